@@ -1,0 +1,1 @@
+//! The control ABIs of the Tunic driver: plain-data records and their codecs.

@@ -1,0 +1,1 @@
+//! AEAD suites, hashes and X25519 of Tunic, batched.

@@ -1,0 +1,1 @@
+//! The Tunic NDIS miniport.

@@ -1,0 +1,1 @@
+//! The crypto-NIC: peers, routes, batches, queues and the Protocol trait.

@@ -1,0 +1,2 @@
+//! The NT kernel, NDIS and WSK for Linux.
+mod export;

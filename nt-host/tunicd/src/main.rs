@@ -1,0 +1,2 @@
+//! Runs the Tunic driver on Linux as a WireGuard daemon.
+fn main() {}

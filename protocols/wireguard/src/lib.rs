@@ -1,0 +1,1 @@
+//! WireGuard as a protocol module of Tunic.

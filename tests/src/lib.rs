@@ -1,0 +1,1 @@
+//! Interop, conformance, end-to-end and fault tests of Tunic.

@@ -1,0 +1,2 @@
+//! The tunic command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Build, check and measure Tunic.
+fn main() {}
