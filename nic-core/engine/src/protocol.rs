@@ -1,0 +1,278 @@
+//! What a data-channel protocol must say.
+//!
+//! A protocol has a *data plane*, called per batch under the peer's spin lock or under no lock at all, which never waits
+//! and never does public-key cryptography; and a *control plane*, called under the adapter's control lock, where
+//! handshakes, timers and configuration happen. Keys travel from the second to the first through [`Protocol::PeerData`].
+//!
+//! A packet's way out: [`Protocol::seal_begin`] (peer lock: reserve counters, copy the key), [`Protocol::seal`] (no lock, any
+//! CPU), [`Protocol::sent`] (peer lock, in order). Its way in: [`Protocol::classify`], [`Protocol::open_begin`] (peer lock: copy the
+//! key), [`Protocol::open`] (no lock, any CPU), [`Protocol::accept`] (peer lock, in order: replay, timers).
+
+use crate::{Endpoint, Instant, Now};
+
+/// Names a peer of an adapter: stays valid, or never matches again once the peer is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PeerId {
+    /// Slot in the peer table.
+    pub index: u32,
+    /// Which of the slot's users.
+    pub generation: u32,
+}
+
+/// Names one of our receiving contexts on the wire: WireGuard's receiver index, OpenVPN's peer-id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ContextId(pub u32);
+
+/// What a datagram is, judged by its first bytes and its length alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A data packet for a context.
+    Data(ContextId),
+    /// A message for the control plane.
+    Control,
+    /// Nothing that we know.
+    Malformed,
+}
+
+/// A packet to be sealed.
+pub struct SealPacket<'a> {
+    /// The plaintext's pieces in order: an MDL chain.
+    pub source: &'a [&'a [u8]],
+    /// The sum of the pieces' lengths.
+    pub payload_bytes: usize,
+    /// The datagram to fill, [`Protocol::datagram_bytes`] long.
+    pub datagram: &'a mut [u8],
+}
+
+/// A datagram to be opened.
+pub struct OpenPacket<'a> {
+    /// The datagram's pieces in order: an MDL chain.
+    pub source: &'a [&'a [u8]],
+    /// The sum of the pieces' lengths.
+    pub datagram_bytes: usize,
+    /// Receives the plaintext; [`Protocol::payload_capacity`] long.
+    pub output: &'a mut [u8],
+    /// Set by [`Protocol::open`].
+    pub result: Option<OpenedPacket>,
+}
+
+/// An authentic packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenedPacket {
+    /// Its counter, to be judged by [`Protocol::accept`].
+    pub counter: u64,
+    /// Bytes of plaintext at the start of the output, padding included; 0 for a keepalive.
+    pub payload_bytes: usize,
+}
+
+/// What becomes of an authentic packet, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its payload goes up.
+    Deliver,
+    /// It was for the protocol itself.
+    Consumed,
+    /// Its counter was seen before or is too old.
+    Replayed,
+}
+
+/// What was sent, for the protocol's timers.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Packets with payload.
+    pub data_packets: u32,
+    /// Packets without.
+    pub keepalives: u32,
+}
+
+/// Why a batch can't be sealed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotReady {
+    /// There is no usable key: keep the packets; the peer's deadline says when to ask for one.
+    NoKey,
+}
+
+/// A data-channel protocol.
+pub trait Protocol: Sized + 'static {
+    /// What it is called, for people.
+    const NAME: &'static str;
+    /// The most bytes that sealing adds in front of a payload.
+    const HEADER_BYTES: usize;
+    /// The most bytes that sealing adds behind the padded payload.
+    const TRAILER_BYTES: usize;
+    /// Whether a peer is followed to the address that its last authentic packet came from.
+    const ROAMS: bool;
+
+    /// The adapter's control state: identity, cookie secrets, rate limiter.
+    type Control: Send;
+    /// A peer's control state: its handshake.
+    type PeerControl: Send;
+    /// A peer's data state: keys, counters, replay windows, the time stamps that timers are judged by.
+    type PeerData: Send;
+    /// One batch's copy of a sealing key, with its reserved counters.
+    type SealContext: Send;
+    /// One batch's copy of an opening key.
+    type OpenContext: Send;
+
+    // Geometry
+
+    /// The length of the datagram that carries a payload of this length over an adapter with this MTU.
+    fn datagram_bytes(payload_bytes: usize, mtu_bytes: usize) -> usize;
+    /// The room that opening a datagram of this length needs.
+    fn payload_capacity(datagram_bytes: usize) -> usize;
+    /// Judges a datagram by its first bytes (at least 16, or all) and its length.
+    fn classify(head: &[u8], datagram_bytes: usize) -> Class;
+
+    // Data plane
+
+    /// Reserves counters for `packets` packets and copies the key. Peer lock.
+    fn seal_begin(
+        data: &mut Self::PeerData,
+        packets: u32,
+        now: Instant,
+    ) -> Result<Self::SealContext, NotReady>;
+    /// Seals packets `first..first + packets.len()` of a batch. No lock.
+    fn seal(context: &Self::SealContext, first: u32, packets: &mut [SealPacket<'_>]);
+    /// Notes that a batch was handed to the network. Peer lock.
+    fn sent(data: &mut Self::PeerData, sent: Sent, now: Instant);
+    /// Copies the key of a context; `None` where the peer has no such context or its key is too old. Peer lock.
+    fn open_begin(
+        data: &Self::PeerData,
+        context: ContextId,
+        now: Instant,
+    ) -> Option<Self::OpenContext>;
+    /// Opens datagrams. No lock.
+    fn open(context: &Self::OpenContext, packets: &mut [OpenPacket<'_>]);
+    /// Judges one authentic packet; in order of arrival. Peer lock.
+    fn accept(
+        data: &mut Self::PeerData,
+        context: &Self::OpenContext,
+        packet: &OpenedPacket,
+        now: Instant,
+    ) -> Verdict;
+    /// When [`Protocol::timeout`] is due next; anything not after `now` means at once. Read under the peer lock after every
+    /// call that changes the data.
+    fn deadline(data: &Self::PeerData) -> Instant;
+
+    // Control plane
+
+    /// Handles a datagram of [`Class::Control`].
+    fn control_datagram(
+        control: &mut Self::Control,
+        host: &mut dyn ControlHost<Self>,
+        datagram: &[u8],
+        from: &Endpoint,
+        now: Now,
+    );
+    /// Does what is due for a peer whose deadline has passed.
+    fn timeout(
+        control: &mut Self::Control,
+        host: &mut dyn ControlHost<Self>,
+        peer: PeerId,
+        now: Now,
+    );
+    /// Forgets a peer's contexts and secrets: it is being removed.
+    fn removed(control: &mut Self::Control, host: &mut dyn ControlHost<Self>, peer: PeerId);
+    /// Housekeeping of the adapter itself, about once a second.
+    fn adapter_timeout(control: &mut Self::Control, now: Now);
+}
+
+/// Things that happened which userspace may want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A handshake has completed; keys are in place.
+    HandshakeCompleted(PeerId),
+    /// The peer does not answer handshakes; queued packets were dropped.
+    HandshakeAbandoned(PeerId),
+    /// The peer's address changed.
+    EndpointMoved(PeerId),
+}
+
+/// Why a packet or message got nowhere; each has a counter on the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Drop {
+    /// Not an IPv4 or IPv6 packet, or its header lies about its length.
+    NotIp,
+    /// No peer has the destination in its allowed IPs.
+    NoRoute,
+    /// The peer's address is not known.
+    NoEndpoint,
+    /// The queue was full.
+    QueueFull,
+    /// It waited too long in a standing queue (CoDel).
+    QueuedTooLong,
+    /// No key came in time.
+    NoKey,
+    /// The adapter is down or pausing.
+    Down,
+    /// Memory ran out.
+    NoMemory,
+    /// A datagram that is no message of the protocol.
+    Malformed,
+    /// A data packet for a context that we don't have, or whose key has expired.
+    UnknownContext,
+    /// A data packet that fails authentication.
+    Forged,
+    /// A data packet seen before, or too old to tell.
+    Replayed,
+    /// A packet from an address that its sender's allowed IPs don't hold.
+    SourceNotAllowed,
+    /// A control message without a valid first-level authenticator (WireGuard: MAC1).
+    BadAuthenticator,
+    /// A control message that had to be answered by a cookie.
+    CookieRequired,
+    /// A control message over its address's rate.
+    RateLimited,
+    /// A handshake message that fails authentication, is a replay, or is from nobody we know.
+    BadHandshake,
+    /// The network refused a datagram.
+    SendFailed,
+}
+
+impl Drop {
+    /// How many reasons there are.
+    pub const COUNT: usize = Self::SendFailed as usize + 1;
+}
+
+/// What the engine offers a protocol's control plane. All under the control lock.
+pub trait ControlHost<P: Protocol> {
+    /// The peer with this public key.
+    fn peer_by_key(&self, public_key: &[u8; 32]) -> Option<PeerId>;
+    /// The peer that owns a context.
+    fn peer_by_context(&self, context: ContextId) -> Option<PeerId>;
+    /// A peer's control state.
+    fn peer_control(&mut self, peer: PeerId) -> Option<&mut P::PeerControl>;
+    /// Calls `f` with a peer's data state under the peer lock: keep it short. False where the peer is gone.
+    fn with_peer_data(&mut self, peer: PeerId, f: &mut dyn FnMut(&mut P::PeerData)) -> bool;
+    /// Makes a new context for a peer, unpredictable and not in use; `None` when memory ran out.
+    fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId>;
+    /// Gives a context back.
+    fn release_context(&mut self, context: ContextId);
+    /// Where the peer is.
+    fn endpoint(&self, peer: PeerId) -> Option<Endpoint>;
+    /// Notes where the peer is.
+    fn set_endpoint(&mut self, peer: PeerId, endpoint: &Endpoint);
+    /// Forgets by which of our addresses the peer was reached.
+    fn clear_local_address(&mut self, peer: PeerId);
+    /// Sends a control message to a peer; counts as its traffic. False where its address is not known or memory ran out.
+    fn send(&mut self, peer: PeerId, datagram: &[u8]) -> bool;
+    /// Sends a control message to where a datagram came from.
+    fn reply(&mut self, to: &Endpoint, datagram: &[u8]);
+    /// Counts the bytes of an authentic control message as the peer's received traffic.
+    fn received(&mut self, peer: PeerId, datagram_bytes: usize);
+    /// Sends what waits for a key, now that there is one. True where something waited.
+    fn send_queued(&mut self, peer: PeerId) -> bool;
+    /// Sends an empty data packet.
+    fn send_keepalive(&mut self, peer: PeerId);
+    /// Drops what waits for a key.
+    fn drop_queued(&mut self, peer: PeerId);
+    /// Whether handshakes come in faster than they can be handled.
+    fn is_under_load(&self) -> bool;
+    /// Fills a buffer with random bytes fit for keys. False where the system has none; then nothing may be keyed with it.
+    fn fill_random(&mut self, bytes: &mut [u8]) -> bool;
+    /// Counts a control message that got nowhere.
+    fn count(&mut self, reason: Drop);
+    /// Tells userspace.
+    fn event(&mut self, event: Event);
+}
