@@ -191,7 +191,7 @@ pub enum Event {
 /// Why a packet or message got nowhere; each has a counter on the adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
-pub enum Drop {
+pub enum Discard {
     /// Not an IPv4 or IPv6 packet, or its header lies about its length.
     NotIp,
     /// No peer has the destination in its allowed IPs.
@@ -230,7 +230,7 @@ pub enum Drop {
     SendFailed,
 }
 
-impl Drop {
+impl Discard {
     /// How many reasons there are.
     pub const COUNT: usize = Self::SendFailed as usize + 1;
 }
@@ -272,7 +272,7 @@ pub trait ControlHost<P: Protocol> {
     /// Fills a buffer with random bytes fit for keys. False where the system has none; then nothing may be keyed with it.
     fn fill_random(&mut self, bytes: &mut [u8]) -> bool;
     /// Counts a control message that got nowhere.
-    fn count(&mut self, reason: Drop);
+    fn count(&mut self, reason: Discard);
     /// Tells userspace.
     fn event(&mut self, event: Event);
 }
