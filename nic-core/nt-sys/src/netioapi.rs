@@ -1,0 +1,116 @@
+//! netioapi.h: the kernel half of the IP helper, as far as an interface's MTU needs it.
+//!
+//! Sizes and offsets were checked against the WDK's own headers with libclang.
+
+use crate::ntdef::{BOOLEAN, NTSTATUS, UCHAR, ULONG, ULONGLONG, USHORT};
+
+/// The settings of one IP family on one interface.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct MIB_IPINTERFACE_ROW {
+    /// `AF_INET` or `AF_INET6`. Key.
+    pub Family: USHORT,
+    /// `NET_LUID`. Key.
+    pub InterfaceLuid: ULONGLONG,
+    /// Key when `InterfaceLuid` is 0.
+    pub InterfaceIndex: ULONG,
+    /// In bytes.
+    pub MaxReassemblySize: ULONG,
+    /// Reserved.
+    pub InterfaceIdentifier: ULONGLONG,
+    /// Reserved.
+    pub MinRouterAdvertisementInterval: ULONG,
+    /// Reserved.
+    pub MaxRouterAdvertisementInterval: ULONG,
+    /// Whether router advertising is on.
+    pub AdvertisingEnabled: BOOLEAN,
+    /// Whether IP forwarding is on.
+    pub ForwardingEnabled: BOOLEAN,
+    /// Whether weak host send is on.
+    pub WeakHostSend: BOOLEAN,
+    /// Whether weak host receive is on.
+    pub WeakHostReceive: BOOLEAN,
+    /// Whether the metric is automatic.
+    pub UseAutomaticMetric: BOOLEAN,
+    /// Whether neighbor unreachability detection is on.
+    pub UseNeighborUnreachabilityDetection: BOOLEAN,
+    /// Whether managed address configuration is supported.
+    pub ManagedAddressConfigurationSupported: BOOLEAN,
+    /// Whether other stateful configuration is supported.
+    pub OtherStatefulConfigurationSupported: BOOLEAN,
+    /// Whether a default route is advertised.
+    pub AdvertiseDefaultRoute: BOOLEAN,
+    /// `NL_ROUTER_DISCOVERY_BEHAVIOR`.
+    pub RouterDiscoveryBehavior: i32,
+    /// How often duplicate address detection asks; 0: never.
+    pub DadTransmits: ULONG,
+    /// In milliseconds.
+    pub BaseReachableTime: ULONG,
+    /// In milliseconds.
+    pub RetransmitTime: ULONG,
+    /// In milliseconds.
+    pub PathMtuDiscoveryTimeout: ULONG,
+    /// `NL_LINK_LOCAL_ADDRESS_BEHAVIOR`.
+    pub LinkLocalAddressBehavior: i32,
+    /// In milliseconds.
+    pub LinkLocalAddressTimeout: ULONG,
+    /// By `SCOPE_LEVEL`.
+    pub ZoneIndices: [ULONG; 16],
+    /// In bits. Must be 0 for IPv4 when the row is set.
+    pub SitePrefixLength: ULONG,
+    /// The interface's metric.
+    pub Metric: ULONG,
+    /// The network layer's MTU, in bytes.
+    pub NlMtu: ULONG,
+    /// Whether the interface is connected to a network.
+    pub Connected: BOOLEAN,
+    /// Whether wake-up patterns are supported.
+    pub SupportsWakeUpPatterns: BOOLEAN,
+    /// Whether neighbor discovery is supported.
+    pub SupportsNeighborDiscovery: BOOLEAN,
+    /// Whether router discovery is supported.
+    pub SupportsRouterDiscovery: BOOLEAN,
+    /// In milliseconds.
+    pub ReachableTime: ULONG,
+    /// `NL_INTERFACE_OFFLOAD_ROD`.
+    pub TransmitOffload: UCHAR,
+    /// `NL_INTERFACE_OFFLOAD_ROD`.
+    pub ReceiveOffload: UCHAR,
+    /// Whether default routes are ignored.
+    pub DisableDefaultRoutes: BOOLEAN,
+}
+
+crate::import! { "netio.sys";
+    /// Fills a row with values that `SetIpInterfaceEntry` leaves alone.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn InitializeIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW);
+
+    /// Fills a row whose keys are set.
+    ///
+    /// # IRQL
+    /// `< DISPATCH_LEVEL`
+    pub fn GetIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW) -> NTSTATUS;
+
+    /// Applies a row.
+    ///
+    /// # IRQL
+    /// `< DISPATCH_LEVEL`
+    pub fn SetIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW) -> NTSTATUS;
+}
+
+crate::layout!(MIB_IPINTERFACE_ROW, 168, {
+    InterfaceLuid: 8,
+    InterfaceIndex: 16,
+    InterfaceIdentifier: 24,
+    UseAutomaticMetric: 44,
+    RouterDiscoveryBehavior: 52,
+    ZoneIndices: 80,
+    SitePrefixLength: 144,
+    Metric: 148,
+    NlMtu: 152,
+    Connected: 156,
+    ReachableTime: 160,
+    DisableDefaultRoutes: 166,
+});
