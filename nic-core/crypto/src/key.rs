@@ -1,0 +1,151 @@
+//! One keyed direction of an AEAD.
+
+use core::fmt;
+
+use crate::backend::rustcrypto::Cipher;
+use crate::{NONCE_LEN, Open, Seal, Sealing, Source, Suite, TAG_LEN, Verdict};
+
+/// A key of any [`Suite`], expanded and ready to use; zeroized on drop.
+///
+/// `Clone`, so that a batch can carry its own copy to another CPU. About 1 KiB: mind the stack.
+#[derive(Clone)]
+pub struct AeadKey {
+    suite: Suite,
+    cipher: Cipher,
+}
+
+impl AeadKey {
+    /// Expands `key`, which must be [`Suite::key_len`] bytes long.
+    pub fn new(suite: Suite, key: &[u8]) -> Result<Self, KeyError> {
+        let cipher = Cipher::new(suite, key)
+            .ok_or(KeyError::WrongLength { expected: suite.key_len(), actual: key.len() })?;
+        Ok(Self { suite, cipher })
+    }
+
+    /// The suite this key belongs to.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// Seals every packet of a batch; look at [`Seal::sealing`] of each.
+    pub fn seal(&self, packets: &mut [Seal<'_>]) {
+        self.cipher.seal(packets);
+    }
+
+    /// Verifies and opens every packet of a batch; look at [`Open::verdict`] of each.
+    pub fn open(&self, packets: &mut [Open<'_>]) {
+        self.cipher.open(packets);
+    }
+
+    /// Encrypts `buffer` in place and gives back the tag.
+    pub fn seal_one(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], AeadError> {
+        let mut tag = [0; TAG_LEN];
+        let mut packet = Seal::new(*nonce, aad, Source::InPlace, buffer, &mut tag);
+        self.seal(core::slice::from_mut(&mut packet));
+        match packet.sealing {
+            Sealing::Sealed => Ok(tag),
+            Sealing::Pending | Sealing::Malformed => Err(AeadError::Length),
+        }
+    }
+
+    /// Decrypts `buffer` in place if `tag` is right; otherwise `buffer` is zeroed.
+    pub fn open_one(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        buffer: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), AeadError> {
+        let mut packet = Open::new(*nonce, aad, Source::InPlace, *tag, buffer);
+        self.open(core::slice::from_mut(&mut packet));
+        match packet.verdict {
+            Verdict::Authentic => Ok(()),
+            Verdict::Forged => Err(AeadError::Forged),
+            Verdict::Pending | Verdict::Malformed => Err(AeadError::Length),
+        }
+    }
+
+    /// Encrypts all but the last [`TAG_LEN`] bytes of `buffer` in place and writes the tag there.
+    pub fn seal_one_appended(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let (text, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(AeadError::Length)?;
+        *tag = self.seal_one(nonce, aad, text)?;
+        Ok(())
+    }
+
+    /// Decrypts in place a `buffer` that ends with its tag, and gives back the plaintext; otherwise
+    /// all but the tag is zeroed.
+    pub fn open_one_appended<'b>(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], AeadError> {
+        let (text, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(AeadError::Length)?;
+        self.open_one(nonce, aad, text, tag)?;
+        Ok(text)
+    }
+}
+
+impl fmt::Debug for AeadKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AeadKey").field("suite", &self.suite).finish_non_exhaustive()
+    }
+}
+
+/// Why a key is refused: the caller's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The key is not as long as the suite wants it.
+    WrongLength {
+        /// What the suite wants, in bytes.
+        expected: usize,
+        /// What was given, in bytes.
+        actual: usize,
+    },
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongLength { expected, actual } => {
+                write!(formatter, "key of {actual} bytes, {expected} wanted")
+            }
+        }
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+/// Why a single packet could not be sealed or opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AeadError {
+    /// The sender's fault: not what the holder of the key sealed.
+    Forged,
+    /// The caller's (or for an appended tag, the sender's) fault: too short to hold a tag, or longer
+    /// than the suite allows.
+    Length,
+}
+
+impl fmt::Display for AeadError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Forged => "packet is not authentic",
+            Self::Length => "packet length is out of range",
+        })
+    }
+}
+
+impl core::error::Error for AeadError {}
