@@ -4,9 +4,18 @@
 //! functions (Ke, Ex, Io, Mm, Ob, Ps, Rtl). C names and C spelling are kept. Every struct has its size and its offsets
 //! asserted for 64-bit targets. Types are those of LLP64 on every target: a `ULONG` has 32 bits on Linux, too.
 #![no_std]
-#![allow(non_camel_case_types, non_snake_case, non_upper_case_globals)]
+#![expect(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    missing_docs,
+    reason = "names are those of the C headers, and what they mean is in Microsoft's pages for them"
+)]
 
+#[macro_use]
 mod import;
+#[macro_use]
+mod layout;
 
 pub mod cng;
 pub mod ex;
@@ -21,17 +30,3 @@ pub mod ps;
 pub mod rtl;
 pub mod status;
 pub mod wsk;
-
-/// Asserts the size of a struct and the offsets of its fields at compile time.
-///
-/// `layout!(MDL, 48, { Next: 0, Size: 8 });`
-#[macro_export]
-macro_rules! layout {
-    ($ty:ty, $size:expr, { $($field:ident $(. $more:ident)* : $offset:expr),* $(,)? }) => {
-        #[cfg(target_pointer_width = "64")]
-        const _: () = {
-            assert!(::core::mem::size_of::<$ty>() == $size);
-            $( assert!(::core::mem::offset_of!($ty, $field $(. $more)*) == $offset); )*
-        };
-    };
-}

@@ -1,0 +1,1 @@
+//! `ndis.h` and the headers it includes.

@@ -1,0 +1,21 @@
+//! `wdm.h`, Ps: system threads.
+
+use crate::ntdef::{ACCESS_MASK, CLIENT_ID, HANDLE, KTHREAD, NTSTATUS, OBJECT_ATTRIBUTES, PVOID};
+
+/// What a system thread runs, at PASSIVE_LEVEL.
+pub type KSTART_ROUTINE = unsafe extern "system" fn(start_context: PVOID);
+
+pub const SYNCHRONIZE: ACCESS_MASK = 0x0010_0000;
+pub const THREAD_ALL_ACCESS: ACCESS_MASK = 0x001f_ffff;
+
+import! { "ntoskrnl.exe";
+    pub fn PsCreateSystemThread(
+        thread_handle: *mut HANDLE, desired_access: ACCESS_MASK,
+        object_attributes: *mut OBJECT_ATTRIBUTES, process_handle: HANDLE,
+        client_id: *mut CLIENT_ID, start_routine: KSTART_ROUTINE,
+        start_context: PVOID) -> NTSTATUS;
+    /// Does not return when it succeeds.
+    pub fn PsTerminateSystemThread(exit_status: NTSTATUS) -> NTSTATUS;
+    /// `KeGetCurrentThread`, as an export.
+    pub fn PsGetCurrentThread() -> *mut KTHREAD;
+}

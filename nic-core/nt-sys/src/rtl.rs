@@ -1,0 +1,58 @@
+//! `wdm.h` and `ntddk.h`, Rtl and Dbg: run-time library and debug output.
+
+use core::ffi::{c_char, c_void};
+
+use crate::ntdef::{NTSTATUS, PVOID, ULONG, ULONG64, UNICODE_STRING, WCHAR};
+
+/// The version of the system.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RTL_OSVERSIONINFOW {
+    /// Set by the caller.
+    pub dwOSVersionInfoSize: ULONG,
+    pub dwMajorVersion: ULONG,
+    pub dwMinorVersion: ULONG,
+    pub dwBuildNumber: ULONG,
+    pub dwPlatformId: ULONG,
+    pub szCSDVersion: [WCHAR; 128],
+}
+layout!(RTL_OSVERSIONINFOW, 276, {
+    dwOSVersionInfoSize: 0, dwMajorVersion: 4, dwMinorVersion: 8, dwBuildNumber: 12,
+    dwPlatformId: 16, szCSDVersion: 20,
+});
+
+/// What of the extended processor state is saved, and where.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct XSTATE_CONTEXT {
+    pub Mask: ULONG64,
+    pub Length: ULONG,
+    pub Reserved1: ULONG,
+    pub Area: *mut c_void,
+    pub Buffer: PVOID,
+}
+layout!(XSTATE_CONTEXT, 32, { Mask: 0, Length: 8, Area: 16, Buffer: 24 });
+
+pub const XSTATE_MASK_LEGACY: ULONG64 = 0x3;
+/// AVX: the upper halves of YMM0 to YMM15.
+pub const XSTATE_MASK_GSSE: ULONG64 = 0x4;
+/// AVX-512: mask registers, upper halves of ZMM0 to ZMM15, ZMM16 to ZMM31.
+pub const XSTATE_MASK_AVX512: ULONG64 = 0xe0;
+
+pub const DPFLTR_IHVDRIVER_ID: ULONG = 77;
+pub const DPFLTR_ERROR_LEVEL: ULONG = 0;
+pub const DPFLTR_WARNING_LEVEL: ULONG = 1;
+pub const DPFLTR_TRACE_LEVEL: ULONG = 2;
+pub const DPFLTR_INFO_LEVEL: ULONG = 3;
+
+import! { "ntoskrnl.exe";
+    pub fn RtlGetVersion(version_information: *mut RTL_OSVERSIONINFOW) -> NTSTATUS;
+    pub fn RtlGetEnabledExtendedFeatures(feature_mask: ULONG64) -> ULONG64;
+    pub fn RtlInitUnicodeString(destination: *mut UNICODE_STRING, source: *const WCHAR);
+}
+
+#[cfg_attr(windows, link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim"))]
+unsafe extern "C" {
+    /// Prints to the debugger: a C format with the usual conversions and `%wZ`.
+    pub fn DbgPrintEx(component_id: ULONG, level: ULONG, format: *const c_char, ...) -> ULONG;
+}
