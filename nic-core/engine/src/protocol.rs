@@ -239,6 +239,9 @@ impl Discard {
 pub trait ControlHost<P: Protocol> {
     /// The peer with this public key.
     fn peer_by_key(&self, public_key: &[u8; 32]) -> Option<PeerId>;
+    /// The peer that follows this one in the table's order, or the first one for `None`; `None` at the end. A peer that is gone
+    /// still has a place in the order. Visits every peer once where none is added meanwhile.
+    fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId>;
     /// The peer that owns a context.
     fn peer_by_context(&self, context: ContextId) -> Option<PeerId>;
     /// A peer's control state.
