@@ -1,1 +1,20 @@
-//! Interop, conformance, end-to-end and fault tests of Tunic.
+//! What Tunic's tests of real networks stand on: namespaces, real peers, bounded commands.
+//!
+//! A test needs things that not every machine has: root, a Debian package, a crate's program. [`require`] says what was
+//! skipped and why, and fails instead when `TUNIC_REQUIRE_ALL=1`.
+#![forbid(unsafe_code)]
+
+pub mod binary;
+pub mod bulk;
+pub mod command;
+pub mod iperf;
+pub mod link;
+pub mod namespace;
+pub mod peer;
+pub mod ping;
+pub mod relay;
+pub mod require;
+pub mod tunicd;
+pub mod tunnel;
+pub mod wait;
+pub mod wg;

@@ -1,0 +1,45 @@
+//! The programs of this workspace, built before a test uses them.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::command;
+
+/// The path of `tunicd`.
+pub fn tunicd() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| build("tunicd", "tunicd").map_err(|error| format!("{error:#}")))
+        .clone()
+        .map_err(|error| anyhow!(error))
+}
+
+/// The path of `tunic`.
+pub fn tunic() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| build("tunic-cli", "tunic").map_err(|error| format!("{error:#}")))
+        .clone()
+        .map_err(|error| anyhow!(error))
+}
+
+/// Builds a package's program in the profile that this test was built in; does nothing where it is up to date.
+fn build(package: &str, program: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let profile = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--package", package]);
+    if let Some(target) = profile.parent() {
+        build.arg("--target-dir").arg(target);
+    }
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    command::run(&mut build, b"", Duration::from_secs(900))?.success()?;
+    Ok(profile.join(program))
+}

@@ -1,0 +1,80 @@
+//! What a test needs, and what happens where it is missing.
+
+use std::path::PathBuf;
+
+/// Something that a test can't do without.
+#[derive(Clone, Copy, Debug)]
+pub enum Need {
+    /// The right to make namespaces and interfaces.
+    Root,
+    /// A program on the path, and the Debian package or crate that it comes from.
+    Program(&'static str, &'static str),
+    /// The kernel's packages and the script that boots them as a peer.
+    KernelPeer,
+}
+
+/// Whether a missing need is an error rather than a reason to skip.
+fn is_strict() -> bool {
+    std::env::var_os("TUNIC_REQUIRE_ALL").is_some_and(|value| value == "1")
+}
+
+/// True where all needs are met. Where one isn't, says which, and fails under `TUNIC_REQUIRE_ALL=1`.
+///
+/// # Panics
+///
+/// When a need is missing and `TUNIC_REQUIRE_ALL=1`.
+pub fn all(test: &str, needs: &[Need]) -> bool {
+    let missing: Vec<String> = needs.iter().filter_map(|need| missing(*need)).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let reasons = missing.join("; ");
+    assert!(!is_strict(), "{test} can't be skipped (TUNIC_REQUIRE_ALL=1): {reasons}");
+    println!("SKIPPED {test}: {reasons}");
+    eprintln!("SKIPPED {test}: {reasons}");
+    false
+}
+
+/// Why a need isn't met; `None` where it is.
+fn missing(need: Need) -> Option<String> {
+    match need {
+        Need::Root if nix::unistd::geteuid().is_root() => None,
+        Need::Root => Some("needs root to make network namespaces".into()),
+        Need::Program(name, source) => {
+            program(name).is_none().then(|| format!("needs {name} ({source})"))
+        }
+        Need::KernelPeer => kernel_peer_script()
+            .is_none()
+            .then(|| "needs shared/tools/kernel-wg-peer.sh beside the project".into())
+            .or_else(|| {
+                [("qemu-system-x86_64", "qemu-system-x86"), ("busybox", "busybox-static")]
+                    .into_iter()
+                    .find_map(|(name, package)| missing(Need::Program(name, package)))
+            }),
+    }
+}
+
+/// Where a program is: on the path, or where the test set-up puts the peers it builds.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
+        .chain(peer_programs())
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+/// The folder into which `.ci/peers` installs peers that are crates.
+fn peer_programs() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    Some(cache.join("tunic-peers").join("bin"))
+}
+
+/// The script that boots Debian's kernel as a WireGuard peer; it lies beside the project.
+pub fn kernel_peer_script() -> Option<PathBuf> {
+    let project = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let beside = project.ancestors().nth(2)?.join("shared/tools/kernel-wg-peer.sh");
+    beside.is_file().then_some(beside)
+}
