@@ -1,0 +1,63 @@
+//! Packets get through, all of them right.
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, ensure};
+use tunic_tests::link::Outer;
+use tunic_tests::peer::Implementation;
+use tunic_tests::tunnel::{Initiator, PEER_V4, PEER_V6, Setup, Tunnel};
+use tunic_tests::{bulk, iperf, ping};
+
+/// Either family outside and inside, either side first, with and without a preshared key.
+pub(crate) fn pings_by_every_combination(implementation: Implementation) -> Result<()> {
+    for outer in [Outer::V4, Outer::V6] {
+        for initiator in [Initiator::Us, Initiator::Peer] {
+            for preshared in [false, true] {
+                let setup = Setup { outer, initiator, preshared, ..Setup::new(implementation) };
+                let description = format!("{setup:?}");
+                let tunnel = Tunnel::new(setup)?;
+                tunnel.connect()?;
+                for address in [PEER_V4, PEER_V6] {
+                    let replies = ping::replies(&tunnel.namespace, address, 10, &[])?;
+                    ensure!(replies == 10, "{replies} of 10 from {address}: {description}");
+                    let large = ping::replies(&tunnel.namespace, address, 5, &["-s", "1300"])?;
+                    ensure!(large == 5, "{large} of 5 large from {address}: {description}");
+                }
+                let (ours, theirs) = (tunnel.tunicd.dump()?, tunnel.peer.dump()?);
+                let (ours, theirs) = (ours.peer()?, theirs.peer()?);
+                ensure!(ours.latest_handshake > 0, "no handshake on our side: {description}");
+                ensure!(
+                    ours.received == theirs.sent && ours.sent == theirs.received,
+                    "the counters differ: {ours:?} {theirs:?}: {description}"
+                );
+                tunnel.tunicd.stop()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A TCP stream through the tunnel and back again is the same to the byte.
+pub(crate) fn carries_tcp_without_a_corrupt_byte(implementation: Implementation) -> Result<()> {
+    let tunnel = Tunnel::new(Setup::new(implementation))?;
+    tunnel.connect()?;
+    tunnel.peer.start_echo()?;
+    let server: SocketAddr = format!("{PEER_V4}:9000").parse()?;
+    bulk::echo(&tunnel.namespace, server, 32)?;
+    tunnel.tunicd.stop()
+}
+
+/// iperf3 both ways, over either inner family, with one and four streams.
+pub(crate) fn carries_iperf_both_ways(implementation: Implementation) -> Result<()> {
+    let tunnel = Tunnel::new(Setup::new(implementation))?;
+    tunnel.connect()?;
+    tunnel.peer.start_iperf()?;
+    for server in [PEER_V4, PEER_V6] {
+        for options in [&[][..], &["--reverse"], &["--parallel", "4"]] {
+            let rate = iperf::tcp(&tunnel.namespace, server, 3, options)?;
+            // Far below any of them: it is about flowing at all, and steadily.
+            ensure!(rate > 20.0, "{rate} Mbit/s to {server} with {options:?}");
+        }
+    }
+    tunnel.tunicd.stop()
+}
