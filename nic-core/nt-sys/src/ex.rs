@@ -1,4 +1,4 @@
-//! `wdm.h`, Ex: pool, reader/writer spin locks, rundown protection.
+//! `wdm.h`, Ex: pool, reader/writer spin locks, push locks, rundown protection.
 
 use crate::ntdef::{BOOLEAN, KIRQL, LONG, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64};
 
@@ -16,6 +16,11 @@ pub const POOL_FLAG_PAGED: POOL_FLAGS = 0x100;
 
 /// A reader/writer spin lock; initialized to 0.
 pub type EX_SPIN_LOCK = LONG;
+
+/// A push lock: a lock that waits; initialized to 0.
+pub type EX_PUSH_LOCK = ULONG_PTR;
+/// No flags: what the macros without `Ex` in the name pass.
+pub const EX_DEFAULT_PUSH_LOCK_FLAGS: ULONG = 0;
 
 /// Rundown protection: uses of an object that is to go away.
 #[repr(C)]
@@ -37,6 +42,10 @@ import! { "ntoskrnl.exe";
     pub fn ExReleaseSpinLockExclusive(spin_lock: *mut EX_SPIN_LOCK, old_irql: KIRQL);
     pub fn ExAcquireSpinLockExclusiveAtDpcLevel(spin_lock: *mut EX_SPIN_LOCK);
     pub fn ExReleaseSpinLockExclusiveFromDpcLevel(spin_lock: *mut EX_SPIN_LOCK);
+
+    /// IRQL <= APC_LEVEL, in a critical region; so for its release.
+    pub fn ExAcquirePushLockExclusiveEx(push_lock: *mut EX_PUSH_LOCK, flags: ULONG);
+    pub fn ExReleasePushLockExclusiveEx(push_lock: *mut EX_PUSH_LOCK, flags: ULONG);
 
     pub fn ExInitializeRundownProtection(rundown: *mut EX_RUNDOWN_REF);
     pub fn ExReInitializeRundownProtection(rundown: *mut EX_RUNDOWN_REF);
