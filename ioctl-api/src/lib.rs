@@ -1,1 +1,41 @@
 //! The control ABIs of the Tunic driver: plain-data records and their codecs.
+//!
+//! Two ABIs lead to the same commands: the native one ([`native`], versioned records) and that of WireGuardNT
+//! ([`wireguard_nt`], what `wg.exe` and `wireguard.dll` speak). [`decode`] turns the bytes of an IOCTL into a [`Request`]; it
+//! has judged the whole buffer when it returns, so a caller may apply what it finds without meeting a malformed record
+//! half way. Answers are written by [`ConfigurationEncoder`] and the functions of [`native::reply`].
+//!
+//! Nothing here allocates, panics or transmutes: a record is read and written field by field, at offsets that are checked
+//! at compile time against the C layout.
+//!
+//! A kernel must decode its own copy of a buffer that user mode can still write to (the direct methods): the views
+//! stay memory-safe whatever happens to the bytes, but only an unchanging buffer stays valid.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod bytes;
+#[macro_use]
+mod record;
+
+pub mod code;
+pub mod command;
+pub mod configuration;
+pub mod error;
+pub mod frame;
+pub mod header;
+pub mod native;
+pub mod wireguard_nt;
+
+pub use command::{
+    Abi, AdapterId, AdapterState, AllowedIpChange, AllowedIps, Command, Configure, KeyChange,
+    PeerAction, PeerChange, Peers, Request, decode,
+};
+pub use configuration::{ConfigurationEncoder, Encoded, InterfaceInfo, PeerInfo};
+pub use error::{DecodeError, DecodeErrorKind};
+pub use record::{Field, Layout};
+
+/// Bytes of every key.
+pub const KEY_BYTES: usize = 32;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! A configuration as it is asked for: written by the driver, read by the SDK, in the form of either ABI.
+
+use core::mem::offset_of;
+use core::net::{IpAddr, SocketAddr};
+
+use crate::bytes::{array, put, u16_at, u32_at, u64_at};
+use crate::command::{Abi, AdapterId, AdapterState, AllowedIps, Peers};
+use crate::{DecodeError, KEY_BYTES, native, wireguard_nt};
+
+/// An adapter's own part of its configuration.
+#[derive(Clone, Copy, Default)]
+pub struct InterfaceInfo<'a> {
+    /// Which adapter; the compatible ABI does not carry it.
+    pub adapter: AdapterId,
+    /// The UDP port, if one is bound or asked for.
+    pub listen_port: Option<u16>,
+    /// The private key, if there is one.
+    pub private_key: Option<&'a [u8; KEY_BYTES]>,
+    /// The public key, if there is one.
+    pub public_key: Option<&'a [u8; KEY_BYTES]>,
+}
+
+/// A peer's part of a configuration.
+#[derive(Clone, Copy)]
+pub struct PeerInfo<'a> {
+    /// Its public key.
+    pub public_key: &'a [u8; KEY_BYTES],
+    /// The preshared key, if there is one.
+    pub preshared_key: Option<&'a [u8; KEY_BYTES]>,
+    /// Where it is, if known.
+    pub endpoint: Option<SocketAddr>,
+    /// Seconds; 0 is off.
+    pub persistent_keepalive_s: u16,
+    /// Bytes sent to it.
+    pub tx_bytes: u64,
+    /// Bytes received from it.
+    pub rx_bytes: u64,
+    /// When the last handshake was done, in 100 ns units since 1601-01-01 UTC; 0 for never.
+    pub last_handshake_filetime: u64,
+}
+
+/// What a [`ConfigurationEncoder`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Bytes that the whole answer takes.
+    pub required_bytes: u64,
+    /// Bytes at the start of the output that were written: whole records, with matching counts.
+    pub written_bytes: usize,
+}
+
+impl Encoded {
+    /// Whether everything fitted.
+    pub fn is_complete(&self) -> bool {
+        usize::try_from(self.required_bytes) == Ok(self.written_bytes)
+    }
+}
+
+/// Writes a configuration: whole records as long as they fit, and the sum of all.
+///
+/// First [`ConfigurationEncoder::new`] with the interface, then each [`ConfigurationEncoder::peer`] followed by its
+/// [`ConfigurationEncoder::allowed_ip`]s, then [`ConfigurationEncoder::finish`]. Output that is too short, even empty, is no
+/// error: the caller learns the size.
+pub struct ConfigurationEncoder<'o> {
+    output: &'o mut [u8],
+    abi: Abi,
+    required_bytes: u64,
+    written_bytes: usize,
+    peers_count: u32,
+    allowed_ips_count: u32,
+    /// Where the current peer's record was written, if it was.
+    peer_offset: Option<usize>,
+}
+
+impl<'o> ConfigurationEncoder<'o> {
+    /// Starts with the interface.
+    pub fn new(abi: Abi, output: &'o mut [u8], interface: &InterfaceInfo<'_>) -> Self {
+        let mut encoder = Self {
+            output,
+            abi,
+            required_bytes: 0,
+            written_bytes: 0,
+            peers_count: 0,
+            allowed_ips_count: 0,
+            peer_offset: None,
+        };
+        match abi {
+            Abi::WireGuardNt => {
+                encoder.append(&wireguard_nt::encode_interface_info(interface));
+            }
+            Abi::Native => {
+                encoder.append(&native::reply::encode_reply(0));
+                encoder.append(&native::reply::encode_interface_info(interface));
+            }
+        }
+        encoder
+    }
+
+    /// Adds a peer.
+    pub fn peer(&mut self, peer: &PeerInfo<'_>) {
+        self.peer_offset = match self.abi {
+            Abi::WireGuardNt => self.append(&wireguard_nt::encode_peer_info(peer)),
+            Abi::Native => self.append(&native::reply::encode_peer_info(peer)),
+        };
+        self.allowed_ips_count = 0;
+        if self.peer_offset.is_some() && self.abi == Abi::WireGuardNt {
+            self.peers_count = self.peers_count.saturating_add(1);
+            let offset = offset_of!(wireguard_nt::Interface, peers_count);
+            put(self.output, offset, &self.peers_count.to_le_bytes());
+        }
+    }
+
+    /// Adds an allowed IP to the last peer.
+    pub fn allowed_ip(&mut self, address: IpAddr, prefix_length: u8) {
+        match self.abi {
+            Abi::WireGuardNt => {
+                let record = wireguard_nt::encode_allowed_ip(address, prefix_length, false);
+                if let (Some(_), Some(peer)) = (self.append(&record), self.peer_offset) {
+                    self.allowed_ips_count = self.allowed_ips_count.saturating_add(1);
+                    let offset =
+                        peer.saturating_add(offset_of!(wireguard_nt::Peer, allowed_ips_count));
+                    put(self.output, offset, &self.allowed_ips_count.to_le_bytes());
+                }
+            }
+            Abi::Native => {
+                self.append(&native::encode_route(address, prefix_length, false));
+            }
+        }
+    }
+
+    /// Ends the answer.
+    pub fn finish(self) -> Encoded {
+        if self.abi == Abi::Native {
+            let reply = native::reply::encode_reply(self.required_bytes);
+            if self.written_bytes >= reply.len() {
+                put(self.output, 0, &reply);
+            }
+        }
+        Encoded { required_bytes: self.required_bytes, written_bytes: self.written_bytes }
+    }
+
+    /// Adds a record where it fits, and where everything before it did; says where.
+    fn append(&mut self, record: &[u8]) -> Option<usize> {
+        let start = usize::try_from(self.required_bytes).ok();
+        self.required_bytes = self.required_bytes.saturating_add(record.len() as u64);
+        let start = start?;
+        let end = start.checked_add(record.len())?;
+        self.output.get_mut(start..end)?.copy_from_slice(record);
+        self.written_bytes = end;
+        Some(start)
+    }
+}
+
+/// Writes the compatible ABI's answer to a state query. False where `output` is not exactly 4 bytes.
+pub fn encode_state(state: AdapterState, output: &mut [u8]) -> bool {
+    let Ok(word) = <&mut [u8; 4]>::try_from(output) else {
+        return false;
+    };
+    *word = (state as u32).to_le_bytes();
+    true
+}
+
+/// A configuration as it was answered, in the form of the compatible ABI.
+#[derive(Clone, Copy)]
+pub struct ConfigurationView<'a> {
+    /// The interface.
+    pub interface: InterfaceInfo<'a>,
+    peers: Peers<'a>,
+}
+
+impl<'a> ConfigurationView<'a> {
+    /// Judges a whole answer of [`wireguard_nt::IOCTL_GET`].
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        use wireguard_nt::Interface;
+        let configure = wireguard_nt::configure(bytes)?;
+        let flags = u32_at(bytes, offset_of!(Interface, flags))?;
+        let key_at =
+            |flag: u32, offset| (flags & flag != 0).then(|| array(bytes, offset)).transpose();
+        Ok(Self {
+            interface: InterfaceInfo {
+                adapter: AdapterId::default(),
+                listen_port: configure.listen_port,
+                private_key: key_at(
+                    wireguard_nt::INTERFACE_HAS_PRIVATE_KEY,
+                    offset_of!(Interface, private_key),
+                )?,
+                public_key: key_at(
+                    wireguard_nt::INTERFACE_HAS_PUBLIC_KEY,
+                    offset_of!(Interface, public_key),
+                )?,
+            },
+            peers: configure.peers(),
+        })
+    }
+
+    /// The peers in order.
+    pub fn peers(&self) -> PeerInfos<'a> {
+        PeerInfos(self.peers)
+    }
+}
+
+/// The peers of a [`ConfigurationView`], each with its allowed IPs.
+#[derive(Clone, Copy)]
+pub struct PeerInfos<'a>(Peers<'a>);
+
+impl<'a> Iterator for PeerInfos<'a> {
+    type Item = (PeerInfo<'a>, AllowedIps<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        use wireguard_nt::Peer;
+        let record: &[u8; Peer::SIZE] = array(self.0.bytes, self.0.offset).ok()?;
+        let peer = self.0.next()?;
+        let preshared_key: &[u8; KEY_BYTES] =
+            array(record, offset_of!(Peer, preshared_key)).ok()?;
+        let info = PeerInfo {
+            public_key: peer.public_key,
+            preshared_key: peer.preshared_key.map(|_| preshared_key),
+            endpoint: peer.endpoint,
+            persistent_keepalive_s: u16_at(record, offset_of!(Peer, persistent_keepalive)).ok()?,
+            tx_bytes: u64_at(record, offset_of!(Peer, tx_bytes)).ok()?,
+            rx_bytes: u64_at(record, offset_of!(Peer, rx_bytes)).ok()?,
+            last_handshake_filetime: u64_at(record, offset_of!(Peer, last_handshake)).ok()?,
+        };
+        Some((info, peer.allowed_ips()))
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a buffer is not a request.
+
+use core::fmt;
+
+/// What is wrong with a buffer, and where. Always the caller's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// What is wrong.
+    pub kind: DecodeErrorKind,
+    /// Offset in bytes of the offending record or field.
+    pub offset_bytes: usize,
+}
+
+/// The kinds of [`DecodeError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// The control code is not one of ours.
+    UnknownCode,
+    /// A record reaches past the end of the buffer, or a count promises more than there is.
+    Truncated,
+    /// A buffer or record has a size that this version does not have.
+    BadSize,
+    /// A record or protocol version that is newer than this one: "not implemented".
+    UnsupportedVersion,
+    /// A record of a kind that does not belong here.
+    UnexpectedRecord,
+    /// Flag bits without a meaning, or two that exclude each other.
+    BadFlags,
+    /// Bytes that must be zero are not.
+    ReservedNotZero,
+    /// A peer without its public key.
+    MissingPublicKey,
+    /// A key of zeroes where clearing has a flag of its own.
+    ZeroKey,
+    /// Neither IPv4 nor IPv6.
+    BadAddressFamily,
+    /// A prefix longer than its addresses.
+    BadPrefixLength,
+    /// An endpoint with port 0.
+    BadPort,
+    /// Neither down, up nor query.
+    BadState,
+    /// A timer scale outside 1 to 1000.
+    BadTimerScale,
+    /// More peers than an adapter can have.
+    TooManyPeers,
+}
+
+impl DecodeError {
+    /// An error of this kind at this offset.
+    pub const fn new(kind: DecodeErrorKind, offset_bytes: usize) -> Self {
+        Self { kind, offset_bytes }
+    }
+}
+
+impl DecodeErrorKind {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::UnknownCode => "unknown control code",
+            Self::Truncated => "truncated buffer",
+            Self::BadSize => "wrong size",
+            Self::UnsupportedVersion => "unsupported version",
+            Self::UnexpectedRecord => "unexpected record",
+            Self::BadFlags => "invalid flags",
+            Self::ReservedNotZero => "reserved bytes are not zero",
+            Self::MissingPublicKey => "peer without public key",
+            Self::ZeroKey => "key of zeroes",
+            Self::BadAddressFamily => "invalid address family",
+            Self::BadPrefixLength => "invalid prefix length",
+            Self::BadPort => "invalid port",
+            Self::BadState => "invalid adapter state",
+            Self::BadTimerScale => "invalid timer scale",
+            Self::TooManyPeers => "too many peers",
+        }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.kind.text(), self.offset_bytes)
+    }
+}
+
+impl core::error::Error for DecodeError {}

@@ -1,0 +1,1 @@
+//! The C header, written from the records.

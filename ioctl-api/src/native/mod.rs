@@ -1,0 +1,119 @@
+//! The native ABI, version 1: `include/tunic.h`.
+//!
+//! Every request and answer is a run of records, each with a [`Header`] that holds its size, version and kind. Sizes are
+//! multiples of 8. A record may be longer than this version knows as long as what is behind is zero: a newer client that
+//! uses nothing new is understood by an older driver.
+//!
+//! A configuration is one [`Interface`], then for each peer a [`Peer`] and behind it its [`Route`]s. Requests name their
+//! adapter; a zero GUID is that of the device the IOCTL was sent to.
+
+mod decode;
+mod records;
+pub mod reply;
+
+pub use decode::{
+    configure, decode, encode_interface, encode_peer, encode_route, encode_select,
+    encode_set_state, encode_set_timer_scale,
+};
+pub(crate) use decode::{next_allowed_ip, next_peer};
+pub use records::{
+    Adapter, Event, Header, Interface, Kind, Peer, Reply, Route, Select, SetState, SetTimerScale,
+    Statistics, Version,
+};
+
+use crate::code::{Method, READ_ACCESS, WRITE_ACCESS, control_code};
+
+/// The version of this ABI, in every [`Header`].
+pub const VERSION: u16 = 1;
+
+/// Device types from 0x8000 and functions from 0x800 are for vendors ("Defining I/O Control Codes").
+const DEVICE_TYPE: u32 = 0x9C71;
+const FUNCTION: u32 = 0x800;
+
+const fn query(function: u32) -> u32 {
+    control_code(DEVICE_TYPE, FUNCTION + function, Method::Buffered, READ_ACCESS)
+}
+
+const fn change(function: u32) -> u32 {
+    control_code(DEVICE_TYPE, FUNCTION + function, Method::Buffered, READ_ACCESS | WRITE_ACCESS)
+}
+
+/// No input; answers a [`Version`].
+pub const IOCTL_QUERY_VERSION: u32 = query(0);
+/// No input; answers a [`Reply`] and an [`Adapter`] each.
+pub const IOCTL_LIST_ADAPTERS: u32 = query(1);
+/// Takes a [`Select`]; answers a [`Reply`] and an [`Adapter`].
+pub const IOCTL_QUERY_ADAPTER: u32 = query(2);
+/// Takes a [`Select`]; answers a [`Statistics`].
+pub const IOCTL_QUERY_STATISTICS: u32 = query(3);
+/// Takes a [`SetState`].
+pub const IOCTL_SET_STATE: u32 = change(4);
+/// Takes a [`Select`]; answers a [`Reply`] and the configuration, keys included.
+pub const IOCTL_QUERY_CONFIGURATION: u32 = change(5);
+/// Takes a configuration.
+pub const IOCTL_SET_CONFIGURATION: u32 = change(6);
+/// Takes a [`Select`]; answers an [`Event`] as soon as there is one.
+pub const IOCTL_READ_EVENT: u32 = query(7);
+/// Takes a [`SetTimerScale`].
+pub const IOCTL_SET_TIMER_SCALE: u32 = change(8);
+
+/// The private key counts.
+pub const INTERFACE_HAS_PRIVATE_KEY: u32 = 0x1;
+/// Forget the private key.
+pub const INTERFACE_CLEAR_PRIVATE_KEY: u32 = 0x2;
+/// The port counts.
+pub const INTERFACE_HAS_LISTEN_PORT: u32 = 0x4;
+/// Remove all peers first.
+pub const INTERFACE_REPLACE_PEERS: u32 = 0x8;
+/// The public key counts; output only.
+pub const INTERFACE_HAS_PUBLIC_KEY: u32 = 0x10;
+
+/// The preshared key counts.
+pub const PEER_HAS_PRESHARED_KEY: u32 = 0x1;
+/// Forget the preshared key.
+pub const PEER_CLEAR_PRESHARED_KEY: u32 = 0x2;
+/// The keepalive interval counts.
+pub const PEER_HAS_PERSISTENT_KEEPALIVE: u32 = 0x4;
+/// The endpoint counts.
+pub const PEER_HAS_ENDPOINT: u32 = 0x8;
+/// Remove all routes first.
+pub const PEER_REPLACE_ROUTES: u32 = 0x10;
+/// Remove the peer.
+pub const PEER_REMOVE: u32 = 0x20;
+/// Skip the peer where it is not known.
+pub const PEER_UPDATE_ONLY: u32 = 0x40;
+
+/// Remove the route.
+pub const ROUTE_REMOVE: u32 = 0x1;
+
+/// The protocol of an adapter: WireGuard.
+pub const PROTOCOL_WIREGUARD: u32 = 1;
+
+/// The driver speaks WireGuard.
+pub const CAPABILITY_WIREGUARD: u64 = 0x1;
+/// Events can be read.
+pub const CAPABILITY_EVENTS: u64 = 0x2;
+/// The timer scale can be set.
+pub const CAPABILITY_TIMER_SCALE: u64 = 0x4;
+
+/// What [`Statistics`] counts behind its fixed part, by index. New reasons come at the end.
+pub const DISCARD_NAMES: [&str; 18] = [
+    "not-ip",
+    "no-route",
+    "no-endpoint",
+    "queue-full",
+    "queued-too-long",
+    "no-key",
+    "down",
+    "no-memory",
+    "malformed",
+    "unknown-context",
+    "forged",
+    "replayed",
+    "source-not-allowed",
+    "bad-authenticator",
+    "cookie-required",
+    "rate-limited",
+    "bad-handshake",
+    "send-failed",
+];

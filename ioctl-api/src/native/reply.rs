@@ -1,0 +1,356 @@
+//! Answers of the native ABI: written by the driver, read by the SDK.
+//!
+//! The codes are METHOD_BUFFERED, so an answer never claims more bytes than its output has: one that does not fit whole is
+//! cut behind its last whole record, and [`Reply`] says how much there is.
+
+use core::mem::offset_of;
+use core::net::SocketAddr;
+
+use super::decode::{kind_at, put_header, record, start_record};
+use super::records::{Adapter, Event, Interface, Kind, Peer, Reply, Statistics, Version};
+use super::{
+    INTERFACE_HAS_LISTEN_PORT, INTERFACE_HAS_PRIVATE_KEY, INTERFACE_HAS_PUBLIC_KEY,
+    PEER_HAS_ENDPOINT, PEER_HAS_PERSISTENT_KEEPALIVE, PEER_HAS_PRESHARED_KEY, VERSION,
+};
+use crate::bytes::{array, put, u16_at, u32_at, u64_at};
+use crate::command::{AdapterId, AdapterState};
+use crate::configuration::{Encoded, InterfaceInfo, PeerInfo};
+use crate::wireguard_nt::{encode_sockaddr, is_zero};
+use crate::{DecodeError, DecodeErrorKind, KEY_BYTES};
+
+/// What the driver is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionInfo {
+    /// The newest version of the ABI that it knows.
+    pub abi_version: u32,
+    /// Its own version: major in the high half, minor in the low.
+    pub driver_version: u32,
+    /// `CAPABILITY_*` bits.
+    pub capabilities: u64,
+}
+
+/// What an adapter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdapterInfo<'a> {
+    /// Its GUID.
+    pub adapter: AdapterId,
+    /// Its `NET_LUID`.
+    pub luid: u64,
+    /// MTU in bytes.
+    pub mtu_bytes: u32,
+    /// `PROTOCOL_*`.
+    pub protocol: u32,
+    /// Whether it was brought up.
+    pub state: AdapterState,
+    /// Whether its link is connected.
+    pub is_connected: bool,
+    /// The bound UDP port, or the one asked for; 0 for none.
+    pub listen_port: u16,
+    /// Peers that it has.
+    pub peers_count: u32,
+    /// Its name, UTF-8, at most 256 bytes.
+    pub name: &'a [u8],
+}
+
+/// Packets and bytes that an adapter carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Packets to peers.
+    pub tx_packets: u64,
+    /// Their bytes.
+    pub tx_bytes: u64,
+    /// Packets from peers.
+    pub rx_packets: u64,
+    /// Their bytes.
+    pub rx_bytes: u64,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum EventKind {
+    /// A handshake has completed.
+    HandshakeCompleted = 1,
+    /// The peer does not answer handshakes.
+    HandshakeAbandoned = 2,
+    /// The peer's address changed.
+    EndpointMoved = 3,
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventInfo {
+    /// On which adapter.
+    pub adapter: AdapterId,
+    /// Counts the adapter's events.
+    pub sequence: u64,
+    /// When, in 100 ns units since 1601-01-01 UTC.
+    pub time_filetime: u64,
+    /// What.
+    pub kind: EventKind,
+    /// The peer's public key.
+    pub public_key: [u8; KEY_BYTES],
+    /// The peer's address, if known.
+    pub endpoint: Option<SocketAddr>,
+}
+
+/// Writes a [`Version`]; `None` where it does not fit. Says how many bytes were written.
+pub fn version(info: &VersionInfo, output: &mut [u8]) -> Option<usize> {
+    let mut bytes = start_record::<{ Version::SIZE }>(Kind::Version);
+    put(&mut bytes, offset_of!(Version, abi_version), &info.abi_version.to_le_bytes());
+    put(&mut bytes, offset_of!(Version, driver_version), &info.driver_version.to_le_bytes());
+    put(&mut bytes, offset_of!(Version, capabilities), &info.capabilities.to_le_bytes());
+    write(&bytes, output)
+}
+
+/// Reads a [`Version`].
+pub fn decode_version(bytes: &[u8]) -> Result<VersionInfo, DecodeError> {
+    let record = record(bytes, 0, Kind::Version, Version::SIZE)?;
+    Ok(VersionInfo {
+        abi_version: u32_at(record, offset_of!(Version, abi_version))?,
+        driver_version: u32_at(record, offset_of!(Version, driver_version))?,
+        capabilities: u64_at(record, offset_of!(Version, capabilities))?,
+    })
+}
+
+/// Writes [`Statistics`] with as many discard counters as are given; `None` where it does not fit.
+pub fn statistics(
+    adapter: AdapterId,
+    traffic: &Traffic,
+    discards: &[u64],
+    output: &mut [u8],
+) -> Option<usize> {
+    let size = discards.len().checked_mul(8)?.checked_add(Statistics::SIZE)?;
+    let count = u32::try_from(discards.len()).ok()?;
+    let record = output.get_mut(..size)?;
+    record.fill(0);
+    put_header(record, Kind::Statistics, size);
+    put(record, offset_of!(Statistics, adapter), &adapter.0);
+    put(record, offset_of!(Statistics, tx_packets), &traffic.tx_packets.to_le_bytes());
+    put(record, offset_of!(Statistics, tx_bytes), &traffic.tx_bytes.to_le_bytes());
+    put(record, offset_of!(Statistics, rx_packets), &traffic.rx_packets.to_le_bytes());
+    put(record, offset_of!(Statistics, rx_bytes), &traffic.rx_bytes.to_le_bytes());
+    put(record, offset_of!(Statistics, discard_count), &count.to_le_bytes());
+    let (words, _) = record.get_mut(Statistics::SIZE..)?.as_chunks_mut::<8>();
+    for (word, discard) in words.iter_mut().zip(discards) {
+        *word = discard.to_le_bytes();
+    }
+    Some(size)
+}
+
+/// Reads [`Statistics`]: the traffic, and the discard counters in order.
+pub fn decode_statistics(
+    bytes: &[u8],
+) -> Result<(Traffic, impl Iterator<Item = u64> + '_), DecodeError> {
+    let header: &[u8; Statistics::SIZE] = array(bytes, 0)?;
+    let count_offset = offset_of!(Statistics, discard_count);
+    let size = usize::try_from(u32_at(header, count_offset)?)
+        .ok()
+        .and_then(|count| count.checked_mul(8))
+        .and_then(|counters| counters.checked_add(Statistics::SIZE))
+        .ok_or(DecodeError::new(DecodeErrorKind::Truncated, count_offset))?;
+    let record = record(bytes, 0, Kind::Statistics, size)?;
+    let counters = record
+        .get(Statistics::SIZE..size)
+        .ok_or(DecodeError::new(DecodeErrorKind::Truncated, count_offset))?;
+    let traffic = Traffic {
+        tx_packets: u64_at(record, offset_of!(Statistics, tx_packets))?,
+        tx_bytes: u64_at(record, offset_of!(Statistics, tx_bytes))?,
+        rx_packets: u64_at(record, offset_of!(Statistics, rx_packets))?,
+        rx_bytes: u64_at(record, offset_of!(Statistics, rx_bytes))?,
+    };
+    Ok((traffic, counters.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word))))
+}
+
+/// Writes an [`Event`]; `None` where it does not fit.
+pub fn event(info: &EventInfo, output: &mut [u8]) -> Option<usize> {
+    let mut bytes = start_record::<{ Event::SIZE }>(Kind::Event);
+    put(&mut bytes, offset_of!(Event, adapter), &info.adapter.0);
+    put(&mut bytes, offset_of!(Event, sequence), &info.sequence.to_le_bytes());
+    put(&mut bytes, offset_of!(Event, time), &info.time_filetime.to_le_bytes());
+    put(&mut bytes, offset_of!(Event, event), &(info.kind as u32).to_le_bytes());
+    put(&mut bytes, offset_of!(Event, public_key), &info.public_key);
+    if let Some(endpoint) = &info.endpoint {
+        put(&mut bytes, offset_of!(Event, endpoint), &encode_sockaddr(endpoint));
+    }
+    write(&bytes, output)
+}
+
+/// Writes a [`Reply`] and [`Adapter`]s: whole records as long as they fit, and the sum of all.
+pub struct AdapterEncoder<'o> {
+    output: &'o mut [u8],
+    encoded: Encoded,
+}
+
+impl<'o> AdapterEncoder<'o> {
+    /// An answer without adapters.
+    pub fn new(output: &'o mut [u8]) -> Self {
+        let mut encoder = Self { output, encoded: Encoded { required_bytes: 0, written_bytes: 0 } };
+        encoder.append(&encode_reply(0));
+        encoder
+    }
+
+    /// Adds an adapter.
+    pub fn adapter(&mut self, info: &AdapterInfo<'_>) {
+        let mut bytes = start_record::<{ Adapter::SIZE }>(Kind::Adapter);
+        let name = info.name.get(..256).unwrap_or(info.name);
+        let name_bytes = u16::try_from(name.len()).unwrap_or(0);
+        put(&mut bytes, offset_of!(Adapter, adapter), &info.adapter.0);
+        put(&mut bytes, offset_of!(Adapter, luid), &info.luid.to_le_bytes());
+        put(&mut bytes, offset_of!(Adapter, mtu), &info.mtu_bytes.to_le_bytes());
+        put(&mut bytes, offset_of!(Adapter, protocol), &info.protocol.to_le_bytes());
+        put(&mut bytes, offset_of!(Adapter, state), &(info.state as u32).to_le_bytes());
+        let link_state = u32::from(info.is_connected);
+        put(&mut bytes, offset_of!(Adapter, link_state), &link_state.to_le_bytes());
+        put(&mut bytes, offset_of!(Adapter, listen_port), &info.listen_port.to_le_bytes());
+        put(&mut bytes, offset_of!(Adapter, name_bytes), &name_bytes.to_le_bytes());
+        put(&mut bytes, offset_of!(Adapter, peers_count), &info.peers_count.to_le_bytes());
+        put(&mut bytes, offset_of!(Adapter, name), name);
+        self.append(&bytes);
+    }
+
+    /// Ends the answer. Where not even the [`Reply`] fitted, nothing was written.
+    pub fn finish(self) -> Encoded {
+        let reply = encode_reply(self.encoded.required_bytes);
+        if self.encoded.written_bytes >= reply.len() {
+            put(self.output, 0, &reply);
+        }
+        self.encoded
+    }
+
+    fn append(&mut self, record: &[u8]) {
+        let start = usize::try_from(self.encoded.required_bytes).unwrap_or(usize::MAX);
+        let length = record.len() as u64;
+        self.encoded.required_bytes = self.encoded.required_bytes.saturating_add(length);
+        let end = start.saturating_add(record.len());
+        if let Some(place) = self.output.get_mut(start..end) {
+            place.copy_from_slice(record);
+            self.encoded.written_bytes = end;
+        }
+    }
+}
+
+/// Reads the [`Adapter`]s of a whole answer.
+pub fn decode_adapters(bytes: &[u8]) -> Result<Adapters<'_>, DecodeError> {
+    let reply = record(bytes, 0, Kind::Reply, Reply::SIZE)?;
+    let adapters = Adapters { bytes, offset: reply.len() };
+    let mut walk = adapters;
+    while walk.step()?.is_some() {}
+    Ok(adapters)
+}
+
+/// The adapters of an answer.
+#[derive(Clone, Copy)]
+pub struct Adapters<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Adapters<'a> {
+    fn step(&mut self) -> Result<Option<AdapterInfo<'a>>, DecodeError> {
+        let start = self.offset;
+        if start >= self.bytes.len() {
+            return Ok(None);
+        }
+        let record = record(self.bytes, start, Kind::Adapter, Adapter::SIZE)?;
+        let at = |offset: usize| start.saturating_add(offset);
+        let name_bytes = usize::from(u16_at(record, offset_of!(Adapter, name_bytes))?);
+        let name: &[u8; 256] = array(record, offset_of!(Adapter, name))?;
+        let info = AdapterInfo {
+            adapter: AdapterId(*array(record, offset_of!(Adapter, adapter))?),
+            luid: u64_at(record, offset_of!(Adapter, luid))?,
+            mtu_bytes: u32_at(record, offset_of!(Adapter, mtu))?,
+            protocol: u32_at(record, offset_of!(Adapter, protocol))?,
+            state: match u32_at(record, offset_of!(Adapter, state))? {
+                0 => AdapterState::Down,
+                1 => AdapterState::Up,
+                _ => {
+                    let offset = at(offset_of!(Adapter, state));
+                    return Err(DecodeError::new(DecodeErrorKind::BadState, offset));
+                }
+            },
+            is_connected: u32_at(record, offset_of!(Adapter, link_state))? != 0,
+            listen_port: u16_at(record, offset_of!(Adapter, listen_port))?,
+            peers_count: u32_at(record, offset_of!(Adapter, peers_count))?,
+            name: name.get(..name_bytes).ok_or(DecodeError::new(
+                DecodeErrorKind::BadSize,
+                at(offset_of!(Adapter, name_bytes)),
+            ))?,
+        };
+        self.offset = start.saturating_add(record.len());
+        Ok(Some(info))
+    }
+}
+
+impl<'a> Iterator for Adapters<'a> {
+    type Item = AdapterInfo<'a>;
+
+    fn next(&mut self) -> Option<AdapterInfo<'a>> {
+        self.step().ok().flatten()
+    }
+}
+
+/// Bytes that a whole answer takes, where `bytes` starts with a [`Reply`].
+pub fn required_bytes(bytes: &[u8]) -> Option<u64> {
+    if kind_at(bytes, 0) != Some(Kind::Reply as u16) {
+        return None;
+    }
+    u64_at(bytes, offset_of!(Reply, required_bytes)).ok()
+}
+
+/// The start of an answer of several records.
+pub(crate) fn encode_reply(required_bytes: u64) -> [u8; Reply::SIZE] {
+    let mut bytes = start_record::<{ Reply::SIZE }>(Kind::Reply);
+    put(&mut bytes, offset_of!(Reply, required_bytes), &required_bytes.to_le_bytes());
+    bytes
+}
+
+pub(crate) fn encode_interface_info(interface: &InterfaceInfo<'_>) -> [u8; Interface::SIZE] {
+    let mut bytes = start_record::<{ Interface::SIZE }>(Kind::Interface);
+    let mut flags = 0;
+    put(&mut bytes, offset_of!(Interface, adapter), &interface.adapter.0);
+    if let Some(port) = interface.listen_port {
+        flags |= INTERFACE_HAS_LISTEN_PORT;
+        put(&mut bytes, offset_of!(Interface, listen_port), &port.to_le_bytes());
+    }
+    if let Some(key) = interface.private_key {
+        flags |= INTERFACE_HAS_PRIVATE_KEY;
+        put(&mut bytes, offset_of!(Interface, private_key), key);
+    }
+    if let Some(key) = interface.public_key {
+        flags |= INTERFACE_HAS_PUBLIC_KEY;
+        put(&mut bytes, offset_of!(Interface, public_key), key);
+    }
+    put(&mut bytes, offset_of!(Interface, flags), &flags.to_le_bytes());
+    bytes
+}
+
+pub(crate) fn encode_peer_info(peer: &PeerInfo<'_>) -> [u8; Peer::SIZE] {
+    let mut bytes = start_record::<{ Peer::SIZE }>(Kind::Peer);
+    let mut flags = PEER_HAS_PERSISTENT_KEEPALIVE;
+    put(&mut bytes, offset_of!(Peer, public_key), peer.public_key);
+    if let Some(key) = peer.preshared_key.filter(|key| !is_zero(key)) {
+        flags |= PEER_HAS_PRESHARED_KEY;
+        put(&mut bytes, offset_of!(Peer, preshared_key), key);
+    }
+    let keepalive = peer.persistent_keepalive_s.to_le_bytes();
+    put(&mut bytes, offset_of!(Peer, persistent_keepalive), &keepalive);
+    if let Some(endpoint) = &peer.endpoint {
+        flags |= PEER_HAS_ENDPOINT;
+        put(&mut bytes, offset_of!(Peer, endpoint), &encode_sockaddr(endpoint));
+    }
+    put(&mut bytes, offset_of!(Peer, tx_bytes), &peer.tx_bytes.to_le_bytes());
+    put(&mut bytes, offset_of!(Peer, rx_bytes), &peer.rx_bytes.to_le_bytes());
+    let handshake = peer.last_handshake_filetime.to_le_bytes();
+    put(&mut bytes, offset_of!(Peer, last_handshake), &handshake);
+    put(&mut bytes, offset_of!(Peer, flags), &flags.to_le_bytes());
+    bytes
+}
+
+fn write(record: &[u8], output: &mut [u8]) -> Option<usize> {
+    output.get_mut(..record.len())?.copy_from_slice(record);
+    Some(record.len())
+}
+
+/// The ABI that the answers are of.
+pub const ABI_VERSION: u32 = VERSION as u32;

@@ -1,0 +1,66 @@
+//! Records: plain C structs whose layout is asserted, and known to the header generator.
+
+/// A field of a [`Layout`].
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name in Rust.
+    pub name: &'static str,
+    /// Its type in Rust.
+    pub rust_type: &'static str,
+    /// Its offset in bytes.
+    pub offset_bytes: usize,
+    /// What it says.
+    pub doc: &'static str,
+}
+
+/// The layout of a record, for the C header.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Its name in C.
+    pub c_name: &'static str,
+    /// Its size in bytes.
+    pub size_bytes: usize,
+    /// Its fields, by offset.
+    pub fields: &'static [Field],
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// Declares a record: a `repr(C)` struct of alignment 8 with its asserted size and offsets.
+macro_rules! record {
+    (
+        #[doc = $doc:literal]
+        pub struct $name:ident = $c_name:literal, $size:literal {
+            $( #[doc = $field_doc:literal] $field:ident: $ty:ty = $offset:literal, )*
+        }
+    ) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy)]
+        #[repr(C, align(8))]
+        pub struct $name {
+            $( #[doc = $field_doc] pub $field: $ty, )*
+        }
+
+        impl $name {
+            /// Size in bytes.
+            pub const SIZE: usize = $size;
+            /// The layout, for the C header.
+            pub const LAYOUT: $crate::Layout = $crate::Layout {
+                c_name: $c_name,
+                size_bytes: $size,
+                doc: $doc,
+                fields: &[$( $crate::Field {
+                    name: stringify!($field),
+                    rust_type: stringify!($ty),
+                    offset_bytes: $offset,
+                    doc: $field_doc,
+                }, )*],
+            };
+        }
+
+        const _: () = {
+            assert!(::core::mem::size_of::<$name>() == $size);
+            $( assert!(::core::mem::offset_of!($name, $field) == $offset); )*
+        };
+    };
+}
