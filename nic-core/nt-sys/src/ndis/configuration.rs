@@ -1,0 +1,97 @@
+//! ndis.h: an adapter's keywords in the registry.
+
+use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STATUS};
+use crate::ntdef::{PVOID, UCHAR, ULONG, UNICODE_STRING, USHORT};
+
+/// Whose keywords to open.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NDIS_CONFIGURATION_OBJECT {
+    /// `NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT`
+    pub Header: NDIS_OBJECT_HEADER,
+    /// The miniport adapter handle.
+    pub NdisHandle: NDIS_HANDLE,
+    /// 0
+    pub Flags: ULONG,
+}
+
+crate::layout!(NDIS_CONFIGURATION_OBJECT, 24, { Header: 0, NdisHandle: 8, Flags: 16 });
+
+/// Of [`NDIS_CONFIGURATION_OBJECT`].
+pub const NDIS_CONFIGURATION_OBJECT_REVISION_1: UCHAR = 1;
+/// Of [`NDIS_CONFIGURATION_OBJECT`].
+pub const NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1: USHORT = 20;
+
+/// A keyword's value. Belongs to NDIS; gone when the configuration is closed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NDIS_CONFIGURATION_PARAMETER {
+    /// Which member of `ParameterData` is valid.
+    pub ParameterType: NDIS_PARAMETER_TYPE,
+    /// The value.
+    pub ParameterData: NDIS_CONFIGURATION_PARAMETER_DATA,
+}
+
+crate::layout!(NDIS_CONFIGURATION_PARAMETER, 24, { ParameterType: 0, ParameterData: 8 });
+
+/// The value of a keyword.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union NDIS_CONFIGURATION_PARAMETER_DATA {
+    /// `NdisParameterInteger`, `NdisParameterHexInteger`
+    pub IntegerData: ULONG,
+    /// `NdisParameterString`, `NdisParameterMultiString`
+    pub StringData: UNICODE_STRING,
+    /// `NdisParameterBinary`
+    pub BinaryData: BINARY_DATA,
+}
+
+/// Bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct BINARY_DATA {
+    /// Length in bytes.
+    pub Length: USHORT,
+    /// The bytes.
+    pub Buffer: PVOID,
+}
+
+crate::layout!(BINARY_DATA, 16, { Length: 0, Buffer: 8 });
+
+/// The type of a keyword's value.
+pub type NDIS_PARAMETER_TYPE = u32;
+/// A number, decimal in text.
+pub const NdisParameterInteger: NDIS_PARAMETER_TYPE = 0;
+/// A number, hexadecimal in text.
+pub const NdisParameterHexInteger: NDIS_PARAMETER_TYPE = 1;
+/// A string.
+pub const NdisParameterString: NDIS_PARAMETER_TYPE = 2;
+/// Strings.
+pub const NdisParameterMultiString: NDIS_PARAMETER_TYPE = 3;
+/// Bytes.
+pub const NdisParameterBinary: NDIS_PARAMETER_TYPE = 4;
+
+crate::import! { "ndis.sys";
+    /// Opens an adapter's keywords.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn NdisOpenConfigurationEx(
+        config_object: *const NDIS_CONFIGURATION_OBJECT, configuration_handle: *mut NDIS_HANDLE,
+    ) -> NDIS_STATUS;
+
+    /// Reads a keyword; fails with `NDIS_STATUS_FAILURE` when there is none.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn NdisReadConfiguration(
+        status: *mut NDIS_STATUS, parameter_value: *mut *mut NDIS_CONFIGURATION_PARAMETER,
+        configuration_handle: NDIS_HANDLE, keyword: *const UNICODE_STRING, parameter_type: NDIS_PARAMETER_TYPE,
+    );
+
+    /// Closes keywords.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn NdisCloseConfiguration(configuration_handle: NDIS_HANDLE);
+}

@@ -1,0 +1,58 @@
+//! ndis.h: a device object of an NDIS driver that is no adapter.
+
+use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STATUS};
+use crate::io::{DEVICE_OBJECT, DRIVER_DISPATCH};
+use crate::ntdef::{GUID, PVOID, UCHAR, ULONG, UNICODE_STRING, USHORT};
+
+/// What `NdisRegisterDeviceEx` makes a device of.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NDIS_DEVICE_OBJECT_ATTRIBUTES {
+    /// `NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES`
+    pub Header: NDIS_OBJECT_HEADER,
+    /// Name in `\Device`.
+    pub DeviceName: *mut UNICODE_STRING,
+    /// Name in `\DosDevices`.
+    pub SymbolicName: *mut UNICODE_STRING,
+    /// `IRP_MJ_MAXIMUM_FUNCTION + 1` dispatch routines; null where there is none.
+    pub MajorFunctions: *mut Option<DRIVER_DISPATCH>,
+    /// Bytes of device extension for the driver.
+    pub ExtensionSize: ULONG,
+    /// Security descriptor, or null for NDIS's default.
+    pub DefaultSDDLString: *const UNICODE_STRING,
+    /// Device class, or null.
+    pub DeviceClassGuid: *const GUID,
+}
+
+crate::layout!(NDIS_DEVICE_OBJECT_ATTRIBUTES, 56, {
+    Header: 0, DeviceName: 8, SymbolicName: 16, MajorFunctions: 24, ExtensionSize: 32, DefaultSDDLString: 40,
+    DeviceClassGuid: 48,
+});
+
+/// Of [`NDIS_DEVICE_OBJECT_ATTRIBUTES`].
+pub const NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1: UCHAR = 1;
+/// Of [`NDIS_DEVICE_OBJECT_ATTRIBUTES`].
+pub const NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1: USHORT = 56;
+
+crate::import! { "ndis.sys";
+    /// Makes a device object with a symbolic link.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn NdisRegisterDeviceEx(
+        ndis_handle: NDIS_HANDLE, device_object_attributes: *const NDIS_DEVICE_OBJECT_ATTRIBUTES,
+        device_object: *mut *mut DEVICE_OBJECT, ndis_device_handle: *mut NDIS_HANDLE,
+    ) -> NDIS_STATUS;
+
+    /// Removes a device object.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn NdisDeregisterDeviceEx(ndis_device_handle: NDIS_HANDLE);
+
+    /// The device extension, of `ExtensionSize` bytes.
+    ///
+    /// # IRQL
+    /// Any.
+    pub fn NdisGetDeviceReservedExtension(device_object: *mut DEVICE_OBJECT) -> PVOID;
+}

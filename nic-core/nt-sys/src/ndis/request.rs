@@ -1,0 +1,215 @@
+//! ndis/oidrequest.h, ndis.h: OID requests and status indications.
+
+use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OID, NDIS_PORT_NUMBER, NDIS_STATUS};
+use crate::ntdef::{GUID, PVOID, UCHAR, ULONG, USHORT};
+
+/// A question or an order from above.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NDIS_OID_REQUEST {
+    /// `NDIS_OBJECT_TYPE_OID_REQUEST`
+    pub Header: NDIS_OBJECT_HEADER,
+    /// Which member of `DATA` is valid.
+    pub RequestType: NDIS_REQUEST_TYPE,
+    /// The port it is for.
+    pub PortNumber: NDIS_PORT_NUMBER,
+    /// In seconds; 0 for none.
+    pub Timeout: ULONG,
+    /// What MiniportCancelOidRequest is given.
+    pub RequestId: PVOID,
+    /// What a status indication that answers it carries.
+    pub RequestHandle: NDIS_HANDLE,
+    /// The request.
+    pub DATA: NDIS_OID_REQUEST_DATA,
+    /// NDIS's own.
+    pub NdisReserved: [UCHAR; 128],
+    /// The miniport's own.
+    pub MiniportReserved: [UCHAR; 16],
+    /// Its source's own.
+    pub SourceReserved: [UCHAR; 16],
+    /// Out: the revision that was understood.
+    pub SupportedRevision: UCHAR,
+    /// Reserved.
+    pub Reserved1: UCHAR,
+    /// Reserved.
+    pub Reserved2: USHORT,
+    /// NIC switch. Revision 2.
+    pub SwitchId: ULONG,
+    /// Virtual port. Revision 2.
+    pub VPortId: ULONG,
+    /// `NDIS_OID_REQUEST_FLAGS_*`. Revision 2.
+    pub Flags: ULONG,
+}
+
+crate::layout!(NDIS_OID_REQUEST, 248, {
+    Header: 0, RequestType: 4, PortNumber: 8, Timeout: 12, RequestId: 16, RequestHandle: 24, DATA: 32, NdisReserved: 72,
+    MiniportReserved: 200, SourceReserved: 216, SupportedRevision: 232, Reserved1: 233, Reserved2: 234, SwitchId: 236,
+    VPortId: 240, Flags: 244,
+});
+
+/// Of [`NDIS_OID_REQUEST`].
+pub const NDIS_OID_REQUEST_REVISION_1: UCHAR = 1;
+/// Of [`NDIS_OID_REQUEST`]; NDIS 6.50.
+pub const NDIS_OID_REQUEST_REVISION_2: UCHAR = 2;
+/// Size of revision 1.
+pub const NDIS_SIZEOF_OID_REQUEST_REVISION_1: USHORT = 236;
+/// Size of revision 2.
+pub const NDIS_SIZEOF_OID_REQUEST_REVISION_2: USHORT = 248;
+
+/// The body of an OID request. `Oid` is the first field of each.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union NDIS_OID_REQUEST_DATA {
+    /// The OID of any of them.
+    pub Oid: NDIS_OID,
+    /// `NdisRequestQueryInformation` and `NdisRequestQueryStatistics`
+    pub QUERY_INFORMATION: NDIS_OID_REQUEST_QUERY,
+    /// `NdisRequestSetInformation`
+    pub SET_INFORMATION: NDIS_OID_REQUEST_SET,
+    /// `NdisRequestMethod`
+    pub METHOD_INFORMATION: NDIS_OID_REQUEST_METHOD,
+}
+
+/// A query.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct NDIS_OID_REQUEST_QUERY {
+    /// What is asked.
+    pub Oid: NDIS_OID,
+    /// Where the answer goes.
+    pub InformationBuffer: PVOID,
+    /// Size of `InformationBuffer` in bytes.
+    pub InformationBufferLength: ULONG,
+    /// Out: bytes of the answer.
+    pub BytesWritten: ULONG,
+    /// Out: bytes that the buffer must have.
+    pub BytesNeeded: ULONG,
+}
+
+crate::layout!(NDIS_OID_REQUEST_QUERY, 32, {
+    Oid: 0, InformationBuffer: 8, InformationBufferLength: 16, BytesWritten: 20, BytesNeeded: 24,
+});
+
+/// An order.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct NDIS_OID_REQUEST_SET {
+    /// What is set.
+    pub Oid: NDIS_OID,
+    /// Its value.
+    pub InformationBuffer: PVOID,
+    /// Size of `InformationBuffer` in bytes.
+    pub InformationBufferLength: ULONG,
+    /// Out: bytes that were read.
+    pub BytesRead: ULONG,
+    /// Out: bytes that the buffer must have.
+    pub BytesNeeded: ULONG,
+}
+
+crate::layout!(NDIS_OID_REQUEST_SET, 32, {
+    Oid: 0, InformationBuffer: 8, InformationBufferLength: 16, BytesRead: 20, BytesNeeded: 24,
+});
+
+/// A call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct NDIS_OID_REQUEST_METHOD {
+    /// What is called.
+    pub Oid: NDIS_OID,
+    /// Input, then output.
+    pub InformationBuffer: PVOID,
+    /// Size of the input in bytes.
+    pub InputBufferLength: ULONG,
+    /// Size of the output in bytes.
+    pub OutputBufferLength: ULONG,
+    /// Which method.
+    pub MethodId: ULONG,
+    /// Out: bytes that were written.
+    pub BytesWritten: ULONG,
+    /// Out: bytes that were read.
+    pub BytesRead: ULONG,
+    /// Out: bytes that the buffer must have.
+    pub BytesNeeded: ULONG,
+}
+
+crate::layout!(NDIS_OID_REQUEST_METHOD, 40, {
+    Oid: 0, InformationBuffer: 8, InputBufferLength: 16, OutputBufferLength: 20, MethodId: 24, BytesWritten: 28,
+    BytesRead: 32, BytesNeeded: 36,
+});
+
+/// The kind of an OID request.
+pub type NDIS_REQUEST_TYPE = u32;
+/// A query.
+pub const NdisRequestQueryInformation: NDIS_REQUEST_TYPE = 0;
+/// An order.
+pub const NdisRequestSetInformation: NDIS_REQUEST_TYPE = 1;
+/// A query from user mode.
+pub const NdisRequestQueryStatistics: NDIS_REQUEST_TYPE = 2;
+/// A call.
+pub const NdisRequestMethod: NDIS_REQUEST_TYPE = 12;
+
+/// News from the miniport to those above it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NDIS_STATUS_INDICATION {
+    /// `NDIS_OBJECT_TYPE_STATUS_INDICATION`
+    pub Header: NDIS_OBJECT_HEADER,
+    /// The miniport adapter handle.
+    pub SourceHandle: NDIS_HANDLE,
+    /// The port it concerns.
+    pub PortNumber: NDIS_PORT_NUMBER,
+    /// What happened.
+    pub StatusCode: NDIS_STATUS,
+    /// Reserved.
+    pub Flags: ULONG,
+    /// Null, or `RequestHandle` of the OID request that it answers.
+    pub DestinationHandle: NDIS_HANDLE,
+    /// `RequestId` of the OID request that it answers.
+    pub RequestId: PVOID,
+    /// More of it, or null.
+    pub StatusBuffer: PVOID,
+    /// Size of `StatusBuffer` in bytes.
+    pub StatusBufferSize: ULONG,
+    /// Of WMI.
+    pub Guid: GUID,
+    /// NDIS's own.
+    pub NdisReserved: [PVOID; 4],
+}
+
+crate::layout!(NDIS_STATUS_INDICATION, 112, {
+    Header: 0, SourceHandle: 8, PortNumber: 16, StatusCode: 20, Flags: 24, DestinationHandle: 32, RequestId: 40,
+    StatusBuffer: 48, StatusBufferSize: 56, Guid: 60, NdisReserved: 80,
+});
+
+/// Of [`NDIS_STATUS_INDICATION`].
+pub const NDIS_STATUS_INDICATION_REVISION_1: UCHAR = 1;
+/// Of [`NDIS_STATUS_INDICATION`].
+pub const NDIS_SIZEOF_STATUS_INDICATION_REVISION_1: USHORT = 112;
+
+/// What `OID_GEN_INTERRUPT_MODERATION` carries.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NDIS_INTERRUPT_MODERATION_PARAMETERS {
+    /// `NDIS_OBJECT_TYPE_DEFAULT`
+    pub Header: NDIS_OBJECT_HEADER,
+    /// `NDIS_INTERRUPT_MODERATION_CHANGE_NEEDS_*`
+    pub Flags: ULONG,
+    /// Whether interrupts are moderated.
+    pub InterruptModeration: NDIS_INTERRUPT_MODERATION,
+}
+
+crate::layout!(NDIS_INTERRUPT_MODERATION_PARAMETERS, 12, { Header: 0, Flags: 4, InterruptModeration: 8 });
+
+/// Of [`NDIS_INTERRUPT_MODERATION_PARAMETERS`].
+pub const NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1: UCHAR = 1;
+/// Of [`NDIS_INTERRUPT_MODERATION_PARAMETERS`].
+pub const NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1: USHORT = 12;
+
+/// Whether interrupts are moderated.
+pub type NDIS_INTERRUPT_MODERATION = u32;
+/// There are none, or they cannot be.
+pub const NdisInterruptModerationNotSupported: NDIS_INTERRUPT_MODERATION = 1;
+/// They are.
+pub const NdisInterruptModerationEnabled: NDIS_INTERRUPT_MODERATION = 2;
+/// They are not.
+pub const NdisInterruptModerationDisabled: NDIS_INTERRUPT_MODERATION = 3;
