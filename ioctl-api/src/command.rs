@@ -152,6 +152,20 @@ pub struct PeerChange<'a> {
 }
 
 impl<'a> PeerChange<'a> {
+    /// A change that makes the peer where it is not there, and nothing else; to be filled in and encoded.
+    pub fn new(public_key: &'a [u8; KEY_BYTES]) -> Self {
+        let allowed_ips = AllowedIps { abi: Abi::WireGuardNt, bytes: &[], offset: 0, remaining: 0 };
+        Self {
+            public_key,
+            action: PeerAction::CreateOrUpdate,
+            preshared_key: None,
+            endpoint: None,
+            replace_allowed_ips: false,
+            persistent_keepalive_s: None,
+            allowed_ips,
+        }
+    }
+
     /// The allowed IPs in order. Can be walked any number of times.
     pub fn allowed_ips(&self) -> AllowedIps<'a> {
         self.allowed_ips

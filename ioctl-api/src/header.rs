@@ -1,1 +1,191 @@
-//! The C header, written from the records.
+//! The C header, `include/tunic.h`, written from the records: `cargo run -p tunic-ioctl --example header`.
+
+use core::fmt;
+
+use crate::native::Kind;
+use crate::{Layout, native, wireguard_nt};
+
+/// Writes the header.
+pub fn write(out: &mut impl fmt::Write) -> fmt::Result {
+    out.write_str(PROLOGUE)?;
+    out.write_str("\n/* The native ABI */\n\n")?;
+    constants(out, "TUNIC_", NATIVE_CONSTANTS)?;
+    for (index, name) in native::DISCARD_NAMES.iter().enumerate() {
+        out.write_str("#define TUNIC_DISCARD_")?;
+        for letter in name.chars() {
+            out.write_char(if letter == '-' { '_' } else { letter.to_ascii_uppercase() })?;
+        }
+        writeln!(out, " {index}")?;
+    }
+    for layout in NATIVE_RECORDS {
+        record(out, layout)?;
+    }
+    out.write_str("\n/* The ABI of WireGuardNT */\n\n")?;
+    constants(out, "TUNIC_WG_", WIREGUARD_NT_CONSTANTS)?;
+    for layout in WIREGUARD_NT_RECORDS {
+        record(out, layout)?;
+    }
+    out.write_str(EPILOGUE)
+}
+
+const PROLOGUE: &str = "\
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control ABIs of the Tunic driver. Generated from the crate tunic-ioctl; do not edit:
+ *     cargo run -p tunic-ioctl --example header
+ *
+ * Integers are little-endian, sizes are multiples of 8. See the crate for what the records mean together.
+ */
+#ifndef TUNIC_H
+#define TUNIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__cplusplus)
+#define TUNIC_ALIGN8 alignas(8)
+#define TUNIC_ALIGN4 alignas(4)
+#define TUNIC_ASSERT(condition, text) static_assert(condition, text)
+#elif defined(_MSC_VER) && !defined(__clang__)
+#define TUNIC_ALIGN8 __declspec(align(8))
+#define TUNIC_ALIGN4 __declspec(align(4))
+#define TUNIC_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define TUNIC_ALIGN8 _Alignas(8)
+#define TUNIC_ALIGN4 _Alignas(4)
+#define TUNIC_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+/* A SOCKADDR_INET of ws2ipdef.h, as bytes. */
+typedef struct TUNIC_SOCKADDR {
+    TUNIC_ALIGN4 uint8_t bytes[28];
+} TUNIC_SOCKADDR;
+";
+
+const EPILOGUE: &str = "\n#endif\n";
+
+const NATIVE_RECORDS: &[Layout] = &[
+    native::Header::LAYOUT,
+    native::Version::LAYOUT,
+    native::Reply::LAYOUT,
+    native::Select::LAYOUT,
+    native::Adapter::LAYOUT,
+    native::Statistics::LAYOUT,
+    native::SetState::LAYOUT,
+    native::Interface::LAYOUT,
+    native::Peer::LAYOUT,
+    native::Route::LAYOUT,
+    native::Event::LAYOUT,
+    native::SetTimerScale::LAYOUT,
+];
+
+const WIREGUARD_NT_RECORDS: &[Layout] = &[
+    wireguard_nt::Interface::LAYOUT,
+    wireguard_nt::Peer::LAYOUT,
+    wireguard_nt::AllowedIp::LAYOUT,
+    wireguard_nt::LogEntry::LAYOUT,
+];
+
+/// Names and values of constants, under their names in Rust.
+macro_rules! list {
+    ($module:ident: $($name:ident)*) => {
+        &[$( (stringify!($name), $module::$name as u64), )*]
+    };
+}
+
+const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
+    list!(native: VERSION),
+    list!(native:
+        IOCTL_QUERY_VERSION IOCTL_LIST_ADAPTERS IOCTL_QUERY_ADAPTER IOCTL_QUERY_STATISTICS
+        IOCTL_SET_STATE IOCTL_QUERY_CONFIGURATION IOCTL_SET_CONFIGURATION IOCTL_READ_EVENT
+        IOCTL_SET_TIMER_SCALE),
+    &[
+        ("KIND_VERSION", Kind::Version as u64),
+        ("KIND_REPLY", Kind::Reply as u64),
+        ("KIND_SELECT", Kind::Select as u64),
+        ("KIND_ADAPTER", Kind::Adapter as u64),
+        ("KIND_STATISTICS", Kind::Statistics as u64),
+        ("KIND_SET_STATE", Kind::SetState as u64),
+        ("KIND_INTERFACE", Kind::Interface as u64),
+        ("KIND_PEER", Kind::Peer as u64),
+        ("KIND_ROUTE", Kind::Route as u64),
+        ("KIND_EVENT", Kind::Event as u64),
+        ("KIND_SET_TIMER_SCALE", Kind::SetTimerScale as u64),
+    ],
+    list!(native:
+        INTERFACE_HAS_PRIVATE_KEY INTERFACE_CLEAR_PRIVATE_KEY INTERFACE_HAS_LISTEN_PORT
+        INTERFACE_REPLACE_PEERS INTERFACE_HAS_PUBLIC_KEY),
+    list!(native:
+        PEER_HAS_PRESHARED_KEY PEER_CLEAR_PRESHARED_KEY PEER_HAS_PERSISTENT_KEEPALIVE
+        PEER_HAS_ENDPOINT PEER_REPLACE_ROUTES PEER_REMOVE PEER_UPDATE_ONLY),
+    list!(native: ROUTE_REMOVE),
+    list!(native: PROTOCOL_WIREGUARD),
+    list!(native: CAPABILITY_WIREGUARD CAPABILITY_EVENTS CAPABILITY_TIMER_SCALE),
+    &[
+        ("EVENT_HANDSHAKE_COMPLETED", native::reply::EventKind::HandshakeCompleted as u64),
+        ("EVENT_HANDSHAKE_ABANDONED", native::reply::EventKind::HandshakeAbandoned as u64),
+        ("EVENT_ENDPOINT_MOVED", native::reply::EventKind::EndpointMoved as u64),
+    ],
+];
+
+const WIREGUARD_NT_CONSTANTS: &[&[(&str, u64)]] = &[
+    list!(wireguard_nt: IOCTL_GET IOCTL_SET IOCTL_SET_ADAPTER_STATE IOCTL_READ_LOG_LINE),
+    list!(wireguard_nt:
+        INTERFACE_HAS_PUBLIC_KEY INTERFACE_HAS_PRIVATE_KEY INTERFACE_HAS_LISTEN_PORT
+        INTERFACE_REPLACE_PEERS),
+    list!(wireguard_nt:
+        PEER_HAS_PUBLIC_KEY PEER_HAS_PRESHARED_KEY PEER_HAS_PERSISTENT_KEEPALIVE PEER_HAS_ENDPOINT
+        PEER_HAS_PROTOCOL_VERSION PEER_REPLACE_ALLOWED_IPS PEER_REMOVE PEER_UPDATE_ONLY),
+    list!(wireguard_nt: ALLOWED_IP_REMOVE),
+    list!(wireguard_nt: STATE_DOWN STATE_UP STATE_QUERY),
+];
+
+fn constants(out: &mut impl fmt::Write, prefix: &str, groups: &[&[(&str, u64)]]) -> fmt::Result {
+    for group in groups {
+        for (name, value) in *group {
+            writeln!(out, "#define {prefix}{name} {value:#x}u")?;
+        }
+        out.write_char('\n')?;
+    }
+    Ok(())
+}
+
+fn record(out: &mut impl fmt::Write, layout: &Layout) -> fmt::Result {
+    let Layout { c_name, size_bytes, fields, doc } = layout;
+    writeln!(out, "\n/*{doc} */\ntypedef struct {c_name} {{")?;
+    for (index, field) in fields.iter().enumerate() {
+        let align = if index == 0 { "TUNIC_ALIGN8 " } else { "" };
+        let (c_type, count) = c_type(field.rust_type);
+        write!(out, "    {align}{c_type} {}", field.name)?;
+        if let Some(count) = count {
+            write!(out, "[{count}]")?;
+        }
+        writeln!(out, "; /*{} */", field.doc)?;
+    }
+    writeln!(out, "}} {c_name};")?;
+    writeln!(out, "TUNIC_ASSERT(sizeof({c_name}) == {size_bytes}, \"{c_name}\");")?;
+    for field in *fields {
+        let (name, offset) = (field.name, field.offset_bytes);
+        writeln!(
+            out,
+            "TUNIC_ASSERT(offsetof({c_name}, {name}) == {offset}, \"{c_name}.{name}\");"
+        )?;
+    }
+    Ok(())
+}
+
+/// The C type, and the number of elements where it is an array.
+fn c_type(rust_type: &'static str) -> (&'static str, Option<&'static str>) {
+    match rust_type {
+        "u8" => ("uint8_t", None),
+        "u16" => ("uint16_t", None),
+        "u32" => ("uint32_t", None),
+        "u64" => ("uint64_t", None),
+        "Header" => ("TUNIC_HEADER", None),
+        "SockaddrInet" => ("TUNIC_SOCKADDR", None),
+        array => {
+            let count = array.strip_prefix("[u8; ").and_then(|rest| rest.strip_suffix(']'));
+            ("uint8_t", count)
+        }
+    }
+}

@@ -36,6 +36,3 @@ pub use record::{Field, Layout};
 
 /// Bytes of every key.
 pub const KEY_BYTES: usize = 32;
-
-#[cfg(test)]
-mod tests;
