@@ -1,0 +1,250 @@
+//! Transport data (WireGuard paper, section 5.4.6): the data plane.
+
+use core::array;
+
+use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source};
+use nic_engine::Instant;
+use nic_engine::protocol::{
+    ContextId, NotReady, OpenPacket, OpenedPacket, SealPacket, Sent, Verdict,
+};
+
+use crate::message::{DATA_HEADER_BYTES, DataHeader, TAG_BYTES};
+use crate::noise::SessionKey;
+use crate::peer::PeerData;
+
+/// Payloads are padded to a multiple of this, so that their exact length doesn't show.
+const PADDING: usize = 16;
+
+/// How many packets are handed to the AEAD at a time.
+const CHUNK: usize = 8;
+
+/// A batch's sealing key and counters.
+pub struct SealContext {
+    remote: u32,
+    first_counter: u64,
+    key: SessionKey,
+}
+
+/// A batch's opening key.
+pub struct OpenContext {
+    context: ContextId,
+    key: SessionKey,
+}
+
+/// The datagram's length: padding never makes a packet longer than the MTU.
+pub(crate) fn datagram_bytes(payload_bytes: usize, mtu_bytes: usize) -> usize {
+    let padded = payload_bytes
+        .checked_next_multiple_of(PADDING)
+        .unwrap_or(payload_bytes)
+        .min(mtu_bytes)
+        .max(payload_bytes);
+    padded.saturating_add(DATA_HEADER_BYTES + TAG_BYTES)
+}
+
+/// The plaintext's length, padding included.
+pub(crate) fn payload_capacity(datagram_bytes: usize) -> usize {
+    datagram_bytes.saturating_sub(DATA_HEADER_BYTES + TAG_BYTES)
+}
+
+/// Reserves counters; asks for a new handshake where the session is missing or old.
+pub(crate) fn seal_begin(
+    data: &mut PeerData,
+    packets: u32,
+    now: Instant,
+) -> Result<SealContext, NotReady> {
+    let Some(reserved) = data.keypairs.reserve(packets, now, &data.timers.constants) else {
+        data.timers.want_initiation(now);
+        return Err(NotReady::NoKey);
+    };
+    if reserved.wants_successor {
+        data.timers.want_initiation(now);
+    }
+    Ok(SealContext {
+        remote: reserved.remote,
+        first_counter: reserved.first_counter,
+        key: reserved.key,
+    })
+}
+
+/// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros, which no peer accepts.
+pub(crate) fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
+    let Some(key) = context.key.aead() else {
+        packets.iter_mut().for_each(|packet| packet.datagram.fill(0));
+        return;
+    };
+    let mut counter = context.first_counter.wrapping_add(u64::from(first));
+    for chunk in packets.chunks_mut(CHUNK) {
+        let mut headers = [[0; DATA_HEADER_BYTES]; CHUNK];
+        let mut places: [Option<&mut [u8; DATA_HEADER_BYTES]>; CHUNK] = array::from_fn(|_| None);
+        let mut unused_tags = [[0; TAG_BYTES]; CHUNK];
+        let mut batch = unused_tags
+            .each_mut()
+            .map(|tag| Seal::new([0; NONCE_LEN], &[], Source::InPlace, &mut [], tag));
+        let length = chunk.len();
+        let slots = batch.iter_mut().zip(&mut places).zip(&mut headers);
+        for (packet, ((slot, place), header)) in chunk.iter_mut().zip(slots) {
+            *header = DataHeader { receiver: context.remote, counter }.emit();
+            if let Some((front, sealed)) = packet.datagram.split_first_chunk_mut() {
+                *place = Some(front);
+                if let Some((output, tag)) = sealed.split_last_chunk_mut() {
+                    let source = Source::Fragments(packet.source);
+                    *slot = Seal::new(nonce(counter), &[], source, output, tag);
+                }
+            }
+            counter = counter.wrapping_add(1);
+        }
+        if let Some(used) = batch.get_mut(..length) {
+            key.seal(used);
+        }
+        for ((place, slot), header) in places.iter_mut().zip(&batch).zip(&headers) {
+            if let Some(place) = place {
+                let is_sealed = slot.sealing == Sealing::Sealed;
+                **place = if is_sealed { *header } else { [0; DATA_HEADER_BYTES] };
+            }
+        }
+    }
+}
+
+/// Notes that packets were sent.
+pub(crate) fn sent(data: &mut PeerData, sent: Sent, now: Instant) {
+    data.timers.sent(sent.data_packets, sent.keepalives, now);
+}
+
+/// The opening key of a context.
+pub(crate) fn open_begin(data: &PeerData, context: ContextId, now: Instant) -> Option<OpenContext> {
+    let keypair = data.keypairs.by_context(context)?;
+    let key = keypair.receive_key(now, &data.timers.constants)?.clone();
+    Some(OpenContext { context, key })
+}
+
+/// Opens datagrams; `result` of each says what came out.
+pub(crate) fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
+    packets.iter_mut().for_each(|packet| packet.result = None);
+    let Some(key) = context.key.aead() else {
+        return;
+    };
+    for chunk in packets.chunks_mut(CHUNK) {
+        let mut texts: [&[u8]; CHUNK] = [&[]; CHUNK];
+        let mut counters = [None; CHUNK];
+        let mut batch: [Open<'_>; CHUNK] = array::from_fn(|_| {
+            Open::new([0; NONCE_LEN], &[], Source::InPlace, [0; TAG_BYTES], &mut [])
+        });
+        let length = chunk.len();
+        let mut results: [Option<&mut Option<OpenedPacket>>; CHUNK] = array::from_fn(|_| None);
+        let slots = batch.iter_mut().zip(&mut texts).zip(&mut counters).zip(&mut results);
+        for (packet, (((slot, text), counter), result)) in chunk.iter_mut().zip(slots) {
+            *result = Some(&mut packet.result);
+            let Some(header) = header(packet.source, context.context) else {
+                continue;
+            };
+            let text_bytes = payload_capacity(packet.datagram_bytes);
+            let Some(output) = packet.output.get_mut(..text_bytes) else {
+                continue;
+            };
+            let mut tag = [0; TAG_BYTES];
+            if !gather(packet.source, DATA_HEADER_BYTES.saturating_add(text_bytes), &mut tag) {
+                continue;
+            }
+            // As a rule a datagram is in one piece, and the AEAD reads it where it lies.
+            let source = match packet.source {
+                [piece] => {
+                    let Some(sealed) =
+                        piece.get(DATA_HEADER_BYTES..).and_then(|rest| rest.get(..text_bytes))
+                    else {
+                        continue;
+                    };
+                    *text = sealed;
+                    Source::Fragments(core::slice::from_ref(text))
+                }
+                pieces => {
+                    if !gather(pieces, DATA_HEADER_BYTES, output) {
+                        continue;
+                    }
+                    Source::InPlace
+                }
+            };
+            *counter = Some((header.counter, text_bytes));
+            *slot = Open::new(nonce(header.counter), &[], source, tag, output);
+        }
+        if let Some(used) = batch.get_mut(..length) {
+            key.open(used);
+        }
+        for ((slot, counter), result) in batch.iter().zip(counters).zip(results) {
+            if let (Some((counter, payload_bytes)), Some(result)) = (counter, result) {
+                *result = (slot.verdict == nic_crypto::Verdict::Authentic)
+                    .then_some(OpenedPacket { counter, payload_bytes });
+            }
+        }
+    }
+}
+
+/// Judges an authentic packet.
+pub(crate) fn accept(
+    data: &mut PeerData,
+    context: &OpenContext,
+    packet: &OpenedPacket,
+    now: Instant,
+) -> Verdict {
+    let limit = data.timers.constants.reject_after_messages;
+    let is_new = packet.counter < limit
+        && data
+            .keypairs
+            .by_context_mut(context.context)
+            .is_some_and(|keypair| keypair.window.accept(packet.counter));
+    if !is_new {
+        return Verdict::Replayed;
+    }
+    if data.keypairs.confirm(context.context) {
+        data.timers.session_confirmed();
+    }
+    let is_keepalive = packet.payload_bytes == 0;
+    let session_age = data.own_session_age(context.context, now);
+    data.timers.received(is_keepalive, session_age, now);
+    if is_keepalive { Verdict::Consumed } else { Verdict::Deliver }
+}
+
+/// When the control plane has something to do for the peer.
+pub(crate) fn deadline(data: &PeerData) -> Instant {
+    if data.keypairs.has_retired() { Instant::ZERO } else { data.timers.deadline() }
+}
+
+/// The header of a datagram for this context.
+fn header(pieces: &[&[u8]], context: ContextId) -> Option<DataHeader> {
+    let mut bytes = [0; DATA_HEADER_BYTES];
+    if !gather(pieces, 0, &mut bytes) {
+        return None;
+    }
+    DataHeader::parse(bytes).filter(|header| header.receiver == context.0)
+}
+
+/// Copies from the pieces what lies `skip` bytes after their start. False where they are too short.
+fn gather(pieces: &[&[u8]], mut skip: usize, mut output: &mut [u8]) -> bool {
+    for piece in pieces {
+        let Some(rest) = piece.get(skip..) else {
+            skip = skip.saturating_sub(piece.len());
+            continue;
+        };
+        skip = 0;
+        let length = rest.len().min(output.len());
+        let (Some(front), Some((place, remaining))) =
+            (rest.get(..length), output.split_at_mut_checked(length))
+        else {
+            return false;
+        };
+        place.copy_from_slice(front);
+        output = remaining;
+        if output.is_empty() {
+            return true;
+        }
+    }
+    output.is_empty()
+}
+
+/// Four zeros and the counter.
+fn nonce(counter: u64) -> [u8; NONCE_LEN] {
+    let mut nonce = [0; NONCE_LEN];
+    if let Some(place) = nonce.last_chunk_mut() {
+        *place = counter.to_le_bytes();
+    }
+    nonce
+}
