@@ -5,37 +5,34 @@ use core::fmt;
 use crate::backend::rustcrypto::Cipher;
 use crate::{NONCE_LEN, Open, Seal, Sealing, Source, Suite, TAG_LEN, Verdict};
 
-/// A key of any [`Suite`], expanded and ready to use; zeroized on drop.
+/// A key of any [`Suite`], ready to use; zeroized on drop.
 ///
-/// `Clone`, so that a batch can carry its own copy to another CPU. About 1 KiB: mind the stack.
+/// `Clone` and small, so that a batch can carry its own copy to another CPU.
 #[derive(Clone)]
-pub struct AeadKey {
-    suite: Suite,
-    cipher: Cipher,
-}
+pub struct AeadKey(Cipher);
 
 impl AeadKey {
-    /// Expands `key`, which must be [`Suite::key_len`] bytes long.
+    /// Takes a copy of `key`, which must be [`Suite::key_len`] bytes long.
     pub fn new(suite: Suite, key: &[u8]) -> Result<Self, KeyError> {
-        let cipher = Cipher::new(suite, key)
-            .ok_or(KeyError::WrongLength { expected: suite.key_len(), actual: key.len() })?;
-        Ok(Self { suite, cipher })
+        Cipher::new(suite, key)
+            .map(Self)
+            .ok_or(KeyError::WrongLength { expected: suite.key_len(), actual: key.len() })
     }
 
     /// The suite this key belongs to.
     #[must_use]
     pub fn suite(&self) -> Suite {
-        self.suite
+        self.0.suite()
     }
 
     /// Seals every packet of a batch; look at [`Seal::sealing`] of each.
     pub fn seal(&self, packets: &mut [Seal<'_>]) {
-        self.cipher.seal(packets);
+        self.0.seal(packets);
     }
 
     /// Verifies and opens every packet of a batch; look at [`Open::verdict`] of each.
     pub fn open(&self, packets: &mut [Open<'_>]) {
-        self.cipher.open(packets);
+        self.0.open(packets);
     }
 
     /// Encrypts `buffer` in place and gives back the tag.
@@ -99,7 +96,7 @@ impl AeadKey {
 
 impl fmt::Debug for AeadKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("AeadKey").field("suite", &self.suite).finish_non_exhaustive()
+        formatter.debug_struct("AeadKey").field("suite", &self.suite()).finish_non_exhaustive()
     }
 }
 

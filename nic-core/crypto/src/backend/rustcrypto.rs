@@ -1,75 +1,76 @@
 //! The suites over the RustCrypto crates, packet by packet.
+//!
+//! The key is expanded anew for every batch. An expanded AES key of these crates is a union of 1 KiB of
+//! which the hardware form fills a quarter; whatever lay on the stack rides along in the rest when it is
+//! moved, and nothing ever wipes that. The 32 bytes kept instead are wiped for sure, and they are what a
+//! peer holds six times.
 
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use aes_gcm::AesGcm;
 use aes_gcm::aead::consts::{U12, U16};
-use aes_gcm::aead::{AeadCore, AeadInPlace, KeyInit};
+use aes_gcm::aead::{AeadInPlace, KeyInit};
 use chacha20poly1305::ChaCha20Poly1305;
+use zeroize::Zeroizing;
 
 use crate::{Open, Seal, Sealing, Suite, Verdict};
 
-/// An expanded key.
+/// A key and what it is for.
 #[derive(Clone)]
-pub(crate) enum Cipher {
-    ChaCha20Poly1305(ChaCha20Poly1305),
-    Aes128Gcm(AesGcm<Aes128Enc, U12>),
-    Aes192Gcm(AesGcm<Aes192Enc, U12>),
-    Aes256Gcm(AesGcm<Aes256Enc, U12>),
+pub(crate) struct Cipher {
+    suite: Suite,
+    /// The first [`Suite::key_len`] bytes count, the rest are zeros.
+    key: Zeroizing<[u8; 32]>,
 }
 
 impl Cipher {
-    /// Expands `key`; `None` when it has the wrong length.
+    /// `None` when `key` has the wrong length.
     pub(crate) fn new(suite: Suite, key: &[u8]) -> Option<Self> {
-        Some(match suite {
-            Suite::ChaCha20Poly1305 => {
-                Self::ChaCha20Poly1305(ChaCha20Poly1305::new_from_slice(key).ok()?)
-            }
-            Suite::Aes128Gcm => Self::Aes128Gcm(AesGcm::new_from_slice(key).ok()?),
-            Suite::Aes192Gcm => Self::Aes192Gcm(AesGcm::new_from_slice(key).ok()?),
-            Suite::Aes256Gcm => Self::Aes256Gcm(AesGcm::new_from_slice(key).ok()?),
-        })
+        if key.len() != suite.key_len() {
+            return None;
+        }
+        let mut bytes = Zeroizing::new([0; 32]);
+        bytes.get_mut(..key.len())?.copy_from_slice(key);
+        Some(Self { suite, key: bytes })
+    }
+
+    pub(crate) fn suite(&self) -> Suite {
+        self.suite
     }
 
     /// Seals each packet.
     pub(crate) fn seal(&self, packets: &mut [Seal<'_>]) {
-        match self {
-            Self::ChaCha20Poly1305(cipher) => seal(cipher, packets),
-            Self::Aes128Gcm(cipher) => seal(cipher, packets),
-            Self::Aes192Gcm(cipher) => seal(cipher, packets),
-            Self::Aes256Gcm(cipher) => seal(cipher, packets),
+        match self.suite {
+            Suite::ChaCha20Poly1305 => seal::<ChaCha20Poly1305>(self.key(), packets),
+            Suite::Aes128Gcm => seal::<AesGcm<Aes128Enc, U12>>(self.key(), packets),
+            Suite::Aes192Gcm => seal::<AesGcm<Aes192Enc, U12>>(self.key(), packets),
+            Suite::Aes256Gcm => seal::<AesGcm<Aes256Enc, U12>>(self.key(), packets),
         }
     }
 
     /// Opens each packet.
     pub(crate) fn open(&self, packets: &mut [Open<'_>]) {
-        match self {
-            Self::ChaCha20Poly1305(cipher) => open(cipher, packets),
-            Self::Aes128Gcm(cipher) => open(cipher, packets),
-            Self::Aes192Gcm(cipher) => open(cipher, packets),
-            Self::Aes256Gcm(cipher) => open(cipher, packets),
+        match self.suite {
+            Suite::ChaCha20Poly1305 => open::<ChaCha20Poly1305>(self.key(), packets),
+            Suite::Aes128Gcm => open::<AesGcm<Aes128Enc, U12>>(self.key(), packets),
+            Suite::Aes192Gcm => open::<AesGcm<Aes192Enc, U12>>(self.key(), packets),
+            Suite::Aes256Gcm => open::<AesGcm<Aes256Enc, U12>>(self.key(), packets),
         }
+    }
+
+    fn key(&self) -> &[u8] {
+        self.key.get(..self.suite.key_len()).unwrap_or_default()
     }
 }
 
-impl Drop for Cipher {
-    fn drop(&mut self) {
-        // The round keys and the ChaCha key wipe themselves, but polyval 0.6 keeps its hash key in a
-        // union that has no drop: a key of zeros takes its place.
-        match self {
-            Self::ChaCha20Poly1305(_) => return,
-            Self::Aes128Gcm(cipher) => *cipher = AesGcm::new(&[0; 16].into()),
-            Self::Aes192Gcm(cipher) => *cipher = AesGcm::new(&[0; 24].into()),
-            Self::Aes256Gcm(cipher) => *cipher = AesGcm::new(&[0; 32].into()),
-        }
-        // Nobody reads it any more, so without this the compiler may leave out the write.
-        core::hint::black_box(self);
-    }
-}
-
-fn seal<C>(cipher: &C, packets: &mut [Seal<'_>])
+fn seal<C>(key: &[u8], packets: &mut [Seal<'_>])
 where
-    C: AeadInPlace + AeadCore<NonceSize = U12, TagSize = U16>,
+    C: KeyInit + AeadInPlace<NonceSize = U12, TagSize = U16>,
 {
+    // `Cipher::new` checked the length; a packet that is refused is safe in any case.
+    let Ok(cipher) = C::new_from_slice(key) else {
+        packets.iter_mut().for_each(Seal::refuse);
+        return;
+    };
     for packet in packets {
         if !packet.gather() {
             continue;
@@ -84,10 +85,17 @@ where
     }
 }
 
-fn open<C>(cipher: &C, packets: &mut [Open<'_>])
+fn open<C>(key: &[u8], packets: &mut [Open<'_>])
 where
-    C: AeadInPlace + AeadCore<NonceSize = U12, TagSize = U16>,
+    C: KeyInit + AeadInPlace<NonceSize = U12, TagSize = U16>,
 {
+    // As in `seal`.
+    let Ok(cipher) = C::new_from_slice(key) else {
+        for packet in packets {
+            packet.refuse(Verdict::Malformed);
+        }
+        return;
+    };
     for packet in packets {
         if !packet.gather() {
             continue;
