@@ -13,7 +13,9 @@ pub fn tcp(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Re
     command.args(["--client", server, "--time", &seconds.to_string(), "--format", "m"]);
     command.args(["--connect-timeout", "5000"]).args(options);
     let timeout = Duration::from_secs(u64::from(seconds) + 30);
-    let text = command::run(&mut command, b"", timeout)?.success()?;
+    let text = command::run(&mut command, b"", timeout)?
+        .success()
+        .with_context(|| format!("iperf3 to {server} with {options:?}"))?;
     let line = text
         .lines()
         .rev()

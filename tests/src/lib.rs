@@ -16,5 +16,6 @@ pub mod relay;
 pub mod require;
 pub mod tunicd;
 pub mod tunnel;
+pub mod uapi;
 pub mod wait;
 pub mod wg;

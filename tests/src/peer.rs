@@ -172,7 +172,7 @@ impl Peer {
     pub fn start_echo(&self) -> Result<()> {
         self.shell("setsid busybox nc -ll -p 9000 -e busybox cat >/dev/null 2>&1 </dev/null &")?;
         wait::until("the echo server listens", TIMEOUT, || {
-            self.shell("busybox nc -z 127.0.0.1 9000").is_ok()
+            self.shell("busybox nc -w 1 127.0.0.1 9000 </dev/null").is_ok()
         })
     }
 

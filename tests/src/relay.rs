@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,10 +24,18 @@ pub enum Direction {
 
 /// A relay that runs until it is dropped.
 pub struct Relay {
-    ended: Arc<AtomicBool>,
-    mangle: Arc<Mutex<Mangle>>,
-    forwarded: Arc<AtomicU64>,
-    thread: Option<JoinHandle<Result<()>>>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    ended: AtomicBool,
+    mangle: Mutex<Mangle>,
+    forwarded: AtomicU64,
+    /// The socket towards the target.
+    back: UdpSocket,
+    /// The socket that answers are sent from, and to whom.
+    front: Mutex<(Arc<UdpSocket>, Option<SocketAddr>)>,
 }
 
 impl Relay {
@@ -39,33 +47,56 @@ impl Relay {
                 SocketAddr::V6(_) => "[::]:0",
             })?;
             back.connect(target)?;
-            Ok((UdpSocket::bind(listen)?, back))
+            Ok((Arc::new(UdpSocket::bind(listen)?), back))
         })?;
-        let ended = Arc::new(AtomicBool::new(false));
-        let mangle: Arc<Mutex<Mangle>> = Arc::new(Mutex::new(Box::new(pass)));
-        let forwarded = Arc::new(AtomicU64::new(0));
-        let thread = std::thread::spawn({
-            let (ended, mangle, forwarded) = (ended.clone(), mangle.clone(), forwarded.clone());
-            move || run(&front, &back, &ended, &mangle, &forwarded)
+        for socket in [&*front, &back] {
+            socket.set_read_timeout(Some(POLL))?;
+        }
+        let shared = Arc::new(Shared {
+            ended: AtomicBool::new(false),
+            mangle: Mutex::new(Box::new(pass)),
+            forwarded: AtomicU64::new(0),
+            back,
+            front: Mutex::new((front.clone(), None)),
         });
-        Ok(Self { ended, mangle, forwarded, thread: Some(thread) })
+        let threads = vec![
+            std::thread::spawn({
+                let shared = shared.clone();
+                move || shared.carry_forward(&front)
+            }),
+            std::thread::spawn({
+                let shared = shared.clone();
+                move || shared.carry_back()
+            }),
+        ];
+        Ok(Self { shared, threads })
+    }
+
+    /// Moves to another address: from now on answers come from there. The old one still listens.
+    pub fn roam(&mut self, namespace: &Namespace, listen: SocketAddr) -> Result<()> {
+        let front = Arc::new(namespace.enter(|| Ok(UdpSocket::bind(listen)?))?);
+        front.set_read_timeout(Some(POLL))?;
+        lock(&self.shared.front).0 = front.clone();
+        let shared = self.shared.clone();
+        self.threads.push(std::thread::spawn(move || shared.carry_forward(&front)));
+        Ok(())
     }
 
     /// From now on, datagrams become what `mangle` makes of them.
     pub fn set(&self, mangle: impl FnMut(&[u8], Direction) -> Vec<Vec<u8>> + Send + 'static) {
-        *self.mangle.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(mangle);
+        *lock(&self.shared.mangle) = Box::new(mangle);
     }
 
     /// Datagrams sent on so far, both ways.
     pub fn forwarded(&self) -> u64 {
-        self.forwarded.load(Ordering::Relaxed)
+        self.shared.forwarded.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        self.shared.ended.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
@@ -96,44 +127,40 @@ pub fn lossy() -> impl FnMut(&[u8], Direction) -> Vec<Vec<u8>> + Send {
     }
 }
 
-fn run(
-    front: &UdpSocket,
-    back: &UdpSocket,
-    ended: &AtomicBool,
-    mangle: &Mutex<Mangle>,
-    forwarded: &AtomicU64,
-) -> Result<()> {
-    let client: Mutex<Option<SocketAddr>> = Mutex::new(None);
-    let client = &client;
-    std::thread::scope(|scope| {
-        let mangled = |datagram: &[u8], direction| {
-            let mut mangle = mangle.lock().unwrap_or_else(PoisonError::into_inner);
-            mangle(datagram, direction)
-        };
-        for socket in [front, back] {
-            socket.set_read_timeout(Some(Duration::from_millis(50)))?;
-        }
-        scope.spawn(move || {
-            let mut buffer = vec![0; 65536];
-            while !ended.load(Ordering::Relaxed) {
-                let Ok(length) = back.recv(&mut buffer) else { continue };
-                let to = *client.lock().unwrap_or_else(PoisonError::into_inner);
-                for datagram in mangled(&buffer[..length], Direction::Back) {
-                    forwarded.fetch_add(1, Ordering::Relaxed);
-                    // A datagram may be lost anywhere, here too.
-                    let _ = to.map(|to| front.send_to(&datagram, to));
-                }
-            }
-        });
+impl Shared {
+    fn carry_forward(&self, front: &UdpSocket) {
         let mut buffer = vec![0; 65536];
-        while !ended.load(Ordering::Relaxed) {
+        while !self.ended.load(Ordering::Relaxed) {
             let Ok((length, from)) = front.recv_from(&mut buffer) else { continue };
-            *client.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
-            for datagram in mangled(&buffer[..length], Direction::Forward) {
-                forwarded.fetch_add(1, Ordering::Relaxed);
-                let _ = back.send(&datagram);
+            lock(&self.front).1 = Some(from);
+            for datagram in self.mangled(&buffer[..length], Direction::Forward) {
+                // A datagram may be lost anywhere, here too.
+                let _ = self.back.send(&datagram);
             }
         }
-        Ok(())
-    })
+    }
+
+    fn carry_back(&self) {
+        let mut buffer = vec![0; 65536];
+        while !self.ended.load(Ordering::Relaxed) {
+            let Ok(length) = self.back.recv(&mut buffer) else { continue };
+            let (front, to) = lock(&self.front).clone();
+            for datagram in self.mangled(&buffer[..length], Direction::Back) {
+                let _ = to.map(|to| front.send_to(&datagram, to));
+            }
+        }
+    }
+
+    fn mangled(&self, datagram: &[u8], direction: Direction) -> Vec<Vec<u8>> {
+        let datagrams = lock(&self.mangle)(datagram, direction);
+        self.forwarded.fetch_add(datagrams.len() as u64, Ordering::Relaxed);
+        datagrams
+    }
+}
+
+/// How long a thread of the relay sleeps before it looks whether to end.
+const POLL: Duration = Duration::from_millis(50);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

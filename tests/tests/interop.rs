@@ -21,7 +21,7 @@ fn run(name: &str, peer: Implementation, test: fn(Implementation) -> Result<()>)
     if require::all(&name, &peer.needs())
         && let Err(error) = test(peer)
     {
-        panic!("{name}: {error:?}");
+        panic!("{name}: {error:#}");
     }
 }
 

@@ -22,8 +22,9 @@ pub(crate) fn survives_loss_and_reorder(implementation: Implementation) -> Resul
         relay.set(relay::lossy());
         Some(relay)
     } else {
+        // By its path: BusyBox's shell has a tc of its own, without netem.
         let netem = "netem loss 1% delay 5ms reorder 95% 50%";
-        tunnel.peer.shell(&format!("tc qdisc add dev eth0 root {netem}"))?;
+        tunnel.peer.shell(&format!("/bin/tc qdisc add dev eth0 root {netem}"))?;
         tunnel.namespace.ip("link set kwp0 txqueuelen 1000")?;
         None
     };
