@@ -1,1 +1,42 @@
-//! The Tunic SDK.
+//! The Tunic SDK: keys go into adapters, statistics come out.
+//!
+//! An [`Adapter`] is driven by IOCTLs that a [`Transport`] carries to the driver. On Linux that is the Unix socket of
+//! `tunicd`:
+//!
+//! ```no_run
+//! use tunic::{Adapter, ConfigurationChange, Key, PeerChange};
+//!
+//! let adapter = Adapter::open("wg0")?;
+//! let mut peer = PeerChange::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=".parse()?);
+//! peer.endpoint = Some("192.0.2.1:51820".parse()?);
+//! peer.allowed_ips.push("0.0.0.0/0".parse()?);
+//! adapter.set_configuration(&ConfigurationChange {
+//!     private_key: Some(Some(Key::generate_private()?)),
+//!     peers: vec![peer],
+//!     ..ConfigurationChange::default()
+//! })?;
+//! for peer in adapter.configuration()?.peers {
+//!     println!("{}: {} bytes received", peer.public_key, peer.rx_bytes);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod adapter;
+mod change;
+mod configuration;
+mod error;
+mod key;
+mod transport;
+#[cfg(unix)]
+mod unix;
+
+pub use adapter::{Adapter, AdapterInfo, Statistics};
+pub use change::{AllowedIpChange, ConfigurationChange, PeerChange};
+pub use configuration::{AllowedIp, Configuration, ParseAllowedIpError, Peer};
+pub use error::Error;
+pub use key::{Key, ParseKeyError, RandomError};
+pub use transport::{IoctlReply, Transport};
+pub use tunic_ioctl::{AdapterId, AdapterState, PeerAction};
+#[cfg(unix)]
+pub use unix::{SOCKET_DIRECTORY, UnixTransport};

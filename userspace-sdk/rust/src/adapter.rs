@@ -1,0 +1,183 @@
+//! An adapter, driven by IOCTLs.
+
+use std::io;
+
+use tunic_ioctl::native::{self, reply};
+use tunic_ioctl::{AdapterId, AdapterState, wireguard_nt};
+use zeroize::Zeroizing;
+
+use crate::{Configuration, ConfigurationChange, Error, IoctlReply, Transport};
+
+const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
+
+/// How often an answer is asked for anew when it has outgrown the buffer.
+const ATTEMPTS: usize = 10;
+
+/// An adapter.
+pub struct Adapter<T> {
+    transport: T,
+}
+
+/// What an adapter is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdapterInfo {
+    /// Its name.
+    pub name: String,
+    /// Its GUID.
+    pub id: AdapterId,
+    /// Its `NET_LUID`.
+    pub luid: u64,
+    /// MTU in bytes.
+    pub mtu_bytes: u32,
+    /// Whether it was brought up.
+    pub state: AdapterState,
+    /// Whether its link is connected.
+    pub is_connected: bool,
+}
+
+/// An adapter's counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Packets and bytes carried.
+    pub traffic: reply::Traffic,
+    /// Packets that got nowhere, by the reason's name.
+    pub discards: Vec<(&'static str, u64)>,
+}
+
+#[cfg(unix)]
+impl Adapter<crate::UnixTransport> {
+    /// Opens the adapter of this name.
+    pub fn open(name: &str) -> Result<Self, Error> {
+        if name.is_empty() || name.contains(['/', '\0']) {
+            return Err(Error::NoAdapter(name.to_owned()));
+        }
+        let path = std::path::Path::new(crate::SOCKET_DIRECTORY).join(format!("{name}.sock"));
+        match crate::UnixTransport::connect(path) {
+            Ok(transport) => Ok(Self::new(transport)),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) =>
+            {
+                Err(Error::NoAdapter(name.to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names of the adapters that there are.
+    pub fn names() -> io::Result<Vec<String>> {
+        let directory = match std::fs::read_dir(crate::SOCKET_DIRECTORY) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            directory => directory?,
+        };
+        let mut names = Vec::new();
+        for entry in directory {
+            let name = entry?.file_name();
+            names.extend(
+                name.to_str().and_then(|name| name.strip_suffix(".sock")).map(str::to_owned),
+            );
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+impl<T: Transport> Adapter<T> {
+    /// The adapter at the end of this transport.
+    pub const fn new(transport: T) -> Self {
+        Self { transport }
+    }
+
+    /// Its configuration, keys included, and its peers' counters.
+    pub fn configuration(&self) -> Result<Configuration, Error> {
+        let mut length = 0;
+        for _ in 0..ATTEMPTS {
+            let mut output = Zeroizing::new(vec![0; length]);
+            let reply = self.transport.ioctl(wireguard_nt::IOCTL_GET, &[], &mut output)?;
+            let information = usize::try_from(reply.information).map_err(|_| Error::TooLarge)?;
+            match reply.status {
+                STATUS_BUFFER_OVERFLOW => length = information,
+                _ => {
+                    require_success(reply)?;
+                    output.truncate(information);
+                    return Configuration::decode(&output);
+                }
+            }
+        }
+        Err(Error::Unstable)
+    }
+
+    /// Changes its configuration: all of the change, or nothing.
+    pub fn set_configuration(&self, change: &ConfigurationChange) -> Result<(), Error> {
+        let mut buffer = change.encode()?;
+        require_success(self.transport.ioctl(wireguard_nt::IOCTL_SET, &[], &mut buffer)?)
+    }
+
+    /// Whether it is up.
+    pub fn state(&self) -> Result<AdapterState, Error> {
+        let mut word = [0; 4];
+        let request = wireguard_nt::STATE_QUERY.to_le_bytes();
+        let code = wireguard_nt::IOCTL_SET_ADAPTER_STATE;
+        require_success(self.transport.ioctl(code, &request, &mut word)?)?;
+        Ok(match u32::from_le_bytes(word) {
+            wireguard_nt::STATE_DOWN => AdapterState::Down,
+            _ => AdapterState::Up,
+        })
+    }
+
+    /// Brings it up or down; being there already is success.
+    pub fn set_state(&self, state: AdapterState) -> Result<(), Error> {
+        let request = (state as u32).to_le_bytes();
+        let code = wireguard_nt::IOCTL_SET_ADAPTER_STATE;
+        require_success(self.transport.ioctl(code, &request, &mut [])?)
+    }
+
+    /// What it is.
+    pub fn info(&self) -> Result<AdapterInfo, Error> {
+        let mut output = [0; native::Reply::SIZE + native::Adapter::SIZE];
+        let select = native::encode_select(AdapterId::default());
+        let bytes = self.query(native::IOCTL_QUERY_ADAPTER, &select, &mut output)?;
+        let info = reply::decode_adapters(bytes)?.next().ok_or(Error::Unstable)?;
+        Ok(AdapterInfo {
+            name: String::from_utf8_lossy(info.name).into_owned(),
+            id: info.adapter,
+            luid: info.luid,
+            mtu_bytes: info.mtu_bytes,
+            state: info.state,
+            is_connected: info.is_connected,
+        })
+    }
+
+    /// Its counters.
+    pub fn statistics(&self) -> Result<Statistics, Error> {
+        // Room for reasons that this version does not know.
+        let mut output = [0; native::Statistics::SIZE + 8 * 256];
+        let select = native::encode_select(AdapterId::default());
+        let bytes = self.query(native::IOCTL_QUERY_STATISTICS, &select, &mut output)?;
+        let (traffic, counters) = reply::decode_statistics(bytes)?;
+        let discards = native::DISCARD_NAMES.into_iter().zip(counters).collect();
+        Ok(Statistics { traffic, discards })
+    }
+
+    /// Scales the timers of its protocol: a test knob that a released driver refuses.
+    pub fn set_timer_scale(&self, permille: u32) -> Result<(), Error> {
+        let request = native::encode_set_timer_scale(AdapterId::default(), permille);
+        require_success(self.transport.ioctl(native::IOCTL_SET_TIMER_SCALE, &request, &mut [])?)
+    }
+
+    /// Sends a buffered IOCTL and gives what was written.
+    fn query<'o>(&self, code: u32, input: &[u8], output: &'o mut [u8]) -> Result<&'o [u8], Error> {
+        let reply = self.transport.ioctl(code, input, output)?;
+        require_success(reply)?;
+        usize::try_from(reply.information)
+            .ok()
+            .and_then(|length| output.get(..length))
+            .ok_or(Error::TooLarge)
+    }
+}
+
+fn require_success(reply: IoctlReply) -> Result<(), Error> {
+    if reply.is_success() { Ok(()) } else { Err(Error::Refused(reply.status)) }
+}
