@@ -1,7 +1,5 @@
 //! `wdm.h`, Io: drivers, devices, files, IRPs and cancel-safe queues.
 
-use core::mem::ManuallyDrop;
-
 use crate::ke::{KDEVICE_QUEUE, KDPC, KEVENT, KSPIN_LOCK};
 use crate::mm::MDL;
 use crate::ntdef::{
@@ -217,7 +215,7 @@ pub struct IRP {
     /// Exchanged atomically (`IoSetCancelRoutine`).
     pub CancelRoutine: Option<DRIVER_CANCEL>,
     pub UserBuffer: PVOID,
-    pub Tail: ManuallyDrop<IRP_TAIL>,
+    pub Tail: IRP_TAIL,
 }
 layout!(IRP, 208, {
     Type: 0, Size: 2, MdlAddress: 8, Flags: 16, AssociatedIrp: 24, ThreadListEntry: 32, IoStatus: 48,

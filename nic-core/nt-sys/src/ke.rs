@@ -233,7 +233,7 @@ import! { "ntoskrnl.exe";
         dpc: *mut KDPC) -> BOOLEAN;
     pub fn KeCancelTimer(timer: *mut KTIMER) -> BOOLEAN;
 
-    /// Time since the boot without sleep, in 100 ns.
+    /// Time since the boot, with the time asleep, in 100 ns.
     pub fn KeQueryInterruptTimePrecise(qpc_time_stamp: *mut ULONG64) -> ULONG64;
     /// Time of day, in 100 ns since 1601.
     pub fn KeQuerySystemTimePrecise(current_time: *mut LARGE_INTEGER);

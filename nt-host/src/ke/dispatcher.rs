@@ -1,0 +1,315 @@
+//! What a thread can wait on: the objects' common head, and the lists of waiters.
+//!
+//! One lock guards all lists of waiters, as one did in NT before Windows 7. The state of an object is only ever changed
+//! atomically: an object that is signalled has no waiters, so that one that is signalled can be taken without the lock.
+
+use core::ptr;
+use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nt_sys::ke::DISPATCHER_HEADER;
+use nt_sys::ntdef::LIST_ENTRY;
+
+use crate::violation::{Rule, stop};
+
+/// Kinds of objects, by the values of `KOBJECTS`.
+pub(crate) const NOTIFICATION_EVENT: u8 = 0;
+pub(crate) const SYNCHRONIZATION_EVENT: u8 = 1;
+pub(crate) const SEMAPHORE: u8 = 5;
+pub(crate) const THREAD: u8 = 6;
+pub(crate) const NOTIFICATION_TIMER: u8 = 8;
+pub(crate) const SYNCHRONIZATION_TIMER: u8 = 9;
+
+static LOCK: Mutex<()> = Mutex::new(());
+
+/// The lock of all lists of waiters.
+pub(crate) fn lock() -> MutexGuard<'static, ()> {
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A thread that waits.
+pub(crate) struct Waiter {
+    /// 0 while it waits, then 1 plus the index of the object that ended the wait.
+    pub(crate) word: AtomicU32,
+    /// Whether it waits for all objects, rather than any.
+    all: bool,
+    blocks: *mut WaitBlock,
+    count: usize,
+}
+
+/// One object that a thread waits on: linked to the object.
+#[repr(C)]
+pub(crate) struct WaitBlock {
+    entry: LIST_ENTRY,
+    header: *mut DISPATCHER_HEADER,
+    waiter: *const Waiter,
+    index: u32,
+}
+
+impl WaitBlock {
+    pub(crate) fn new(header: *mut DISPATCHER_HEADER) -> Self {
+        let entry = LIST_ENTRY { Flink: ptr::null_mut(), Blink: ptr::null_mut() };
+        Self { entry, header, waiter: ptr::null(), index: 0 }
+    }
+}
+
+impl Waiter {
+    pub(crate) fn new(all: bool, blocks: &mut [WaitBlock]) -> Self {
+        let (blocks, count) = (blocks.as_mut_ptr(), blocks.len());
+        Self { word: AtomicU32::new(0), all, blocks, count }
+    }
+
+    /// Ends the wait at once if the objects allow it: the index of the object. With [`lock`] held.
+    ///
+    /// # Safety
+    /// The objects are valid.
+    pub(crate) unsafe fn try_end(&self) -> Option<i32> {
+        if self.all {
+            // SAFETY: as the caller promises.
+            let all = unsafe { self.all_signalled() };
+            if all {
+                // SAFETY: as the caller promises.
+                unsafe { self.take_all() };
+            }
+            return all.then_some(0);
+        }
+        (0..self.count)
+            .find(|index| {
+                // SAFETY: within the slice that the waiter was made from.
+                let block = unsafe { self.blocks.add(*index) };
+                // SAFETY: as above.
+                let header = unsafe { (*block).header };
+                // SAFETY: as the caller promises.
+                unsafe { try_take(header) }
+            })
+            .map(|index| index as i32)
+    }
+
+    /// Links the waiter to its objects. With [`lock`] held.
+    ///
+    /// # Safety
+    /// The waiter and its blocks stay where they are until it is unlinked; the objects are valid.
+    pub(crate) unsafe fn link(&self) {
+        for index in 0..self.count {
+            // SAFETY: within the slice that the waiter was made from.
+            let block = unsafe { self.blocks.add(index) };
+            // SAFETY: as above; only the holder of the lock touches a block.
+            let block = unsafe { &mut *block };
+            block.waiter = self;
+            block.index = index as u32;
+            // SAFETY: the objects are valid.
+            let head = unsafe { &raw mut (*block.header).WaitListHead };
+            // SAFETY: the head is a list's, and the block in none.
+            unsafe { insert_tail(head, &raw mut block.entry) };
+        }
+    }
+
+    /// Unlinks the waiter from its objects. With [`lock`] held.
+    ///
+    /// # Safety
+    /// It is linked.
+    pub(crate) unsafe fn unlink(&self) {
+        for index in 0..self.count {
+            // SAFETY: within the slice that the waiter was made from.
+            let block = unsafe { self.blocks.add(index) };
+            // SAFETY: the block is linked.
+            unsafe { remove(block.cast()) };
+        }
+    }
+
+    /// Whether all of its objects are signalled. With [`lock`] held.
+    unsafe fn all_signalled(&self) -> bool {
+        (0..self.count).all(|index| {
+            // SAFETY: within the slice that the waiter was made from.
+            let block = unsafe { self.blocks.add(index) };
+            // SAFETY: as above.
+            let header = unsafe { (*block).header };
+            // SAFETY: the objects are valid while they are waited on.
+            unsafe { state(header) }.load(Ordering::Acquire) > 0
+        })
+    }
+
+    /// Takes all of its objects. With [`lock`] held.
+    unsafe fn take_all(&self) {
+        for index in 0..self.count {
+            // SAFETY: within the slice that the waiter was made from.
+            let block = unsafe { self.blocks.add(index) };
+            // SAFETY: as above.
+            let header = unsafe { (*block).header };
+            // SAFETY: the objects are valid while they are waited on.
+            unsafe { try_take(header) };
+        }
+    }
+}
+
+/// Prepares the head of an object.
+///
+/// # Safety
+/// `header` is writable, and nobody waits on it.
+pub(crate) unsafe fn initialize(header: *mut DISPATCHER_HEADER, kind: u8, words: u8, state: i32) {
+    // SAFETY: as the caller promises.
+    let head = unsafe { &raw mut (*header).WaitListHead };
+    let value = DISPATCHER_HEADER {
+        Type: kind,
+        Signalling: 0,
+        Size: words,
+        Reserved1: 0,
+        SignalState: state,
+        WaitListHead: LIST_ENTRY { Flink: head, Blink: head },
+    };
+    // SAFETY: as the caller promises.
+    unsafe { header.write(value) };
+}
+
+/// Stops unless `header` is an initialized object of one of these kinds.
+///
+/// # Safety
+/// `header` is readable if it is aligned and not null.
+pub(crate) unsafe fn require(function: &str, header: *mut DISPATCHER_HEADER, kinds: &[u8]) {
+    if header.is_null() || !header.is_aligned() {
+        stop(Rule::BAD_OBJECT, function, format_args!("no object at {header:p}"));
+    }
+    // SAFETY: as the caller promises.
+    let DISPATCHER_HEADER { Type: kind, Size: words, .. } = unsafe { *header };
+    if !kinds.contains(&kind) || words == 0 {
+        stop(
+            Rule::BAD_OBJECT,
+            function,
+            format_args!("what is at {header:p} is not initialized, or of another kind ({kind})"),
+        );
+    }
+}
+
+/// The state of an object.
+///
+/// # Safety
+/// The object is valid for `'a`.
+pub(crate) unsafe fn state<'a>(header: *mut DISPATCHER_HEADER) -> &'a AtomicI32 {
+    // SAFETY: as the caller promises.
+    let state = unsafe { &raw mut (*header).SignalState };
+    // SAFETY: aligned; changed by atomic operations only.
+    unsafe { AtomicI32::from_ptr(state) }
+}
+
+/// Takes an object if it is signalled, as the end of a wait on it does.
+///
+/// # Safety
+/// The object is valid.
+pub(crate) unsafe fn try_take(header: *mut DISPATCHER_HEADER) -> bool {
+    // SAFETY: as the caller promises.
+    let kind = unsafe { (*header).Type };
+    // SAFETY: as the caller promises.
+    let state = unsafe { state(header) };
+    match kind {
+        SYNCHRONIZATION_EVENT | SYNCHRONIZATION_TIMER => {
+            state.compare_exchange(1, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        }
+        SEMAPHORE => state
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| {
+                (count > 0).then(|| count - 1)
+            })
+            .is_ok(),
+        _ => state.load(Ordering::Acquire) > 0,
+    }
+}
+
+/// Ends the waits that an object's new state allows. With [`lock`] held.
+///
+/// # Safety
+/// The object is valid.
+pub(crate) unsafe fn release_waiters(header: *mut DISPATCHER_HEADER) {
+    // SAFETY: as the caller promises.
+    let head = unsafe { &raw mut (*header).WaitListHead };
+    // SAFETY: the list is whole while the lock is held.
+    let mut entry = unsafe { (*head).Flink };
+    while entry != head {
+        let block = entry.cast::<WaitBlock>();
+        // SAFETY: the entries of the list are the first fields of linked blocks.
+        let next = unsafe { (*entry).Flink };
+        // SAFETY: as above; a linked block is valid.
+        let WaitBlock { waiter, index, .. } = unsafe { &*block };
+        let (waiter, index) = (*waiter, *index);
+        // SAFETY: a linked waiter is valid.
+        let waiter = unsafe { &*waiter };
+        let ended = if waiter.all {
+            // SAFETY: the lock is held.
+            let all = unsafe { waiter.all_signalled() };
+            if all {
+                // SAFETY: the lock is held.
+                unsafe { waiter.take_all() };
+            }
+            all
+        } else {
+            // SAFETY: as the caller promises.
+            let taken = unsafe { try_take(header) };
+            if !taken {
+                return;
+            }
+            taken
+        };
+        entry = next;
+        if ended {
+            // The next entry can be of the same waiter, which waits on one object twice: begin again.
+            entry = head;
+            // SAFETY: the waiter is linked.
+            unsafe { waiter.unlink() };
+            let word = &waiter.word;
+            let address = word.as_ptr();
+            word.store(if waiter.all { 1 } else { index + 1 }, Ordering::Release);
+            // The waiter can be gone from here on.
+            wake(address);
+            // SAFETY: the list is whole while the lock is held.
+            entry = unsafe { (*entry).Flink };
+        }
+    }
+}
+
+/// Signals an object: sets its state and ends the waits that this allows. Returns the state before.
+///
+/// # Safety
+/// The object is valid.
+pub(crate) unsafe fn signal(header: *mut DISPATCHER_HEADER) -> i32 {
+    let lock = lock();
+    // SAFETY: as the caller promises.
+    let before = unsafe { state(header) }.swap(1, Ordering::AcqRel);
+    // SAFETY: as the caller promises; the lock is held.
+    unsafe { release_waiters(header) };
+    drop(lock);
+    before
+}
+
+fn wake(address: *mut u32) {
+    // SAFETY: the address only names the queue; it is not read.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            address,
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            1,
+        )
+    };
+}
+
+/// # Safety
+/// `head` is the head of a list, `entry` is in none.
+unsafe fn insert_tail(head: *mut LIST_ENTRY, entry: *mut LIST_ENTRY) {
+    // SAFETY: as the caller promises.
+    let last = unsafe { (*head).Blink };
+    // SAFETY: as the caller promises.
+    unsafe { entry.write(LIST_ENTRY { Flink: head, Blink: last }) };
+    // SAFETY: the last entry, or the head.
+    unsafe { (*last).Flink = entry };
+    // SAFETY: as the caller promises.
+    unsafe { (*head).Blink = entry };
+}
+
+/// # Safety
+/// `entry` is in a list.
+unsafe fn remove(entry: *mut LIST_ENTRY) {
+    // SAFETY: as the caller promises.
+    let LIST_ENTRY { Flink: next, Blink: last } = unsafe { *entry };
+    // SAFETY: neighbours in a list.
+    unsafe { (*last).Flink = next };
+    // SAFETY: neighbours in a list.
+    unsafe { (*next).Blink = last };
+}

@@ -1,0 +1,354 @@
+//! Spin locks: the lock word names its owner, so that recursion and a release by another are seen.
+//!
+//! The low 32 bits of the word are 0 when the lock is free; else twice the owner's thread number, plus 1 when somebody
+//! sleeps on it. A thread that holds a lock can be preempted here, so whoever waits spins for a little and then sleeps.
+
+use core::cell::{Cell, RefCell};
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use nt_sys::ke::{KLOCK_QUEUE_HANDLE, KSPIN_LOCK};
+use nt_sys::ntdef::{DISPATCH_LEVEL, KIRQL};
+
+use crate::irql::{self, Name};
+use crate::ke::level;
+use crate::violation::{Rule, stop};
+
+/// Spins before a waiter sleeps.
+const SPINS: u32 = 200;
+
+/// Locks one thread can hold at once.
+const HELD_MAX: usize = 32;
+
+/// Set in the word when somebody sleeps on the lock.
+const PARKED: u32 = 1;
+
+#[derive(Clone, Copy)]
+struct Held {
+    lock: usize,
+    /// The level before, where the acquire raised it.
+    old_irql: Option<KIRQL>,
+}
+
+struct HeldLocks {
+    locks: [Held; HELD_MAX],
+    count: usize,
+}
+
+thread_local! {
+    static THREAD_NUMBER: Cell<u32> = const { Cell::new(0) };
+    static HELD: RefCell<HeldLocks> = const {
+        RefCell::new(HeldLocks { locks: [Held { lock: 0, old_irql: None }; HELD_MAX], count: 0 })
+    };
+}
+
+/// How many spin locks this thread holds.
+#[must_use]
+pub fn held() -> usize {
+    HELD.with_borrow(|held| held.count)
+}
+
+export! {
+    /// wdm.h, KeAcquireSpinLockRaiseToDpc (`KeAcquireSpinLock`).
+    ///
+    /// # IRQL
+    /// <= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// `spin_lock` is a lock in resident memory that was set to 0 once.
+    pub unsafe fn KeAcquireSpinLockRaiseToDpc(spin_lock: *mut KSPIN_LOCK) -> KIRQL {
+        let function = "KeAcquireSpinLockRaiseToDpc";
+        irql::require_at_most(function, DISPATCH_LEVEL);
+        let before = irql::current();
+        irql::set(DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        unsafe { acquire(function, spin_lock.cast(), Some(before)) };
+        before
+    }
+
+    /// wdm.h, KeReleaseSpinLock: `new_irql` is what the acquire returned.
+    ///
+    /// # IRQL
+    /// DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// As for the acquire.
+    pub unsafe fn KeReleaseSpinLock(spin_lock: *mut KSPIN_LOCK, new_irql: KIRQL) {
+        let function = "KeReleaseSpinLock";
+        irql::require_exactly(function, DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        unsafe { release(function, spin_lock.cast(), Some(new_irql)) };
+        level::lower(function, new_irql);
+    }
+
+    /// wdm.h, KeAcquireSpinLockAtDpcLevel.
+    ///
+    /// # IRQL
+    /// >= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// As for [`KeAcquireSpinLockRaiseToDpc`].
+    pub unsafe fn KeAcquireSpinLockAtDpcLevel(spin_lock: *mut KSPIN_LOCK) {
+        let function = "KeAcquireSpinLockAtDpcLevel";
+        irql::require_at_least(function, DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        unsafe { acquire(function, spin_lock.cast(), None) };
+    }
+
+    /// wdm.h, KeReleaseSpinLockFromDpcLevel.
+    ///
+    /// # IRQL
+    /// >= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// As for the acquire.
+    pub unsafe fn KeReleaseSpinLockFromDpcLevel(spin_lock: *mut KSPIN_LOCK) {
+        let function = "KeReleaseSpinLockFromDpcLevel";
+        irql::require_at_least(function, DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        unsafe { release(function, spin_lock.cast(), None) };
+    }
+
+    /// wdm.h, KeAcquireInStackQueuedSpinLock.
+    ///
+    /// # IRQL
+    /// <= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// As for [`KeAcquireSpinLockRaiseToDpc`]; `lock_handle` is writable until the release.
+    pub unsafe fn KeAcquireInStackQueuedSpinLock(
+        spin_lock: *mut KSPIN_LOCK,
+        lock_handle: *mut KLOCK_QUEUE_HANDLE,
+    ) {
+        let function = "KeAcquireInStackQueuedSpinLock";
+        irql::require_at_most(function, DISPATCH_LEVEL);
+        let before = irql::current();
+        irql::set(DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        unsafe { acquire(function, spin_lock.cast(), Some(before)) };
+        // SAFETY: as the caller promises.
+        unsafe { lock_handle.write(queue_handle(spin_lock, before)) };
+    }
+
+    /// wdm.h, KeReleaseInStackQueuedSpinLock.
+    ///
+    /// # IRQL
+    /// DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// `lock_handle` is that of the acquire.
+    pub unsafe fn KeReleaseInStackQueuedSpinLock(lock_handle: *mut KLOCK_QUEUE_HANDLE) {
+        let function = "KeReleaseInStackQueuedSpinLock";
+        irql::require_exactly(function, DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        let handle = unsafe { lock_handle.read() };
+        // SAFETY: the handle names the lock of the acquire.
+        unsafe { release(function, handle.LockQueue.Lock.cast(), Some(handle.OldIrql)) };
+        level::lower(function, handle.OldIrql);
+    }
+
+    /// wdm.h, KeAcquireInStackQueuedSpinLockAtDpcLevel.
+    ///
+    /// # IRQL
+    /// >= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// As for [`KeAcquireInStackQueuedSpinLock`].
+    pub unsafe fn KeAcquireInStackQueuedSpinLockAtDpcLevel(
+        spin_lock: *mut KSPIN_LOCK,
+        lock_handle: *mut KLOCK_QUEUE_HANDLE,
+    ) {
+        let function = "KeAcquireInStackQueuedSpinLockAtDpcLevel";
+        irql::require_at_least(function, DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        unsafe { acquire(function, spin_lock.cast(), None) };
+        // SAFETY: as the caller promises.
+        unsafe { lock_handle.write(queue_handle(spin_lock, DISPATCH_LEVEL)) };
+    }
+
+    /// wdm.h, KeReleaseInStackQueuedSpinLockFromDpcLevel.
+    ///
+    /// # IRQL
+    /// >= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// `lock_handle` is that of the acquire.
+    pub unsafe fn KeReleaseInStackQueuedSpinLockFromDpcLevel(lock_handle: *mut KLOCK_QUEUE_HANDLE) {
+        let function = "KeReleaseInStackQueuedSpinLockFromDpcLevel";
+        irql::require_at_least(function, DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        let handle = unsafe { lock_handle.read() };
+        // SAFETY: the handle names the lock of the acquire.
+        unsafe { release(function, handle.LockQueue.Lock.cast(), None) };
+    }
+}
+
+fn queue_handle(lock: *mut KSPIN_LOCK, old_irql: KIRQL) -> KLOCK_QUEUE_HANDLE {
+    KLOCK_QUEUE_HANDLE {
+        LockQueue: nt_sys::ke::KSPIN_LOCK_QUEUE { Next: ptr::null_mut(), Lock: lock },
+        OldIrql: old_irql,
+    }
+}
+
+/// Acquires the lock whose word's low half is `lock`.
+///
+/// # Safety
+/// `lock` points to 4 aligned bytes that only these functions change.
+unsafe fn acquire(function: &str, lock: *mut u32, old_irql: Option<KIRQL>) {
+    if lock.is_null() || !lock.is_aligned() {
+        stop(Rule::BAD_OBJECT, function, format_args!("no spin lock at {lock:p}"));
+    }
+    // SAFETY: aligned, and shared only through these functions.
+    let word = unsafe { AtomicU32::from_ptr(lock) };
+    let me = thread_word();
+    if word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        acquire_contended(function, word, me);
+    }
+    hold(function, lock.addr(), old_irql);
+}
+
+#[cold]
+fn acquire_contended(function: &str, word: &AtomicU32, me: u32) {
+    for _ in 0..SPINS {
+        let now = word.load(Ordering::Relaxed);
+        if now & !PARKED == me {
+            stop(
+                Rule::SPIN_LOCK_RECURSION,
+                function,
+                format_args!("the thread holds the lock at {word:p} already"),
+            );
+        }
+        if now == 0 && word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            return;
+        }
+        core::hint::spin_loop();
+    }
+    // From here on the word says that somebody sleeps, also when this thread has the lock: there can be others.
+    loop {
+        let now = word.load(Ordering::Relaxed);
+        if now == 0 {
+            if word.compare_exchange(0, me | PARKED, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        } else if now & PARKED != 0
+            || word
+                .compare_exchange(now, now | PARKED, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            futex_wait(word, now | PARKED);
+        }
+    }
+}
+
+/// Releases a lock.
+///
+/// # Safety
+/// As for [`acquire`].
+unsafe fn release(function: &str, lock: *mut u32, new_irql: Option<KIRQL>) {
+    drop_hold(function, lock.addr(), new_irql);
+    // SAFETY: `drop_hold` found that this thread acquired it.
+    let word = unsafe { AtomicU32::from_ptr(lock) };
+    let before = word.swap(0, Ordering::Release);
+    if before & !PARKED != thread_word() {
+        stop(
+            Rule::SPIN_LOCK_NOT_OWNED,
+            function,
+            format_args!("the word of the lock at {word:p} was overwritten with {before:#x}"),
+        );
+    }
+    if before & PARKED != 0 {
+        futex_wake_one(word);
+    }
+}
+
+/// Twice this thread's number: the word of a lock it holds.
+pub(crate) fn thread_word() -> u32 {
+    let number = THREAD_NUMBER.get();
+    if number != 0 {
+        return number;
+    }
+    static NEXT: AtomicU32 = AtomicU32::new(2);
+    let number = NEXT.fetch_add(2, Ordering::Relaxed);
+    THREAD_NUMBER.set(number);
+    number
+}
+
+/// Notes that this thread holds the lock.
+pub(crate) fn hold(function: &str, lock: usize, old_irql: Option<KIRQL>) {
+    HELD.with_borrow_mut(|held| {
+        let count = held.count;
+        let Some(slot) = held.locks.get_mut(count) else {
+            stop(
+                Rule::BAD_OBJECT,
+                function,
+                format_args!("the thread holds {HELD_MAX} spin locks already"),
+            );
+        };
+        *slot = Held { lock, old_irql };
+        held.count = count + 1;
+    });
+}
+
+/// Notes that this thread is about to release the lock; stops when it does not hold it.
+pub(crate) fn drop_hold(function: &str, lock: usize, new_irql: Option<KIRQL>) {
+    HELD.with_borrow_mut(|held| {
+        let count = held.count;
+        let place = held
+            .locks
+            .get(..count)
+            .and_then(|locks| locks.iter().rposition(|entry| entry.lock == lock));
+        let Some(place) = place else {
+            stop(
+                Rule::SPIN_LOCK_NOT_OWNED,
+                function,
+                format_args!("the thread does not hold the lock at {lock:#x}"),
+            );
+        };
+        if let Some(entry) = held.locks.get(place)
+            && let (Some(old), Some(new)) = (entry.old_irql, new_irql)
+            && old != new
+        {
+            stop(
+                Rule::WRONG_IRQL,
+                function,
+                format_args!("the lock was acquired at {}, released to {}", Name(old), Name(new)),
+            );
+        }
+        held.locks.copy_within(place + 1..count, place);
+        held.count = count - 1;
+    });
+}
+
+/// Whether this thread holds the lock.
+pub(crate) fn holds(lock: usize) -> bool {
+    HELD.with_borrow(|held| {
+        held.locks.iter().take(held.count).any(|entry| entry.lock == lock)
+    })
+}
+
+/// Sleeps while the word has this value.
+pub(crate) fn futex_wait(word: &AtomicU32, value: u32) {
+    // SAFETY: `word` is valid for the call; without a timeout.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            value,
+            ptr::null::<libc::timespec>(),
+        )
+    };
+}
+
+/// Wakes one that sleeps on the word.
+pub(crate) fn futex_wake_one(word: &AtomicU32) {
+    // SAFETY: the address only names the queue; it is not read.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            1,
+        )
+    };
+}

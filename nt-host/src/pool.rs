@@ -1,0 +1,415 @@
+//! Pool memory: every block has a tag, an end that is checked, and an afterlife.
+//!
+//! A block is preceded by a head and followed by a tail of known bytes. A freed block is filled with [`FREED`] and kept
+//! for a while: a second free is told from a first, and a write to it is found when its memory is given back or at
+//! unload. In guard-page mode ([`guard_pages`]) each block ends at a page that cannot be touched, and a freed block
+//! becomes one, so that the offending access itself ends the process.
+//!
+//! Allocations can be made to fail, one at a time ([`fail_allocation`]): how low resources are simulated. Every allocating
+//! function of the host asks [`admit`] first.
+
+use core::fmt;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::violation::{Rule, stop};
+
+/// The byte that freed memory is filled with.
+pub const FREED: u8 = 0xdf;
+/// The byte that new memory is filled with, when it is not zeroed.
+pub const UNINITIALIZED: u8 = 0xcd;
+
+const HEAD: u8 = 0xa5;
+const TAIL: u8 = 0x5a;
+const HEAD_BYTES: usize = 64;
+const TAIL_BYTES: usize = 16;
+const PAGE: usize = 4096;
+
+/// What freed memory is kept at most.
+const KEPT_BLOCKS: usize = 4096;
+const KEPT_BYTES: usize = 32 << 20;
+
+/// The four characters that name who allocates, the first in the lowest byte.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag(pub u32);
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0.to_le_bytes() {
+            let character = if byte.is_ascii_graphic() || byte == b' ' { byte } else { b'.' };
+            fmt::Write::write_char(f, char::from(character))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whose a block is: the driver's own are looked for at unload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Allocated by the driver, directly or as an object (an MDL, an IRP) that it must free.
+    Driver,
+    /// Allocated by the host.
+    Host,
+}
+
+/// How a block is allocated.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Who allocates.
+    pub tag: u32,
+    /// Zeroed, or else filled with [`UNINITIALIZED`].
+    pub zeroed: bool,
+    /// Alignment in bytes, a power of two up to a page; at least 16.
+    pub alignment: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Block {
+    bytes: usize,
+    tag: u32,
+    owner: Owner,
+    /// Number of the allocation since the boot.
+    number: u64,
+    memory: Memory,
+}
+
+/// The memory of a block.
+#[derive(Clone, Copy)]
+enum Memory {
+    /// From the heap: address and layout.
+    Heap { base: usize, bytes: usize, alignment: usize },
+    /// Pages of its own: address and length, with the guard page at the end.
+    Pages { base: usize, bytes: usize },
+}
+
+#[derive(Default)]
+struct Pool {
+    live: BTreeMap<usize, Block>,
+    freed: BTreeMap<usize, Block>,
+    /// Addresses of `freed`, the oldest first.
+    kept: VecDeque<usize>,
+    kept_bytes: usize,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    live: BTreeMap::new(),
+    freed: BTreeMap::new(),
+    kept: VecDeque::new(),
+    kept_bytes: 0,
+});
+static GUARD_PAGES: AtomicBool = AtomicBool::new(false);
+static COUNT: AtomicU64 = AtomicU64::new(0);
+/// The number of the allocation that fails; 0 is none.
+static FAIL_AT: AtomicU64 = AtomicU64::new(0);
+
+/// Puts each block that is allocated from now on on pages of its own, with a guard page behind.
+pub fn guard_pages(on: bool) {
+    GUARD_PAGES.store(on, Ordering::Relaxed);
+}
+
+/// Makes the `n`-th allocation from now fail, once: 1 is the next; 0 takes it back.
+pub fn fail_allocation(n: u64) {
+    let at = if n == 0 { 0 } else { COUNT.load(Ordering::SeqCst).wrapping_add(n) };
+    FAIL_AT.store(at, Ordering::SeqCst);
+}
+
+/// Allocations that were asked for since the boot.
+#[must_use]
+pub fn allocation_count() -> u64 {
+    COUNT.load(Ordering::SeqCst)
+}
+
+/// Counts an allocation on the driver's behalf; false when it shall fail.
+#[must_use]
+pub fn admit() -> bool {
+    let number = COUNT.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+    FAIL_AT.compare_exchange(number, 0, Ordering::SeqCst, Ordering::Relaxed).is_err()
+}
+
+/// Allocates a block; null when there is no memory. Does not ask [`admit`].
+#[must_use]
+pub fn allocate(bytes: usize, request: Request) -> *mut u8 {
+    let alignment = request.alignment.clamp(16, PAGE);
+    let Some(address) = (if GUARD_PAGES.load(Ordering::Relaxed) {
+        allocate_pages(bytes, alignment)
+    } else {
+        allocate_heap(bytes, alignment)
+    }) else {
+        return ptr::null_mut();
+    };
+    let (start, memory) = address;
+    let pointer = ptr::with_exposed_provenance_mut::<u8>(start);
+    let fill = if request.zeroed { 0 } else { UNINITIALIZED };
+    // SAFETY: the block has `bytes` bytes from `start` on.
+    unsafe { pointer.write_bytes(fill, bytes) };
+    let number = COUNT.load(Ordering::Relaxed);
+    let block = Block { bytes, tag: request.tag, owner: request.owner, number, memory };
+    lock().live.insert(start, block);
+    pointer
+}
+
+/// Frees a block. `tag` must be its own; 0 is any.
+///
+/// # Safety
+/// Nothing uses the block any more.
+pub unsafe fn free(function: &str, pointer: *mut u8, tag: u32) {
+    let start = pointer.expose_provenance();
+    let mut pool = lock();
+    let Some(block) = pool.live.get(&start).copied() else {
+        let freed = pool.freed.get(&start).copied();
+        drop(pool);
+        match freed {
+            Some(block) => stop(
+                Rule::DOUBLE_FREE,
+                function,
+                format_args!("the block {block} at {pointer:p} was freed before"),
+            ),
+            None => stop(
+                Rule::BAD_FREE,
+                function,
+                format_args!("{pointer:p} is not the start of a pool block"),
+            ),
+        }
+    };
+    if tag != 0 && tag != block.tag {
+        drop(pool);
+        stop(
+            Rule::WRONG_TAG,
+            function,
+            format_args!("the block {block} at {pointer:p} is freed with tag '{}'", Tag(tag)),
+        );
+    }
+    pool.live.remove(&start);
+    check_surroundings(function, start, &block);
+    crate::ke::require_no_active_object(function, start, block.bytes);
+    bury(start, &block);
+    pool.freed.insert(start, block);
+    pool.kept.push_back(start);
+    pool.kept_bytes += block.bytes;
+    while pool.kept.len() > KEPT_BLOCKS || pool.kept_bytes > KEPT_BYTES {
+        let Some(oldest) = pool.kept.pop_front() else { break };
+        let Some(block) = pool.freed.remove(&oldest) else { break };
+        pool.kept_bytes -= block.bytes;
+        check_freed(oldest, &block);
+        release(&block);
+    }
+}
+
+/// The size of a live block, when `pointer` is the start of one.
+#[must_use]
+pub fn block_bytes(pointer: *const u8) -> Option<usize> {
+    lock().live.get(&pointer.addr()).map(|block| block.bytes)
+}
+
+/// What the driver has not freed, one line for each block.
+#[must_use]
+pub fn leaks() -> Vec<String> {
+    lock()
+        .live
+        .iter()
+        .filter(|(_, block)| block.owner == Owner::Driver)
+        .map(|(start, block)| format!("pool block {block} at {start:#x}"))
+        .collect()
+}
+
+/// Blocks and bytes that the driver holds.
+#[must_use]
+pub fn usage() -> (usize, usize) {
+    let pool = lock();
+    let blocks = pool.live.values().filter(|block| block.owner == Owner::Driver);
+    blocks.fold((0, 0), |(count, bytes), block| (count + 1, bytes + block.bytes))
+}
+
+/// Checks the surroundings of every live block and the filling of every freed one.
+pub fn check() {
+    let pool = lock();
+    for (start, block) in &pool.live {
+        check_surroundings("check", *start, block);
+    }
+    for (start, block) in &pool.freed {
+        check_freed(*start, block);
+    }
+}
+
+/// What block a faulting address belongs to: for the signal handler, which must not wait for the lock.
+pub(crate) fn explain(address: usize) -> Option<(Rule, Explanation)> {
+    let pool = POOL.try_lock().ok()?;
+    let find = |blocks: &BTreeMap<usize, Block>| {
+        let (start, block) = blocks.range(..=address).next_back()?;
+        let Memory::Pages { base, bytes } = block.memory else { return None };
+        (address >= base && address < base + bytes)
+            .then_some(Explanation { start: *start, block: *block, address })
+    };
+    find(&pool.freed)
+        .map(|found| (Rule::USE_AFTER_FREE, found))
+        .or_else(|| find(&pool.live).map(|found| (Rule::POOL_OVERRUN, found)))
+}
+
+/// Where in which block a fault was.
+pub(crate) struct Explanation {
+    start: usize,
+    block: Block,
+    address: usize,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let offset = self.address.wrapping_sub(self.start).cast_signed();
+        write!(f, "touched byte {offset} of the block {} at {:#x}", self.block, self.start)
+    }
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}' of {} bytes (allocation {})", Tag(self.tag), self.bytes, self.number)
+    }
+}
+
+fn lock() -> MutexGuard<'static, Pool> {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A block of the heap: padding and head, the bytes, the tail.
+fn allocate_heap(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
+    let before = alignment.max(HEAD_BYTES);
+    let whole = bytes.checked_add(before)?.checked_add(TAIL_BYTES)?;
+    let layout = std::alloc::Layout::from_size_align(whole, alignment.max(16)).ok()?;
+    // SAFETY: the layout has a size other than 0.
+    let base = unsafe { std::alloc::alloc(layout) };
+    if base.is_null() {
+        return None;
+    }
+    let start = base.expose_provenance() + before;
+    fill(start - HEAD_BYTES, HEAD, HEAD_BYTES);
+    fill(start + bytes, TAIL, TAIL_BYTES);
+    let memory =
+        Memory::Heap { base: base.addr(), bytes: whole, alignment: alignment.max(16) };
+    Some((start, memory))
+}
+
+/// A block on pages of its own: it ends, but for its alignment, where the guard page begins.
+fn allocate_pages(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
+    let room = bytes.checked_next_multiple_of(alignment)?;
+    let usable = room.max(1).checked_next_multiple_of(PAGE)?;
+    let whole = usable.checked_add(PAGE)?;
+    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+    let base = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            whole,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if base == libc::MAP_FAILED {
+        return None;
+    }
+    let base = base.expose_provenance();
+    protect(base + usable, PAGE);
+    let start = base + usable - room;
+    fill(base, HEAD, start - base);
+    fill(start + bytes, TAIL, room - bytes);
+    Some((start, Memory::Pages { base, bytes: whole }))
+}
+
+/// Stops when the bytes around a block are not as they were written.
+fn check_surroundings(function: &str, start: usize, block: &Block) {
+    let (before, after) = match block.memory {
+        Memory::Heap { .. } => (HEAD_BYTES, TAIL_BYTES),
+        Memory::Pages { base, bytes } => {
+            (start - base, base + bytes - PAGE - start - block.bytes)
+        }
+    };
+    let change = find_other(start - before, HEAD, before)
+        .map(|at| at.cast_signed() - before.cast_signed())
+        .or_else(|| {
+            find_other(start + block.bytes, TAIL, after)
+                .map(|at| (at + block.bytes).cast_signed())
+        });
+    if let Some(offset) = change {
+        stop(
+            Rule::POOL_OVERRUN,
+            function,
+            format_args!("byte {offset} of the block {block} at {start:#x} was written"),
+        );
+    }
+}
+
+/// Makes a freed block unusable.
+fn bury(start: usize, block: &Block) {
+    match block.memory {
+        Memory::Heap { .. } => fill(start, FREED, block.bytes),
+        Memory::Pages { base, bytes } => {
+            protect(base, bytes);
+            // SAFETY: the pages belong to the block, and their content is of no use any more.
+            unsafe {
+                libc::madvise(ptr::with_exposed_provenance_mut(base), bytes, libc::MADV_DONTNEED)
+            };
+        }
+    }
+}
+
+/// Stops when a freed block was written to.
+fn check_freed(start: usize, block: &Block) {
+    if matches!(block.memory, Memory::Heap { .. })
+        && let Some(offset) = find_other(start, FREED, block.bytes)
+    {
+        stop(
+            Rule::USE_AFTER_FREE,
+            "ExFreePoolWithTag",
+            format_args!(
+                "byte {offset} of the block {block} at {start:#x} was written after its free"
+            ),
+        );
+    }
+}
+
+/// Gives memory back.
+fn release(block: &Block) {
+    match block.memory {
+        Memory::Heap { base, bytes, alignment } => {
+            let Ok(layout) = std::alloc::Layout::from_size_align(bytes, alignment) else { return };
+            // SAFETY: the memory was allocated with this layout.
+            unsafe { std::alloc::dealloc(ptr::with_exposed_provenance_mut(base), layout) };
+        }
+        Memory::Pages { base, bytes } => {
+            // SAFETY: the pages belong to the block.
+            unsafe { libc::munmap(ptr::with_exposed_provenance_mut(base), bytes) };
+        }
+    }
+}
+
+fn protect(base: usize, bytes: usize) {
+    // SAFETY: the pages belong to one block.
+    let failed = unsafe {
+        libc::mprotect(ptr::with_exposed_provenance_mut(base), bytes, libc::PROT_NONE)
+    };
+    if failed != 0 {
+        stop(
+            Rule::BAD_ARGUMENT,
+            "guard pages",
+            format_args!("too many blocks for the system's limit of mappings (vm.max_map_count)"),
+        );
+    }
+}
+
+/// Fills memory that belongs to a block.
+fn fill(start: usize, byte: u8, bytes: usize) {
+    let pointer = ptr::with_exposed_provenance_mut::<u8>(start);
+    // SAFETY: all callers pass a part of one block's memory.
+    unsafe { pointer.write_bytes(byte, bytes) };
+}
+
+/// The offset of the first byte that is another than `byte`.
+fn find_other(start: usize, byte: u8, bytes: usize) -> Option<usize> {
+    let pointer = ptr::with_exposed_provenance::<u8>(start);
+    // SAFETY: all callers pass a part of one block's memory, which is initialized.
+    let memory = unsafe { core::slice::from_raw_parts(pointer, bytes) };
+    memory.iter().position(|found| *found != byte)
+}

@@ -1,0 +1,227 @@
+//! The stack of driver code: as small as a kernel thread's, with a guard page below.
+//!
+//! A kernel stack on 64-bit Windows has 24 KiB ("Using the Kernel Stack", windows-driver-docs). A callback that the
+//! host makes runs on such a stack; what the host does in a function called from there and what needs more runs on the
+//! thread's own ([`on_host`]). A callback made from inside such a function goes on where the driver was, as on Windows.
+
+use core::cell::Cell;
+use core::panic::Location;
+use core::ptr;
+
+use crate::driver;
+use crate::irql::{self, Name};
+use crate::ke::spin_lock;
+use crate::ke::xstate;
+use crate::violation::{Rule, stop};
+
+/// Bytes of a driver's stack. Code that is not optimized needs more, which says nothing of what ships.
+pub const STACK_BYTES: usize = if cfg!(debug_assertions) { 96 * 1024 } else { 24 * 1024 };
+
+/// Bytes below the stack that end the process when touched.
+const GUARD_BYTES: usize = 16 * 1024;
+
+/// What stays free below a stack pointer that was left: the frames of the switch, and the red zone.
+const LEFT_FREE: usize = 1024;
+
+/// Where this thread runs.
+#[derive(Clone, Copy)]
+enum Place {
+    /// On its own stack, and no driver code is below.
+    Host,
+    /// On the driver stack; the host's goes on below `host`.
+    Driver { host: usize },
+    /// On its own stack, called from driver code whose stack goes on below `driver`.
+    HostCall { driver: usize },
+}
+
+thread_local! {
+    static PLACE: Cell<Place> = const { Cell::new(Place::Host) };
+    static CALLER: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
+    static STACK: Stack = Stack::new();
+}
+
+/// Calls driver code on a driver's stack, and checks that it left the IRQL, the spin locks and the extended state of the
+/// processor as they were.
+#[track_caller]
+pub fn enter_driver<R>(f: impl FnOnce() -> R) -> R {
+    driver::require_loaded_for_callback();
+    let caller = CALLER.replace(Some(Location::caller()));
+    let level = irql::current();
+    let held = spin_lock::held();
+    let saved = xstate::depth();
+    let place = PLACE.get();
+    let result = match place {
+        Place::Driver { .. } => f(),
+        Place::Host => {
+            let (base, top) = STACK.with(|stack| (stack.base(), stack.top()));
+            call_on(base, top, f, |here| Place::Driver { host: here })
+        }
+        Place::HostCall { driver } => {
+            let base = STACK.with(Stack::base);
+            call_on(base, below(driver), f, |here| Place::Driver { host: here })
+        }
+    };
+    PLACE.set(place);
+    CALLER.set(caller);
+    if irql::current() != level {
+        stop(
+            Rule::WRONG_IRQL,
+            "callback",
+            format_args!(
+                "called at {}, returned at {} (called from {})",
+                Name(level),
+                Name(irql::current()),
+                Location::caller()
+            ),
+        );
+    }
+    if spin_lock::held() != held {
+        stop(
+            Rule::SPIN_LOCK_HELD,
+            "callback",
+            format_args!("returned with another set of spin locks (called from {})", Location::caller()),
+        );
+    }
+    if xstate::depth() != saved {
+        stop(
+            Rule::EXTENDED_STATE,
+            "callback",
+            format_args!("returned without a restore (called from {})", Location::caller()),
+        );
+    }
+    result
+}
+
+/// Leaves the driver's stack for host work that needs more.
+pub fn on_host<R>(f: impl FnOnce() -> R) -> R {
+    let place = PLACE.get();
+    let Place::Driver { host } = place else {
+        return f();
+    };
+    let top = below(host);
+    // The base is not read: what is there is the thread's own stack with its own guard.
+    let result = call_on(top.saturating_sub(64 * 1024), top, f, |here| Place::HostCall { driver: here });
+    PLACE.set(place);
+    result
+}
+
+/// Whether this thread runs driver code, or a host function called from it.
+#[inline]
+#[must_use]
+pub fn in_driver() -> bool {
+    !matches!(PLACE.get(), Place::Host)
+}
+
+/// Forgets that this thread was in a driver, for a thread that left it without return.
+pub(crate) fn abandon() {
+    PLACE.set(Place::Host);
+    CALLER.set(None);
+}
+
+/// Whether `address` lies in the guard of this thread's driver stack, and which line of the host called the driver.
+pub(crate) fn guard_hit(address: usize) -> Option<Option<&'static Location<'static>>> {
+    let base = GUARD_TOP.get();
+    (base != 0 && address < base && address >= base - GUARD_BYTES).then(|| CALLER.get())
+}
+
+thread_local! {
+    /// Of this thread's driver stack, for the signal handler: no destructor, so always readable.
+    static GUARD_TOP: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs `f` on the stack from `top` down to `base`; `place` tells from the stack pointer that is left where that is.
+fn call_on<R>(base: usize, top: usize, f: impl FnOnce() -> R, place: fn(usize) -> Place) -> R {
+    // Less is no stack. Rather than fault outside of the guard, say so.
+    if top < base + 1024 {
+        stop(Rule::STACK_OVERRUN, "callback", format_args!("no stack is left for a nested callback"));
+    }
+    let mut f = Some(f);
+    let mut result = None;
+    switch(base, top, place, &mut || result = f.take().map(|f| f()));
+    let Some(result) = result else { unreachable!("the closure ran to its end") };
+    result
+}
+
+/// The switch itself, with a small frame whatever the closure holds: what lies between `here` and the stack pointer at the
+/// switch must be less than [`LEFT_FREE`].
+#[inline(never)]
+fn switch(base: usize, top: usize, place: fn(usize) -> Place, f: &mut dyn FnMut()) {
+    let here = psm::stack_pointer().addr();
+    PLACE.set(place(here));
+    // SAFETY: `base..top` is stack memory of this thread that nothing uses: the driver's, or what is free of its own.
+    unsafe { psm::on_stack(ptr::with_exposed_provenance_mut(base), top - base, f) }
+}
+
+/// The aligned top of what is free below a stack pointer that was left.
+fn below(stack_pointer: usize) -> usize {
+    (stack_pointer - LEFT_FREE) & !63
+}
+
+/// A mapped stack with a guard, and a signal stack on which its overrun can be told.
+struct Stack {
+    mapping: usize,
+    signal_stack: usize,
+}
+
+const SIGNAL_STACK_BYTES: usize = 64 * 1024;
+
+impl Stack {
+    fn new() -> Self {
+        let mapping = map(GUARD_BYTES + STACK_BYTES);
+        let guard = ptr::with_exposed_provenance_mut(mapping);
+        // SAFETY: the range is the lower end of the new mapping.
+        let protected = unsafe { libc::mprotect(guard, GUARD_BYTES, libc::PROT_NONE) };
+        assert_eq!(protected, 0, "the guard of a stack cannot be protected");
+        let signal_stack = map(SIGNAL_STACK_BYTES);
+        let alternate = libc::stack_t {
+            ss_sp: ptr::with_exposed_provenance_mut(signal_stack),
+            ss_flags: 0,
+            ss_size: SIGNAL_STACK_BYTES,
+        };
+        // SAFETY: the memory stays mapped until the stack is taken back in `drop`.
+        unsafe { libc::sigaltstack(&raw const alternate, ptr::null_mut()) };
+        GUARD_TOP.set(mapping + GUARD_BYTES);
+        Self { mapping, signal_stack }
+    }
+
+    fn base(&self) -> usize {
+        self.mapping + GUARD_BYTES
+    }
+
+    fn top(&self) -> usize {
+        self.mapping + GUARD_BYTES + STACK_BYTES
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        GUARD_TOP.set(0);
+        let none = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // SAFETY: no signal stack is a valid state.
+        unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
+        unmap(self.signal_stack, SIGNAL_STACK_BYTES);
+        unmap(self.mapping, GUARD_BYTES + STACK_BYTES);
+    }
+}
+
+/// New zeroed pages.
+fn map(bytes: usize) -> usize {
+    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+    let address = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    assert_ne!(address, libc::MAP_FAILED, "no memory for a stack");
+    address.expose_provenance()
+}
+
+fn unmap(address: usize, bytes: usize) {
+    // SAFETY: the range was mapped by `map`, and nothing uses it any more.
+    unsafe { libc::munmap(ptr::with_exposed_provenance_mut(address), bytes) };
+}
