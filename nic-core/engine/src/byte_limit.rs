@@ -1,0 +1,146 @@
+//! How much may be in flight below, found by itself.
+
+use core::time::Duration;
+
+use crate::Instant;
+
+/// A dynamic limit of the bytes between the backlog and the wire, after the idea of Linux' dynamic queue limits: large
+/// enough that what is below never runs dry while something waits, and no larger, so that waiting happens in the
+/// backlog, where it is managed.
+#[derive(Debug)]
+pub struct ByteLimit {
+    limit: usize,
+    in_flight: usize,
+    /// Something was held back for want of room since the last completion that left nothing in flight.
+    held_back: bool,
+    /// The least that was left in flight at any completion of this period: more than was needed.
+    least_slack: usize,
+    period_end: Instant,
+}
+
+impl ByteLimit {
+    /// A limit with nothing in flight.
+    pub const fn new() -> Self {
+        Self {
+            limit: INITIAL,
+            in_flight: 0,
+            held_back: false,
+            least_slack: usize::MAX,
+            period_end: Instant::ZERO,
+        }
+    }
+
+    /// How many bytes may follow now. Where nothing is in flight, one packet may whatever its length.
+    pub const fn room(&self) -> usize {
+        self.limit.saturating_sub(self.in_flight)
+    }
+
+    /// Whether nothing is in flight.
+    pub const fn is_idle(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    /// Notes that something had to wait for room.
+    pub const fn hold_back(&mut self) {
+        self.held_back = true;
+    }
+
+    /// Notes bytes that go down.
+    pub const fn queued(&mut self, bytes: usize) {
+        self.in_flight = self.in_flight.saturating_add(bytes);
+    }
+
+    /// Notes bytes that are through, or were given up.
+    pub fn completed(&mut self, bytes: usize, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(bytes);
+        if self.in_flight == 0 {
+            if self.held_back {
+                // It ran dry while something waited: the limit was too low.
+                self.limit = self.limit.saturating_add(bytes).min(MOST);
+            }
+            self.held_back = false;
+            self.start_period(now);
+            return;
+        }
+        self.least_slack = self.least_slack.min(self.in_flight);
+        if now >= self.period_end {
+            if self.held_back {
+                // For a whole period so much was below that was not needed to keep it busy. Take back half.
+                self.limit = self.limit.saturating_sub(self.least_slack / 2).max(LEAST);
+            }
+            self.start_period(now);
+        }
+    }
+
+    fn start_period(&mut self, now: Instant) {
+        self.least_slack = usize::MAX;
+        self.period_end = now.after(PERIOD);
+    }
+}
+
+impl Default for ByteLimit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A batch of full packets.
+const INITIAL: usize = 128 * 1024;
+/// One datagram of the largest size.
+const LEAST: usize = 64 * 1024;
+/// 10 Gbit/s for 12 ms.
+const MOST: usize = 16 * 1024 * 1024;
+/// How long bytes must have been superfluous.
+const PERIOD: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends for a while over a wire that takes `per_millisecond` bytes and completes `delay` later; returns the limit reached.
+    fn run(limit: &mut ByteLimit, per_millisecond: usize, from_ms: u64, ms: u64) -> usize {
+        const PACKET: usize = 1500;
+        for tick in from_ms..from_ms + ms {
+            while limit.room() >= PACKET {
+                limit.queued(PACKET);
+            }
+            limit.hold_back();
+            let mut budget = per_millisecond.min(limit.in_flight);
+            while budget > 0 {
+                let bytes = budget.min(PACKET);
+                limit.completed(bytes, Instant::from_nanos(tick * 1_000_000));
+                budget -= bytes;
+            }
+        }
+        limit.limit
+    }
+
+    #[test]
+    fn a_fast_wire_raises_it_and_a_slow_one_lowers_it() {
+        let mut limit = ByteLimit::new();
+        let fast = run(&mut limit, 1_000_000, 0, 1000);
+        assert!((1_000_000..1_500_000).contains(&fast), "{fast}");
+        let slow = run(&mut limit, 1_500, 1000, 60_000);
+        assert!(slow <= fast / 8, "{slow}");
+        assert!(slow >= LEAST);
+    }
+
+    #[test]
+    fn it_stays_put_while_nothing_is_held_back() {
+        let mut limit = ByteLimit::new();
+        for ms in 0..5000 {
+            limit.queued(1000);
+            limit.completed(1000, Instant::from_nanos(ms * 1_000_000));
+        }
+        assert_eq!((limit.limit, limit.is_idle()), (INITIAL, true));
+    }
+
+    #[test]
+    fn completions_of_nothing_do_no_harm() {
+        let mut limit = ByteLimit::new();
+        limit.hold_back();
+        limit.completed(usize::MAX, Instant::NEVER);
+        assert_eq!(limit.limit, MOST);
+        assert_eq!(limit.room(), MOST);
+    }
+}

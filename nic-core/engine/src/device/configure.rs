@@ -1,0 +1,198 @@
+//! Configuration: peers, their addresses and routes.
+
+use crate::{
+    Endpoint, Now, Protocol, System,
+    device::{ControlSink, ControlState, Device, host::Host},
+    fallible::{self, Boxed, NoMemory},
+    peer::{Peer, PeerCounters},
+    peer_directory::{AddPeerError, PublicKey},
+    protocol::{ControlHost, PeerId},
+    routes::{InsertError, Prefix},
+};
+
+/// The device under its control lock, to be configured.
+///
+/// To apply a set of changes whole or not at all: make every [`NewPeer`], [`Configuration::reserve`] what they need, and
+/// check the rest; what follows then can't fail.
+pub struct Configuration<'a, P: Protocol, S: System> {
+    device: &'a Device<P, S>,
+    control: &'a mut ControlState<P>,
+    sink: &'a mut dyn ControlSink,
+    now: Now,
+}
+
+/// A peer with all memory that it needs, to be added.
+pub struct NewPeer<P: Protocol, S: System> {
+    public_key: PublicKey,
+    control: Boxed<P::PeerControl>,
+    state: Boxed<Peer<P, S>>,
+}
+
+impl<P: Protocol, S: System> NewPeer<P, S> {
+    /// Prepares a peer.
+    pub fn new(
+        public_key: PublicKey,
+        control: P::PeerControl,
+        data: P::PeerData,
+    ) -> Result<Self, NoMemory> {
+        Ok(Self {
+            public_key,
+            control: fallible::boxed(control)?,
+            state: fallible::boxed(Peer::new(data))?,
+        })
+    }
+}
+
+impl<P: Protocol, S: System> Device<P, S> {
+    /// Lets `f` configure the device, under the control lock. The control thread is to be woken afterwards: deadlines may have
+    /// changed.
+    pub fn configure<R>(
+        &self,
+        now: Now,
+        sink: &mut dyn ControlSink,
+        f: impl FnOnce(&mut Configuration<'_, P, S>) -> R,
+    ) -> R {
+        let mut control = self.control.lock();
+        f(&mut Configuration { device: self, control: &mut control, sink, now })
+    }
+}
+
+impl<P: Protocol, S: System> Configuration<'_, P, S> {
+    /// The time that was given to [`Device::configure`].
+    pub const fn now(&self) -> Now {
+        self.now
+    }
+
+    /// The protocol's state of the adapter.
+    pub const fn protocol(&mut self) -> &mut P::Control {
+        &mut self.control.protocol
+    }
+
+    /// Calls the protocol with its state and the host, as it is used to.
+    pub fn with_protocol<R>(
+        &mut self,
+        f: impl FnOnce(&mut P::Control, &mut dyn ControlHost<P>) -> R,
+    ) -> R {
+        let ControlState { protocol, directory, .. } = &mut *self.control;
+        f(protocol, &mut Host { device: self.device, directory, sink: self.sink })
+    }
+
+    /// Makes sure that so many peers and prefixes can be added without memory, and that there may be so many peers.
+    pub fn reserve(
+        &mut self,
+        peers: usize,
+        v4_prefixes: usize,
+        v6_prefixes: usize,
+    ) -> Result<(), AddPeerError> {
+        self.control.directory.reserve(peers)?;
+        let slots = self.control.directory.slots_for(peers);
+        self.device.peers.grow(slots)?;
+        self.device.routes.reserve(v4_prefixes, v6_prefixes, slots)?;
+        Ok(())
+    }
+
+    /// How many peers there are.
+    pub const fn peer_count(&self) -> usize {
+        self.control.directory.len()
+    }
+
+    /// Adds a peer. After [`Configuration::reserve`] this fails only where one with its key exists.
+    pub fn add_peer(&mut self, new: NewPeer<P, S>) -> Result<PeerId, AddPeerError> {
+        let NewPeer { public_key, control, state } = new;
+        let directory = &mut self.control.directory;
+        directory.reserve(1)?;
+        self.device.peers.grow(directory.slots_for(1))?;
+        if directory.find(&public_key).is_some() {
+            return Err(AddPeerError::Exists);
+        }
+        let index = directory.next_index();
+        let peer = self.device.peers.occupy(index, state).ok_or(AddPeerError::NoMemory)?;
+        if let Err(error) = directory.add(&public_key, peer.generation, control) {
+            self.device.peers.vacate(peer);
+            return Err(error);
+        }
+        Ok(peer)
+    }
+
+    /// Removes a peer with its routes, contexts and whatever it has queued. False where it is gone already.
+    pub fn remove_peer(&mut self, peer: PeerId) -> bool {
+        if self.control.directory.public_key(peer).is_none() {
+            return false;
+        }
+        self.with_protocol(|protocol, host| P::removed(protocol, host, peer));
+        self.device.routes.remove_peer(peer);
+        // Both are dropped here, under no spin lock.
+        let state = self.device.peers.vacate(peer);
+        let control = self.control.directory.remove(peer);
+        state.is_some() && control.is_some()
+    }
+
+    /// The peer with this public key.
+    pub fn peer_by_key(&self, public_key: &PublicKey) -> Option<PeerId> {
+        self.control.directory.find(public_key)
+    }
+
+    /// The peer behind this one, or the first: in the order of creation, except that a new peer takes a removed one's place.
+    pub fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId> {
+        self.control.directory.next(after)
+    }
+
+    /// All peers, in that order.
+    pub fn peers(&self) -> impl Iterator<Item = PeerId> {
+        core::iter::successors(self.next_peer(None), |&last| self.next_peer(Some(last)))
+    }
+
+    /// A peer's public key.
+    pub fn public_key(&self, peer: PeerId) -> Option<&PublicKey> {
+        self.control.directory.public_key(peer)
+    }
+
+    /// A peer's control state.
+    pub fn peer_control(&mut self, peer: PeerId) -> Option<&mut P::PeerControl> {
+        self.control.directory.control(peer)
+    }
+
+    /// Calls `f` with a peer's data state under the peer lock. False where the peer is gone.
+    pub fn with_peer_data(&mut self, peer: PeerId, f: impl FnOnce(&mut P::PeerData)) -> bool {
+        self.device.peers.with_data(peer, |state| f(&mut state.data)).is_some()
+    }
+
+    /// A peer's counters.
+    pub fn peer_counters(&self, peer: PeerId) -> Option<PeerCounters> {
+        self.device.peer_counters(peer)
+    }
+
+    /// Where a peer is.
+    pub fn endpoint(&self, peer: PeerId) -> Option<Endpoint> {
+        self.device.endpoint(peer)
+    }
+
+    /// Sets where a peer is. False where the peer is gone.
+    pub fn set_endpoint(&mut self, peer: PeerId, endpoint: Endpoint) -> bool {
+        self.device.peers.with(peer, |state| state.endpoint = Some(endpoint)).is_some()
+    }
+
+    /// Gives a prefix to a peer; another peer that had it loses it. After [`Configuration::reserve`] this fails only where the
+    /// prefix is longer than its address. A peer that is gone gets nothing.
+    pub fn add_route(&mut self, peer: PeerId, prefix: Prefix) -> Result<(), InsertError> {
+        if self.control.directory.public_key(peer).is_none() {
+            return Ok(());
+        }
+        self.device.routes.insert(prefix, peer)
+    }
+
+    /// Takes a prefix from a peer. False where it is not the peer's.
+    pub fn remove_route(&mut self, peer: PeerId, prefix: Prefix) -> bool {
+        self.device.routes.remove(prefix, peer)
+    }
+
+    /// Takes all prefixes from a peer.
+    pub fn clear_routes(&mut self, peer: PeerId) {
+        self.device.routes.remove_peer(peer);
+    }
+
+    /// Calls `f` with each prefix of a peer: IPv4, then IPv6, each in the order in which the peer got them.
+    pub fn for_each_route(&self, peer: PeerId, f: &mut dyn FnMut(Prefix)) {
+        self.device.routes.for_each(peer, f);
+    }
+}

@@ -1,0 +1,77 @@
+//! Handshakes and other control messages, and the state of the link.
+
+use core::sync::atomic::Ordering;
+
+use crate::{
+    Endpoint, Instant, Now, PacketQueue, Protocol, System,
+    device::{ControlState, Device, host::Host},
+    protocol::{Discard, Event, PeerId},
+};
+
+/// Takes what the control plane wants done. It is called under the control lock: it only collects, and the caller acts when
+/// the lock is free again. It must not call the device.
+pub trait ControlSink {
+    /// Sends a control message. False where memory ran out.
+    fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool;
+    /// A peer has something to send: [`Device::next_batch`] is to be called until it gives none.
+    fn pump(&mut self, peer: PeerId);
+    /// Tells userspace.
+    fn event(&mut self, event: Event);
+    /// Fills a buffer with random bytes fit for keys, or returns false.
+    fn fill_random(&mut self, bytes: &mut [u8]) -> bool;
+    /// Whether handshakes come in faster than they can be handled.
+    fn is_under_load(&self) -> bool;
+}
+
+impl<P: Protocol, S: System> Device<P, S> {
+    /// Handles a control message, and returns when [`Device::tick`] is due next.
+    pub fn control_datagram(
+        &self,
+        datagram: &[u8],
+        from: &Endpoint,
+        now: Now,
+        sink: &mut dyn ControlSink,
+    ) -> Instant {
+        let mut control = self.control.lock();
+        if !self.is_up() {
+            self.statistics.discarded(Discard::Down, 1);
+            return Instant::NEVER;
+        }
+        let ControlState { protocol, directory, .. } = &mut *control;
+        let mut host = Host { device: self, directory, sink };
+        P::control_datagram(protocol, &mut host, datagram, from, now);
+        self.next_due(&control)
+    }
+
+    /// Lets packets through, or stops them. Stopping drops what is queued and keeps keys; the control thread is to be woken
+    /// after a start.
+    pub fn set_up(&self, is_up: bool) {
+        let control = self.control.lock();
+        self.is_up.store(is_up, Ordering::Release);
+        if is_up {
+            return;
+        }
+        let mut last = None;
+        while let Some(peer) = control.directory.next(last) {
+            self.clear_backlog(peer, Discard::Down);
+            last = Some(peer);
+        }
+    }
+
+    /// When something is due next. Control lock.
+    pub(super) fn next_due(&self, control: &ControlState<P>) -> Instant {
+        self.peers.earliest().min(control.next_adapter_timeout)
+    }
+
+    /// Drops what a peer has queued.
+    pub(super) fn clear_backlog(&self, peer: PeerId, reason: Discard) {
+        let cleared = self.peers.with(peer, |state| {
+            state.keepalive = false;
+            state.backlog.clear()
+        });
+        // The packets are dropped here, under no spin lock.
+        for queue in cleared.into_iter().flatten() {
+            self.statistics.discarded(reason, queue.len() as u64);
+        }
+    }
+}

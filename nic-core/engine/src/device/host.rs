@@ -1,0 +1,135 @@
+//! What a protocol's control plane sees of the device.
+
+use crate::{
+    Endpoint, Protocol, System,
+    device::{ControlSink, Device},
+    peer_directory::PeerDirectory,
+    protocol::{ContextId, ControlHost, Discard, Event, PeerId},
+};
+
+/// The device, borrowed under the control lock.
+pub(super) struct Host<'a, P: Protocol, S: System> {
+    pub(super) device: &'a Device<P, S>,
+    pub(super) directory: &'a mut PeerDirectory<P::PeerControl>,
+    pub(super) sink: &'a mut dyn ControlSink,
+}
+
+impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
+    fn peer_by_key(&self, public_key: &[u8; 32]) -> Option<PeerId> {
+        self.directory.find(public_key)
+    }
+
+    fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId> {
+        self.directory.next(after)
+    }
+
+    fn peer_by_context(&self, context: ContextId) -> Option<PeerId> {
+        self.directory.id(self.device.contexts.lookup(context)?)
+    }
+
+    fn peer_control(&mut self, peer: PeerId) -> Option<&mut P::PeerControl> {
+        self.directory.control(peer)
+    }
+
+    fn with_peer_data(&mut self, peer: PeerId, f: &mut dyn FnMut(&mut P::PeerData)) -> bool {
+        self.device.peers.with_data(peer, |state| f(&mut state.data)).is_some()
+    }
+
+    fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId> {
+        self.directory.public_key(peer)?;
+        let sink = &mut *self.sink;
+        self.device.contexts.allocate(peer.index, &mut |bytes| sink.fill_random(bytes))
+    }
+
+    fn release_context(&mut self, context: ContextId) {
+        self.device.contexts.release(context);
+    }
+
+    fn endpoint(&self, peer: PeerId) -> Option<Endpoint> {
+        self.device.endpoint(peer)
+    }
+
+    fn set_endpoint(&mut self, peer: PeerId, endpoint: &Endpoint) {
+        let before = self.device.peers.with(peer, |state| state.endpoint.replace(*endpoint));
+        if before.is_some_and(|before| before.map(|it| it.remote) != Some(endpoint.remote)) {
+            self.sink.event(Event::EndpointMoved(peer));
+        }
+    }
+
+    fn clear_local_address(&mut self, peer: PeerId) {
+        self.device.peers.with(peer, |state| {
+            if let Some(endpoint) = &mut state.endpoint {
+                endpoint.local = None;
+            }
+        });
+    }
+
+    fn send(&mut self, peer: PeerId, datagram: &[u8]) -> bool {
+        let Some(endpoint) = self.device.endpoint(peer) else {
+            return false;
+        };
+        if !self.sink.send(&endpoint, datagram) {
+            self.count(Discard::NoMemory);
+            return false;
+        }
+        let bytes = datagram.len() as u64;
+        self.device.peers.with(peer, |state| {
+            state.counters.sent_packets += 1;
+            state.counters.sent_bytes += bytes;
+        });
+        self.device.statistics.sent(0, bytes);
+        true
+    }
+
+    fn reply(&mut self, to: &Endpoint, datagram: &[u8]) {
+        if self.sink.send(to, datagram) {
+            self.device.statistics.sent(0, datagram.len() as u64);
+        } else {
+            self.count(Discard::NoMemory);
+        }
+    }
+
+    fn received(&mut self, peer: PeerId, datagram_bytes: usize) {
+        self.device.peers.with(peer, |state| {
+            state.counters.received_packets += 1;
+            state.counters.received_bytes += datagram_bytes as u64;
+        });
+        self.device.statistics.received(0, datagram_bytes as u64);
+    }
+
+    fn send_queued(&mut self, peer: PeerId) -> bool {
+        let waits =
+            self.device.peers.with(peer, |state| state.keepalive || !state.backlog.is_empty());
+        if waits == Some(true) {
+            self.sink.pump(peer);
+            return true;
+        }
+        false
+    }
+
+    fn send_keepalive(&mut self, peer: PeerId) {
+        if self.device.peers.with(peer, |state| state.keepalive = true).is_some() {
+            self.sink.pump(peer);
+        }
+    }
+
+    fn drop_queued(&mut self, peer: PeerId) {
+        self.device.clear_backlog(peer, Discard::NoKey);
+    }
+
+    fn is_under_load(&self) -> bool {
+        self.sink.is_under_load()
+    }
+
+    fn fill_random(&mut self, bytes: &mut [u8]) -> bool {
+        self.sink.fill_random(bytes)
+    }
+
+    fn count(&mut self, reason: Discard) {
+        self.device.statistics.discarded(reason, 1);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.sink.event(event);
+    }
+}

@@ -1,0 +1,133 @@
+//! One adapter: its peers, routes and contexts, and the ways of packets through them.
+//!
+//! # Locks
+//!
+//! In this order, and no others:
+//!
+//! 1. the control lock (`S::SleepLock`): handshakes, timers, configuration; one per adapter;
+//! 2. the writers' locks of routes and contexts (`S::SleepLock`);
+//! 3. a peer's lock (`S::SpinLock`): taken once per batch, never two at a time, and nothing is called or freed under it.
+//!
+//! A sink of the caller's is called under the first alone. Everything that a packet needs tolerates that its peer is removed
+//! at any moment: names carry a generation, and a name that matches no more finds nothing.
+
+mod configure;
+mod control;
+mod host;
+mod receive;
+mod tick;
+mod transmit;
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use lock_api::Mutex;
+
+pub use self::{
+    configure::{Configuration, NewPeer},
+    control::ControlSink,
+    receive::{AcceptItem, AcceptOutcome, Accepted, RxBatch},
+    transmit::{BATCH_PACKETS, NextBatch, PumpList, ToSend, TxBatch, TxTicket},
+};
+use crate::{
+    Endpoint, Instant, Protocol, System,
+    context_table::ContextTable,
+    peer::PeerCounters,
+    peer_directory::PeerDirectory,
+    peer_table::PeerTable,
+    protocol::{Discard, PeerId},
+    routes::Routes,
+    statistics::{Statistics, Totals},
+};
+
+/// An adapter that speaks one protocol.
+pub struct Device<P: Protocol, S: System> {
+    control: Mutex<S::SleepLock, ControlState<P>>,
+    peers: PeerTable<P, S>,
+    routes: Routes<S::SleepLock>,
+    contexts: ContextTable<S::SleepLock>,
+    statistics: Statistics,
+    mtu_bytes: AtomicU32,
+    is_up: AtomicBool,
+}
+
+/// Under the control lock.
+struct ControlState<P: Protocol> {
+    protocol: P::Control,
+    directory: PeerDirectory<P::PeerControl>,
+    next_adapter_timeout: Instant,
+    /// The slot at which the next look at all deadlines starts.
+    scan_from: u32,
+}
+
+impl<P: Protocol, S: System> Device<P, S> {
+    /// An adapter without peers, down. `hash_key` must be random: it keeps others from choosing keys that collide in tables.
+    pub fn new(control: P::Control, hash_key: [u8; 16]) -> Self {
+        Self {
+            control: Mutex::new(ControlState {
+                protocol: control,
+                directory: PeerDirectory::new(hash_key),
+                next_adapter_timeout: Instant::ZERO,
+                scan_from: 0,
+            }),
+            peers: PeerTable::new(),
+            routes: Routes::new(),
+            contexts: ContextTable::new(),
+            statistics: Statistics::default(),
+            mtu_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
+            is_up: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether packets go through.
+    pub fn is_up(&self) -> bool {
+        self.is_up.load(Ordering::Acquire)
+    }
+
+    /// The length of the longest packet that the stack above should send; bounds padding.
+    pub fn mtu_bytes(&self) -> usize {
+        self.mtu_bytes.load(Ordering::Relaxed) as usize
+    }
+
+    /// Notes that the MTU has changed.
+    pub fn set_mtu_bytes(&self, mtu_bytes: u32) {
+        self.mtu_bytes.store(mtu_bytes, Ordering::Relaxed);
+    }
+
+    /// The length of the datagram that carries a payload of this length now.
+    pub fn datagram_bytes(&self, payload_bytes: usize) -> usize {
+        P::datagram_bytes(payload_bytes, self.mtu_bytes())
+    }
+
+    /// The allowed IPs, to look up and to print.
+    pub const fn routes(&self) -> &Routes<S::SleepLock> {
+        &self.routes
+    }
+
+    /// The adapter's counters now.
+    pub fn totals(&self) -> Totals {
+        self.statistics.totals()
+    }
+
+    /// Counts packets or messages that got nowhere: what the caller drops by itself.
+    pub fn count(&self, reason: Discard, count: u64) {
+        self.statistics.discarded(reason, count);
+    }
+
+    /// What a peer has sent and received; `None` where it is gone.
+    pub fn peer_counters(&self, peer: PeerId) -> Option<PeerCounters> {
+        self.peers.with(peer, |state| state.counters)
+    }
+
+    /// Where a peer is; `None` where that is not known or the peer is gone.
+    pub fn endpoint(&self, peer: PeerId) -> Option<Endpoint> {
+        self.peers.with(peer, |state| state.endpoint).flatten()
+    }
+
+    /// How many contexts the protocol has allocated.
+    pub fn context_count(&self) -> usize {
+        self.contexts.len()
+    }
+}
+
+/// What remains of 1500 bytes for a packet in a tunnel over IPv6.
+const DEFAULT_MTU_BYTES: u32 = 1420;

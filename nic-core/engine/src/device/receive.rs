@@ -1,0 +1,221 @@
+//! The way in: classify, open, accept, indicate.
+
+use crate::{
+    Endpoint, Instant, Protocol, System,
+    device::Device,
+    inner_packet::InnerPacket,
+    protocol::{Class, ContextId, Discard, OpenedPacket, PeerId, Verdict},
+    reorder::{NoTicket, Ticket, Turn},
+};
+
+/// Datagrams of one context that are opened under one key.
+pub struct RxBatch<P: Protocol> {
+    /// From whom, if they are authentic.
+    pub peer: PeerId,
+    /// To be given back by [`Device::opened`] or [`Device::abandon_open`], in any order.
+    pub ticket: Ticket,
+    /// The key.
+    pub context: P::OpenContext,
+}
+
+/// An authentic packet to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptItem {
+    /// As the protocol opened it.
+    pub packet: OpenedPacket,
+    /// Where its datagram came from, and to which of our addresses.
+    pub from: Endpoint,
+    /// Its datagram's length.
+    pub datagram_bytes: usize,
+    /// Its inner header, by [`InnerPacket::parse`] over the opened bytes; `None` where it is no IP packet.
+    pub inner: Option<InnerPacket>,
+    /// Set by [`Device::accept`].
+    pub verdict: Accepted,
+}
+
+/// What becomes of an authentic packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// The first `total_bytes` of it go up.
+    Deliver {
+        /// Its length without padding.
+        total_bytes: usize,
+    },
+    /// It was for the protocol itself.
+    Consumed,
+    /// It is dropped; that is counted.
+    Dropped(Discard),
+}
+
+/// What else a batch did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AcceptOutcome {
+    /// The control thread has to look at once: a timer was set.
+    pub control_due: bool,
+    /// The peer sends from another address now: userspace may want to know.
+    pub endpoint_moved: bool,
+}
+
+impl<P: Protocol, S: System> Device<P, S> {
+    /// Judges a datagram by its first bytes (at least 16, or all) and its length. Malformed ones are counted.
+    pub fn classify(&self, head: &[u8], datagram_bytes: usize) -> Class {
+        let class = P::classify(head, datagram_bytes);
+        if class == Class::Malformed {
+            self.statistics.discarded(Discard::Malformed, 1);
+        }
+        class
+    }
+
+    /// Starts to open a run of datagrams for one context. What is refused is counted.
+    pub fn begin_open(
+        &self,
+        context: ContextId,
+        datagrams: u32,
+        now: Instant,
+    ) -> Result<RxBatch<P>, Discard> {
+        let batch = self.try_begin_open(context, datagrams, now);
+        if let Err(reason) = batch {
+            self.statistics.discarded(reason, datagrams.into());
+        }
+        batch
+    }
+
+    /// Gives an opened batch back. On [`Turn::Mine`] the caller handles what [`Device::next_to_indicate`] gives until that is
+    /// none.
+    pub fn opened(&self, peer: PeerId, ticket: Ticket, opened: S::Opened) -> Turn {
+        let mut opened = Some(opened);
+        // What is left in `opened` belongs to a peer that is gone; it is dropped here, under no lock.
+        self.peers
+            .with(peer, |state| {
+                let (turn, returned) = state.opening.finish(ticket, opened.take());
+                opened = returned;
+                turn
+            })
+            .unwrap_or(Turn::NotMine)
+    }
+
+    /// Gives up a batch that could not be opened: those behind it need not wait. Turns are as with [`Device::opened`].
+    pub fn abandon_open(&self, peer: PeerId, ticket: Ticket) -> Turn {
+        self.peers.with(peer, |state| state.opening.finish(ticket, None).0).unwrap_or(Turn::NotMine)
+    }
+
+    /// The next opened batch to accept and indicate, by the thread whose turn it is; `None` ends the turn.
+    pub fn next_to_indicate(&self, peer: PeerId) -> Option<S::Opened> {
+        self.peers.with(peer, |state| state.opening.next()).flatten()
+    }
+
+    /// Judges authentic packets of one batch, in order, by the thread whose turn it is: replay, timers, the peer's address and
+    /// counters under one lock, and then whether each comes from an address that its peer may use.
+    pub fn accept(
+        &self,
+        peer: PeerId,
+        context: &P::OpenContext,
+        items: &mut [AcceptItem],
+        now: Instant,
+    ) -> AcceptOutcome {
+        let mut bytes = 0;
+        let outcome = self.peers.with_data(peer, |state| {
+            let mut from = None;
+            let mut packets = 0;
+            for item in &mut *items {
+                item.verdict = match P::accept(&mut state.data, context, &item.packet, now) {
+                    Verdict::Deliver => Accepted::Deliver { total_bytes: 0 },
+                    Verdict::Consumed => Accepted::Consumed,
+                    Verdict::Replayed => {
+                        item.verdict = Accepted::Dropped(Discard::Replayed);
+                        continue;
+                    }
+                };
+                from = Some(item.from);
+                packets += 1;
+                bytes += item.datagram_bytes as u64;
+            }
+            state.counters.received_packets += packets;
+            state.counters.received_bytes += bytes;
+            let before = state.endpoint;
+            if P::ROAMS && from.is_some() {
+                state.endpoint = from;
+            }
+            before.map(|endpoint| endpoint.remote) != state.endpoint.map(|endpoint| endpoint.remote)
+        });
+        let Some((endpoint_moved, control_due)) = outcome else {
+            for item in &mut *items {
+                item.verdict = Accepted::Dropped(Discard::UnknownContext);
+            }
+            self.statistics.discarded(Discard::UnknownContext, items.len() as u64);
+            return AcceptOutcome::default();
+        };
+        let delivered = self.check_sources(peer, items);
+        self.statistics.received(delivered, bytes);
+        AcceptOutcome { control_due, endpoint_moved }
+    }
+
+    /// Lets packets through that come from an address of their peer, and returns how many. Counts the others.
+    fn check_sources(&self, peer: PeerId, items: &mut [AcceptItem]) -> u64 {
+        let (mut delivered, mut replayed, mut not_ip, mut not_allowed) = (0, 0, 0, 0);
+        // The last source that was checked is mostly the next one, too.
+        let mut allowed = None;
+        for item in items {
+            match item.verdict {
+                Accepted::Deliver { .. } => {}
+                Accepted::Dropped(_) => {
+                    replayed += 1;
+                    continue;
+                }
+                Accepted::Consumed => continue,
+            }
+            item.verdict = match item.inner {
+                None => {
+                    not_ip += 1;
+                    Accepted::Dropped(Discard::NotIp)
+                }
+                Some(inner)
+                    if allowed == Some(inner.source)
+                        || self.routes.lookup(inner.source) == Some(peer) =>
+                {
+                    delivered += 1;
+                    allowed = Some(inner.source);
+                    Accepted::Deliver { total_bytes: inner.total_bytes }
+                }
+                Some(_) => {
+                    not_allowed += 1;
+                    Accepted::Dropped(Discard::SourceNotAllowed)
+                }
+            };
+        }
+        self.statistics.discarded(Discard::Replayed, replayed);
+        self.statistics.discarded(Discard::NotIp, not_ip);
+        self.statistics.discarded(Discard::SourceNotAllowed, not_allowed);
+        delivered
+    }
+
+    fn try_begin_open(
+        &self,
+        context: ContextId,
+        datagrams: u32,
+        now: Instant,
+    ) -> Result<RxBatch<P>, Discard> {
+        if !self.is_up() {
+            return Err(Discard::Down);
+        }
+        let index = self.contexts.lookup(context).ok_or(Discard::UnknownContext)?;
+        self.peers
+            .with_index(index, |peer, state| {
+                let context =
+                    P::open_begin(&state.data, context, now).ok_or(Discard::UnknownContext)?;
+                match state.opening.prepare(OUTSTANDING_BATCHES, OUTSTANDING_DATAGRAMS) {
+                    Ok(()) => {}
+                    Err(NoTicket::Full) => return Err(Discard::QueueFull),
+                    Err(NoTicket::NoMemory) => return Err(Discard::NoMemory),
+                }
+                let ticket = state.opening.issue(datagrams).map_err(|_| Discard::NoMemory)?;
+                Ok(RxBatch { peer, ticket, context })
+            })
+            .unwrap_or(Err(Discard::UnknownContext))
+    }
+}
+
+/// The most batches of a peer that may be opened at a time.
+const OUTSTANDING_BATCHES: usize = 256;
+/// The most datagrams of a peer that may be opened at a time.
+const OUTSTANDING_DATAGRAMS: u32 = 4096;

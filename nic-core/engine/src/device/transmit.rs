@@ -1,0 +1,351 @@
+//! The way out: submit, seal, send.
+
+use crate::{
+    Endpoint, Instant, Packet, PacketQueue, Protocol, System,
+    device::Device,
+    inner_packet::InnerPacket,
+    peer::{Outgoing, Peer},
+    protocol::{Discard, PeerId, Sent},
+    reorder::{Ticket, Turn},
+};
+
+/// Peers that got packets to send: [`Device::next_batch`] is to be called for each until it gives none.
+#[derive(Debug)]
+pub struct PumpList {
+    peers: [PeerId; Self::CAPACITY],
+    length: usize,
+}
+
+/// A batch to be sealed, if there is one.
+pub struct NextBatch<P: Protocol, S: System> {
+    /// The batch; `None` where nothing waits, nothing more may be in flight, or there is no key. All that is told again: by
+    /// [`Device::submit`], [`Device::send_completed`], and the control plane's pump.
+    pub batch: Option<TxBatch<P, S>>,
+    /// The control thread has to look at once: a key is wanted, or a timer was set.
+    pub control_due: bool,
+}
+
+/// Packets of one peer that are sealed under one key.
+pub struct TxBatch<P: Protocol, S: System> {
+    /// Whose.
+    pub peer: PeerId,
+    /// To be given back by [`Device::sealed`] or [`Device::abandon`], in any order.
+    pub ticket: TxTicket,
+    /// The key and the counters, one for each packet.
+    pub context: P::SealContext,
+    /// The packets in order. None in a keepalive, which is one packet without payload.
+    pub packets: S::Queue,
+    /// The sum of the datagrams' lengths.
+    pub bytes: usize,
+    /// Whether this is a keepalive.
+    pub keepalive: bool,
+}
+
+/// A batch's place in the order of its peer.
+#[derive(Clone, Copy, Debug)]
+pub struct TxTicket {
+    ticket: Ticket,
+    sent: Sent,
+    bytes: usize,
+}
+
+/// A sealed batch that goes to the network now.
+pub struct ToSend<S: System> {
+    /// The batch.
+    pub sealed: S::Sealed,
+    /// Where it goes.
+    pub endpoint: Endpoint,
+    /// For [`Device::send_completed`].
+    pub bytes: usize,
+    /// The control thread has to look at once: a timer was set.
+    pub control_due: bool,
+}
+
+impl<P: Protocol, S: System> Device<P, S> {
+    /// Takes packets from the stack above: routes each, and queues it with its peer. What has no place goes to `rejected`.
+    ///
+    /// Ends early when `pumps` is full: pump, clear it, and call again until `packets` is empty. Peers' locks are taken once
+    /// for each run of packets of one peer; `rejected` is called under no lock.
+    pub fn submit(
+        &self,
+        packets: &mut S::Queue,
+        now: Instant,
+        pumps: &mut PumpList,
+        rejected: &mut dyn FnMut(S::Packet, Discard),
+    ) {
+        if !self.is_up() {
+            self.reject(packets, Discard::Down, rejected);
+            return;
+        }
+        let mut run = S::Queue::default();
+        // The last packet's destination and peer, which are mostly the next one's, too.
+        let mut last = None;
+        while !pumps.is_full() {
+            let Some(packet) = packets.pop_front() else {
+                break;
+            };
+            let Some(inner) = InnerPacket::parse_outgoing(packet.head(), packet.len()) else {
+                self.reject_one(packet, Discard::NotIp, rejected);
+                continue;
+            };
+            let known = last.filter(|&(destination, _)| destination == inner.destination);
+            let peer = match known {
+                Some((_, peer)) => Some(peer),
+                None => self.routes.lookup(inner.destination),
+            };
+            let Some(peer) = peer else {
+                self.reject_one(packet, Discard::NoRoute, rejected);
+                continue;
+            };
+            match last {
+                Some((_, last_peer)) if last_peer != peer || run.len() >= RUN_PACKETS => {
+                    self.enqueue(last_peer, &mut run, now, pumps, rejected);
+                }
+                _ => {}
+            }
+            run.push_back(packet);
+            last = Some((inner.destination, peer));
+        }
+        if let Some((_, peer)) = last {
+            self.enqueue(peer, &mut run, now, pumps, rejected);
+        }
+    }
+
+    /// Takes a peer's next batch: at most [`BATCH_PACKETS`] packets, and no more bytes than may be in flight. Any number of
+    /// threads may do so at a time. Packets that waited too long go to `rejected`, under no lock.
+    pub fn next_batch(
+        &self,
+        peer: PeerId,
+        now: Instant,
+        rejected: &mut dyn FnMut(S::Packet, Discard),
+    ) -> NextBatch<P, S> {
+        if !self.is_up() {
+            return NextBatch { batch: None, control_due: false };
+        }
+        let mtu_bytes = self.mtu_bytes();
+        let mut late = S::Queue::default();
+        let (batch, control_due) = self
+            .peers
+            .with_data(peer, |state| take_batch(state, peer, mtu_bytes, now, &mut late))
+            .unwrap_or((None, false));
+        self.reject(&mut late, Discard::QueuedTooLong, rejected);
+        NextBatch { batch, control_due }
+    }
+
+    /// Gives a sealed batch back. On [`Turn::Mine`] the caller sends what [`Device::next_to_send`] gives until that is none.
+    pub fn sealed(&self, peer: PeerId, ticket: TxTicket, sealed: S::Sealed) -> Turn {
+        let TxTicket { ticket, sent, bytes } = ticket;
+        let mut outgoing = Some(Outgoing { sealed, sent, bytes });
+        // What is left in `outgoing` belongs to a peer that is gone; it is dropped here, under no lock.
+        self.peers
+            .with(peer, |state| {
+                let (turn, returned) = state.sealing.finish(ticket, outgoing.take());
+                outgoing = returned;
+                turn
+            })
+            .unwrap_or(Turn::NotMine)
+    }
+
+    /// Gives up a batch that could not be sealed: those behind it need not wait. Turns are as with [`Device::sealed`]; afterwards
+    /// the peer is to be pumped again.
+    pub fn abandon(&self, peer: PeerId, ticket: TxTicket, now: Instant) -> Turn {
+        self.peers
+            .with(peer, |state| {
+                state.limit.completed(ticket.bytes, now);
+                state.sealing.finish(ticket.ticket, None).0
+            })
+            .unwrap_or(Turn::NotMine)
+    }
+
+    /// The next batch to hand to the network, by the thread whose turn it is; `None` ends the turn. No lock is held while it
+    /// is sent. Each is to be followed by [`Device::send_completed`], whether it could be sent or not.
+    pub fn next_to_send(&self, peer: PeerId, now: Instant) -> Option<ToSend<S>> {
+        loop {
+            let (next, control_due) = self.peers.with_data(peer, |state| {
+                let outgoing = state.sealing.next()?;
+                let Some(endpoint) = state.endpoint else {
+                    state.limit.completed(outgoing.bytes, now);
+                    return Some((outgoing, None));
+                };
+                P::sent(&mut state.data, outgoing.sent, now);
+                let packets = outgoing.sent.data_packets + outgoing.sent.keepalives;
+                state.counters.sent_packets += u64::from(packets);
+                state.counters.sent_bytes += outgoing.bytes as u64;
+                Some((outgoing, Some(endpoint)))
+            })?;
+            let (Outgoing { sealed, sent, bytes }, endpoint) = next?;
+            let Some(endpoint) = endpoint else {
+                self.statistics.discarded(Discard::NoEndpoint, sent.data_packets.into());
+                continue;
+            };
+            self.statistics.sent(sent.data_packets.into(), bytes as u64);
+            return Some(ToSend { sealed, endpoint, bytes, control_due });
+        }
+    }
+
+    /// Notes that the network is done with a batch. True where more waits: the peer is to be pumped again.
+    pub fn send_completed(&self, peer: PeerId, bytes: usize, now: Instant) -> bool {
+        self.peers
+            .with(peer, |state| {
+                state.limit.completed(bytes, now);
+                !state.backlog.is_empty() && state.limit.room() > 0
+            })
+            .unwrap_or(false)
+    }
+
+    /// Queues a run of packets with their peer.
+    fn enqueue(
+        &self,
+        peer: PeerId,
+        run: &mut S::Queue,
+        now: Instant,
+        pumps: &mut PumpList,
+        rejected: &mut dyn FnMut(S::Packet, Discard),
+    ) {
+        if run.is_empty() {
+            return;
+        }
+        let mut full = S::Queue::default();
+        let queued = self.peers.with(peer, |state| {
+            if state.endpoint.is_none() {
+                return false;
+            }
+            while let Some(packet) = run.pop_front() {
+                state.backlog.push(packet, now, &mut full);
+            }
+            true
+        });
+        match queued {
+            Some(true) => pumps.add(peer),
+            Some(false) => self.reject(run, Discard::NoEndpoint, rejected),
+            // It was removed since the route was looked up.
+            None => self.reject(run, Discard::NoRoute, rejected),
+        }
+        self.reject(&mut full, Discard::QueueFull, rejected);
+    }
+
+    fn reject(
+        &self,
+        packets: &mut S::Queue,
+        reason: Discard,
+        rejected: &mut dyn FnMut(S::Packet, Discard),
+    ) {
+        self.statistics.discarded(reason, packets.len() as u64);
+        while let Some(packet) = packets.pop_front() {
+            rejected(packet, reason);
+        }
+    }
+
+    fn reject_one(
+        &self,
+        packet: S::Packet,
+        reason: Discard,
+        rejected: &mut dyn FnMut(S::Packet, Discard),
+    ) {
+        self.statistics.discarded(reason, 1);
+        rejected(packet, reason);
+    }
+}
+
+/// Takes a batch out of a peer's backlog. Peer lock.
+fn take_batch<P: Protocol, S: System>(
+    state: &mut Peer<P, S>,
+    peer: PeerId,
+    mtu_bytes: usize,
+    now: Instant,
+    late: &mut S::Queue,
+) -> Option<TxBatch<P, S>> {
+    if state.endpoint.is_none() {
+        state.keepalive = false;
+        return None;
+    }
+    if state.backlog.is_empty() && !state.keepalive {
+        return None;
+    }
+    state.sealing.prepare(OUTSTANDING_BATCHES, u32::MAX).ok()?;
+    let mut packets = S::Queue::default();
+    let (mut count, mut payload_bytes, mut bytes) = (0_u32, 0_usize, 0_usize);
+    while count < BATCH_PACKETS {
+        let Some(next) = state.backlog.front_bytes() else {
+            break;
+        };
+        let fits = bytes.saturating_add(P::datagram_bytes(next, mtu_bytes)) <= state.limit.room();
+        if !fits && !(count == 0 && state.limit.is_idle()) {
+            state.limit.hold_back();
+            break;
+        }
+        let Some(packet) = state.backlog.take(mtu_bytes, now, late) else {
+            break;
+        };
+        payload_bytes = payload_bytes.saturating_add(packet.len());
+        bytes = bytes.saturating_add(P::datagram_bytes(packet.len(), mtu_bytes));
+        packets.push_back(packet);
+        count += 1;
+    }
+    let keepalive = count == 0;
+    if keepalive {
+        if !state.keepalive || !state.backlog.is_empty() {
+            return None;
+        }
+        bytes = P::datagram_bytes(0, mtu_bytes);
+    }
+    let sealing = P::seal_begin(&mut state.data, count.max(1), now).ok();
+    let ticket = sealing.and_then(|context| Some((context, state.sealing.issue(count).ok()?)));
+    let Some((context, ticket)) = ticket else {
+        state.backlog.hold(packets, payload_bytes);
+        return None;
+    };
+    state.backlog.keyed();
+    // Data keeps a peer alive as well.
+    state.keepalive = false;
+    state.limit.queued(bytes);
+    let sent = Sent { data_packets: count, keepalives: keepalive.into() };
+    let ticket = TxTicket { ticket, sent, bytes };
+    Some(TxBatch { peer, ticket, context, packets, bytes, keepalive })
+}
+
+impl PumpList {
+    const CAPACITY: usize = 32;
+
+    /// An empty list.
+    pub const fn new() -> Self {
+        Self { peers: [PeerId { index: 0, generation: 0 }; Self::CAPACITY], length: 0 }
+    }
+
+    /// The peers, each once.
+    pub fn peers(&self) -> &[PeerId] {
+        self.peers.get(..self.length).unwrap_or(&[])
+    }
+
+    /// Empties it.
+    pub const fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    /// Whether fewer than two more fit: the run that is being collected, and the one that ends it.
+    const fn is_full(&self) -> bool {
+        self.length + 2 > Self::CAPACITY
+    }
+
+    fn add(&mut self, peer: PeerId) {
+        if !self.peers().contains(&peer)
+            && let Some(place) = self.peers.get_mut(self.length)
+        {
+            *place = peer;
+            self.length += 1;
+        }
+    }
+}
+
+impl Default for PumpList {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The most packets in a batch.
+pub const BATCH_PACKETS: u32 = 64;
+/// The most batches of a peer that may be sealed at a time.
+const OUTSTANDING_BATCHES: usize = 64;
+/// The most packets that are queued under one hold of a peer's lock.
+const RUN_PACKETS: usize = 64;

@@ -1,0 +1,74 @@
+//! One peer's state on the data path.
+
+use lock_api::Mutex;
+
+use crate::{
+    Endpoint, Protocol, System, backlog::Backlog, byte_limit::ByteLimit, fallible::Boxed,
+    protocol::Sent, reorder::Turnstile,
+};
+
+/// What a peer has sent and received: UDP payload, keepalives and handshakes included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerCounters {
+    /// Datagrams sent.
+    pub sent_packets: u64,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Authentic datagrams received.
+    pub received_packets: u64,
+    /// Bytes of them.
+    pub received_bytes: u64,
+}
+
+/// A place in the peer table, and who has it.
+pub(crate) struct PeerSlot<P: Protocol, S: System> {
+    pub(crate) occupant: Mutex<S::SpinLock, Occupant<P, S>>,
+}
+
+/// Under the peer's lock.
+pub(crate) struct Occupant<P: Protocol, S: System> {
+    /// Counts the slot's users.
+    pub(crate) generation: u32,
+    pub(crate) peer: Option<Boxed<Peer<P, S>>>,
+}
+
+/// A peer on the data path.
+pub(crate) struct Peer<P: Protocol, S: System> {
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) backlog: Backlog<S>,
+    /// An empty packet is to be sent where no other is.
+    pub(crate) keepalive: bool,
+    pub(crate) limit: ByteLimit,
+    pub(crate) sealing: Turnstile<Outgoing<S>>,
+    pub(crate) opening: Turnstile<S::Opened>,
+    pub(crate) counters: PeerCounters,
+    pub(crate) data: P::PeerData,
+}
+
+/// A sealed batch that waits for its turn.
+pub(crate) struct Outgoing<S: System> {
+    pub(crate) sealed: S::Sealed,
+    pub(crate) sent: Sent,
+    pub(crate) bytes: usize,
+}
+
+impl<P: Protocol, S: System> Peer<P, S> {
+    pub(crate) fn new(data: P::PeerData) -> Self {
+        Self {
+            endpoint: None,
+            backlog: Backlog::new(),
+            keepalive: false,
+            limit: ByteLimit::new(),
+            sealing: Turnstile::new(),
+            opening: Turnstile::new(),
+            counters: PeerCounters::default(),
+            data,
+        }
+    }
+}
+
+impl<P: Protocol, S: System> PeerSlot<P, S> {
+    pub(crate) fn new() -> Self {
+        Self { occupant: Mutex::new(Occupant { generation: 0, peer: None }) }
+    }
+}

@@ -1,0 +1,330 @@
+//! Peers as the control plane finds them: by key, and one after the other.
+
+use alloc::vec::Vec;
+use core::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
+use crate::{
+    fallible::{Boxed, NoMemory},
+    protocol::PeerId,
+};
+
+/// The most peers an adapter can have.
+pub const MAX_PEERS: usize = 1 << 20;
+
+/// A peer's public key, or whatever else of 32 bytes names it.
+pub type PublicKey = [u8; 32];
+
+/// Why a peer was not added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddPeerError {
+    /// There are [`MAX_PEERS`] already.
+    TooManyPeers,
+    /// A peer with this key exists.
+    Exists,
+    /// Memory ran out.
+    NoMemory,
+}
+
+impl From<NoMemory> for AddPeerError {
+    fn from(NoMemory: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+/// Gives peers their slots, finds them by key, and keeps their control state. Under the control lock.
+///
+/// Keys are hashed with SipHash under a secret of the adapter: nobody can choose keys that fall into one place.
+pub(crate) struct PeerDirectory<C> {
+    /// By slot.
+    entries: Vec<Entry<C>>,
+    /// Slots that were used before.
+    free: Vec<u32>,
+    /// An open-addressed hash table of slot + 1, or 0; a power of two long, at most half full.
+    buckets: Vec<u32>,
+    count: usize,
+    hash_key: [u8; 16],
+}
+
+struct Entry<C> {
+    key: PublicKey,
+    generation: u32,
+    control: Option<Boxed<C>>,
+}
+
+impl<C> PeerDirectory<C> {
+    pub(crate) const fn new(hash_key: [u8; 16]) -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), buckets: Vec::new(), count: 0, hash_key }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// How many slots have been used.
+    pub(crate) fn slots(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// How many slots there must be for `more` peers beside those that there are.
+    pub(crate) fn slots_for(&self, more: usize) -> usize {
+        self.entries.len() + more.saturating_sub(self.free.len())
+    }
+
+    /// Makes sure that so many peers can be added without memory.
+    pub(crate) fn reserve(&mut self, more: usize) -> Result<(), AddPeerError> {
+        let count = self.count.saturating_add(more);
+        if count > MAX_PEERS {
+            return Err(AddPeerError::TooManyPeers);
+        }
+        let slots = self.slots_for(more);
+        self.entries.try_reserve(slots.saturating_sub(self.entries.len())).map_err(|_| NoMemory)?;
+        // Every slot may become free; then giving one back takes no memory.
+        self.free.try_reserve(slots.saturating_sub(self.free.len())).map_err(|_| NoMemory)?;
+        let buckets = (count.max(8) * 2).next_power_of_two();
+        if buckets > self.buckets.len() {
+            self.rehash(buckets)?;
+        }
+        Ok(())
+    }
+
+    /// The peer with this key.
+    pub(crate) fn find(&self, key: &PublicKey) -> Option<PeerId> {
+        let bucket = self.bucket(key)?;
+        let index = self.buckets.get(bucket)?.checked_sub(1)?;
+        self.id(index)
+    }
+
+    /// The peer in this slot.
+    pub(crate) fn id(&self, index: u32) -> Option<PeerId> {
+        let entry = self.entries.get(index as usize)?;
+        entry.control.as_ref().map(|_| PeerId { index, generation: entry.generation })
+    }
+
+    /// The peer in the first used slot behind this one's.
+    pub(crate) fn next(&self, after: Option<PeerId>) -> Option<PeerId> {
+        let start = after.map_or(0, |id| id.index as usize + 1);
+        let rest = self.entries.get(start..)?;
+        let ahead = rest.iter().position(|entry| entry.control.is_some())?;
+        self.id(u32::try_from(start + ahead).ok()?)
+    }
+
+    /// The slot that the next peer gets.
+    pub(crate) fn next_index(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.entries.len() as u32)
+    }
+
+    /// Adds a peer, whose slot is [`PeerDirectory::next_index`] and has this generation.
+    pub(crate) fn add(
+        &mut self,
+        key: &PublicKey,
+        generation: u32,
+        control: Boxed<C>,
+    ) -> Result<(), AddPeerError> {
+        self.reserve(1)?;
+        if self.find(key).is_some() {
+            return Err(AddPeerError::Exists);
+        }
+        let index = self.next_index();
+        let entry = Entry { key: *key, generation, control: Some(control) };
+        match self.entries.get_mut(index as usize) {
+            Some(slot) => {
+                *slot = entry;
+                self.free.pop();
+            }
+            None => self.entries.push(entry),
+        }
+        self.count += 1;
+        self.place(index);
+        Ok(())
+    }
+
+    /// Takes a peer out.
+    pub(crate) fn remove(&mut self, id: PeerId) -> Option<Boxed<C>> {
+        let entry = self.entries.get(id.index as usize)?;
+        if entry.generation != id.generation || entry.control.is_none() {
+            return None;
+        }
+        let key = entry.key;
+        let bucket = self.bucket(&key)?;
+        self.empty_bucket(bucket);
+        self.count = self.count.saturating_sub(1);
+        self.free.push(id.index);
+        self.entries.get_mut(id.index as usize)?.control.take()
+    }
+
+    pub(crate) fn public_key(&self, id: PeerId) -> Option<&PublicKey> {
+        let entry = self.entries.get(id.index as usize)?;
+        (entry.generation == id.generation && entry.control.is_some()).then_some(&entry.key)
+    }
+
+    pub(crate) fn control(&mut self, id: PeerId) -> Option<&mut C> {
+        let entry = self.entries.get_mut(id.index as usize)?;
+        if entry.generation != id.generation {
+            return None;
+        }
+        let [control] = &mut **entry.control.as_mut()?;
+        Some(control)
+    }
+
+    fn rehash(&mut self, length: usize) -> Result<(), NoMemory> {
+        let mut buckets = Vec::new();
+        buckets.try_reserve_exact(length).map_err(|_| NoMemory)?;
+        buckets.resize(length, 0);
+        self.buckets = buckets;
+        for index in 0..self.entries.len() as u32 {
+            if self.id(index).is_some() {
+                self.place(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters a slot into the hash table.
+    fn place(&mut self, index: u32) {
+        let Some(key) = self.entries.get(index as usize).map(|entry| entry.key) else {
+            return;
+        };
+        if let Some(bucket) = self.bucket(&key).and_then(|at| self.buckets.get_mut(at)) {
+            *bucket = index + 1;
+        }
+    }
+
+    /// The bucket of a key, or the empty one where it would be.
+    fn bucket(&self, key: &PublicKey) -> Option<usize> {
+        let mask = self.buckets.len().checked_sub(1)?;
+        let home = self.home(key);
+        (0..=mask).map(|step| (home + step) & mask).find(|&at| {
+            match self.buckets.get(at).and_then(|bucket| bucket.checked_sub(1)) {
+                None => true,
+                Some(index) => {
+                    self.entries.get(index as usize).is_some_and(|entry| entry.key == *key)
+                }
+            }
+        })
+    }
+
+    /// Empties a bucket and closes the gap: whoever is behind it because it was taken moves up.
+    fn empty_bucket(&mut self, mut gap: usize) {
+        let Some(mask) = self.buckets.len().checked_sub(1) else {
+            return;
+        };
+        let mut at = gap;
+        for _ in 0..=mask {
+            at = (at + 1) & mask;
+            let occupant = self.buckets.get(at).copied().unwrap_or(0);
+            let Some(entry) =
+                occupant.checked_sub(1).and_then(|index| self.entries.get(index as usize))
+            else {
+                break;
+            };
+            let home = self.home(&entry.key);
+            // It may move where the gap is not before its home.
+            if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(gap) & mask) {
+                if let Some(bucket) = self.buckets.get_mut(gap) {
+                    *bucket = occupant;
+                }
+                gap = at;
+            }
+        }
+        if let Some(bucket) = self.buckets.get_mut(gap) {
+            *bucket = 0;
+        }
+    }
+
+    fn home(&self, key: &PublicKey) -> usize {
+        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
+        hasher.write(key);
+        hasher.finish() as usize & self.buckets.len().wrapping_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::fallible::boxed;
+
+    fn key(number: u32) -> PublicKey {
+        let mut key = [7; 32];
+        key[..4].copy_from_slice(&number.to_le_bytes());
+        key
+    }
+
+    #[test]
+    fn it_agrees_with_a_map() {
+        let mut directory = PeerDirectory::new([3; 16]);
+        let mut model: HashMap<u32, PeerId> = HashMap::new();
+        let mut generations: HashMap<u32, u32> = HashMap::new();
+        let mut random = 1_u64;
+        for _ in 0..50_000 {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let number = (random >> 33) as u32 % 500;
+            match model.remove(&number) {
+                Some(id) => {
+                    let [control] = *directory.remove(id).unwrap();
+                    assert_eq!(control, number);
+                    assert!(directory.remove(id).is_none() && directory.control(id).is_none());
+                    *generations.entry(id.index).or_default() += 1;
+                }
+                None => {
+                    let index = directory.next_index();
+                    let generation = *generations.entry(index).or_default();
+                    directory.add(&key(number), generation, boxed(number).unwrap()).unwrap();
+                    assert_eq!(
+                        directory.add(&key(number), 0, boxed(0).unwrap()),
+                        Err(AddPeerError::Exists)
+                    );
+                    model.insert(number, PeerId { index, generation });
+                }
+            }
+            assert_eq!(directory.find(&key(number)), model.get(&number).copied());
+            assert_eq!(directory.len(), model.len());
+        }
+        for number in 0..500 {
+            assert_eq!(directory.find(&key(number)), model.get(&number).copied());
+        }
+        let mut seen = 0;
+        let mut last = None;
+        while let Some(id) = directory.next(last) {
+            assert!(last.is_none_or(|last: PeerId| last.index < id.index));
+            assert_eq!(directory.find(&directory.public_key(id).copied().unwrap()), Some(id));
+            last = Some(id);
+            seen += 1;
+        }
+        assert_eq!(seen, model.len());
+    }
+
+    #[test]
+    fn peers_are_visited_in_the_order_of_creation() {
+        let mut directory = PeerDirectory::new([0; 16]);
+        for number in 0..100 {
+            directory.add(&key(number), 0, boxed(number).unwrap()).unwrap();
+        }
+        let mut last = None;
+        for number in 0..100 {
+            last = directory.next(last);
+            assert_eq!(directory.control(last.unwrap()).copied(), Some(number));
+        }
+        assert_eq!(directory.next(last), None);
+    }
+
+    #[test]
+    fn what_was_reserved_takes_no_memory_later() {
+        let mut directory = PeerDirectory::new([0; 16]);
+        directory.reserve(1000).unwrap();
+        let capacities = |directory: &PeerDirectory<u32>| {
+            (directory.entries.capacity(), directory.buckets.len(), directory.free.capacity())
+        };
+        let before = capacities(&directory);
+        for number in 0..1000 {
+            directory.add(&key(number), 0, boxed(number).unwrap()).unwrap();
+        }
+        assert_eq!(capacities(&directory), before);
+        assert_eq!(directory.reserve(MAX_PEERS), Err(AddPeerError::TooManyPeers));
+        directory.reserve(MAX_PEERS - 1000).unwrap();
+    }
+}
