@@ -1,0 +1,121 @@
+//! Socket addresses, which Windows and Linux lay out alike but for the number of IPv6.
+
+use nt_sys::wsk::{AF_INET, AF_INET6, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6};
+
+/// The family of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    /// From `AF_*` of ws2def.h.
+    pub(super) fn from_windows(family: u16) -> Option<Self> {
+        match family {
+            AF_INET => Some(Self::V4),
+            AF_INET6 => Some(Self::V6),
+            _ => None,
+        }
+    }
+
+    pub(super) fn windows(self) -> u16 {
+        match self {
+            Self::V4 => AF_INET,
+            Self::V6 => AF_INET6,
+        }
+    }
+
+    pub(super) fn linux(self) -> i32 {
+        match self {
+            Self::V4 => libc::AF_INET,
+            Self::V6 => libc::AF_INET6,
+        }
+    }
+
+    /// Length of the family's socket address, in bytes.
+    pub(super) fn address_bytes(self) -> usize {
+        match self {
+            Self::V4 => size_of::<SOCKADDR_IN>(),
+            Self::V6 => size_of::<SOCKADDR_IN6>(),
+        }
+    }
+}
+
+const _: () = {
+    assert!(size_of::<SOCKADDR_IN>() == size_of::<libc::sockaddr_in>());
+    assert!(size_of::<SOCKADDR_IN6>() == size_of::<libc::sockaddr_in6>());
+};
+
+/// A socket address in Linux's numbers.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    bytes: [u8; size_of::<SOCKADDR_IN6>()],
+    family: Family,
+}
+
+impl Address {
+    /// Room for an address of a family.
+    pub(super) fn unspecified(family: Family) -> Self {
+        let mut address = Self { bytes: [0; size_of::<SOCKADDR_IN6>()], family };
+        address.set_family(family.linux().cast_unsigned() as u16);
+        address
+    }
+
+    /// Reads an address that a driver gives; `None` when it is not of the family.
+    ///
+    /// # Safety
+    /// `address` is readable for as long as addresses of the family are, which its own family may contradict.
+    pub(super) unsafe fn read(family: Family, address: *const SOCKADDR) -> Option<Self> {
+        let mut read = Self::unspecified(family);
+        // SAFETY: readable by the caller's word, and the target is the larger of both families.
+        unsafe {
+            read.bytes
+                .as_mut_ptr()
+                .copy_from_nonoverlapping(address.cast(), family.address_bytes());
+        };
+        let said = u16::from_ne_bytes([read.bytes[0], read.bytes[1]]);
+        if said != family.windows() {
+            return None;
+        }
+        read.set_family(family.linux().cast_unsigned() as u16);
+        Some(read)
+    }
+
+    /// Writes the address to a driver's buffer.
+    ///
+    /// # Safety
+    /// `address` is writable for as long as addresses of the family are.
+    pub(super) unsafe fn write(&self, address: *mut SOCKADDR) {
+        let mut copy = *self;
+        copy.set_family(self.family.windows());
+        // SAFETY: writable by the caller's word.
+        unsafe {
+            address
+                .cast::<u8>()
+                .copy_from_nonoverlapping(copy.bytes.as_ptr(), self.family.address_bytes());
+        };
+    }
+
+    /// Turns an address that Linux wrote into one of Windows, in place.
+    pub(super) fn to_windows(bytes: &mut [u8; size_of::<SOCKADDR_IN6>()], family: Family) {
+        bytes[..2].copy_from_slice(&family.windows().to_ne_bytes());
+    }
+
+    pub(super) fn as_ptr(&self) -> *const libc::sockaddr {
+        self.bytes.as_ptr().cast()
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut libc::sockaddr {
+        self.bytes.as_mut_ptr().cast()
+    }
+
+    pub(super) fn length(&self) -> libc::socklen_t {
+        self.family.address_bytes() as libc::socklen_t
+    }
+
+    fn set_family(&mut self, family: u16) {
+        self.bytes[..2].copy_from_slice(&family.to_ne_bytes());
+    }
+}

@@ -1,0 +1,206 @@
+//! Control data objects, and their translation.
+//!
+//! A control data object has the same header and the same alignment on 64-bit Windows and on 64-bit Linux; numbers and
+//! payloads differ.
+
+use nt_sys::ntdef::ULONG;
+use nt_sys::wsk::{
+    CMSG_SPACE, CMSGHDR, IP_ECN, IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_ECN,
+    IPV6_PKTINFO, UDP_COALESCED_INFO, UDP_SEND_MSG_SIZE,
+};
+
+/// Control data that a driver gave is malformed or of a kind that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadControl;
+
+/// Room for all the objects that a datagram can have.
+pub(super) const CONTROL_BYTES: usize = 128;
+
+/// A buffer of control data objects.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+pub(super) struct Control {
+    pub(super) bytes: [u8; CONTROL_BYTES],
+    pub(super) length: usize,
+}
+
+impl Control {
+    pub(super) const EMPTY: Self = Self { bytes: [0; CONTROL_BYTES], length: 0 };
+
+    /// The objects.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Adds an object. One for which there is no room is left out.
+    pub(super) fn push(&mut self, level: i32, kind: i32, data: &[u8]) {
+        let Some(object) = self.bytes.get_mut(self.length..self.length + CMSG_SPACE(data.len()))
+        else {
+            return;
+        };
+        object.fill(0);
+        object[..8].copy_from_slice(&(size_of::<CMSGHDR>() + data.len()).to_ne_bytes());
+        object[8..12].copy_from_slice(&level.to_ne_bytes());
+        object[12..16].copy_from_slice(&kind.to_ne_bytes());
+        object[16..16 + data.len()].copy_from_slice(data);
+        self.length += CMSG_SPACE(data.len());
+    }
+}
+
+/// What a driver wants of the datagrams that it sends.
+#[derive(Clone, Copy)]
+pub(super) struct Outgoing {
+    /// For Linux.
+    pub(super) control: Control,
+    /// `UDP_SEND_MSG_SIZE`: cut buffers into datagrams of so many bytes.
+    pub(super) segment_bytes: Option<usize>,
+}
+
+/// Translates a driver's control data for sending.
+pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadControl> {
+    const PKTINFO_V4: (ULONG, ULONG) = (IPPROTO_IP, IP_PKTINFO);
+    const PKTINFO_V6: (ULONG, ULONG) = (IPPROTO_IPV6, IPV6_PKTINFO);
+    const ECN_V4: (ULONG, ULONG) = (IPPROTO_IP, IP_ECN);
+    const ECN_V6: (ULONG, ULONG) = (IPPROTO_IPV6, IPV6_ECN);
+    const SEGMENT: (ULONG, ULONG) = (IPPROTO_UDP, UDP_SEND_MSG_SIZE);
+
+    let mut translated = Outgoing { control: Control::EMPTY, segment_bytes: None };
+    let control = &mut translated.control;
+    for object in objects(windows) {
+        let (level, kind, data) = object?;
+        match ((level.cast_unsigned(), kind.cast_unsigned()), data) {
+            (PKTINFO_V4, &[a, b, c, d, ref index @ ..]) if index.len() == 4 => {
+                // Linux: interface, local address, destination (which sending ignores).
+                let mut info = [0; 12];
+                info[..4].copy_from_slice(index);
+                info[4..8].copy_from_slice(&[a, b, c, d]);
+                control.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
+            }
+            (PKTINFO_V6, info) if info.len() == 20 => {
+                control.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+            }
+            (ECN_V4, &[a, b, c, d]) => {
+                let ecn = i32::from_ne_bytes([a, b, c, d]) & 3;
+                control.push(libc::IPPROTO_IP, libc::IP_TOS, &ecn.to_ne_bytes());
+            }
+            (ECN_V6, &[a, b, c, d]) => {
+                let ecn = i32::from_ne_bytes([a, b, c, d]) & 3;
+                control.push(libc::IPPROTO_IPV6, libc::IPV6_TCLASS, &ecn.to_ne_bytes());
+            }
+            (SEGMENT, &[a, b, c, d]) => {
+                let bytes = u32::from_ne_bytes([a, b, c, d]) as usize;
+                translated.segment_bytes = (bytes != 0).then_some(bytes);
+            }
+            _ => return Err(BadControl),
+        }
+    }
+    Ok(translated)
+}
+
+/// Translates what Linux says about a received message. The second value is the size of the datagrams that it is made of.
+pub(super) fn incoming(linux: &[u8]) -> (Control, Option<usize>) {
+    let mut control = Control::EMPTY;
+    let mut segment_bytes = None;
+    for (level, kind, data) in objects(linux).map_while(Result::ok) {
+        match (level, kind, data) {
+            (libc::IPPROTO_IP, libc::IP_PKTINFO, data) if data.len() == 12 => {
+                let mut info = [0; 8];
+                info[..4].copy_from_slice(&data[8..12]);
+                info[4..].copy_from_slice(&data[..4]);
+                control.push(IPPROTO_IP.cast_signed(), IP_PKTINFO.cast_signed(), &info);
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, data) if data.len() == 20 => {
+                control.push(IPPROTO_IPV6.cast_signed(), IPV6_PKTINFO.cast_signed(), data);
+            }
+            (libc::IPPROTO_IP, libc::IP_TOS, &[tos, ..]) => {
+                let ecn = i32::from(tos & 3);
+                control.push(IPPROTO_IP.cast_signed(), IP_ECN.cast_signed(), &ecn.to_ne_bytes());
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS, &[a, b, c, d]) => {
+                let ecn = i32::from_ne_bytes([a, b, c, d]) & 3;
+                control.push(
+                    IPPROTO_IPV6.cast_signed(),
+                    IPV6_ECN.cast_signed(),
+                    &ecn.to_ne_bytes(),
+                );
+            }
+            (libc::SOL_UDP, libc::UDP_GRO, &[a, b, c, d]) => {
+                let bytes = i32::from_ne_bytes([a, b, c, d]);
+                segment_bytes = usize::try_from(bytes).ok().filter(|&bytes| bytes != 0);
+            }
+            _ => {}
+        }
+    }
+    (control, segment_bytes)
+}
+
+/// Says that an indication holds joined datagrams.
+pub(super) fn push_coalesced(control: &mut Control, segment_bytes: usize) {
+    let bytes = u32::try_from(segment_bytes).unwrap_or(u32::MAX);
+    control.push(IPPROTO_UDP.cast_signed(), UDP_COALESCED_INFO.cast_signed(), &bytes.to_ne_bytes());
+}
+
+/// Level, type and data of each object.
+fn objects(mut bytes: &[u8]) -> impl Iterator<Item = Result<(i32, i32, &[u8]), BadControl>> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let object = split_object(&mut bytes);
+        if object.is_none() {
+            bytes = &[];
+        }
+        Some(object.ok_or(BadControl))
+    })
+}
+
+fn split_object<'a>(bytes: &mut &'a [u8]) -> Option<(i32, i32, &'a [u8])> {
+    let length = usize::from_ne_bytes(*bytes.first_chunk()?);
+    let level = i32::from_ne_bytes(*bytes.get(8..)?.first_chunk()?);
+    let kind = i32::from_ne_bytes(*bytes.get(12..)?.first_chunk()?);
+    let data = bytes.get(size_of::<CMSGHDR>()..length)?;
+    // The last object need not be padded.
+    *bytes = bytes.get(length.next_multiple_of(8)..).unwrap_or_default();
+    Some((level, kind, data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packet_information_is_translated_both_ways() {
+        let mut windows = Control::EMPTY;
+        windows.push(0, 19, &[127, 0, 0, 2, 1, 0, 0, 0]);
+        let sent = outgoing(windows.as_slice()).ok();
+        let linux = sent.map(|sent| sent.control);
+        let mut expected = Control::EMPTY;
+        expected.push(0, libc::IP_PKTINFO, &[1, 0, 0, 0, 127, 0, 0, 2, 0, 0, 0, 0]);
+        assert_eq!(linux.as_ref().map(Control::as_slice), Some(expected.as_slice()));
+
+        let mut received = Control::EMPTY;
+        received.push(0, libc::IP_PKTINFO, &[1, 0, 0, 0, 9, 9, 9, 9, 127, 0, 0, 2]);
+        received.push(libc::SOL_UDP, libc::UDP_GRO, &1200_i32.to_ne_bytes());
+        let (control, segment_bytes) = incoming(received.as_slice());
+        assert_eq!(control.as_slice(), windows.as_slice());
+        assert_eq!(segment_bytes, Some(1200));
+    }
+
+    #[test]
+    fn malformed_control_data_is_refused() {
+        let mut good = Control::EMPTY;
+        good.push(17, 2, &1000_u32.to_ne_bytes());
+        assert!(outgoing(good.as_slice()).is_ok_and(|out| out.segment_bytes == Some(1000)));
+        // The unpadded form of the last object is good, too; anything shorter is not.
+        assert!(outgoing(&good.as_slice()[..20]).is_ok());
+        for length in 1..20 {
+            assert!(outgoing(&good.as_slice()[..length]).is_err(), "{length}");
+        }
+        let mut endless = good;
+        endless.bytes[..8].copy_from_slice(&usize::MAX.to_ne_bytes());
+        assert!(outgoing(endless.as_slice()).is_err());
+        let mut unknown = Control::EMPTY;
+        unknown.push(0, 77, &[0; 4]);
+        assert!(outgoing(unknown.as_slice()).is_err());
+    }
+}

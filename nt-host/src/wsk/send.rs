@@ -1,0 +1,380 @@
+//! Sending.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use nt_sys::io::IRP;
+use nt_sys::ntdef::{NTSTATUS, ULONG};
+use nt_sys::status::{
+    STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_PENDING, STATUS_SUCCESS,
+};
+use nt_sys::wsk::{CMSGHDR, SOCKADDR, WSK_BUF, WSK_BUF_LIST, WSK_SOCKET};
+
+use super::address::Address;
+use super::client::bytes;
+use super::control::{self, Control};
+use super::datagram::{BadBuffer, Datagrams, Messages};
+use super::error::{is_icmp_echo, last_errno, status_of};
+use super::request::Request;
+use super::socket::Socket;
+use crate::violation::{Rule, stop};
+use crate::{pool, stack};
+
+/// How often the echo of an ICMP message may spoil a send before it is given up.
+const ICMP_RETRIES: usize = 8;
+
+thread_local! {
+    /// Memory of this thread's sends, kept for the next one.
+    static SCRATCH: RefCell<(Datagrams, Messages)> = RefCell::default();
+}
+
+/// What a socket sends.
+#[derive(Default)]
+pub(super) struct SendQueue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+    /// Requests in `waiting`, and the one that the socket's thread is at: later ones must queue up behind.
+    queued: AtomicUsize,
+    /// `UDP_SEND_MSG_SIZE`; 0: none.
+    pub(super) segment_bytes: AtomicU32,
+    /// 1 more than the length from which on Linux refuses to cut messages; 0: it has not refused.
+    uncut_from: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    requests: VecDeque<Box<Waiter>>,
+    has_thread: bool,
+    destination: Option<Address>,
+}
+
+/// A request that waits for room in the socket's buffer.
+struct Waiter {
+    request: Request,
+    datagrams: Datagrams,
+    transmission: Transmission,
+}
+
+impl SendQueue {
+    /// Sets the destination of requests that name none.
+    pub(super) fn set_destination(&self, address: Address) {
+        self.waiting().destination = Some(address);
+    }
+
+    /// Lets the thread see that the socket is being closed.
+    pub(super) fn wake(&self) {
+        // With the lock, so that the thread is not between its look and its wait.
+        drop(self.waiting());
+        self.changed.notify_all();
+    }
+
+    fn uncut_bytes(&self) -> usize {
+        match self.uncut_from.load(Ordering::Relaxed) {
+            0 => usize::MAX,
+            more => more - 1,
+        }
+    }
+
+    fn refuse_cutting(&self, from_bytes: usize) {
+        let from = from_bytes.min(self.uncut_bytes());
+        self.uncut_from.store(from + 1, Ordering::Relaxed);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// wsk.h, PFN_WSK_SEND_TO.
+pub(super) unsafe extern "system" fn send_to(
+    socket: *mut WSK_SOCKET,
+    buffer: *mut WSK_BUF,
+    flags: ULONG,
+    remote_address: *mut SOCKADDR,
+    control_info_length: ULONG,
+    control_info: *mut CMSGHDR,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    let arguments = Arguments { flags, remote_address, control_info_length, control_info };
+    let collect = |datagrams: &mut Datagrams, segment_bytes| {
+        // SAFETY: the caller's word.
+        let buffer = unsafe { &*buffer };
+        // SAFETY: as above.
+        unsafe { datagrams.push(buffer, segment_bytes) }
+    };
+    // SAFETY: as above.
+    unsafe { send("WskSendTo", socket, buffer.is_null(), arguments, irp, collect) }
+}
+
+/// wsk.h, PFN_WSK_SEND_MESSAGES.
+pub(super) unsafe extern "system" fn send_messages(
+    socket: *mut WSK_SOCKET,
+    buffer_list: *mut WSK_BUF_LIST,
+    flags: ULONG,
+    remote_address: *mut SOCKADDR,
+    control_info_length: ULONG,
+    control_info: *mut CMSGHDR,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    let arguments = Arguments { flags, remote_address, control_info_length, control_info };
+    let collect = |datagrams: &mut Datagrams, segment_bytes| {
+        // SAFETY: the caller's word.
+        unsafe { datagrams.push_list(buffer_list, segment_bytes) }
+    };
+    // SAFETY: as above.
+    unsafe { send("WskSendMessages", socket, buffer_list.is_null(), arguments, irp, collect) }
+}
+
+/// What both functions are given.
+#[derive(Clone, Copy)]
+struct Arguments {
+    flags: ULONG,
+    remote_address: *mut SOCKADDR,
+    control_info_length: ULONG,
+    control_info: *mut CMSGHDR,
+}
+
+/// Sends what `collect` collects.
+///
+/// # Safety
+/// The pointers are what the DDI page of the function says.
+unsafe fn send(
+    function: &'static str,
+    socket: *mut WSK_SOCKET,
+    is_empty: bool,
+    arguments: Arguments,
+    irp: *mut IRP,
+    collect: impl FnOnce(&mut Datagrams, Option<usize>) -> Result<(), BadBuffer>,
+) -> NTSTATUS {
+    // SAFETY: the caller's word.
+    let call = unsafe { Socket::enter(function, socket) };
+    let socket = call.socket;
+    // SAFETY: the caller's word.
+    let request = unsafe { Request::accept(function, irp) };
+    if is_empty {
+        stop(Rule::BAD_ARGUMENT, function, format_args!("there is no buffer"));
+    }
+    if !pool::admit() {
+        return call.complete(request, STATUS_INSUFFICIENT_RESOURCES, 0);
+    }
+    // SAFETY: the caller's word.
+    let (mut transmission, segment_bytes) = match unsafe { Transmission::new(socket, arguments) } {
+        Ok(new) => new,
+        Err(status) => return call.complete(request, status, 0),
+    };
+    let result = stack::on_host(|| {
+        SCRATCH.with_borrow_mut(|(datagrams, messages)| {
+            datagrams.clear();
+            if collect(datagrams, segment_bytes).is_err() {
+                stop(
+                    Rule::BAD_ARGUMENT,
+                    function,
+                    format_args!("a WSK_BUF is longer than its MDL chain"),
+                );
+            }
+            // What came before must go first.
+            if socket.sends.queued.load(Ordering::Acquire) == 0 {
+                match transmission.go_on(socket, datagrams, messages) {
+                    Progress::Done(status) => return Ok((request, status, transmission.bytes)),
+                    Progress::Blocked => {}
+                }
+            }
+            let datagrams = std::mem::take(datagrams);
+            let waiter = Box::new(Waiter { request, datagrams, transmission });
+            match wait(socket, waiter) {
+                Ok(()) => Err(STATUS_PENDING),
+                Err(waiter) => {
+                    let bytes = waiter.transmission.bytes;
+                    Ok((waiter.request, STATUS_INSUFFICIENT_RESOURCES, bytes))
+                }
+            }
+        })
+    });
+    match result {
+        Ok((request, status, bytes)) => call.complete(request, status, bytes),
+        Err(pending) => pending,
+    }
+}
+
+/// How far a transmission came.
+enum Progress {
+    Done(NTSTATUS),
+    /// The socket's buffer is full.
+    Blocked,
+}
+
+/// The sending of one request's datagrams.
+struct Transmission {
+    remote: Address,
+    control: Control,
+    /// The first datagram that is not sent.
+    next: usize,
+    /// Bytes sent.
+    bytes: usize,
+    /// Datagrams before this one are not joined for Linux to cut, which it refused.
+    single_until: usize,
+    /// Why: the length that it refused to cut at.
+    refused_bytes: Option<usize>,
+    icmp_retries: usize,
+}
+
+impl Transmission {
+    /// From a request's arguments; with the length that its buffers are to be cut at.
+    ///
+    /// # Safety
+    /// The pointers are what the DDI page of the function says.
+    unsafe fn new(
+        socket: &Socket,
+        arguments: Arguments,
+    ) -> Result<(Self, Option<usize>), NTSTATUS> {
+        if arguments.flags != 0 {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        if !socket.is_bound() {
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        }
+        let remote = if arguments.remote_address.is_null() {
+            socket.sends.waiting().destination
+        } else {
+            // SAFETY: the caller's word.
+            unsafe { Address::read(socket.family, arguments.remote_address) }
+        };
+        let remote = remote.ok_or(STATUS_INVALID_PARAMETER)?;
+        let length = arguments.control_info_length as usize;
+        // SAFETY: the caller's word.
+        let control = unsafe { bytes(arguments.control_info.cast(), length) };
+        let outgoing = control::outgoing(control).map_err(|_| STATUS_INVALID_PARAMETER)?;
+        let segment_bytes = outgoing.segment_bytes.or_else(|| {
+            let bytes = socket.sends.segment_bytes.load(Ordering::Acquire);
+            (bytes != 0).then_some(bytes as usize)
+        });
+        let transmission = Self {
+            remote,
+            control: outgoing.control,
+            next: 0,
+            bytes: 0,
+            single_until: 0,
+            refused_bytes: None,
+            icmp_retries: 0,
+        };
+        Ok((transmission, segment_bytes))
+    }
+
+    /// Sends as much as can be sent without waiting.
+    fn go_on(
+        &mut self,
+        socket: &Socket,
+        datagrams: &mut Datagrams,
+        messages: &mut Messages,
+    ) -> Progress {
+        while self.next < datagrams.len() {
+            let headers = messages.prepare(
+                datagrams,
+                self.next,
+                self.single_until,
+                socket.sends.uncut_bytes(),
+                &self.remote,
+                &self.control,
+            );
+            let (pointer, count) = (headers.as_mut_ptr(), headers.len() as u32);
+            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+            // SAFETY: the headers describe memory that is there until the call is over.
+            let sent = unsafe { libc::sendmmsg(socket.descriptor(), pointer, count, flags) };
+            let Ok(sent) = usize::try_from(sent) else {
+                let first = messages.contents.first().copied();
+                let cut_at = first.and_then(|content| content.segment_bytes);
+                match (last_errno(), cut_at) {
+                    (libc::EINTR, _) => {}
+                    (libc::EAGAIN, _) => return Progress::Blocked,
+                    // No cutting on this route: without checksum offload (EIO), or longer than its MTU.
+                    (errno @ (libc::EIO | libc::EINVAL | libc::EMSGSIZE), Some(bytes)) => {
+                        self.single_until =
+                            self.next + first.map_or(1, |content| content.datagrams);
+                        self.refused_bytes = Some(if errno == libc::EIO { 0 } else { bytes });
+                    }
+                    (errno, _) if is_icmp_echo(errno) && self.icmp_retries < ICMP_RETRIES => {
+                        self.icmp_retries += 1;
+                    }
+                    (errno, _) => return Progress::Done(status_of(errno)),
+                }
+                continue;
+            };
+            for content in messages.contents.iter().take(sent) {
+                self.next += content.datagrams;
+                self.bytes += content.bytes;
+            }
+            // Only now it is known that the cutting was to blame.
+            if let Some(bytes) = self.refused_bytes.take_if(|_| sent > 0) {
+                socket.sends.refuse_cutting(bytes);
+            }
+        }
+        Progress::Done(STATUS_SUCCESS)
+    }
+}
+
+/// Queues a request for the socket's sending thread, and starts that if there is none. Gives the request back when there
+/// can be no thread.
+fn wait(socket: &'static Socket, waiter: Box<Waiter>) -> Result<(), Box<Waiter>> {
+    let mut waiting = socket.sends.waiting();
+    if !waiting.has_thread {
+        socket.life().threads += 1;
+        let started = std::thread::Builder::new().name("wsk-send".into()).spawn(move || {
+            run(socket);
+            socket.life().threads -= 1;
+            socket.finish_if_idle();
+        });
+        if started.is_err() {
+            socket.life().threads -= 1;
+            return Err(waiter);
+        }
+        waiting.has_thread = true;
+    }
+    waiting.requests.push_back(waiter);
+    socket.sends.queued.fetch_add(1, Ordering::AcqRel);
+    drop(waiting);
+    socket.sends.changed.notify_all();
+    Ok(())
+}
+
+/// The sending thread: waits where callers must not.
+fn run(socket: &'static Socket) {
+    let mut messages = Messages::default();
+    loop {
+        let is_closing = socket.life().is_closing;
+        let mut waiting = socket.sends.waiting();
+        let Some(mut waiter) = waiting.requests.pop_front() else {
+            if is_closing {
+                return;
+            }
+            // A wake-up can come between the two looks: look again now and then.
+            let limit = std::time::Duration::from_millis(50);
+            drop(socket.sends.changed.wait_timeout(waiting, limit));
+            continue;
+        };
+        drop(waiting);
+        let status = transmit(socket, &mut waiter, &mut messages);
+        socket.sends.queued.fetch_sub(1, Ordering::AcqRel);
+        waiter.request.complete(status, waiter.transmission.bytes);
+    }
+}
+
+/// Sends a request, waiting for room. Cancelled when the socket is being closed.
+fn transmit(socket: &Socket, waiter: &mut Waiter, messages: &mut Messages) -> NTSTATUS {
+    loop {
+        if socket.life().is_closing {
+            return STATUS_CANCELLED;
+        }
+        match waiter.transmission.go_on(socket, &mut waiter.datagrams, messages) {
+            Progress::Done(status) => return status,
+            Progress::Blocked => {
+                let mut poll =
+                    libc::pollfd { fd: socket.descriptor(), events: libc::POLLOUT, revents: 0 };
+                // SAFETY: one entry, writable.
+                unsafe { libc::poll(&raw mut poll, 1, 50) };
+            }
+        }
+    }
+}
