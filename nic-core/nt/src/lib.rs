@@ -1,1 +1,31 @@
-//! Safe wrappers over nt-sys.
+//! Safe wrappers over `nt-sys`: what a driver needs of NT, NDIS and WSK, without `unsafe`.
+//!
+//! `unsafe` code of the driver is here and nowhere else. Where a safe function has conditions that the compiler can't check, such
+//! as an IRQL, its documentation names them, and breaking them stops the system (or the process, on nt-host) rather than
+//! corrupting it.
+#![no_std]
+
+pub mod bugcheck;
+pub mod clock;
+pub mod configuration;
+pub mod datagrams;
+pub mod device;
+pub mod event;
+pub mod irp;
+pub mod lock;
+pub mod mdl;
+pub mod miniport;
+pub mod nbl;
+pub mod oid;
+pub mod pool;
+pub mod processor;
+pub mod random;
+pub mod rundown;
+pub mod semaphore;
+pub mod shared;
+pub mod status;
+pub mod thread;
+
+pub use pool::PoolBox;
+pub use shared::Shared;
+pub use status::{Result, Status};

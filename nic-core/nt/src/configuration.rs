@@ -1,0 +1,100 @@
+//! An adapter's keywords in the registry.
+
+use core::ptr;
+
+use nt_sys::ndis::{
+    NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_OBJECT_REVISION_1, NDIS_CONFIGURATION_PARAMETER,
+    NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+    NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1, NDIS_STATUS_SUCCESS, NdisCloseConfiguration,
+    NdisOpenConfigurationEx, NdisParameterInteger, NdisParameterString, NdisReadConfiguration,
+};
+use nt_sys::ntdef::UNICODE_STRING;
+
+use crate::status::{Result, Status};
+
+/// An adapter's keywords, open for reading.
+pub struct Configuration {
+    handle: NDIS_HANDLE,
+}
+
+impl Configuration {
+    /// # Safety
+    /// The handle must be an adapter's, as MiniportInitializeEx got it.
+    pub(crate) unsafe fn open(adapter: NDIS_HANDLE) -> Result<Self> {
+        let object = NDIS_CONFIGURATION_OBJECT {
+            Header: NDIS_OBJECT_HEADER {
+                Type: NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+                Revision: NDIS_CONFIGURATION_OBJECT_REVISION_1,
+                Size: NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1,
+            },
+            NdisHandle: adapter,
+            Flags: 0,
+        };
+        let mut handle: NDIS_HANDLE = ptr::null_mut();
+        // SAFETY: by the caller's promise; the pointers are to the stack.
+        let status = unsafe { NdisOpenConfigurationEx(&raw const object, &raw mut handle) };
+        Status(status).ok()?;
+        Ok(Self { handle })
+    }
+
+    /// A number. `None` where there is no such keyword, or it is no number.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn integer(&self, keyword: &[u16]) -> Option<u32> {
+        let parameter = self.read(keyword, NdisParameterInteger)?;
+        // SAFETY: NDIS converts to what was asked for.
+        Some(unsafe { parameter.ParameterData.IntegerData })
+    }
+
+    /// Calls `take` with a string, UTF-16. `None` where there is no such keyword, or it is no string.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn string<R>(&self, keyword: &[u16], take: impl FnOnce(&[u16]) -> R) -> Option<R> {
+        let parameter = self.read(keyword, NdisParameterString)?;
+        // SAFETY: NDIS converts to what was asked for.
+        let string: UNICODE_STRING = unsafe { parameter.ParameterData.StringData };
+        if string.Buffer.is_null() {
+            return Some(take(&[]));
+        }
+        // SAFETY: the string stays until the configuration is closed.
+        let text =
+            unsafe { core::slice::from_raw_parts(string.Buffer, usize::from(string.Length) / 2) };
+        Some(take(text))
+    }
+
+    fn read(&self, keyword: &[u16], kind: u32) -> Option<NDIS_CONFIGURATION_PARAMETER> {
+        let bytes = u16::try_from(size_of_val(keyword)).ok()?;
+        let keyword = UNICODE_STRING {
+            Length: bytes,
+            MaximumLength: bytes,
+            Buffer: keyword.as_ptr().cast_mut(),
+        };
+        let mut status = NDIS_STATUS_SUCCESS;
+        let mut parameter: *mut NDIS_CONFIGURATION_PARAMETER = ptr::null_mut();
+        // SAFETY: the handle is open; the pointers are to the stack.
+        unsafe {
+            NdisReadConfiguration(
+                &raw mut status,
+                &raw mut parameter,
+                self.handle,
+                &raw const keyword,
+                kind,
+            );
+        }
+        if status != NDIS_STATUS_SUCCESS {
+            return None;
+        }
+        // SAFETY: on success it points to a parameter that stays until the configuration is closed.
+        let parameter = unsafe { parameter.as_ref() }?;
+        (parameter.ParameterType == kind).then_some(*parameter)
+    }
+}
+
+impl Drop for Configuration {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open.
+        unsafe { NdisCloseConfiguration(self.handle) };
+    }
+}

@@ -1,0 +1,249 @@
+//! A control device of an NDIS driver.
+
+use core::ptr::{self, NonNull};
+
+use nt_sys::io::{
+    DEVICE_OBJECT, DRIVER_DISPATCH, FILE_OBJECT, FILE_OPENED, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
+    IRP_MJ_COUNT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
+};
+use nt_sys::ndis::{
+    NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_HANDLE,
+    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES,
+    NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NdisDeregisterDeviceEx,
+    NdisGetDeviceReservedExtension, NdisRegisterDeviceEx,
+};
+use nt_sys::ntdef::{NTSTATUS, UNICODE_STRING};
+
+use crate::irp::{Dispatched, FileId, Irp};
+use crate::miniport::DriverHandle;
+use crate::pool::PoolBox;
+use crate::shared::Shared;
+use crate::status::{Result, Status};
+
+/// What a control device does.
+pub trait ControlDevice: Send + Sync + 'static {
+    /// An open file.
+    type File: Send + Sync;
+
+    /// Opens a file: `name` is what follows the device's own name, UTF-16, empty for the device itself.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn open(&self, name: &[u16]) -> Result<Self::File>;
+
+    /// Handles an IOCTL.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn control(&self, file: &Self::File, irp: Irp) -> Dispatched;
+
+    /// The last handle to a file is closed: its requests that wait are to be cancelled.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn cleanup(&self, file: &Self::File, id: FileId);
+}
+
+/// How a control device is called, and who may open it.
+pub struct DeviceName<'a> {
+    /// In the object manager: `\Device\...`, UTF-16.
+    pub device: &'a [u16],
+    /// For Win32: `\DosDevices\...`, UTF-16.
+    pub symbolic_link: &'a [u16],
+    /// The security descriptor in SDDL, UTF-16.
+    pub sddl: &'a [u16],
+}
+
+/// A control device that exists; dropping it removes it.
+pub struct DeviceRegistration<D: ControlDevice> {
+    handle: NDIS_HANDLE,
+    /// What the dispatch routines find through the device's extension.
+    _device: PoolBox<Shared<D>>,
+}
+
+impl<D: ControlDevice> DeviceRegistration<D> {
+    /// Makes the device.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`, to drop it, too
+    pub fn new(driver: &DriverHandle, name: &DeviceName<'_>, device: Shared<D>) -> Result<Self> {
+        let device = PoolBox::new(device)?;
+        let mut major_functions: [Option<DRIVER_DISPATCH>; IRP_MJ_COUNT] = [None; IRP_MJ_COUNT];
+        let routines: [(u8, DRIVER_DISPATCH); 4] = [
+            (IRP_MJ_CREATE, create::<D>),
+            (IRP_MJ_CLEANUP, cleanup::<D>),
+            (IRP_MJ_CLOSE, close::<D>),
+            (IRP_MJ_DEVICE_CONTROL, device_control::<D>),
+        ];
+        for (function, routine) in routines {
+            if let Some(entry) = major_functions.get_mut(usize::from(function)) {
+                *entry = Some(routine);
+            }
+        }
+        let mut device_name = unicode_string(name.device)?;
+        let mut symbolic_name = unicode_string(name.symbolic_link)?;
+        let sddl = unicode_string(name.sddl)?;
+        let attributes = NDIS_DEVICE_OBJECT_ATTRIBUTES {
+            Header: NDIS_OBJECT_HEADER {
+                Type: NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES,
+                Revision: NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1,
+                Size: NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1,
+            },
+            DeviceName: &raw mut device_name,
+            SymbolicName: &raw mut symbolic_name,
+            MajorFunctions: major_functions.as_mut_ptr(),
+            ExtensionSize: size_of::<*mut Shared<D>>() as u32,
+            DefaultSDDLString: &raw const sddl,
+            DeviceClassGuid: ptr::null(),
+        };
+        let mut device_object: *mut DEVICE_OBJECT = ptr::null_mut();
+        let mut handle: NDIS_HANDLE = ptr::null_mut();
+        // SAFETY: all pointers live on the stack for the call; NDIS copies what it keeps.
+        let status = unsafe {
+            NdisRegisterDeviceEx(
+                driver.as_ptr(),
+                &raw const attributes,
+                &raw mut device_object,
+                &raw mut handle,
+            )
+        };
+        Status(status).ok()?;
+        // SAFETY: the device object is the one that NDIS made.
+        let extension = unsafe { NdisGetDeviceReservedExtension(device_object) };
+        // SAFETY: the extension has the size of a pointer; it is zero until here, and requests that come before are refused.
+        unsafe { extension.cast::<*mut Shared<D>>().write_volatile(device.as_ptr()) };
+        Ok(Self { handle, _device: device })
+    }
+}
+
+impl<D: ControlDevice> Drop for DeviceRegistration<D> {
+    fn drop(&mut self) {
+        // SAFETY: the handle is of NdisRegisterDeviceEx.
+        unsafe { NdisDeregisterDeviceEx(self.handle) };
+    }
+}
+
+// SAFETY: the handle may be given back from any thread.
+unsafe impl<D: ControlDevice> Send for DeviceRegistration<D> {}
+// SAFETY: a shared registration shows nothing.
+unsafe impl<D: ControlDevice> Sync for DeviceRegistration<D> {}
+
+/// The string's own memory is borrowed, not copied.
+fn unicode_string(text: &[u16]) -> Result<UNICODE_STRING> {
+    let bytes = u16::try_from(size_of_val(text)).map_err(|_| Status::OBJECT_NAME_INVALID)?;
+    Ok(UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: text.as_ptr().cast_mut() })
+}
+
+/// A dispatch routine's arguments, made safe.
+struct Call<'a, D> {
+    device: Option<&'a D>,
+    file: *mut FILE_OBJECT,
+    irp: Irp,
+}
+
+/// # Safety
+/// Must be given what a dispatch routine of a [`DeviceRegistration`] of `D` was given.
+unsafe fn call<'a, D: ControlDevice>(
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> Option<Call<'a, D>> {
+    // SAFETY: the IRP is ours from here on.
+    let irp = unsafe { Irp::new(NonNull::new(irp)?) };
+    // SAFETY: NDIS made the device object for `D`.
+    let extension = unsafe { NdisGetDeviceReservedExtension(device_object) };
+    // SAFETY: the extension has the size of a pointer, which is null or of the registration.
+    let device = unsafe { extension.cast::<*mut Shared<D>>().read_volatile() };
+    // SAFETY: the registration outlives every request to its device.
+    let device = unsafe { device.as_ref() }.map(|device| &**device);
+    // SAFETY: the location is valid while the IRP is ours.
+    let file = unsafe { (*irp.stack_location().as_ptr()).FileObject };
+    Some(Call { device, file, irp })
+}
+
+impl<D: ControlDevice> Call<'_, D> {
+    /// What [`create`] left in the file.
+    fn file(&self) -> Option<NonNull<D::File>> {
+        let file = NonNull::new(self.file)?;
+        // SAFETY: the I/O manager keeps the file while it has requests.
+        NonNull::new(unsafe { (*file.as_ptr()).FsContext }.cast())
+    }
+}
+
+unsafe extern "system" fn create<D: ControlDevice>(
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: these are a dispatch routine's arguments.
+    let Some(call) = (unsafe { call::<D>(device_object, irp) }) else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    let (Some(device), Some(file)) = (call.device, NonNull::new(call.file)) else {
+        return call.irp.complete(Status::DEVICE_NOT_READY, 0).status().0;
+    };
+    // SAFETY: the file is being opened by this request.
+    let name = unsafe { (*file.as_ptr()).FileName };
+    let name: &[u16] = if name.Buffer.is_null() {
+        &[]
+    } else {
+        // SAFETY: the I/O manager keeps the name while the file is being opened.
+        unsafe { core::slice::from_raw_parts(name.Buffer, usize::from(name.Length) / 2) }
+    };
+    let opened = device.open(name).and_then(PoolBox::new);
+    let status = match opened {
+        Ok(opened) => {
+            // SAFETY: the field is for the driver that opens the file.
+            unsafe { (*file.as_ptr()).FsContext = PoolBox::into_raw(opened).as_ptr().cast() };
+            return call.irp.complete(Status::SUCCESS, FILE_OPENED).status().0;
+        }
+        Err(status) => status,
+    };
+    call.irp.complete(status, 0).status().0
+}
+
+unsafe extern "system" fn cleanup<D: ControlDevice>(
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: these are a dispatch routine's arguments.
+    let Some(call) = (unsafe { call::<D>(device_object, irp) }) else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    if let (Some(device), Some(file)) = (call.device, call.file()) {
+        // SAFETY: the file's object lives until `close`.
+        device.cleanup(unsafe { file.as_ref() }, FileId(call.file));
+    }
+    call.irp.complete(Status::SUCCESS, 0).status().0
+}
+
+unsafe extern "system" fn close<D: ControlDevice>(
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: these are a dispatch routine's arguments.
+    let Some(call) = (unsafe { call::<D>(device_object, irp) }) else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    if let (Some(opened), Some(file)) = (call.file(), NonNull::new(call.file)) {
+        // SAFETY: the file has no other requests and gets no new ones.
+        unsafe { (*file.as_ptr()).FsContext = ptr::null_mut() };
+        // SAFETY: `create` left it here, and this was its last use.
+        drop(unsafe { PoolBox::from_raw(opened) });
+    }
+    call.irp.complete(Status::SUCCESS, 0).status().0
+}
+
+unsafe extern "system" fn device_control<D: ControlDevice>(
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: these are a dispatch routine's arguments.
+    let Some(call) = (unsafe { call::<D>(device_object, irp) }) else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    let (Some(device), Some(file)) = (call.device, call.file()) else {
+        return call.irp.complete(Status::DEVICE_NOT_READY, 0).status().0;
+    };
+    // SAFETY: the file's object lives until `close`.
+    let file = unsafe { file.as_ref() };
+    device.control(file, call.irp).status().0
+}

@@ -1,0 +1,107 @@
+//! Events: what threads wait for.
+
+use core::cell::UnsafeCell;
+use core::time::Duration;
+
+use nt_sys::ke::{
+    Executive, IO_NO_INCREMENT, KEVENT, KeClearEvent, KeInitializeEvent, KeSetEvent,
+    KeWaitForSingleObject, NotificationEvent, SynchronizationEvent,
+};
+use nt_sys::ntdef::{FALSE, KernelMode, LARGE_INTEGER, NTSTATUS, PVOID};
+use nt_sys::status::STATUS_TIMEOUT;
+
+use crate::pool::PoolBox;
+use crate::status::Result;
+
+/// How an event behaves once it is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// It stays set until cleared, and lets every waiter go (a notification event).
+    Manual,
+    /// It lets one waiter go and is clear again (a synchronization event).
+    Automatic,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// With what was waited for.
+    Satisfied,
+    /// With the timeout.
+    TimedOut,
+}
+
+/// An event, clear at first.
+pub struct Event {
+    event: PoolBox<UnsafeCell<KEVENT>>,
+}
+
+impl Event {
+    /// Makes an event.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn new(kind: EventKind) -> Result<Self> {
+        // SAFETY: a KEVENT is numbers and pointers, for which zeros are values.
+        let zeroed: KEVENT = unsafe { core::mem::zeroed() };
+        let event = PoolBox::new(UnsafeCell::new(zeroed))?;
+        let kind = match kind {
+            EventKind::Manual => NotificationEvent,
+            EventKind::Automatic => SynchronizationEvent,
+        };
+        // SAFETY: the event is at its final place.
+        unsafe { KeInitializeEvent(event.get(), kind, FALSE) };
+        Ok(Self { event })
+    }
+
+    /// Sets the event.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn set(&self) {
+        // SAFETY: the event is initialized.
+        unsafe { KeSetEvent(self.event.get(), IO_NO_INCREMENT, FALSE) };
+    }
+
+    /// Clears the event.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn clear(&self) {
+        // SAFETY: the event is initialized.
+        unsafe { KeClearEvent(self.event.get()) };
+    }
+
+    /// Waits for the event.
+    ///
+    /// # IRQL
+    /// `<= APC_LEVEL`
+    pub fn wait(&self) {
+        wait_for_object(self.event.get().cast(), None);
+    }
+
+    /// Waits for the event, but no longer than `timeout`.
+    ///
+    /// # IRQL
+    /// `<= APC_LEVEL`
+    pub fn wait_for(&self, timeout: Duration) -> Wait {
+        wait_for_object(self.event.get().cast(), Some(timeout))
+    }
+}
+
+// SAFETY: an event is there to be used from several threads.
+unsafe impl Send for Event {}
+// SAFETY: as above.
+unsafe impl Sync for Event {}
+
+/// Waits in kernel mode, not alertable, for a dispatcher object that lives on until the wait is over.
+pub(crate) fn wait_for_object(object: PVOID, timeout: Option<Duration>) -> Wait {
+    // Relative times are negative, in 100 ns (wdm.h, KeWaitForSingleObject).
+    let timeout: Option<LARGE_INTEGER> =
+        timeout.map(|timeout| -i64::try_from(timeout.as_nanos().div_ceil(100)).unwrap_or(i64::MAX));
+    let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    // SAFETY: the object is a live dispatcher object; the timeout lives on the stack.
+    let status: NTSTATUS =
+        unsafe { KeWaitForSingleObject(object, Executive, KernelMode, FALSE, timeout) };
+    if status == STATUS_TIMEOUT { Wait::TimedOut } else { Wait::Satisfied }
+}

@@ -1,0 +1,395 @@
+//! I/O requests: a safe view of an IRP, and queues of those that wait.
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::ptr::{self, NonNull};
+
+use nt_sys::io::{
+    FILE_OBJECT, IO_CSQ, IO_STACK_DEVICE_IO_CONTROL, IO_STACK_LOCATION, IRP, IRP_TAIL_OVERLAY,
+    IoCsqInitialize, IoCsqInsertIrp, IoCsqRemoveNextIrp, IofCompleteRequest, METHOD_BUFFERED,
+    METHOD_IN_DIRECT, METHOD_OUT_DIRECT,
+};
+use nt_sys::ke::{KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
+use nt_sys::ntdef::{KIRQL, LIST_ENTRY, PVOID};
+use zeroize::Zeroize;
+
+use crate::mdl;
+use crate::pool::{PoolBox, PoolBytes};
+use crate::status::{Result, Status};
+
+/// No thread gets a better priority for the end of a request (wdm.h, `IO_NO_INCREMENT`).
+const NO_BOOST: i8 = 0;
+
+/// An I/O request that is ours to complete. Dropping it completes it with [`Status::CANCELLED`].
+pub struct Irp {
+    irp: NonNull<IRP>,
+}
+
+/// Proof that an IRP is completed, or waits in a queue; with what its dispatch routine has to return.
+#[must_use]
+pub struct Dispatched(Status);
+
+impl Irp {
+    /// # Safety
+    /// The IRP must be one that a dispatch routine of ours got, or a queue of ours gave back.
+    pub(crate) unsafe fn new(irp: NonNull<IRP>) -> Self {
+        Self { irp }
+    }
+
+    /// The control code. Only device control requests come here.
+    pub fn control_code(&self) -> u32 {
+        self.parameters().IoControlCode
+    }
+
+    /// The length of the caller's first buffer, in bytes.
+    pub fn input_bytes(&self) -> usize {
+        self.parameters().InputBufferLength as usize
+    }
+
+    /// The length of the caller's second buffer, in bytes.
+    pub fn output_bytes(&self) -> usize {
+        self.parameters().OutputBufferLength as usize
+    }
+
+    /// Our own copy of what the caller sends: the first buffer of a buffered request, the second one of an in-direct one, nothing
+    /// of an out-direct one. What the I/O manager copied for us is zeroized, as it may hold keys.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn take_input(&mut self) -> Result<PoolBytes> {
+        match self.method() {
+            METHOD_BUFFERED => {
+                let mut input = PoolBytes::zeroed(self.input_bytes())?;
+                if let Some(buffer) = self.system_buffer() {
+                    // SAFETY: the I/O manager made the buffer for the larger of both lengths, and it is ours.
+                    let buffer =
+                        unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), input.len()) };
+                    input.copy_from_slice(buffer);
+                    buffer.zeroize();
+                }
+                Ok(input)
+            }
+            METHOD_IN_DIRECT => {
+                let mut input = PoolBytes::zeroed(self.output_bytes())?;
+                if let Some(mdl) = self.mdl() {
+                    // SAFETY: the I/O manager locked the pages. The caller may write to them meanwhile; only our copy is
+                    // looked at.
+                    unsafe { mdl::copy_from_chain(mdl.as_ptr(), 0, &mut input) }
+                        .map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+                } else if !input.is_empty() {
+                    return Err(Status::INVALID_PARAMETER);
+                }
+                Ok(input)
+            }
+            METHOD_OUT_DIRECT => PoolBytes::zeroed(0),
+            _ => Err(Status::INVALID_DEVICE_REQUEST),
+        }
+    }
+
+    /// Writes the beginning of the caller's second buffer. Fails where that is shorter.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn write_output(&mut self, output: &[u8]) -> Result<()> {
+        if output.len() > self.output_bytes() {
+            return Err(Status::BUFFER_TOO_SMALL);
+        }
+        if output.is_empty() {
+            return Ok(());
+        }
+        let buffer = match self.method() {
+            METHOD_BUFFERED => self.system_buffer().ok_or(Status::INVALID_PARAMETER)?,
+            METHOD_OUT_DIRECT => {
+                let mdl = self.mdl().ok_or(Status::INVALID_PARAMETER)?;
+                // SAFETY: the I/O manager locked the pages.
+                unsafe { mdl::system_address(mdl) }.ok_or(Status::INSUFFICIENT_RESOURCES)?
+            }
+            _ => return Err(Status::INVALID_DEVICE_REQUEST),
+        };
+        // SAFETY: the buffer has at least `output_bytes` bytes, and no reference to it exists.
+        unsafe { ptr::copy_nonoverlapping(output.as_ptr(), buffer.as_ptr(), output.len()) };
+        Ok(())
+    }
+
+    /// Ends the request. `information` is the number of bytes that the caller gets; more than its buffer has only with a warning on a
+    /// direct method.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn complete(self, status: Status, information: usize) -> Dispatched {
+        let irp = self.irp.as_ptr();
+        core::mem::forget(self);
+        // SAFETY: the IRP is ours until it is completed.
+        unsafe { (*irp).IoStatus.Status = status.0 };
+        // SAFETY: as above.
+        unsafe { (*irp).IoStatus.Information = information };
+        // SAFETY: as above; nobody of ours uses it any more.
+        unsafe { IofCompleteRequest(irp, NO_BOOST) };
+        Dispatched(status)
+    }
+
+    /// Ends the request with a status alone.
+    pub fn complete_with(self, result: Result<()>) -> Dispatched {
+        self.complete(Status::of(result), 0)
+    }
+
+    pub(crate) fn stack_location(&self) -> NonNull<IO_STACK_LOCATION> {
+        // SAFETY: the I/O manager has set our stack location (IoGetCurrentIrpStackLocation, wdm.h, inline).
+        unsafe { current_stack_location(self.irp) }
+    }
+
+    fn parameters(&self) -> IO_STACK_DEVICE_IO_CONTROL {
+        let stack_location = self.stack_location();
+        // SAFETY: the location is valid while the IRP is ours; requests that aren't of device control have other numbers there.
+        let parameters = unsafe { (*stack_location.as_ptr()).Parameters };
+        // SAFETY: all members of the union are plain numbers and pointers.
+        unsafe { parameters.DeviceIoControl }
+    }
+
+    fn method(&self) -> u32 {
+        self.control_code() & 3
+    }
+
+    fn system_buffer(&self) -> Option<NonNull<u8>> {
+        // SAFETY: the IRP is ours.
+        let associated = unsafe { (*self.irp.as_ptr()).AssociatedIrp };
+        // SAFETY: a device control request has a system buffer, or null.
+        let buffer = unsafe { associated.SystemBuffer };
+        NonNull::new(buffer.cast())
+    }
+
+    fn mdl(&self) -> Option<NonNull<nt_sys::mm::MDL>> {
+        // SAFETY: the IRP is ours.
+        NonNull::new(unsafe { (*self.irp.as_ptr()).MdlAddress })
+    }
+}
+
+impl Drop for Irp {
+    fn drop(&mut self) {
+        let _ = Self { irp: self.irp }.complete(Status::CANCELLED, 0);
+    }
+}
+
+// SAFETY: an IRP is ours, on whatever thread.
+unsafe impl Send for Irp {}
+
+impl Dispatched {
+    pub(crate) fn status(&self) -> Status {
+        self.0
+    }
+}
+
+/// Requests that wait, oldest first. Those that their callers cancel leave by themselves.
+pub struct IrpQueue {
+    queue: PoolBox<Queue>,
+}
+
+/// The cancel-safe queue comes first: its callbacks get its address and mean the whole.
+#[repr(C)]
+struct Queue {
+    csq: UnsafeCell<IO_CSQ>,
+    lock: UnsafeCell<KSPIN_LOCK>,
+    head: UnsafeCell<LIST_ENTRY>,
+}
+
+impl IrpQueue {
+    /// An empty queue.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn new() -> Result<Self> {
+        let no_link = LIST_ENTRY { Flink: ptr::null_mut(), Blink: ptr::null_mut() };
+        // SAFETY: an IO_CSQ is numbers and pointers, for which zeros are values.
+        let csq: IO_CSQ = unsafe { core::mem::zeroed() };
+        let queue = PoolBox::new(Queue {
+            csq: UnsafeCell::new(csq),
+            lock: UnsafeCell::new(0),
+            head: UnsafeCell::new(no_link),
+        })?;
+        let head = queue.head.get();
+        // SAFETY: the queue is at its final place, and nobody else knows it yet.
+        unsafe { *head = LIST_ENTRY { Flink: head, Blink: head } };
+        // SAFETY: as above; the callbacks fit to `Queue`.
+        let status = unsafe {
+            IoCsqInitialize(
+                queue.csq.get(),
+                insert,
+                remove,
+                peek_next,
+                acquire_lock,
+                release_lock,
+                complete_canceled,
+            )
+        };
+        Status(status).ok()?;
+        Ok(Self { queue })
+    }
+
+    /// Lets a request wait.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn push(&self, irp: Irp) -> Dispatched {
+        let raw = irp.irp.as_ptr();
+        core::mem::forget(irp);
+        // SAFETY: the IRP is ours; the queue has it from here on, and marks it pending.
+        unsafe { IoCsqInsertIrp(self.queue.csq.get(), raw, ptr::null_mut()) };
+        Dispatched(Status::PENDING)
+    }
+
+    /// Takes the oldest request.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn pop(&self) -> Option<Irp> {
+        self.pop_of(ptr::null_mut())
+    }
+
+    /// Cancels all requests that wait.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn cancel_all(&self) {
+        while let Some(irp) = self.pop() {
+            drop(irp);
+        }
+    }
+
+    /// Cancels the requests of a file that is being closed.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn cancel_of(&self, file: FileId) {
+        while let Some(irp) = self.pop_of(file.0.cast()) {
+            drop(irp);
+        }
+    }
+
+    fn pop_of(&self, file: *mut c_void) -> Option<Irp> {
+        // SAFETY: the queue is initialized; `peek_next` knows what the context is.
+        let irp = unsafe { IoCsqRemoveNextIrp(self.queue.csq.get(), file) };
+        // SAFETY: the queue gave it back.
+        NonNull::new(irp).map(|irp| unsafe { Irp::new(irp) })
+    }
+}
+
+impl Drop for IrpQueue {
+    fn drop(&mut self) {
+        self.cancel_all();
+    }
+}
+
+// SAFETY: the queue has its own lock.
+unsafe impl Send for IrpQueue {}
+// SAFETY: as above.
+unsafe impl Sync for IrpQueue {}
+
+/// Which open file; a name only, never followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FileId(pub(crate) *mut FILE_OBJECT);
+
+/// `IoGetCurrentIrpStackLocation`, which wdm.h inlines.
+///
+/// # Safety
+/// The IRP must be one that a driver of this stack has.
+pub(crate) unsafe fn current_stack_location(irp: NonNull<IRP>) -> NonNull<IO_STACK_LOCATION> {
+    let overlay = overlay_of(irp.as_ptr());
+    // SAFETY: by the caller's promise; the overlay is the part of the tail that drivers use.
+    let location = unsafe { (*overlay).CurrentStackLocation };
+    // SAFETY: the I/O manager has set it before it called a driver.
+    unsafe { NonNull::new_unchecked(location) }
+}
+
+/// # Safety
+/// The queue must be of an [`IrpQueue`].
+unsafe fn queue_of<'a>(csq: *mut IO_CSQ) -> &'a Queue {
+    // SAFETY: by the caller's promise: the IO_CSQ is the first field of a Queue.
+    unsafe { &*csq.cast::<Queue>() }
+}
+
+/// `IRP::Tail.Overlay`, without looking at it.
+fn overlay_of(irp: *mut IRP) -> *mut IRP_TAIL_OVERLAY {
+    irp.cast::<u8>().wrapping_add(core::mem::offset_of!(IRP, Tail)).cast()
+}
+
+/// The link of an IRP, without looking at it.
+fn link_of(irp: *mut IRP) -> *mut LIST_ENTRY {
+    let offset = core::mem::offset_of!(IRP_TAIL_OVERLAY, ListEntry);
+    overlay_of(irp).cast::<u8>().wrapping_add(offset).cast()
+}
+
+/// The IRP of a link, without looking at it.
+fn irp_of(link: *mut LIST_ENTRY) -> *mut IRP {
+    let offset = core::mem::offset_of!(IRP, Tail)
+        .wrapping_add(core::mem::offset_of!(IRP_TAIL_OVERLAY, ListEntry));
+    link.cast::<u8>().wrapping_sub(offset).cast()
+}
+
+unsafe extern "system" fn insert(csq: *mut IO_CSQ, irp: *mut IRP) {
+    // SAFETY: the kernel calls this for our queue.
+    let head = unsafe { queue_of(csq) }.head.get();
+    let link = link_of(irp);
+    // SAFETY: the queue's lock is held, by `acquire_lock`.
+    let last = unsafe { (*head).Blink };
+    // SAFETY: as above.
+    unsafe { *link = LIST_ENTRY { Flink: head, Blink: last } };
+    // SAFETY: as above.
+    unsafe { (*last).Flink = link };
+    // SAFETY: as above.
+    unsafe { (*head).Blink = link };
+}
+
+unsafe extern "system" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
+    let link = link_of(irp);
+    // SAFETY: the queue's lock is held, by `acquire_lock`.
+    let LIST_ENTRY { Flink: next, Blink: previous } = unsafe { *link };
+    // SAFETY: as above.
+    unsafe { (*previous).Flink = next };
+    // SAFETY: as above.
+    unsafe { (*next).Blink = previous };
+}
+
+unsafe extern "system" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, file: PVOID) -> *mut IRP {
+    // SAFETY: the kernel calls this for our queue.
+    let head = unsafe { queue_of(csq) }.head.get();
+    let mut link = if irp.is_null() { head } else { link_of(irp) };
+    loop {
+        // SAFETY: the queue's lock is held, by `acquire_lock`.
+        link = unsafe { (*link).Flink };
+        if link == head {
+            return ptr::null_mut();
+        }
+        let next = irp_of(link);
+        let Some(found) = NonNull::new(next) else { return ptr::null_mut() };
+        // SAFETY: the IRP is the queue's.
+        let location = unsafe { current_stack_location(found) };
+        // SAFETY: as above.
+        let its_file = unsafe { (*location.as_ptr()).FileObject };
+        if file.is_null() || its_file.cast() == file {
+            return next;
+        }
+    }
+}
+
+unsafe extern "system" fn acquire_lock(csq: *mut IO_CSQ, irql: *mut KIRQL) {
+    // SAFETY: the kernel calls this for our queue.
+    let lock = unsafe { queue_of(csq) }.lock.get();
+    // SAFETY: the lock is initialized.
+    let old_irql = unsafe { KeAcquireSpinLockRaiseToDpc(lock) };
+    // SAFETY: the kernel gives a place for it.
+    unsafe { *irql = old_irql };
+}
+
+unsafe extern "system" fn release_lock(csq: *mut IO_CSQ, irql: KIRQL) {
+    // SAFETY: the kernel calls this for our queue.
+    let lock = unsafe { queue_of(csq) }.lock.get();
+    // SAFETY: `acquire_lock` acquired it, at this level.
+    unsafe { KeReleaseSpinLock(lock, irql) };
+}
+
+unsafe extern "system" fn complete_canceled(_csq: *mut IO_CSQ, irp: *mut IRP) {
+    if let Some(irp) = NonNull::new(irp) {
+        // SAFETY: the queue gave it back.
+        drop(unsafe { Irp::new(irp) });
+    }
+}

@@ -1,0 +1,427 @@
+//! An NDIS miniport driver.
+//!
+//! A driver implements [`Miniport`]; its entry point is [`entry`]. NDIS calls the private functions at the end of this file: each checks
+//! what it is given and calls a safe method.
+
+mod attributes;
+
+use core::ffi::c_void;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use nt_sys::io::DRIVER_OBJECT;
+use nt_sys::ndis::{
+    NDIS_DEFAULT_PORT_NUMBER, NDIS_HALT_ACTION, NDIS_HANDLE, NDIS_LINK_STATE, NDIS_MAKE_VERSION,
+    NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+    NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3, NDIS_MINIPORT_INIT_PARAMETERS,
+    NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_MINIPORT_RESTART_PARAMETERS, NDIS_OBJECT_HEADER,
+    NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_OBJECT_TYPE_STATUS_INDICATION,
+    NDIS_OID_REQUEST, NDIS_PORT_NUMBER, NDIS_SHUTDOWN_ACTION,
+    NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+    NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3,
+    NDIS_SIZEOF_STATUS_INDICATION_REVISION_1, NDIS_STATUS, NDIS_STATUS_BAD_VERSION,
+    NDIS_STATUS_INDICATION, NDIS_STATUS_INDICATION_REVISION_1, NDIS_STATUS_LINK_STATE,
+    NDIS_STATUS_NOT_SUPPORTED, NET_BUFFER_LIST, NET_DEVICE_PNP_EVENT, NdisDevicePnPEventRemoved,
+    NdisDevicePnPEventSurpriseRemoved, NdisGetVersion, NdisMDeregisterMiniportDriver,
+    NdisMIndicateStatusEx, NdisMRegisterMiniportDriver,
+};
+use nt_sys::ntdef::{NTSTATUS, PVOID, ULONG, UNICODE_STRING};
+
+pub use attributes::Attributes;
+
+use crate::configuration::Configuration;
+use crate::nbl::{ReceivePath, TransmitPath, TransmitQueue};
+use crate::oid::OidRequest;
+use crate::pool::PoolBox;
+use crate::shared::Shared;
+use crate::status::{Result, Status};
+
+/// The oldest NDIS that we run on: Windows 10.
+const MINIMUM_NDIS: u32 = NDIS_MAKE_VERSION(6, 50);
+/// The newest NDIS that we know: Windows 11 24H2.
+const MAXIMUM_NDIS: u32 = NDIS_MAKE_VERSION(6, 89);
+
+/// A miniport driver. All of its methods are called at PASSIVE_LEVEL but those that say otherwise.
+pub trait Miniport: Send + Sync + Sized + 'static {
+    /// The driver's own version: major and minor.
+    const VERSION: (u8, u8);
+    /// One adapter: what it is made of is shared between NDIS's calls, which come on any processor.
+    type Adapter: Send + Sync + 'static;
+
+    /// Makes what the driver needs for itself. Nothing of NDIS can be used yet.
+    fn load() -> Result<Self>;
+    /// The driver is registered: makes its control device.
+    fn registered(&self, driver: &DriverHandle) -> Result<()>;
+    /// Undoes [`Miniport::registered`]; no adapter is left.
+    fn unload(&self);
+
+    /// An adapter appears; it is paused at first. The handle is good until the end of [`Miniport::halt`].
+    fn initialize(&self, handle: AdapterHandle) -> Result<(Self::Adapter, Attributes)>;
+    /// An adapter goes; it is paused.
+    fn halt(&self, adapter: Self::Adapter);
+    /// Packets may flow: after it, the stack sends.
+    fn restart(&self, adapter: &Self::Adapter) -> Result<()>;
+    /// Packets must stop: when it returns, all of the stack's have been completed, and all indicated ones have come back.
+    fn pause(&self, adapter: &Self::Adapter);
+    /// Handles an OID request.
+    fn oid_request(&self, adapter: &Self::Adapter, request: OidRequest<'_>) -> Status;
+    /// The stack sends packets.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    fn send(&self, adapter: &Self::Adapter, packets: TransmitQueue);
+    /// The adapter's device is being removed, asked or not.
+    fn removed(&self, adapter: &Self::Adapter);
+}
+
+/// A registered driver, as NDIS knows it.
+#[derive(Clone, Copy)]
+pub struct DriverHandle {
+    handle: NDIS_HANDLE,
+}
+
+impl DriverHandle {
+    pub(crate) fn as_ptr(&self) -> NDIS_HANDLE {
+        self.handle
+    }
+}
+
+/// An adapter, as NDIS knows it, and the ways of its packets.
+#[derive(Clone)]
+pub struct AdapterHandle {
+    handle: NDIS_HANDLE,
+    /// The number of its network interface.
+    pub interface_index: u32,
+    /// The LUID of its network interface.
+    pub interface_luid: u64,
+    /// The way of packets that the stack sends.
+    pub transmit: Shared<TransmitPath>,
+    /// The way of packets that the stack receives.
+    pub receive: Shared<ReceivePath>,
+}
+
+impl AdapterHandle {
+    /// Opens the adapter's keywords in the registry.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn configuration(&self) -> Result<Configuration> {
+        // SAFETY: the handle is the adapter's.
+        unsafe { Configuration::open(self.handle) }
+    }
+
+    /// Tells the stack that the link is up or down.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn indicate_link(&self, is_connected: bool, bits_per_second: u64) {
+        let mut state = attributes::link_state(is_connected, bits_per_second);
+        // SAFETY: a NDIS_STATUS_INDICATION is numbers and pointers, for which zeros are values.
+        let zeroed: NDIS_STATUS_INDICATION = unsafe { core::mem::zeroed() };
+        let indication = NDIS_STATUS_INDICATION {
+            Header: NDIS_OBJECT_HEADER {
+                Type: NDIS_OBJECT_TYPE_STATUS_INDICATION,
+                Revision: NDIS_STATUS_INDICATION_REVISION_1,
+                Size: NDIS_SIZEOF_STATUS_INDICATION_REVISION_1,
+            },
+            SourceHandle: self.handle,
+            PortNumber: NDIS_DEFAULT_PORT_NUMBER,
+            StatusCode: NDIS_STATUS_LINK_STATE,
+            StatusBuffer: (&raw mut state).cast(),
+            StatusBufferSize: size_of::<NDIS_LINK_STATE>() as ULONG,
+            ..zeroed
+        };
+        // SAFETY: the handle is the adapter's; the pointers are to the stack.
+        unsafe { NdisMIndicateStatusEx(self.handle, &raw const indication) };
+    }
+}
+
+// SAFETY: NDIS takes the handle on any thread.
+unsafe impl Send for AdapterHandle {}
+// SAFETY: as above.
+unsafe impl Sync for AdapterHandle {}
+
+/// The driver while it is loaded.
+struct Driver<M: Miniport> {
+    miniport: M,
+    handle: NDIS_HANDLE,
+    ndis_version: u32,
+}
+
+/// An adapter while it exists: what NDIS gives us as its context.
+struct Context<M: Miniport> {
+    driver: NonNull<Driver<M>>,
+    transmit: Shared<TransmitPath>,
+    receive: Shared<ReceivePath>,
+    adapter: M::Adapter,
+}
+
+/// The one driver of this image, for [`unload`], which is given nothing of ours.
+static DRIVER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// The entry point of a driver that is a miniport and nothing else: its `DriverEntry`.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+///
+/// # Safety
+/// The arguments must be those of DriverEntry.
+pub unsafe extern "system" fn entry<M: Miniport>(
+    driver_object: *mut DRIVER_OBJECT,
+    registry_path: *mut UNICODE_STRING,
+) -> NTSTATUS {
+    // SAFETY: by the caller's promise.
+    Status::of(unsafe { load::<M>(driver_object, registry_path) }).0
+}
+
+/// # Safety
+/// The arguments must be those of DriverEntry.
+unsafe fn load<M: Miniport>(
+    driver_object: *mut DRIVER_OBJECT,
+    registry_path: *mut UNICODE_STRING,
+) -> Result<()> {
+    // SAFETY: no condition.
+    let ndis_version = unsafe { NdisGetVersion() };
+    if ndis_version < MINIMUM_NDIS {
+        return Err(Status(NDIS_STATUS_BAD_VERSION));
+    }
+    let ndis_version = ndis_version.min(MAXIMUM_NDIS);
+    let miniport = M::load()?;
+    let driver = PoolBox::new(Driver { miniport, handle: ptr::null_mut(), ndis_version })?;
+    let characteristics = characteristics::<M>(ndis_version);
+
+    let driver = PoolBox::into_raw(driver);
+    DRIVER.store(driver.as_ptr().cast(), Ordering::Release);
+    let mut handle: NDIS_HANDLE = ptr::null_mut();
+    // SAFETY: the first two are DriverEntry's; NDIS copies the characteristics; the context lives until `unload`.
+    let status = unsafe {
+        NdisMRegisterMiniportDriver(
+            driver_object,
+            registry_path,
+            driver.as_ptr().cast(),
+            &raw const characteristics,
+            &raw mut handle,
+        )
+    };
+    if let Err(status) = Status(status).ok() {
+        DRIVER.store(ptr::null_mut(), Ordering::Release);
+        // SAFETY: NDIS doesn't have it.
+        drop(unsafe { PoolBox::from_raw(driver) });
+        return Err(status);
+    }
+    // SAFETY: no adapter is added before DriverEntry returns (ndis docs, "Initializing a Miniport Driver"), so nobody reads it.
+    unsafe { (*driver.as_ptr()).handle = handle };
+    // SAFETY: the driver lives until `unload`.
+    let registered = unsafe { driver.as_ref() }.miniport.registered(&DriverHandle { handle });
+    if let Err(status) = registered {
+        DRIVER.store(ptr::null_mut(), Ordering::Release);
+        // SAFETY: the handle is NDIS's, used once.
+        unsafe { NdisMDeregisterMiniportDriver(handle) };
+        // SAFETY: NDIS doesn't have it any more.
+        drop(unsafe { PoolBox::from_raw(driver) });
+        return Err(status);
+    }
+    Ok(())
+}
+
+fn characteristics<M: Miniport>(ndis_version: u32) -> NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
+    let has_synchronous_requests = ndis_version >= NDIS_MAKE_VERSION(6, 80);
+    let (revision, size) = if has_synchronous_requests {
+        (
+            NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3,
+            NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3,
+        )
+    } else {
+        (
+            NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+            NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+        )
+    };
+    NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
+        Header: NDIS_OBJECT_HEADER {
+            Type: NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS,
+            Revision: revision,
+            Size: size,
+        },
+        MajorNdisVersion: (ndis_version >> 16) as u8,
+        MinorNdisVersion: ndis_version as u8,
+        MajorDriverVersion: M::VERSION.0,
+        MinorDriverVersion: M::VERSION.1,
+        Flags: 0,
+        SetOptionsHandler: None,
+        InitializeHandlerEx: Some(initialize::<M>),
+        HaltHandlerEx: Some(halt::<M>),
+        UnloadHandler: Some(unload::<M>),
+        PauseHandler: Some(pause::<M>),
+        RestartHandler: Some(restart::<M>),
+        OidRequestHandler: Some(oid_request::<M>),
+        SendNetBufferListsHandler: Some(send::<M>),
+        ReturnNetBufferListsHandler: Some(take_back::<M>),
+        CancelSendHandler: Some(cancel),
+        CheckForHangHandlerEx: None,
+        ResetHandlerEx: None,
+        DevicePnPEventNotifyHandler: Some(pnp_event::<M>),
+        ShutdownHandlerEx: Some(shutdown),
+        CancelOidRequestHandler: Some(cancel),
+        DirectOidRequestHandler: Some(no_oid_request),
+        CancelDirectOidRequestHandler: Some(cancel),
+        SynchronousOidRequestHandler: has_synchronous_requests.then_some(no_oid_request as _),
+    }
+}
+
+/// # Safety
+/// The pointer must be a context that NDIS gave to a callback of a miniport of `M`, which runs during `'a`.
+unsafe fn context<'a, M: Miniport>(context: NDIS_HANDLE) -> (&'a M, &'a Context<M>) {
+    // SAFETY: by the caller's promise; the context lives until `halt`.
+    let context = unsafe { &*context.cast::<Context<M>>() };
+    // SAFETY: the driver outlives its adapters.
+    let driver = unsafe { context.driver.as_ref() };
+    (&driver.miniport, context)
+}
+
+unsafe extern "system" fn initialize<M: Miniport>(
+    handle: NDIS_HANDLE,
+    driver: NDIS_HANDLE,
+    parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
+) -> NDIS_STATUS {
+    let (Some(driver), Some(parameters)) = (NonNull::new(driver.cast()), NonNull::new(parameters))
+    else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    // SAFETY: NDIS gives valid parameters.
+    let parameters = unsafe { parameters.as_ref() };
+    Status::of(add_adapter::<M>(handle, driver, parameters)).0
+}
+
+fn add_adapter<M: Miniport>(
+    handle: NDIS_HANDLE,
+    driver: NonNull<Driver<M>>,
+    parameters: &NDIS_MINIPORT_INIT_PARAMETERS,
+) -> Result<()> {
+    let transmit = TransmitPath::new(handle)?;
+    let receive = ReceivePath::new(handle)?;
+    let adapter_handle = AdapterHandle {
+        handle,
+        interface_index: parameters.IfIndex,
+        interface_luid: parameters.NetLuid,
+        transmit: transmit.clone(),
+        receive: receive.clone(),
+    };
+    // SAFETY: the driver outlives its adapters.
+    let driver_state = unsafe { driver.as_ref() };
+    let miniport = &driver_state.miniport;
+    let (adapter, attributes) = miniport.initialize(adapter_handle)?;
+    let context = PoolBox::new(Context { driver, transmit, receive, adapter })?;
+    let context = PoolBox::into_raw(context);
+    // SAFETY: the handle is the one that NDIS initializes, and the context is what our callbacks expect.
+    let set = unsafe { attributes.set(handle, context.as_ptr().cast(), driver_state.ndis_version) };
+    if let Err(status) = set {
+        // SAFETY: NDIS halts only what was initialized, so it doesn't use it.
+        let context = PoolBox::into_inner(unsafe { PoolBox::from_raw(context) });
+        miniport.halt(context.adapter);
+        return Err(status);
+    }
+    Ok(())
+}
+
+unsafe extern "system" fn halt<M: Miniport>(adapter: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {
+    let Some(adapter) = NonNull::new(adapter.cast::<Context<M>>()) else { return };
+    // SAFETY: `add_adapter` made it, and this is its last callback.
+    let context = PoolBox::into_inner(unsafe { PoolBox::from_raw(adapter) });
+    // SAFETY: the driver outlives its adapters.
+    let driver = unsafe { context.driver.as_ref() };
+    driver.miniport.halt(context.adapter);
+}
+
+unsafe extern "system" fn unload<M: Miniport>(_driver_object: *mut DRIVER_OBJECT) {
+    let driver = DRIVER.swap(ptr::null_mut(), Ordering::AcqRel);
+    let Some(driver) = NonNull::new(driver.cast::<Driver<M>>()) else { return };
+    // SAFETY: `load` made it, and no adapter is left.
+    let driver = unsafe { PoolBox::from_raw(driver) };
+    driver.miniport.unload();
+    // SAFETY: the handle is NDIS's, used once.
+    unsafe { NdisMDeregisterMiniportDriver(driver.handle) };
+}
+
+unsafe extern "system" fn pause<M: Miniport>(
+    adapter: NDIS_HANDLE,
+    _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
+) -> NDIS_STATUS {
+    // SAFETY: NDIS gives our context.
+    let (miniport, context) = unsafe { context::<M>(adapter) };
+    miniport.pause(&context.adapter);
+    Status::SUCCESS.0
+}
+
+unsafe extern "system" fn restart<M: Miniport>(
+    adapter: NDIS_HANDLE,
+    _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
+) -> NDIS_STATUS {
+    // SAFETY: NDIS gives our context.
+    let (miniport, context) = unsafe { context::<M>(adapter) };
+    Status::of(miniport.restart(&context.adapter)).0
+}
+
+unsafe extern "system" fn oid_request<M: Miniport>(
+    adapter: NDIS_HANDLE,
+    request: *mut NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
+    // SAFETY: NDIS gives our context.
+    let (miniport, context) = unsafe { context::<M>(adapter) };
+    // SAFETY: NDIS gives a valid request, which is ours while this runs.
+    let Some(request) = (unsafe { request.as_mut() }) else { return Status::INVALID_PARAMETER.0 };
+    miniport.oid_request(&context.adapter, OidRequest::new(request)).0
+}
+
+/// Direct and synchronous requests: there are none that we know.
+unsafe extern "system" fn no_oid_request(
+    _adapter: NDIS_HANDLE,
+    _request: *mut NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
+    NDIS_STATUS_NOT_SUPPORTED
+}
+
+unsafe extern "system" fn send<M: Miniport>(
+    adapter: NDIS_HANDLE,
+    chain: *mut NET_BUFFER_LIST,
+    _port: NDIS_PORT_NUMBER,
+    _flags: ULONG,
+) {
+    // SAFETY: NDIS gives our context.
+    let (miniport, context) = unsafe { context::<M>(adapter) };
+    // SAFETY: NDIS gives the chain to us; `pause` drains the path before `halt` drops it.
+    let packets = unsafe { context.transmit.take(chain) };
+    miniport.send(&context.adapter, packets);
+}
+
+unsafe extern "system" fn take_back<M: Miniport>(
+    adapter: NDIS_HANDLE,
+    chain: *mut NET_BUFFER_LIST,
+    _flags: ULONG,
+) {
+    // SAFETY: NDIS gives our context.
+    let (_, context) = unsafe { context::<M>(adapter) };
+    // SAFETY: NDIS gives us back what we indicated.
+    unsafe { context.receive.take_back(chain) };
+}
+
+/// Nothing waits here for long: what can't be sent soon is dropped soon.
+unsafe extern "system" fn cancel(_adapter: NDIS_HANDLE, _id: PVOID) {}
+
+unsafe extern "system" fn pnp_event<M: Miniport>(
+    adapter: NDIS_HANDLE,
+    event: *mut NET_DEVICE_PNP_EVENT,
+) {
+    // SAFETY: NDIS gives our context.
+    let (miniport, context) = unsafe { context::<M>(adapter) };
+    // SAFETY: NDIS gives a valid event.
+    let Some(event) = (unsafe { event.as_ref() }) else { return };
+    // Not NdisDevicePnPEventQueryRemoved: it may be cancelled, and nothing would tell us.
+    let event = event.DevicePnPEvent;
+    if event == NdisDevicePnPEventRemoved || event == NdisDevicePnPEventSurpriseRemoved {
+        miniport.removed(&context.adapter);
+    }
+}
+
+/// There is no hardware to bring to rest.
+unsafe extern "system" fn shutdown(_adapter: NDIS_HANDLE, _action: NDIS_SHUTDOWN_ACTION) {}

@@ -1,0 +1,7 @@
+//! NET_BUFFER_LISTs: packets from and to the stack above.
+
+mod receive;
+mod transmit;
+
+pub use receive::{IpVersion, ReceiveChain, ReceivePacket, ReceivePath};
+pub use transmit::{TransmitPacket, TransmitPath, TransmitQueue};

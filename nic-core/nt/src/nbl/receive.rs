@@ -1,0 +1,423 @@
+//! Packets for the stack above.
+//!
+//! A [`ReceivePacket`] is a NET_BUFFER_LIST with one NET_BUFFER, MDL and data, all from one NDIS pool. It is filled, chained,
+//! indicated, and comes back by MiniportReturnNetBufferLists; then it waits for its next use.
+//!
+//! | field | content |
+//! |---|---|
+//! | `NET_BUFFER_LIST::MiniportReserved[0]` | the [`SizeClass`] |
+//! | `NET_BUFFER_LIST::MiniportReserved[1]` | where the data is |
+
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use nt_sys::ndis::{
+    NDIS_DEFAULT_PORT_NUMBER, NDIS_HANDLE, NDIS_NBL_FLAGS_IS_IPV4, NDIS_NBL_FLAGS_IS_IPV6,
+    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_PROTOCOL_ID_DEFAULT,
+    NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+    NDIS_STATUS_SUCCESS, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO as ChecksumInfo,
+    NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS, NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+    NdisAllocateNetBufferList, NdisAllocateNetBufferListPool, NdisFreeNetBufferList,
+    NdisFreeNetBufferListPool, NdisMIndicateReceiveNetBufferLists, NetBufferListFrameType,
+    TcpIpChecksumNetBufferListInfo,
+};
+use nt_sys::ntdef::TRUE;
+
+use crate::lock::SpinMutex;
+use crate::mdl;
+use crate::pool::TAG;
+use crate::processor;
+use crate::rundown::Rundown;
+use crate::shared::Shared;
+use crate::status::{Result, Status};
+
+/// The data sizes of the pools, in bytes: acknowledgements, full packets, jumbo packets, anything that fits in a datagram.
+const SIZES: [u32; 4] = [256, 2048, 9216, 65_536];
+
+/// Bytes of returned packets that each pool keeps for reuse.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// Every checksum was checked: the AEAD tag covers the packet that the peer's stack has made.
+const CHECKSUMS_VALID: usize = ChecksumInfo::RECEIVE_IP_CHECKSUM_SUCCEEDED
+    | ChecksumInfo::RECEIVE_TCP_CHECKSUM_SUCCEEDED
+    | ChecksumInfo::RECEIVE_UDP_CHECKSUM_SUCCEEDED;
+
+/// The version of a packet's IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// What indications of one adapter have in common: packet pools, and the way to NDIS.
+pub struct ReceivePath {
+    adapter: NDIS_HANDLE,
+    classes: [SizeClass; SIZES.len()],
+    /// Packets that the stack has; closed while the adapter is paused.
+    indicated: Rundown,
+}
+
+/// Packets of one size.
+struct SizeClass {
+    adapter: NDIS_HANDLE,
+    pool: NDIS_HANDLE,
+    data_bytes: u32,
+    free: SpinMutex<FreeList>,
+    /// Packets that exist, free or not.
+    allocated: AtomicUsize,
+}
+
+struct FreeList {
+    first: *mut NET_BUFFER_LIST,
+    length: usize,
+}
+
+impl ReceivePath {
+    /// The path of the adapter that NDIS knows by this handle; paused.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn new(adapter: NDIS_HANDLE) -> Result<Shared<Self>> {
+        let [small, full, jumbo, huge] = SIZES;
+        Shared::new(Self {
+            adapter,
+            classes: [
+                SizeClass::new(adapter, small)?,
+                SizeClass::new(adapter, full)?,
+                SizeClass::new(adapter, jumbo)?,
+                SizeClass::new(adapter, huge)?,
+            ],
+            indicated: Rundown::closed()?,
+        })
+    }
+
+    /// A packet with room for so many bytes, from those that were used before where there is one.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn allocate(&self, bytes: usize) -> Result<ReceivePacket> {
+        self.classes
+            .iter()
+            .find(|class| class.data_bytes as usize >= bytes)
+            .ok_or(Status::INVALID_PARAMETER)?
+            .allocate()
+    }
+
+    /// Lets indications through.
+    pub fn resume(&self) {
+        self.indicated.open();
+    }
+
+    /// Lets no more indications through.
+    pub fn pause(&self) {
+        self.indicated.close();
+    }
+
+    /// Waits until the stack has returned all packets of a paused path.
+    ///
+    /// # IRQL
+    /// `<= APC_LEVEL`
+    pub fn drain(&self) {
+        self.indicated.wait();
+    }
+
+    /// Indicates a chain by one call. False where the path is paused; then the packets are dropped.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    ///
+    /// # Locks
+    /// None may be held: protocols above send from their receive handlers.
+    pub fn indicate(&self, chain: ReceiveChain) -> bool {
+        let length = chain.length;
+        let Ok(count) = u32::try_from(length) else { return false };
+        if count == 0 {
+            return true;
+        }
+        if !self.indicated.enter(length) {
+            return false;
+        }
+        let flags = if processor::is_dispatch() { NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL } else { 0 };
+        let first = ManuallyDrop::new(chain).first;
+        // SAFETY: the chain is of filled packets, which are NDIS's until it returns them.
+        unsafe {
+            NdisMIndicateReceiveNetBufferLists(
+                self.adapter,
+                first,
+                NDIS_DEFAULT_PORT_NUMBER,
+                count,
+                flags,
+            );
+        }
+        true
+    }
+
+    /// Takes back what the stack is done with.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    ///
+    /// # Safety
+    /// The chain must be one that NDIS handed to MiniportReturnNetBufferLists of this adapter just now.
+    pub(crate) unsafe fn take_back(&self, chain: *mut NET_BUFFER_LIST) {
+        let mut length = 0_usize;
+        let mut returned = ReceiveChain { first: chain, last: None, length: 0 };
+        while let Some(packet) = returned.pop_unchecked() {
+            drop(packet);
+            length = length.wrapping_add(1);
+        }
+        self.indicated.leave(length);
+    }
+}
+
+// SAFETY: the handles are used as NDIS allows from anywhere; all else is behind locks or atomic.
+unsafe impl Send for ReceivePath {}
+// SAFETY: as above.
+unsafe impl Sync for ReceivePath {}
+
+impl SizeClass {
+    fn new(adapter: NDIS_HANDLE, data_bytes: u32) -> Result<Self> {
+        let parameters = NET_BUFFER_LIST_POOL_PARAMETERS {
+            Header: NDIS_OBJECT_HEADER {
+                Type: NDIS_OBJECT_TYPE_DEFAULT,
+                Revision: NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+                Size: NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+            },
+            ProtocolId: NDIS_PROTOCOL_ID_DEFAULT,
+            fAllocateNetBuffer: TRUE,
+            ContextSize: 0,
+            PoolTag: TAG,
+            DataSize: data_bytes,
+            Flags: 0,
+        };
+        // SAFETY: the parameters live on the stack.
+        let pool = unsafe { NdisAllocateNetBufferListPool(adapter, &raw const parameters) };
+        if pool.is_null() {
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        }
+        let free = SpinMutex::new(FreeList { first: ptr::null_mut(), length: 0 });
+        Ok(Self { adapter, pool, data_bytes, free, allocated: AtomicUsize::new(0) })
+    }
+
+    fn allocate(&self) -> Result<ReceivePacket> {
+        if let Some(list) = self.free.lock().pop() {
+            return Ok(ReceivePacket { list });
+        }
+        // SAFETY: the pool is ours.
+        let list = unsafe { NdisAllocateNetBufferList(self.pool, 0, 0) };
+        let list = NonNull::new(list).ok_or(Status::INSUFFICIENT_RESOURCES)?;
+        let Some(data) = data_of(list) else {
+            // SAFETY: the list is ours, and not used any more.
+            unsafe { NdisFreeNetBufferList(list.as_ptr()) };
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        };
+        self.allocated.fetch_add(1, Ordering::Relaxed);
+        let raw = list.as_ptr();
+        // SAFETY: the list is ours.
+        unsafe {
+            (*raw).MiniportReserved = [ptr::from_ref(self).cast_mut().cast(), data.as_ptr().cast()];
+        };
+        // NdisMIndicateReceiveNetBufferLists (ndis.h) wants its miniport's handle here.
+        // SAFETY: as above.
+        unsafe { (*raw).SourceHandle = self.adapter };
+        // SAFETY: as above.
+        unsafe { (*raw).Status = NDIS_STATUS_SUCCESS };
+        Ok(ReceivePacket { list })
+    }
+
+    /// Keeps a packet for its next use, or frees it where enough are kept.
+    fn give_back(&self, list: NonNull<NET_BUFFER_LIST>) {
+        let kept = self.free.lock().push(list, KEPT_BYTES / self.data_bytes as usize);
+        if !kept {
+            self.free_list(list);
+        }
+    }
+
+    fn free_list(&self, list: NonNull<NET_BUFFER_LIST>) {
+        // SAFETY: the list is of our pool, and not used any more.
+        unsafe { NdisFreeNetBufferList(list.as_ptr()) };
+        self.allocated.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Drop for SizeClass {
+    fn drop(&mut self) {
+        while let Some(list) = self.free.get_mut().pop() {
+            self.free_list(list);
+        }
+        // A packet that still exists would use this when it goes.
+        assert_eq!(self.allocated.load(Ordering::Acquire), 0, "packets outlive their path");
+        // SAFETY: the pool is ours, and all of its lists are freed.
+        unsafe { NdisFreeNetBufferListPool(self.pool) };
+    }
+}
+
+impl FreeList {
+    fn pop(&mut self) -> Option<NonNull<NET_BUFFER_LIST>> {
+        let list = NonNull::new(self.first)?;
+        // SAFETY: free packets are ours.
+        self.first = unsafe { (*list.as_ptr()).Next };
+        // SAFETY: as above.
+        unsafe { (*list.as_ptr()).Next = ptr::null_mut() };
+        self.length = self.length.wrapping_sub(1);
+        Some(list)
+    }
+
+    fn push(&mut self, list: NonNull<NET_BUFFER_LIST>, limit: usize) -> bool {
+        if self.length >= limit {
+            return false;
+        }
+        // SAFETY: the packet is ours.
+        unsafe { (*list.as_ptr()).Next = self.first };
+        self.first = list.as_ptr();
+        self.length = self.length.wrapping_add(1);
+        true
+    }
+}
+
+// SAFETY: the free packets are ours, on whatever thread.
+unsafe impl Send for FreeList {}
+
+/// A packet to be filled for the stack, owned.
+pub struct ReceivePacket {
+    list: NonNull<NET_BUFFER_LIST>,
+}
+
+impl ReceivePacket {
+    /// The whole room for data. Its content is not defined, but initialized: it may be that of an earlier packet.
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        let Some(class) = self.class() else { return &mut [] };
+        // SAFETY: the list is ours.
+        let data = unsafe { (*self.list.as_ptr()).MiniportReserved[1] };
+        // SAFETY: the pool gave this many bytes of memory to each of its lists, and the packet owns them.
+        unsafe { core::slice::from_raw_parts_mut(data.cast(), class.data_bytes as usize) }
+    }
+
+    /// Says what was filled in: so many bytes of an IP packet, whose checksums are right. Fails where there is no such room.
+    pub fn set_content(&mut self, length: usize, version: IpVersion) -> Result<()> {
+        let length = u32::try_from(length).map_err(|_| Status::INVALID_PARAMETER)?;
+        if self.class().is_none_or(|class| length > class.data_bytes) {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        let raw = self.list.as_ptr();
+        // Flags and frame type of packets without a link header: ndis/nbl.h.
+        let (flag, frame_type) = match version {
+            IpVersion::V4 => (NDIS_NBL_FLAGS_IS_IPV4, 0x0800_u16),
+            IpVersion::V6 => (NDIS_NBL_FLAGS_IS_IPV6, 0x86dd_u16),
+        };
+        // SAFETY: the list is ours.
+        unsafe { (*raw).NblFlags = flag };
+        // SAFETY: as above; every version of NDIS that we run on has these slots.
+        unsafe {
+            (*raw).NetBufferListInfo[NetBufferListFrameType] =
+                ptr::without_provenance_mut(usize::from(frame_type.to_be()));
+        };
+        // SAFETY: as above.
+        unsafe {
+            (*raw).NetBufferListInfo[TcpIpChecksumNetBufferListInfo] =
+                ptr::without_provenance_mut(CHECKSUMS_VALID);
+        };
+        // SAFETY: as above.
+        let buffer = unsafe { (*raw).FirstNetBuffer };
+        // SAFETY: the list's buffer is ours with it.
+        unsafe { (*buffer).DataLength = length };
+        Ok(())
+    }
+
+    fn class(&self) -> Option<&SizeClass> {
+        // SAFETY: the list is ours.
+        let class = unsafe { (*self.list.as_ptr()).MiniportReserved[0] };
+        // SAFETY: the class outlives its packets, see its drop.
+        unsafe { class.cast::<SizeClass>().as_ref() }
+    }
+}
+
+impl Drop for ReceivePacket {
+    fn drop(&mut self) {
+        if let Some(class) = self.class() {
+            class.give_back(self.list);
+        }
+    }
+}
+
+// SAFETY: a packet is ours, on whatever thread.
+unsafe impl Send for ReceivePacket {}
+// SAFETY: a shared packet shows nothing.
+unsafe impl Sync for ReceivePacket {}
+
+/// Filled packets in order, to be indicated together. Dropping it drops them.
+pub struct ReceiveChain {
+    first: *mut NET_BUFFER_LIST,
+    last: Option<NonNull<NET_BUFFER_LIST>>,
+    length: usize,
+}
+
+impl ReceiveChain {
+    /// No packets.
+    pub const fn new() -> Self {
+        Self { first: ptr::null_mut(), last: None, length: 0 }
+    }
+
+    /// Puts a packet at the end.
+    pub fn push_back(&mut self, packet: ReceivePacket) {
+        let list = ManuallyDrop::new(packet).list;
+        // SAFETY: the packet is ours.
+        unsafe { (*list.as_ptr()).Next = ptr::null_mut() };
+        match self.last.replace(list) {
+            // SAFETY: the chain owns its packets.
+            Some(last) => unsafe { (*last.as_ptr()).Next = list.as_ptr() },
+            None => self.first = list.as_ptr(),
+        }
+        self.length = self.length.wrapping_add(1);
+    }
+
+    /// Packets in it.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+
+    /// Takes the first packet by the links alone.
+    fn pop_unchecked(&mut self) -> Option<ReceivePacket> {
+        let list = NonNull::new(self.first)?;
+        // SAFETY: the chain owns its packets.
+        self.first = unsafe { (*list.as_ptr()).Next };
+        // SAFETY: as above.
+        unsafe { (*list.as_ptr()).Next = ptr::null_mut() };
+        Some(ReceivePacket { list })
+    }
+}
+
+impl Default for ReceiveChain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for ReceiveChain {
+    fn drop(&mut self) {
+        while let Some(packet) = self.pop_unchecked() {
+            drop(packet);
+        }
+    }
+}
+
+// SAFETY: the chain owns its packets, on whatever thread.
+unsafe impl Send for ReceiveChain {}
+
+/// Where a list's data is.
+fn data_of(list: NonNull<NET_BUFFER_LIST>) -> Option<NonNull<u8>> {
+    // SAFETY: the list is ours.
+    let buffer = NonNull::new(unsafe { (*list.as_ptr()).FirstNetBuffer })?;
+    // SAFETY: the list's buffer is ours with it.
+    let mdl = NonNull::new(unsafe { (*buffer.as_ptr()).MdlChain })?;
+    // SAFETY: NDIS made the MDL for memory of the non-paged pool.
+    unsafe { mdl::system_address(mdl) }
+}

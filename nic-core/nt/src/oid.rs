@@ -1,0 +1,151 @@
+//! OID requests: questions and orders from the stack above.
+
+use nt_sys::ndis::{
+    NDIS_OID_REQUEST, NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_LENGTH,
+    NdisRequestQueryInformation, NdisRequestQueryStatistics, NdisRequestSetInformation,
+};
+
+pub use nt_sys::ndis::{
+    NDIS_LINK_STATE, NDIS_OID, NDIS_STATISTICS_INFO, OID_GEN_CURRENT_LOOKAHEAD,
+    OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_INTERRUPT_MODERATION, OID_GEN_LINK_PARAMETERS,
+    OID_GEN_MAXIMUM_TOTAL_SIZE, OID_GEN_RCV_OK, OID_GEN_RECEIVE_BLOCK_SIZE,
+    OID_GEN_RECEIVE_BUFFER_SPACE, OID_GEN_STATISTICS, OID_GEN_TRANSMIT_BLOCK_SIZE,
+    OID_GEN_TRANSMIT_BUFFER_SPACE, OID_GEN_VENDOR_DESCRIPTION, OID_GEN_VENDOR_DRIVER_VERSION,
+    OID_GEN_VENDOR_ID, OID_GEN_XMIT_OK, OID_PNP_QUERY_POWER, OID_PNP_SET_POWER,
+};
+
+use crate::status::Status;
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OidKind {
+    /// An answer.
+    Query,
+    /// To set something.
+    Set,
+    /// Anything else: nothing that a miniport like ours knows.
+    Other,
+}
+
+/// An OID request while its handler runs.
+pub struct OidRequest<'a> {
+    request: &'a mut NDIS_OID_REQUEST,
+}
+
+impl<'a> OidRequest<'a> {
+    pub(crate) fn new(request: &'a mut NDIS_OID_REQUEST) -> Self {
+        Self { request }
+    }
+
+    /// What it wants.
+    pub fn kind(&self) -> OidKind {
+        let kind = self.request.RequestType;
+        if kind == NdisRequestQueryInformation || kind == NdisRequestQueryStatistics {
+            OidKind::Query
+        } else if kind == NdisRequestSetInformation {
+            OidKind::Set
+        } else {
+            OidKind::Other
+        }
+    }
+
+    /// What it is about.
+    pub fn oid(&self) -> NDIS_OID {
+        // SAFETY: every member of the union begins with the OID.
+        unsafe { self.request.DATA.Oid }
+    }
+
+    /// The room for a query's answer, in bytes.
+    pub fn answer_room(&self) -> usize {
+        if self.kind() != OidKind::Query {
+            return 0;
+        }
+        // SAFETY: it is a query.
+        unsafe { self.request.DATA.QUERY_INFORMATION }.InformationBufferLength as usize
+    }
+
+    /// Answers a query, whole or not at all.
+    pub fn answer(&mut self, answer: &[u8]) -> Status {
+        if self.kind() != OidKind::Query {
+            return Status(nt_sys::ndis::NDIS_STATUS_INVALID_OID);
+        }
+        // SAFETY: it is a query.
+        let query = unsafe { &mut self.request.DATA.QUERY_INFORMATION };
+        query.BytesNeeded = answer.len() as u32;
+        if (query.InformationBufferLength as usize) < answer.len()
+            || query.InformationBuffer.is_null()
+        {
+            query.BytesWritten = 0;
+            return Status(NDIS_STATUS_BUFFER_TOO_SHORT);
+        }
+        // SAFETY: the buffer has room for the answer, and nobody else uses it while the handler runs.
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                answer.as_ptr(),
+                query.InformationBuffer.cast(),
+                answer.len(),
+            );
+        };
+        query.BytesWritten = answer.len() as u32;
+        Status::SUCCESS
+    }
+
+    /// Answers a query with a number.
+    pub fn answer_u32(&mut self, answer: u32) -> Status {
+        self.answer(&answer.to_ne_bytes())
+    }
+
+    /// Answers a query with a counter, in 4 or 8 bytes as there is room (ndis docs, OID_GEN_XMIT_OK).
+    pub fn answer_counter(&mut self, answer: u64) -> Status {
+        if self.answer_room() < size_of::<u64>() {
+            let status = self.answer_u32(answer as u32);
+            if self.kind() == OidKind::Query {
+                // SAFETY: it is a query.
+                let query = unsafe { &mut self.request.DATA.QUERY_INFORMATION };
+                query.BytesNeeded = size_of::<u64>() as u32;
+            }
+            return status;
+        }
+        self.answer(&answer.to_ne_bytes())
+    }
+
+    /// Answers with the adapter's counters.
+    pub fn answer_statistics(&mut self, statistics: &NDIS_STATISTICS_INFO) -> Status {
+        // SAFETY: the struct has no padding that isn't a field: 4 + 4 + 18 * 8 bytes, as its layout asserts.
+        let bytes = unsafe {
+            core::slice::from_raw_parts(
+                core::ptr::from_ref(statistics).cast::<u8>(),
+                size_of::<NDIS_STATISTICS_INFO>(),
+            )
+        };
+        self.answer(bytes)
+    }
+
+    /// The value to set, `N` bytes of it; with more or less the handler must return the error.
+    pub fn value<const N: usize>(&mut self) -> core::result::Result<[u8; N], Status> {
+        if self.kind() != OidKind::Set {
+            return Err(Status(nt_sys::ndis::NDIS_STATUS_INVALID_OID));
+        }
+        // SAFETY: it is a set.
+        let set = unsafe { &mut self.request.DATA.SET_INFORMATION };
+        if set.InformationBufferLength as usize != N || set.InformationBuffer.is_null() {
+            set.BytesNeeded = N as u32;
+            set.BytesRead = 0;
+            return Err(Status(NDIS_STATUS_INVALID_LENGTH));
+        }
+        // SAFETY: the buffer has that many bytes.
+        let value = unsafe { set.InformationBuffer.cast::<[u8; N]>().read_unaligned() };
+        set.BytesRead = N as u32;
+        Ok(value)
+    }
+
+    /// Says that the value to set was taken, whatever it is.
+    pub fn accept(&mut self) -> Status {
+        if self.kind() == OidKind::Set {
+            // SAFETY: it is a set.
+            let set = unsafe { &mut self.request.DATA.SET_INFORMATION };
+            set.BytesRead = set.InformationBufferLength;
+        }
+        Status::SUCCESS
+    }
+}

@@ -1,0 +1,215 @@
+//! Memory from the non-paged pool.
+//!
+//! Everything the driver allocates can be touched at DISPATCH_LEVEL, so all of it is non-paged, and it is never executable
+//! (`POOL_FLAG_NON_PAGED`, wdm.h). Allocation fails; it never raises, waits or brings the system down.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ops::{Deref, DerefMut};
+use core::ptr::{self, NonNull};
+
+use nt_sys::ex::{
+    ExAllocatePool2, ExFreePoolWithTag, POOL_FLAG_NON_PAGED, POOL_FLAG_UNINITIALIZED, POOL_FLAGS,
+};
+
+use crate::status::{Result, Status};
+use zeroize::Zeroize;
+
+/// The tag of every allocation: `Tunc` in a debugger's pool listing.
+pub const TAG: u32 = u32::from_le_bytes(*b"Tunc");
+
+/// What the pool aligns a block to on 64-bit systems (wdm.h, `MEMORY_ALLOCATION_ALIGNMENT`).
+const POOL_ALIGNMENT: usize = 16;
+
+/// An object in the non-paged pool: a `Box` whose making can fail, at an address that stays.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`, dropping included, if the object allows.
+pub struct PoolBox<T> {
+    object: NonNull<T>,
+}
+
+impl<T> PoolBox<T> {
+    /// Moves `object` into the pool. [`Status::INSUFFICIENT_RESOURCES`] where there is no memory; then it is dropped.
+    pub fn new(object: T) -> Result<Self> {
+        let block = allocate(Layout::new::<T>(), POOL_FLAG_UNINITIALIZED)
+            .ok_or(Status::INSUFFICIENT_RESOURCES)?
+            .cast::<T>();
+        // SAFETY: the block is ours, and fits and is aligned for T.
+        unsafe { block.write(object) };
+        Ok(Self { object: block })
+    }
+
+    /// Gives the object to somebody who keeps raw pointers.
+    pub(crate) fn into_raw(boxed: Self) -> NonNull<T> {
+        let object = boxed.object;
+        core::mem::forget(boxed);
+        object
+    }
+
+    /// Takes an object back.
+    ///
+    /// # Safety
+    /// The pointer must come from [`PoolBox::into_raw`], and nobody else may use it any more.
+    pub(crate) unsafe fn from_raw(object: NonNull<T>) -> Self {
+        Self { object }
+    }
+
+    /// Where the object is. Writing through it needs an object that allows it (`UnsafeCell`).
+    pub(crate) fn as_ptr(&self) -> *mut T {
+        self.object.as_ptr()
+    }
+
+    /// Moves the object out of the pool.
+    pub(crate) fn into_inner(boxed: Self) -> T {
+        let block = Self::into_raw(boxed);
+        // SAFETY: the block holds an object that is moved out once: `boxed` is gone.
+        let object = unsafe { block.read() };
+        // SAFETY: `new` allocated the block with this layout, and nobody uses it any more.
+        unsafe { free(block.cast(), Layout::new::<T>()) };
+        object
+    }
+}
+
+impl<T> Deref for PoolBox<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the block holds an object for as long as the box lives.
+        unsafe { self.object.as_ref() }
+    }
+}
+
+impl<T> DerefMut for PoolBox<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and the box is borrowed exclusively.
+        unsafe { self.object.as_mut() }
+    }
+}
+
+impl<T> Drop for PoolBox<T> {
+    fn drop(&mut self) {
+        // SAFETY: the block holds an object that is dropped once.
+        unsafe { ptr::drop_in_place(self.object.as_ptr()) };
+        // SAFETY: `new` allocated the block with this layout, and nobody uses it any more.
+        unsafe { free(self.object.cast(), Layout::new::<T>()) };
+    }
+}
+
+// SAFETY: the box owns its object.
+unsafe impl<T: Send> Send for PoolBox<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for PoolBox<T> {}
+
+/// Bytes in the non-paged pool; zeroized when dropped, for they may be a configuration with its keys.
+pub struct PoolBytes {
+    block: NonNull<u8>,
+    length: usize,
+}
+
+impl PoolBytes {
+    /// Allocates zeroed bytes. [`Status::INSUFFICIENT_RESOURCES`] where there is no memory.
+    pub fn zeroed(length: usize) -> Result<Self> {
+        let block = allocate(Self::layout(length)?, 0).ok_or(Status::INSUFFICIENT_RESOURCES)?;
+        Ok(Self { block, length })
+    }
+
+    fn layout(length: usize) -> Result<Layout> {
+        // Never of size 0: the pool does not give that (wdm.h, ExAllocatePool2).
+        Layout::from_size_align(length.max(1), POOL_ALIGNMENT)
+            .map_err(|_| Status::INSUFFICIENT_RESOURCES)
+    }
+}
+
+impl Deref for PoolBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the block has `length` initialized bytes.
+        unsafe { core::slice::from_raw_parts(self.block.as_ptr(), self.length) }
+    }
+}
+
+impl DerefMut for PoolBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the block has `length` initialized bytes, and is borrowed exclusively.
+        unsafe { core::slice::from_raw_parts_mut(self.block.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for PoolBytes {
+    fn drop(&mut self) {
+        (**self).zeroize();
+        if let Ok(layout) = Self::layout(self.length) {
+            // SAFETY: `zeroed` allocated the block with this layout, and nobody uses it any more.
+            unsafe { free(self.block, layout) };
+        }
+    }
+}
+
+// SAFETY: it owns its bytes.
+unsafe impl Send for PoolBytes {}
+// SAFETY: as above.
+unsafe impl Sync for PoolBytes {}
+
+/// The global allocator of the driver image.
+///
+/// The image's binary names it; the linked form on nt-host leaves the process's allocator in place.
+pub struct PoolAllocator;
+
+// SAFETY: blocks have the size and alignment of their layout and stay until freed.
+unsafe impl GlobalAlloc for PoolAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        allocate(layout, POOL_FLAG_UNINITIALIZED).map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        allocate(layout, 0).map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if let Some(block) = NonNull::new(block) {
+            // SAFETY: the caller's promise is the same.
+            unsafe { free(block, layout) };
+        }
+    }
+}
+
+/// Allocates a block; zeroed without `POOL_FLAG_UNINITIALIZED`.
+fn allocate(layout: Layout, flags: POOL_FLAGS) -> Option<NonNull<u8>> {
+    let size = layout.size().max(1);
+    if layout.align() <= POOL_ALIGNMENT {
+        // SAFETY: the size isn't 0.
+        let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED | flags, size, TAG) };
+        return NonNull::new(block.cast());
+    }
+
+    // The pool's alignment is not enough: a larger block, with its own address kept right before the aligned part.
+    let size = size.checked_add(layout.align())?;
+    // SAFETY: the size isn't 0.
+    let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED | flags, size, TAG) };
+    let block = NonNull::new(block.cast::<u8>())?;
+    let start = block.as_ptr().wrapping_add(POOL_ALIGNMENT);
+    let aligned = start.wrapping_add(start.align_offset(layout.align()));
+    // SAFETY: the block is 16-aligned, so `aligned` lies 16 to `align` bytes into it.
+    unsafe { kept_address(aligned).write(block.as_ptr()) };
+    NonNull::new(aligned)
+}
+
+/// Where the address of the whole block is kept.
+fn kept_address(aligned: *mut u8) -> *mut *mut u8 {
+    aligned.cast::<*mut u8>().wrapping_sub(1)
+}
+
+/// Frees a block.
+///
+/// # Safety
+/// It must come from [`allocate`] with this layout, and nobody may use it any more.
+unsafe fn free(block: NonNull<u8>, layout: Layout) {
+    let mut block = block.as_ptr();
+    if layout.align() > POOL_ALIGNMENT {
+        // SAFETY: `allocate` keeps the address of the whole block here.
+        block = unsafe { kept_address(block).read() };
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { ExFreePoolWithTag(block.cast(), TAG) };
+}

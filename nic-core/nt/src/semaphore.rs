@@ -1,0 +1,57 @@
+//! Semaphores: how many workers may run.
+
+use core::cell::UnsafeCell;
+
+use nt_sys::ke::{IO_NO_INCREMENT, KSEMAPHORE, KeInitializeSemaphore, KeReleaseSemaphore};
+use nt_sys::ntdef::{FALSE, LONG};
+
+use crate::event::{Wait, wait_for_object};
+use crate::pool::PoolBox;
+use crate::status::Result;
+
+/// A counted permit to go on; 0 at first.
+pub struct Semaphore {
+    semaphore: PoolBox<UnsafeCell<KSEMAPHORE>>,
+}
+
+impl Semaphore {
+    /// Makes a semaphore.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn new() -> Result<Self> {
+        // SAFETY: a KSEMAPHORE is numbers and pointers, for which zeros are values.
+        let zeroed: KSEMAPHORE = unsafe { core::mem::zeroed() };
+        let semaphore = PoolBox::new(UnsafeCell::new(zeroed))?;
+        // SAFETY: the semaphore is at its final place.
+        unsafe { KeInitializeSemaphore(semaphore.get(), 0, LONG::MAX) };
+        Ok(Self { semaphore })
+    }
+
+    /// Lets `permits` waiters go.
+    ///
+    /// KeReleaseSemaphore raises an exception past the limit, so permits that nobody takes must stay below 2^31.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn release(&self, permits: u16) {
+        // SAFETY: the semaphore is initialized.
+        unsafe {
+            KeReleaseSemaphore(self.semaphore.get(), IO_NO_INCREMENT, LONG::from(permits), FALSE)
+        };
+    }
+
+    /// Waits for a permit and takes it.
+    ///
+    /// # IRQL
+    /// `<= APC_LEVEL`
+    pub fn wait(&self) {
+        let wait = wait_for_object(self.semaphore.get().cast(), None);
+        debug_assert_eq!(wait, Wait::Satisfied, "there is no timeout");
+    }
+}
+
+// SAFETY: a semaphore is there to be used from several threads.
+unsafe impl Send for Semaphore {}
+// SAFETY: as above.
+unsafe impl Sync for Semaphore {}
