@@ -178,12 +178,6 @@ impl Keypairs {
         self.current.as_ref()
     }
 
-    /// The session that we send by, to be changed.
-    #[cfg(test)]
-    pub fn current_mut(&mut self) -> Option<&mut Keypair> {
-        self.current.as_mut()
-    }
-
     /// Puts in place a session that we began: the peer has proven by its response that it has the key.
     pub(crate) fn install_as_initiator(&mut self, keypair: Keypair) {
         // What the peer may still be sending by stays: the newest of what there was.

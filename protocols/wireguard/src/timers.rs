@@ -215,7 +215,8 @@ impl Timers {
         self.tries = self.tries.saturating_add(1);
         self.initiate_at = Instant::NEVER;
         self.retry_at = now.after(self.constants.rekey_timeout).after(self.jitter);
-        self.authentic_sent(now);
+        // It doesn't stand in for a keepalive: it may never be answered while the old session still works.
+        self.arm_persistent(now);
     }
 
     /// No initiation could be made for want of memory or random numbers: later.
