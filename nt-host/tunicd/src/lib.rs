@@ -1,0 +1,12 @@
+//! Runs the Tunic driver on Linux as a WireGuard daemon.
+//!
+//! `tunicd IFACE` is a userspace WireGuard implementation as wg(8) and wg-quick(8) expect one: it makes the interface, serves
+//! the configuration protocol at `/var/run/wireguard/IFACE.sock`, and translates it into the driver's IOCTLs. The SDK
+//! reaches the same driver at `/var/run/tunic/IFACE.sock`.
+//!
+//! The parts know the driver only as a [`tunic::Transport`], so that tests can put something else in its place.
+
+pub mod ioctl_socket;
+pub mod server;
+pub mod socket;
+pub mod uapi;

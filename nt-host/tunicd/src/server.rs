@@ -1,0 +1,133 @@
+//! A Unix socket server: a thread for each connection, and an orderly end.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// What is done with a connection, until either side ends it.
+pub type Handler = dyn Fn(&UnixStream) + Send + Sync;
+
+/// A served socket. Dropping it ends every connection and removes the socket.
+pub struct Server {
+    path: PathBuf,
+    /// Device and inode of the socket, by which it is told from one that came later.
+    identity: (u64, u64),
+    shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    stopping: AtomicBool,
+    connections: Mutex<Vec<Connection>>,
+}
+
+struct Connection {
+    stream: UnixStream,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves a socket at `path`, mode 0600, in place of a stale one. Refused while somebody else serves it.
+    pub fn bind(path: &Path, handler: Arc<Handler>) -> io::Result<Self> {
+        if let Some(directory) = path.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
+        }
+        if UnixStream::connect(path).is_ok() {
+            return Err(io::Error::new(ErrorKind::AddrInUse, "somebody else serves the socket"));
+        }
+        // Made under another name, so that it has its mode from the moment it can be found.
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{}", std::process::id()));
+        let temporary = PathBuf::from(temporary);
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&temporary)?;
+        let publish = || {
+            fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600))?;
+            fs::rename(&temporary, path)?;
+            identity(path)
+        };
+        let identity = publish().inspect_err(|_| {
+            let _ = fs::remove_file(&temporary);
+        })?;
+        let shared = Arc::new(Shared {
+            stopping: AtomicBool::new(false),
+            connections: Mutex::new(Vec::new()),
+        });
+        let accepting = thread::Builder::new().name("accept".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.accept(&listener, &handler)
+        })?;
+        Ok(Self { path: path.to_owned(), identity, shared, accepting: Some(accepting) })
+    }
+
+    /// Whether the socket is still there: nobody deleted or replaced it.
+    pub fn is_present(&self) -> bool {
+        identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread, where the socket can still be reached; otherwise it is left to itself: it holds
+        // nothing but the listener and its handler, and serves nobody.
+        let woken = self.is_present() && UnixStream::connect(&self.path).is_ok();
+        if self.is_present() {
+            let _ = fs::remove_file(&self.path);
+        }
+        if let Some(accepting) = self.accepting.take().filter(|_| woken) {
+            let _ = accepting.join();
+        }
+        let connections = std::mem::take(&mut *self.shared.connections());
+        for connection in &connections {
+            let _ = connection.stream.shutdown(Shutdown::Both);
+        }
+        for connection in connections {
+            let _ = connection.thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn accept(&self, listener: &UnixListener, handler: &Arc<Handler>) {
+        for stream in listener.incoming() {
+            if self.stopping.load(Ordering::SeqCst) {
+                return;
+            }
+            let Ok(stream) = stream else {
+                // Out of descriptors, most likely: connections must end before there are more.
+                thread::sleep(std::time::Duration::from_millis(100));
+                continue;
+            };
+            let mut connections = self.connections();
+            connections.retain(|connection| !connection.thread.is_finished());
+            let Ok(clone) = stream.try_clone() else { continue };
+            let handler = Arc::clone(handler);
+            let thread = thread::Builder::new().name("connection".into()).spawn(move || {
+                handler(&clone);
+                // The other clone is kept until somebody else connects: end the connection for good.
+                let _ = clone.shutdown(Shutdown::Both);
+            });
+            if let Ok(thread) = thread {
+                connections.push(Connection { stream, thread });
+            }
+        }
+    }
+
+    fn connections(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}

@@ -1,0 +1,307 @@
+//! The cross-platform configuration protocol of WireGuard, <https://www.wireguard.com/xplatform/>, over IOCTLs.
+//!
+//! A request is the line `get=1` or `set=1`, then for a set one `key=value` line each, then an empty line. Every answer ends
+//! with an `errno=` line and an empty line.
+//!
+//! A set is read to its end and judged whole before the driver sees any of it; the driver applies it whole or not at all.
+//! What the specification leaves open is decided strictly: a key that may come once comes once, and `replace_allowed_ips`
+//! stands before the allowed IPs that replace.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use tunic::{
+    Adapter, AllowedIpChange, Configuration, ConfigurationChange, Error, Key, PeerAction,
+    PeerChange, Transport,
+};
+use zeroize::Zeroizing;
+
+/// An error number as `errno.h` has it on Linux.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+impl Errno {
+    /// The request is malformed.
+    pub const EINVAL: Self = Self(libc::EINVAL);
+
+    /// The number that fits what the driver said.
+    fn of(error: &Error) -> Self {
+        Self(match error {
+            Error::NoAdapter(_) => libc::ENODEV,
+            Error::Transport(error) => error.raw_os_error().unwrap_or(libc::EIO),
+            Error::TooLarge => libc::E2BIG,
+            // ntstatus.h
+            Error::Refused(status) => match status {
+                0xC000_0002 | 0xC000_00BB => libc::EOPNOTSUPP,
+                0xC000_000D => libc::EINVAL,
+                0xC000_0017 | 0xC000_009A => libc::ENOMEM,
+                0xC000_0022 => libc::EACCES,
+                0xC000_0034 | 0xC000_000E => libc::ENODEV,
+                0xC000_0035 | 0xC000_0043 | 0xC000_0207 | 0xC000_020A => libc::EADDRINUSE,
+                0xC000_020E => libc::ENOSPC,
+                _ => libc::EIO,
+            },
+            _ => libc::EIO,
+        })
+    }
+}
+
+/// The interface's side of the protocol.
+pub struct Uapi<T> {
+    adapter: Adapter<T>,
+    fwmark: AtomicU32,
+    on_fwmark: Box<dyn Fn(u32) + Send + Sync>,
+}
+
+impl<T: Transport> Uapi<T> {
+    /// Serves this adapter. The driver knows no firewall mark: it is kept here, reported, and given to `on_fwmark` when it
+    /// changes.
+    pub fn new(adapter: Adapter<T>, on_fwmark: impl Fn(u32) + Send + Sync + 'static) -> Self {
+        Self { adapter, fwmark: AtomicU32::new(0), on_fwmark: Box::new(on_fwmark) }
+    }
+
+    /// Answers a request: its lines, without the empty one.
+    pub fn answer(&self, request: &str) -> Zeroizing<String> {
+        let (text, errno) = match self.try_answer(request) {
+            Ok(text) => (text, 0),
+            Err(Errno(errno)) => (Zeroizing::default(), errno),
+        };
+        let mut answer = text;
+        let _ = write!(answer, "errno={errno}\n\n");
+        answer
+    }
+
+    fn try_answer(&self, request: &str) -> Result<Zeroizing<String>, Errno> {
+        let (operation, lines) = request.split_once('\n').unwrap_or((request, ""));
+        match operation {
+            "get=1" if lines.is_empty() => {
+                let configuration =
+                    self.adapter.configuration().map_err(|error| Errno::of(&error))?;
+                Ok(print(&configuration, self.fwmark.load(Ordering::Relaxed)))
+            }
+            "set=1" => {
+                let set = parse(lines)?;
+                self.adapter.set_configuration(&set.change).map_err(|error| Errno::of(&error))?;
+                if let Some(fwmark) = set.fwmark {
+                    self.fwmark.store(fwmark, Ordering::Relaxed);
+                    (self.on_fwmark)(fwmark);
+                }
+                Ok(Zeroizing::default())
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+}
+
+/// What a set asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Set {
+    /// What the driver is to change.
+    pub change: ConfigurationChange,
+    /// The mark of outgoing UDP packets; 0 for none.
+    pub fwmark: Option<u32>,
+}
+
+/// Reads the lines of a set, all of them or none.
+pub fn parse(lines: &str) -> Result<Set, Errno> {
+    let mut set = Set::default();
+    for line in lines.split_terminator('\n') {
+        let (key, value) = line.split_once('=').ok_or(Errno::EINVAL)?;
+        if key == "public_key" {
+            set.change.peers.push(PeerChange::new(parse_key(value)?));
+        } else if let Some(peer) = set.change.peers.last_mut() {
+            parse_peer_line(peer, key, value)?;
+        } else {
+            parse_interface_line(&mut set, key, value)?;
+        }
+    }
+    Ok(set)
+}
+
+fn parse_interface_line(set: &mut Set, key: &str, value: &str) -> Result<(), Errno> {
+    let change = &mut set.change;
+    match key {
+        "private_key" => once(&mut change.private_key, parse_optional_key(value)?),
+        "listen_port" => once(&mut change.listen_port, parse_number(value)?),
+        "fwmark" => once(&mut set.fwmark, parse_number(value)?),
+        "replace_peers" => once_true(&mut change.replace_peers, value),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn parse_peer_line(peer: &mut PeerChange, key: &str, value: &str) -> Result<(), Errno> {
+    match key {
+        "remove" => {
+            let mut remove = peer.action == PeerAction::Remove;
+            once_true(&mut remove, value)?;
+            peer.action = PeerAction::Remove;
+            Ok(())
+        }
+        "update_only" => {
+            let mut update_only = peer.action == PeerAction::UpdateOnly;
+            once_true(&mut update_only, value)?;
+            // Removing a peer that is not there changes nothing either.
+            if peer.action == PeerAction::CreateOrUpdate {
+                peer.action = PeerAction::UpdateOnly;
+            }
+            Ok(())
+        }
+        "preshared_key" => once(&mut peer.preshared_key, parse_optional_key(value)?),
+        "endpoint" => once(&mut peer.endpoint, parse_endpoint(value)?),
+        "persistent_keepalive_interval" => {
+            once(&mut peer.persistent_keepalive_s, parse_number(value)?)
+        }
+        "replace_allowed_ips" if peer.allowed_ips.is_empty() => {
+            once_true(&mut peer.replace_allowed_ips, value)
+        }
+        "allowed_ip" => {
+            // The prefix may not be left out, which the SDK would allow.
+            let change = value.parse::<AllowedIpChange>().map_err(|_| Errno::EINVAL)?;
+            if !value.contains('/') {
+                return Err(Errno::EINVAL);
+            }
+            peer.allowed_ips.push(change);
+            Ok(())
+        }
+        "protocol_version" if value == "1" => Ok(()),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn once<V>(place: &mut Option<V>, value: V) -> Result<(), Errno> {
+    if place.is_some() {
+        return Err(Errno::EINVAL);
+    }
+    *place = Some(value);
+    Ok(())
+}
+
+fn once_true(place: &mut bool, value: &str) -> Result<(), Errno> {
+    if *place || value != "true" {
+        return Err(Errno::EINVAL);
+    }
+    *place = true;
+    Ok(())
+}
+
+fn parse_key(hex: &str) -> Result<Key, Errno> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    if pairs.len() != bytes.len() || !rest.is_empty() {
+        return Err(Errno::EINVAL);
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = (hex_digit(*high)? << 4) | hex_digit(*low)?;
+    }
+    Ok(Key::from_bytes(*bytes))
+}
+
+fn hex_digit(digit: u8) -> Result<u8, Errno> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// A key, of which all zeroes mean none.
+fn parse_optional_key(hex: &str) -> Result<Option<Key>, Errno> {
+    Ok(Some(parse_key(hex)?).filter(|key| !key.is_zero()))
+}
+
+/// A decimal number without sign.
+fn parse_number<N: std::str::FromStr>(digits: &str) -> Result<N, Errno> {
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(Errno::EINVAL);
+    }
+    digits.parse().map_err(|_| Errno::EINVAL)
+}
+
+/// `1.2.3.4:5`, `[2001:db8::1]:5` or `[fe80::1%eth0]:5`.
+fn parse_endpoint(text: &str) -> Result<SocketAddr, Errno> {
+    let endpoint = text.parse().or_else(|_| parse_scoped_endpoint(text))?;
+    if endpoint.port() == 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(endpoint)
+}
+
+/// An IPv6 endpoint whose scope is the name of an interface.
+fn parse_scoped_endpoint(text: &str) -> Result<SocketAddr, Errno> {
+    let parse = || {
+        let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
+        let (address, interface) = host.split_once('%')?;
+        if interface.is_empty() || interface.contains(['/', '.']) {
+            return None;
+        }
+        let index = fs::read_to_string(format!("/sys/class/net/{interface}/ifindex")).ok()?;
+        let scope_id = index.trim().parse().ok()?;
+        let port = parse_number(port).ok()?;
+        Some(SocketAddrV6::new(address.parse().ok()?, port, 0, scope_id).into())
+    };
+    parse().ok_or(Errno::EINVAL)
+}
+
+/// Writes the lines of the answer to a get.
+pub fn print(configuration: &Configuration, fwmark: u32) -> Zeroizing<String> {
+    // Reserved at once: growing would leave copies of the keys behind.
+    let allowed_ips: usize = configuration.peers.iter().map(|peer| peer.allowed_ips.len()).sum();
+    let capacity = 256 + configuration.peers.len() * 512 + allowed_ips * 64;
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    if let Some(key) = &configuration.private_key {
+        print_key(&mut text, "private_key", key);
+    }
+    if let Some(port) = configuration.listen_port {
+        print_line(&mut text, "listen_port", port);
+    }
+    if fwmark != 0 {
+        print_line(&mut text, "fwmark", fwmark);
+    }
+    for peer in &configuration.peers {
+        print_key(&mut text, "public_key", &peer.public_key);
+        if let Some(key) = &peer.preshared_key {
+            print_key(&mut text, "preshared_key", key);
+        }
+        print_line(&mut text, "protocol_version", 1);
+        if let Some(endpoint) = peer.endpoint {
+            print_line(&mut text, "endpoint", unmapped(endpoint));
+        }
+        let handshake = peer
+            .last_handshake
+            .and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok())
+            .unwrap_or_default();
+        print_line(&mut text, "last_handshake_time_sec", handshake.as_secs());
+        print_line(&mut text, "last_handshake_time_nsec", handshake.subsec_nanos());
+        print_line(&mut text, "tx_bytes", peer.tx_bytes);
+        print_line(&mut text, "rx_bytes", peer.rx_bytes);
+        print_line(&mut text, "persistent_keepalive_interval", peer.persistent_keepalive_s);
+        for network in &peer.allowed_ips {
+            print_line(&mut text, "allowed_ip", network);
+        }
+    }
+    text
+}
+
+fn print_line(text: &mut String, key: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(text, "{key}={value}");
+}
+
+fn print_key(text: &mut String, name: &str, key: &Key) {
+    let _ = write!(text, "{name}=");
+    for byte in key.as_bytes() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push('\n');
+}
+
+/// An IPv4 address is written as one, however the socket saw it.
+fn unmapped(endpoint: SocketAddr) -> SocketAddr {
+    match endpoint.ip().to_canonical() {
+        address @ IpAddr::V4(_) => SocketAddr::new(address, endpoint.port()),
+        IpAddr::V6(_) => endpoint,
+    }
+}
