@@ -23,7 +23,6 @@ use nt_sys::wsk::{
 use super::address::Family;
 use super::request::Request;
 use super::socket;
-use crate::export;
 use crate::violation::{Rule, stop};
 use crate::{irql, stack};
 
@@ -96,6 +95,12 @@ impl Client {
 
 export! {
     /// wsk.h, WskRegister.
+    ///
+    /// # IRQL
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Safety
+    /// Both structures are valid; the registration and the NPI's dispatch table stay so until WskDeregister.
     pub unsafe fn WskRegister(
         wsk_client_npi: *mut WSK_CLIENT_NPI, wsk_registration: *mut WSK_REGISTRATION,
     ) -> NTSTATUS {
@@ -137,6 +142,12 @@ export! {
     }
 
     /// wsk.h, WskDeregister: waits for captured NPIs and sockets.
+    ///
+    /// # IRQL
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Safety
+    /// None: the registration is only compared.
     pub unsafe fn WskDeregister(wsk_registration: *mut WSK_REGISTRATION) {
         irql::require_exactly("WskDeregister", PASSIVE_LEVEL);
         let client = registered("WskDeregister", wsk_registration);
@@ -166,6 +177,12 @@ export! {
     }
 
     /// wsk.h, WskCaptureProviderNPI. Here WSK is ready from the start, so nothing is ever waited for.
+    ///
+    /// # IRQL
+    /// PASSIVE_LEVEL; <= DISPATCH_LEVEL with WSK_NO_WAIT.
+    ///
+    /// # Safety
+    /// `wsk_provider_npi` is writable.
     pub unsafe fn WskCaptureProviderNPI(
         wsk_registration: *mut WSK_REGISTRATION, wait_timeout: ULONG,
         wsk_provider_npi: *mut WSK_PROVIDER_NPI,
@@ -194,6 +211,12 @@ export! {
     }
 
     /// wsk.h, WskReleaseProviderNPI.
+    ///
+    /// # IRQL
+    /// <= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// None: the registration is only compared.
     pub unsafe fn WskReleaseProviderNPI(wsk_registration: *mut WSK_REGISTRATION) {
         irql::require_at_most("WskReleaseProviderNPI", DISPATCH_LEVEL);
         let client = registered("WskReleaseProviderNPI", wsk_registration);
