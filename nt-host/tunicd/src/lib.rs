@@ -6,7 +6,11 @@
 //!
 //! The parts know the driver only as a [`tunic::Transport`], so that tests can put something else in its place.
 
+pub mod daemon;
 pub mod ioctl_socket;
+pub mod link;
+pub mod log;
 pub mod server;
+pub mod signal;
 pub mod socket;
 pub mod uapi;
