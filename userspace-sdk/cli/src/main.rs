@@ -1,2 +1,79 @@
 //! The tunic command.
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod show;
+
+use std::io::{self, Read};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tunic::{Adapter, AdapterState, Key};
+use zeroize::Zeroizing;
+
+/// Drives adapters of the Tunic driver. Without a command: the demo.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows adapters: configuration, counters, state, discards.
+    Show {
+        /// Only this one.
+        interface: Option<String>,
+    },
+    /// Prints a new private key.
+    Genkey,
+    /// Reads a private key and prints its public key.
+    Pubkey,
+    /// Prints a new preshared key.
+    Genpsk,
+    /// Brings an adapter up.
+    Up {
+        /// Which.
+        interface: String,
+    },
+    /// Brings an adapter down.
+    Down {
+        /// Which.
+        interface: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Options::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("tunic: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> anyhow::Result<ExitCode> {
+    match options.command {
+        None => anyhow::bail!("no command; try --help"),
+        Some(Command::Show { interface }) => show::run(interface.as_deref())?,
+        Some(Command::Genkey) => println!("{}", Key::generate_private()?),
+        Some(Command::Pubkey) => println!("{}", read_key()?.public()),
+        Some(Command::Genpsk) => println!("{}", Key::generate_preshared()?),
+        Some(Command::Up { interface }) => set_state(&interface, AdapterState::Up)?,
+        Some(Command::Down { interface }) => set_state(&interface, AdapterState::Down)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set_state(interface: &str, state: AdapterState) -> anyhow::Result<()> {
+    Adapter::open(interface)?.set_state(state).with_context(|| interface.to_owned())
+}
+
+/// The key on standard input.
+fn read_key() -> anyhow::Result<Key> {
+    let mut text = Zeroizing::new(String::with_capacity(64));
+    io::stdin().take(64).read_to_string(&mut text)?;
+    Ok(text.parse()?)
+}
