@@ -11,6 +11,7 @@ pub mod ioctl_socket;
 pub mod link;
 pub mod log;
 pub mod server;
+pub mod service;
 pub mod signal;
 pub mod socket;
 pub mod uapi;
