@@ -25,6 +25,7 @@ pub mod semaphore;
 pub mod shared;
 pub mod status;
 pub mod thread;
+pub mod wsk;
 
 pub use pool::PoolBox;
 pub use shared::Shared;

@@ -1,0 +1,199 @@
+//! Datagrams that were received, in the network's own memory.
+
+use core::net::SocketAddr;
+use core::{ptr, slice};
+
+use nt_sys::wsk::WSK_DATAGRAM_INDICATION;
+
+use super::address::{PacketInfo, from_sockaddr};
+use super::control;
+use super::socket::Core;
+use crate::mdl::{self, Pieces, PiecesError};
+use crate::shared::Shared;
+
+/// Received datagrams, lent by WSK until this is dropped. A network card's buffers are in there: drop it soon.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub struct Datagrams {
+    /// Null when there are none.
+    first: *mut WSK_DATAGRAM_INDICATION,
+    last: *mut WSK_DATAGRAM_INDICATION,
+    count: usize,
+    /// Holds the socket open: one use for each datagram.
+    core: Shared<Core>,
+}
+
+impl Datagrams {
+    /// Takes a chain from WSK. `None` when the socket is being closed: then it must be left to WSK.
+    ///
+    /// # Safety
+    /// The chain must be one that WSK indicates to the core's socket, and that will be said to be retained.
+    pub(super) unsafe fn retain(
+        core: &Shared<Core>,
+        first: *mut WSK_DATAGRAM_INDICATION,
+    ) -> Option<Self> {
+        let (mut last, mut count) = (first, 1);
+        loop {
+            // SAFETY: by the caller's promise.
+            let next = unsafe { (*last).Next };
+            if next.is_null() {
+                break;
+            }
+            last = next;
+            count += 1;
+        }
+        core.rundown.enter(count).then(|| Self { first, last, count, core: core.clone() })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The datagrams, in order of arrival.
+    pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
+        let mut next = self.first;
+        core::iter::from_fn(move || {
+            // SAFETY: retained until this is dropped.
+            let indication = unsafe { next.as_ref() }?;
+            next = indication.Next;
+            Some(Datagram { indication })
+        })
+    }
+
+    /// Takes the first `count` datagrams off, or all that there are.
+    pub fn split_front(&mut self, count: usize) -> Self {
+        let mut front = Self {
+            first: ptr::null_mut(),
+            last: ptr::null_mut(),
+            count: 0,
+            core: self.core.clone(),
+        };
+        if count >= self.count {
+            core::mem::swap(self, &mut front);
+            return front;
+        }
+        let mut rest = self.first;
+        for _ in 0..count {
+            front.last = rest;
+            // SAFETY: there are more than `count`.
+            rest = unsafe { (*rest).Next };
+        }
+        // SAFETY: retained; null when `count` is 0.
+        if let Some(last) = unsafe { front.last.as_mut() } {
+            last.Next = ptr::null_mut();
+            front.first = self.first;
+            front.count = count;
+            self.first = rest;
+            self.count -= count;
+        }
+        front
+    }
+
+    /// Adds datagrams of the same socket at the end; gives those of another one back.
+    pub fn append(&mut self, mut more: Self) -> Result<(), Self> {
+        if !self.core.is_same(&more.core) {
+            return Err(more);
+        }
+        if more.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: retained; null when there are none.
+        match unsafe { self.last.as_mut() } {
+            Some(last) => last.Next = more.first,
+            None => self.first = more.first,
+        }
+        self.last = more.last;
+        self.count += more.count;
+        (more.first, more.last, more.count) = (ptr::null_mut(), ptr::null_mut(), 0);
+        Ok(())
+    }
+
+    /// Gives the datagrams back to WSK, as dropping does.
+    pub fn release(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Datagrams {
+    fn drop(&mut self) {
+        if self.first.is_null() {
+            return;
+        }
+        self.core.release(self.first);
+        // Only now: the socket must not be closed during the call.
+        self.core.rundown.leave(self.count);
+    }
+}
+
+// SAFETY: WSK takes datagrams back from any thread.
+unsafe impl Send for Datagrams {}
+// SAFETY: a shared one is only read.
+unsafe impl Sync for Datagrams {}
+
+/// One received datagram.
+#[derive(Clone, Copy)]
+pub struct Datagram<'a> {
+    indication: &'a WSK_DATAGRAM_INDICATION,
+}
+
+impl<'a> Datagram<'a> {
+    /// Its length, in bytes.
+    pub fn len(&self) -> usize {
+        self.indication.Buffer.Length
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its bytes, where they are.
+    pub fn pieces<const N: usize>(&self) -> Result<Pieces<'a, N>, PiecesError> {
+        let buffer = &self.indication.Buffer;
+        // SAFETY: WSK's chain is valid and locked, and nobody writes to it, until it is released.
+        unsafe { Pieces::of_chain(buffer.Mdl, buffer.Offset as usize, buffer.Length) }
+    }
+
+    /// Copies its first bytes, as many as there are and fit.
+    pub fn copy_to<'b>(&self, output: &'b mut [u8]) -> Result<&'b mut [u8], PiecesError> {
+        let buffer = &self.indication.Buffer;
+        let length = buffer.Length.min(output.len());
+        let output = output.get_mut(..length).unwrap_or_default();
+        // SAFETY: WSK's chain is valid and locked until it is released.
+        unsafe { mdl::copy_from_chain(buffer.Mdl, buffer.Offset as usize, output) }?;
+        Ok(output)
+    }
+
+    /// Where it comes from.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        // SAFETY: WSK's address is valid until it is released.
+        unsafe { from_sockaddr(self.indication.RemoteAddress) }
+    }
+
+    /// Where it arrived.
+    pub fn local(&self) -> Option<PacketInfo> {
+        control::packet_info(self.control())
+    }
+
+    /// The ECN codepoint of its IP header, where the system tells.
+    pub fn ecn(&self) -> Option<u8> {
+        control::ecn(self.control())
+    }
+
+    fn control(&self) -> &'a [u8] {
+        let control = self.indication.ControlInfo;
+        if control.is_null() {
+            return &[];
+        }
+        let length = self.indication.ControlInfoLength as usize;
+        // SAFETY: WSK's control data is valid until it is released.
+        unsafe { slice::from_raw_parts(control.cast(), length) }
+    }
+}

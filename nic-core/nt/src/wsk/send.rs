@@ -1,0 +1,278 @@
+//! Sending.
+
+use core::net::SocketAddr;
+use core::ptr::{self, NonNull};
+
+use nt_sys::io::{DEVICE_OBJECT, IRP};
+use nt_sys::ntdef::{NTSTATUS, PVOID};
+use nt_sys::status::STATUS_MORE_PROCESSING_REQUIRED;
+use nt_sys::wsk::{SOCKADDR_INET, WSK_BUF};
+
+use super::address::{PacketInfo, to_sockaddr};
+use super::control::Control;
+use super::request::WskIrp;
+use super::socket::{Core, Family, ReceiveFrom, UdpSocket};
+use crate::datagrams::DatagramBuffer;
+use crate::mdl::Mdl;
+use crate::pool::{PoolBox, PoolBytes};
+use crate::shared::Shared;
+use crate::status::{Result, Status};
+
+/// Where a batch goes back to.
+pub trait Sent: Sized + Send + 'static {
+    /// Takes a batch that was sent, or not: up to `DISPATCH_LEVEL`, on any thread, and perhaps before
+    /// [`UdpSocket::send_batch`] has returned. Should not send anything itself, lest the stack grows ("Using IRPs with Winsock
+    /// Kernel Functions").
+    fn sent(batch: SendBatch<Self>, status: Status);
+}
+
+/// Datagrams to one address, with all that sending them takes, made once and used again and again.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub struct SendBatch<T: Sent> {
+    inner: PoolBox<Inner<T>>,
+}
+
+struct Inner<T> {
+    /// The sender's own.
+    context: T,
+    datagrams: DatagramBuffer,
+    flight: Flight,
+}
+
+/// What WSK reads while it sends, and must not move.
+struct Flight {
+    irp: WskIrp,
+    remote: SOCKADDR_INET,
+    control: Control,
+    /// Holds the socket while the batch is on its way.
+    core: Option<Shared<Core>>,
+}
+
+impl<T: Sent> SendBatch<T> {
+    /// Makes a batch with room for up to 64 datagrams of so many bytes each.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`; needs about 8 KiB of stack.
+    pub fn new(slots: usize, slot_bytes: usize, context: T) -> Result<Self> {
+        let flight = Flight::new()?;
+        let datagrams = DatagramBuffer::new(slots, slot_bytes)?;
+        Ok(Self { inner: PoolBox::new(Inner { context, datagrams, flight })? })
+    }
+
+    /// The datagrams.
+    pub fn datagrams(&self) -> &DatagramBuffer {
+        &self.inner.datagrams
+    }
+
+    /// The datagrams, to be filled in.
+    pub fn datagrams_mut(&mut self) -> &mut DatagramBuffer {
+        &mut self.inner.datagrams
+    }
+
+    /// The sender's own.
+    pub fn context(&self) -> &T {
+        &self.inner.context
+    }
+
+    /// The sender's own.
+    pub fn context_mut(&mut self) -> &mut T {
+        &mut self.inner.context
+    }
+
+    /// The sender's own and the datagrams at once.
+    pub fn parts_mut(&mut self) -> (&mut T, &mut DatagramBuffer) {
+        let inner = &mut *self.inner;
+        (&mut inner.context, &mut inner.datagrams)
+    }
+}
+
+impl Flight {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            irp: WskIrp::new()?,
+            remote: to_sockaddr(SocketAddr::from(([0; 4], 0))),
+            control: Control::EMPTY,
+            core: None,
+        })
+    }
+
+    /// Aims at an address. The socket must have a use for this.
+    fn aim(&mut self, core: &Shared<Core>, remote: SocketAddr, local: Option<PacketInfo>) {
+        self.remote = to_sockaddr(remote);
+        // An address of the other family is none that could be sent from.
+        self.control =
+            Control::of(local.filter(|local| local.address.is_ipv4() == remote.is_ipv4()));
+        self.core = Some(core.clone());
+    }
+}
+
+impl<R: ReceiveFrom> UdpSocket<R> {
+    /// Sends a batch, which comes back by [`Sent::sent`] in every case, exactly once. No lock may be held. Does not wait.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn send_batch<T: Sent>(
+        &self,
+        mut batch: SendBatch<T>,
+        remote: SocketAddr,
+        local: Option<PacketInfo>,
+    ) {
+        let list = batch.inner.datagrams.wsk_list();
+        if list.is_null() {
+            return T::sent(batch, Status::SUCCESS);
+        }
+        if !self.reaches(remote) {
+            return T::sent(batch, Status::INVALID_PARAMETER);
+        }
+        // One use for the batch, and one for the call, which must be over before the socket may be closed.
+        let core = self.core();
+        if !core.rundown.enter(2) {
+            return T::sent(batch, Status::DEVICE_NOT_READY);
+        }
+        let Some(send) = core.dispatch().WskSendMessages else {
+            core.rundown.leave(2);
+            return T::sent(batch, Status::NOT_SUPPORTED);
+        };
+        batch.inner.flight.aim(core, remote, local);
+        let context: NonNull<Inner<T>> = PoolBox::into_raw(batch.inner);
+        // SAFETY: the batch is ours until the call, and stays where it is.
+        let flight = unsafe { &raw mut (*context.as_ptr()).flight };
+        // SAFETY: as above.
+        let call = unsafe { Call::prepare(flight, batch_sent::<T>, context.as_ptr().cast()) };
+        // SAFETY: all is in the batch, which comes back by the completion routine alone.
+        unsafe {
+            send(core.socket(), list, 0, call.remote, call.control_length, call.control, call.irp)
+        };
+        core.rundown.leave(1);
+    }
+
+    /// Sends one datagram, which is copied. Whether it arrives at the network is not told. Does not wait.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn send_to(
+        &self,
+        datagram: &[u8],
+        remote: SocketAddr,
+        local: Option<PacketInfo>,
+    ) -> Result<()> {
+        if !self.reaches(remote) {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        let core = self.core();
+        let send = core.dispatch().WskSendTo.ok_or(Status::NOT_SUPPORTED)?;
+        let mut single = Single::new(datagram)?;
+        if !core.rundown.enter(2) {
+            return Err(Status::DEVICE_NOT_READY);
+        }
+        single.flight.aim(core, remote, local);
+        let context: NonNull<Single> = PoolBox::into_raw(single);
+        // SAFETY: the datagram is ours until the call, and stays where it is.
+        let flight = unsafe { &raw mut (*context.as_ptr()).flight };
+        // SAFETY: as above.
+        let buffer = unsafe { &raw mut (*context.as_ptr()).buffer };
+        // SAFETY: as above.
+        let call = unsafe { Call::prepare(flight, single_sent, context.as_ptr().cast()) };
+        // SAFETY: all is in `single`, which comes back by the completion routine alone.
+        unsafe {
+            send(core.socket(), buffer, 0, call.remote, call.control_length, call.control, call.irp)
+        };
+        core.rundown.leave(1);
+        Ok(())
+    }
+
+    fn reaches(&self, remote: SocketAddr) -> bool {
+        (self.family() == Family::V4) == remote.is_ipv4()
+    }
+}
+
+/// The arguments that both calls have.
+struct Call {
+    remote: *mut nt_sys::wsk::SOCKADDR,
+    control: *mut nt_sys::wsk::CMSGHDR,
+    control_length: u32,
+    irp: *mut IRP,
+}
+
+impl Call {
+    /// # Safety
+    /// The flight must be valid, ours, and at its final place.
+    unsafe fn prepare(
+        flight: *mut Flight,
+        routine: nt_sys::io::IO_COMPLETION_ROUTINE,
+        context: PVOID,
+    ) -> Self {
+        // SAFETY: by the caller's promise.
+        let flight = unsafe { &mut *flight };
+        let control_length = flight.control.length();
+        Self {
+            remote: (&raw mut flight.remote).cast(),
+            control: if control_length == 0 {
+                ptr::null_mut()
+            } else {
+                (&raw mut flight.control).cast()
+            },
+            control_length,
+            irp: flight.irp.prepare(routine, context),
+        }
+    }
+}
+
+unsafe extern "system" fn batch_sent<T: Sent>(
+    _: *mut DEVICE_OBJECT,
+    _: *mut IRP,
+    context: PVOID,
+) -> NTSTATUS {
+    if let Some(context) = NonNull::new(context.cast::<Inner<T>>()) {
+        // SAFETY: the context of `send_batch`, which WSK is done with.
+        let mut inner = unsafe { PoolBox::from_raw(context) };
+        let (status, _) = inner.flight.irp.outcome();
+        let core = inner.flight.core.take();
+        T::sent(SendBatch { inner }, status);
+        if let Some(core) = core {
+            core.rundown.leave(1);
+        }
+    }
+    // The IRP is ours, and perhaps gone already.
+    STATUS_MORE_PROCESSING_REQUIRED
+}
+
+/// One datagram on its way.
+struct Single {
+    flight: Flight,
+    buffer: WSK_BUF,
+    _mdl: Mdl,
+    _bytes: PoolBytes,
+}
+
+impl Single {
+    fn new(datagram: &[u8]) -> Result<PoolBox<Self>> {
+        let length = u32::try_from(datagram.len()).map_err(|_| Status::INVALID_PARAMETER)?;
+        let mut bytes = PoolBytes::zeroed(datagram.len())?;
+        bytes.copy_from_slice(datagram);
+        // SAFETY: in the non-paged pool; dropped after the MDL.
+        let mdl = unsafe { Mdl::new(bytes.as_mut_ptr(), length) }?;
+        let buffer = WSK_BUF { Mdl: mdl.as_ptr(), Offset: 0, Length: datagram.len() };
+        PoolBox::new(Self { flight: Flight::new()?, buffer, _mdl: mdl, _bytes: bytes })
+    }
+}
+
+unsafe extern "system" fn single_sent(
+    _: *mut DEVICE_OBJECT,
+    _: *mut IRP,
+    context: PVOID,
+) -> NTSTATUS {
+    if let Some(context) = NonNull::new(context.cast::<Single>()) {
+        // SAFETY: the context of `send_to`, which WSK is done with.
+        let mut single = unsafe { PoolBox::from_raw(context) };
+        let core = single.flight.core.take();
+        drop(single);
+        if let Some(core) = core {
+            core.rundown.leave(1);
+        }
+    }
+    // The IRP is gone already.
+    STATUS_MORE_PROCESSING_REQUIRED
+}

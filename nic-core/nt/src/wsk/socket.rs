@@ -1,0 +1,266 @@
+//! UDP sockets.
+
+use core::ffi::c_void;
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use nt_sys::ntdef::{NTSTATUS, PVOID, ULONG};
+use nt_sys::status::{STATUS_PENDING, STATUS_SUCCESS};
+use nt_sys::wsk::{
+    AF_INET, AF_INET6, IP_PKTINFO, IP_RECVECN, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_PKTINFO,
+    IPV6_RECVECN, IPV6_V6ONLY, SOCK_DGRAM, WSK_CLIENT_DATAGRAM_DISPATCH, WSK_DATAGRAM_INDICATION,
+    WSK_FLAG_DATAGRAM_SOCKET, WSK_PROVIDER_DATAGRAM_DISPATCH, WSK_SOCKET, WskSetOption,
+};
+
+use super::address::{from_sockaddr, to_sockaddr};
+use super::client::WskClient;
+use super::datagrams::Datagrams;
+use super::request::{Request, synchronously};
+use crate::pool::PoolBox;
+use crate::rundown::Rundown;
+use crate::shared::Shared;
+use crate::status::{Result, Status};
+
+/// The IP version of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6, and nothing else.
+    V6,
+}
+
+/// Where a socket's datagrams go.
+pub trait ReceiveFrom: Send + Sync + 'static {
+    /// Takes datagrams as they arrive: up to `DISPATCH_LEVEL`, on any thread, never after the socket was closed. May call on WSK,
+    /// but must not wait.
+    fn receive(&self, datagrams: Datagrams);
+
+    /// The socket has stopped working; it should be closed soon. As for [`ReceiveFrom::receive`].
+    fn failed(&self) {}
+}
+
+/// A UDP socket. Dropping it closes it, which waits until all that it received is released and all that it sends is sent.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL` for all but sending.
+pub struct UdpSocket<R: ReceiveFrom> {
+    core: Shared<Core>,
+    family: Family,
+    /// Made beforehand, so that closing can't fail.
+    close_request: Request,
+    /// WSK has its address. Declared before the client: gone before that.
+    state: PoolBox<State<R>>,
+    _client: WskClient,
+}
+
+/// What the receive callback gets.
+struct State<R> {
+    receiver: R,
+    core: Shared<Core>,
+}
+
+/// What datagrams and batches need of their socket.
+pub(super) struct Core {
+    /// Null until it is opened.
+    socket: AtomicPtr<WSK_SOCKET>,
+    /// Uses: datagrams received, batches on their way, calls in progress. Closed until the socket is open.
+    pub(super) rundown: Rundown,
+}
+
+impl<R: ReceiveFrom> UdpSocket<R> {
+    /// Opens a socket. Nothing is received before it is bound.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn open(client: &WskClient, family: Family, receiver: R) -> Result<Self> {
+        let close_request = Request::new()?;
+        let core = Shared::new(Core {
+            socket: AtomicPtr::new(ptr::null_mut()),
+            rundown: Rundown::closed()?,
+        })?;
+        let state = PoolBox::new(State { receiver, core: core.clone() })?;
+        let context: *const State<R> = &raw const *state;
+        let table: &'static WSK_CLIENT_DATAGRAM_DISPATCH = &Callbacks::<R>::TABLE;
+        let create = client.dispatch().WskSocket.ok_or(Status::NOT_SUPPORTED)?;
+        let address_family = match family {
+            Family::V4 => AF_INET,
+            Family::V6 => AF_INET6,
+        };
+        let socket = synchronously(|irp| {
+            // SAFETY: the context lives until the socket is closed, the table forever.
+            unsafe {
+                create(
+                    client.client(),
+                    address_family,
+                    SOCK_DGRAM,
+                    IPPROTO_UDP,
+                    WSK_FLAG_DATAGRAM_SOCKET,
+                    context.cast_mut().cast::<c_void>(),
+                    ptr::from_ref(table).cast(),
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    irp,
+                )
+            }
+        })?;
+        core.socket.store(ptr::with_exposed_provenance_mut(socket), Ordering::Release);
+        core.rundown.open();
+        // From here on dropping closes it.
+        let socket = Self { core, family, close_request, state, _client: client.clone() };
+        match family {
+            Family::V4 => {
+                socket.core.set_option(IPPROTO_IP, IP_PKTINFO, 1)?;
+                // Windows Server 2022 and later.
+                let _ = socket.core.set_option(IPPROTO_IP, IP_RECVECN, 1);
+            }
+            Family::V6 => {
+                socket.core.set_option(IPPROTO_IPV6, IPV6_V6ONLY, 1)?;
+                socket.core.set_option(IPPROTO_IPV6, IPV6_PKTINFO, 1)?;
+                let _ = socket.core.set_option(IPPROTO_IPV6, IPV6_RECVECN, 1);
+            }
+        }
+        Ok(socket)
+    }
+
+    /// Binds to a port on all addresses, or to a free one for 0, and starts to receive. Gives the port.
+    /// [`Status::ADDRESS_ALREADY_EXISTS`] where it is taken.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn bind(&self, port: u16) -> Result<u16> {
+        let any = match self.family {
+            Family::V4 => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+            Family::V6 => SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+        };
+        let dispatch = self.core.dispatch();
+        let bind = dispatch.WskBind.ok_or(Status::NOT_SUPPORTED)?;
+        let local_address = dispatch.WskGetLocalAddress.ok_or(Status::NOT_SUPPORTED)?;
+        let socket = self.core.socket();
+        let mut address = to_sockaddr(any);
+        let pointer = &raw mut address;
+        // SAFETY: the socket is open, and the address is there until the request has ended.
+        synchronously(|irp| unsafe { bind(socket, pointer.cast(), 0, irp) })?;
+        // SAFETY: as above.
+        synchronously(|irp| unsafe { local_address(socket, pointer.cast(), irp) })?;
+        // SAFETY: WSK has filled it in.
+        let bound = unsafe { from_sockaddr(pointer.cast()) };
+        bound.map(|bound| bound.port()).ok_or(Status::UNSUCCESSFUL)
+    }
+
+    /// Where the datagrams go.
+    pub fn receiver(&self) -> &R {
+        &self.state.receiver
+    }
+
+    /// Its IP version.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Closes the socket, as dropping does. Waits until all [`Datagrams`] are dropped and all batches are sent; receives nothing
+    /// while it waits.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn close(self) {
+        drop(self);
+    }
+
+    pub(super) fn core(&self) -> &Shared<Core> {
+        &self.core
+    }
+}
+
+impl<R: ReceiveFrom> Drop for UdpSocket<R> {
+    fn drop(&mut self) {
+        self.core.rundown.close();
+        self.core.rundown.wait();
+        let Some(close) = self.core.dispatch().Basic.WskCloseSocket else { return };
+        let socket = self.core.socket();
+        // SAFETY: the socket is open, nothing of it is in use, and nobody uses it afterwards. WSK waits for callbacks in progress.
+        let _ = self.close_request.call(|irp| unsafe { close(socket, irp) });
+    }
+}
+
+impl Core {
+    pub(super) fn socket(&self) -> *mut WSK_SOCKET {
+        self.socket.load(Ordering::Acquire)
+    }
+
+    /// The socket's functions. It must be open.
+    pub(super) fn dispatch(&self) -> &WSK_PROVIDER_DATAGRAM_DISPATCH {
+        // SAFETY: an open socket is valid.
+        let table = unsafe { (*self.socket()).Dispatch };
+        // SAFETY: that of a datagram socket.
+        unsafe { &*table.cast::<WSK_PROVIDER_DATAGRAM_DISPATCH>() }
+    }
+
+    /// Gives datagrams back, of which there are uses.
+    pub(super) fn release(&self, first: *mut WSK_DATAGRAM_INDICATION) {
+        if let Some(release) = self.dispatch().WskRelease {
+            // SAFETY: retained from this socket, which their uses hold open.
+            unsafe { release(self.socket(), first) };
+        }
+    }
+
+    /// Sets an integer option of the transport.
+    ///
+    /// # IRQL
+    /// `<= APC_LEVEL`
+    fn set_option(&self, level: ULONG, option: ULONG, mut value: ULONG) -> Result<()> {
+        let control = self.dispatch().Basic.WskControlSocket.ok_or(Status::NOT_SUPPORTED)?;
+        let input = &raw mut value;
+        synchronously(|irp| {
+            // SAFETY: the socket is open, and the value is there until the request has ended.
+            unsafe {
+                control(
+                    self.socket(),
+                    WskSetOption,
+                    option,
+                    level,
+                    size_of::<ULONG>(),
+                    input.cast(),
+                    0,
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    irp,
+                )
+            }
+        })
+        .map(|_| ())
+    }
+}
+
+/// The table of a socket whose datagrams go to an `R`.
+struct Callbacks<R>(core::marker::PhantomData<R>);
+
+impl<R: ReceiveFrom> Callbacks<R> {
+    const TABLE: WSK_CLIENT_DATAGRAM_DISPATCH =
+        WSK_CLIENT_DATAGRAM_DISPATCH { WskReceiveFromEvent: Some(receive_from_event::<R>) };
+}
+
+/// wsk.h, PFN_WSK_RECEIVE_FROM_EVENT.
+unsafe extern "system" fn receive_from_event<R: ReceiveFrom>(
+    context: PVOID,
+    _flags: ULONG,
+    first: *mut WSK_DATAGRAM_INDICATION,
+) -> NTSTATUS {
+    // SAFETY: the context of `UdpSocket::open`, which lives until the socket is closed.
+    let state = unsafe { &*context.cast::<State<R>>() };
+    if first.is_null() {
+        state.receiver.failed();
+        return STATUS_SUCCESS;
+    }
+    // SAFETY: WSK indicates the chain, and is told that it is retained.
+    match unsafe { Datagrams::retain(&state.core, first) } {
+        Some(datagrams) => {
+            state.receiver.receive(datagrams);
+            STATUS_PENDING
+        }
+        // Being closed: WSK keeps them.
+        None => STATUS_SUCCESS,
+    }
+}
