@@ -210,3 +210,44 @@ fn fwmark_reaches_its_owner_only_when_the_set_is_applied() {
     assert_eq!(*uapi.answer("set=1\nfwmark=7"), OK);
     assert_eq!(seen.load(Ordering::Relaxed), 7);
 }
+
+#[test]
+fn mutations_are_applied_whole_or_refused() {
+    let good = format!(
+        "set=1\nprivate_key={}\nlisten_port=51820\nfwmark=1\npublic_key={}\npreshared_key={}\n\
+         endpoint=[2001:db8::1]:1\npersistent_keepalive_interval=25\nreplace_allowed_ips=true\n\
+         allowed_ip=10.1.2.3/8\nallowed_ip=-fd00::/64\nprotocol_version=1\nremove=true",
+        hex(7),
+        hex(1),
+        hex(9),
+    );
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % below as u64).unwrap()
+    };
+    let (mut applied, mut refused) = (0, 0);
+    for _ in 0..20_000 {
+        let uapi = uapi();
+        let mut bytes = good.clone().into_bytes();
+        for _ in 0..=next(2) {
+            let place = next(bytes.len());
+            match next(3) {
+                0 => bytes[place] = b"\n=-/:%[]0aZ \xFF"[next(13)],
+                1 => drop(bytes.drain(place..(place + 1 + next(20)).min(bytes.len()))),
+                _ => bytes.insert(place, b'0'),
+            }
+        }
+        match uapi.answer(&String::from_utf8_lossy(&bytes)).as_str() {
+            OK => applied += 1,
+            EINVAL => {
+                refused += 1;
+                assert_eq!(*uapi.answer("get=1"), OK, "nothing changed");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert!(applied > 100 && refused > 100, "{applied} {refused}");
+}
