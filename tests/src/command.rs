@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,15 +45,14 @@ pub fn run(command: &mut Command, input: &[u8], timeout: Duration) -> Result<Out
         .with_context(|| format!("can't start {description}"))?;
     let stdin = child.stdin.take();
     let input = input.to_vec();
-    let writer = thread::spawn(move || {
+    thread::spawn(move || {
         // A program may end without reading its input.
         stdin.map(|mut stdin| stdin.write_all(&input))
     });
     let stdout = read_all(child.stdout.take());
     let stderr = read_all(child.stderr.take());
     let status = wait(&mut child, timeout);
-    let _ = writer.join();
-    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    let (stdout, stderr) = (stdout.text(), stderr.text());
     let status =
         status.with_context(|| format!("{description}\nstdout: {stdout}\nstderr: {stderr}"))?;
     Ok(Output { status, stdout, stderr })
@@ -81,14 +81,36 @@ pub fn wait(child: &mut Child, timeout: Duration) -> Result<ExitStatus> {
     }
 }
 
-fn read_all(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+/// What a pipe gives, collected by a thread of its own.
+struct Collected(mpsc::Receiver<Vec<u8>>);
+
+fn read_all(mut pipe: Option<impl Read + Send + 'static>) -> Collected {
+    let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        while let Some(length) = pipe_read(pipe.as_mut(), &mut chunk) {
+            if sender.send(chunk[..length].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    Collected(receiver)
+}
+
+impl Collected {
+    /// All of it, once the program has ended. A daemon that it left behind may hold the pipe open for ever: then what has come
+    /// within a second.
+    fn text(self) -> String {
         let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
+        while let Ok(chunk) = self.0.recv_timeout(Duration::from_secs(1)) {
+            bytes.extend(chunk);
         }
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    }
+}
+
+fn pipe_read(pipe: Option<&mut impl Read>, chunk: &mut [u8]) -> Option<usize> {
+    pipe?.read(chunk).ok().filter(|length| *length > 0)
 }
 
 fn describe(command: &Command) -> String {
