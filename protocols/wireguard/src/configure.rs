@@ -7,7 +7,6 @@ use nic_engine::Instant;
 use nic_engine::protocol::{ControlHost, PeerId};
 use subtle::ConstantTimeEq;
 
-use crate::cookie::CookieChecker;
 use crate::{Control, Identity, PeerControl, PeerData, WireGuard, handshake};
 
 type Host<'a> = dyn ControlHost<WireGuard> + 'a;
@@ -39,8 +38,7 @@ pub fn set_private_key(
     if is_same {
         return None;
     }
-    control.cookies = identity.as_ref().map(|new| CookieChecker::new(new.public_key()));
-    control.identity = identity;
+    control.set_identity(identity);
 
     let mut cursor = None;
     while let Some(peer) = host.next_peer(cursor) {

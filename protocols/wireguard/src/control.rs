@@ -30,6 +30,19 @@ impl Control {
         }
     }
 
+    /// An adapter with an identity, and no peers yet.
+    pub fn with_identity(constants: TimerConstants, identity: Identity) -> Self {
+        let mut control = Self::new(constants);
+        control.set_identity(Some(identity));
+        control
+    }
+
+    /// Sets or clears the identity; sessions and peers are the caller's.
+    pub(crate) fn set_identity(&mut self, identity: Option<Identity>) {
+        self.cookies = identity.as_ref().map(|new| CookieChecker::new(new.public_key()));
+        self.identity = identity;
+    }
+
     /// Who we are, if set.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()

@@ -84,12 +84,14 @@ pub(crate) fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<
         let slots = batch.iter_mut().zip(&mut places).zip(&mut headers);
         for (packet, ((slot, place), header)) in chunk.iter_mut().zip(slots) {
             *header = DataHeader { receiver: context.remote, counter }.emit();
-            if let Some((front, sealed)) = packet.datagram.split_first_chunk_mut() {
+            let place_and_rest =
+                packet.datagram.split_first_chunk_mut().and_then(|(front, rest)| {
+                    rest.split_last_chunk_mut().map(|(output, tag)| (front, output, tag))
+                });
+            if let Some((front, output, tag)) = place_and_rest {
                 *place = Some(front);
-                if let Some((output, tag)) = sealed.split_last_chunk_mut() {
-                    let source = Source::Fragments(packet.source);
-                    *slot = Seal::new(nonce(counter), &[], source, output, tag);
-                }
+                let source = Source::Fragments(packet.source);
+                *slot = Seal::new(nonce(counter), &[], source, output, tag);
             }
             counter = counter.wrapping_add(1);
         }
@@ -186,11 +188,14 @@ pub(crate) fn accept(
     now: Instant,
 ) -> Verdict {
     let limit = data.timers.constants.reject_after_messages;
-    let is_new = packet.counter < limit
-        && data
-            .keypairs
-            .by_context_mut(context.context)
-            .is_some_and(|keypair| keypair.window.accept(packet.counter));
+    let keypair = data.keypairs.by_context_mut(context.context);
+    let is_new = keypair.is_some_and(|keypair| {
+        let is_new = packet.counter < limit && keypair.window.accept(packet.counter);
+        if is_new {
+            keypair.last_received = now;
+        }
+        is_new
+    });
     if !is_new {
         return Verdict::Replayed;
     }

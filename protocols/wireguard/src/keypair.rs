@@ -5,11 +5,14 @@
 use core::mem;
 
 use nic_engine::Instant;
+use nic_engine::cipher_context::{KeyLimits, ReplayWindow, Reserved, SendCounter};
 use nic_engine::protocol::ContextId;
 
 use crate::noise::{SessionKey, SessionKeys};
-use crate::replay_window::ReplayWindow;
 use crate::timers::TimerConstants;
+
+/// 8192 bits, of which one word is always in transition: the usable window is 8128 packets.
+const WINDOW_WORDS: usize = 128;
 
 /// Who began the handshake that a session comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +26,18 @@ pub(crate) enum Role {
 /// One session's keys and counters.
 pub(crate) struct Keypair {
     /// The context by which the peer addresses us.
-    pub local: ContextId,
+    pub(crate) local: ContextId,
     /// The index by which we address the peer.
-    pub remote: u32,
+    pub(crate) remote: u32,
     /// Who began.
-    pub role: Role,
+    pub(crate) role: Role,
     /// When the keys were derived.
-    pub created: Instant,
+    pub(crate) created: Instant,
+    /// When the peer's last packet came in; [`Instant::ZERO`] before the first.
+    pub(crate) last_received: Instant,
     /// What may still be received.
-    pub window: ReplayWindow,
-    /// The counter of the next packet to be sent.
-    pub next_counter: u64,
+    pub(crate) window: ReplayWindow<WINDOW_WORDS>,
+    counter: SendCounter,
     send: SessionKey,
     receive: SessionKey,
 }
@@ -52,8 +56,9 @@ impl Keypair {
             remote,
             role,
             created,
+            last_received: Instant::ZERO,
             window: ReplayWindow::new(),
-            next_counter: 0,
+            counter: SendCounter::new(),
             send: keys.send,
             receive: keys.receive,
         }
@@ -68,43 +73,42 @@ impl Keypair {
         (now.since(self.created) < constants.reject_after_time).then_some(&self.receive)
     }
 
-    /// Reserves counters for `packets` packets: the first of them, and the key. `None` where key or counter is used up.
+    /// Reserves counters for `packets` packets. `None` where key or counter is used up.
     fn reserve(
         &mut self,
         packets: u32,
         now: Instant,
         constants: &TimerConstants,
-    ) -> Option<(u64, SessionKey)> {
-        if now.since(self.created) >= constants.reject_after_time {
+    ) -> Option<Reservation> {
+        let age = now.since(self.created);
+        if age >= constants.reject_after_time {
             return None;
         }
-        let first = self.next_counter;
-        let next = first.checked_add(u64::from(packets))?;
-        if next > constants.reject_after_messages {
-            return None;
-        }
-        self.next_counter = next;
-        Some((first, self.send.clone()))
-    }
-
-    /// Whether it is time for a successor, judged when sending.
-    fn wants_successor(&self, now: Instant, constants: &TimerConstants) -> bool {
-        self.next_counter > constants.rekey_after_messages
-            || (self.role == Role::Initiator
-                && now.since(self.created) >= constants.rekey_after_time)
+        let limits = KeyLimits {
+            renew_after: constants.rekey_after_messages,
+            reject_after: constants.reject_after_messages,
+        };
+        let Reserved { first, renew } = self.counter.reserve(packets, &limits)?;
+        let is_old = self.role == Role::Initiator && age >= constants.rekey_after_time;
+        Some(Reservation {
+            remote: self.remote,
+            first_counter: first,
+            key: self.send.clone(),
+            wants_successor: renew || is_old,
+        })
     }
 }
 
 /// Counters reserved for a batch.
 pub(crate) struct Reservation {
     /// The peer's index.
-    pub remote: u32,
+    pub(crate) remote: u32,
     /// The first packet's counter.
-    pub first_counter: u64,
+    pub(crate) first_counter: u64,
     /// The key.
-    pub key: SessionKey,
+    pub(crate) key: SessionKey,
     /// Whether a new handshake should begin.
-    pub wants_successor: bool,
+    pub(crate) wants_successor: bool,
 }
 
 /// Contexts that are no longer in use, to be given back to the host.
@@ -147,14 +151,7 @@ impl Keypairs {
         now: Instant,
         constants: &TimerConstants,
     ) -> Option<Reservation> {
-        let current = self.current.as_mut()?;
-        let (first_counter, key) = current.reserve(packets, now, constants)?;
-        Some(Reservation {
-            remote: current.remote,
-            first_counter,
-            key,
-            wants_successor: current.wants_successor(now, constants),
-        })
+        self.current.as_mut()?.reserve(packets, now, constants)
     }
 
     /// The session that receives by this context.
@@ -179,15 +176,10 @@ impl Keypairs {
     }
 
     /// Puts in place a session that we began: the peer has proven by its response that it has the key.
+    ///
+    /// Where both sides began at once, the peer's session stays in the next slot until its first packet.
     pub(crate) fn install_as_initiator(&mut self, keypair: Keypair) {
-        // What the peer may still be sending by stays: the newest of what there was.
-        self.retire_previous();
-        if self.next.is_some() {
-            mem::swap(&mut self.previous, &mut self.next);
-            self.retire_current();
-        } else {
-            mem::swap(&mut self.previous, &mut self.current);
-        }
+        self.make_room();
         self.current = Some(keypair);
     }
 
@@ -200,14 +192,23 @@ impl Keypairs {
     }
 
     /// Notes that an authentic packet came in by this context. True where it was the first of the next session, which thereby
-    /// has become the current one.
+    /// becomes the current one.
     pub(crate) fn confirm(&mut self, context: ContextId) -> bool {
         if self.next.as_ref().is_none_or(|next| next.local != context) {
             return false;
         }
-        self.retire_previous();
-        mem::swap(&mut self.previous, &mut self.current);
-        mem::swap(&mut self.current, &mut self.next);
+        let is_ours_newer =
+            self.current.as_ref().zip(self.next.as_ref()).is_some_and(|(current, next)| {
+                current.role == Role::Initiator && current.created >= next.created
+            });
+        if is_ours_newer {
+            // Both sides began at once, and each sends by its own: then each also renews its own.
+            self.retire_previous();
+            mem::swap(&mut self.previous, &mut self.next);
+        } else {
+            self.make_room();
+            mem::swap(&mut self.current, &mut self.next);
+        }
         true
     }
 
@@ -234,17 +235,21 @@ impl Keypairs {
         !self.retired.is_empty()
     }
 
+    /// Frees the current slot. The one of both sessions that the peer used last stays as the previous one, for what is still on
+    /// its way.
+    fn make_room(&mut self) {
+        let last_use = |slot: &Option<Keypair>| slot.as_ref().map(|keypair| keypair.last_received);
+        if last_use(&self.previous) > last_use(&self.current) {
+            mem::swap(&mut self.previous, &mut self.current);
+        }
+        self.retire_previous();
+        mem::swap(&mut self.previous, &mut self.current);
+    }
+
     fn retire_previous(&mut self) {
         if let Some(keypair) = &self.previous {
             self.retired.add(keypair.local);
         }
         self.previous = None;
-    }
-
-    fn retire_current(&mut self) {
-        if let Some(keypair) = &self.current {
-            self.retired.add(keypair.local);
-        }
-        self.current = None;
     }
 }

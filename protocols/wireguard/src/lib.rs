@@ -28,7 +28,6 @@ mod identity;
 mod keypair;
 mod peer;
 mod rate_limiter;
-mod replay_window;
 mod timestamp;
 
 pub use control::Control;

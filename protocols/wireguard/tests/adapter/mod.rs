@@ -96,8 +96,7 @@ impl Adapter {
     }
 
     pub fn set_private_key(&mut self, key: Option<[u8; 32]>) -> Option<PeerId> {
-        let conflict =
-            configure::set_private_key(&mut self.control, &mut self.host, key.as_ref());
+        let conflict = configure::set_private_key(&mut self.control, &mut self.host, key.as_ref());
         self.settle();
         conflict
     }
@@ -159,13 +158,9 @@ impl Adapter {
         let (bytes, now) = (&datagram.bytes, self.host.now);
         match WireGuard::classify(&bytes[..bytes.len().min(16)], bytes.len()) {
             Class::Malformed => self.host.count(Discard::Malformed),
-            Class::Control => WireGuard::control_datagram(
-                &mut self.control,
-                &mut self.host,
-                bytes,
-                &from,
-                now,
-            ),
+            Class::Control => {
+                WireGuard::control_datagram(&mut self.control, &mut self.host, bytes, &from, now);
+            }
             Class::Data(context) => self.host.open(context, bytes, from),
         }
         self.settle();
@@ -219,10 +214,7 @@ impl Adapter {
 
 /// Virtual time; the wall clock started in 2020.
 pub fn at(time: Duration) -> Now {
-    Now {
-        instant: Instant::ZERO.after(time),
-        unix: Duration::from_secs(1_577_836_800) + time,
-    }
+    Now { instant: Instant::ZERO.after(time), unix: Duration::from_secs(1_577_836_800) + time }
 }
 
 impl Host {
@@ -272,14 +264,10 @@ impl Host {
         let cut = bytes.len() / 3;
         let whole = [bytes];
         let pieces = [&bytes[..cut], &bytes[cut..cut], &bytes[cut..]];
-        let source: &[&[u8]] = if bytes.len() % 2 == 0 { &whole } else { &pieces };
+        let source: &[&[u8]] = if bytes.len().is_multiple_of(2) { &whole } else { &pieces };
         let mut output = vec![0xee; WireGuard::payload_capacity(bytes.len())];
-        let mut packets = [OpenPacket {
-            source,
-            datagram_bytes: bytes.len(),
-            output: &mut output,
-            result: None,
-        }];
+        let mut packets =
+            [OpenPacket { source, datagram_bytes: bytes.len(), output: &mut output, result: None }];
         WireGuard::open(&open, &mut packets);
         let Some(opened) = packets[0].result else {
             return self.count(Discard::Forged);
