@@ -151,7 +151,7 @@ mod tests {
             backlog.push(packet(n, 100), Instant::ZERO, &mut dropped);
         }
         assert_eq!(drain(&mut dropped), [0, 1]);
-        let [mut held, mut queue] = backlog.clear();
+        let [held, mut queue] = backlog.clear();
         assert!(held.is_empty());
         assert_eq!(drain(&mut queue), (2..130).collect::<Vec<_>>());
         assert!(backlog.is_empty());

@@ -84,9 +84,6 @@ impl<const WORDS: usize> ReplayWindow<WORDS> {
                     *bits = 0;
                 }
             }
-            if word - last > WORDS as u64 {
-                self.words = [0; WORDS];
-            }
             self.end = end;
         } else if self.end - end > Self::USABLE {
             return false;

@@ -29,6 +29,8 @@ pub mod statistics;
 pub mod system;
 pub mod time;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(any(test, feature = "plain"))]
 pub mod plain;
 

@@ -1,16 +1,16 @@
 //! A system of plain Rust, for tests and measurements.
 
-use std::collections::VecDeque;
-use std::vec::Vec;
+use core::marker::PhantomData;
+use std::{collections::VecDeque, vec::Vec};
 
-use crate::{Instant, Packet, PacketQueue, System, device::AcceptItem};
+use crate::{Instant, Packet, PacketQueue, System};
 
 /// A lock.
 pub type PlainLock = parking_lot::RawMutex;
 
-/// Packets are vectors, queues are deques.
+/// Packets are vectors, queues are deques, and an opened batch is an `O`.
 #[derive(Debug)]
-pub struct Plain;
+pub struct Plain<O = ()>(PhantomData<fn() -> O>);
 
 /// A packet in a vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,16 +27,13 @@ pub struct PlainQueue(VecDeque<PlainPacket>);
 /// Datagrams that go out together.
 pub type Datagrams = Vec<Vec<u8>>;
 
-/// An opened batch: each packet's plaintext, and what is to be judged.
-pub type OpenedBatch = Vec<(Vec<u8>, AcceptItem)>;
-
-impl System for Plain {
+impl<O: Send + 'static> System for Plain<O> {
     type SpinLock = PlainLock;
     type SleepLock = PlainLock;
     type Packet = PlainPacket;
     type Queue = PlainQueue;
     type Sealed = Datagrams;
-    type Opened = OpenedBatch;
+    type Opened = O;
 }
 
 impl PlainPacket {

@@ -269,8 +269,9 @@ fn take_batch<P: Protocol, S: System>(
         let Some(next) = state.backlog.front_bytes() else {
             break;
         };
-        let fits = bytes.saturating_add(P::datagram_bytes(next, mtu_bytes)) <= state.limit.room();
-        if !fits && !(count == 0 && state.limit.is_idle()) {
+        let needed = bytes.saturating_add(P::datagram_bytes(next, mtu_bytes));
+        let is_alone = count == 0 && state.limit.is_idle();
+        if needed > state.limit.room() && !is_alone {
             state.limit.hold_back();
             break;
         }

@@ -151,15 +151,16 @@ impl fmt::Display for Prefix {
 }
 
 fn write_trie(trie: &Trie<impl Address>, out: &mut impl fmt::Write) -> fmt::Result {
-    trie.for_each_node(&mut |(address, length), value, children| {
+    trie.for_each_node(&mut |node| {
+        let (address, length) = node.prefix;
         let prefix = Prefix::new(address, length);
-        match value {
+        match node.owner {
             Some(peer) => {
-                writeln!(out, "  \"{prefix}\" [label=\"{prefix}\\npeer {}\"];", peer.index)?
+                writeln!(out, "  \"{prefix}\" [label=\"{prefix}\\npeer {}\"];", peer.index)?;
             }
             None => writeln!(out, "  \"{prefix}\" [style=dashed];")?,
         }
-        for (bit, child) in children.into_iter().enumerate() {
+        for (bit, child) in node.children.into_iter().enumerate() {
             if let Some((address, length)) = child {
                 let child = Prefix::new(address, length);
                 writeln!(out, "  \"{prefix}\" -> \"{child}\" [label={bit}];")?;

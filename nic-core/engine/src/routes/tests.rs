@@ -257,12 +257,12 @@ fn readers_never_see_a_wrong_peer_for_a_prefix_that_stays() {
     let stop = AtomicBool::new(false);
     let fixed: Vec<(Prefix, PeerId)> = (0..64)
         .map(|n: u32| {
-            let address = if n % 2 == 0 {
+            let address = if n.is_multiple_of(2) {
                 Ipv4Addr::from_bits(0x0a00_0000 | n << 12 | 1).into()
             } else {
                 Ipv6Addr::from_bits(0xfd << 120 | u128::from(n) << 70 | 1).into()
             };
-            (Prefix { address, length: if n % 2 == 0 { 32 } else { 128 } }, peer(100 + n))
+            (Prefix { address, length: if n.is_multiple_of(2) { 32 } else { 128 } }, peer(100 + n))
         })
         .collect();
     for (prefix, owner) in &fixed {

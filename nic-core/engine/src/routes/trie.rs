@@ -34,6 +34,13 @@ struct Node<A: Address> {
     children: [AtomicU32; 2],
 }
 
+/// A node as it is printed. Prefixes are addresses with their lengths.
+pub(super) struct View<A> {
+    pub(super) prefix: (A, u32),
+    pub(super) owner: Option<PeerId>,
+    pub(super) children: [Option<(A, u32)>; 2],
+}
+
 /// What only the writer needs to know of a trie.
 pub(super) struct Writer {
     /// Nodes ever used.
@@ -180,10 +187,10 @@ impl<A: Address> Trie<A> {
         }
     }
 
-    /// Calls `f` with each node and its children, parents first: prefix, length, value, the children's prefixes.
+    /// Calls `f` with each node, parents first.
     pub(super) fn for_each_node<E>(
         &self,
-        f: &mut dyn FnMut((A, u32), Option<PeerId>, [Option<(A, u32)>; 2]) -> Result<(), E>,
+        f: &mut dyn FnMut(View<A>) -> Result<(), E>,
     ) -> Result<(), E> {
         // Each step down leaves at most one way to come back to, and each is a bit longer than the last.
         let mut ways = [NONE; 130];
@@ -202,8 +209,11 @@ impl<A: Address> Trie<A> {
                 let node = self.nodes.slice().get(child as usize)?;
                 Some((node.prefix(), node.length()))
             };
-            let value = peer(node.value.load(Ordering::Relaxed));
-            f((node.prefix(), node.length()), value, children.map(name))?;
+            f(View {
+                prefix: (node.prefix(), node.length()),
+                owner: peer(node.value.load(Ordering::Relaxed)),
+                children: children.map(name),
+            })?;
             for child in children.into_iter().rev().filter(|&child| child != NONE) {
                 if let Some(way) = ways.get_mut(count) {
                     *way = child;
@@ -293,9 +303,8 @@ impl<A: Address> Trie<A> {
         if at == ROOT || at == NONE || node.value.load(Ordering::Relaxed) != VACANT {
             return;
         }
-        let child = match (node.child(0), node.child(1)) {
-            (child, NONE) | (NONE, child) => child,
-            _ => return,
+        let ((child, NONE) | (NONE, child)) = (node.child(0), node.child(1)) else {
+            return;
         };
         let parent = self.node(parent);
         let side = usize::from(parent.child(1) == at);

@@ -1,0 +1,172 @@
+//! The handshake: a request, a reply.
+
+use nic_crypto::{AeadKey, Suite, blake2s};
+use nic_engine::{
+    ControlHost, Endpoint, Now,
+    cipher_context::{ReplayWindow, SendCounter},
+    protocol::{ContextId, Discard, Event, PeerId},
+};
+
+use super::{
+    Control, PeerData, Preshared, REPEAT, Request, Session,
+    message::{self, Reply},
+};
+
+type Host<'a> = dyn ControlHost<Preshared> + 'a;
+
+pub(crate) fn datagram(
+    control: &Control,
+    host: &mut Host<'_>,
+    bytes: &[u8],
+    from: &Endpoint,
+    now: Now,
+) {
+    let done = if let Some(request) = message::Request::parse(bytes) {
+        answer(host, &request, bytes, from)
+    } else if let Some(reply) = Reply::parse(bytes) {
+        finish(host, &reply, bytes, from)
+    } else {
+        None
+    };
+    _ = (control, now);
+    if done.is_none() {
+        host.count(Discard::BadHandshake);
+    }
+}
+
+pub(crate) fn timeout(control: &Control, host: &mut Host<'_>, peer: PeerId, now: Now) {
+    let (mut wants_key, mut wants_keepalive) = (false, false);
+    host.with_peer_data(peer, &mut |data| {
+        if data.request_at.is_some_and(|at| at <= now.instant) {
+            data.request_at = Some(now.instant.after(REPEAT));
+            wants_key = true;
+        }
+        if data.keepalive_at.is_some_and(|at| at <= now.instant) {
+            data.keepalive_at = None;
+            wants_keepalive = true;
+        }
+    });
+    if wants_keepalive {
+        host.send_keepalive(peer);
+    }
+    if wants_key {
+        // Where this fails the next attempt comes by itself.
+        _ = ask(control, host, peer, now);
+    }
+}
+
+pub(crate) fn removed(host: &mut Host<'_>, peer: PeerId) {
+    let mut sessions = [None, None];
+    host.with_peer_data(peer, &mut |data| sessions = core::mem::take(&mut data.sessions));
+    for session in sessions.into_iter().flatten() {
+        host.release_context(session.ours);
+    }
+    forget_request(host, peer);
+}
+
+/// Sends a request.
+fn ask(control: &Control, host: &mut Host<'_>, peer: PeerId, now: Now) -> Option<()> {
+    forget_request(host, peer);
+    let salt = random(host)?;
+    let context = host.allocate_context(peer)?;
+    let state = host.peer_control(peer)?;
+    state.request = Some(Request { context, salt });
+    let time = u64::try_from(now.unix.as_nanos()).ok()?;
+    let request = message::Request { context, time, name: control.name, salt };
+    let bytes = request.emit(&state.secret);
+    host.send(peer, &bytes).then_some(())
+}
+
+/// Answers a request; `None` where it is not authentic or not new.
+fn answer(
+    host: &mut Host<'_>,
+    request: &message::Request,
+    bytes: &[u8],
+    from: &Endpoint,
+) -> Option<()> {
+    let peer = host.peer_by_key(&request.name)?;
+    let state = host.peer_control(peer)?;
+    if !message::is_authentic(bytes, &state.secret) || request.time <= state.last_request {
+        return None;
+    }
+    state.last_request = request.time;
+    let secret = state.secret;
+    host.received(peer, bytes.len());
+    host.set_endpoint(peer, from);
+    let salt = random(host)?;
+    let ours = host.allocate_context(peer)?;
+    let [opening, sealing] = keys(&secret, &request.salt, &salt)?;
+    install(host, peer, ours, request.context, sealing, opening);
+    let reply = Reply { context: ours, to: request.context, request_salt: request.salt, salt };
+    host.send(peer, &reply.emit(&secret)).then_some(())
+}
+
+/// Takes the reply to our request; `None` where it is not authentic or to none.
+fn finish(host: &mut Host<'_>, reply: &Reply, bytes: &[u8], from: &Endpoint) -> Option<()> {
+    let peer = host.peer_by_context(reply.to)?;
+    let state = host.peer_control(peer)?;
+    let salt = state.request.as_ref().filter(|request| request.context == reply.to)?.salt;
+    if !message::is_authentic(bytes, &state.secret) || salt != reply.request_salt {
+        return None;
+    }
+    state.request = None;
+    let [sealing, opening] = keys(&state.secret, &salt, &reply.salt)?;
+    host.received(peer, bytes.len());
+    host.set_endpoint(peer, from);
+    install(host, peer, reply.to, reply.context, sealing, opening);
+    Some(())
+}
+
+/// Sends with these keys from now on, beginning with what has waited for them.
+fn install(
+    host: &mut Host<'_>,
+    peer: PeerId,
+    ours: ContextId,
+    theirs: ContextId,
+    sealing: AeadKey,
+    opening: AeadKey,
+) {
+    let mut session = Some(Session {
+        ours,
+        theirs,
+        sealing,
+        opening,
+        counter: SendCounter::new(),
+        window: ReplayWindow::new(),
+    });
+    let mut oldest = None;
+    host.with_peer_data(peer, &mut |PeerData {
+                                        sessions: [current, previous], request_at, ..
+                                    }| {
+        oldest = previous.take();
+        *previous = current.take();
+        *current = session.take();
+        *request_at = None;
+    });
+    if let Some(oldest) = oldest {
+        host.release_context(oldest.ours);
+    }
+    host.event(Event::HandshakeCompleted(peer));
+    host.send_queued(peer);
+}
+
+fn forget_request(host: &mut Host<'_>, peer: PeerId) {
+    if let Some(request) = host.peer_control(peer).and_then(|state| state.request.take()) {
+        host.release_context(request.context);
+    }
+}
+
+/// The requester's sealing key and its opening key.
+fn keys(secret: &[u8; 32], request: &[u8; 16], reply: &[u8; 16]) -> Option<[AeadKey; 2]> {
+    let mut salts = [0; 32];
+    salts[..16].copy_from_slice(request);
+    salts[16..].copy_from_slice(reply);
+    let [there, back] = blake2s::hkdf2(secret, &salts);
+    let key = |bytes: &[u8; 32]| AeadKey::new(Suite::ChaCha20Poly1305, bytes).ok();
+    Some([key(&there)?, key(&back)?])
+}
+
+fn random(host: &mut Host<'_>) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    host.fill_random(&mut bytes).then_some(bytes)
+}
