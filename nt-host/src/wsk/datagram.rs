@@ -2,11 +2,11 @@
 
 use std::ptr;
 
-use nt_sys::mm::{MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL};
 use nt_sys::wsk::{WSK_BUF, WSK_BUF_LIST};
 
 use super::address::Address;
 use super::control::Control;
+use crate::mm::mdl;
 
 /// The most messages of one `sendmmsg`.
 const MAX_MESSAGES: usize = 64;
@@ -107,7 +107,7 @@ impl Datagrams {
             }
             // SAFETY: the caller's word.
             let described = unsafe { &*mdl };
-            let address = address_of(described);
+            let address = mdl::system_address(described).cast::<u8>();
             while left > 0 && offset < described.ByteCount as usize {
                 let bytes = segment_left.min(described.ByteCount as usize - offset);
                 let base = address.wrapping_add(offset).cast();
@@ -210,16 +210,6 @@ impl Messages {
             self.contents.push(content);
         }
         &mut self.headers
-    }
-}
-
-/// Where the bytes are that an MDL describes.
-fn address_of(mdl: &MDL) -> *mut u8 {
-    if mdl.MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
-        mdl.MappedSystemVa.cast()
-    } else {
-        // Locked pages that nobody has mapped for the system: here every page is mapped.
-        mdl.StartVa.cast::<u8>().wrapping_add(mdl.ByteOffset as usize)
     }
 }
 
