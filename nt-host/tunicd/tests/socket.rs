@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use memory::MemoryDriver;
 use tunic::{
-    Adapter, AllowedIp, AllowedIpChange, ConfigurationChange, Key, PeerChange, UnixTransport,
+    Adapter, AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, Key, PeerChange,
+    UnixTransport,
 };
 use tunicd::uapi::Uapi;
 use tunicd::{ioctl_socket, socket};
@@ -128,7 +129,9 @@ fn the_sdk_reaches_the_driver() {
     assert!(configuration.public_key == Some(key.public()));
     assert_eq!(configuration.peers.len(), 1);
     assert_eq!(configuration.peers[0].allowed_ips, networks);
-    assert!(matches!(adapter.state(), Err(tunic::Error::Refused(0xC000_0010))));
+    assert!(matches!(adapter.set_timer_scale(1), Err(tunic::Error::Refused(0xC000_0010))));
+    adapter.set_state(AdapterState::Up).unwrap();
+    assert_eq!(adapter.state().unwrap(), AdapterState::Up);
 }
 
 #[test]

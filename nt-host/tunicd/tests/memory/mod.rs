@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 
 use tunic::{IoctlReply, Key, Transport};
+use tunic_ioctl::configuration::encode_state;
 use tunic_ioctl::{
-    Command, ConfigurationEncoder, Configure, InterfaceInfo, KeyChange, PeerAction, PeerInfo,
-    decode,
+    AdapterState, Command, ConfigurationEncoder, Configure, InterfaceInfo, KeyChange, PeerAction,
+    PeerInfo, decode,
 };
 
 const STATUS_INVALID_PARAMETER: u32 = 0xC000_000D;
@@ -21,6 +22,7 @@ pub(crate) struct MemoryDriver {
 
 #[derive(Default)]
 struct State {
+    is_up: bool,
     listen_port: u16,
     private_key: Option<[u8; 32]>,
     peers: Vec<Peer>,
@@ -48,6 +50,14 @@ impl Transport for MemoryDriver {
                 let encoded = state.encode(abi, output);
                 let status = if encoded.is_complete() { 0 } else { STATUS_BUFFER_OVERFLOW };
                 (status, encoded.required_bytes)
+            }
+            Ok(Command::SetState(wanted)) => {
+                state.is_up = wanted == AdapterState::Up;
+                (0, 0)
+            }
+            Ok(Command::QueryState) => {
+                let current = if state.is_up { AdapterState::Up } else { AdapterState::Down };
+                if encode_state(current, output) { (0, 4) } else { (STATUS_INVALID_PARAMETER, 0) }
             }
             Ok(_) => (STATUS_INVALID_DEVICE_REQUEST, 0),
             Err(_) => (STATUS_INVALID_PARAMETER, 0),
