@@ -1,0 +1,215 @@
+//! An adapter's keywords (ndis.h).
+
+use std::ptr;
+
+use nt_sys::ndis::{
+    BINARY_DATA, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER,
+    NDIS_CONFIGURATION_PARAMETER_DATA, NDIS_HANDLE, NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+    NDIS_PARAMETER_TYPE, NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1, NDIS_STATUS,
+    NDIS_STATUS_FAILURE, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS, NdisParameterBinary,
+    NdisParameterInteger, NdisParameterString,
+};
+use nt_sys::ntdef::{PASSIVE_LEVEL, UNICODE_STRING};
+
+use super::adapter::AdapterInner;
+use crate::irql;
+use crate::pool;
+use crate::violation::{Rule, stop};
+
+/// The value of a keyword.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigValue {
+    /// REG_DWORD
+    Dword(u32),
+    /// REG_SZ
+    String(String),
+    /// REG_BINARY
+    Binary(Vec<u8>),
+}
+
+/// What a configuration handle points at. Its memory goes back when it is closed.
+struct Configuration {
+    magic: u64,
+    adapter: &'static AdapterInner,
+    /// What was answered, which the driver may use until it closes the handle.
+    answers: Vec<Box<Answer>>,
+}
+
+struct Answer {
+    parameter: NDIS_CONFIGURATION_PARAMETER,
+    /// What the parameter points at.
+    _text: Vec<u16>,
+    _bytes: Vec<u8>,
+}
+
+const MAGIC: u64 = 0x4e44_4953_434f_4e46;
+
+impl Configuration {
+    fn of(function: &str, handle: NDIS_HANDLE) -> *mut Self {
+        let configuration = handle.cast::<Self>();
+        if configuration.is_null() || !configuration.is_aligned() {
+            stop(
+                Rule::BAD_NDIS_HANDLE,
+                function,
+                format_args!("{handle:p} is no configuration handle"),
+            );
+        }
+        // SAFETY: a pointer of a driver that is no handle faults or fails this check.
+        if unsafe { (*configuration).magic } != MAGIC {
+            stop(
+                Rule::BAD_NDIS_HANDLE,
+                function,
+                format_args!("{handle:p} is no configuration handle, or closed"),
+            );
+        }
+        configuration
+    }
+}
+
+export! {
+    /// ndis.h, NdisOpenConfigurationEx.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Safety
+    /// The pointers are valid.
+    pub unsafe fn NdisOpenConfigurationEx(
+        config_object: *const NDIS_CONFIGURATION_OBJECT,
+        configuration_handle: *mut NDIS_HANDLE,
+    ) -> NDIS_STATUS {
+        const FUNCTION: &str = "NdisOpenConfigurationEx";
+        irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
+        // SAFETY: the driver's promise.
+        let header = unsafe { (*config_object).Header };
+        if header.Type != NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT
+            || header.Revision == 0
+            || header.Size < NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1
+        {
+            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the object begins with {header:?}"));
+        }
+        // SAFETY: the driver's promise.
+        let handle = unsafe { (*config_object).NdisHandle };
+        let adapter = AdapterInner::of(FUNCTION, handle);
+        if !pool::admit() {
+            return NDIS_STATUS_RESOURCES;
+        }
+        let configuration = Box::into_raw(Box::new(Configuration { magic: MAGIC, adapter, answers: Vec::new() }));
+        // SAFETY: the driver's promise.
+        unsafe { configuration_handle.write(configuration.cast()) };
+        NDIS_STATUS_SUCCESS
+    }
+
+    /// ndis.h, NdisReadConfiguration. The type is ignored, as documented; the answer has the value's own.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Safety
+    /// The pointers are valid.
+    pub unsafe fn NdisReadConfiguration(
+        status: *mut NDIS_STATUS,
+        parameter_value: *mut *mut NDIS_CONFIGURATION_PARAMETER,
+        configuration_handle: NDIS_HANDLE,
+        keyword: *const UNICODE_STRING,
+        parameter_type: NDIS_PARAMETER_TYPE,
+    ) {
+        const FUNCTION: &str = "NdisReadConfiguration";
+        let _ = parameter_type;
+        irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
+        let configuration = Configuration::of(FUNCTION, configuration_handle);
+        // SAFETY: open, and used by one caller at a time, as documented.
+        let configuration = unsafe { &mut *configuration };
+        // SAFETY: the driver's promise.
+        let keyword = unsafe { text(keyword) };
+        let found = configuration
+            .adapter
+            .configuration
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(&keyword))
+            .map(|(_, value)| value.clone());
+        let (answer, parameter) = match found {
+            None => (NDIS_STATUS_FAILURE, ptr::null_mut()),
+            Some(_) if !pool::admit() => (NDIS_STATUS_RESOURCES, ptr::null_mut()),
+            Some(value) => {
+                let mut answer = Box::new(make_answer(value));
+                let parameter = &raw mut answer.parameter;
+                configuration.answers.push(answer);
+                (NDIS_STATUS_SUCCESS, parameter)
+            }
+        };
+        // SAFETY: the driver's promise.
+        unsafe { parameter_value.write(parameter) };
+        // SAFETY: the driver's promise.
+        unsafe { status.write(answer) };
+    }
+
+    /// ndis.h, NdisCloseConfiguration.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Safety
+    /// Neither the handle nor what was read from it is used again.
+    pub unsafe fn NdisCloseConfiguration(configuration_handle: NDIS_HANDLE) {
+        const FUNCTION: &str = "NdisCloseConfiguration";
+        irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
+        let configuration = Configuration::of(FUNCTION, configuration_handle);
+        // SAFETY: made by `Box::into_raw` in NdisOpenConfigurationEx, and closed once.
+        let mut configuration = unsafe { Box::from_raw(configuration) };
+        configuration.magic = 0;
+    }
+}
+
+fn make_answer(value: ConfigValue) -> Answer {
+    let (mut utf16, mut bytes) = (Vec::new(), Vec::new());
+    let (parameter_type, data) = match value {
+        ConfigValue::Dword(value) => {
+            (NdisParameterInteger, NDIS_CONFIGURATION_PARAMETER_DATA { IntegerData: value })
+        }
+        ConfigValue::String(value) => {
+            utf16 = value.encode_utf16().chain([0]).collect();
+            let maximum = u16::try_from(utf16.len() * 2).unwrap_or(u16::MAX);
+            let string = UNICODE_STRING {
+                Length: maximum.saturating_sub(2),
+                MaximumLength: maximum,
+                Buffer: utf16.as_mut_ptr(),
+            };
+            (NdisParameterString, NDIS_CONFIGURATION_PARAMETER_DATA { StringData: string })
+        }
+        ConfigValue::Binary(value) => {
+            bytes = value;
+            let binary = BINARY_DATA {
+                Length: u16::try_from(bytes.len()).unwrap_or(u16::MAX),
+                Buffer: bytes.as_mut_ptr().cast(),
+            };
+            (NdisParameterBinary, NDIS_CONFIGURATION_PARAMETER_DATA { BinaryData: binary })
+        }
+    };
+    Answer {
+        parameter: NDIS_CONFIGURATION_PARAMETER {
+            ParameterType: parameter_type,
+            ParameterData: data,
+        },
+        _text: utf16,
+        _bytes: bytes,
+    }
+}
+
+/// A counted string as text.
+///
+/// # Safety
+/// It is null or valid.
+pub(super) unsafe fn text(string: *const UNICODE_STRING) -> String {
+    // SAFETY: the caller's promise.
+    let Some(string) = (unsafe { string.as_ref() }) else {
+        return String::new();
+    };
+    if string.Buffer.is_null() {
+        return String::new();
+    }
+    // SAFETY: the caller's promise.
+    let units =
+        unsafe { std::slice::from_raw_parts(string.Buffer, usize::from(string.Length) / 2) };
+    String::from_utf16_lossy(units)
+}

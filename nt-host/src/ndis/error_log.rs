@@ -1,0 +1,39 @@
+//! NdisWriteErrorLogEntry (ndis.h): the event log.
+
+use std::sync::{Mutex, PoisonError};
+
+use nt_sys::ndis::NDIS_HANDLE;
+use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
+
+use super::adapter::AdapterInner;
+use crate::irql;
+
+static LOG: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
+
+/// What drivers wrote to the event log so far: the adapter's name and the error code.
+#[must_use]
+pub fn error_log() -> Vec<(String, u32)> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+export! {
+    /// ndis.h, NdisWriteErrorLogEntry. Variadic in C; on 64-bit Linux an integer argument after the named ones is passed
+    /// like a named one, so the definition need not be variadic. The values are not kept.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    ///
+    /// # Safety
+    /// None beyond the handle's validity.
+    pub unsafe fn NdisWriteErrorLogEntry(
+        ndis_adapter_handle: NDIS_HANDLE,
+        error_code: ULONG,
+        number_of_error_values: ULONG,
+    ) {
+        const FUNCTION: &str = "NdisWriteErrorLogEntry";
+        let _ = number_of_error_values;
+        irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
+        let adapter = AdapterInner::of(FUNCTION, ndis_adapter_handle);
+        LOG.lock().unwrap_or_else(PoisonError::into_inner).push((adapter.name.clone(), error_code));
+    }
+}

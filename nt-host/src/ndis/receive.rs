@@ -1,0 +1,246 @@
+//! Receiving: NdisMIndicateReceiveNetBufferLists and MiniportReturnNetBufferLists (ndis.h).
+
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use nt_sys::ndis::{
+    NDIS_HANDLE, NDIS_PORT_NUMBER, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES,
+    NDIS_RETURN_FLAGS_DISPATCH_LEVEL, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO, NET_BUFFER,
+    NET_BUFFER_LIST, TcpIpChecksumNetBufferListInfo, TcpRecvSegCoalesceInfo,
+};
+use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
+
+use super::adapter::AdapterInner;
+use super::nbl_pool::is_from_driver_pool;
+use super::net_buffer::Pieces;
+use super::object::{Object, Owner};
+use super::send::require_dispatch_flag;
+use super::state::State;
+use super::verification;
+use crate::irql;
+use crate::stack;
+use crate::violation::{Rule, stop};
+
+const FUNCTION: &str = "NdisMIndicateReceiveNetBufferLists";
+
+/// What one call indicated.
+pub struct ReceivedBatch<'a> {
+    first: &'a NET_BUFFER_LIST,
+    lists: usize,
+}
+
+/// A packet that was indicated.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceivedPacket<'a> {
+    /// The packet.
+    pub data: &'a [u8],
+    /// What the miniport says of its checksums.
+    pub checksum: NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO,
+    /// How many TCP segments it was made of; 0 when it was not made of several.
+    pub coalesced_segments: u16,
+}
+
+impl ReceivedBatch<'_> {
+    /// How many NET_BUFFER_LISTs were indicated.
+    #[must_use]
+    pub fn lists(&self) -> usize {
+        self.lists
+    }
+
+    /// Calls `f` for each packet, in order. Data in more than one MDL is gathered.
+    pub fn for_each(&self, mut f: impl FnMut(ReceivedPacket<'_>)) {
+        let mut next = Some(self.first);
+        while let Some(nbl) = next {
+            let info =
+                |slot: usize| nbl.NetBufferListInfo.get(slot).map_or(0, |value| value.addr());
+            let checksum = NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO {
+                Value: info(TcpIpChecksumNetBufferListInfo),
+            };
+            let coalesced_segments = (info(TcpRecvSegCoalesceInfo) & 0xffff) as u16;
+            let mut net_buffer = nbl.FirstNetBuffer.cast_const();
+            // SAFETY: the stack has the list; it was checked when it was indicated.
+            while let Some(current) = unsafe { net_buffer.as_ref() } {
+                with_contiguous(current, |data| {
+                    f(ReceivedPacket { data, checksum, coalesced_segments })
+                });
+                net_buffer = current.Next;
+            }
+            // SAFETY: the stack has the chain.
+            next = unsafe { nbl.Next.as_ref() };
+        }
+    }
+}
+
+thread_local! {
+    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `f` with the data of a packet.
+fn with_contiguous(net_buffer: &NET_BUFFER, f: impl FnOnce(&[u8])) {
+    // SAFETY: the stack has the packet while it looks at it.
+    let mut pieces = unsafe { Pieces::of(FUNCTION, net_buffer) };
+    let Some((start, bytes)) = pieces.next() else {
+        return f(&[]);
+    };
+    if bytes == net_buffer.DataLength as usize {
+        // SAFETY: the MDL's memory, which the stack has.
+        return f(unsafe { std::slice::from_raw_parts(start, bytes) });
+    }
+    let mut gathered = GATHERED.take();
+    gathered.clear();
+    for (start, bytes) in std::iter::once((start, bytes)).chain(pieces) {
+        // SAFETY: the MDL's memory, which the stack has.
+        gathered.extend_from_slice(unsafe { std::slice::from_raw_parts(start, bytes) });
+    }
+    f(&gathered);
+    GATHERED.set(gathered);
+}
+
+export! {
+    /// ndis.h, NdisMIndicateReceiveNetBufferLists.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    ///
+    /// # Safety
+    /// The chain is checked; what its MDLs point at is not.
+    pub unsafe fn NdisMIndicateReceiveNetBufferLists(
+        miniport_adapter_handle: NDIS_HANDLE,
+        net_buffer_list: *mut NET_BUFFER_LIST,
+        port_number: NDIS_PORT_NUMBER,
+        number_of_net_buffer_lists: ULONG,
+        receive_flags: ULONG,
+    ) {
+        irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
+        require_dispatch_flag(FUNCTION, receive_flags, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
+        let adapter = AdapterInner::of(FUNCTION, miniport_adapter_handle);
+        let state = adapter.states.state();
+        // In Restarting the driver has resumed receiving before NDIS knows of it.
+        if !matches!(state, State::Running | State::Pausing | State::Restarting) {
+            stop(Rule::INDICATED_WHILE_PAUSED, FUNCTION, format_args!("adapter {} is {state:?}", adapter.name));
+        }
+        if port_number != 0 {
+            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("port {port_number} was never allocated"));
+        }
+        let (lists, packets) = accept(adapter, net_buffer_list);
+        if lists != number_of_net_buffer_lists as usize || lists == 0 {
+            stop(
+                Rule::NBL_BAD_CHAIN,
+                FUNCTION,
+                format_args!("{number_of_net_buffer_lists} lists are said to be in a chain of {lists}"),
+            );
+        }
+        adapter.indicated.fetch_add(lists, Ordering::AcqRel);
+        adapter.received_packets.fetch_add(packets, Ordering::Relaxed);
+        // SAFETY: the stack has the chain, and it is not empty.
+        let first = unsafe { &*net_buffer_list };
+        stack::on_host(|| adapter.edge.receive(&ReceivedBatch { first, lists }));
+        if receive_flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
+            give_back(adapter, net_buffer_list);
+        } else if let Some(time) = adapter.tuning.hold_indications {
+            let chain = Chain(net_buffer_list);
+            stack::on_host(|| {
+                thread::spawn(move || {
+                    thread::sleep(time);
+                    return_lists(adapter, chain);
+                });
+            });
+        } else {
+            return_lists(adapter, Chain(net_buffer_list));
+        }
+    }
+}
+
+/// A chain that the stack has.
+struct Chain(*mut NET_BUFFER_LIST);
+
+// SAFETY: the stack has it, and passes it on as a whole.
+unsafe impl Send for Chain {}
+
+/// Passes a chain from the driver to the stack; stops when something is wrong with it. Answers with the number of lists and
+/// packets.
+fn accept(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) -> (usize, u64) {
+    let (mut lists, mut packets) = (0, 0);
+    let mut next = chain;
+    while !next.is_null() {
+        let object = Object::of(FUNCTION, next);
+        if object.pool() == 0 || (verification() && !is_from_driver_pool(object)) {
+            stop(
+                Rule::NBL_NOT_OWNED,
+                FUNCTION,
+                format_args!("{:p} was not allocated by the driver", object.nbl()),
+            );
+        }
+        if let Err(owner) = object.pass(Owner::Allocator, Owner::Stack) {
+            stop(
+                Rule::NBL_NOT_OWNED,
+                FUNCTION,
+                format_args!("{:p} is with its {owner:?}: indicated twice, or freed", object.nbl()),
+            );
+        }
+        object.set_adapter(adapter.handle().addr());
+        // SAFETY: now the stack's.
+        let nbl = unsafe { &*object.nbl() };
+        if nbl.SourceHandle != adapter.handle() {
+            stop(
+                Rule::NBL_BAD_CHAIN,
+                FUNCTION,
+                format_args!(
+                    "SourceHandle of {:p} is not the miniport adapter handle",
+                    object.nbl()
+                ),
+            );
+        }
+        if nbl.FirstNetBuffer.is_null() {
+            stop(
+                Rule::NBL_BAD_CHAIN,
+                FUNCTION,
+                format_args!("{:p} has no NET_BUFFER", object.nbl()),
+            );
+        }
+        lists += 1;
+        let mut net_buffer = nbl.FirstNetBuffer.cast_const();
+        // SAFETY: now the stack's.
+        while let Some(current) = unsafe { net_buffer.as_ref() } {
+            packets += 1;
+            net_buffer = current.Next;
+        }
+        next = nbl.Next;
+    }
+    (lists, packets)
+}
+
+/// Makes a chain the driver's again.
+fn give_back(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) {
+    let mut next = chain;
+    let mut lists = 0;
+    while !next.is_null() {
+        let object = Object::of(FUNCTION, next);
+        // SAFETY: still the stack's.
+        next = unsafe { (*object.nbl()).Next };
+        if let Err(owner) = object.pass(Owner::Stack, Owner::Allocator) {
+            stop(
+                Rule::NBL_NOT_OWNED,
+                FUNCTION,
+                format_args!("{:p} became its {owner:?}'s while the stack had it", object.nbl()),
+            );
+        }
+        lists += 1;
+    }
+    adapter.indicated.fetch_sub(lists, Ordering::AcqRel);
+}
+
+/// Returns a chain by MiniportReturnNetBufferLists.
+fn return_lists(adapter: &'static AdapterInner, chain: Chain) {
+    let Chain(chain) = chain;
+    give_back(adapter, chain);
+    let Some(handler) = adapter.driver.0.characteristics.ReturnNetBufferListsHandler else {
+        return;
+    };
+    let context = adapter.context();
+    let flags =
+        if irql::current() == DISPATCH_LEVEL { NDIS_RETURN_FLAGS_DISPATCH_LEVEL } else { 0 };
+    // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_RETURN_NET_BUFFER_LISTS).
+    stack::enter_driver(|| unsafe { handler(context, chain, flags) });
+}
