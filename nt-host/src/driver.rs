@@ -1,8 +1,22 @@
 //! Loading and unloading a driver.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering};
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
+use nt_sys::io::{DRIVER_INITIALIZE, DRIVER_OBJECT, IO_TYPE_DRIVER};
+use nt_sys::ntdef::{CSHORT, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, UNICODE_STRING};
+
+use crate::handle;
+use crate::io::{device, request};
+use crate::irql;
+use crate::ke::{dpc, timer};
+use crate::ob;
+use crate::pool;
+use crate::ps::thread;
+use crate::rtl::string::OwnedString;
 use crate::stack;
 use crate::violation::{Rule, stop};
 
@@ -12,6 +26,15 @@ const NEVER: u8 = 0;
 const LOADED: u8 = 1;
 const UNLOADED: u8 = 2;
 
+/// How many drivers are loaded.
+static COUNT: Mutex<usize> = Mutex::new(0);
+
+/// The driver that was loaded last.
+static CURRENT: AtomicPtr<DRIVER_OBJECT> = AtomicPtr::new(ptr::null_mut());
+
+/// How long a thread that has ended, for all the driver can know, may take to be gone.
+const SETTLE: Duration = Duration::from_secs(2);
+
 /// A check at unload: what is left, one line for each.
 pub type UnloadCheck = fn() -> Vec<String>;
 
@@ -19,10 +42,182 @@ static CHECKS: Mutex<Vec<UnloadCheck>> = Mutex::new(Vec::new());
 
 /// Registers a check for things that a driver must not leave at its unload. Once for each check.
 pub fn at_unload(check: UnloadCheck) {
-    let mut checks = CHECKS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !checks.iter().any(|known| core::ptr::fn_addr_eq(*known, check)) {
+    let mut checks = CHECKS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !checks.iter().any(|known| ptr::fn_addr_eq(*known, check)) {
         checks.push(check);
     }
+}
+
+/// The object of the driver that was loaded last; null if none is loaded.
+#[must_use]
+pub fn current_object() -> *mut DRIVER_OBJECT {
+    CURRENT.load(Ordering::Acquire)
+}
+
+/// A loaded driver. It stays loaded when this is dropped without [`Driver::unload`].
+#[derive(Debug)]
+pub struct Driver {
+    object: *mut DRIVER_OBJECT,
+    name: String,
+}
+
+// SAFETY: the object belongs to this and to the driver, which is called from any thread.
+unsafe impl Send for Driver {}
+
+/// What was found at an unload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnloadReport {
+    /// What the driver left, one line for each; empty when all is well.
+    pub leaks: Vec<String>,
+}
+
+/// What a driver object's strings point to.
+struct Strings {
+    name: OwnedString,
+    registry_path: OwnedString,
+    hardware_database: OwnedString,
+}
+
+impl Driver {
+    pub(crate) fn load(name: &str, entry: DRIVER_INITIALIZE) -> Result<Self, NTSTATUS> {
+        irql::require_exactly("load", PASSIVE_LEVEL);
+        let strings = Box::leak(Box::new(Strings {
+            name: OwnedString::new(&format!(r"\Driver\{name}")),
+            registry_path: OwnedString::new(&format!(
+                r"\Registry\Machine\System\CurrentControlSet\Services\{name}"
+            )),
+            hardware_database: OwnedString::new(r"\Registry\Machine\Hardware\Description\System"),
+        }));
+        // The strings and the object stay: a driver that runs after its unload shall be told so, and not crash.
+        let mut registry_path = strings.registry_path.view();
+        let hardware = Box::leak(Box::new(strings.hardware_database.view()));
+        let object = Box::leak(Box::new(new_object(entry, strings.name.view(), hardware)));
+        let object = ptr::from_mut(object);
+        {
+            let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+            *count += 1;
+            STATE.store(LOADED, Ordering::Release);
+            CURRENT.store(object, Ordering::Release);
+        }
+        let status = stack::enter_driver(|| {
+            // SAFETY: the driver's entry point, with what the documentation says it gets.
+            unsafe { entry(object, &raw mut registry_path) }
+        });
+        let driver = Self { object, name: name.to_owned() };
+        if NT_SUCCESS(status) {
+            return Ok(driver);
+        }
+        // A driver that fails to load has to have taken everything back.
+        require_nothing(&format!("{name}: DriverEntry"), &driver.leave());
+        Err(status)
+    }
+
+    /// The driver's object.
+    #[must_use]
+    pub fn object(&self) -> *mut DRIVER_OBJECT {
+        self.object
+    }
+
+    /// Unloads the driver, and stops with what it left, if anything.
+    pub fn unload(self) -> UnloadReport {
+        let function = format!("{}: DriverUnload", self.name);
+        let leaks = self.unload_and_look();
+        require_nothing(&function, &leaks);
+        UnloadReport::default()
+    }
+
+    /// Unloads the driver, and reports what it left.
+    pub fn unload_reporting(self) -> UnloadReport {
+        let leaks = self.unload_and_look();
+        UnloadReport { leaks: leaks.into_iter().map(|(_, line)| line).collect() }
+    }
+
+    fn unload_and_look(&self) -> Vec<(Rule, String)> {
+        irql::require_exactly("unload", PASSIVE_LEVEL);
+        let open = handle::left();
+        if !open.is_empty() {
+            stop(
+                Rule::LEFT_AT_UNLOAD,
+                "unload",
+                format_args!("the host unloads a driver with files open: {}", open.join(", ")),
+            );
+        }
+        // SAFETY: the object stays, and the driver is loaded.
+        let Some(unload) = (unsafe { (*self.object).DriverUnload }) else {
+            stop(Rule::LEFT_AT_UNLOAD, "unload", format_args!("the driver has no DriverUnload"));
+        };
+        stack::enter_driver(|| {
+            // SAFETY: the driver's unload routine, with its object.
+            unsafe { unload(self.object) };
+        });
+        self.leave()
+    }
+
+    /// Looks for what is left; from then on, the driver is gone.
+    fn leave(&self) -> Vec<(Rule, String)> {
+        dpc::flush();
+        let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        // What is left can't be told apart while another driver is loaded.
+        if *count != 0 {
+            return Vec::new();
+        }
+        let deadline = Instant::now() + SETTLE;
+        let leaks = loop {
+            let leaks = left();
+            // The end of a thread is told before its object is gone.
+            let settling = leaks.iter().any(|(_, line)| line.contains(thread::SYSTEM_THREAD));
+            if !settling || Instant::now() >= deadline {
+                break leaks;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        CURRENT.store(ptr::null_mut(), Ordering::Release);
+        STATE.store(UNLOADED, Ordering::Release);
+        pool::check();
+        leaks
+    }
+}
+
+/// Everything that is left of the drivers.
+fn left() -> Vec<(Rule, String)> {
+    let checks = CHECKS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let objects = [
+        thread::left(),
+        ob::left(thread::SYSTEM_THREAD),
+        ob::handles_left(),
+        timer::left(),
+        device::left(),
+    ];
+    request::left()
+        .into_iter()
+        .map(|line| (Rule::LOST_IRP, line))
+        .chain(objects.into_iter().flatten().map(|line| (Rule::LEFT_AT_UNLOAD, line)))
+        .chain(checks.iter().flat_map(|check| check()).map(|line| (Rule::LEFT_AT_UNLOAD, line)))
+        .chain(pool::leaks().into_iter().map(|line| (Rule::POOL_LEAK, line)))
+        .collect()
+}
+
+fn require_nothing(function: &str, leaks: &[(Rule, String)]) {
+    if let Some((rule, _)) = leaks.first() {
+        let lines: Vec<&str> = leaks.iter().map(|(_, line)| line.as_str()).collect();
+        stop(*rule, function, format_args!("{}", lines.join("; ")));
+    }
+}
+
+fn new_object(
+    entry: DRIVER_INITIALIZE,
+    name: UNICODE_STRING,
+    hardware_database: *mut UNICODE_STRING,
+) -> DRIVER_OBJECT {
+    // SAFETY: all zeros is a value of this type.
+    let mut object: DRIVER_OBJECT = unsafe { core::mem::zeroed() };
+    object.Type = IO_TYPE_DRIVER;
+    object.Size = size_of::<DRIVER_OBJECT>() as CSHORT;
+    object.DriverName = name;
+    object.HardwareDatabase = hardware_database;
+    object.DriverInit = Some(entry);
+    object
 }
 
 /// Stops when the caller of `function` is driver code that should be gone.

@@ -21,13 +21,26 @@
 mod export;
 
 pub mod clock;
+pub mod cng;
 pub mod driver;
 pub mod edge;
 pub mod ex;
+mod fault;
+pub mod handle;
+pub mod io;
 pub mod irql;
 pub mod ke;
+pub mod machine;
+pub mod mm;
 pub mod ndis;
+pub mod ob;
 pub mod pool;
+pub mod ps;
+pub mod rtl;
 pub mod stack;
 pub mod violation;
 pub mod wsk;
+
+pub use driver::{Driver, UnloadReport};
+pub use handle::{Completed, Handle, PendingIoctl};
+pub use machine::{Machine, MachineOptions};

@@ -205,6 +205,11 @@ pub fn block_bytes(pointer: *const u8) -> Option<usize> {
     lock().live.get(&pointer.addr()).map(|block| block.bytes)
 }
 
+/// The tag of a freed block that begins here, while it is remembered.
+pub(crate) fn freed_tag(pointer: *const u8) -> Option<u32> {
+    lock().freed.get(&pointer.addr()).map(|block| block.tag)
+}
+
 /// What the driver has not freed, one line for each block.
 #[must_use]
 pub fn leaks() -> Vec<String> {
@@ -241,8 +246,11 @@ pub(crate) fn explain(address: usize) -> Option<(Rule, Explanation)> {
     let find = |blocks: &BTreeMap<usize, Block>| {
         let (start, block) = blocks.range(..=address).next_back()?;
         let Memory::Pages { base, bytes } = block.memory else { return None };
-        (address >= base && address < base + bytes)
-            .then_some(Explanation { start: *start, block: *block, address })
+        (address >= base && address < base + bytes).then_some(Explanation {
+            start: *start,
+            block: *block,
+            address,
+        })
     };
     find(&pool.freed)
         .map(|found| (Rule::USE_AFTER_FREE, found))
@@ -286,8 +294,7 @@ fn allocate_heap(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
     let start = base.expose_provenance() + before;
     fill(start - HEAD_BYTES, HEAD, HEAD_BYTES);
     fill(start + bytes, TAIL, TAIL_BYTES);
-    let memory =
-        Memory::Heap { base: base.addr(), bytes: whole, alignment: alignment.max(16) };
+    let memory = Memory::Heap { base: base.addr(), bytes: whole, alignment: alignment.max(16) };
     Some((start, memory))
 }
 
@@ -322,15 +329,12 @@ fn allocate_pages(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
 fn check_surroundings(function: &str, start: usize, block: &Block) {
     let (before, after) = match block.memory {
         Memory::Heap { .. } => (HEAD_BYTES, TAIL_BYTES),
-        Memory::Pages { base, bytes } => {
-            (start - base, base + bytes - PAGE - start - block.bytes)
-        }
+        Memory::Pages { base, bytes } => (start - base, base + bytes - PAGE - start - block.bytes),
     };
     let change = find_other(start - before, HEAD, before)
         .map(|at| at.cast_signed() - before.cast_signed())
         .or_else(|| {
-            find_other(start + block.bytes, TAIL, after)
-                .map(|at| (at + block.bytes).cast_signed())
+            find_other(start + block.bytes, TAIL, after).map(|at| (at + block.bytes).cast_signed())
         });
     if let Some(offset) = change {
         stop(
@@ -387,9 +391,8 @@ fn release(block: &Block) {
 
 fn protect(base: usize, bytes: usize) {
     // SAFETY: the pages belong to one block.
-    let failed = unsafe {
-        libc::mprotect(ptr::with_exposed_provenance_mut(base), bytes, libc::PROT_NONE)
-    };
+    let failed =
+        unsafe { libc::mprotect(ptr::with_exposed_provenance_mut(base), bytes, libc::PROT_NONE) };
     if failed != 0 {
         stop(
             Rule::BAD_ARGUMENT,

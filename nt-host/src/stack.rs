@@ -8,7 +8,10 @@ use core::cell::Cell;
 use core::panic::Location;
 use core::ptr;
 
+use nt_sys::ntdef::KIRQL;
+
 use crate::driver;
+use crate::ex::push_lock;
 use crate::irql::{self, Name};
 use crate::ke::spin_lock;
 use crate::ke::xstate;
@@ -44,11 +47,29 @@ thread_local! {
 /// processor as they were.
 #[track_caller]
 pub fn enter_driver<R>(f: impl FnOnce() -> R) -> R {
+    enter(f, |entry| entry)
+}
+
+/// What a callback must leave as it was.
+#[derive(Clone, Copy)]
+struct Entry {
+    level: KIRQL,
+    held: usize,
+    push_locks: u32,
+    saved: usize,
+}
+
+/// Calls driver code; `expect` tells from what was at the call what must be at the return.
+#[track_caller]
+fn enter<R>(f: impl FnOnce() -> R, expect: impl FnOnce(Entry) -> Entry) -> R {
     driver::require_loaded_for_callback();
     let caller = CALLER.replace(Some(Location::caller()));
-    let level = irql::current();
-    let held = spin_lock::held();
-    let saved = xstate::depth();
+    let entry = Entry {
+        level: irql::current(),
+        held: spin_lock::held(),
+        push_locks: push_lock::held(),
+        saved: xstate::depth(),
+    };
     let place = PLACE.get();
     let result = match place {
         Place::Driver { .. } => f(),
@@ -63,33 +84,58 @@ pub fn enter_driver<R>(f: impl FnOnce() -> R) -> R {
     };
     PLACE.set(place);
     CALLER.set(caller);
-    if irql::current() != level {
+    require_left_as(&expect(entry), Location::caller());
+    result
+}
+
+fn require_left_as(entry: &Entry, caller: &Location<'_>) {
+    if irql::current() != entry.level {
         stop(
             Rule::WRONG_IRQL,
             "callback",
             format_args!(
-                "called at {}, returned at {} (called from {})",
-                Name(level),
+                "called at {}, returned at {} (called from {caller})",
+                Name(entry.level),
                 Name(irql::current()),
-                Location::caller()
             ),
         );
     }
-    if spin_lock::held() != held {
+    if spin_lock::held() != entry.held {
         stop(
             Rule::SPIN_LOCK_HELD,
             "callback",
-            format_args!("returned with another set of spin locks (called from {})", Location::caller()),
+            format_args!(
+                "called with {} spin locks held, returned with {} (called from {caller})",
+                entry.held,
+                spin_lock::held()
+            ),
         );
     }
-    if xstate::depth() != saved {
+    if push_lock::held() != entry.push_locks {
+        stop(
+            Rule::SPIN_LOCK_HELD,
+            "callback",
+            format_args!("returned with a push lock held (called from {caller})"),
+        );
+    }
+    if xstate::depth() != entry.saved {
         stop(
             Rule::EXTENDED_STATE,
             "callback",
-            format_args!("returned without a restore (called from {})", Location::caller()),
+            format_args!("returned without a restore (called from {caller})"),
         );
     }
-    result
+}
+
+/// As [`enter_driver`], for a callback that is called with the cancel spin lock held and gives it back: returns the IRQL
+/// that it left, which should be `lowered`.
+pub(crate) fn enter_driver_lowering(lowered: KIRQL, f: impl FnOnce()) -> KIRQL {
+    let mut after = lowered;
+    enter(f, |entry| {
+        after = irql::current();
+        Entry { level: after, held: entry.held - 1, ..entry }
+    });
+    after
 }
 
 /// Leaves the driver's stack for host work that needs more.
@@ -100,7 +146,8 @@ pub fn on_host<R>(f: impl FnOnce() -> R) -> R {
     };
     let top = below(host);
     // The base is not read: what is there is the thread's own stack with its own guard.
-    let result = call_on(top.saturating_sub(64 * 1024), top, f, |here| Place::HostCall { driver: here });
+    let result =
+        call_on(top.saturating_sub(64 * 1024), top, f, |here| Place::HostCall { driver: here });
     PLACE.set(place);
     result
 }
@@ -133,7 +180,11 @@ thread_local! {
 fn call_on<R>(base: usize, top: usize, f: impl FnOnce() -> R, place: fn(usize) -> Place) -> R {
     // Less is no stack. Rather than fault outside of the guard, say so.
     if top < base + 1024 {
-        stop(Rule::STACK_OVERRUN, "callback", format_args!("no stack is left for a nested callback"));
+        stop(
+            Rule::STACK_OVERRUN,
+            "callback",
+            format_args!("no stack is left for a nested callback"),
+        );
     }
     let mut f = Some(f);
     let mut result = None;

@@ -22,10 +22,12 @@ export! {
     pub unsafe fn KeInitializeEvent(event: *mut KEVENT, kind: EVENT_TYPE, state: BOOLEAN) {
         let function = "KeInitializeEvent";
         irql::require_at_most(function, DISPATCH_LEVEL);
-        let kind = match kind {
-            NotificationEvent => NOTIFICATION_EVENT,
-            SynchronizationEvent => SYNCHRONIZATION_EVENT,
-            _ => stop(Rule::BAD_ARGUMENT, function, format_args!("no event has type {kind}")),
+        let kind = if kind == NotificationEvent {
+            NOTIFICATION_EVENT
+        } else if kind == SynchronizationEvent {
+            SYNCHRONIZATION_EVENT
+        } else {
+            stop(Rule::BAD_ARGUMENT, function, format_args!("no event has type {kind}"))
         };
         let words = (size_of::<KEVENT>() / 4) as u8;
         // SAFETY: as the caller promises.

@@ -51,10 +51,12 @@ export! {
     pub unsafe fn KeInitializeTimerEx(timer: *mut KTIMER, kind: TIMER_TYPE) {
         let function = "KeInitializeTimerEx";
         irql::require_at_most(function, DISPATCH_LEVEL);
-        let kind = match kind {
-            NotificationTimer => NOTIFICATION_TIMER,
-            SynchronizationTimer => SYNCHRONIZATION_TIMER,
-            _ => stop(Rule::BAD_ARGUMENT, function, format_args!("no timer has type {kind}")),
+        let kind = if kind == NotificationTimer {
+            NOTIFICATION_TIMER
+        } else if kind == SynchronizationTimer {
+            SYNCHRONIZATION_TIMER
+        } else {
+            stop(Rule::BAD_ARGUMENT, function, format_args!("no timer has type {kind}"))
         };
         if active_in(&(timer.addr()..timer.addr() + 1)).is_some() {
             stop(Rule::BAD_OBJECT, function, format_args!("the timer at {timer:p} is set"));
@@ -201,8 +203,7 @@ fn run() {
         let due = first.key().0;
         if due > now {
             let wait = clock::duration(due - now);
-            timers =
-                CHANGED.wait_timeout(timers, wait).unwrap_or_else(PoisonError::into_inner).0;
+            timers = CHANGED.wait_timeout(timers, wait).unwrap_or_else(PoisonError::into_inner).0;
             continue;
         }
         let armed = first.remove();

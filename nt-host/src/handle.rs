@@ -1,0 +1,221 @@
+//! Handles of files on devices: what user mode has of a driver.
+
+use core::ptr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nt_sys::io::{
+    DEVICE_OBJECT, FILE_OBJECT, FILE_READ_DATA, FILE_WRITE_DATA, GENERIC_READ, GENERIC_WRITE,
+    IO_SECURITY_CONTEXT, IO_STACK_CREATE, IO_STACK_PARAMETERS, IO_TYPE_FILE, IRP_MJ_CLEANUP,
+    IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
+};
+use nt_sys::ntdef::{ACCESS_MASK, BOOLEAN, CSHORT, NT_SUCCESS, NTSTATUS};
+use nt_sys::status::{STATUS_ACCESS_DENIED, STATUS_CANCELLED};
+
+use crate::io::device;
+use crate::io::request::{self, Finished, Request, Target};
+use crate::machine;
+use crate::ob;
+use crate::rtl::string::OwnedString;
+
+/// `FILE_OPEN` as the disposition of a create (the upper byte of its options).
+const FILE_OPEN: u32 = 1;
+
+/// Files that are open, by their objects.
+static OPEN: Mutex<BTreeMap<usize, String>> = Mutex::new(BTreeMap::new());
+
+/// An open file on a device. Its drop sends IRP_MJ_CLEANUP, waits for what is pending, and sends IRP_MJ_CLOSE.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    file: Arc<File>,
+}
+
+/// A device control that was sent.
+#[derive(Debug)]
+pub struct PendingIoctl {
+    outcome: Result<Arc<Request>, NTSTATUS>,
+    // Closes the file after the request's own interest in it is gone.
+    _file: Arc<File>,
+}
+
+/// The result of a device control.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// The status of the IRP.
+    pub status: NTSTATUS,
+    /// How many bytes, or what else the driver says.
+    pub information: usize,
+    /// The output buffer, whole, as the driver left it.
+    pub output: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct File {
+    object: *mut FILE_OBJECT,
+    device: *mut DEVICE_OBJECT,
+    access: ACCESS_MASK,
+}
+
+// SAFETY: the host only reads the pointers; what they point to is the driver's to guard.
+unsafe impl Send for File {}
+// SAFETY: as above.
+unsafe impl Sync for File {}
+
+/// A file object, with the text that its name points to. The object comes first.
+#[repr(C)]
+struct FileWithName {
+    object: FILE_OBJECT,
+    name: OwnedString,
+}
+
+impl Handle {
+    pub(crate) fn open(path: &str, access: ACCESS_MASK) -> Result<Self, NTSTATUS> {
+        let (device, rest) = device::find(path)?;
+        let access = specific(access);
+        // SAFETY: all zeros is a value of this type.
+        let mut object: FILE_OBJECT = unsafe { core::mem::zeroed() };
+        object.Type = IO_TYPE_FILE;
+        object.Size = size_of::<FILE_OBJECT>() as CSHORT;
+        object.DeviceObject = device;
+        object.ReadAccess = BOOLEAN::from(access & FILE_READ_DATA != 0);
+        object.WriteAccess = BOOLEAN::from(access & FILE_WRITE_DATA != 0);
+        let mut name = OwnedString::new(&rest);
+        object.FileName = name.view();
+        let object = ob::create("file", FileWithName { object, name }).cast::<FILE_OBJECT>();
+        let mut security = IO_SECURITY_CONTEXT {
+            SecurityQos: ptr::null_mut(),
+            AccessState: ptr::null_mut(),
+            DesiredAccess: access,
+            FullCreateOptions: 0,
+        };
+        let create = IO_STACK_CREATE {
+            SecurityContext: &raw mut security,
+            Options: FILE_OPEN << 24,
+            _pad0: 0,
+            FileAttributes: 0,
+            ShareAccess: 0,
+            _pad1: 0,
+            EaLength: 0,
+            _pad2: 0,
+        };
+        let target = Target { device, file: object, major: IRP_MJ_CREATE };
+        let sent = Request::send_plain(&target, IO_STACK_PARAMETERS { Create: create });
+        let status = sent.map_or_else(|status| status, |request| finished(&request).status);
+        if !NT_SUCCESS(status) {
+            release(object, device);
+            return Err(status);
+        }
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.insert(object.addr(), path.to_owned());
+        Ok(Self { file: Arc::new(File { object, device, access }) })
+    }
+
+    /// Sends a device control and waits for its completion. Returns its status and `Information`; `output` is what the
+    /// driver left, when it wrote any.
+    pub fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> (NTSTATUS, usize) {
+        let request = match self.send(code, input, output) {
+            Ok(request) => request,
+            Err(status) => return (status, 0),
+        };
+        let finished = finished(&request);
+        if finished.output.len() == output.len() {
+            output.copy_from_slice(&finished.output);
+        }
+        (finished.status, finished.information)
+    }
+
+    /// Sends a device control with an output buffer of this size, and does not wait for its completion.
+    #[must_use]
+    pub fn ioctl_async(&self, code: u32, input: &[u8], output_bytes: usize) -> PendingIoctl {
+        let outcome = self.send(code, input, &vec![0; output_bytes]);
+        PendingIoctl { outcome, _file: Arc::clone(&self.file) }
+    }
+
+    /// The file object that the driver sees.
+    #[must_use]
+    pub fn file_object(&self) -> *mut FILE_OBJECT {
+        self.file.object
+    }
+
+    fn send(&self, code: u32, input: &[u8], output: &[u8]) -> Result<Arc<Request>, NTSTATUS> {
+        // Bits 14 and 15 name the access that is needed: FILE_READ_ACCESS and FILE_WRITE_ACCESS.
+        let needed = (code >> 14) & 3;
+        if needed & !self.file.access != 0 {
+            return Err(STATUS_ACCESS_DENIED);
+        }
+        let file = &self.file;
+        let target =
+            Target { device: file.device, file: file.object, major: IRP_MJ_DEVICE_CONTROL };
+        Request::send_control(&target, code, input, output)
+    }
+}
+
+impl PendingIoctl {
+    /// Waits for the completion, for ever without a timeout; none when it did not come in time.
+    #[must_use]
+    pub fn wait(&self, timeout: Option<Duration>) -> Option<Completed> {
+        match &self.outcome {
+            Err(status) => Some(Completed { status: *status, information: 0, output: Vec::new() }),
+            Ok(request) => request.wait(timeout).map(Completed::from),
+        }
+    }
+
+    /// Cancels the request, if it is not completed: whether the driver had a cancel routine for it.
+    pub fn cancel(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(|request| request.cancel())
+    }
+}
+
+impl From<Finished> for Completed {
+    fn from(finished: Finished) -> Self {
+        let Finished { status, information, output, .. } = finished;
+        Self { status, information, output }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let mut target = Target { device: self.device, file: self.object, major: IRP_MJ_CLEANUP };
+        if let Ok(request) = Request::send_plain(&target, request::no_parameters()) {
+            finished(&request);
+        }
+        request::require_none_open(self.object, machine::cleanup_timeout());
+        target.major = IRP_MJ_CLOSE;
+        if let Ok(request) = Request::send_plain(&target, request::no_parameters()) {
+            finished(&request);
+        }
+        OPEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.object.addr());
+        release(self.object, self.device);
+    }
+}
+
+/// The paths of the files that are open.
+pub(crate) fn left() -> Vec<String> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+}
+
+fn finished(request: &Request) -> Finished {
+    // Without a timeout, a wait ends with the completion.
+    request.wait(None).unwrap_or_else(|| Finished::new(STATUS_CANCELLED))
+}
+
+/// Gives the references to a file and its device back.
+fn release(object: *mut FILE_OBJECT, device: *mut DEVICE_OBJECT) {
+    // SAFETY: the reference of the open.
+    unsafe { ob::dereference("close", object.cast()) };
+    // SAFETY: the reference of the open.
+    unsafe { ob::dereference("close", device.cast()) };
+}
+
+/// Maps generic access rights to those of files.
+fn specific(access: ACCESS_MASK) -> ACCESS_MASK {
+    let mut specific = access & !(GENERIC_READ | GENERIC_WRITE);
+    if access & GENERIC_READ != 0 {
+        specific |= FILE_READ_DATA;
+    }
+    if access & GENERIC_WRITE != 0 {
+        specific |= FILE_WRITE_DATA;
+    }
+    specific
+}

@@ -1,0 +1,113 @@
+//! Giving an IRP to a driver.
+
+use nt_sys::io::{DEVICE_OBJECT, IRP, SL_PENDING_RETURNED};
+use nt_sys::ntdef::{DISPATCH_LEVEL, NTSTATUS};
+use nt_sys::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_PENDING};
+
+use crate::io::complete::IofCompleteRequest;
+use crate::io::device;
+use crate::io::irp as irps;
+use crate::irql;
+use crate::stack;
+use crate::violation::{Rule, stop};
+
+export! {
+    /// wdm.h, IofCallDriver (`IoCallDriver`).
+    ///
+    /// # IRQL
+    /// <= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// The caller owns the IRP, and has set up its next stack location.
+    pub unsafe fn IofCallDriver(device_object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+        let function = "IofCallDriver";
+        irql::require_at_most(function, DISPATCH_LEVEL);
+        // SAFETY: as the caller promises.
+        unsafe { irps::require(function, irp) };
+        // SAFETY: as the caller promises.
+        unsafe { call(function, device_object, irp) }
+    }
+}
+
+/// Moves the IRP to its next stack location and calls the driver of the device.
+///
+/// # Safety
+/// As for [`IofCallDriver`].
+pub(crate) unsafe fn call(
+    function: &str,
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: as the caller promises.
+    let fields = unsafe { &mut *irp };
+    let number = fields.CurrentLocation - 1;
+    if number < 1 {
+        stop(
+            Rule::BAD_IRP,
+            function,
+            format_args!("the IRP at {irp:p} has no stack location left (bug check 0x35)"),
+        );
+    }
+    let location = irps::location(irp, number);
+    fields.CurrentLocation = number;
+    fields.Tail.Overlay.CurrentStackLocation = location;
+    // SAFETY: the number is within the IRP's locations.
+    unsafe { (*location).DeviceObject = device_object };
+    // SAFETY: as above.
+    let major = unsafe { (*location).MajorFunction };
+    let Some(routine) = device::dispatch_routine(device_object, major) else {
+        fields.IoStatus.Status = STATUS_INVALID_DEVICE_REQUEST;
+        fields.IoStatus.Information = 0;
+        // SAFETY: the driver has no routine, so the IRP is ours.
+        unsafe { IofCompleteRequest(irp, 0) };
+        return STATUS_INVALID_DEVICE_REQUEST;
+    };
+    stack::enter_driver(|| {
+        // SAFETY: the driver's routine for this major function, with a device of its own.
+        unsafe { routine(device_object, irp) }
+    })
+}
+
+/// Stops when what a dispatch routine returned does not go with what it did to the IRP.
+pub(crate) fn require_consistent(major: u8, returned: NTSTATUS, seen: &Seen) {
+    let function = "dispatch routine";
+    match seen {
+        Seen::Open { control } if returned != STATUS_PENDING => stop(
+            Rule::LOST_IRP,
+            function,
+            format_args!(
+                "returned {returned:#010x} for major function {major:#x} and did not complete the IRP \
+                 (control {control:#x})"
+            ),
+        ),
+        Seen::Open { control } if control & SL_PENDING_RETURNED == 0 => stop(
+            Rule::BAD_IRP,
+            function,
+            format_args!("returned STATUS_PENDING for an IRP that is not marked pending"),
+        ),
+        Seen::Completed { pending: true, .. } if returned != STATUS_PENDING => stop(
+            Rule::BAD_IRP,
+            function,
+            format_args!("marked the IRP pending and returned {returned:#010x}"),
+        ),
+        Seen::Completed { pending: false, .. } if returned == STATUS_PENDING => stop(
+            Rule::BAD_IRP,
+            function,
+            format_args!("returned STATUS_PENDING for an IRP that is not marked pending"),
+        ),
+        Seen::Completed { pending: false, status } if returned != *status => stop(
+            Rule::BAD_IRP,
+            function,
+            format_args!("completed the IRP with {status:#010x} and returned {returned:#010x}"),
+        ),
+        _ => {}
+    }
+}
+
+/// What became of an IRP when the dispatch routine had returned.
+pub(crate) enum Seen {
+    /// It is not completed.
+    Open { control: u8 },
+    /// It is completed.
+    Completed { pending: bool, status: NTSTATUS },
+}

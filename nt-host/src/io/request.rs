@@ -1,0 +1,413 @@
+//! Requests from outside of the kernel: an IRP with its buffers, from its dispatch to its completion.
+
+use core::ffi::c_void;
+use core::ptr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use nt_sys::io::{
+    DEVICE_OBJECT, FILE_OBJECT, IO_STACK_DEVICE_IO_CONTROL, IO_STACK_LOCATION, IO_STACK_OTHERS,
+    IO_STACK_PARAMETERS, IRP, IRP_MJ_DEVICE_CONTROL, METHOD_BUFFERED, METHOD_NEITHER,
+};
+use nt_sys::mm::MDL;
+use nt_sys::ntdef::{NTSTATUS, PASSIVE_LEVEL, UserMode};
+use nt_sys::status::STATUS_INSUFFICIENT_RESOURCES;
+
+use crate::io::cancel::IoCancelIrp;
+use crate::io::dispatch::{self, Seen};
+use crate::io::irp as irps;
+use crate::irql;
+use crate::mm::mdl;
+use crate::pool::{self, Owner};
+use crate::violation::{Rule, stop};
+
+/// 'IoBf': the tag of buffers that the host makes for a request.
+const BUFFER_TAG: u32 = u32::from_le_bytes(*b"IoBf");
+
+/// What a request is for.
+pub(crate) struct Target {
+    pub(crate) device: *mut DEVICE_OBJECT,
+    pub(crate) file: *mut FILE_OBJECT,
+    pub(crate) major: u8,
+}
+
+/// A request that was sent.
+#[derive(Debug)]
+pub(crate) struct Request {
+    file: usize,
+    major: u8,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// While the IRP is not completed, or a cancel of it is under way.
+    irp: *mut IRP,
+    /// Cancels that are under way: the IRP stays until they are over.
+    cancels: usize,
+    buffers: Buffers,
+    finished: Option<Finished>,
+}
+
+// SAFETY: the pointers are only used with the state's lock held, or by the driver that owns the IRP.
+unsafe impl Send for State {}
+
+/// The memory of a request, each part null if there is none.
+#[derive(Debug)]
+struct Buffers {
+    /// What user mode would give: copied, so that it stays while the request is pending.
+    input: Memory,
+    output: Memory,
+    /// The kernel's copy.
+    system: Memory,
+    mdl: *mut MDL,
+    method: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Memory {
+    address: *mut u8,
+    bytes: usize,
+}
+
+/// The result of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: NTSTATUS,
+    pub(crate) information: usize,
+    pub(crate) output: Vec<u8>,
+    pending: bool,
+}
+
+/// Requests by their IRPs.
+static OPEN: Mutex<BTreeMap<usize, Arc<Request>>> = Mutex::new(BTreeMap::new());
+
+impl Request {
+    /// Sends a request without buffers: create, cleanup, close.
+    pub(crate) fn send_plain(
+        target: &Target,
+        parameters: IO_STACK_PARAMETERS,
+    ) -> Result<Arc<Self>, NTSTATUS> {
+        let buffers = Buffers::none();
+        Self::send(target, parameters, buffers)
+    }
+
+    /// Sends a device control, with buffers as its method says (windows-driver-docs, "Buffer Descriptions for I/O
+    /// Control Codes").
+    pub(crate) fn send_control(
+        target: &Target,
+        code: u32,
+        input: &[u8],
+        output: &[u8],
+    ) -> Result<Arc<Self>, NTSTATUS> {
+        let (Ok(input_bytes), Ok(output_bytes)) =
+            (u32::try_from(input.len()), u32::try_from(output.len()))
+        else {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        };
+        let buffers = Buffers::new(code & 3, input, output)?;
+        let mut control = IO_STACK_DEVICE_IO_CONTROL {
+            OutputBufferLength: output_bytes,
+            _pad0: 0,
+            InputBufferLength: input_bytes,
+            _pad1: 0,
+            IoControlCode: code,
+            _pad2: 0,
+            Type3InputBuffer: ptr::null_mut(),
+        };
+        if buffers.method == METHOD_NEITHER {
+            control.Type3InputBuffer = buffers.input.address.cast();
+        }
+        Self::send(target, IO_STACK_PARAMETERS { DeviceIoControl: control }, buffers)
+    }
+
+    fn send(
+        target: &Target,
+        parameters: IO_STACK_PARAMETERS,
+        buffers: Buffers,
+    ) -> Result<Arc<Self>, NTSTATUS> {
+        irql::require_exactly("I/O request", PASSIVE_LEVEL);
+        // SAFETY: the file keeps its device.
+        let stack_size = unsafe { (*target.device).StackSize };
+        let irp = irps::allocate(stack_size, Owner::Host);
+        if irp.is_null() {
+            buffers.free();
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
+        // SAFETY: just allocated.
+        let fields = unsafe { &mut *irp };
+        fields.RequestorMode = UserMode;
+        fields.AssociatedIrp.SystemBuffer = buffers.system.address.cast();
+        fields.MdlAddress = buffers.mdl;
+        fields.UserBuffer = buffers.output.address.cast();
+        fields.Tail.Overlay.OriginalFileObject = target.file;
+        let location = IO_STACK_LOCATION {
+            MajorFunction: target.major,
+            MinorFunction: 0,
+            Flags: 0,
+            Control: 0,
+            Parameters: parameters,
+            DeviceObject: target.device,
+            FileObject: target.file,
+            CompletionRoutine: None,
+            Context: ptr::null_mut(),
+        };
+        // SAFETY: the IRP has this location.
+        unsafe { *irps::location(irp, stack_size) = location };
+        let request = Arc::new(Self {
+            file: target.file.addr(),
+            major: target.major,
+            state: Mutex::new(State { irp, cancels: 0, buffers, finished: None }),
+            changed: Condvar::new(),
+        });
+        lock(&OPEN).insert(irp.addr(), Arc::clone(&request));
+        // SAFETY: the IRP is ours, and set up for the device.
+        let returned = unsafe { dispatch::call("I/O request", target.device, irp) };
+        dispatch::require_consistent(target.major, returned, &request.seen(stack_size));
+        Ok(request)
+    }
+
+    /// Waits for the completion; none when it did not come in time.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<Finished> {
+        let state = lock(&self.state);
+        let state = match timeout {
+            None => self
+                .changed
+                .wait_while(state, |state| state.finished.is_none())
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(timeout) => {
+                self.changed
+                    .wait_timeout_while(state, timeout, |state| state.finished.is_none())
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        state.finished.clone()
+    }
+
+    /// Cancels the IRP, if it is not completed: whether it had a cancel routine.
+    pub(crate) fn cancel(&self) -> bool {
+        let irp = {
+            let mut state = lock(&self.state);
+            if state.finished.is_some() {
+                return false;
+            }
+            state.cancels += 1;
+            state.irp
+        };
+        // SAFETY: the IRP stays while a cancel is under way.
+        let called = unsafe { IoCancelIrp(irp) } != 0;
+        let mut state = lock(&self.state);
+        state.cancels -= 1;
+        state.free_if_over();
+        called
+    }
+
+    fn seen(&self, stack_size: i8) -> Seen {
+        let state = lock(&self.state);
+        match &state.finished {
+            Some(finished) => {
+                Seen::Completed { pending: finished.pending, status: finished.status }
+            }
+            None => {
+                let location = irps::location(state.irp, stack_size);
+                // SAFETY: the IRP is not completed, and so not freed while the state is locked.
+                let control = unsafe { (*location).Control };
+                Seen::Open { control }
+            }
+        }
+    }
+}
+
+impl Finished {
+    pub(crate) fn new(status: NTSTATUS) -> Self {
+        Self { status, information: 0, output: Vec::new(), pending: false }
+    }
+}
+
+impl State {
+    fn free_if_over(&mut self) {
+        if self.finished.is_some() && self.cancels == 0 && !self.irp.is_null() {
+            // SAFETY: the IRP is completed, and no cancel is under way.
+            unsafe { pool::free("IofCompleteRequest", self.irp.cast(), irps::TAG) };
+            self.irp = ptr::null_mut();
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.free_if_over();
+    }
+}
+
+/// Ends the request whose IRP came back; false when the IRP is of no request.
+///
+/// # Safety
+/// The IRP is completed.
+pub(crate) unsafe fn finish(irp: *mut IRP) -> bool {
+    let Some(request) = lock(&OPEN).remove(&irp.addr()) else { return false };
+    // SAFETY: as the caller promises.
+    let fields = unsafe { &*irp };
+    let mut state = lock(&request.state);
+    let status = fields.IoStatus.Status;
+    let information = fields.IoStatus.Information;
+    let output = state.buffers.output_of(request.major, status, information);
+    state.buffers.free();
+    let pending = fields.PendingReturned != 0;
+    state.finished = Some(Finished { status, information, output, pending });
+    state.free_if_over();
+    drop(state);
+    request.changed.notify_all();
+    true
+}
+
+/// Waits until no request of this file is open; those that still are after the timeout are lost.
+pub(crate) fn require_none_open(file: *mut FILE_OBJECT, timeout: Duration) {
+    let deadline = std::time::Instant::now() + timeout;
+    loop {
+        let open = lock(&OPEN).values().find(|request| request.file == file.addr()).cloned();
+        let Some(request) = open else { return };
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        if request.wait(Some(left)).is_none() {
+            stop(
+                Rule::LOST_IRP,
+                "IRP_MJ_CLEANUP",
+                format_args!(
+                    "{timeout:?} after the cleanup of its file, an IRP with major function {:#x} is not completed",
+                    request.major
+                ),
+            );
+        }
+    }
+}
+
+/// The requests that are not completed, one line for each.
+pub(crate) fn left() -> Vec<String> {
+    lock(&OPEN)
+        .iter()
+        .map(|(irp, request)| {
+            format!("IRP at {irp:#x} with major function {:#x} not completed", request.major)
+        })
+        .collect()
+}
+
+/// The parameters of a request that has none.
+pub(crate) fn no_parameters() -> IO_STACK_PARAMETERS {
+    let none = ptr::null_mut::<c_void>();
+    IO_STACK_PARAMETERS {
+        Others: IO_STACK_OTHERS {
+            Argument1: none,
+            Argument2: none,
+            Argument3: none,
+            Argument4: none,
+        },
+    }
+}
+
+impl Buffers {
+    fn none() -> Self {
+        let none = Memory { address: ptr::null_mut(), bytes: 0 };
+        Self { input: none, output: none, system: none, mdl: ptr::null_mut(), method: 0 }
+    }
+
+    fn new(method: u32, input: &[u8], output: &[u8]) -> Result<Self, NTSTATUS> {
+        let mut buffers = Self::none();
+        buffers.method = method;
+        let made = buffers.fill(input, output);
+        if made.is_none() {
+            buffers.free();
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
+        Ok(buffers)
+    }
+
+    fn fill(&mut self, input: &[u8], output: &[u8]) -> Option<()> {
+        self.input = Memory::copy_of(input, input.len())?;
+        self.output = Memory::copy_of(output, output.len())?;
+        match self.method {
+            METHOD_BUFFERED => {
+                self.system = Memory::copy_of(input, input.len().max(output.len()))?;
+            }
+            METHOD_NEITHER => {}
+            _ => {
+                self.system = Memory::copy_of(input, input.len())?;
+                if !output.is_empty() {
+                    let bytes = u32::try_from(output.len()).ok()?;
+                    self.mdl = mdl::allocate_locked(self.output.address.cast(), bytes);
+                    if self.mdl.is_null() {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// What user mode sees in its output buffer.
+    fn output_of(&self, major: u8, status: NTSTATUS, information: usize) -> Vec<u8> {
+        if major != IRP_MJ_DEVICE_CONTROL {
+            return Vec::new();
+        }
+        // Not of an error (NT_ERROR), but of a warning, data is copied.
+        let is_error = status.cast_unsigned() >> 30 == 3;
+        if self.method == METHOD_BUFFERED && !is_error {
+            if information > self.output.bytes {
+                stop(
+                    Rule::BAD_IRP,
+                    "IofCompleteRequest",
+                    format_args!(
+                        "Information is {information}, the output buffer has {} bytes",
+                        self.output.bytes
+                    ),
+                );
+            }
+            // SAFETY: both have so many bytes, and don't overlap.
+            unsafe {
+                ptr::copy_nonoverlapping(self.system.address, self.output.address, information);
+            };
+        }
+        if self.output.bytes == 0 {
+            return Vec::new();
+        }
+        // SAFETY: the memory is whole and initialized.
+        unsafe { core::slice::from_raw_parts(self.output.address, self.output.bytes) }.to_vec()
+    }
+
+    fn free(&self) {
+        for memory in [self.input, self.output, self.system] {
+            if !memory.address.is_null() {
+                // SAFETY: the request is over.
+                unsafe { pool::free("IofCompleteRequest", memory.address, BUFFER_TAG) };
+            }
+        }
+        if !self.mdl.is_null() {
+            // SAFETY: the request is over.
+            unsafe { pool::free("IofCompleteRequest", self.mdl.cast(), mdl::TAG) };
+        }
+    }
+}
+
+impl Memory {
+    /// New memory of `bytes` bytes that begins with a copy; null for no bytes.
+    fn copy_of(source: &[u8], bytes: usize) -> Option<Self> {
+        if bytes == 0 {
+            return Some(Self { address: ptr::null_mut(), bytes: 0 });
+        }
+        let request =
+            pool::Request { owner: Owner::Host, tag: BUFFER_TAG, zeroed: false, alignment: 16 };
+        let address = pool::allocate(bytes, request);
+        if address.is_null() {
+            return None;
+        }
+        // SAFETY: just allocated, with at least so many bytes.
+        unsafe { ptr::copy_nonoverlapping(source.as_ptr(), address, source.len()) };
+        Some(Self { address, bytes })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,91 @@
+//! The machine: boots once in a process, loads drivers, opens their devices.
+
+use core::time::Duration;
+use std::sync::OnceLock;
+
+use nt_sys::io::DRIVER_INITIALIZE;
+use nt_sys::ntdef::{ACCESS_MASK, NTSTATUS};
+
+use crate::driver::Driver;
+use crate::fault;
+use crate::handle::Handle;
+use crate::ke::processor;
+use crate::pool;
+use crate::rtl::debug_print;
+
+/// How a machine is booted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineOptions {
+    /// Whether pool memory lies before guard pages, and vanishes when it is freed. Slow, and exact.
+    pub guard_pages: bool,
+    /// Processors that the driver sees; none is as many as the process may use.
+    pub processors: Option<usize>,
+    /// What the driver prints is shown up to this level: 0 errors, 1 warnings, 2 trace, 3 information.
+    pub debug_level: u32,
+    /// How long after the cleanup of a file its IRPs may be pending.
+    pub cleanup_timeout: Duration,
+}
+
+impl Default for MachineOptions {
+    fn default() -> Self {
+        Self {
+            guard_pages: false,
+            processors: None,
+            debug_level: 1,
+            cleanup_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+static OPTIONS: OnceLock<MachineOptions> = OnceLock::new();
+
+/// The machine that this process is.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    _booted: (),
+}
+
+impl Machine {
+    /// Boots the machine.
+    ///
+    /// # Panics
+    /// When it was booted before with other options: one process is one machine.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "callers make the options in place")]
+    pub fn boot(options: MachineOptions) -> Self {
+        let booted = OPTIONS.get_or_init(|| {
+            if let Some(processors) = options.processors {
+                processor::set_count(processors);
+            }
+            pool::guard_pages(options.guard_pages);
+            debug_print::set_level(options.debug_level);
+            fault::install();
+            options.clone()
+        });
+        assert_eq!(*booted, options, "the machine was booted with other options");
+        Self { _booted: () }
+    }
+
+    /// Loads a driver that is linked with this process: calls its entry point with a new driver object and the path
+    /// `\Registry\Machine\System\CurrentControlSet\Services\<name>`.
+    ///
+    /// # Errors
+    /// The status of the entry point.
+    pub fn load_linked(&self, name: &str, entry: DRIVER_INITIALIZE) -> Result<Driver, NTSTATUS> {
+        Driver::load(name, entry)
+    }
+
+    /// Opens a device by its path, as CreateFile does: `\Device\Name`, a symbolic link (`\??\Name`, `\\.\Name`), each
+    /// with a file's name behind (`\Device\Name\file`).
+    ///
+    /// # Errors
+    /// STATUS_OBJECT_NAME_NOT_FOUND when there is no such device; else the status of the driver.
+    pub fn open(&self, path: &str, access: ACCESS_MASK) -> Result<Handle, NTSTATUS> {
+        Handle::open(path, access)
+    }
+}
+
+/// The options of the machine, or the defaults when code of the host runs without one.
+pub(crate) fn cleanup_timeout() -> Duration {
+    OPTIONS.get().map_or(Duration::from_secs(5), |options| options.cleanup_timeout)
+}

@@ -1,0 +1,3 @@
+//! Mm: memory.
+
+pub mod mdl;

@@ -1,0 +1,5 @@
+//! Ps: processes and threads.
+
+mod escape;
+pub mod process;
+pub mod thread;

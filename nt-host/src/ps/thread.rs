@@ -1,0 +1,215 @@
+//! System threads.
+
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nt_sys::ke::DISPATCHER_HEADER;
+use nt_sys::ntdef::{
+    ACCESS_MASK, CLIENT_ID, DISPATCH_LEVEL, HANDLE, KTHREAD, LIST_ENTRY, NTSTATUS,
+    OBJECT_ATTRIBUTES, PASSIVE_LEVEL, PVOID,
+};
+use nt_sys::ps::KSTART_ROUTINE;
+use nt_sys::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+
+use crate::irql;
+use crate::ke::{dispatcher, spin_lock, xstate};
+use crate::ob;
+use crate::pool;
+use crate::ps::escape;
+use crate::stack;
+use crate::violation::{Rule, stop};
+
+/// The kind of the objects of system threads.
+pub(crate) const SYSTEM_THREAD: &str = "thread";
+
+/// A thread as an object: signalled when it has ended.
+#[repr(C)]
+struct Thread {
+    header: DISPATCHER_HEADER,
+}
+
+// SAFETY: the fields are only changed by the dispatcher, with its lock held.
+unsafe impl Send for Thread {}
+
+/// What a new thread is to run.
+struct Start {
+    thread: *mut Thread,
+    routine: KSTART_ROUTINE,
+    context: PVOID,
+}
+
+// SAFETY: the new thread has a reference to its object; the context is the driver's to share.
+unsafe impl Send for Start {}
+
+/// The threads that run, by their objects, with their start routines.
+static RUNNING: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
+
+thread_local! {
+    static CURRENT: Cell<*mut Thread> = const { Cell::new(ptr::null_mut()) };
+    static ESCAPE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The system threads that still run, one line for each.
+pub(crate) fn left() -> Vec<String> {
+    lock().values().map(|routine| format!("thread started at {routine:#x} still runs")).collect()
+}
+
+export! {
+    /// wdm.h, PsCreateSystemThread.
+    ///
+    /// # IRQL
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Safety
+    /// `thread_handle` is writable, `client_id` null or writable, and the routine may be called with the context on
+    /// another thread.
+    pub unsafe fn PsCreateSystemThread(
+        thread_handle: *mut HANDLE,
+        _desired_access: ACCESS_MASK,
+        _object_attributes: *mut OBJECT_ATTRIBUTES,
+        process_handle: HANDLE,
+        client_id: *mut CLIENT_ID,
+        start_routine: KSTART_ROUTINE,
+        start_context: PVOID,
+    ) -> NTSTATUS {
+        irql::require_exactly("PsCreateSystemThread", PASSIVE_LEVEL);
+        if !process_handle.is_null() {
+            return STATUS_INVALID_PARAMETER;
+        }
+        if !pool::admit() {
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        let created = stack::on_host(|| create(start_routine, start_context));
+        let Some(thread) = created else { return STATUS_INSUFFICIENT_RESOURCES };
+        // SAFETY: as the caller promises.
+        if let Some(client_id) = unsafe { client_id.as_mut() } {
+            client_id.UniqueProcess = ptr::without_provenance_mut(4);
+            client_id.UniqueThread = thread.cast();
+        }
+        // SAFETY: as the caller promises.
+        unsafe { thread_handle.write(ob::insert(thread.cast())) };
+        STATUS_SUCCESS
+    }
+
+    /// wdm.h, PsTerminateSystemThread: does not return on a system thread.
+    ///
+    /// # IRQL
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Safety
+    /// Nothing on the thread's stack is used any more.
+    pub unsafe fn PsTerminateSystemThread(_exit_status: NTSTATUS) -> NTSTATUS {
+        let function = "PsTerminateSystemThread";
+        irql::require_exactly(function, PASSIVE_LEVEL);
+        let place = ESCAPE.get();
+        if place == 0 {
+            // Not a system thread.
+            return STATUS_INVALID_PARAMETER;
+        }
+        if spin_lock::held() != 0 || xstate::depth() != 0 {
+            stop(
+                Rule::SPIN_LOCK_HELD,
+                function,
+                format_args!("spin locks or extended processor state are left"),
+            );
+        }
+        stack::abandon();
+        // SAFETY: the thread's own frames below are those of `run`, the switch of stacks and the driver.
+        unsafe { escape::leave(place) }
+    }
+
+    /// wdm.h, PsGetCurrentThread.
+    ///
+    /// # IRQL
+    /// <= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// None.
+    pub unsafe fn PsGetCurrentThread() -> *mut KTHREAD {
+        irql::require_at_most("PsGetCurrentThread", DISPATCH_LEVEL);
+        if CURRENT.get().is_null() {
+            // A thread of the host: its object stays, because nothing tells when the driver is done with it.
+            CURRENT.set(new_object("host thread"));
+        }
+        CURRENT.get().cast()
+    }
+}
+
+/// Makes the object with a reference for the caller and one for the thread, and starts the thread.
+fn create(routine: KSTART_ROUTINE, context: PVOID) -> Option<*mut Thread> {
+    let thread = new_object(SYSTEM_THREAD);
+    // SAFETY: the object was just made.
+    unsafe { ob::reference("PsCreateSystemThread", thread.cast()) };
+    lock().insert(thread.addr(), (routine as *const ()).addr());
+    let start = Start { thread, routine, context };
+    let spawned = std::thread::Builder::new().name("system".to_owned()).spawn(move || {
+        // All of it: not only the fields, which are not `Send`.
+        let start = start;
+        run(&start);
+    });
+    if spawned.is_ok() {
+        return Some(thread);
+    }
+    lock().remove(&thread.addr());
+    for _ in 0..2 {
+        // SAFETY: nobody knows the object.
+        unsafe { ob::dereference("PsCreateSystemThread", thread.cast()) };
+    }
+    None
+}
+
+fn new_object(kind: &'static str) -> *mut Thread {
+    let empty = LIST_ENTRY { Flink: ptr::null_mut(), Blink: ptr::null_mut() };
+    let header = DISPATCHER_HEADER {
+        Type: 0,
+        Signalling: 0,
+        Size: 0,
+        Reserved1: 0,
+        SignalState: 0,
+        WaitListHead: empty,
+    };
+    let thread = ob::create(kind, Thread { header });
+    // SAFETY: the object was just made; its address is final.
+    unsafe { dispatcher::initialize(thread.cast(), dispatcher::THREAD, 6, 0) };
+    thread
+}
+
+/// A system thread from its start to its end.
+fn run(start: &Start) {
+    CURRENT.set(start.thread);
+    let mut place = 0_usize;
+    let context = (&raw mut place, ptr::from_ref(start));
+    // SAFETY: `body` is given what it takes, which lives until it ends.
+    unsafe { escape::call(&raw mut place, body, (&raw const context).cast_mut().cast()) };
+    ESCAPE.set(0);
+    lock().remove(&start.thread.addr());
+    // SAFETY: the thread has a reference to its object.
+    unsafe { dispatcher::signal(start.thread.cast()) };
+    CURRENT.set(ptr::null_mut());
+    // SAFETY: nothing uses the thread's reference any more.
+    unsafe { ob::dereference("PsTerminateSystemThread", start.thread.cast()) };
+}
+
+/// Runs the driver's routine.
+///
+/// # Safety
+/// `context` points to the pair that [`run`] makes.
+unsafe extern "sysv64" fn body(context: *mut c_void) {
+    // SAFETY: as the caller promises.
+    let (place, start) = unsafe { *context.cast::<(*mut usize, *const Start)>() };
+    // SAFETY: written by the call of this function.
+    ESCAPE.set(unsafe { place.read() });
+    // SAFETY: valid until the thread ends.
+    let start = unsafe { &*start };
+    stack::enter_driver(|| {
+        // SAFETY: the creator of the thread promised it.
+        unsafe { (start.routine)(start.context) };
+    });
+}
+
+fn lock() -> MutexGuard<'static, BTreeMap<usize, usize>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}

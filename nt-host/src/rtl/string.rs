@@ -1,0 +1,79 @@
+//! Counted strings.
+
+use nt_sys::ntdef::{DISPATCH_LEVEL, UNICODE_STRING, USHORT, WCHAR};
+
+use crate::irql;
+
+export! {
+    /// wdm.h, RtlInitUnicodeString: describes a string that ends with 0; one that is too long is cut.
+    ///
+    /// # IRQL
+    /// <= DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// `destination` is writable; `source` is null or ends with 0.
+    pub unsafe fn RtlInitUnicodeString(destination: *mut UNICODE_STRING, source: *const WCHAR) {
+        irql::require_at_most("RtlInitUnicodeString", DISPATCH_LEVEL);
+        let mut units = 0;
+        // A length in bytes and the 0 must fit 16 bits.
+        while !source.is_null() && units < 0x7ffe {
+            // SAFETY: the string has not ended before.
+            let next = unsafe { source.add(units) };
+            // SAFETY: as above.
+            if unsafe { *next } == 0 {
+                break;
+            }
+            units += 1;
+        }
+        let length = (units * 2) as USHORT;
+        let string = UNICODE_STRING {
+            Length: length,
+            MaximumLength: if source.is_null() { 0 } else { length + 2 },
+            Buffer: source.cast_mut(),
+        };
+        // SAFETY: as the caller promises.
+        unsafe { destination.write(string) };
+    }
+}
+
+/// The text of a counted string.
+///
+/// # Safety
+/// `string` describes readable memory.
+#[must_use]
+pub unsafe fn to_string(string: &UNICODE_STRING) -> String {
+    if string.Buffer.is_null() {
+        return String::new();
+    }
+    // SAFETY: as the caller promises.
+    let units =
+        unsafe { core::slice::from_raw_parts(string.Buffer, usize::from(string.Length / 2)) };
+    String::from_utf16_lossy(units)
+}
+
+/// A counted string that owns its text.
+#[derive(Debug)]
+pub struct OwnedString {
+    units: Vec<u16>,
+}
+
+impl OwnedString {
+    /// Up to 32,766 UTF-16 units of `text`.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let mut units: Vec<u16> = text.encode_utf16().take(0x7ffe).collect();
+        units.push(0);
+        Self { units }
+    }
+
+    /// A view that is valid while `self` is.
+    #[must_use]
+    pub fn view(&mut self) -> UNICODE_STRING {
+        let length = ((self.units.len() - 1) * 2) as USHORT;
+        UNICODE_STRING {
+            Length: length,
+            MaximumLength: length + 2,
+            Buffer: self.units.as_mut_ptr(),
+        }
+    }
+}
