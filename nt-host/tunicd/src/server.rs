@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub struct Server {
     path: PathBuf,
     /// Device and inode of the socket, by which it is told from one that came later.
     identity: (u64, u64),
+    listener: UnixListener,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -58,15 +60,16 @@ impl Server {
         let identity = publish().inspect_err(|_| {
             let _ = fs::remove_file(&temporary);
         })?;
+        let accepted = listener.try_clone()?;
         let shared = Arc::new(Shared {
             stopping: AtomicBool::new(false),
             connections: Mutex::new(Vec::new()),
         });
         let accepting = thread::Builder::new().name("accept".into()).spawn({
             let shared = Arc::clone(&shared);
-            move || shared.accept(&listener, &handler)
+            move || shared.accept(&accepted, &handler)
         })?;
-        Ok(Self { path: path.to_owned(), identity, shared, accepting: Some(accepting) })
+        Ok(Self { path: path.to_owned(), identity, listener, shared, accepting: Some(accepting) })
     }
 
     /// Whether the socket is still there: nobody deleted or replaced it.
@@ -78,13 +81,12 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread, where the socket can still be reached; otherwise it is left to itself: it holds
-        // nothing but the listener and its handler, and serves nobody.
-        let woken = self.is_present() && UnixStream::connect(&self.path).is_ok();
+        // SAFETY: the descriptor is ours; a shut down listener ends `accept` for good.
+        unsafe { libc::shutdown(self.listener.as_raw_fd(), libc::SHUT_RDWR) };
         if self.is_present() {
             let _ = fs::remove_file(&self.path);
         }
-        if let Some(accepting) = self.accepting.take().filter(|_| woken) {
+        if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
         }
         let connections = std::mem::take(&mut *self.shared.connections());

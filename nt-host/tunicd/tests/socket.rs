@@ -54,7 +54,8 @@ fn exchange(stream: &mut UnixStream, request: &str) -> String {
 fn several_requests_on_several_connections() {
     let directory = Directory::new("connections");
     let path = directory.0.join("wg0.sock");
-    let server = socket::serve(&path, uapi()).unwrap();
+    let uapi = uapi();
+    let server = socket::serve(&path, Arc::clone(&uapi)).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let mut first = UnixStream::connect(&path).unwrap();
     let mut second = UnixStream::connect(&path).unwrap();
@@ -68,6 +69,7 @@ fn several_requests_on_several_connections() {
 
     drop(server);
     assert!(!path.exists());
+    assert_eq!(Arc::strong_count(&uapi), 1, "nothing of it is left behind");
     assert_eq!(first.read(&mut [0]).unwrap(), 0, "connections end with the server");
     assert!(UnixStream::connect(&path).is_err());
 }
