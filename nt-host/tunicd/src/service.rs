@@ -18,6 +18,12 @@ use crate::{ioctl_socket, log, socket};
 /// How often is looked whether the sockets are still there.
 const PRESENCE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// What the service needs of a driver.
+pub trait Driver: Transport + Send + Sync + 'static {
+    /// Ends every IOCTL that waits for something to happen, now and from now on.
+    fn cancel_pending(&self) {}
+}
+
 /// Why the service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -48,9 +54,9 @@ enum Event {
 
 /// Serves an interface until something ends it. `ready` is called when the sockets are there. When this returns, the sockets
 /// are gone and nobody uses the driver any more.
-pub fn serve<T: Transport + Send + Sync + 'static>(
+pub fn serve<D: Driver>(
     interface: &str,
-    driver: &Arc<T>,
+    driver: &Arc<D>,
     signals: Signals,
     on_fwmark: impl Fn(u32) + Send + Sync + 'static,
     ready: impl FnOnce() -> anyhow::Result<()>,
@@ -84,6 +90,7 @@ pub fn serve<T: Transport + Send + Sync + 'static>(
             break Stop::SocketDeleted;
         }
     };
+    driver.cancel_pending();
     drop(servers);
     if state == AdapterState::Up {
         follow(&adapter, &mut state, AdapterState::Down);

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use memory::MemoryDriver;
 use tunic::{Adapter, AdapterState};
-use tunicd::service::{Stop, serve};
+use tunicd::service::{Driver, Stop, serve};
 use tunicd::signal::Signals;
 use tunicd::{ioctl_socket, socket};
+
+impl Driver for MemoryDriver {}
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
