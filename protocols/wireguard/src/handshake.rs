@@ -95,6 +95,11 @@ fn initiate(control: &mut Control, host: &mut Host<'_>, peer: PeerId, now: Now) 
         host.with_peer_data(peer, &mut |data| data.timers.initiation_impossible());
         return;
     };
+    if host.endpoint(peer).is_none() {
+        // As if it had got lost, but for nothing: the address may become known before we give up.
+        host.with_peer_data(peer, &mut |data| data.timers.initiation_sent(now.instant, 0));
+        return;
+    }
     let drawn = draw_secret(host).zip(draw_word(host));
     let context = drawn.is_some().then(|| host.allocate_context(peer)).flatten();
     let (Some((ephemeral, jitter)), Some(context)) = (drawn, context) else {
@@ -109,7 +114,7 @@ fn initiate(control: &mut Control, host: &mut Host<'_>, peer: PeerId, now: Now) 
     match made {
         Some(Ok((datagram, before))) => {
             before.into_iter().for_each(|context| host.release_context(context));
-            // Where the address is unknown we go on as if the message were lost.
+            // A message that can't be sent is a message that got lost.
             host.send(peer, &datagram);
             host.with_peer_data(peer, &mut |data| {
                 data.timers.initiation_sent(now.instant, jitter);

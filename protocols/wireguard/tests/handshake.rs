@@ -327,6 +327,18 @@ fn a_restarted_peer_is_met_again() {
 }
 
 #[test]
+fn an_address_may_become_known_later() {
+    let mut pair = Pair::new();
+    let endpoint = pair.a.host.peer(pair.to_b).endpoint.take();
+    pair.a.send(pair.to_b, b"x");
+    pair.run_for(seconds(30));
+    assert!(pair.log.is_empty() && pair.a.host.contexts.is_empty());
+    pair.a.host.peer(pair.to_b).endpoint = endpoint;
+    pair.run_for(seconds(6));
+    assert_eq!(pair.b.host.delivered, [padded(b"x")]);
+}
+
+#[test]
 fn endpoints_follow_handshakes() {
     let mut pair = Pair::new();
     let moved = "198.51.100.7:7".parse().unwrap();
