@@ -1,5 +1,6 @@
 //! An adapter's keywords (ndis.h).
 
+use std::pin::Pin;
 use std::ptr;
 
 use nt_sys::ndis::{
@@ -32,7 +33,7 @@ struct Configuration {
     magic: u64,
     adapter: &'static AdapterInner,
     /// What was answered, which the driver may use until it closes the handle.
-    answers: Vec<Box<Answer>>,
+    answers: Vec<Pin<Box<Answer>>>,
 }
 
 struct Answer {
@@ -132,7 +133,7 @@ export! {
             None => (NDIS_STATUS_FAILURE, ptr::null_mut()),
             Some(_) if !pool::admit() => (NDIS_STATUS_RESOURCES, ptr::null_mut()),
             Some(value) => {
-                let mut answer = Box::new(make_answer(value));
+                let mut answer = Box::pin(make_answer(value));
                 let parameter = &raw mut answer.parameter;
                 configuration.answers.push(answer);
                 (NDIS_STATUS_SUCCESS, parameter)

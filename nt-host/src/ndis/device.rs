@@ -1,13 +1,190 @@
-//! Devices of a driver that are no adapters: NdisRegisterDeviceEx (ndis.h).
+//! Devices of a driver that are no adapters: NdisRegisterDeviceEx (ndis.h), and who may open them.
 
-use nt_sys::io::{DEVICE_OBJECT, IRP};
-use nt_sys::ntdef::NTSTATUS;
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What NDIS puts into `DRIVER_OBJECT::MajorFunction`.
+use nt_sys::io::{DEVICE_OBJECT, IRP, IRP_MJ_COUNT, IRP_MJ_PNP, IRP_MJ_POWER};
+use nt_sys::ndis::{
+    NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES,
+    NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_STATUS, NDIS_STATUS_SUCCESS,
+};
+use nt_sys::ntdef::{ACCESS_MASK, NTSTATUS, PASSIVE_LEVEL, PVOID};
+use nt_sys::status::{STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_REQUEST};
+
+use super::configuration::text;
+use super::driver::Registration;
+use crate::handle::Handle;
+use crate::io::complete::IofCompleteRequest;
+use crate::io::device;
+use crate::irql;
+use crate::machine::Machine;
+use crate::violation::{Rule, stop};
+
+/// NDIS's own security descriptor: SYSTEM and administrators.
+const DEFAULT_SDDL: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
+
+/// A device that was registered, by its address.
+struct Registered {
+    device: usize,
+    name: String,
+    symbolic_link: String,
+    sddl: String,
+}
+
+static DEVICES: Mutex<Vec<Registered>> = Mutex::new(Vec::new());
+
+/// Opens a device as an administrator or as somebody else, as far as its security descriptor lets them.
+///
+/// # Errors
+/// `STATUS_ACCESS_DENIED` when the descriptor does; else those of [`Machine::open`].
+pub fn open_as(
+    machine: Machine,
+    path: &str,
+    access: ACCESS_MASK,
+    administrator: bool,
+) -> Result<Handle, NTSTATUS> {
+    if sddl(path).is_some_and(|sddl| !allows(&sddl, administrator)) {
+        return Err(STATUS_ACCESS_DENIED);
+    }
+    machine.open(path, access)
+}
+
+/// The security descriptor of a registered device, by its name or symbolic link.
+#[must_use]
+pub fn sddl(path: &str) -> Option<String> {
+    let wanted = last_part(path);
+    devices()
+        .iter()
+        .find(|device| {
+            last_part(&device.name).eq_ignore_ascii_case(wanted)
+                || last_part(&device.symbolic_link).eq_ignore_ascii_case(wanted)
+        })
+        .map(|device| device.sddl.clone())
+}
+
+/// Whether a security descriptor lets an administrator, or somebody who is none, open the device.
+///
+/// Understands what device objects use (windows-driver-docs, "SDDL for Device Objects"): a DACL of allowing entries for
+/// well-known groups. An entry that it does not understand allows nobody.
+fn allows(sddl: &str, administrator: bool) -> bool {
+    sddl.split('(').skip(1).filter_map(|entry| entry.split(')').next()).any(|entry| {
+        let mut fields = entry.split(';');
+        let (kind, rights, trustee) = (fields.next(), fields.nth(1), fields.nth(2));
+        let is_granted = kind == Some("A") && rights.is_some_and(|rights| !rights.is_empty());
+        let is_meant = match trustee {
+            // Everyone, authenticated users, users, the interactive user.
+            Some("WD" | "AU" | "BU" | "IU") => true,
+            Some("BA") => administrator,
+            _ => false,
+        };
+        is_granted && is_meant
+    })
+}
+
+/// What NDIS puts into `DRIVER_OBJECT::MajorFunction`, for devices without dispatch routines of their own.
 pub(super) unsafe extern "system" fn dispatch(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    let _ = (device_object, irp);
-    0
+    let _ = device_object;
+    // SAFETY: a dispatch routine owns its IRP.
+    unsafe { (*irp).IoStatus.Status = STATUS_INVALID_DEVICE_REQUEST };
+    // SAFETY: as above.
+    unsafe { IofCompleteRequest(irp, 0) };
+    STATUS_INVALID_DEVICE_REQUEST
+}
+
+fn devices() -> MutexGuard<'static, Vec<Registered>> {
+    DEVICES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn last_part(path: &str) -> &str {
+    path.rsplit('\\').next().unwrap_or(path)
+}
+
+export! {
+    /// ndis.h, NdisRegisterDeviceEx.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Safety
+    /// The pointers are valid; `MajorFunctions` has `IRP_MJ_MAXIMUM_FUNCTION + 1` entries.
+    pub unsafe fn NdisRegisterDeviceEx(
+        ndis_handle: NDIS_HANDLE,
+        device_object_attributes: *const NDIS_DEVICE_OBJECT_ATTRIBUTES,
+        device_object: *mut *mut DEVICE_OBJECT,
+        ndis_device_handle: *mut NDIS_HANDLE,
+    ) -> NDIS_STATUS {
+        const FUNCTION: &str = "NdisRegisterDeviceEx";
+        irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
+        let _registration = Registration::of(FUNCTION, ndis_handle);
+        // SAFETY: the driver's promise.
+        let attributes = unsafe { &*device_object_attributes };
+        if attributes.Header.Type != NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES
+            || attributes.Header.Revision == 0
+            || attributes.Header.Size < NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1
+            || attributes.MajorFunctions.is_null()
+        {
+            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the attributes begin with {:?}", attributes.Header));
+        }
+        // SAFETY: the driver's promise.
+        let functions = unsafe { *attributes.MajorFunctions.cast::<[Option<_>; IRP_MJ_COUNT]>() };
+        let has = |major: u8| functions.get(usize::from(major)).is_some_and(Option::is_some);
+        if has(IRP_MJ_PNP) || has(IRP_MJ_POWER) {
+            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("a device that is not physical gets no PnP and power IRPs"));
+        }
+        // SAFETY: the driver's promise.
+        let name = unsafe { text(attributes.DeviceName) };
+        // SAFETY: the driver's promise.
+        let symbolic_link = unsafe { text(attributes.SymbolicName) };
+        // SAFETY: the driver's promise.
+        let sddl = unsafe { text(attributes.DefaultSDDLString) };
+        // SAFETY: the driver's promise.
+        unsafe { device_object.write(ptr::null_mut()) };
+        let link = (!symbolic_link.is_empty()).then_some(symbolic_link.as_str());
+        let device = match device::create(&name, link, &functions, attributes.ExtensionSize as usize) {
+            Ok(device) => device,
+            Err(status) => return status,
+        };
+        let sddl = if sddl.is_empty() { DEFAULT_SDDL.to_owned() } else { sddl };
+        devices().push(Registered { device: device.addr(), name, symbolic_link, sddl });
+        // SAFETY: the driver's promise.
+        unsafe { device_object.write(device) };
+        // SAFETY: the driver's promise.
+        unsafe { ndis_device_handle.write(device.cast()) };
+        NDIS_STATUS_SUCCESS
+    }
+
+    /// ndis.h, NdisDeregisterDeviceEx.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Safety
+    /// The handle is not used again.
+    pub unsafe fn NdisDeregisterDeviceEx(ndis_device_handle: NDIS_HANDLE) {
+        const FUNCTION: &str = "NdisDeregisterDeviceEx";
+        irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
+        let mut devices = devices();
+        let Some(index) = devices.iter().position(|known| known.device == ndis_device_handle.addr()) else {
+            drop(devices);
+            stop(Rule::BAD_NDIS_HANDLE, FUNCTION, format_args!("{ndis_device_handle:p} is no device handle"));
+        };
+        devices.remove(index);
+        drop(devices);
+        device::delete(ndis_device_handle.cast());
+    }
+
+    /// ndis.h, NdisGetDeviceReservedExtension.
+    ///
+    /// # IRQL
+    /// Any.
+    ///
+    /// # Safety
+    /// `device_object` is one that NdisRegisterDeviceEx made.
+    pub unsafe fn NdisGetDeviceReservedExtension(device_object: *mut DEVICE_OBJECT) -> PVOID {
+        // SAFETY: the driver's promise.
+        unsafe { (*device_object).DeviceExtension }
+    }
 }

@@ -88,10 +88,6 @@ impl Registration {
             format_args!("{handle:p} is no miniport driver handle"),
         )
     }
-
-    pub(super) fn driver_object(&self) -> *mut DRIVER_OBJECT {
-        ptr::with_exposed_provenance_mut(self.driver_object)
-    }
 }
 
 /// What NDIS puts into `DRIVER_OBJECT::DriverUnload`: calls MiniportDriverUnload.

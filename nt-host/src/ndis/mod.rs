@@ -32,6 +32,7 @@ pub use adapter::{
     Adapter, AdapterOptions, MdlLayout, SendLevel, Tuning, interface_mtu, set_interface_mtu,
 };
 pub use configuration::ConfigValue;
+pub use device::{open_as, sddl};
 pub use driver::{MiniportDriver, set_version};
 pub use error_log::error_log;
 pub use oid::{OidFailure, OidRequest};

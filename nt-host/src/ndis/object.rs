@@ -58,7 +58,7 @@ const NBL_BYTES: usize = size_of::<NET_BUFFER_LIST>();
 const NB_BYTES: usize = size_of::<NET_BUFFER>();
 const MDL_BYTES: usize = size_of::<MDL>();
 
-/// What lies before a NET_BUFFER_LIST.
+/// What lies before a NET_BUFFER_LIST. The magic number comes first.
 #[repr(C, align(128))]
 struct Header {
     magic: u64,
@@ -136,7 +136,7 @@ impl Object {
         };
         let object = Self(nbl);
         // SAFETY: what is 64-aligned in a driver's memory has readable memory before it, or the fault is reported.
-        let magic = unsafe { ptr::read_volatile(&raw const (*object.header_pointer()).magic) };
+        let magic = unsafe { ptr::read_volatile(object.header_pointer().cast::<u64>()) };
         if magic != MAGIC {
             stop(
                 Rule::NOT_AN_NBL,
@@ -160,11 +160,6 @@ impl Object {
     /// What it is made of.
     pub(super) fn shape(self) -> ObjectShape {
         self.header().shape
-    }
-
-    /// Who owns it.
-    pub(super) fn owner(self) -> Owner {
-        Owner::of(self.header().owner.load(Ordering::Acquire))
     }
 
     /// Passes it from one owner to another; says who owns it when it is not `from`.

@@ -264,12 +264,12 @@ impl AdapterInner {
         // SAFETY: the driver has given the request back; the pointer is to the local above.
         let done = unsafe { &*pointer };
         let (transferred, bytes_needed) = match done.RequestType {
-            NdisRequestSetInformation => {
+            nt_sys::ndis::NdisRequestSetInformation => {
                 // SAFETY: the type says so.
                 let set = unsafe { done.DATA.SET_INFORMATION };
                 (set.BytesRead, set.BytesNeeded)
             }
-            NdisRequestMethod => {
+            nt_sys::ndis::NdisRequestMethod => {
                 // SAFETY: the type says so.
                 let method = unsafe { done.DATA.METHOD_INFORMATION };
                 (method.BytesWritten, method.BytesNeeded)
@@ -304,7 +304,9 @@ impl AdapterInner {
         drop(pending);
         completion.unwrap_or_else(|| {
             // SAFETY: the request is live; its OID is in the same place in every body.
-            let oid = unsafe { (*request).DATA.Oid };
+            let data = unsafe { (*request).DATA };
+            // SAFETY: as above.
+            let oid = unsafe { data.Oid };
             stop(
                 Rule::NEVER_COMPLETED,
                 "MiniportOidRequest",
@@ -406,7 +408,11 @@ fn bytes_of<T: Copy>(value: &T) -> Vec<u8> {
     let mut bytes = vec![0; size_of::<T>()];
     // SAFETY: both have that many bytes, and they are not the same memory.
     unsafe {
-        ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>(), bytes.as_mut_ptr(), bytes.len())
+        ptr::copy_nonoverlapping(
+            ptr::from_ref(value).cast::<u8>(),
+            bytes.as_mut_ptr(),
+            bytes.len(),
+        );
     };
     bytes
 }

@@ -62,7 +62,7 @@ impl ReceivedBatch<'_> {
             // SAFETY: the stack has the list; it was checked when it was indicated.
             while let Some(current) = unsafe { net_buffer.as_ref() } {
                 with_contiguous(current, |data| {
-                    f(ReceivedPacket { data, checksum, coalesced_segments })
+                    f(ReceivedPacket { data, checksum, coalesced_segments });
                 });
                 net_buffer = current.Next;
             }
@@ -153,6 +153,7 @@ export! {
 }
 
 /// A chain that the stack has.
+#[derive(Clone, Copy)]
 struct Chain(*mut NET_BUFFER_LIST);
 
 // SAFETY: the stack has it, and passes it on as a whole.
