@@ -1,2 +1,26 @@
-//! Build, check and measure Tunic.
-fn main() {}
+//! Build, check and measure Tunic: `cargo xtask`.
+#![forbid(unsafe_code)]
+
+mod bench;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, check and measure Tunic")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md
+    Bench(bench::Options),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Bench(options) => bench::run(&options),
+    }
+}

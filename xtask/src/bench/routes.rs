@@ -52,8 +52,9 @@ pub(crate) fn table(rows: &[Row]) -> String {
     text.push_str(&"---:|".repeat(PEERS.len()));
     for (is_v6, name) in [(false, "IPv4"), (true, "IPv6")] {
         _ = write!(text, "\n| {name} |");
-        for row in rows.iter().filter(|row| row.is_v6 == is_v6) {
-            _ = write!(text, " {:.1} |", row.lookups_per_s / 1e6);
+        for peers in PEERS {
+            let row = rows.iter().find(|row| row.is_v6 == is_v6 && row.peers == peers);
+            _ = write!(text, " {:.1} |", row.map_or(f64::NAN, |row| row.lookups_per_s / 1e6));
         }
     }
     text.push('\n');

@@ -1,0 +1,103 @@
+//! `cargo xtask bench`: every figure of docs/performance.md, measured in one run.
+
+mod crypto;
+mod handshake;
+mod report;
+mod routes;
+mod tunnel;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use tunic_tests::require::{self, Need};
+use tunnel::Carrier;
+
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Seconds of each iperf3 run
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+    /// Rounds in which the tunnels take turns
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Only what needs no root and no other program
+    #[arg(long)]
+    no_tunnels: bool,
+    /// Print the table instead of writing docs/performance.md
+    #[arg(long)]
+    print: bool,
+}
+
+/// Measures and writes the report.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if cfg!(debug_assertions) {
+        // Figures of an unoptimised build would mislead: run the same task in release.
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let status = Command::new(cargo)
+            .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
+            .args(std::env::args_os().skip(1))
+            .status()?;
+        ensure!(status.success(), "the release build of the bench failed: {status}");
+        return Ok(());
+    }
+    let mut report = report::Report::new(options);
+    eprintln!("crypto");
+    report.section(
+        "Crypto",
+        "One core, batches of 16 packets of one key, from one buffer into another.",
+        &crypto::table(&crypto::run()),
+    );
+    eprintln!("routes");
+    report.section(
+        "Routes",
+        "Look-ups of random addresses on one core, by number of peers.",
+        &routes::table(&routes::run()),
+    );
+    eprintln!("handshakes");
+    report.section(
+        "Handshakes",
+        "One core plays both sides in turn: initiation, response, key derivation.",
+        &handshake::table(&handshake::run()),
+    );
+    if !options.no_tunnels {
+        tunnels(options, &mut report)?;
+    }
+    let text = report.finish();
+    if options.print {
+        print!("{text}");
+        return Ok(());
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
+    std::fs::write(&file, text).with_context(|| file.display().to_string())
+}
+
+fn tunnels(options: &Options, report: &mut report::Report) -> Result<()> {
+    let needs = [
+        Need::Root,
+        Need::Program("iperf3", "iperf3"),
+        Need::Program("wg", "wireguard-tools"),
+        Need::Program("wireguard-go", "wireguard-go"),
+        Need::Program("boringtun-cli", "the crate, by .ci/peers --all"),
+        Need::Program("gotatun", "the crate gotatun-cli, by .ci/peers --all"),
+    ];
+    if !require::all("the tunnels", &needs) {
+        return Ok(());
+    }
+    let paths: Vec<_> = Carrier::ALL
+        .into_iter()
+        .map(|carrier| tunnel::Path::new(carrier).with_context(|| carrier.name()))
+        .collect::<Result<_>>()?;
+    let mut samples = Vec::new();
+    for round in 1..=options.rounds {
+        for path in &paths {
+            eprintln!("round {round} of {}: {}", options.rounds, path.carrier().name());
+            let sample = path.measure(options.seconds).with_context(|| path.carrier().name())?;
+            samples.push((path.carrier(), sample));
+        }
+    }
+    report.tunnels(&samples);
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! docs/performance.md: the tables, the machine, and the command that made them.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use crate::bench::Options;
+use crate::bench::tunnel::{Carrier, Sample};
+
+/// A column's title, its figure, and the figure's decimals.
+type Column = (&'static str, fn(&Sample) -> f64, usize);
+
+/// The report as it grows.
+pub(crate) struct Report(String);
+
+impl Report {
+    /// The head: which machine, which commit, which command.
+    pub(crate) fn new(options: &Options) -> Self {
+        let mut text = String::from(
+            "# Performance\n\n\
+             Made by `cargo xtask bench`; not edited by hand. Absolute figures drift with the machine and its neighbours: \
+             compare only within one run. In every section the candidates took turns, and the figures are medians.\n\n",
+        );
+        let Options { seconds, rounds, .. } = options;
+        let machine = [
+            ("Command", format!("`cargo xtask bench --seconds {seconds} --rounds {rounds}`")),
+            ("Commit", output("git", &["describe", "--always", "--dirty"])),
+            ("Date", output("date", &["-u", "+%F %R UTC"])),
+            ("Processor", processor()),
+            ("Processors", output("nproc", &[])),
+            ("Kernel", output("uname", &["-sr"])),
+            ("Compiler", output("rustc", &["--version"])),
+        ];
+        for (name, value) in machine {
+            let _ = writeln!(text, "* {name}: {value}");
+        }
+        Self(text)
+    }
+
+    /// Adds a section with its table.
+    pub(crate) fn section(&mut self, title: &str, introduction: &str, table: &str) {
+        let _ = write!(self.0, "\n## {title}\n\n{introduction}\n\n{}\n", table.trim_end());
+    }
+
+    /// Adds the tunnels' table: medians, and the ratio to ours.
+    pub(crate) fn tunnels(&mut self, samples: &[(Carrier, Sample)]) {
+        let columns: [Column; 6] = [
+            ("TCP 1 stream, Mbit/s", |sample| sample.tcp_1, 0),
+            ("TCP 4 streams, Mbit/s", |sample| sample.tcp_4, 0),
+            ("UDP 1300 B, kpps", |sample| sample.udp_1300, 1),
+            ("UDP 64 B, kpps", |sample| sample.udp_64, 1),
+            ("ping under UDP 64 B, ms", |sample| sample.ping_loaded, 2),
+            ("ping idle, ms", |sample| sample.ping_idle, 3),
+        ];
+        let mut table = String::from("| |");
+        for (title, ..) in columns {
+            let _ = write!(table, " {title} |");
+        }
+        let _ = write!(table, "\n|---|{}\n", "---:|".repeat(columns.len()));
+        for carrier in Carrier::ALL {
+            let _ = write!(table, "| {} |", carrier.name());
+            for (_, value, digits) in columns {
+                let values = samples.iter().filter(|(of, _)| *of == carrier);
+                let median = median(values.map(|(_, sample)| value(sample)).collect());
+                let _ = write!(table, " {median:.digits$} |");
+            }
+            table.push('\n');
+        }
+        self.section(
+            "Tunnels",
+            "The same program at both ends, each end in a network namespace of this one machine, joined by a veth pair; \
+             default settings, inner MTU 1420; iperf3. Sender, both ends of the tunnel and receiver share the processors, \
+             so a figure is the cost of the whole way.",
+            &table,
+        );
+    }
+
+    /// The text.
+    pub(crate) fn finish(self) -> String {
+        self.0
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    Command::new(program).args(arguments).output().map_or_else(
+        |error| format!("({program}: {error})"),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
+}
+
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned())
+}
