@@ -9,7 +9,8 @@ pub struct NoMemory;
 /// A value on the heap.
 pub(crate) type Boxed<T> = Box<[T; 1]>;
 
-/// Moves a value to the heap.
+/// Moves a value to the heap; inlined, so that a large one is not on the stack twice.
+#[inline]
 pub(crate) fn boxed<T>(value: T) -> Result<Boxed<T>, NoMemory> {
     let mut items = Vec::new();
     items.try_reserve_exact(1).map_err(|_| NoMemory)?;

@@ -53,6 +53,7 @@ pub(crate) struct Outgoing<S: System> {
 }
 
 impl<P: Protocol, S: System> Peer<P, S> {
+    #[inline]
     pub(crate) fn new(data: P::PeerData) -> Self {
         Self {
             endpoint: None,

@@ -48,9 +48,17 @@ impl<P: Protocol, S: System> Device<P, S> {
     pub fn set_up(&self, is_up: bool) {
         let control = self.control.lock();
         self.is_up.store(is_up, Ordering::Release);
-        if is_up {
-            return;
+        if !is_up {
+            self.clear_backlogs(&control);
         }
+    }
+
+    /// Drops all that waits to be sealed: the stack above wants its packets back.
+    pub fn drop_queued(&self) {
+        self.clear_backlogs(&self.control.lock());
+    }
+
+    fn clear_backlogs(&self, control: &ControlState<P>) {
         let mut last = None;
         while let Some(peer) = control.directory.next(last) {
             self.clear_backlog(peer, Discard::Down);

@@ -206,18 +206,22 @@ impl<P: Protocol, S: System> Device<P, S> {
             return;
         }
         let mut full = S::Queue::default();
-        let queued = self.peers.with(peer, |state| {
+        let refused = self.peers.with(peer, |state| {
+            // Asked again under the lock: whoever stops the adapter takes it afterwards, and empties the queue.
+            if !self.is_up() {
+                return Some(Discard::Down);
+            }
             if state.endpoint.is_none() {
-                return false;
+                return Some(Discard::NoEndpoint);
             }
             while let Some(packet) = run.pop_front() {
                 state.backlog.push(packet, now, &mut full);
             }
-            true
+            None
         });
-        match queued {
-            Some(true) => pumps.add(peer),
-            Some(false) => self.reject(run, Discard::NoEndpoint, rejected),
+        match refused {
+            Some(None) => pumps.add(peer),
+            Some(Some(reason)) => self.reject(run, reason, rejected),
             // It was removed since the route was looked up.
             None => self.reject(run, Discard::NoRoute, rejected),
         }

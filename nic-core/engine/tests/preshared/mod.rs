@@ -2,6 +2,7 @@
 //!
 //! docs/adding-a-protocol.md walks through it. It is no protocol for the wild: who learns the secret reads everything, past and
 //! future.
+#![allow(dead_code, reason = "each test uses its part")]
 
 mod control;
 mod data;
@@ -77,6 +78,13 @@ pub(crate) struct OpenContext {
 impl PeerControl {
     pub(crate) const fn new(secret: [u8; 32]) -> Self {
         Self { secret, last_request: 0, request: None }
+    }
+}
+
+impl PeerData {
+    /// Asks for a key at a time.
+    pub(crate) const fn want_key(&mut self, at: Instant) {
+        self.request_at = Some(at);
     }
 }
 
