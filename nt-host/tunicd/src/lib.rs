@@ -7,6 +7,7 @@
 //! The parts know the driver only as a [`tunic::Transport`], so that tests can put something else in its place.
 
 pub mod daemon;
+pub mod host;
 pub mod ioctl_socket;
 pub mod link;
 pub mod log;

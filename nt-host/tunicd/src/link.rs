@@ -25,13 +25,7 @@ pub struct LinkWatch {
 impl LinkWatch {
     /// Watches the interface of this name.
     pub fn new(interface: &str) -> io::Result<Self> {
-        let name = CString::new(interface)?;
-        // SAFETY: `name` is a NUL-terminated string.
-        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-        let index = i32::try_from(index).map_err(io::Error::other)?;
-        if index == 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let index = index(interface)?;
         // SAFETY: no pointers.
         let descriptor = unsafe {
             libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::NETLINK_ROUTE)
@@ -83,6 +77,17 @@ impl LinkWatch {
         message[6..8].copy_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
         message[20..24].copy_from_slice(&self.index.to_ne_bytes());
         self.socket.write_all(&message)
+    }
+}
+
+/// The index of an interface.
+pub fn index(interface: &str) -> io::Result<i32> {
+    let name = CString::new(interface)?;
+    // SAFETY: `name` is a NUL-terminated string.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    match i32::try_from(index) {
+        Ok(index) if index > 0 => Ok(index),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -20,6 +20,8 @@ const PRESENCE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What the service needs of a driver.
 pub trait Driver: Transport + Send + Sync + 'static {
+    /// Something about the interface changed: its state or its MTU.
+    fn link_changed(&self) {}
     /// Ends every IOCTL that waits for something to happen, now and from now on.
     fn cancel_pending(&self) {}
 }
@@ -78,7 +80,11 @@ pub fn serve<D: Driver>(
     let adapter = Adapter::new(Arc::clone(driver));
     let mut state = AdapterState::Down;
     let stop = loop {
-        match events.recv_timeout(PRESENCE_INTERVAL) {
+        let event = events.recv_timeout(PRESENCE_INTERVAL);
+        if let Ok(Event::Link(LinkEvent::Up | LinkEvent::Down)) = event {
+            driver.link_changed();
+        }
+        match event {
             Ok(Event::Signal(signal)) => break Stop::Signal(signal),
             Ok(Event::Link(LinkEvent::Gone) | Event::LinkLost)
             | Err(RecvTimeoutError::Disconnected) => break Stop::InterfaceDeleted,
