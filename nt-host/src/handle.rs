@@ -31,12 +31,10 @@ pub struct Handle {
     file: Arc<File>,
 }
 
-/// A device control that was sent.
+/// A device control that was sent. It does not keep the file open: a close has the driver end what is pending.
 #[derive(Debug)]
 pub struct PendingIoctl {
     outcome: Result<Arc<Request>, NTSTATUS>,
-    // Closes the file after the request's own interest in it is gone.
-    _file: Arc<File>,
 }
 
 /// The result of a device control.
@@ -128,8 +126,7 @@ impl Handle {
     /// Sends a device control with an output buffer of this size, and does not wait for its completion.
     #[must_use]
     pub fn ioctl_async(&self, code: u32, input: &[u8], output_bytes: usize) -> PendingIoctl {
-        let outcome = self.send(code, input, &vec![0; output_bytes]);
-        PendingIoctl { outcome, _file: Arc::clone(&self.file) }
+        PendingIoctl { outcome: self.send(code, input, &vec![0; output_bytes]) }
     }
 
     /// The file object that the driver sees.
