@@ -1,6 +1,7 @@
 //! What lies above an adapter: the IP stack that sends through it and gets what it receives.
 
 pub mod capture;
+pub mod memory;
 pub mod tun;
 
 use std::io;
