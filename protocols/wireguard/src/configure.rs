@@ -7,7 +7,7 @@ use nic_engine::Instant;
 use nic_engine::protocol::{ControlHost, PeerId};
 use subtle::ConstantTimeEq;
 
-use crate::{Control, Identity, PeerControl, PeerData, WireGuard, handshake};
+use crate::{Control, Identity, PeerControl, PeerData, TimerConstants, WireGuard, handshake};
 
 type Host<'a> = dyn ControlHost<WireGuard> + 'a;
 
@@ -132,6 +132,17 @@ pub fn stop(host: &mut Host<'_>) {
         cursor = Some(peer);
         handshake::erase(host, peer);
         host.with_peer_data(peer, &mut |data| data.timers.stop());
+    }
+}
+
+/// Replaces the protocol's constants, for peers that there are and those to come: tests don't wait for the paper's. Times that are
+/// running already run on.
+pub fn set_timer_constants(control: &mut Control, host: &mut Host<'_>, constants: TimerConstants) {
+    control.constants = constants;
+    let mut cursor = None;
+    while let Some(peer) = host.next_peer(cursor) {
+        cursor = Some(peer);
+        host.with_peer_data(peer, &mut |data| data.timers.constants = constants);
     }
 }
 

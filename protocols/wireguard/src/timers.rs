@@ -103,7 +103,6 @@ pub struct Timers {
     /// When a handshake message of ours was sent last.
     last_attempt: Option<Instant>,
     tries: u32,
-    is_last_minute_over: bool,
     is_confirmed: bool,
 }
 
@@ -139,7 +138,6 @@ impl Timers {
             erase_at: Instant::NEVER,
             last_attempt: None,
             tries: 0,
-            is_last_minute_over: false,
             is_confirmed: false,
         }
     }
@@ -271,16 +269,13 @@ impl Timers {
         }
     }
 
-    /// An authentic data packet came in by a session of this age, which we began or not.
+    /// An authentic data packet came in; `session_age` is that of its session where we began it and send by it.
     pub fn received(&mut self, is_keepalive: bool, session_age: Option<Duration>, now: Instant) {
         self.authentic_received(now);
         if !is_keepalive && self.keepalive_at == Instant::NEVER {
             self.keepalive_at = now.after(self.constants.keepalive_timeout);
         }
-        if !self.is_last_minute_over
-            && session_age.is_some_and(|age| age >= self.constants.last_minute())
-        {
-            self.is_last_minute_over = true;
+        if session_age.is_some_and(|age| age >= self.constants.last_minute()) {
             self.want_initiation(now);
         }
     }
@@ -322,7 +317,6 @@ impl Timers {
         self.initiate_at = Instant::NEVER;
         self.retry_at = Instant::NEVER;
         self.tries = 0;
-        self.is_last_minute_over = false;
     }
 
     fn abandon(&mut self, now: Instant) {

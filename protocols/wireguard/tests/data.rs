@@ -89,6 +89,7 @@ fn large_batches_number_their_packets() {
     for (number, packet) in packets.iter().enumerate() {
         match packet.result {
             Some(opened) => {
+                assert!(!(30..33).contains(&number), "{number}");
                 assert_eq!(opened.counter, number as u64 + 1);
                 assert_eq!(packet.output[..20], payloads[number]);
             }

@@ -246,6 +246,26 @@ fn forged_messages_with_good_mac1_are_refused_too() {
 }
 
 #[test]
+fn a_response_is_for_its_initiation_alone() {
+    let mut pair = Pair::connected();
+    let old: Vec<u32> = pair.a.host.contexts.keys().copied().collect();
+    pair.run_for(seconds(200));
+    pair.a.send(pair.to_b, b"x");
+    let initiation = pair.a.take_outbox().remove(0);
+    pair.b.receive(&initiation);
+    let response = pair.b.take_outbox().remove(0);
+    // The receiver index is not part of what Noise authenticates.
+    let mut forged = response.clone();
+    forged.bytes[8..12].copy_from_slice(&old[0].to_le_bytes());
+    repair_mac1(&mut forged.bytes, &pair.a.public_key());
+    pair.a.receive(&forged);
+    assert_eq!(pair.a.count(Discard::BadHandshake), 1);
+    assert!(pair.a.host.outbox.is_empty());
+    pair.a.receive(&response);
+    assert_eq!(pair.a.take_outbox().len(), 1);
+}
+
+#[test]
 fn low_order_points_are_refused() {
     let mut pair = Pair::new();
     pair.a.send(pair.to_b, b"x");
@@ -428,6 +448,12 @@ fn down_ends_sessions_and_up_begins_anew() {
     pair.run_for(seconds(1));
     assert_eq!(pair.times_from_a(1).len(), 1, "the persistent keepalive wants a session");
     assert_eq!(pair.times_from_a(4).len(), 1);
+
+    let mut pair = Pair::new();
+    pair.a.host.peer(pair.to_b).queue.push_back(b"waited".to_vec());
+    pair.a.start();
+    pair.run_for(seconds(1));
+    assert_eq!(pair.b.host.delivered, [padded(b"waited")]);
 }
 
 #[test]

@@ -222,6 +222,12 @@ fn an_initiator_that_only_receives_renews_after_165_s() {
     assert_eq!(times.len(), 2);
     let age = times[1] - begun;
     assert!(age >= seconds(165) && age <= seconds(166) + ROUND_TRIP, "{age:?}");
+    for _ in 0..170 {
+        pair.b.send(pair.to_a, b"y");
+        pair.run_for(seconds(1));
+    }
+    assert_eq!(pair.times_from_a(1).len(), 3, "and the next session likewise");
+    assert!(pair.times_from_b(1).is_empty(), "a responder never does");
 }
 
 #[test]
