@@ -6,7 +6,8 @@ use nt_sys::ndis::{
     NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_OBJECT_REVISION_1, NDIS_CONFIGURATION_PARAMETER,
     NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
     NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1, NDIS_STATUS_SUCCESS, NdisCloseConfiguration,
-    NdisOpenConfigurationEx, NdisParameterInteger, NdisParameterString, NdisReadConfiguration,
+    NdisOpenConfigurationEx, NdisParameterHexInteger, NdisParameterInteger, NdisParameterString,
+    NdisReadConfiguration,
 };
 use nt_sys::ntdef::UNICODE_STRING;
 
@@ -37,14 +38,26 @@ impl Configuration {
         Ok(Self { handle })
     }
 
-    /// A number. `None` where there is no such keyword, or it is no number.
+    /// A number. `None` where there is no such keyword, or it is no number. NDIS answers with the type that the registry has,
+    /// whatever is asked for (ndis.h, NdisReadConfiguration).
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn integer(&self, keyword: &[u16]) -> Option<u32> {
         let parameter = self.read(keyword, NdisParameterInteger)?;
-        // SAFETY: NDIS converts to what was asked for.
-        Some(unsafe { parameter.ParameterData.IntegerData })
+        let kind = parameter.ParameterType;
+        if kind == NdisParameterInteger || kind == NdisParameterHexInteger {
+            // SAFETY: the type says that it is a number.
+            return Some(unsafe { parameter.ParameterData.IntegerData });
+        }
+        // An INF writes numbers as text.
+        let text = self.string(keyword, |text| {
+            text.iter().try_fold(0_u32, |number, unit| {
+                let digit = char::from_u32(u32::from(*unit))?.to_digit(10)?;
+                number.checked_mul(10)?.checked_add(digit)
+            })
+        });
+        text.flatten()
     }
 
     /// Calls `take` with a string, UTF-16. `None` where there is no such keyword, or it is no string.
@@ -53,7 +66,10 @@ impl Configuration {
     /// `PASSIVE_LEVEL`
     pub fn string<R>(&self, keyword: &[u16], take: impl FnOnce(&[u16]) -> R) -> Option<R> {
         let parameter = self.read(keyword, NdisParameterString)?;
-        // SAFETY: NDIS converts to what was asked for.
+        if parameter.ParameterType != NdisParameterString {
+            return None;
+        }
+        // SAFETY: the type says that it is a string.
         let string: UNICODE_STRING = unsafe { parameter.ParameterData.StringData };
         if string.Buffer.is_null() {
             return Some(take(&[]));
@@ -87,8 +103,7 @@ impl Configuration {
             return None;
         }
         // SAFETY: on success it points to a parameter that stays until the configuration is closed.
-        let parameter = unsafe { parameter.as_ref() }?;
-        (parameter.ParameterType == kind).then_some(*parameter)
+        unsafe { parameter.as_ref() }.copied()
     }
 }
 

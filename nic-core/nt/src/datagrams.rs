@@ -77,7 +77,7 @@ impl DatagramBuffer {
         self.count = 0;
     }
 
-    /// Says that the next slot holds a datagram of so many bytes. False where there is no such slot or room.
+    /// Says that the next slot holds a datagram of so many bytes; with 0 it is not sent. False where there is no such slot or room.
     pub fn push(&mut self, length: usize) -> bool {
         if length > self.slot_bytes || self.count >= self.slots {
             return false;
@@ -115,7 +115,8 @@ impl DatagramBuffer {
         let mut next: *mut WSK_BUF_LIST = core::ptr::null_mut();
         let used = self.list.iter_mut().zip(&self.mdls).zip(&self.lengths).take(self.count);
         for ((entry, mdl), length) in used.rev() {
-            let Some(mdl) = mdl else { continue };
+            // A slot of length 0 was given up.
+            let (Some(mdl), 1..) = (mdl, *length) else { continue };
             entry.Buffer = WSK_BUF { Mdl: mdl.as_ptr(), Offset: 0, Length: *length as usize };
             entry.Next = next;
             next = entry;

@@ -36,6 +36,9 @@ use crate::pool::PoolBox;
 use crate::shared::Shared;
 use crate::status::{Result, Status};
 
+/// A driver's entry point.
+pub type DriverEntry = nt_sys::io::DRIVER_INITIALIZE;
+
 /// The oldest NDIS that we run on: Windows 10.
 const MINIMUM_NDIS: u32 = NDIS_MAKE_VERSION(6, 50);
 /// The newest NDIS that we know: Windows 11 24H2.

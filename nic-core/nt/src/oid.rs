@@ -1,17 +1,34 @@
 //! OID requests: questions and orders from the stack above.
 
 use nt_sys::ndis::{
-    NDIS_OID_REQUEST, NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_LENGTH,
+    NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
+    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OID_REQUEST,
+    NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1, NDIS_SIZEOF_STATISTICS_INFO_REVISION_1,
+    NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV,
+    NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT,
+    NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV,
+    NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT, NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV,
+    NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT, NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV,
+    NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT,
+    NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV,
+    NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT,
+    NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV,
+    NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT,
+    NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV,
+    NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT, NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS,
+    NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR, NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS,
+    NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR, NDIS_STATISTICS_INFO, NDIS_STATISTICS_INFO_REVISION_1,
+    NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_LENGTH, NdisInterruptModerationNotSupported,
     NdisRequestQueryInformation, NdisRequestQueryStatistics, NdisRequestSetInformation,
 };
 
 pub use nt_sys::ndis::{
-    NDIS_LINK_STATE, NDIS_OID, NDIS_STATISTICS_INFO, OID_GEN_CURRENT_LOOKAHEAD,
-    OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_INTERRUPT_MODERATION, OID_GEN_LINK_PARAMETERS,
-    OID_GEN_MAXIMUM_TOTAL_SIZE, OID_GEN_RCV_OK, OID_GEN_RECEIVE_BLOCK_SIZE,
-    OID_GEN_RECEIVE_BUFFER_SPACE, OID_GEN_STATISTICS, OID_GEN_TRANSMIT_BLOCK_SIZE,
-    OID_GEN_TRANSMIT_BUFFER_SPACE, OID_GEN_VENDOR_DESCRIPTION, OID_GEN_VENDOR_DRIVER_VERSION,
-    OID_GEN_VENDOR_ID, OID_GEN_XMIT_OK, OID_PNP_QUERY_POWER, OID_PNP_SET_POWER,
+    NDIS_OID, OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER,
+    OID_GEN_INTERRUPT_MODERATION, OID_GEN_LINK_PARAMETERS, OID_GEN_MAXIMUM_TOTAL_SIZE,
+    OID_GEN_RCV_OK, OID_GEN_RECEIVE_BLOCK_SIZE, OID_GEN_RECEIVE_BUFFER_SPACE, OID_GEN_STATISTICS,
+    OID_GEN_TRANSMIT_BLOCK_SIZE, OID_GEN_TRANSMIT_BUFFER_SPACE, OID_GEN_VENDOR_DESCRIPTION,
+    OID_GEN_VENDOR_DRIVER_VERSION, OID_GEN_VENDOR_ID, OID_GEN_XMIT_OK, OID_PNP_QUERY_POWER,
+    OID_PNP_SET_POWER,
 };
 
 use crate::status::Status;
@@ -26,6 +43,72 @@ pub enum OidKind {
     /// Anything else: nothing that a miniport like ours knows.
     Other,
 }
+
+/// An adapter's counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Packets received.
+    pub received_packets: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// Received packets with errors.
+    pub receive_errors: u64,
+    /// Received packets thrown away.
+    pub receive_discards: u64,
+    /// Packets sent.
+    pub sent_packets: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Packets that could not be sent.
+    pub send_errors: u64,
+    /// Packets thrown away unsent.
+    pub send_discards: u64,
+}
+
+impl Statistics {
+    /// All packets count as directed ones.
+    fn to_ndis(self) -> NDIS_STATISTICS_INFO {
+        NDIS_STATISTICS_INFO {
+            Header: NDIS_OBJECT_HEADER {
+                Type: NDIS_OBJECT_TYPE_DEFAULT,
+                Revision: NDIS_STATISTICS_INFO_REVISION_1,
+                Size: NDIS_SIZEOF_STATISTICS_INFO_REVISION_1,
+            },
+            SupportedStatistics: VALID_STATISTICS,
+            ifInDiscards: self.receive_discards,
+            ifInErrors: self.receive_errors,
+            ifHCInOctets: self.received_bytes,
+            ifHCInUcastPkts: self.received_packets,
+            ifHCOutOctets: self.sent_bytes,
+            ifHCOutUcastPkts: self.sent_packets,
+            ifOutErrors: self.send_errors,
+            ifOutDiscards: self.send_discards,
+            ifHCInUcastOctets: self.received_bytes,
+            ifHCOutUcastOctets: self.sent_bytes,
+            ..NDIS_STATISTICS_INFO::default()
+        }
+    }
+}
+
+/// All counters are valid; there are no multicast and broadcast packets.
+const VALID_STATISTICS: u32 = NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV
+    | NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV
+    | NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV
+    | NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV
+    | NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS
+    | NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR
+    | NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT
+    | NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT
+    | NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT
+    | NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT
+    | NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR
+    | NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS
+    | NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV
+    | NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV
+    | NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV
+    | NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT
+    | NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT
+    | NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT;
 
 /// An OID request while its handler runs.
 pub struct OidRequest<'a> {
@@ -110,15 +193,35 @@ impl<'a> OidRequest<'a> {
     }
 
     /// Answers with the adapter's counters.
-    pub fn answer_statistics(&mut self, statistics: &NDIS_STATISTICS_INFO) -> Status {
+    pub fn answer_statistics(&mut self, statistics: &Statistics) -> Status {
+        let info = statistics.to_ndis();
         // SAFETY: the struct has no padding that isn't a field: 4 + 4 + 18 * 8 bytes, as its layout asserts.
         let bytes = unsafe {
             core::slice::from_raw_parts(
-                core::ptr::from_ref(statistics).cast::<u8>(),
+                core::ptr::from_ref(&info).cast::<u8>(),
                 size_of::<NDIS_STATISTICS_INFO>(),
             )
         };
         self.answer(bytes)
+    }
+
+    /// Answers that there are no interrupts to be moderated.
+    pub fn answer_no_interrupt_moderation(&mut self) -> Status {
+        let mut answer = [0; size_of::<NDIS_INTERRUPT_MODERATION_PARAMETERS>()];
+        let [size_low, size_high] =
+            NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1.to_ne_bytes();
+        let header = [
+            NDIS_OBJECT_TYPE_DEFAULT,
+            NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
+            size_low,
+            size_high,
+        ];
+        let moderation = NdisInterruptModerationNotSupported.to_ne_bytes();
+        let fields = header.iter().chain(&[0; 4]).chain(&moderation);
+        for (byte, value) in answer.iter_mut().zip(fields) {
+            *byte = *value;
+        }
+        self.answer(&answer)
     }
 
     /// The value to set, `N` bytes of it; with more or less the handler must return the error.

@@ -79,6 +79,11 @@ impl Status {
     /// There are too many nodes: WireGuardNT's answer to too many peers.
     pub const TOO_MANY_NODES: Self = Self(0xc000_020e_u32.cast_signed());
 
+    /// There is no such OID.
+    pub const INVALID_OID: Self = Self(nt_sys::ndis::NDIS_STATUS_INVALID_OID);
+    /// The value of an OID makes no sense.
+    pub const INVALID_DATA: Self = Self(nt_sys::ndis::NDIS_STATUS_INVALID_DATA);
+
     /// Whether this is a success or an information (`NT_SUCCESS`).
     #[must_use]
     pub const fn is_success(self) -> bool {

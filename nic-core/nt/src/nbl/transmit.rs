@@ -483,6 +483,9 @@ impl TransmitQueue {
     }
 }
 
+// SAFETY: the queue owns its packets, on whatever thread.
+unsafe impl Send for TransmitQueue {}
+
 impl Drop for TransmitQueue {
     fn drop(&mut self) {
         self.finish(false);

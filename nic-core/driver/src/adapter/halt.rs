@@ -1,0 +1,37 @@
+//! MiniportHaltEx: an adapter goes.
+
+use nt::Shared;
+
+use super::Adapter;
+use crate::driver::Core;
+
+/// Ends everything of an adapter. When it returns, nothing of it is left.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn halt(core: &Shared<Core>, adapter: Shared<Adapter>) {
+    core.remove(&adapter);
+    removed(&adapter);
+    let mut state = adapter.state.lock();
+    state.is_up = false;
+    adapter.device.set_up(false);
+    drop(state);
+    adapter.sockets.replace(None);
+    adapter.control.stop();
+    adapter.handle.transmit.flush();
+
+    // Requests and jobs that were under way have their own hold on it; the last one tells.
+    let gone = adapter.gone.0.clone();
+    drop(adapter);
+    gone.wait();
+}
+
+/// The device is going: who waits for news of it gets none, and nothing can be changed any more.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn removed(adapter: &Adapter) {
+    adapter.state.lock().is_removed = true;
+    adapter.log.close();
+    adapter.events.close();
+}

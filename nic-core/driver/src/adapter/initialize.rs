@@ -1,0 +1,128 @@
+//! MiniportInitializeEx: an adapter appears.
+
+use nic_wireguard::{Control as ProtocolControl, TimerConstants};
+use nt::configuration::Configuration;
+use nt::event::{Event, EventKind};
+use nt::lock::SleepMutex;
+use nt::miniport::{AdapterHandle, Attributes};
+use nt::wsk::SendBatch;
+use nt::{Result, Shared, random};
+use tunic_ioctl::AdapterId;
+
+use super::{Adapter, Gone, Name, State, link, oid, report};
+use crate::control_thread::Control;
+use crate::driver::Core;
+use crate::guid::{self, utf16};
+use crate::log::{Line, Ring};
+use crate::protocols::Device;
+use crate::recycler::{Recycler, Sizes};
+use crate::sockets::SocketPlace;
+use crate::system::OpenedPackets;
+use crate::transmit::{InFlight, Sending};
+
+/// What remains of 1500 bytes for a packet in a tunnel over IPv6.
+const DEFAULT_MTU_BYTES: u32 = 1420;
+
+/// IPv4 needs no less (RFC 791).
+const MINIMUM_MTU_BYTES: u32 = 576;
+
+/// A datagram holds no more: 65 535 bytes less IPv6 and UDP headers, and 32 bytes of the tunnel's.
+const MAXIMUM_MTU_BYTES: u32 = 65_535 - 48 - 32;
+
+/// Batches that are kept for reuse; of each kind.
+const KEPT_BATCHES: usize = 32;
+
+/// Makes an adapter. Its control thread runs; it has no sockets yet.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn initialize(
+    core: &Shared<Core>,
+    handle: AdapterHandle,
+) -> Result<(Shared<Adapter>, Attributes)> {
+    let keywords = Keywords::read(&handle);
+    let mut hash_key = [0; 16];
+    random::fill(&mut hash_key)?;
+    let constants = match keywords.test_timers {
+        0 | 1 => TimerConstants::PAPER,
+        divisor => TimerConstants::shortened(divisor),
+    };
+    let device = Device::new(ProtocolControl::new(constants), hash_key);
+    device.set_mtu_bytes(keywords.mtu_bytes);
+
+    let packet_bytes = device.datagram_bytes(keywords.mtu_bytes as usize);
+    let packets = nic_engine::device::BATCH_PACKETS as usize;
+    let sizes = Sizes { packets, packet_bytes };
+    let gone = Shared::new(Event::new(EventKind::Manual)?)?;
+    let adapter = Shared::new(Adapter {
+        id: keywords.id,
+        name: keywords.name,
+        handle,
+        core: core.clone(),
+        work: core.work.clone(),
+        device,
+        state: SleepMutex::new(State { is_paused: true, ..State::default() }),
+        sockets: SocketPlace::new(),
+        send_batches: Recycler::new(KEPT_BATCHES, sizes, |sizes| {
+            SendBatch::new(sizes.packets, sizes.packet_bytes, InFlight::default())
+        })?,
+        sending: Sending::default(),
+        opened: Recycler::new(KEPT_BATCHES, sizes, OpenedPackets::new)?,
+        control: Control::new()?,
+        log: Ring::<Line>::new(report::encode_line)?,
+        events: Ring::new(report::encode_event)?,
+        allows_test_timers: keywords.test_timers > 0,
+        gone: Gone(gone),
+    })?;
+    Control::start(&adapter)?;
+    if let Err(status) = core.add(&adapter) {
+        super::halt(core, adapter);
+        return Err(status);
+    }
+    let attributes = Attributes {
+        mtu_bytes: keywords.mtu_bytes,
+        bits_per_second: link::BITS_PER_SECOND,
+        oids: &oid::SUPPORTED,
+    };
+    Ok((adapter, attributes))
+}
+
+/// What the registry says of an adapter.
+struct Keywords {
+    id: AdapterId,
+    name: Name,
+    mtu_bytes: u32,
+    /// What the times of the protocol's timers are divided by; 0 where the registry doesn't allow tests to change them.
+    test_timers: u32,
+}
+
+impl Keywords {
+    /// Reads them; what is missing or makes no sense has its default.
+    fn read(handle: &AdapterHandle) -> Self {
+        let mut keywords = Self {
+            id: guid::of_luid(handle.interface_luid),
+            name: Name::from_utf16(&[]),
+            mtu_bytes: DEFAULT_MTU_BYTES,
+            test_timers: 0,
+        };
+        if let Ok(configuration) = handle.configuration() {
+            keywords.take(&configuration);
+        }
+        keywords
+    }
+
+    fn take(&mut self, configuration: &Configuration) {
+        if let Some(Some(id)) = configuration.string(&utf16!("NetCfgInstanceId"), guid::parse) {
+            self.id = id;
+        }
+        if let Some(name) = configuration.string(&utf16!("TunicName"), Name::from_utf16) {
+            self.name = name;
+        }
+        if let Some(mtu_bytes) = configuration.integer(&utf16!("MTU")) {
+            self.mtu_bytes = mtu_bytes.clamp(MINIMUM_MTU_BYTES, MAXIMUM_MTU_BYTES);
+        }
+        if let Some(divisor) = configuration.integer(&utf16!("TunicTestTimers")) {
+            self.test_timers = divisor;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One adapter: what NDIS's calls, IOCTLs and sockets of it share.
+//!
+//! # Locks
+//!
+//! In this order: [`Adapter::state`] (a sleep lock: up, down, pause, configuration), then the engine's. The spin locks of queues,
+//! rings and the sockets' place are leaves. Nothing is sent, indicated, completed or closed under a lock but
+//! [`Adapter::state`], and of that the data path knows nothing.
+
+mod halt;
+mod initialize;
+mod link;
+mod oid;
+mod pause;
+mod report;
+mod restart;
+mod statistics;
+
+use nt::Shared;
+use nt::event::Event;
+use nt::lock::SleepMutex;
+use nt::miniport::AdapterHandle;
+use nt::wsk::SendBatch;
+use tunic_ioctl::AdapterId;
+
+use crate::control_thread::Control;
+use crate::driver::Core;
+use crate::log::{Line, Ring};
+use crate::protocols::Device;
+use crate::recycler::Recycler;
+use crate::sockets::SocketPlace;
+use crate::system::OpenedPackets;
+use crate::transmit::{InFlight, Sending};
+use crate::workers::WorkQueue;
+
+pub(crate) use halt::{halt, removed};
+pub(crate) use initialize::initialize;
+pub(crate) use link::{bind, down, up};
+pub(crate) use oid::oid_request;
+pub(crate) use pause::pause;
+pub(crate) use report::{EventRecord, report};
+pub(crate) use restart::restart;
+
+/// An adapter.
+pub(crate) struct Adapter {
+    /// Its GUID.
+    pub(crate) id: AdapterId,
+    /// Its name in UTF-8, as the registry has it; empty where it has none.
+    pub(crate) name: Name,
+    pub(crate) handle: AdapterHandle,
+    pub(crate) core: Shared<Core>,
+    pub(crate) work: Shared<WorkQueue>,
+    pub(crate) device: Device,
+    pub(crate) state: SleepMutex<State>,
+    pub(crate) sockets: SocketPlace,
+    pub(crate) send_batches: Shared<Recycler<SendBatch<InFlight>>>,
+    pub(crate) sending: Sending,
+    pub(crate) opened: Shared<Recycler<OpenedPackets>>,
+    pub(crate) control: Control,
+    pub(crate) log: Ring<Line>,
+    pub(crate) events: Ring<EventRecord>,
+    /// The registry allows to change the protocol's timers.
+    pub(crate) allows_test_timers: bool,
+    /// Tells [`halt`] that all of the above is gone. Must be the last field: fields are dropped in order.
+    gone: Gone,
+}
+
+/// What is asked of an adapter.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct State {
+    /// It was brought up.
+    pub(crate) is_up: bool,
+    /// NDIS wants no packets.
+    pub(crate) is_paused: bool,
+    /// Its device is going: nothing can be changed any more.
+    pub(crate) is_removed: bool,
+    /// The port that was asked for; 0 for any.
+    pub(crate) listen_port: u16,
+    /// Counts events.
+    pub(crate) event_sequence: u64,
+}
+
+/// A short name.
+#[derive(Clone, Copy)]
+pub(crate) struct Name {
+    bytes: [u8; 128],
+    length: usize,
+}
+
+impl Name {
+    /// From UTF-16; cut where it is too long, empty where it is none.
+    pub(crate) fn from_utf16(name: &[u16]) -> Self {
+        let mut result = Self { bytes: [0; 128], length: 0 };
+        for character in char::decode_utf16(name.iter().copied()) {
+            let Ok(character) = character else { return Self { bytes: [0; 128], length: 0 } };
+            let end = result.length.wrapping_add(character.len_utf8());
+            let Some(room) = result.bytes.get_mut(result.length..end) else { break };
+            character.encode_utf8(room);
+            result.length = end;
+        }
+        result
+    }
+
+    /// UTF-8.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Adapter {
+    /// Counts an event and gives its number.
+    pub(crate) fn next_event(&self) -> u64 {
+        let mut state = self.state.lock();
+        state.event_sequence = state.event_sequence.wrapping_add(1);
+        state.event_sequence
+    }
+}
+
+/// Sets an event when it is dropped.
+struct Gone(Shared<Event>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}

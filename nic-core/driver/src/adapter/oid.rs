@@ -1,0 +1,105 @@
+//! MiniportOidRequest.
+
+use nt::oid::{
+    NDIS_OID, OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER,
+    OID_GEN_INTERRUPT_MODERATION, OID_GEN_LINK_PARAMETERS, OID_GEN_MAXIMUM_TOTAL_SIZE,
+    OID_GEN_RCV_OK, OID_GEN_RECEIVE_BLOCK_SIZE, OID_GEN_RECEIVE_BUFFER_SPACE, OID_GEN_STATISTICS,
+    OID_GEN_TRANSMIT_BLOCK_SIZE, OID_GEN_TRANSMIT_BUFFER_SPACE, OID_GEN_VENDOR_DESCRIPTION,
+    OID_GEN_VENDOR_DRIVER_VERSION, OID_GEN_VENDOR_ID, OID_GEN_XMIT_OK, OID_PNP_QUERY_POWER,
+    OID_PNP_SET_POWER, OidKind, OidRequest,
+};
+use nt::{Shared, Status};
+
+use super::{Adapter, statistics};
+use crate::VERSION;
+
+/// The OIDs that are handled here.
+pub(super) static SUPPORTED: [NDIS_OID; 17] = [
+    OID_GEN_MAXIMUM_TOTAL_SIZE,
+    OID_GEN_CURRENT_LOOKAHEAD,
+    OID_GEN_TRANSMIT_BUFFER_SPACE,
+    OID_GEN_RECEIVE_BUFFER_SPACE,
+    OID_GEN_TRANSMIT_BLOCK_SIZE,
+    OID_GEN_RECEIVE_BLOCK_SIZE,
+    OID_GEN_VENDOR_DESCRIPTION,
+    OID_GEN_VENDOR_ID,
+    OID_GEN_VENDOR_DRIVER_VERSION,
+    OID_GEN_XMIT_OK,
+    OID_GEN_RCV_OK,
+    OID_GEN_CURRENT_PACKET_FILTER,
+    OID_GEN_STATISTICS,
+    OID_GEN_INTERRUPT_MODERATION,
+    OID_GEN_LINK_PARAMETERS,
+    OID_PNP_SET_POWER,
+    OID_PNP_QUERY_POWER,
+];
+
+/// No buffers of hardware: what protocols may think that there is, in bytes.
+const BUFFER_SPACE: u32 = 64 << 20;
+
+/// Vendors without a code of the IEEE's say this (ndis docs, OID_GEN_VENDOR_ID).
+const VENDOR_ID: u32 = 0x00ff_ffff;
+
+const VENDOR_DESCRIPTION: &[u8] = b"Tunic\0";
+
+/// The device is on (ntddndis.h, NdisDeviceStateD0).
+const POWER_ON: u32 = 1;
+
+/// Handles a request.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn oid_request(adapter: &Shared<Adapter>, mut request: OidRequest<'_>) -> Status {
+    match request.kind() {
+        OidKind::Query => query(adapter, &mut request),
+        OidKind::Set => set(adapter, &mut request),
+        OidKind::Other => Status::INVALID_OID,
+    }
+}
+
+fn query(adapter: &Shared<Adapter>, request: &mut OidRequest<'_>) -> Status {
+    let mtu_bytes = u32::try_from(adapter.device.mtu_bytes()).unwrap_or(u32::MAX);
+    match request.oid() {
+        OID_GEN_MAXIMUM_TOTAL_SIZE | OID_GEN_TRANSMIT_BLOCK_SIZE | OID_GEN_RECEIVE_BLOCK_SIZE => {
+            request.answer_u32(mtu_bytes)
+        }
+        OID_GEN_TRANSMIT_BUFFER_SPACE | OID_GEN_RECEIVE_BUFFER_SPACE => {
+            request.answer_u32(BUFFER_SPACE)
+        }
+        OID_GEN_VENDOR_ID => request.answer_u32(VENDOR_ID),
+        OID_GEN_VENDOR_DESCRIPTION => request.answer(VENDOR_DESCRIPTION),
+        OID_GEN_VENDOR_DRIVER_VERSION => {
+            request.answer_u32(u32::from(VERSION.0) << 16 | u32::from(VERSION.1))
+        }
+        OID_GEN_XMIT_OK => request.answer_counter(statistics::statistics(adapter).sent_packets),
+        OID_GEN_RCV_OK => request.answer_counter(statistics::statistics(adapter).received_packets),
+        OID_GEN_STATISTICS => request.answer_statistics(&statistics::statistics(adapter)),
+        OID_GEN_INTERRUPT_MODERATION => request.answer_no_interrupt_moderation(),
+        // There is no hardware that would have to get ready.
+        OID_PNP_QUERY_POWER => request.accept(),
+        _ => Status::NOT_SUPPORTED,
+    }
+}
+
+fn set(adapter: &Shared<Adapter>, request: &mut OidRequest<'_>) -> Status {
+    match request.oid() {
+        // There is one other end and no hardware: any filter and lookahead will do.
+        OID_GEN_CURRENT_PACKET_FILTER | OID_GEN_CURRENT_LOOKAHEAD => {
+            request.value::<4>().map_or_else(|status| status, |_| Status::SUCCESS)
+        }
+        OID_GEN_INTERRUPT_MODERATION => Status::INVALID_DATA,
+        OID_GEN_LINK_PARAMETERS => request.accept(),
+        OID_PNP_SET_POWER => match request.value::<4>() {
+            // NDIS has paused the adapter before. Keys stay; their age counts the sleep, so that timers that have passed meanwhile
+            // are seen at once.
+            Ok(state) => {
+                if u32::from_ne_bytes(state) == POWER_ON {
+                    adapter.control.wake();
+                }
+                Status::SUCCESS
+            }
+            Err(status) => status,
+        },
+        _ => Status::NOT_SUPPORTED,
+    }
+}

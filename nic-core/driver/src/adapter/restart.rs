@@ -1,0 +1,19 @@
+//! MiniportRestart: packets may flow again.
+
+use nt::Shared;
+
+use super::Adapter;
+
+/// Lets packets through. Where the adapter is up, it goes on with the keys that it has.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn restart(adapter: &Shared<Adapter>) {
+    let mut state = adapter.state.lock();
+    state.is_paused = false;
+    adapter.handle.transmit.resume();
+    adapter.handle.receive.resume();
+    adapter.device.set_up(state.is_up);
+    drop(state);
+    adapter.control.wake();
+}

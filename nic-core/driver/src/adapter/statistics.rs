@@ -1,0 +1,49 @@
+//! The adapter's counters, as NDIS asks for them.
+
+use nic_engine::protocol::Discard;
+use nt::oid::Statistics;
+
+use super::Adapter;
+
+/// Reasons that packets of the stack above were not sent for.
+const SEND_DISCARDS: [Discard; 7] = [
+    Discard::NoRoute,
+    Discard::NoEndpoint,
+    Discard::QueueFull,
+    Discard::QueuedTooLong,
+    Discard::NoKey,
+    Discard::Down,
+    Discard::NoMemory,
+];
+
+/// Reasons that say that what was received was wrong.
+const RECEIVE_ERRORS: [Discard; 6] = [
+    Discard::Malformed,
+    Discard::UnknownContext,
+    Discard::Forged,
+    Discard::Replayed,
+    Discard::BadAuthenticator,
+    Discard::BadHandshake,
+];
+
+/// Reasons that what was received was not wanted.
+const RECEIVE_DISCARDS: [Discard; 3] =
+    [Discard::SourceNotAllowed, Discard::CookieRequired, Discard::RateLimited];
+
+/// The counters now. Bytes are those of UDP payload; all packets count as directed ones.
+pub(super) fn statistics(adapter: &Adapter) -> Statistics {
+    let totals = adapter.device.totals();
+    let sum = |reasons: &[Discard]| {
+        reasons.iter().fold(0_u64, |sum, reason| sum.saturating_add(totals.discarded(*reason)))
+    };
+    Statistics {
+        received_packets: totals.received_packets,
+        received_bytes: totals.received_bytes,
+        receive_errors: sum(&RECEIVE_ERRORS),
+        receive_discards: sum(&RECEIVE_DISCARDS),
+        sent_packets: totals.sent_packets,
+        sent_bytes: totals.sent_bytes,
+        send_errors: sum(&[Discard::SendFailed, Discard::NotIp]),
+        send_discards: sum(&SEND_DISCARDS),
+    }
+}

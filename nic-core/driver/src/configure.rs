@@ -1,0 +1,335 @@
+//! The configuration of an adapter: asked for, and changed whole or not at all.
+//!
+//! A change has two halves. The first makes everything that can fail: sockets on a new port, every new peer with its memory, room for
+//! routes. The second applies the records in order and can't fail.
+
+use alloc::vec::Vec;
+
+use nic_engine::device::{Configuration, NewPeer};
+use nic_engine::protocol::PeerId;
+use nic_engine::routes::Prefix;
+use nic_engine::{ControlHost, Endpoint};
+use nic_wireguard::{Control as ProtocolControl, Identity, TimerConstants, configure as wireguard};
+use nt::pool::PoolBytes;
+use nt::{Shared, Status};
+use tunic_ioctl::{
+    Abi, ConfigurationEncoder, Configure, Encoded, InterfaceInfo, KeyChange, PeerAction,
+    PeerChange, PeerInfo,
+};
+use zeroize::Zeroizing;
+
+use crate::adapter::{self, Adapter, State};
+use crate::control_thread::Sink;
+use crate::protocols::AdapterProtocol;
+use crate::status::Refusal;
+use crate::system::Nt;
+use crate::time;
+
+type Device<'a> = Configuration<'a, AdapterProtocol, Nt>;
+type Peer = NewPeer<AdapterProtocol, Nt>;
+
+/// Changes the configuration.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result<(), Refusal> {
+    let mut state = adapter.state.lock();
+    if state.is_removed {
+        return Err(Status::DEVICE_REMOVED.into());
+    }
+    let port = change.listen_port.filter(|port| !is_current_port(adapter, &state, *port));
+    let sockets = match port {
+        Some(port) if state.is_up => Some(adapter::bind(adapter, port)?),
+        _ => None,
+    };
+    let mut sink = Sink::new(adapter);
+    adapter.device.configure(time::now(), &mut sink, |device| {
+        let prepared = Prepared::new(device, change)?;
+        commit(device, change, prepared, &state, port.is_some());
+        Ok::<(), Refusal>(())
+    })?;
+    if let Some(port) = port {
+        state.listen_port = port;
+    }
+    // The old sockets go only now that nothing can fail any more.
+    if let Some(sockets) = sockets {
+        adapter.sockets.replace(Some(sockets));
+    }
+    drop(state);
+    sink.act();
+    adapter.handle.transmit.flush();
+    adapter.control.wake();
+    Ok(())
+}
+
+/// The configuration as it is, as much of it as fits into so many bytes.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn query(
+    adapter: &Shared<Adapter>,
+    abi: Abi,
+    room_bytes: usize,
+) -> Result<(PoolBytes, Encoded), Refusal> {
+    let asked_port = adapter.state.lock().listen_port;
+    let port = adapter.sockets.port().or((asked_port != 0).then_some(asked_port));
+    let mut sink = Sink::new(adapter);
+    adapter.device.configure(time::now(), &mut sink, |device| {
+        // Measured first, so that a caller with a large buffer doesn't make us allocate as much.
+        let size = encode(adapter, device, abi, port, &mut []).required_bytes;
+        let bytes = usize::try_from(size).unwrap_or(usize::MAX).min(room_bytes);
+        let mut answer = PoolBytes::zeroed(bytes)?;
+        let encoded = encode(adapter, device, abi, port, &mut answer);
+        Ok((answer, encoded))
+    })
+}
+
+/// How many peers there are.
+pub(crate) fn peer_count(adapter: &Shared<Adapter>) -> u32 {
+    let mut sink = Sink::new(adapter);
+    let count = adapter.device.configure(time::now(), &mut sink, |device| device.peer_count());
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Scales the protocol's timers, where the registry allows tests to.
+pub(crate) fn scale_timers(adapter: &Shared<Adapter>, permille: u32) -> Result<(), Refusal> {
+    if !adapter.allows_test_timers {
+        return Err(Status::ACCESS_DENIED.into());
+    }
+    let constants = match 1000_u32.checked_div(permille) {
+        Some(divisor @ 2..) => TimerConstants::shortened(divisor),
+        _ => TimerConstants::PAPER,
+    };
+    let mut sink = Sink::new(adapter);
+    adapter.device.configure(time::now(), &mut sink, |device| {
+        device.with_protocol(|control, host| {
+            wireguard::set_timer_constants(control, host, constants);
+        });
+    });
+    sink.act();
+    adapter.control.wake();
+    Ok(())
+}
+
+/// Whether this is the port that the adapter has, or, where it is down, the one that it is to have.
+fn is_current_port(adapter: &Adapter, state: &State, port: u16) -> bool {
+    // Any port, asked for again, is another one while the adapter is up, as with WireGuardNT.
+    if state.is_up {
+        port != 0 && adapter.sockets.port() == Some(port)
+    } else {
+        state.listen_port == port
+    }
+}
+
+/// All that a change needs and could be refused.
+struct Prepared {
+    /// For each peer record in order: what it takes to make the peer, where it might have to be made.
+    new_peers: Vec<Option<Peer>>,
+    /// The private key is another one afterwards.
+    changes_key: bool,
+}
+
+impl Prepared {
+    fn new(device: &mut Device<'_>, change: &Configure<'_>) -> Result<Self, Refusal> {
+        let changes_key = changes_key(device, change);
+        // A peer that is added together with a new key gets its secrets from that key, when it is set. Until then it has none.
+        let keyless = ProtocolControl::new(TimerConstants::PAPER);
+        let removes_some =
+            change.replace_peers || change.peers().any(|peer| peer.action == PeerAction::Remove);
+        let mut new_peers = Vec::new();
+        let (mut peers, mut v4_prefixes, mut v6_prefixes) = (0_usize, 0_usize, 0_usize);
+        for peer in change.peers() {
+            for allowed_ip in peer.allowed_ips().filter(|allowed_ip| !allowed_ip.remove) {
+                let count =
+                    if allowed_ip.address.is_ipv4() { &mut v4_prefixes } else { &mut v6_prefixes };
+                *count = count.saturating_add(1);
+            }
+            let may_be_new = peer.action == PeerAction::CreateOrUpdate
+                && (removes_some || device.peer_by_key(peer.public_key).is_none());
+            let new_peer = if may_be_new {
+                peers = peers.saturating_add(1);
+                make_peer(device, changes_key.then_some(&keyless), &peer)?
+            } else {
+                None
+            };
+            new_peers.try_reserve(1).map_err(|_| Refusal::NoMemory)?;
+            new_peers.push(new_peer);
+        }
+        device.reserve(peers, v4_prefixes, v6_prefixes)?;
+        Ok(Self { new_peers, changes_key })
+    }
+}
+
+fn changes_key(device: &mut Device<'_>, change: &Configure<'_>) -> bool {
+    let current = device.protocol().identity().map(Identity::private_key);
+    match (change.private_key, current) {
+        (None, _) | (Some(KeyChange::Clear), None) => false,
+        // In constant time: keys are compared here.
+        (Some(KeyChange::Set(new)), Some(current)) => {
+            new.iter().zip(current).fold(0_u8, |difference, (a, b)| difference | (a ^ b)) != 0
+        }
+        _ => true,
+    }
+}
+
+/// Makes a peer; `None` for one with our own key, which is skipped.
+fn make_peer(
+    device: &mut Device<'_>,
+    keyless: Option<&ProtocolControl>,
+    peer: &PeerChange<'_>,
+) -> Result<Option<Peer>, Refusal> {
+    let preshared_key = match peer.preshared_key {
+        Some(KeyChange::Set(key)) => key,
+        Some(KeyChange::Clear) | None => &[0; 32],
+    };
+    let made = match keyless {
+        Some(keyless) => wireguard::new_peer(keyless, peer.public_key, preshared_key),
+        None => wireguard::new_peer(device.protocol(), peer.public_key, preshared_key),
+    };
+    let Ok((control, data)) = made else { return Ok(None) };
+    Ok(Some(NewPeer::new(*peer.public_key, control, data)?))
+}
+
+/// Applies a change for which everything is prepared.
+fn commit(
+    device: &mut Device<'_>,
+    change: &Configure<'_>,
+    mut prepared: Prepared,
+    state: &State,
+    changes_port: bool,
+) {
+    if changes_port {
+        device.with_protocol(|_, host| forget_local_addresses(host));
+    }
+    if change.replace_peers {
+        while let Some(peer) = device.next_peer(None) {
+            device.remove_peer(peer);
+        }
+    }
+    for (peer, new_peer) in change.peers().zip(prepared.new_peers.iter_mut()) {
+        commit_peer(device, &peer, new_peer.take(), state);
+    }
+    if !prepared.changes_key {
+        return;
+    }
+    let key = match change.private_key {
+        Some(KeyChange::Set(key)) => Some(key),
+        Some(KeyChange::Clear) | None => None,
+    };
+    let own = device.with_protocol(|control, host| wireguard::set_private_key(control, host, key));
+    if let Some(own) = own {
+        device.remove_peer(own);
+    }
+}
+
+fn commit_peer(
+    device: &mut Device<'_>,
+    change: &PeerChange<'_>,
+    new_peer: Option<Peer>,
+    state: &State,
+) {
+    let known = device.peer_by_key(change.public_key);
+    if change.action == PeerAction::Remove {
+        if let Some(peer) = known {
+            device.remove_peer(peer);
+        }
+        return;
+    }
+    let peer = match (known, new_peer) {
+        (Some(peer), _) => peer,
+        (None, Some(new_peer)) => match device.add_peer(new_peer) {
+            Ok(peer) => peer,
+            Err(_) => return,
+        },
+        // Unknown and only to be updated, or our own.
+        (None, None) => return,
+    };
+    match change.preshared_key {
+        Some(KeyChange::Set(key)) => set_preshared_key(device, peer, key),
+        Some(KeyChange::Clear) => set_preshared_key(device, peer, &[0; 32]),
+        None => {}
+    }
+    if let Some(remote) = change.endpoint {
+        device.set_endpoint(peer, Endpoint::new(remote));
+    }
+    if change.replace_allowed_ips {
+        device.clear_routes(peer);
+    }
+    for allowed_ip in change.allowed_ips() {
+        let prefix = Prefix { address: allowed_ip.address, length: allowed_ip.prefix_length };
+        if allowed_ip.remove {
+            device.remove_route(peer, prefix);
+        } else {
+            // There is room for it, and the decoder has judged its length.
+            let _ = device.add_route(peer, prefix);
+        }
+    }
+    let now = device.now();
+    let adapter_state =
+        if state.is_up { wireguard::AdapterState::Up } else { wireguard::AdapterState::Down };
+    if let Some(interval_s) = change.persistent_keepalive_s {
+        device.with_protocol(|_, host| {
+            wireguard::set_persistent_keepalive(host, peer, interval_s, adapter_state, now.instant);
+        });
+    }
+    if state.is_up {
+        device.with_protocol(|_, host| host.send_queued(peer));
+    }
+}
+
+fn set_preshared_key(device: &mut Device<'_>, peer: PeerId, key: &[u8; 32]) {
+    device.with_protocol(|_, host| wireguard::set_preshared_key(host, peer, key));
+}
+
+fn forget_local_addresses(host: &mut dyn ControlHost<AdapterProtocol>) {
+    let mut last = None;
+    while let Some(peer) = host.next_peer(last) {
+        host.clear_local_address(peer);
+        last = Some(peer);
+    }
+}
+
+fn encode(
+    adapter: &Adapter,
+    device: &mut Device<'_>,
+    abi: Abi,
+    listen_port: Option<u16>,
+    output: &mut [u8],
+) -> Encoded {
+    let identity = device.protocol().identity();
+    let interface = InterfaceInfo {
+        adapter: adapter.id,
+        listen_port,
+        private_key: identity.map(Identity::private_key),
+        public_key: identity.map(|identity| identity.public_key().as_bytes()),
+    };
+    let mut encoder = ConfigurationEncoder::new(abi, output, &interface);
+    let mut last = None;
+    while let Some(peer) = device.next_peer(last) {
+        last = Some(peer);
+        encode_peer(device, peer, &mut encoder);
+    }
+    encoder.finish()
+}
+
+fn encode_peer(device: &mut Device<'_>, peer: PeerId, encoder: &mut ConfigurationEncoder<'_>) {
+    let Some(public_key) = device.public_key(peer).copied() else { return };
+    let (preshared_key, latest_handshake) = match device.peer_control(peer) {
+        Some(control) => (Zeroizing::new(*control.preshared_key()), control.latest_handshake()),
+        None => return,
+    };
+    let mut keepalive = None;
+    device.with_peer_data(peer, |data| keepalive = data.persistent_keepalive());
+    let counters = device.peer_counters(peer).unwrap_or_default();
+    encoder.peer(&PeerInfo {
+        public_key: &public_key,
+        preshared_key: Some(&preshared_key),
+        endpoint: device.endpoint(peer).map(|endpoint| endpoint.remote),
+        persistent_keepalive_s: keepalive
+            .map_or(0, |interval| u16::try_from(interval.as_secs()).unwrap_or(u16::MAX)),
+        tx_bytes: counters.sent_bytes,
+        rx_bytes: counters.received_bytes,
+        last_handshake_filetime: latest_handshake.map_or(0, time::filetime),
+    });
+    device.for_each_route(peer, &mut |prefix| encoder.allowed_ip(prefix.address, prefix.length));
+}

@@ -1,0 +1,255 @@
+//! An adapter's control thread: handshakes and timers.
+//!
+//! Control messages come in at DISPATCH_LEVEL into a bounded queue of copies. The thread sleeps until the earliest deadline, a message,
+//! or somebody who has changed a deadline. What the engine wants sent is collected under its control lock, and sent when
+//! that is free again.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+
+use nic_engine::protocol::{Discard, Event as EngineEvent, PeerId};
+use nic_engine::{ControlSink, Endpoint, Instant};
+use nt::event::{Event, EventKind};
+use nt::lock::{SleepMutex, SpinMutex};
+use nt::thread::Thread;
+use nt::{Result, Shared, random};
+
+use crate::adapter::{self, Adapter};
+use crate::{time, transmit};
+
+/// The most messages that wait.
+const CAPACITY: usize = 4096;
+
+/// So many messages are load: senders must prove their address.
+const LOAD: usize = 512;
+
+/// The most reports of moved peers that wait.
+const MOVED: usize = 64;
+
+/// How long load is remembered.
+const LOAD_MEMORY: Duration = Duration::from_secs(1);
+
+/// The longest control message, in bytes: a handshake initiation of WireGuard.
+pub(crate) const MESSAGE_BYTES: usize = 148;
+
+/// A control message and where it came from, or goes to.
+#[derive(Clone, Copy)]
+pub(crate) struct Message {
+    pub(crate) endpoint: Endpoint,
+    bytes: [u8; MESSAGE_BYTES],
+    length: usize,
+}
+
+impl Message {
+    /// A copy; `None` where it is too long to be a message.
+    pub(crate) fn new(endpoint: Endpoint, message: &[u8]) -> Option<Self> {
+        let mut bytes = [0; MESSAGE_BYTES];
+        bytes.get_mut(..message.len())?.copy_from_slice(message);
+        Some(Self { endpoint, bytes, length: message.len() })
+    }
+
+    /// The message.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// What the control thread and those who wake it share.
+pub(crate) struct Control {
+    messages: SpinMutex<VecDeque<Message>>,
+    /// Peers that were seen at another address on the data path, to be reported.
+    moved: SpinMutex<VecDeque<PeerId>>,
+    /// When the queue was last seen loaded, in nanoseconds; 0 for never.
+    loaded_at: AtomicU64,
+    wake: Event,
+    is_stopping: AtomicBool,
+    thread: SleepMutex<Option<Thread>>,
+}
+
+impl Control {
+    /// No thread yet.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            messages: SpinMutex::new(VecDeque::new()),
+            moved: SpinMutex::new(VecDeque::new()),
+            loaded_at: AtomicU64::new(0),
+            wake: Event::new(EventKind::Automatic)?,
+            is_stopping: AtomicBool::new(false),
+            thread: SleepMutex::new(None),
+        })
+    }
+
+    /// Starts the thread.
+    pub(crate) fn start(adapter: &Shared<Adapter>) -> Result<()> {
+        let for_thread = adapter.clone();
+        let thread = Thread::spawn(move || run(&for_thread))?;
+        *adapter.control.thread.lock() = Some(thread);
+        Ok(())
+    }
+
+    /// Ends the thread and waits for it.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        self.wake();
+        let thread = self.thread.lock().take();
+        drop(thread);
+        self.messages.lock().clear();
+    }
+
+    /// Lets the thread look at deadlines and messages.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn wake(&self) {
+        self.wake.set();
+    }
+
+    /// Queues a message. False where there is no room.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn push(&self, message: Message) -> bool {
+        let mut messages = self.messages.lock();
+        if messages.len() >= CAPACITY || messages.try_reserve(1).is_err() {
+            return false;
+        }
+        messages.push_back(message);
+        let is_loaded = messages.len() >= LOAD;
+        drop(messages);
+        if is_loaded {
+            self.loaded_at.store(time::instant().as_nanos(), Ordering::Relaxed);
+        }
+        self.wake();
+        true
+    }
+
+    /// Lets the thread report that a peer has another address. Without memory nobody hears of it.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn endpoint_moved(&self, peer: PeerId) {
+        let mut moved = self.moved.lock();
+        if moved.len() < MOVED && moved.try_reserve(1).is_ok() {
+            moved.push_back(peer);
+        }
+        drop(moved);
+        self.wake();
+    }
+
+    /// Whether handshakes come in faster than they can be handled.
+    fn is_under_load(&self) -> bool {
+        let loaded_at = self.loaded_at.load(Ordering::Relaxed);
+        loaded_at != 0 && time::instant().since(Instant::from_nanos(loaded_at)) < LOAD_MEMORY
+    }
+}
+
+fn run(adapter: &Shared<Adapter>) {
+    let mut sink = Sink::new(adapter);
+    while !adapter.control.is_stopping.load(Ordering::Acquire) {
+        while let Some(message) = { adapter.control.messages.lock().pop_front() } {
+            adapter.device.control_datagram(
+                message.as_slice(),
+                &message.endpoint,
+                time::now(),
+                &mut sink,
+            );
+            sink.act();
+        }
+        while let Some(peer) = { adapter.control.moved.lock().pop_front() } {
+            adapter::report(adapter, EngineEvent::EndpointMoved(peer));
+        }
+        let due = adapter.device.tick(time::now(), &mut sink);
+        sink.act();
+        adapter.handle.transmit.flush();
+
+        if due == Instant::NEVER {
+            adapter.control.wake.wait();
+        } else {
+            let wait = due.since(time::instant());
+            if !wait.is_zero() {
+                adapter.control.wake.wait_for(wait);
+            }
+        }
+    }
+}
+
+/// Collects what the engine wants done, to do it when its control lock is free.
+pub(crate) struct Sink<'a> {
+    adapter: &'a Shared<Adapter>,
+    sends: Vec<Message>,
+    pumps: Vec<PeerId>,
+    events: Vec<EngineEvent>,
+}
+
+impl<'a> Sink<'a> {
+    /// Nothing yet.
+    pub(crate) fn new(adapter: &'a Shared<Adapter>) -> Self {
+        Self { adapter, sends: Vec::new(), pumps: Vec::new(), events: Vec::new() }
+    }
+
+    /// Does it.
+    ///
+    /// # Locks
+    /// None may be held.
+    pub(crate) fn act(&mut self) {
+        for message in self.sends.drain(..) {
+            // Whether it arrives, the protocol's timers see.
+            let _ = self.adapter.sockets.send_message(&message);
+        }
+        for peer in self.pumps.drain(..) {
+            transmit::pump(self.adapter, peer, transmit::Place::Caller);
+        }
+        for event in self.events.drain(..) {
+            adapter::report(self.adapter, event);
+        }
+    }
+}
+
+impl ControlSink for Sink<'_> {
+    fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool {
+        let Some(message) = Message::new(*to, datagram) else { return false };
+        if self.sends.try_reserve(1).is_err() {
+            return false;
+        }
+        self.sends.push(message);
+        true
+    }
+
+    fn pump(&mut self, peer: PeerId) {
+        // Without memory the packets wait for the next that is queued behind them, or for a timer.
+        if self.pumps.last() != Some(&peer) && self.pumps.try_reserve(1).is_ok() {
+            self.pumps.push(peer);
+        }
+    }
+
+    fn event(&mut self, event: EngineEvent) {
+        // Without memory nobody hears of it; the state itself can always be asked for.
+        if self.events.try_reserve(1).is_ok() {
+            self.events.push(event);
+        }
+    }
+
+    fn fill_random(&mut self, bytes: &mut [u8]) -> bool {
+        random::fill(bytes).is_ok()
+    }
+
+    fn is_under_load(&self) -> bool {
+        self.adapter.control.is_under_load()
+    }
+}
+
+/// Queues a control message that came in, or counts it as lost.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub(crate) fn receive(adapter: &Adapter, from: Endpoint, message: &[u8]) {
+    let Some(message) = Message::new(from, message) else {
+        adapter.device.count(Discard::Malformed, 1);
+        return;
+    };
+    if !adapter.control.push(message) {
+        adapter.device.count(Discard::QueueFull, 1);
+    }
+}

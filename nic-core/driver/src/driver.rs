@@ -1,0 +1,150 @@
+//! The driver as a whole: its workers, adapters, control device and attachment to WSK.
+
+use alloc::vec::Vec;
+
+use nt::device::{DeviceName, DeviceRegistration};
+use nt::lock::SleepMutex;
+use nt::miniport::{AdapterHandle, Attributes, DriverHandle, Miniport};
+use nt::nbl::TransmitQueue;
+use nt::oid::OidRequest;
+use nt::wsk::WskClient;
+use nt::{Result, Shared, Status};
+use tunic_ioctl::AdapterId;
+
+use crate::adapter::{self, Adapter};
+use crate::control::ControlPoint;
+use crate::guid::utf16;
+use crate::workers::{WorkQueue, Workers};
+use crate::{VERSION, transmit};
+
+/// The driver.
+pub(crate) struct Tunic {
+    core: Shared<Core>,
+    workers: SleepMutex<Option<Workers>>,
+    control_device: SleepMutex<Option<DeviceRegistration<ControlPoint>>>,
+}
+
+/// What adapters and requests share.
+pub(crate) struct Core {
+    pub(crate) work: Shared<WorkQueue>,
+    adapters: SleepMutex<Vec<Shared<Adapter>>>,
+    /// Attached when the first adapter comes up.
+    wsk: SleepMutex<Option<WskClient>>,
+}
+
+impl Core {
+    /// Makes an adapter known.
+    pub(crate) fn add(&self, adapter: &Shared<Adapter>) -> Result<()> {
+        let mut adapters = self.adapters.lock();
+        adapters.try_reserve(1).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        adapters.push(adapter.clone());
+        Ok(())
+    }
+
+    /// Makes an adapter unknown.
+    pub(crate) fn remove(&self, adapter: &Shared<Adapter>) {
+        let removed = {
+            let mut adapters = self.adapters.lock();
+            let place = adapters.iter().position(|known| known.is_same(adapter));
+            place.map(|place| adapters.swap_remove(place))
+        };
+        drop(removed);
+    }
+
+    /// The adapter with this GUID.
+    pub(crate) fn find(&self, id: AdapterId) -> Option<Shared<Adapter>> {
+        self.adapters.lock().iter().find(|adapter| adapter.id == id).cloned()
+    }
+
+    /// The GUID of the adapter with this name, UTF-8.
+    pub(crate) fn find_name(&self, name: &[u8]) -> Option<AdapterId> {
+        let adapters = self.adapters.lock();
+        adapters.iter().find(|adapter| adapter.name.as_bytes() == name).map(|adapter| adapter.id)
+    }
+
+    /// Calls `f` with each adapter. It must not make any known or unknown.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(&Shared<Adapter>)) {
+        self.adapters.lock().iter().for_each(&mut f);
+    }
+
+    /// The attachment to WSK, which is made now where there is none: WSK may not be there yet when drivers start.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub(crate) fn wsk(&self) -> Result<WskClient> {
+        let mut wsk = self.wsk.lock();
+        if let Some(client) = &*wsk {
+            return Ok(client.clone());
+        }
+        let client = WskClient::attach()?;
+        *wsk = Some(client.clone());
+        Ok(client)
+    }
+}
+
+impl Miniport for Tunic {
+    const VERSION: (u8, u8) = VERSION;
+    type Adapter = Shared<Adapter>;
+
+    fn load() -> Result<Self> {
+        let work = WorkQueue::new()?;
+        let workers = Workers::start(work.clone())?;
+        let core = Core { work, adapters: SleepMutex::new(Vec::new()), wsk: SleepMutex::new(None) };
+        Ok(Self {
+            core: Shared::new(core)?,
+            workers: SleepMutex::new(Some(workers)),
+            control_device: SleepMutex::new(None),
+        })
+    }
+
+    fn registered(&self, driver: &DriverHandle) -> Result<()> {
+        let name = DeviceName {
+            device: &utf16!("\\Device\\Tunic"),
+            symbolic_link: &utf16!("\\DosDevices\\Tunic"),
+            // SYSTEM and Administrators, nobody else.
+            sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"),
+        };
+        let device = Shared::new(ControlPoint::new(self.core.clone()))?;
+        let registration = DeviceRegistration::new(driver, &name, device)?;
+        *self.control_device.lock() = Some(registration);
+        Ok(())
+    }
+
+    fn unload(&self) {
+        let control_device = self.control_device.lock().take();
+        drop(control_device);
+        let workers = self.workers.lock().take();
+        drop(workers);
+        let wsk = self.core.wsk.lock().take();
+        drop(wsk);
+    }
+
+    fn initialize(&self, handle: AdapterHandle) -> Result<(Self::Adapter, Attributes)> {
+        adapter::initialize(&self.core, handle)
+    }
+
+    fn halt(&self, adapter: Self::Adapter) {
+        adapter::halt(&self.core, adapter);
+    }
+
+    fn restart(&self, adapter: &Self::Adapter) -> Result<()> {
+        adapter::restart(adapter);
+        Ok(())
+    }
+
+    fn pause(&self, adapter: &Self::Adapter) {
+        adapter::pause(adapter);
+    }
+
+    fn oid_request(&self, adapter: &Self::Adapter, request: OidRequest<'_>) -> Status {
+        adapter::oid_request(adapter, request)
+    }
+
+    fn send(&self, adapter: &Self::Adapter, packets: TransmitQueue) {
+        transmit::submit(adapter, packets);
+    }
+
+    fn removed(&self, adapter: &Self::Adapter) {
+        adapter::removed(adapter);
+    }
+}

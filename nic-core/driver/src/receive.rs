@@ -1,0 +1,279 @@
+//! The way in: datagrams are opened, judged and indicated.
+//!
+//! What arrives together is split into runs for one key. A short run is opened at once, a long one by the workers, each with its own
+//! part of WSK's memory, which goes back as soon as the plaintext is out of it. The engine puts runs back in order; one thread
+//! at a time judges a peer's and indicates each as one chain.
+
+use nic_engine::device::{AcceptItem, Accepted};
+use nic_engine::protocol::{Class, ContextId, Discard, OpenPacket, OpenedPacket, PeerId};
+use nic_engine::{Endpoint, InnerPacket, LocalAddress, Protocol, Turn};
+use nt::Shared;
+use nt::mdl::{Pieces, PiecesError};
+use nt::nbl::{IpVersion, ReceiveChain, ReceivePacket};
+use nt::pool::PoolBytes;
+use nt::wsk::{Datagram, Datagrams};
+
+use crate::adapter::Adapter;
+use crate::control_thread::{self, MESSAGE_BYTES};
+use crate::protocols::{AdapterProtocol, OpenContext, RxBatch};
+use crate::system::{OpenedBatch, OpenedPackets};
+use crate::time;
+use crate::workers::{Job, Work};
+
+/// The longest run: what one indication to the stack has at most.
+pub(crate) const RUN_DATAGRAMS: usize = 64;
+
+/// A longer run than this is left to the workers.
+const INLINE_DATAGRAMS: usize = 8;
+
+/// Datagrams that are opened by one call: enough for backends that interleave, few enough for the stack.
+const CHUNK_DATAGRAMS: usize = 16;
+
+/// Pieces of a datagram that are opened where they lie; what has more is copied first.
+const PIECES: usize = 4;
+
+/// As much of a datagram as tells what it is.
+const HEAD_BYTES: usize = 16;
+
+/// A run of datagrams, and the key that opens them.
+pub(crate) struct OpenJob {
+    batch: RxBatch,
+    datagrams: Datagrams,
+}
+
+/// Takes datagrams from a socket.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub(crate) fn receive(adapter: &Shared<Adapter>, mut datagrams: Datagrams) {
+    while let Some((class, length)) = next_run(&datagrams) {
+        let run = datagrams.split_front(length);
+        match class {
+            Class::Data(context) => receive_data(adapter, context, run),
+            Class::Control => run.iter().for_each(|datagram| receive_control(adapter, &datagram)),
+            Class::Malformed => adapter.device.count(Discard::Malformed, length as u64),
+        }
+    }
+}
+
+/// Opens a run and indicates what is in turn.
+pub(crate) fn open(adapter: &Shared<Adapter>, job: OpenJob) {
+    let OpenJob { batch: RxBatch { peer, ticket, context }, datagrams } = job;
+    let turn = match adapter.opened.take() {
+        Ok(mut packets) => {
+            packets.clear();
+            open_all(adapter, &context, &datagrams, &mut packets);
+            datagrams.release();
+            adapter.device.opened(peer, ticket, OpenedBatch { context, packets })
+        }
+        Err(_) => {
+            adapter.device.count(Discard::NoMemory, datagrams.len() as u64);
+            datagrams.release();
+            adapter.device.abandon_open(peer, ticket)
+        }
+    };
+    if turn == Turn::Mine {
+        indicate_in_turn(adapter, peer);
+    }
+}
+
+/// What the first datagrams are that belong together, and how many they are.
+fn next_run(datagrams: &Datagrams) -> Option<(Class, usize)> {
+    let mut rest = datagrams.iter();
+    let class = classify(&rest.next()?);
+    let more = rest.take(RUN_DATAGRAMS.saturating_sub(1));
+    let length = more.take_while(|datagram| classify(datagram) == class).count();
+    Some((class, length.saturating_add(1)))
+}
+
+fn classify(datagram: &Datagram<'_>) -> Class {
+    let mut head = [0; HEAD_BYTES];
+    datagram
+        .copy_to(&mut head)
+        .map_or(Class::Malformed, |head| AdapterProtocol::classify(head, datagram.len()))
+}
+
+fn receive_control(adapter: &Adapter, datagram: &Datagram<'_>) {
+    let mut message = [0; MESSAGE_BYTES];
+    let whole = datagram.copy_to(&mut message).ok().filter(|copy| copy.len() == datagram.len());
+    let (Some(message), Some(from)) = (whole, endpoint(datagram)) else {
+        adapter.device.count(Discard::Malformed, 1);
+        return;
+    };
+    control_thread::receive(adapter, from, message);
+}
+
+fn receive_data(adapter: &Shared<Adapter>, context: ContextId, datagrams: Datagrams) {
+    let length = datagrams.len();
+    let count = u32::try_from(length).unwrap_or(u32::MAX);
+    // What is refused is counted there, and goes back to WSK here.
+    let Ok(batch) = adapter.device.begin_open(context, count, time::instant()) else { return };
+    let job = OpenJob { batch, datagrams };
+    if length <= INLINE_DATAGRAMS && !adapter.work.is_busy() {
+        open(adapter, job);
+        return;
+    }
+    let job = Job { adapter: adapter.clone(), work: Work::Open(job) };
+    if let Some(Job { work: Work::Open(job), .. }) = adapter.work.push(job) {
+        open(adapter, job);
+    }
+}
+
+fn open_all(
+    adapter: &Adapter,
+    context: &OpenContext,
+    datagrams: &Datagrams,
+    opened: &mut OpenedPackets,
+) {
+    let mut datagrams = datagrams.iter();
+    loop {
+        let mut chunk: [Option<Datagram<'_>>; CHUNK_DATAGRAMS] = [None; CHUNK_DATAGRAMS];
+        let mut count = 0_usize;
+        for (place, datagram) in chunk.iter_mut().zip(&mut datagrams) {
+            *place = Some(datagram);
+            count = count.wrapping_add(1);
+        }
+        if count > 0 {
+            open_chunk(adapter, context, &chunk, count, opened);
+        }
+        if count < CHUNK_DATAGRAMS {
+            return;
+        }
+    }
+}
+
+fn open_chunk(
+    adapter: &Adapter,
+    context: &OpenContext,
+    chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
+    count: usize,
+    opened: &mut OpenedPackets,
+) {
+    let mut packets: [Option<ReceivePacket>; CHUNK_DATAGRAMS] = [const { None }; CHUNK_DATAGRAMS];
+    let mut results: [Option<OpenedPacket>; CHUNK_DATAGRAMS] = [None; CHUNK_DATAGRAMS];
+    for (packet, datagram) in packets.iter_mut().zip(chunk) {
+        let Some(datagram) = datagram else { break };
+        let capacity = AdapterProtocol::payload_capacity(datagram.len());
+        *packet = adapter.handle.receive.allocate(capacity).ok();
+        if packet.is_none() {
+            adapter.device.count(Discard::NoMemory, 1);
+        }
+    }
+    open_packets(context, chunk, count, &mut packets, &mut results);
+
+    let mut forged = 0_u64;
+    for ((datagram, packet), result) in chunk.iter().zip(&mut packets).zip(results).take(count) {
+        let (Some(datagram), Some(mut packet)) = (datagram, packet.take()) else { continue };
+        let (Some(result), Some(from)) = (result, endpoint(datagram)) else {
+            forged = forged.saturating_add(1);
+            continue;
+        };
+        let payload = packet.data_mut().get(..result.payload_bytes).unwrap_or_default();
+        let item = AcceptItem {
+            packet: result,
+            from,
+            datagram_bytes: datagram.len(),
+            inner: InnerPacket::parse(payload, payload.len()),
+            verdict: Accepted::Consumed,
+        };
+        opened.push(packet, item);
+    }
+    adapter.device.count(Discard::Forged, forged);
+}
+
+/// Opens datagrams into packets; a datagram without a packet gets no result.
+fn open_packets(
+    context: &OpenContext,
+    chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
+    count: usize,
+    packets: &mut [Option<ReceivePacket>; CHUNK_DATAGRAMS],
+    results: &mut [Option<OpenedPacket>; CHUNK_DATAGRAMS],
+) {
+    let mut copies: [Option<PoolBytes>; CHUNK_DATAGRAMS] = [const { None }; CHUNK_DATAGRAMS];
+    for (copy, datagram) in copies.iter_mut().zip(chunk) {
+        *copy = datagram.as_ref().and_then(copy_if_scattered);
+    }
+    let mut pieces: [Pieces<'_, PIECES>; CHUNK_DATAGRAMS] =
+        [const { Pieces::EMPTY }; CHUNK_DATAGRAMS];
+    for ((pieces, datagram), copy) in pieces.iter_mut().zip(chunk).zip(&copies) {
+        *pieces = match (datagram, copy) {
+            (_, Some(copy)) => Pieces::one(copy),
+            (Some(datagram), None) => datagram.pieces().unwrap_or(Pieces::EMPTY),
+            (None, None) => Pieces::EMPTY,
+        };
+    }
+    let mut to_open: [OpenPacket<'_>; CHUNK_DATAGRAMS] = core::array::from_fn(|_| OpenPacket {
+        source: &[],
+        datagram_bytes: 0,
+        output: &mut [],
+        result: None,
+    });
+    for (((entry, pieces), packet), datagram) in
+        to_open.iter_mut().zip(&pieces).zip(packets).zip(chunk)
+    {
+        let (Some(packet), Some(datagram)) = (packet, datagram) else { continue };
+        let source = pieces.as_slice();
+        // One that can't be read is as one that is forged: too short to be opened.
+        let datagram_bytes = if source.is_empty() { 0 } else { datagram.len() };
+        let capacity = AdapterProtocol::payload_capacity(datagram_bytes);
+        let Some(output) = packet.data_mut().get_mut(..capacity) else { continue };
+        *entry = OpenPacket { source, datagram_bytes, output, result: None };
+    }
+    if let Some(to_open) = to_open.get_mut(..count) {
+        AdapterProtocol::open(context, to_open);
+    }
+    for (result, opened) in results.iter_mut().zip(&to_open) {
+        *result = opened.result;
+    }
+}
+
+/// Judges and indicates a peer's opened batches, in order, by the thread whose turn it is.
+fn indicate_in_turn(adapter: &Shared<Adapter>, peer: PeerId) {
+    while let Some(OpenedBatch { context, mut packets }) = adapter.device.next_to_indicate(peer) {
+        let outcome = adapter.device.accept(peer, &context, &mut packets.items, time::instant());
+        if outcome.endpoint_moved {
+            adapter.control.endpoint_moved(peer);
+        }
+        if outcome.control_due {
+            adapter.control.wake();
+        }
+        let mut chain = ReceiveChain::new();
+        for (mut packet, item) in packets.packets.drain(..).zip(&packets.items) {
+            let Accepted::Deliver { total_bytes } = item.verdict else { continue };
+            let version = match item.inner.map(|inner| inner.source.is_ipv4()) {
+                Some(true) => IpVersion::V4,
+                _ => IpVersion::V6,
+            };
+            if packet.set_content(total_bytes, version).is_ok() {
+                chain.push_back(packet);
+            }
+        }
+        packets.clear();
+        adapter.opened.give_back(packets);
+        let length = chain.len() as u64;
+        if !adapter.handle.receive.indicate(chain) {
+            adapter.device.count(Discard::Down, length);
+        }
+    }
+}
+
+/// Where a datagram came from, and to which of our addresses.
+fn endpoint(datagram: &Datagram<'_>) -> Option<Endpoint> {
+    let local = datagram.local().map(|local| LocalAddress {
+        address: local.address,
+        interface_index: local.interface_index,
+    });
+    Some(Endpoint { remote: datagram.remote()?, local })
+}
+
+/// A copy of a datagram that is in more pieces than are opened in place.
+fn copy_if_scattered(datagram: &Datagram<'_>) -> Option<PoolBytes> {
+    match datagram.pieces::<PIECES>() {
+        Ok(_) | Err(PiecesError::Unreadable) => None,
+        Err(PiecesError::TooMany) => {
+            let mut copy = PoolBytes::zeroed(datagram.len()).ok()?;
+            datagram.copy_to(&mut copy).ok()?;
+            Some(copy)
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The way out: packets of the stack are routed, sealed and sent.
+//!
+//! A small batch is sealed and sent by whoever brings it, for latency. A large one, and everything while workers are busy, is sealed by
+//! the workers in parallel; the engine puts batches back in order, and one thread at a time sends a peer's. No lock is held
+//! during a send.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use nic_engine::device::{NextBatch, PumpList};
+use nic_engine::protocol::{Discard, PeerId, SealPacket};
+use nic_engine::{PacketQueue, Protocol, Turn};
+use nt::datagrams::DatagramBuffer;
+use nt::mdl::{Pieces, PiecesError};
+use nt::nbl::{TransmitPacket, TransmitPath, TransmitQueue};
+use nt::pool::PoolBytes;
+use nt::wsk::{SendBatch, Sent};
+use nt::{Shared, Status};
+
+use crate::adapter::Adapter;
+use crate::protocols::{AdapterProtocol, TxBatch};
+use crate::system::{SealedBatch, StackQueue};
+use crate::time;
+use crate::workers::{Job, Work};
+
+/// A batch of more packets than this is left to the workers.
+const INLINE_PACKETS: usize = 8;
+
+/// Packets that are sealed by one call: enough for backends that interleave, few enough for the stack.
+const CHUNK_PACKETS: usize = 16;
+
+/// Pieces of a packet that are sealed where they lie; what has more is copied first.
+const PIECES: usize = 4;
+
+/// Who pumps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Somebody who has other things to do, maybe at DISPATCH_LEVEL.
+    Caller,
+    /// A worker.
+    Worker,
+}
+
+/// Takes packets from the stack.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub(crate) fn submit(adapter: &Shared<Adapter>, packets: TransmitQueue) {
+    let mut packets = within_mtu(adapter, packets);
+    let mut pumps = PumpList::new();
+    while !packets.is_empty() {
+        adapter.device.submit(&mut packets, time::instant(), &mut pumps, &mut |packet, _| {
+            drop(packet);
+        });
+        for &peer in pumps.peers() {
+            pump(adapter, peer, Place::Caller);
+        }
+        pumps.clear();
+    }
+    adapter.handle.transmit.flush();
+}
+
+/// Seals and sends what a peer has queued, until there is no more or no more may be in flight.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub(crate) fn pump(adapter: &Shared<Adapter>, peer: PeerId, place: Place) {
+    loop {
+        let next = adapter.device.next_batch(peer, time::instant(), &mut |packet, _| drop(packet));
+        let NextBatch { batch, control_due } = next;
+        if control_due {
+            adapter.control.wake();
+        }
+        let Some(batch) = batch else { return };
+        let is_for_workers = place == Place::Caller
+            && (batch.packets.len() > INLINE_PACKETS || adapter.work.is_busy());
+        if !is_for_workers {
+            seal(adapter, batch);
+            continue;
+        }
+        let job = Job { adapter: adapter.clone(), work: Work::Seal(batch) };
+        if let Some(Job { work: Work::Seal(batch), .. }) = adapter.work.push(job) {
+            seal(adapter, batch);
+        }
+    }
+}
+
+/// Seals a batch, and goes on with what its peer has queued meanwhile.
+pub(crate) fn seal_and_pump(adapter: &Shared<Adapter>, batch: TxBatch) {
+    let peer = batch.peer;
+    seal(adapter, batch);
+    pump(adapter, peer, Place::Worker);
+}
+
+/// A batch on its way: whose it is, and the packets in it.
+#[derive(Default)]
+pub(crate) struct InFlight {
+    flight: Option<Flight>,
+}
+
+struct Flight {
+    adapter: Shared<Adapter>,
+    peer: PeerId,
+    bytes: usize,
+    packets: StackQueue,
+}
+
+impl Sent for InFlight {
+    fn sent(mut batch: SendBatch<Self>, status: Status) {
+        let Some(flight) = batch.context_mut().flight.take() else { return };
+        let Flight { adapter, peer, bytes, packets } = flight;
+        adapter.send_batches.give_back(batch);
+        if status.is_success() {
+            packets.complete();
+        } else {
+            adapter.device.count(Discard::SendFailed, packets.len() as u64);
+            drop(packets);
+        }
+        if adapter.device.send_completed(peer, bytes, time::instant()) {
+            // By a worker: this may be inside of a send, deep in the stack.
+            let job = Job { adapter: adapter.clone(), work: Work::Pump(peer) };
+            if adapter.work.push(job).is_some() {
+                pump(&adapter, peer, Place::Worker);
+            }
+        }
+        adapter.sending.flush_unless_sending(&adapter.handle.transmit);
+    }
+}
+
+/// Which sends are going on: completed packets go back to the stack above after them rather than inside of them, so that what the
+/// stack sends in turn doesn't pile up on this stack.
+#[derive(Default)]
+pub(crate) struct Sending {
+    calls: AtomicU32,
+}
+
+impl Sending {
+    fn flush_unless_sending(&self, path: &TransmitPath) {
+        // Pairs with the flush after each call, which comes after `leave`.
+        if self.calls.load(Ordering::SeqCst) == 0 {
+            path.flush();
+        }
+    }
+}
+
+/// Drops packets that are longer than they may be.
+fn within_mtu(adapter: &Shared<Adapter>, mut packets: TransmitQueue) -> StackQueue {
+    let mtu_bytes = adapter.device.mtu_bytes();
+    if packets.iter().all(|packet| packet.len() <= mtu_bytes) {
+        return packets.into();
+    }
+    let mut fitting = TransmitQueue::default();
+    let mut dropped = 0_u64;
+    while let Some(packet) = packets.pop_front() {
+        if packet.len() <= mtu_bytes {
+            fitting.push_back(packet);
+        } else {
+            dropped = dropped.saturating_add(1);
+        }
+    }
+    adapter.device.count(Discard::NotIp, dropped);
+    fitting.into()
+}
+
+fn seal(adapter: &Shared<Adapter>, batch: TxBatch) {
+    let TxBatch { peer, ticket, context, packets, .. } = batch;
+    let turn = match adapter.send_batches.take() {
+        Ok(mut datagrams) => {
+            fill(adapter, &context, &packets, datagrams.datagrams_mut());
+            adapter.device.sealed(peer, ticket, SealedBatch { datagrams, packets })
+        }
+        Err(_) => {
+            adapter.device.count(Discard::NoMemory, packets.len() as u64);
+            drop(packets);
+            adapter.device.abandon(peer, ticket, time::instant())
+        }
+    };
+    if turn == Turn::Mine {
+        send_in_turn(adapter, peer);
+    }
+}
+
+/// Sends a peer's sealed batches, in order, by the thread whose turn it is.
+fn send_in_turn(adapter: &Shared<Adapter>, peer: PeerId) {
+    while let Some(next) = adapter.device.next_to_send(peer, time::instant()) {
+        if next.control_due {
+            adapter.control.wake();
+        }
+        let SealedBatch { mut datagrams, packets } = next.sealed;
+        let flight = Flight { adapter: adapter.clone(), peer, bytes: next.bytes, packets };
+        datagrams.context_mut().flight = Some(flight);
+        adapter.sending.calls.fetch_add(1, Ordering::SeqCst);
+        adapter.sockets.send(datagrams, &next.endpoint);
+        adapter.sending.calls.fetch_sub(1, Ordering::SeqCst);
+        adapter.handle.transmit.flush();
+    }
+}
+
+/// Seals a batch's packets into a buffer. A packet that can't be read leaves a gap, as if the network had lost it.
+fn fill(
+    adapter: &Shared<Adapter>,
+    context: &<AdapterProtocol as Protocol>::SealContext,
+    packets: &StackQueue,
+    buffer: &mut DatagramBuffer,
+) {
+    buffer.clear();
+    if packets.is_empty() {
+        fill_keepalive(adapter, context, buffer);
+        return;
+    }
+    let mut lengths = [0_usize; CHUNK_PACKETS];
+    let mut packets = packets.iter();
+    let mut first = 0_u32;
+    loop {
+        let done = first as usize;
+        let count = fill_chunk(adapter, context, &mut packets, first, buffer, &mut lengths);
+        for length in lengths.iter().take(count) {
+            buffer.push(*length);
+        }
+        if count < CHUNK_PACKETS {
+            return;
+        }
+        debug_assert_eq!(buffer.len(), done.wrapping_add(count), "slots follow packets");
+        first = first.wrapping_add(CHUNK_PACKETS as u32);
+    }
+}
+
+/// Seals up to [`CHUNK_PACKETS`] packets into the slots from `first` on; says how many there were, and notes the datagrams' lengths.
+fn fill_chunk<'p>(
+    adapter: &Shared<Adapter>,
+    context: &<AdapterProtocol as Protocol>::SealContext,
+    packets: &mut impl Iterator<Item = &'p TransmitPacket>,
+    first: u32,
+    buffer: &mut DatagramBuffer,
+    lengths: &mut [usize; CHUNK_PACKETS],
+) -> usize {
+    let mut copies: [Option<PoolBytes>; CHUNK_PACKETS] = [const { None }; CHUNK_PACKETS];
+    let mut chunk: [Option<&TransmitPacket>; CHUNK_PACKETS] = [None; CHUNK_PACKETS];
+    let mut count = 0_usize;
+    for (place, packet) in chunk.iter_mut().zip(packets) {
+        *place = Some(packet);
+        count = count.wrapping_add(1);
+    }
+    for (copy, packet) in copies.iter_mut().zip(&chunk) {
+        *copy = packet.and_then(copy_if_scattered);
+    }
+    let mut pieces: [Pieces<'_, PIECES>; CHUNK_PACKETS] = [const { Pieces::EMPTY }; CHUNK_PACKETS];
+    for ((pieces, packet), copy) in pieces.iter_mut().zip(&chunk).zip(&copies) {
+        *pieces = match (packet, copy) {
+            (_, Some(copy)) => Pieces::one(copy),
+            (Some(packet), None) => packet.pieces().unwrap_or(Pieces::EMPTY),
+            (None, None) => Pieces::EMPTY,
+        };
+    }
+
+    let mut to_seal: [SealPacket<'_>; CHUNK_PACKETS] =
+        core::array::from_fn(|_| SealPacket { source: &[], payload_bytes: 0, datagram: &mut [] });
+    let slots = buffer.slots_mut().skip(first as usize);
+    for (((entry, packet), (pieces, slot)), length) in
+        to_seal.iter_mut().zip(&chunk).zip(pieces.iter().zip(slots)).zip(lengths)
+    {
+        let Some(packet) = packet else { break };
+        let source = pieces.as_slice();
+        // An unreadable packet uses up its counter and a slot that isn't sent.
+        let payload_bytes = if source.is_empty() { 0 } else { packet.len() };
+        let datagram_bytes = adapter.device.datagram_bytes(payload_bytes);
+        let Some(datagram) = slot.get_mut(..datagram_bytes) else { continue };
+        *length = if source.is_empty() { 0 } else { datagram_bytes };
+        *entry = SealPacket { source, payload_bytes, datagram };
+    }
+    if let Some(to_seal) = to_seal.get_mut(..count) {
+        AdapterProtocol::seal(context, first, to_seal);
+    }
+    count
+}
+
+/// A copy of a packet that is in more pieces than are sealed in place; empty where it can't be read or there is no memory, so that it
+/// is not sent.
+fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
+    match packet.pieces::<PIECES>() {
+        Ok(_) | Err(PiecesError::Unreadable) => None,
+        Err(PiecesError::TooMany) => {
+            let mut copy = PoolBytes::zeroed(packet.len()).ok()?;
+            packet.copy_to(&mut copy).ok()?;
+            Some(copy)
+        }
+    }
+}
+
+fn fill_keepalive(
+    adapter: &Shared<Adapter>,
+    context: &<AdapterProtocol as Protocol>::SealContext,
+    buffer: &mut DatagramBuffer,
+) {
+    let datagram_bytes = adapter.device.datagram_bytes(0);
+    let Some(datagram) = buffer.slots_mut().next().and_then(|slot| slot.get_mut(..datagram_bytes))
+    else {
+        return;
+    };
+    AdapterProtocol::seal(
+        context,
+        0,
+        &mut [SealPacket { source: &[], payload_bytes: 0, datagram }],
+    );
+    buffer.push(datagram_bytes);
+}
