@@ -60,7 +60,7 @@ impl Message {
     }
 }
 
-/// The first message of a handshake. Its authenticators are not part of it: see [`crate::cookie`].
+/// The first message of a handshake. Its authenticators are not part of it: see `cookie`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Initiation {
     /// The sender's receiver index.
@@ -96,7 +96,7 @@ impl Initiation {
     }
 }
 
-/// The second message of a handshake. Its authenticators are not part of it: see [`crate::cookie`].
+/// The second message of a handshake. Its authenticators are not part of it: see `cookie`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The sender's receiver index.

@@ -289,3 +289,19 @@ fn shortened_constants_keep_their_proportions() {
     assert!((4..=6).contains(&renewals), "about every 2 s in 10 s: {renewals}");
     assert_eq!(pair.b.host.delivered.len(), 100);
 }
+
+#[test]
+fn constants_of_existing_peers_may_be_replaced() {
+    use nic_wireguard::{TimerConstants, configure};
+    let mut pair = Pair::new();
+    let shortened = TimerConstants::shortened(60);
+    for adapter in [&mut pair.a, &mut pair.b] {
+        configure::set_timer_constants(&mut adapter.control, &mut adapter.host, shortened);
+    }
+    for _ in 0..50 {
+        pair.a.send(pair.to_b, b"x");
+        pair.run_for(millis(100));
+    }
+    assert_eq!(pair.times_from_a(1).len(), 3, "every 2 s in 5 s");
+    assert_eq!(pair.b.host.delivered.len(), 50);
+}
