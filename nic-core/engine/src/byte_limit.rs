@@ -8,7 +8,7 @@ use crate::Instant;
 /// enough that what is below never runs dry while something waits, and no larger, so that waiting happens in the
 /// backlog, where it is managed.
 #[derive(Debug)]
-pub struct ByteLimit {
+pub(crate) struct ByteLimit {
     limit: usize,
     in_flight: usize,
     /// Something was held back for want of room since the last completion that left nothing in flight.
@@ -20,7 +20,7 @@ pub struct ByteLimit {
 
 impl ByteLimit {
     /// A limit with nothing in flight.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             limit: INITIAL,
             in_flight: 0,
@@ -31,27 +31,27 @@ impl ByteLimit {
     }
 
     /// How many bytes may follow now. Where nothing is in flight, one packet may whatever its length.
-    pub const fn room(&self) -> usize {
+    pub(crate) const fn room(&self) -> usize {
         self.limit.saturating_sub(self.in_flight)
     }
 
     /// Whether nothing is in flight.
-    pub const fn is_idle(&self) -> bool {
+    pub(crate) const fn is_idle(&self) -> bool {
         self.in_flight == 0
     }
 
     /// Notes that something had to wait for room.
-    pub const fn hold_back(&mut self) {
+    pub(crate) const fn hold_back(&mut self) {
         self.held_back = true;
     }
 
     /// Notes bytes that go down.
-    pub const fn queued(&mut self, bytes: usize) {
+    pub(crate) const fn queued(&mut self, bytes: usize) {
         self.in_flight = self.in_flight.saturating_add(bytes);
     }
 
     /// Notes bytes that are through, or were given up.
-    pub fn completed(&mut self, bytes: usize, now: Instant) {
+    pub(crate) fn completed(&mut self, bytes: usize, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(bytes);
         if self.in_flight == 0 {
             if self.held_back {

@@ -6,7 +6,7 @@ use crate::Instant;
 
 /// Judges packets, as they leave a queue, by how long they were in it.
 #[derive(Debug, Default)]
-pub struct Codel {
+pub(crate) struct Codel {
     /// When packets will have waited too long for a whole interval; `None` while they don't.
     above_since: Option<Instant>,
     /// When the next packet is dropped, while dropping.
@@ -20,7 +20,7 @@ pub struct Codel {
 
 /// What to do with a packet that leaves the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub(crate) enum Judgement {
     /// Send it.
     Pass,
     /// Drop it, so that its sender slows down, and judge the next.
@@ -30,7 +30,7 @@ pub enum Judgement {
 impl Codel {
     /// Judges the packet that leaves the queue now: how long it was there, and whether more than one packet's worth is left
     /// behind it. The last packet always passes.
-    pub fn judge(&mut self, sojourn: Duration, more_waits: bool, now: Instant) -> Judgement {
+    pub(crate) fn judge(&mut self, sojourn: Duration, more_waits: bool, now: Instant) -> Judgement {
         let is_late = self.is_late(sojourn, more_waits, now);
         if self.is_dropping {
             if !is_late {

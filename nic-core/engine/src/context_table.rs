@@ -15,7 +15,7 @@ use crate::{
 /// A number is a slot's position in its low bits and random in all bits: it is drawn until its slot is free. So every look-up
 /// is one load whatever others send, no two numbers share a slot, and nobody can guess one. A table of twice the length uses
 /// one bit more of the same numbers, which keeps them apart.
-pub struct ContextTable<L> {
+pub(crate) struct ContextTable<L> {
     /// A slot is the number and the peer's index + 1, or 0.
     slots: Growing<AtomicU64>,
     /// Contexts in the table; the lock of all writers.
@@ -24,12 +24,12 @@ pub struct ContextTable<L> {
 
 impl<L: RawMutex> ContextTable<L> {
     /// An empty table.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { slots: Growing::new(), used: Mutex::new(0) }
     }
 
     /// The index of the peer that has this context.
-    pub fn lookup(&self, context: ContextId) -> Option<u32> {
+    pub(crate) fn lookup(&self, context: ContextId) -> Option<u32> {
         let slot = self.slot(context)?.load(Ordering::Acquire);
         match unpack(slot) {
             (number, peer) if number == context.0 => peer.checked_sub(1),
@@ -38,7 +38,7 @@ impl<L: RawMutex> ContextTable<L> {
     }
 
     /// Makes a context for a peer. `random` fills a buffer with random bytes, or returns false.
-    pub fn allocate(
+    pub(crate) fn allocate(
         &self,
         peer_index: u32,
         random: &mut dyn FnMut(&mut [u8]) -> bool,
@@ -65,7 +65,7 @@ impl<L: RawMutex> ContextTable<L> {
     }
 
     /// Takes a context out.
-    pub fn release(&self, context: ContextId) {
+    pub(crate) fn release(&self, context: ContextId) {
         let mut used = self.used.lock();
         if self.lookup(context).is_some()
             && let Some(slot) = self.slot(context)
@@ -76,13 +76,8 @@ impl<L: RawMutex> ContextTable<L> {
     }
 
     /// How many contexts there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         *self.used.lock()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The slot that a number falls into.
@@ -171,7 +166,7 @@ mod tests {
     fn without_random_bytes_there_is_no_context() {
         let table = ContextTable::<PlainLock>::new();
         assert_eq!(table.allocate(1, &mut |_| false), None);
-        assert!(table.is_empty());
+        assert_eq!(table.len(), 0);
         // A generator stuck at one value gives one context and then none, rather than hanging.
         assert!(table.allocate(1, &mut |_| true).is_some());
         assert_eq!(table.allocate(2, &mut |_| true), None);

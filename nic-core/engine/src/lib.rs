@@ -16,10 +16,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "plain"))]
 extern crate std;
 
-pub mod byte_limit;
 pub mod cipher_context;
-pub mod codel;
-pub mod context_table;
 pub mod device;
 pub mod endpoint;
 pub mod inner_packet;
@@ -36,6 +33,9 @@ pub mod plain;
 
 mod arena;
 mod backlog;
+mod byte_limit;
+mod codel;
+mod context_table;
 mod fallible;
 mod growing;
 mod peer;

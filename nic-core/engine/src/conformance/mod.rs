@@ -78,6 +78,7 @@ macro_rules! conformance_tests {
             batches_opened_out_of_order_arrive_in_order
             abandoned_batches_hold_nobody_up
             many_threads_keep_the_order
+            a_peer_removed_under_load_does_no_harm
             a_removed_peer_leaves_nothing_behind
             a_peer_removed_in_flight_does_no_harm
             a_new_peer_in_an_old_place_is_another

@@ -195,6 +195,13 @@ impl<P: Protocol> Node<P> {
         })
     }
 
+    /// Removes a peer, from any thread. What the protocol still wants to say is lost.
+    pub fn remove_peer(&self, peer: PeerId, now: Instant) -> bool {
+        let mut random = Random(0);
+        let mut sink = Sink::new(&mut random);
+        self.device.configure(wall(now), &mut sink, |configuration| configuration.remove_peer(peer))
+    }
+
     /// Configures the adapter.
     pub fn configure<R>(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex,
+        Barrier, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     thread,
@@ -16,7 +16,9 @@ use crate::{
         Datagram, Pair, Side, Subject, packet,
         pair::{accept_all, number},
     },
-    protocol::Class,
+    device::PumpList,
+    plain::{PlainPacket, PlainQueue},
+    protocol::{Class, Discard},
 };
 
 /// Batches finish in any order and leave in the order in which they were taken.
@@ -165,6 +167,62 @@ pub fn many_threads_keep_the_order<T: Subject>() {
         }
     });
     assert!(delivered.lock().unwrap().iter().copied().eq(0..PACKETS));
+}
+
+/// A peer is removed while threads queue, seal and send for it: they all come to an end, and the adapter goes on.
+pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
+    const THREADS: usize = 3;
+    for round in 0..20 {
+        let mut pair = Pair::<T>::keyed();
+        pair.run_for(core::time::Duration::from_secs(1));
+        let (now, old, right) = (pair.now, pair.left.peer, pair.right.peer);
+        let left = &pair.left;
+        let batches = AtomicU32::new(0);
+        let start = Barrier::new(THREADS + 1);
+        let end = Clock::now() + Duration::from_secs(60);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    start.wait();
+                    let mut no_route = false;
+                    while !no_route {
+                        assert!(Clock::now() < end, "the peer is not gone");
+                        let packets = (0..40).map(|n| PlainPacket::new(packet(Side::Left, n, 60)));
+                        let mut packets: PlainQueue = packets.collect();
+                        left.device.submit(
+                            &mut packets,
+                            now,
+                            &mut PumpList::new(),
+                            &mut |_, reason| no_route |= reason == Discard::NoRoute,
+                        );
+                        while let Some(batch) = left.next_batch(now) {
+                            batches.fetch_add(1, Ordering::Relaxed);
+                            let sealed = left.seal(batch.packets, &batch.context, false);
+                            if left.device.sealed(old, batch.ticket, sealed) == Turn::NotMine {
+                                continue;
+                            }
+                            while let Some(next) = left.device.next_to_send(old, now) {
+                                left.device.send_completed(old, next.bytes, now);
+                            }
+                        }
+                    }
+                });
+            }
+            start.wait();
+            // At another moment in each round.
+            while batches.load(Ordering::Relaxed) < round {
+                thread::yield_now();
+            }
+            assert!(left.remove_peer(old, now));
+        });
+        assert_eq!(left.device.context_count(), 0);
+        pair.right.configure(now, |configuration| configuration.remove_peer(right));
+        pair.left.peer = pair.left.add_peer::<T>(Side::Left, now);
+        pair.right.peer = pair.right.add_peer::<T>(Side::Right, now);
+        pair.send(Side::Left, packet(Side::Left, 1, 60));
+        pair.run_for(core::time::Duration::from_secs(10));
+        assert_eq!(pair.right.delivered, [packet(Side::Left, 1, 60)]);
+    }
 }
 
 fn context<T: Subject>(datagram: &Datagram) -> crate::protocol::ContextId {
