@@ -78,9 +78,9 @@ fn add_one(irp: *mut IRP) -> NTSTATUS {
     }
     for index in 0..input_bytes {
         // SAFETY: within the input.
-        let byte = unsafe { input.add(index).read() };
+        let byte = unsafe { *input.wrapping_add(index) };
         // SAFETY: within the output.
-        unsafe { output.add(index).write(byte + 1) };
+        unsafe { *output.wrapping_add(index) = byte + 1 };
     }
     complete(irp, STATUS_SUCCESS, input_bytes)
 }

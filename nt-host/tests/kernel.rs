@@ -189,30 +189,20 @@ fn a_wait_on_many_tells_which_one_or_takes_all() {
 
 #[test]
 fn a_wait_on_all_ends_when_the_last_is_signalled() {
-    struct Both {
-        first: KEVENT,
-        second: KEVENT,
-    }
-    unsafe extern "system" fn set_both(context: PVOID) {
-        let both = context.cast::<Both>();
-        // SAFETY: the events outlive the thread.
-        let events = unsafe { [&raw mut (*both).first, (&raw mut (*both).first).add(1)] };
-        for event in events {
-            // SAFETY: as above.
-            unsafe { KeSetEvent(event, 0, 0) };
+    unsafe extern "system" fn set_both(events: PVOID) {
+        for index in [0, 1] {
+            // SAFETY: the two events outlive the thread.
+            unsafe { KeSetEvent(events.cast::<KEVENT>().wrapping_add(index), 0, 0) };
         }
     }
-    let both = Box::into_raw(Box::new(Both {
-        first: event(NotificationEvent, false),
-        second: event(NotificationEvent, false),
-    }));
-    let first = both.cast::<KEVENT>();
+    let made = [event(NotificationEvent, false), event(NotificationEvent, false)];
+    let first = Box::into_raw(Box::new(made)).cast::<KEVENT>();
     let second = first.wrapping_add(1);
     for event in [first, second] {
         // SAFETY: the event is writable, and nobody waits on it.
         unsafe { KeInitializeEvent(event, NotificationEvent, 0) };
     }
-    let thread = start(set_both, both.cast());
+    let thread = start(set_both, first.cast());
     let objects: [PVOID; 3] = [first.cast(), second.cast(), thread];
     // SAFETY: the objects outlive the wait.
     let status = unsafe {
@@ -230,8 +220,8 @@ fn a_wait_on_all_ends_when_the_last_is_signalled() {
     assert_eq!(status, STATUS_SUCCESS);
     join(thread);
     // SAFETY: the thread has ended.
-    let both = unsafe { Box::from_raw(both) };
-    assert_eq!((both.first.Header.SignalState, both.second.Header.SignalState), (1, 1));
+    let made = unsafe { Box::from_raw(first.cast::<[KEVENT; 2]>()) };
+    assert_eq!(made.map(|event| event.Header.SignalState), [1, 1]);
 }
 
 #[test]

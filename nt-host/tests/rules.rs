@@ -213,13 +213,15 @@ fn double_free() {
 #[test]
 fn free_of_no_block() {
     stops("free_of_no_block", "BAD FREE", || {
-        in_entry(|| free(allocate(100).wrapping_add(16), TAG))
+        in_entry(|| free(allocate(100).wrapping_add(16), TAG));
     });
 }
 
 #[test]
 fn free_with_another_tag() {
-    stops("free_with_another_tag", "WRONG TAG", || in_entry(|| free(allocate(100), TAG + 1)));
+    stops("free_with_another_tag", "WRONG TAG", || {
+        in_entry(|| free(allocate(100), TAG + 1));
+    });
 }
 
 #[test]
@@ -228,7 +230,7 @@ fn write_past_the_end() {
         in_entry(|| {
             let block = allocate(100);
             // SAFETY: what is broken is what the host has to find; the host keeps some bytes there.
-            unsafe { block.add(100).write(0) };
+            unsafe { block.wrapping_add(100).write(0) };
             free(block, TAG);
         });
     });
@@ -241,7 +243,7 @@ fn write_before_the_start() {
         in_entry(|| {
             let block = allocate(100);
             // SAFETY: what is broken is what the host has to find; the host keeps some bytes there.
-            unsafe { block.sub(1).write(0) };
+            unsafe { block.wrapping_sub(1).write(0) };
             free(block, TAG);
         });
     });
@@ -254,7 +256,7 @@ fn access_past_the_end_with_guard_pages() {
         in_entry_with(guarded(), || {
             let block = allocate(112);
             // SAFETY: what is broken is what the host has to find.
-            unsafe { block.add(112).read_volatile() };
+            unsafe { block.wrapping_add(112).read_volatile() };
         });
     });
     assert!(line.contains("touched byte 112 of the block 'Test' of 112 bytes"), "{line}");
@@ -267,7 +269,7 @@ fn use_after_free() {
             let block = allocate(100);
             free(block, TAG);
             // SAFETY: what is broken is what the host has to find.
-            unsafe { block.add(7).read_volatile() };
+            unsafe { block.wrapping_add(7).read_volatile() };
         });
     });
     assert!(line.contains("touched byte 7 of the block 'Test' of 100 bytes"), "{line}");
@@ -280,7 +282,7 @@ fn write_after_free_without_guard_pages() {
             let block = allocate(100);
             free(block, TAG);
             // SAFETY: what is broken is what the host has to find; the host still keeps the memory.
-            unsafe { block.add(7).write(0) };
+            unsafe { block.wrapping_add(7).write(0) };
         });
     });
     assert!(line.contains("byte 7 of the block 'Test' of 100 bytes"), "{line}");
