@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use nt_host::edge::tun::Tun;
-use nt_host::ndis::{Adapter, AdapterOptions, MiniportDriver, interface_mtu, set_interface_mtu};
+use nt_host::ndis::{
+    Adapter, AdapterOptions, ConfigValue, MiniportDriver, interface_mtu, set_interface_mtu,
+};
 use nt_host::{Handle, Machine, MachineOptions, UnloadReport};
 use nt_sys::io::{DRIVER_INITIALIZE, GENERIC_READ, GENERIC_WRITE};
 use tunic::{IoctlReply, Transport};
@@ -23,6 +25,15 @@ const MTU: u32 = 1420;
 /// How often a waiting IOCTL looks whether it is to end.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How the machine and its adapter are.
+#[derive(Clone, Debug, Default)]
+pub struct HostOptions {
+    /// The machine.
+    pub machine: MachineOptions,
+    /// What WireGuard's times are divided by, for tests; none for those that the protocol has.
+    pub timer_divisor: Option<u32>,
+}
+
 /// A machine with the driver, one adapter, and the interface above it.
 pub struct Host {
     driver: nt_host::Driver,
@@ -35,11 +46,16 @@ impl Host {
     pub fn start(
         interface: &str,
         entry: DRIVER_INITIALIZE,
-        options: MachineOptions,
+        options: HostOptions,
     ) -> anyhow::Result<Self> {
         let tun = Tun::create(Some(interface)).with_context(|| interface.to_owned())?;
         let index = link::index(interface)?;
-        let machine = Machine::boot(options);
+        let mut configuration =
+            vec![("TunicName".to_owned(), ConfigValue::String(interface.to_owned()))];
+        if let Some(divisor) = options.timer_divisor {
+            configuration.push(("TunicTestTimers".to_owned(), ConfigValue::Dword(divisor)));
+        }
+        let machine = Machine::boot(options.machine);
         let driver = machine
             .load_linked("tunic", entry)
             .map_err(|status| anyhow!("the driver does not load: {status:#010x}"))?;
@@ -53,7 +69,7 @@ impl Host {
                 if_index: index.cast_unsigned(),
                 net_luid_index: index.cast_unsigned(),
                 mtu: MTU,
-                configuration: Vec::new(),
+                configuration,
                 edge: Box::new(tun.clone()),
             },
         )

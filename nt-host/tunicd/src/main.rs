@@ -1,2 +1,127 @@
-//! Runs the Tunic driver on Linux as a WireGuard daemon.
-fn main() {}
+//! Runs the Tunic driver on Linux as a WireGuard daemon: `tunicd [-f] IFACE`.
+
+use std::env;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use nt_host::MachineOptions;
+use tunicd::host::{Host, HostOptions};
+use tunicd::log::{self, Level, Sink};
+use tunicd::signal::Signals;
+use tunicd::{daemon, service};
+
+/// Runs the Tunic driver as a WireGuard interface. Configure it with wg(8) or tunic(1).
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// Stay in the foreground, and log to stderr.
+    #[arg(short, long)]
+    foreground: bool,
+    /// How much is logged; LOG_LEVEL in the environment says the same.
+    #[arg(long, value_enum, ignore_case = true)]
+    log_level: Option<Level>,
+    /// Check the driver harder: pool memory before guard pages, packets overwritten when they change hands. Slow.
+    #[arg(long)]
+    check: bool,
+    /// Processors that the driver sees; all by default.
+    #[arg(long)]
+    processors: Option<usize>,
+    /// Divide the times of WireGuard's timers by this, for tests.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    timer_divisor: Option<u32>,
+    /// The interface to make.
+    #[arg(value_parser = interface_name)]
+    interface: String,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(code) => code,
+        Err(error) => {
+            log::error(format_args!("{error:#}"));
+            if !options.is_foreground() {
+                // Until it is ready, a daemon still has the stderr of who started it.
+                eprintln!("tunicd: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let is_daemon = !options.is_foreground();
+    if is_daemon && !daemon::is_child() {
+        let started = daemon::spawn().context("the daemon does not start")?;
+        return Ok(started.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS));
+    }
+    // Before anything starts a thread, which would take the signals.
+    let signals = Signals::block().context("signals")?;
+    let sink = if is_daemon { Sink::syslog() } else { Sink::Stderr };
+    log::start(options.level(), &options.interface, sink);
+    if is_daemon {
+        daemon::leave_session().context("setsid")?;
+    }
+
+    if options.check {
+        nt_host::ndis::set_verification(true);
+    }
+    let machine = MachineOptions {
+        guard_pages: options.check,
+        processors: options.processors,
+        debug_level: if options.level() == Level::Debug { 3 } else { 0 },
+        ..MachineOptions::default()
+    };
+    let host_options = HostOptions { machine, timer_divisor: options.timer_divisor };
+    let host = Host::start(&options.interface, tunic_driver::driver_entry, host_options)?;
+    let served = service::serve(&options.interface, host.device(), signals, set_fwmark, || {
+        log::info(format_args!("ready"));
+        if is_daemon { daemon::ready().context("daemon") } else { Ok(()) }
+    });
+    if let Ok(stop) = &served {
+        log::info(format_args!("ends: {stop}"));
+    }
+    let report = host.stop();
+    for leak in &report.leaks {
+        log::error(format_args!("left behind by the driver: {leak}"));
+    }
+    served?;
+    log::info(format_args!("the driver is unloaded, {} leaks", report.leaks.len()));
+    Ok(if report.leaks.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// nt-host's sockets are not marked yet: the mark is kept and reported, and somebody is told.
+fn set_fwmark(fwmark: u32) {
+    if fwmark != 0 {
+        log::error(format_args!("fwmark {fwmark:#x} is kept, but packets are not marked with it"));
+    }
+}
+
+impl Options {
+    /// As wireguard-go has it: by option or by environment.
+    fn is_foreground(&self) -> bool {
+        self.foreground || env::var_os("WG_PROCESS_FOREGROUND").is_some_and(|value| value == "1")
+    }
+
+    fn level(&self) -> Level {
+        let from_environment = || match env::var("LOG_LEVEL").ok()?.as_str() {
+            "silent" => Some(Level::Silent),
+            "error" => Some(Level::Error),
+            "info" | "verbose" => Some(Level::Info),
+            "debug" => Some(Level::Debug),
+            _ => None,
+        };
+        self.log_level.or_else(from_environment).unwrap_or(Level::Error)
+    }
+}
+
+/// What Linux takes as the name of an interface (dev_valid_name in net/core/dev.c): 1 to 15 bytes, no slash, colon or white
+/// space.
+fn interface_name(name: &str) -> Result<String, String> {
+    let is_valid = (1..=15).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && !name.bytes().any(|byte| byte == b'/' || byte == b':' || byte.is_ascii_whitespace());
+    if is_valid { Ok(name.to_owned()) } else { Err("not the name of an interface".to_owned()) }
+}

@@ -25,6 +25,9 @@ enum Command {
     Show {
         /// Only this one.
         interface: Option<String>,
+        /// Only its counters of discarded packets, all of them: a name, a tab and a number on each line.
+        #[arg(long, requires = "interface")]
+        discards: bool,
     },
     /// Prints a new private key.
     Genkey,
@@ -57,7 +60,10 @@ fn main() -> ExitCode {
 fn run(options: Options) -> anyhow::Result<ExitCode> {
     match options.command {
         None => anyhow::bail!("no command; try --help"),
-        Some(Command::Show { interface }) => show::run(interface.as_deref())?,
+        Some(Command::Show { interface: Some(interface), discards: true }) => {
+            show::discards(&interface)?;
+        }
+        Some(Command::Show { interface, .. }) => show::run(interface.as_deref())?,
         Some(Command::Genkey) => println!("{}", Key::generate_private()?),
         Some(Command::Pubkey) => println!("{}", read_key()?.public()),
         Some(Command::Genpsk) => println!("{}", Key::generate_preshared()?),

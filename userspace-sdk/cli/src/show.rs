@@ -28,6 +28,18 @@ pub(crate) fn run(interface: Option<&str>) -> anyhow::Result<()> {
         }
         write_adapter(&mut text, name, state, &configuration, &statistics)?;
     }
+    print(&text)
+}
+
+/// Prints an adapter's counters of discarded packets, for programs.
+pub(crate) fn discards(interface: &str) -> anyhow::Result<()> {
+    let statistics =
+        Adapter::open(interface)?.statistics().with_context(|| interface.to_owned())?;
+    let lines = statistics.discards.iter().map(|(name, count)| format!("{name}\t{count}\n"));
+    print(&lines.collect::<String>())
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
     // Whoever closes the pipe has seen enough.
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

@@ -1,0 +1,134 @@
+//! What the demo found, as a table.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+/// What was measured, and what was wrong.
+#[derive(Default)]
+pub(crate) struct Report {
+    rows: Vec<(String, String)>,
+    failures: Vec<String>,
+}
+
+impl Report {
+    /// Adds a row.
+    pub(crate) fn row(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.rows.push((name.into(), value.into()));
+    }
+
+    /// Notes that something was wrong, where it was.
+    pub(crate) fn require(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            self.failures.push(otherwise());
+        }
+    }
+
+    /// Whether nothing was wrong.
+    pub(crate) fn is_good(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let mut previous = "";
+        for (name, value) in &self.rows {
+            // The name is said once where several rows have it.
+            let shown = if name == previous { "" } else { name };
+            writeln!(f, "  {shown:width$}   {value}")?;
+            previous = name;
+        }
+        f.write_char('\n')?;
+        if self.is_good() {
+            return f.write_str("everything was right");
+        }
+        f.write_str("WRONG:")?;
+        for failure in &self.failures {
+            write!(f, "\n  {failure}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Round trips of a run of pings.
+#[derive(Default)]
+pub(crate) struct RoundTrips {
+    pub(crate) sent: usize,
+    pub(crate) times: Vec<Duration>,
+}
+
+impl RoundTrips {
+    /// Pings without an answer.
+    pub(crate) fn lost(&self) -> usize {
+        self.sent.saturating_sub(self.times.len())
+    }
+
+    /// Their share.
+    pub(crate) fn loss(&self) -> f64 {
+        self.lost() as f64 / self.sent.max(1) as f64
+    }
+
+    /// The round trip that so many thousandths are not longer than.
+    fn permille(&self, permille: usize) -> Option<Duration> {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        let rank = (times.len() * permille).div_ceil(1000).saturating_sub(1);
+        times.get(rank).copied()
+    }
+}
+
+impl fmt::Display for RoundTrips {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some(median), Some(p99)) = (self.permille(500), self.permille(990)) else {
+            return write!(f, "no answer to {} pings", self.sent);
+        };
+        let (median, p99) = (Millis(median), Millis(p99));
+        write!(f, "{median} median, {p99} p99, {} of {} lost", self.lost(), self.sent)
+    }
+}
+
+/// A short time in milliseconds.
+pub(crate) struct Millis(pub(crate) Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} ms", self.0.as_secs_f64() * 1e3)
+    }
+}
+
+/// A rate in bits.
+pub(crate) fn rate(bytes: u64, time: Duration) -> String {
+    let bits = bytes as f64 * 8.0 / time.as_secs_f64().max(1e-9);
+    if bits >= 1e9 { format!("{:.2} Gbit/s", bits / 1e9) } else { format!("{:.1} Mbit/s", bits / 1e6) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_decide() {
+        let mut report = Report::default();
+        report.row("a", "1");
+        report.row("a", "2");
+        report.row("long", "3");
+        report.require(true, || unreachable!());
+        assert!(report.is_good());
+        assert_eq!(
+            report.to_string(),
+            "  a      1\n         2\n  long   3\n\neverything was right"
+        );
+        report.require(false, || "bad".into());
+        assert!(!report.is_good());
+        assert!(report.to_string().ends_with("WRONG:\n  bad"));
+    }
+
+    #[test]
+    fn percentiles() {
+        let times = (1..=100).rev().map(Duration::from_millis).collect();
+        let trips = RoundTrips { sent: 101, times };
+        assert_eq!(trips.to_string(), "50.000 ms median, 99.000 ms p99, 1 of 101 lost");
+        assert_eq!(RoundTrips { sent: 3, times: Vec::new() }.to_string(), "no answer to 3 pings");
+    }
+}
