@@ -4,8 +4,9 @@ use alloc::collections::VecDeque;
 
 use crate::fallible::NoMemory;
 
-/// A place in the order.
+/// A place in the order, to be given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "batches behind it wait until it is given back"]
 pub struct Ticket(u64);
 
 /// Whether the caller has to drain.
@@ -153,7 +154,7 @@ mod tests {
         let mut turnstile = Turnstile::new();
         let first = ticket(&mut turnstile);
         for _ in 0..3 {
-            ticket(&mut turnstile);
+            _ = ticket(&mut turnstile);
         }
         assert_eq!(turnstile.prepare(4, 100), Err(NoTicket::Full));
         assert_eq!(turnstile.prepare(5, 4), Err(NoTicket::Full));

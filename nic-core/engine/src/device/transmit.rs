@@ -43,6 +43,7 @@ pub struct TxBatch<P: Protocol, S: System> {
 
 /// A batch's place in the order of its peer.
 #[derive(Clone, Copy, Debug)]
+#[must_use = "batches behind it wait until it is given back"]
 pub struct TxTicket {
     ticket: Ticket,
     sent: Sent,
@@ -50,6 +51,7 @@ pub struct TxTicket {
 }
 
 /// A sealed batch that goes to the network now.
+#[must_use = "its bytes stay in flight until they are completed"]
 pub struct ToSend<S: System> {
     /// The batch.
     pub sealed: S::Sealed,
