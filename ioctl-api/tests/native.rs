@@ -1,6 +1,8 @@
 //! The native ABI.
 
-use tunic_ioctl::native::reply::{self, AdapterEncoder, AdapterInfo, Traffic, VersionInfo};
+use tunic_ioctl::native::reply::{
+    self, AdapterEncoder, AdapterInfo, EventInfo, EventKind, Traffic, VersionInfo,
+};
 use tunic_ioctl::native::{self, DISCARD_NAMES};
 use tunic_ioctl::{
     Abi, AdapterId, AdapterState, Command, ConfigurationEncoder, Configure, DecodeErrorKind,
@@ -198,6 +200,24 @@ fn answers_come_back() {
     assert!(reply::statistics(ADAPTER, &traffic, &discards, &mut [0; 64]).is_none());
     output[56..60].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(reply::decode_statistics(&output[..length]).is_err());
+}
+
+#[test]
+fn events_come_back() {
+    let info = EventInfo {
+        adapter: ADAPTER,
+        sequence: 1,
+        time_filetime: 2,
+        kind: EventKind::EndpointMoved,
+        public_key: [3; 32],
+        endpoint: Some("[2001:db8::1]:4".parse().unwrap()),
+    };
+    let mut output = [0xFF; 200];
+    let length = reply::event(&info, &mut output).unwrap();
+    assert_eq!(reply::decode_event(&output[..length]).unwrap(), Some(info));
+    output[40] = 99;
+    assert_eq!(reply::decode_event(&output[..length]).unwrap(), None);
+    assert!(reply::decode_event(&output[..length - 1]).is_err());
 }
 
 #[test]

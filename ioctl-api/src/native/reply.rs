@@ -15,7 +15,7 @@ use super::{
 use crate::bytes::{array, put, u16_at, u32_at, u64_at};
 use crate::command::{AdapterId, AdapterState};
 use crate::configuration::{Encoded, InterfaceInfo, PeerInfo};
-use crate::wireguard_nt::{encode_sockaddr, is_zero};
+use crate::wireguard_nt::{decode_sockaddr, encode_sockaddr, is_zero};
 use crate::{DecodeError, DecodeErrorKind, KEY_BYTES};
 
 /// What the driver is.
@@ -174,6 +174,25 @@ pub fn event(info: &EventInfo, output: &mut [u8]) -> Option<usize> {
         put(&mut bytes, offset_of!(Event, endpoint), &encode_sockaddr(endpoint));
     }
     write(&bytes, output)
+}
+
+/// Reads an [`Event`]; `None` where it is of a kind that this version does not know.
+pub fn decode_event(bytes: &[u8]) -> Result<Option<EventInfo>, DecodeError> {
+    let record = record(bytes, 0, Kind::Event, Event::SIZE)?;
+    let kind = match u32_at(record, offset_of!(Event, event))? {
+        1 => EventKind::HandshakeCompleted,
+        2 => EventKind::HandshakeAbandoned,
+        3 => EventKind::EndpointMoved,
+        _ => return Ok(None),
+    };
+    Ok(Some(EventInfo {
+        adapter: AdapterId(*array(record, offset_of!(Event, adapter))?),
+        sequence: u64_at(record, offset_of!(Event, sequence))?,
+        time_filetime: u64_at(record, offset_of!(Event, time))?,
+        kind,
+        public_key: *array(record, offset_of!(Event, public_key))?,
+        endpoint: decode_sockaddr(record, offset_of!(Event, endpoint))?,
+    }))
 }
 
 /// Writes a [`Reply`] and [`Adapter`]s: whole records as long as they fit, and the sum of all.

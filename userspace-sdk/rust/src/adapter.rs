@@ -161,6 +161,15 @@ impl<T: Transport> Adapter<T> {
         Ok(Statistics { traffic, discards })
     }
 
+    /// Waits for the next thing that happens, and takes it: every event is told once. `None` for one that this version does not
+    /// know.
+    pub fn next_event(&self) -> Result<Option<reply::EventInfo>, Error> {
+        let mut output = [0; native::Event::SIZE];
+        let select = native::encode_select(AdapterId::default());
+        let bytes = self.query(native::IOCTL_READ_EVENT, &select, &mut output)?;
+        Ok(reply::decode_event(bytes)?)
+    }
+
     /// Scales the timers of its protocol: a test knob that a released driver refuses.
     pub fn set_timer_scale(&self, permille: u32) -> Result<(), Error> {
         let request = native::encode_set_timer_scale(AdapterId::default(), permille);

@@ -37,6 +37,7 @@ pub use configuration::{AllowedIp, Configuration, ParseAllowedIpError, Peer};
 pub use error::Error;
 pub use key::{Key, ParseKeyError, RandomError};
 pub use transport::{IoctlReply, Transport};
+pub use tunic_ioctl::native::reply::{EventInfo, EventKind, Traffic};
 pub use tunic_ioctl::{AdapterId, AdapterState, PeerAction};
 #[cfg(unix)]
 pub use unix::{SOCKET_DIRECTORY, UnixTransport};
