@@ -1,7 +1,7 @@
 //! Peers as the control plane finds them: by key, and one after the other.
 
-use alloc::vec::Vec;
-use core::hash::Hasher;
+use alloc::{collections::BinaryHeap, vec::Vec};
+use core::{cmp::Reverse, hash::Hasher};
 
 use siphasher::sip::SipHasher13;
 
@@ -40,11 +40,13 @@ impl From<NoMemory> for AddPeerError {
 pub(crate) struct PeerDirectory<C> {
     /// By slot.
     entries: Vec<Entry<C>>,
-    /// Slots that were used before.
-    free: Vec<u32>,
+    /// Slots that were used before; the lowest is used first, which keeps peers in the order of creation where all were removed.
+    free: BinaryHeap<Reverse<u32>>,
     /// An open-addressed hash table of slot + 1, or 0; a power of two long, at most half full.
     buckets: Vec<u32>,
     count: usize,
+    /// No slot below this one has a peer: removing all, from the first on, looks at each slot once.
+    first: usize,
     hash_key: [u8; 16],
 }
 
@@ -56,7 +58,14 @@ struct Entry<C> {
 
 impl<C> PeerDirectory<C> {
     pub(crate) const fn new(hash_key: [u8; 16]) -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), buckets: Vec::new(), count: 0, hash_key }
+        Self {
+            entries: Vec::new(),
+            free: BinaryHeap::new(),
+            buckets: Vec::new(),
+            count: 0,
+            first: 0,
+            hash_key,
+        }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -105,7 +114,7 @@ impl<C> PeerDirectory<C> {
 
     /// The peer in the first used slot behind this one's.
     pub(crate) fn next(&self, after: Option<PeerId>) -> Option<PeerId> {
-        let start = after.map_or(0, |id| id.index as usize + 1);
+        let start = after.map_or(self.first, |id| id.index as usize + 1);
         let rest = self.entries.get(start..)?;
         let ahead = rest.iter().position(|entry| entry.control.is_some())?;
         self.id(u32::try_from(start + ahead).ok()?)
@@ -113,7 +122,7 @@ impl<C> PeerDirectory<C> {
 
     /// The slot that the next peer gets.
     pub(crate) fn next_index(&self) -> u32 {
-        self.free.last().copied().unwrap_or(self.entries.len() as u32)
+        self.free.peek().map_or(self.entries.len() as u32, |&Reverse(index)| index)
     }
 
     /// Adds a peer, whose slot is [`PeerDirectory::next_index`] and has this generation.
@@ -137,6 +146,7 @@ impl<C> PeerDirectory<C> {
             None => self.entries.push(entry),
         }
         self.count += 1;
+        self.first = self.first.min(index as usize);
         self.place(index);
         Ok(())
     }
@@ -151,8 +161,12 @@ impl<C> PeerDirectory<C> {
         let bucket = self.bucket(&key)?;
         self.empty_bucket(bucket);
         self.count = self.count.saturating_sub(1);
-        self.free.push(id.index);
-        self.entries.get_mut(id.index as usize)?.control.take()
+        self.free.push(Reverse(id.index));
+        let control = self.entries.get_mut(id.index as usize)?.control.take();
+        if self.first == id.index as usize {
+            self.first = self.next(Some(id)).map_or(self.entries.len(), |next| next.index as usize);
+        }
+        control
     }
 
     pub(crate) fn public_key(&self, id: PeerId) -> Option<&PublicKey> {
@@ -310,6 +324,14 @@ mod tests {
             assert_eq!(directory.control(last.unwrap()).copied(), Some(number));
         }
         assert_eq!(directory.next(last), None);
+        while let Some(first) = directory.next(None) {
+            assert!(directory.remove(first).is_some());
+        }
+        for number in 0..3 {
+            directory.add(&key(number), 1, boxed(number).unwrap()).unwrap();
+        }
+        let ids = core::iter::successors(directory.next(None), |&last| directory.next(Some(last)));
+        assert!(ids.map(|id| id.index).eq(0..3));
     }
 
     #[test]
