@@ -1,6 +1,8 @@
 //! The tunic command.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "demo")]
+mod demo;
 mod show;
 
 use std::io::{self, Read};
@@ -21,6 +23,9 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Runs a tunnel between two adapters in this process, and measures it.
+    #[cfg(feature = "demo")]
+    Demo(demo::Options),
     /// Shows adapters: configuration, counters, state, discards.
     Show {
         /// Only this one.
@@ -59,7 +64,12 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> anyhow::Result<ExitCode> {
     match options.command {
+        #[cfg(feature = "demo")]
+        None => return demo::run(&demo::Options::default()),
+        #[cfg(not(feature = "demo"))]
         None => anyhow::bail!("no command; try --help"),
+        #[cfg(feature = "demo")]
+        Some(Command::Demo(options)) => return demo::run(&options),
         Some(Command::Show { interface: Some(interface), discards: true }) => {
             show::discards(&interface)?;
         }

@@ -3,6 +3,10 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use nt_host::edge::memory::PingReport;
+
+pub(crate) use crate::show::Bytes;
+
 /// What was measured, and what was wrong.
 #[derive(Default)]
 pub(crate) struct Report {
@@ -14,6 +18,11 @@ impl Report {
     /// Adds a row.
     pub(crate) fn row(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.rows.push((name.into(), value.into()));
+    }
+
+    /// Notes that something was wrong.
+    pub(crate) fn fail(&mut self, what: String) {
+        self.failures.push(what);
     }
 
     /// Notes that something was wrong, where it was.
@@ -51,40 +60,27 @@ impl fmt::Display for Report {
     }
 }
 
-/// Round trips of a run of pings.
-#[derive(Default)]
-pub(crate) struct RoundTrips {
-    pub(crate) sent: usize,
-    pub(crate) times: Vec<Duration>,
-}
+/// Round trips of a run of pings, in words.
+pub(crate) struct RoundTrips<'a>(pub(crate) &'a PingReport);
 
-impl RoundTrips {
-    /// Pings without an answer.
-    pub(crate) fn lost(&self) -> usize {
-        self.sent.saturating_sub(self.times.len())
-    }
-
-    /// Their share.
-    pub(crate) fn loss(&self) -> f64 {
-        self.lost() as f64 / self.sent.max(1) as f64
-    }
-
+impl RoundTrips<'_> {
     /// The round trip that so many thousandths are not longer than.
     fn permille(&self, permille: usize) -> Option<Duration> {
-        let mut times = self.times.clone();
+        let mut times = self.0.round_trips.clone();
         times.sort_unstable();
         let rank = (times.len() * permille).div_ceil(1000).saturating_sub(1);
         times.get(rank).copied()
     }
 }
 
-impl fmt::Display for RoundTrips {
+impl fmt::Display for RoundTrips<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sent, lost) = (self.0.sent, self.0.lost());
         let (Some(median), Some(p99)) = (self.permille(500), self.permille(990)) else {
-            return write!(f, "no answer to {} pings", self.sent);
+            return write!(f, "no answer to {sent} pings");
         };
         let (median, p99) = (Millis(median), Millis(p99));
-        write!(f, "{median} median, {p99} p99, {} of {} lost", self.lost(), self.sent)
+        write!(f, "median {median}, p99 {p99}, {lost} of {sent} lost")
     }
 }
 
@@ -95,12 +91,6 @@ impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3} ms", self.0.as_secs_f64() * 1e3)
     }
-}
-
-/// A rate in bits.
-pub(crate) fn rate(bytes: u64, time: Duration) -> String {
-    let bits = bytes as f64 * 8.0 / time.as_secs_f64().max(1e-9);
-    if bits >= 1e9 { format!("{:.2} Gbit/s", bits / 1e9) } else { format!("{:.1} Mbit/s", bits / 1e6) }
 }
 
 #[cfg(test)]
@@ -126,9 +116,13 @@ mod tests {
 
     #[test]
     fn percentiles() {
-        let times = (1..=100).rev().map(Duration::from_millis).collect();
-        let trips = RoundTrips { sent: 101, times };
-        assert_eq!(trips.to_string(), "50.000 ms median, 99.000 ms p99, 1 of 101 lost");
-        assert_eq!(RoundTrips { sent: 3, times: Vec::new() }.to_string(), "no answer to 3 pings");
+        let round_trips = (1..=100).rev().map(Duration::from_millis).collect();
+        let pings = PingReport { sent: 101, round_trips };
+        assert_eq!(
+            RoundTrips(&pings).to_string(),
+            "median 50.000 ms, p99 99.000 ms, 1 of 101 lost"
+        );
+        let pings = PingReport { sent: 3, ..PingReport::default() };
+        assert_eq!(RoundTrips(&pings).to_string(), "no answer to 3 pings");
     }
 }

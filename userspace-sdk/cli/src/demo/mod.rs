@@ -1,0 +1,75 @@
+//! `tunic demo`: a tunnel between two adapters of the driver, in this process, without privileges.
+//!
+//! The driver is the one that Windows loads, here on nt-host. Each adapter has an IP stack in memory above it; below, they
+//! talk over real UDP sockets on the loopback interface. What is wrong makes the exit code non-zero; a broken rule of the
+//! kernel ends the process at once, with code 86.
+
+mod machine;
+mod measure;
+mod report;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use self::machine::{Demo, Side};
+use self::measure::Progress;
+use self::report::Report;
+
+/// Options of the demo.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How long TCP runs in each direction.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=600))]
+    seconds: u16,
+    /// Check the driver harder: pool memory before guard pages, packets overwritten when they change hands. Slow.
+    #[arg(long)]
+    check: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seconds: 3, check: false }
+    }
+}
+
+/// Runs the demo and prints what it found.
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    println!(
+        "Two adapters of the driver on nt-host, WireGuard between them over UDP on loopback\n"
+    );
+    let mut report = Report::default();
+    let load = Duration::from_secs(options.seconds.into());
+    let progress = Progress::new(load);
+
+    let demo = Demo::start(options.check)?;
+    let handshake = measure::handshake(&demo, &progress, &mut report)?;
+    if handshake {
+        measure::idle(&demo, &progress, &mut report)?;
+        measure::load(&demo.left, &demo.right, load, &progress, &mut report)?;
+        measure::load(&demo.right, &demo.left, load, &progress, &mut report)?;
+        measure::counters(&demo, &mut report)?;
+        measure::stranger(&demo, &progress, &mut report)?;
+    }
+    progress.say("unload");
+    let leaks = demo.stop();
+    progress.end();
+    let said = if leaks.is_empty() {
+        "adapters removed, driver unloaded, nothing left behind".to_owned()
+    } else {
+        format!("{} things left behind", leaks.len())
+    };
+    report.row("unload", said);
+    for leak in leaks {
+        report.fail(format!("left behind by the driver: {leak}"));
+    }
+
+    println!("{report}");
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How a direction is written.
+fn direction(from: &Side, to: &Side) -> String {
+    format!("{} to {}", from.name, to.name)
+}
