@@ -18,12 +18,12 @@ export! {
     /// wdm.h, ExInitializeRundownProtection.
     ///
     /// # IRQL
-    /// Any; here <= DISPATCH_LEVEL.
+    /// <= APC_LEVEL.
     ///
     /// # Safety
     /// `rundown` is writable, and nothing uses it yet.
     pub unsafe fn ExInitializeRundownProtection(rundown: *mut EX_RUNDOWN_REF) {
-        irql::require_at_most("ExInitializeRundownProtection", DISPATCH_LEVEL);
+        irql::require_at_most("ExInitializeRundownProtection", APC_LEVEL);
         // SAFETY: as the caller promises.
         unsafe { (*rundown).Count = 0 };
     }
@@ -111,12 +111,12 @@ export! {
     /// wdm.h, ExRundownCompleted.
     ///
     /// # IRQL
-    /// <= DISPATCH_LEVEL.
+    /// <= APC_LEVEL.
     ///
     /// # Safety
     /// [`ExWaitForRundownProtectionRelease`] returned.
     pub unsafe fn ExRundownCompleted(rundown: *mut EX_RUNDOWN_REF) {
-        irql::require_at_most("ExRundownCompleted", DISPATCH_LEVEL);
+        irql::require_at_most("ExRundownCompleted", APC_LEVEL);
         // SAFETY: as the caller promises.
         unsafe { word(rundown) }.store(ACTIVE, Ordering::Release);
     }

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering;
 
 use nt_sys::ke::{EVENT_TYPE, KEVENT, NotificationEvent, SynchronizationEvent};
-use nt_sys::ntdef::{APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, KPRIORITY, LONG};
+use nt_sys::ntdef::{APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, HIGH_LEVEL, KPRIORITY, LONG};
 
 use crate::irql;
 use crate::ke::dispatcher::{self, NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT};
@@ -15,13 +15,13 @@ export! {
     /// wdm.h, KeInitializeEvent.
     ///
     /// # IRQL
-    /// Any; here <= DISPATCH_LEVEL.
+    /// Any.
     ///
     /// # Safety
     /// `event` is writable, and nobody waits on it.
     pub unsafe fn KeInitializeEvent(event: *mut KEVENT, kind: EVENT_TYPE, state: BOOLEAN) {
         let function = "KeInitializeEvent";
-        irql::require_at_most(function, DISPATCH_LEVEL);
+        irql::require_at_most(function, HIGH_LEVEL);
         let kind = if kind == NotificationEvent {
             NOTIFICATION_EVENT
         } else if kind == SynchronizationEvent {

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use nt_sys::ntdef::{
-    ALL_PROCESSOR_GROUPS, APC_LEVEL, GROUP_AFFINITY, HIGH_LEVEL, KPRIORITY, KTHREAD, NTSTATUS,
+    ALL_PROCESSOR_GROUPS, DISPATCH_LEVEL, GROUP_AFFINITY, HIGH_LEVEL, KPRIORITY, KTHREAD, NTSTATUS,
     PASSIVE_LEVEL, PROCESSOR_NUMBER, ULONG, USHORT,
 };
 use nt_sys::status::{STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
@@ -121,7 +121,7 @@ export! {
     /// runs is left to Linux.
     ///
     /// # IRQL
-    /// <= APC_LEVEL.
+    /// <= DISPATCH_LEVEL.
     ///
     /// # Safety
     /// `affinity` is readable, `previous_affinity` null or writable.
@@ -130,7 +130,7 @@ export! {
         previous_affinity: *mut GROUP_AFFINITY,
     ) {
         let function = "KeSetSystemGroupAffinityThread";
-        irql::require_at_most(function, APC_LEVEL);
+        irql::require_at_most(function, DISPATCH_LEVEL);
         // SAFETY: as the caller promises.
         let affinity = unsafe { *affinity };
         let before = AFFINITY.get();
@@ -150,12 +150,12 @@ export! {
     /// wdm.h, KeRevertToUserGroupAffinityThread.
     ///
     /// # IRQL
-    /// PASSIVE_LEVEL.
+    /// <= DISPATCH_LEVEL.
     ///
     /// # Safety
     /// `previous_affinity` is readable.
     pub unsafe fn KeRevertToUserGroupAffinityThread(previous_affinity: *const GROUP_AFFINITY) {
-        irql::require_exactly("KeRevertToUserGroupAffinityThread", PASSIVE_LEVEL);
+        irql::require_at_most("KeRevertToUserGroupAffinityThread", DISPATCH_LEVEL);
         // SAFETY: as the caller promises.
         let affinity = unsafe { *previous_affinity };
         AFFINITY.set(affinity);

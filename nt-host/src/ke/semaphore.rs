@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering;
 
 use nt_sys::ke::KSEMAPHORE;
-use nt_sys::ntdef::{APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, KPRIORITY, LONG};
+use nt_sys::ntdef::{APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, HIGH_LEVEL, KPRIORITY, LONG};
 
 use crate::irql;
 use crate::ke::dispatcher::{self, SEMAPHORE};
@@ -13,13 +13,13 @@ export! {
     /// wdm.h, KeInitializeSemaphore.
     ///
     /// # IRQL
-    /// Any; here <= DISPATCH_LEVEL.
+    /// Any.
     ///
     /// # Safety
     /// `semaphore` is writable, and nobody waits on it.
     pub unsafe fn KeInitializeSemaphore(semaphore: *mut KSEMAPHORE, count: LONG, limit: LONG) {
         let function = "KeInitializeSemaphore";
-        irql::require_at_most(function, DISPATCH_LEVEL);
+        irql::require_at_most(function, HIGH_LEVEL);
         if count < 0 || limit < 1 || count > limit {
             stop(Rule::BAD_ARGUMENT, function, format_args!("count {count} of {limit}"));
         }

@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nt_sys::ke::DISPATCHER_HEADER;
 use nt_sys::ntdef::{
-    ACCESS_MASK, CLIENT_ID, DISPATCH_LEVEL, HANDLE, KTHREAD, LIST_ENTRY, NTSTATUS,
-    OBJECT_ATTRIBUTES, PASSIVE_LEVEL, PVOID,
+    ACCESS_MASK, CLIENT_ID, HANDLE, HIGH_LEVEL, KTHREAD, LIST_ENTRY, NTSTATUS, OBJECT_ATTRIBUTES,
+    PASSIVE_LEVEL, PVOID,
 };
 use nt_sys::ps::KSTART_ROUTINE;
 use nt_sys::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
@@ -124,12 +124,12 @@ export! {
     /// wdm.h, PsGetCurrentThread.
     ///
     /// # IRQL
-    /// <= DISPATCH_LEVEL.
+    /// Any.
     ///
     /// # Safety
     /// None.
     pub unsafe fn PsGetCurrentThread() -> *mut KTHREAD {
-        irql::require_at_most("PsGetCurrentThread", DISPATCH_LEVEL);
+        irql::require_at_most("PsGetCurrentThread", HIGH_LEVEL);
         if CURRENT.get().is_null() {
             // A thread of the host: its object stays, because nothing tells when the driver is done with it.
             CURRENT.set(new_object("host thread"));

@@ -1,6 +1,6 @@
 //! The version of Windows that the host claims to be, and the processor's features.
 
-use nt_sys::ntdef::{HIGH_LEVEL, NTSTATUS, PASSIVE_LEVEL, ULONG64};
+use nt_sys::ntdef::{NTSTATUS, PASSIVE_LEVEL, ULONG64};
 use nt_sys::rtl::RTL_OSVERSIONINFOW;
 use nt_sys::status::STATUS_SUCCESS;
 
@@ -38,12 +38,12 @@ export! {
     /// ntddk.h, RtlGetEnabledExtendedFeatures.
     ///
     /// # IRQL
-    /// Any.
+    /// PASSIVE_LEVEL.
     ///
     /// # Safety
     /// None.
     pub unsafe fn RtlGetEnabledExtendedFeatures(feature_mask: ULONG64) -> ULONG64 {
-        irql::require_at_most("RtlGetEnabledExtendedFeatures", HIGH_LEVEL);
+        irql::require_exactly("RtlGetEnabledExtendedFeatures", PASSIVE_LEVEL);
         feature_mask & xstate::enabled_features()
     }
 }
