@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use nt_host::edge::capture::Capture;
 use nt_host::handle::Handle;
-use nt_host::ndis::{Adapter, AdapterOptions, ConfigValue, MiniportDriver, Tuning};
+use nt_host::ndis::{
+    Adapter, AdapterOptions, ConfigValue, MdlLayout, MiniportDriver, SendLevel, Tuning,
+};
 use nt_host::{Machine, MachineOptions};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use tunic::{
@@ -141,15 +143,37 @@ fn carry(from: &End, to: &End) {
     assert!(received == packets, "packets arrive whole and in order");
 }
 
+/// The ways in which a stack may hand packets over and take them.
+fn tunings() -> [Tuning; 5] {
+    [
+        Tuning::default(),
+        // A header in pieces, and more pieces than are sealed in place.
+        Tuning {
+            mdl_layout: MdlLayout::Pieces(7),
+            send_level: SendLevel::Passive,
+            ..Tuning::default()
+        },
+        Tuning { mdl_layout: MdlLayout::Pieces(600), guard: true, ..Tuning::default() },
+        Tuning { send_level: SendLevel::Dispatch, ..Tuning::default() },
+        Tuning { hold_indications: Some(Duration::from_millis(5)), ..Tuning::default() },
+    ]
+}
+
 #[test]
 fn two_adapters_talk() {
-    let machine = Machine::boot(MachineOptions::default());
+    let machine = Machine::boot(MachineOptions { guard_pages: true, ..MachineOptions::default() });
     let driver =
         machine.load_linked("tunic", tunic_driver::driver_entry).expect("the driver loads");
     let miniport = MiniportDriver::of(driver.object()).expect("it is a miniport");
-    let first = End::new(machine, miniport, 1, Tuning::default());
-    let second = End::new(machine, miniport, 2, Tuning::default());
+    for tuning in tunings() {
+        talk(machine, miniport, &tuning);
+    }
+    driver.unload();
+}
 
+fn talk(machine: Machine, miniport: MiniportDriver, tuning: &Tuning) {
+    let first = End::new(machine, miniport, 1, tuning.clone());
+    let second = End::new(machine, miniport, 2, tuning.clone());
     second.configure(first.peer(None));
     let to_second = SocketAddr::from((Ipv4Addr::LOCALHOST, second.port()));
     first.configure(second.peer(Some(to_second)));
@@ -162,19 +186,30 @@ fn two_adapters_talk() {
     assert_eq!(corners, [128, 128], "{statistics:?}");
     let peer = &first.control.configuration().expect("the configuration is told").peers[0];
     assert!(peer.last_handshake.is_some(), "a handshake was done");
+    assert_eq!(peer.endpoint, Some(to_second));
 
     // Paused and restarted, they go on with the same keys.
+    let handshake = peer.last_handshake;
     first.adapter.pause().expect("it pauses");
     first.adapter.restart().expect("it restarts");
+    carry(&first, &second);
+    let peer = &first.control.configuration().expect("the configuration is told").peers[0];
+    assert_eq!(peer.last_handshake, handshake);
+
+    // On another port the second is still found by the first, which follows it.
+    let change = ConfigurationChange { listen_port: Some(0), ..ConfigurationChange::default() };
+    second.control.set_configuration(&change).expect("the port changes");
+    assert_ne!(second.port(), to_second.port());
+    carry(&second, &first);
     carry(&first, &second);
 
     first.control.set_state(AdapterState::Down).expect("it goes down");
     assert!(first.edge.wait_for_link(false, TIMEOUT), "the link is down");
     first.control.set_state(AdapterState::Up).expect("it comes up again");
+    carry(&first, &second);
 
     for End { adapter, control, .. } in [first, second] {
         drop(control);
         adapter.remove(false);
     }
-    driver.unload();
 }
