@@ -5,6 +5,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use std::sync::OnceLock;
 
+use crate::ndis;
 use crate::pool;
 use crate::stack;
 use crate::violation::{Rule, stop_in_signal};
@@ -46,6 +47,13 @@ extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, _context:
     }
     if let Some((rule, explanation)) = pool::explain(address) {
         stop_in_signal(rule, "access", format_args!("{explanation}"));
+    }
+    if let Some((list, offset)) = ndis::guard::explain(address) {
+        stop_in_signal(
+            Rule::NBL_TOUCHED_AFTER_COMPLETION,
+            "access",
+            format_args!("byte {offset} of the NET_BUFFER_LIST at {list:#x} and what belongs to it"),
+        );
     }
     if stack::in_driver() {
         stop_in_signal(

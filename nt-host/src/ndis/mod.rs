@@ -14,6 +14,7 @@ pub mod configuration;
 pub mod device;
 pub mod driver;
 pub mod error_log;
+pub(crate) mod guard;
 pub mod nbl_pool;
 pub mod net_buffer;
 mod object;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use nt_sys::mm::{MDL, MDL_SOURCE_IS_NONPAGED_POOL, PAGE_SIZE};
 use nt_sys::ndis::{NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_CONTEXT};
 
+use super::guard;
 use crate::violation::{Rule, stop};
 
 /// Who may touch a NET_BUFFER_LIST.
@@ -105,6 +106,9 @@ impl Object {
         };
         // SAFETY: the header's place is in the allocation and aligned.
         unsafe { object.header_pointer().write(header) };
+        if shape.guard {
+            guard::add(object.nbl().addr(), layout.size() - before);
+        }
         Some(object)
     }
 
@@ -116,6 +120,9 @@ impl Object {
         let shape = self.header().shape;
         let (layout, before) = memory(shape);
         self.unprotect();
+        if shape.guard {
+            guard::remove(self.nbl().addr());
+        }
         let header = self.header_pointer();
         // SAFETY: the header is live until the next lines.
         unsafe { (*header).magic = 0 };

@@ -1,0 +1,129 @@
+//! Miniports that break a rule: each is caught and named, and ends the process.
+
+mod miniport;
+
+use std::process::Command;
+use std::time::Duration;
+
+use nt_host::edge::capture::Capture;
+use nt_host::machine::{Machine, MachineOptions};
+use nt_host::ndis::{Adapter, AdapterOptions, MiniportDriver, OidRequest, SendLevel, Tuning};
+use nt_host::violation::EXIT_CODE;
+use nt_sys::ndis::OID_GEN_VENDOR_ID;
+
+use miniport::Fault;
+
+const FAULT: &str = "NT_HOST_TEST_FAULT";
+
+/// What must be printed for a fault.
+fn expected(fault: Fault) -> &'static str {
+    match fault {
+        Fault::None => "",
+        Fault::CompleteTwice => "NBL COMPLETED TWICE: NdisMSendNetBufferListsComplete: ",
+        Fault::TouchAfterCompletion => {
+            "NBL TOUCHED AFTER COMPLETION: NdisMSendNetBufferListsComplete: the NET_BUFFER_LIST of "
+        }
+        Fault::ReadAfterCompletion => "NBL TOUCHED AFTER COMPLETION: access: ",
+        Fault::WriteDataAfterCompletion => {
+            "NBL TOUCHED AFTER COMPLETION: NdisMSendNetBufferListsComplete: the data of "
+        }
+        Fault::LeakPool => {
+            "LEFT AT UNLOAD: loopback: DriverUnload: NET_BUFFER_LIST pool with tag Loop"
+        }
+        Fault::FreePoolInUse => "NBL LEAK: NdisFreeNetBufferListPool: 1 of pool Loop",
+        Fault::PauseWithSends => "PAUSE COMPLETED EARLY: MiniportPause: 1 sent",
+        Fault::PauseNever => "BAD ARGUMENT: MiniportPause: ",
+        Fault::IndicateWhilePaused => {
+            "INDICATED WHILE PAUSED: NdisMIndicateReceiveNetBufferLists: "
+        }
+        Fault::DispatchFlagAtPassive => "WRONG DISPATCH FLAG: NdisMSendNetBufferListsComplete: ",
+        Fault::IndicateTwice => "NBL NOT OWNED: NdisMIndicateReceiveNetBufferLists: ",
+        Fault::FreeIndicated => "NBL BAD FREE: NdisFreeNetBufferList: ",
+        Fault::FreeTwice => "NBL BAD FREE: NdisFreeNetBufferList: ",
+        Fault::CompleteOwnList => "NBL NEVER SENT: NdisMSendNetBufferListsComplete: ",
+        Fault::IndicateSentList => "NBL NOT OWNED: NdisMIndicateReceiveNetBufferLists: ",
+        Fault::WrongCount => "NBL BAD CHAIN: NdisMIndicateReceiveNetBufferLists: 2 lists",
+        Fault::ChangeSentList => "NBL CHANGED: NdisMSendNetBufferListsComplete: ",
+        Fault::NoAttributes => "ATTRIBUTES MISSING: MiniportInitializeEx: ",
+        Fault::CompleteOidTwice => "NOT PENDING: NdisMOidRequestComplete: ",
+        Fault::HaltWithDevice => "LEFT AT UNLOAD: loopback: DriverUnload: device ",
+    }
+}
+
+#[test]
+fn every_fault_is_caught_and_named() {
+    let program = std::env::current_exe().expect("this test has a file");
+    let children: Vec<_> = miniport::ALL
+        .into_iter()
+        .map(|fault| {
+            let output = Command::new(&program)
+                .args(["--exact", "child", "--ignored", "--nocapture"])
+                .env(FAULT, (fault as u32).to_string())
+                .output()
+                .expect("this test runs again");
+            (fault, output)
+        })
+        .collect();
+    for (fault, output) in children {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(EXIT_CODE), "{fault:?}: {said}");
+        let line = format!("nt-host: STOP {}", expected(fault));
+        assert!(
+            said.lines().any(|said| said.starts_with(&line)),
+            "{fault:?}: {line:?} is not in: {said}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "the other test runs it, in a process of its own"]
+fn child() {
+    let number = std::env::var(FAULT).ok().and_then(|number| number.parse::<u32>().ok());
+    let fault = miniport::ALL.into_iter().find(|fault| Some(*fault as u32) == number);
+    run(fault.unwrap_or(Fault::None));
+}
+
+/// A short life of an adapter, which is without fault when the driver is.
+fn run(fault: Fault) {
+    miniport::set_fault(fault);
+    let machine = Machine::boot(MachineOptions::default());
+    let driver = machine.load_linked("loopback", miniport::driver_entry).expect("the driver loads");
+    let edge = Capture::new();
+    let options = AdapterOptions {
+        name: "lo".to_owned(),
+        guid: [0; 16],
+        if_index: 1,
+        net_luid_index: 1,
+        mtu: 1420,
+        configuration: Vec::new(),
+        edge: Box::new(edge.clone()),
+    };
+    let holds = matches!(fault, Fault::IndicateTwice | Fault::FreeIndicated);
+    let tuning = Tuning {
+        send_level: SendLevel::Passive,
+        guard: fault == Fault::ReadAfterCompletion,
+        hold_indications: holds.then_some(Duration::from_secs(10)),
+        ..Tuning::default()
+    };
+    let miniport = MiniportDriver::of(driver.object()).expect("it has registered");
+    let adapter = Adapter::add_tuned(miniport, options, tuning).expect("the adapter starts");
+    let mut packet = [0; 100];
+    packet[0] = 0x45;
+    assert_eq!(edge.send(&[&packet]), Ok(1));
+    let mut buffer = [0; 4];
+    adapter
+        .oid(OidRequest::Query { oid: OID_GEN_VENDOR_ID, buffer: &mut buffer })
+        .expect("it answers");
+    adapter.pause().expect("it pauses");
+    if fault == Fault::IndicateWhilePaused {
+        miniport::indicate_one(0);
+    }
+    adapter.restart().expect("it restarts");
+    adapter.remove(false);
+    driver.unload();
+}
+
+#[test]
+fn without_a_fault_nothing_is_said() {
+    run(Fault::None);
+}
