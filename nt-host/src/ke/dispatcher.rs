@@ -27,6 +27,14 @@ pub(crate) fn lock() -> MutexGuard<'static, ()> {
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Waits until nobody is signalling any more. Who was woken by a signal may free the object, and the one that signalled
+/// it must be done with it by then: an event on the stack of its only waiter is common.
+pub(crate) fn settle() {
+    if LOCK.try_lock().is_err() {
+        drop(lock());
+    }
+}
+
 /// A thread that waits.
 pub(crate) struct Waiter {
     /// 0 while it waits, then 1 plus the index of the object that ended the wait.
@@ -281,12 +289,7 @@ pub(crate) unsafe fn signal(header: *mut DISPATCHER_HEADER) -> i32 {
 fn wake(address: *mut u32) {
     // SAFETY: the address only names the queue; it is not read.
     unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            address,
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            1,
-        )
+        libc::syscall(libc::SYS_futex, address, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1)
     };
 }
 

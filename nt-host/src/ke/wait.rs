@@ -54,6 +54,7 @@ export! {
         unsafe { dispatcher::require(function, header, KINDS) };
         // SAFETY: as the caller promises.
         if unsafe { dispatcher::try_take(header) } {
+            dispatcher::settle();
             return STATUS_SUCCESS;
         }
         if timeout == Some(0) {
