@@ -6,6 +6,7 @@
 mod attributes;
 
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
@@ -313,8 +314,10 @@ fn add_adapter<M: Miniport>(
     // SAFETY: the driver outlives its adapters.
     let driver_state = unsafe { driver.as_ref() };
     let miniport = &driver_state.miniport;
+    // Before there is an adapter that would have to be halted.
+    let context = PoolBox::new(MaybeUninit::uninit())?;
     let (adapter, attributes) = miniport.initialize(adapter_handle)?;
-    let context = PoolBox::new(Context { driver, transmit, receive, adapter })?;
+    let context = PoolBox::fill(context, Context { driver, transmit, receive, adapter });
     let context = PoolBox::into_raw(context);
     // SAFETY: the handle is the one that NDIS initializes, and the context is what our callbacks expect.
     let set = unsafe { attributes.set(handle, context.as_ptr().cast(), driver_state.ndis_version) };

@@ -4,6 +4,7 @@
 //! (`POOL_FLAG_NON_PAGED`, wdm.h). Allocation fails; it never raises, waits or brings the system down.
 
 use core::alloc::{GlobalAlloc, Layout};
+use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 
@@ -67,6 +68,16 @@ impl<T> PoolBox<T> {
         // SAFETY: `new` allocated the block with this layout, and nobody uses it any more.
         unsafe { free(block.cast(), Layout::new::<T>()) };
         object
+    }
+}
+
+impl<T> PoolBox<MaybeUninit<T>> {
+    /// Moves an object into memory that was allocated before, so that it can't fail.
+    pub(crate) fn fill(mut boxed: Self, object: T) -> PoolBox<T> {
+        boxed.write(object);
+        let block = PoolBox::into_raw(boxed);
+        // SAFETY: the block is of `into_raw`, holds an object now, and has its layout.
+        unsafe { PoolBox::from_raw(block.cast()) }
     }
 }
 

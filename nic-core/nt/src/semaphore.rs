@@ -35,6 +35,9 @@ impl Semaphore {
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn release(&self, permits: u16) {
+        if permits == 0 {
+            return;
+        }
         // SAFETY: the semaphore is initialized.
         unsafe {
             KeReleaseSemaphore(self.semaphore.get(), IO_NO_INCREMENT, LONG::from(permits), FALSE)
