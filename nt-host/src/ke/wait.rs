@@ -175,6 +175,7 @@ unsafe fn wait(all: bool, blocks: &mut [WaitBlock], timeout: Option<i64>) -> NTS
         if ended != 0 {
             // Who ended the wait still looks at the object, which the caller may free: wait for that, too.
             drop(dispatcher::lock());
+            dispatcher::settle();
             return STATUS_WAIT_0 + (ended - 1).cast_signed();
         }
         if deadline.is_some_and(|deadline| clock::unbiased_time() >= deadline) {
