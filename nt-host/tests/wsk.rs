@@ -711,7 +711,12 @@ fn retained_indications_stay_until_they_are_released_in_parts() {
     for &indication in indications.iter().step_by(2) {
         // SAFETY: retained.
         unsafe { (*indication).Next = ptr::null_mut() };
+        // SAFETY: retained.
+        let mdl = unsafe { (*indication).Buffer.Mdl };
         to.release(indication);
+        // Who still looks at it finds nothing.
+        // SAFETY: nt-host never unmaps it.
+        assert_ne!(unsafe { (*indication).Buffer.Mdl }, mdl);
     }
     let mut rest = ptr::null_mut();
     for (index, &indication) in indications.iter().enumerate().skip(1).step_by(2) {
@@ -724,6 +729,34 @@ fn retained_indications_stay_until_they_are_released_in_parts() {
     to.release(rest);
     to.close();
     from.close();
+}
+
+#[test]
+fn a_driver_that_retains_too_much_is_sent_no_more() {
+    let client = Client::new();
+    client.enable_receive_for_all();
+    let receiver = Receiver::new(Behavior::Retain);
+    let (to, to_address) = client.bound(LOOPBACK_V4, Some(receiver));
+    let (from, _) = client.bound(LOOPBACK_V4, None);
+    // Each is longer than the one before, so that Linux joins none: one buffer each, of which a socket has 1024.
+    let sent = datagrams(1..101);
+    for _ in 0..10 {
+        assert_eq!(from.send(&sent, to_address, &[]).0, STATUS_SUCCESS);
+        assert_eq!(bytes_of(receiver.wait(100)), sent);
+    }
+    assert_eq!(from.send(&sent, to_address, &[]).0, STATUS_SUCCESS);
+    let first = bytes_of(receiver.wait(24));
+    assert_eq!(first, sent[..24]);
+    // Nothing is lost: the rest comes as soon as there are buffers.
+    let mut rest = Vec::new();
+    while rest.len() < 76 {
+        receiver.retained().into_iter().for_each(|chain| to.release(chain));
+        rest.append(&mut bytes_of(receiver.wait(1)));
+    }
+    assert_eq!(rest, sent[24..]);
+    from.close();
+    receiver.retained().into_iter().for_each(|chain| to.release(chain));
+    to.close();
 }
 
 #[test]

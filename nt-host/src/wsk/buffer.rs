@@ -25,7 +25,7 @@ pub(super) const MAX_BUFFERS: usize = 1024;
 /// How many buffers are allocated at once.
 const SLAB_BUFFERS: usize = 32;
 /// What a driver finds in a released indication.
-const POISON: usize = 0x_dead_dead_dead_dead;
+const POISON: usize = 0xdead_dead_dead_dead;
 /// `Indication::state`: with the driver, or about to be.
 const INDICATED: u32 = 0x1d1c_a7ed;
 /// `Indication::state`: not with the driver.

@@ -24,7 +24,7 @@ use super::address::Family;
 use super::request::Request;
 use super::socket;
 use crate::violation::{Rule, stop};
-use crate::{irql, stack};
+use crate::{driver, irql, stack};
 
 /// How long `WskDeregister` waits before it says that it would wait forever.
 const DEREGISTER_LIMIT: Duration = Duration::from_secs(20);
@@ -130,6 +130,7 @@ export! {
         if before.is_some_and(|before| !before.state().deregistered) {
             stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("the registration is in use"));
         }
+        driver::at_unload(left_at_unload);
         // SAFETY: the caller's word.
         unsafe {
             wsk_registration.write(WSK_REGISTRATION {
@@ -335,6 +336,18 @@ fn transports() -> Vec<WSK_TRANSPORT> {
             ProviderId: NPI_WSK_INTERFACE_ID,
         })
         .collect()
+}
+
+/// What a driver must not leave.
+fn left_at_unload() -> Vec<String> {
+    registrations(|all| {
+        let left = all.values().filter(|client| !client.state().deregistered);
+        left.map(|client| {
+            let State { captured, sockets, .. } = *client.state();
+            format!("a WSK registration with {captured} captured NPIs and {sockets} sockets")
+        })
+        .collect()
+    })
 }
 
 /// The client of a registration. Stops when it was never registered.

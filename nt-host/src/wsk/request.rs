@@ -75,9 +75,9 @@ impl Request {
         // SAFETY: WSK has the IRP, and gives it up.
         let complete = || unsafe { IofCompleteRequest(irp, IO_NO_INCREMENT as CCHAR) };
         if stack::in_driver() {
-            complete()
+            complete();
         } else {
-            irql::raised(DISPATCH_LEVEL, complete)
+            irql::raised(DISPATCH_LEVEL, complete);
         }
         status
     }

@@ -203,7 +203,7 @@ impl Socket {
         true
     }
 
-    /// Whether the driver may be called: it enabled the event, and does not close the socket.
+    /// Whether WskBind has succeeded.
     pub(super) fn is_bound(&self) -> bool {
         self.life().bound
     }
