@@ -174,7 +174,6 @@ unsafe fn wait(all: bool, blocks: &mut [WaitBlock], timeout: Option<i64>) -> NTS
         let ended = waiter.word.load(Ordering::Acquire);
         if ended != 0 {
             // Who ended the wait still looks at the object, which the caller may free: wait for that, too.
-            drop(dispatcher::lock());
             dispatcher::settle();
             return STATUS_WAIT_0 + (ended - 1).cast_signed();
         }
