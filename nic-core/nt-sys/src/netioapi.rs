@@ -84,7 +84,7 @@ crate::import! { "netio.sys";
     /// Fills a row with values that `SetIpInterfaceEntry` leaves alone.
     ///
     /// # IRQL
-    /// `<= DISPATCH_LEVEL`
+    /// `< DISPATCH_LEVEL`
     pub fn InitializeIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW);
 
     /// Fills a row whose keys are set.
