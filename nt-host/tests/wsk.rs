@@ -42,7 +42,9 @@ unsafe extern "system" fn completed(
     let completion = unsafe { &*context.cast::<Completion>() };
     // SAFETY: the IRP is this routine's.
     let status = unsafe { (*irp).IoStatus };
-    *lock(&completion.outcome) = Some((status.Status, status.Information));
+    let mut outcome = lock(&completion.outcome);
+    *outcome = Some((status.Status, status.Information));
+    // With the lock: who waits may end the completion once it has it.
     completion.changed.notify_all();
     STATUS_MORE_PROCESSING_REQUIRED
 }
@@ -53,7 +55,9 @@ fn irp(completion: &Completion) -> *mut IRP {
     let irp = unsafe { IoAllocateIrp(1, FALSE) };
     assert!(!irp.is_null());
     // SAFETY: a new IRP.
-    let current = unsafe { (*irp).Tail.Overlay.CurrentStackLocation };
+    let tail = unsafe { &mut (*irp).Tail };
+    // SAFETY: the view of the union that drivers use.
+    let current = unsafe { tail.Overlay.CurrentStackLocation };
     let next: *mut IO_STACK_LOCATION = current.wrapping_sub(1);
     // SAFETY: it has one location.
     let next = unsafe { &mut *next };
