@@ -511,7 +511,9 @@ unsafe extern "system" fn send(
     }
     if is(Fault::ReadAfterCompletion) {
         // SAFETY: as above.
-        let status = unsafe { ptr::read_volatile(&raw const (*lists).Status) };
+        let status = unsafe { &raw const (*lists).Status };
+        // SAFETY: as above.
+        let status = unsafe { ptr::read_volatile(status) };
         assert_eq!(status, 0);
     }
     if is(Fault::WriteDataAfterCompletion) {

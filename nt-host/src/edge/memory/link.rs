@@ -21,6 +21,8 @@ pub(super) struct Inbox {
     spare: Vec<Vec<u8>>,
     pub(super) tasks: Vec<Box<dyn Task>>,
     pub(super) has_room: bool,
+    /// Whether the thread waits to be woken.
+    pub(super) sleeps: bool,
     pub(super) dropped: u64,
 }
 

@@ -102,8 +102,7 @@ impl MemoryStack {
         if self.shared.stops.load(Ordering::Acquire) {
             return Err(StackError::Detached);
         }
-        self.shared.inbox().tasks.push(task);
-        self.shared.wake.notify_one();
+        self.shared.leave(|inbox| inbox.tasks.push(task));
         Ok(())
     }
 
@@ -133,6 +132,17 @@ impl Shared {
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Leaves something in the inbox, and wakes the thread if it sleeps.
+    fn leave(&self, f: impl FnOnce(&mut Inbox)) {
+        let mut inbox = self.inbox();
+        f(&mut inbox);
+        let sleeps = inbox.sleeps;
+        drop(inbox);
+        if sleeps {
+            self.wake.notify_one();
+        }
+    }
 }
 
 impl Edge for MemoryStack {
@@ -147,15 +157,11 @@ impl Edge for MemoryStack {
     }
 
     fn receive(&self, packets: &ReceivedBatch<'_>) {
-        let mut inbox = self.shared.inbox();
-        packets.for_each(|packet| inbox.push(packet.data));
-        drop(inbox);
-        self.shared.wake.notify_one();
+        self.shared.leave(|inbox| packets.for_each(|packet| inbox.push(packet.data)));
     }
 
     fn room(&self) {
-        self.shared.inbox().has_room = true;
-        self.shared.wake.notify_one();
+        self.shared.leave(|inbox| inbox.has_room = true);
     }
 
     fn mtu(&self, mtu: u32) {
@@ -165,8 +171,7 @@ impl Edge for MemoryStack {
     fn detach(&self) {
         self.shared.stops.store(true, Ordering::Release);
         // Under the lock: the thread is before its look at `stops`, or waits.
-        drop(self.shared.inbox());
-        self.shared.wake.notify_one();
+        self.shared.leave(|_| ());
         let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // A thread that panicked has ended the process.
@@ -255,10 +260,15 @@ fn step(
 
 /// Waits while `idle` says so of the inbox, but not longer than `timeout`.
 fn wait(shared: &Shared, timeout: Duration, idle: impl Fn(&Inbox) -> bool) {
-    let result = shared.wake.wait_timeout_while(shared.inbox(), timeout, |inbox| {
-        idle(inbox) && !shared.stops.load(Ordering::Acquire)
-    });
-    drop(result);
+    let mut inbox = shared.inbox();
+    inbox.sleeps = true;
+    let (mut inbox, _) = shared
+        .wake
+        .wait_timeout_while(inbox, timeout, |inbox| {
+            idle(inbox) && !shared.stops.load(Ordering::Acquire)
+        })
+        .unwrap_or_else(PoisonError::into_inner);
+    inbox.sleeps = false;
 }
 
 fn random() -> u64 {
