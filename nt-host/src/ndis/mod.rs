@@ -19,6 +19,7 @@ pub mod nbl_pool;
 pub mod net_buffer;
 mod object;
 pub mod oid;
+mod options;
 mod port;
 pub mod receive;
 mod rule;
@@ -29,14 +30,13 @@ pub mod status;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-pub use adapter::{
-    Adapter, AdapterOptions, MdlLayout, SendLevel, Tuning, interface_mtu, set_interface_mtu,
-};
+pub use adapter::{Adapter, interface_mtu, set_interface_mtu};
 pub use configuration::ConfigValue;
 pub use device::{open_as, sddl};
 pub use driver::{MiniportDriver, set_version};
 pub use error_log::error_log;
 pub use oid::{OidFailure, OidRequest};
+pub use options::{AdapterOptions, MdlLayout, SendLevel, Tuning};
 pub use port::{AdapterPort, PacketBatch, PortCounters, TransmitError};
 pub use receive::{ReceivedBatch, ReceivedPacket};
 pub use send::{Completion, CompletionLog};

@@ -12,8 +12,9 @@ use nt_sys::ndis::{
 };
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
-use super::adapter::{AdapterInner, SendLevel, Tuning};
+use super::adapter::AdapterInner;
 use super::object::{Object, Owner};
+use super::options::{SendLevel, Tuning};
 use super::port::TransmitError;
 use super::send_pool::{DataLayout, SendPool};
 use super::state::State;

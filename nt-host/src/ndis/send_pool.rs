@@ -8,8 +8,9 @@ use nt_sys::ndis::{
     NetBufferListProtocolId,
 };
 
-use super::adapter::{AdapterInner, MdlLayout};
+use super::adapter::AdapterInner;
 use super::object::{Object, ObjectShape, Owner};
+use super::options::MdlLayout;
 use super::verification;
 use crate::violation::{Rule, stop};
 

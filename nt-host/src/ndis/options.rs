@@ -1,0 +1,74 @@
+//! How an adapter is made and used.
+
+use std::time::Duration;
+
+use super::configuration::ConfigValue;
+use crate::edge::Edge;
+
+/// What an adapter is made with.
+pub struct AdapterOptions {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its GUID: NetCfgInstanceId.
+    pub guid: [u8; 16],
+    /// Index of its network interface.
+    pub if_index: u32,
+    /// Index part of its `NET_LUID`; 24 bits. Its type is 53.
+    pub net_luid_index: u32,
+    /// MTU of the stack above, in bytes.
+    pub mtu: u32,
+    /// The adapter's keywords in the registry.
+    pub configuration: Vec<(String, ConfigValue)>,
+    /// The stack above.
+    pub edge: Box<dyn Edge>,
+}
+
+/// How the host uses an adapter; the default is what a machine does.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// Packets that may be with the miniport at a time.
+    pub outstanding_packets: usize,
+    /// How a packet's data lies in MDLs.
+    pub mdl_layout: MdlLayout,
+    /// The IRQL at which packets are sent.
+    pub send_level: SendLevel,
+    /// Whether sent packets lie in pages that are inaccessible after their completion.
+    pub guard: bool,
+    /// How long indicated packets stay with the stack before they are returned, from another thread.
+    pub hold_indications: Option<Duration>,
+    /// Whether completions of sends are logged for [`Adapter::completions`].
+    pub log_completions: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            outstanding_packets: 1024,
+            mdl_layout: MdlLayout::Single,
+            send_level: SendLevel::Alternate,
+            guard: false,
+            hold_indications: None,
+            log_completions: false,
+        }
+    }
+}
+
+/// How the data of a sent packet lies in MDLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MdlLayout {
+    /// In one MDL.
+    Single,
+    /// In MDLs of at most this many bytes, that are not adjacent in memory.
+    Pieces(usize),
+}
+
+/// The IRQL at which MiniportSendNetBufferLists is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendLevel {
+    /// PASSIVE_LEVEL.
+    Passive,
+    /// DISPATCH_LEVEL, with the flag that says so.
+    Dispatch,
+    /// One and the other in turn: tcpip.sys does both.
+    Alternate,
+}
