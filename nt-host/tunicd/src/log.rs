@@ -27,6 +27,8 @@ pub enum Sink {
     Stderr,
     /// The system log.
     Syslog(UnixDatagram),
+    /// Nowhere: there is no system log.
+    Nowhere,
 }
 
 struct Logger {
@@ -38,14 +40,14 @@ struct Logger {
 static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 impl Sink {
-    /// The system log; stderr where there is none.
+    /// The system log, where there is one.
     pub fn syslog() -> Self {
         let connect = || {
             let socket = UnixDatagram::unbound()?;
             socket.connect("/dev/log")?;
             std::io::Result::Ok(socket)
         };
-        connect().map_or(Self::Stderr, Self::Syslog)
+        connect().map_or(Self::Nowhere, Self::Syslog)
     }
 }
 
@@ -78,6 +80,7 @@ fn write(level: Level, message: fmt::Arguments<'_>) {
         return;
     }
     match sink {
+        Sink::Nowhere => {}
         Sink::Stderr => eprintln!("{prefix}: {message}"),
         Sink::Syslog(socket) => {
             // RFC 3164 section 4.1.1: facility 3 (daemons) and severities 3, 6, 7.

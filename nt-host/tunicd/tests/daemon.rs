@@ -1,0 +1,161 @@
+//! `tunicd` itself, with the driver. Needs root, ip(8) and wg(8).
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tunic::{Adapter, AdapterState, ConfigurationChange, Key};
+use tunicd::{ioctl_socket, socket};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn tunicd(arguments: &[&str]) -> Output {
+    run(env!("CARGO_BIN_EXE_tunicd"), arguments)
+}
+
+fn await_true(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The name of an interface of the test's own; `None` where there may be none.
+fn interface(test: &str) -> Option<String> {
+    let name = format!("t{test}{}", std::process::id());
+    if run("ip", &["tuntap", "add", &name, "mode", "tun"]).status.success() {
+        assert!(run("ip", &["link", "del", &name]).status.success());
+        return Some(name);
+    }
+    assert!(std::env::var_os("TUNIC_REQUIRE_ALL").is_none(), "no interface can be made");
+    eprintln!("skipped: no interface can be made");
+    None
+}
+
+fn exists(interface: &str) -> bool {
+    Path::new("/sys/class/net").join(interface).exists()
+}
+
+/// Processes with this argument.
+fn processes(argument: &str) -> usize {
+    let has = |directory: &Path| {
+        fs::read(directory.join("cmdline"))
+            .is_ok_and(|line| line.split(|&byte| byte == 0).any(|word| word == argument.as_bytes()))
+    };
+    fs::read_dir("/proc").unwrap().filter(|entry| has(&entry.as_ref().unwrap().path())).count()
+}
+
+/// Deletes an interface at the end, however the test ends: its daemon goes with it.
+struct Deleted<'a>(&'a str);
+
+impl Drop for Deleted<'_> {
+    fn drop(&mut self) {
+        run("ip", &["link", "del", self.0]);
+    }
+}
+
+/// A daemon in the foreground, which is killed with the test.
+struct Foreground(Child);
+
+impl Foreground {
+    fn start(interface: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tunicd"));
+        let child = command.args(["--foreground", interface]).stdin(Stdio::null()).spawn().unwrap();
+        let daemon = Self(child);
+        await_true("sockets", || Adapter::open(interface).is_ok());
+        daemon
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(run("kill", &[signal, &self.0.id().to_string()]).status.success());
+    }
+
+    fn succeeds(&mut self) {
+        let mut status = None;
+        await_true("end", || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(status.unwrap().success(), "{status:?}");
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn in_the_background_until_the_interface_is_deleted() {
+    let Some(name) = interface("d") else { return };
+    let output = tunicd(&[&name]);
+    let _deleted = Deleted(&name);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(exists(&name), "there as soon as the parent ends");
+    let adapter = Adapter::open(&name).unwrap();
+
+    let second = tunicd(&[&name]);
+    assert!(!second.status.success(), "a second daemon of the same name");
+    assert!(String::from_utf8_lossy(&second.stderr).contains(&name));
+
+    let change = ConfigurationChange {
+        private_key: Some(Some(Key::generate_private().unwrap())),
+        ..ConfigurationChange::default()
+    };
+    adapter.set_configuration(&change).unwrap();
+    assert!(run("ip", &["link", "set", &name, "up"]).status.success());
+    await_true("up", || adapter.state().unwrap() == AdapterState::Up);
+    let port = adapter.configuration().unwrap().listen_port.unwrap();
+    let shown = run("wg", &["show", &name, "listen-port"]);
+    assert_eq!(String::from_utf8_lossy(&shown.stdout).trim(), port.to_string());
+    assert_eq!(adapter.info().unwrap().name, name);
+    assert!(run("ip", &["link", "set", &name, "down"]).status.success());
+    await_true("down", || adapter.state().unwrap() == AdapterState::Down);
+
+    assert!(run("ip", &["link", "del", &name]).status.success());
+    await_true("end of the process", || processes(&name) == 0);
+    assert!(!socket::path(&name).exists() && !ioctl_socket::path(&name).exists());
+}
+
+#[test]
+fn signals_end_it_cleanly_even_while_a_client_waits() {
+    let Some(name) = interface("e") else { return };
+    for signal in ["-TERM", "-INT"] {
+        let mut daemon = Foreground::start(&name);
+        assert!(run("ip", &["link", "set", &name, "up"]).status.success());
+        let waiting = Adapter::open(&name).unwrap();
+        let waiter = thread::spawn(move || waiting.next_event());
+        // The event that is waited for never comes: the daemon must end it.
+        Adapter::open(&name).unwrap().configuration().unwrap();
+        daemon.signal(signal);
+        daemon.succeeds();
+        assert!(waiter.join().unwrap().is_err());
+        assert!(!exists(&name) && !socket::path(&name).exists());
+    }
+}
+
+#[test]
+fn the_end_of_the_socket_is_the_end_of_the_daemon() {
+    let Some(name) = interface("f") else { return };
+    let mut daemon = Foreground::start(&name);
+    fs::remove_file(socket::path(&name)).unwrap();
+    daemon.succeeds();
+    assert!(!exists(&name));
+}
+
+#[test]
+fn names_that_linux_would_not_take_are_refused() {
+    for name in ["", ".", "a/b", "a b", "sixteen-bytes-16", "a:b"] {
+        let output = tunicd(&["--foreground", "--", name]);
+        assert_eq!(output.status.code(), Some(2), "{name:?}");
+    }
+}

@@ -1,0 +1,20 @@
+//! The demo, as anybody runs it.
+#![cfg(feature = "demo")]
+
+use std::process::Command;
+
+#[test]
+fn everything_is_right() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tunic"))
+        .args(["demo", "--seconds", "1"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    assert!(errors.is_empty(), "no bar where there is no terminal: {errors}");
+    for row in ["handshake", "TCP, left to right", "TCP, right to left", "wrong key", "unload"] {
+        assert!(text.contains(row), "no {row} in:\n{text}");
+    }
+    assert!(text.ends_with("everything was right\n"));
+}
