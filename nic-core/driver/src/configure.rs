@@ -9,7 +9,8 @@ use nic_engine::device::{Configuration, NewPeer};
 use nic_engine::protocol::PeerId;
 use nic_engine::routes::Prefix;
 use nic_engine::{ControlHost, Endpoint};
-use nic_wireguard::{Control as ProtocolControl, Identity, TimerConstants, configure as wireguard};
+use nic_wireguard::configure::{self as wireguard, NewPeerError};
+use nic_wireguard::{Control as ProtocolControl, Identity, TimerConstants};
 use nt::pool::PoolBytes;
 use nt::{Shared, Status};
 use tunic_ioctl::{
@@ -173,6 +174,7 @@ fn changes_key(device: &mut Device<'_>, change: &Configure<'_>) -> bool {
 }
 
 /// Makes a peer; `None` for one with our own key, which is skipped.
+#[inline(never)]
 fn make_peer(
     device: &mut Device<'_>,
     keyless: Option<&ProtocolControl>,
@@ -186,7 +188,11 @@ fn make_peer(
         Some(keyless) => wireguard::new_peer(keyless, peer.public_key, preshared_key),
         None => wireguard::new_peer(device.protocol(), peer.public_key, preshared_key),
     };
-    let Ok((control, data)) = made else { return Ok(None) };
+    let (control, data) = match made {
+        Ok(made) => made,
+        Err(NewPeerError::OwnKey) => return Ok(None),
+        Err(_) => return Err(Refusal::NoMemory),
+    };
     Ok(Some(NewPeer::new(*peer.public_key, control, data)?))
 }
 

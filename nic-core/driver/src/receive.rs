@@ -119,6 +119,8 @@ fn receive_data(adapter: &Shared<Adapter>, context: ContextId, datagrams: Datagr
     }
 }
 
+/// Not inlined: its arrays must be off the stack when packets are indicated.
+#[inline(never)]
 fn open_all(
     adapter: &Adapter,
     context: &OpenContext,

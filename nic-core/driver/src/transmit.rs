@@ -195,7 +195,8 @@ fn send_in_turn(adapter: &Shared<Adapter>, peer: PeerId) {
     }
 }
 
-/// Seals a batch's packets into a buffer. A packet that can't be read leaves a gap, as if the network had lost it.
+/// Seals a batch's packets into a buffer. Not inlined: its arrays must be off the stack when datagrams are sent. A packet that can't be read leaves a gap, as if the network had lost it.
+#[inline(never)]
 fn fill(
     adapter: &Shared<Adapter>,
     context: &<AdapterProtocol as Protocol>::SealContext,

@@ -1,5 +1,8 @@
 //! The memory of datagrams to be sent.
 
+use alloc::vec::Vec;
+use core::ptr;
+
 use nt_sys::wsk::{WSK_BUF, WSK_BUF_LIST};
 
 use crate::mdl::Mdl;
@@ -14,18 +17,16 @@ pub const MAXIMUM_DATAGRAMS: usize = 64;
 pub struct DatagramBuffer {
     memory: PoolBytes,
     slot_bytes: usize,
-    slots: usize,
-    /// One per slot; declared after the memory that they describe is of no matter: dropping them doesn't touch it.
-    mdls: [Option<Mdl>; MAXIMUM_DATAGRAMS],
-    /// The bytes filled in each of the first `count` slots.
-    lengths: [u32; MAXIMUM_DATAGRAMS],
-    count: usize,
-    /// What WskSendMessages reads.
-    list: [WSK_BUF_LIST; MAXIMUM_DATAGRAMS],
+    /// One per slot; dropping them doesn't touch the memory.
+    mdls: Vec<Mdl>,
+    /// The bytes filled in each of the first slots: one per datagram.
+    lengths: Vec<u32>,
+    /// What WskSendMessages reads; one per slot.
+    list: Vec<WSK_BUF_LIST>,
 }
 
 impl DatagramBuffer {
-    /// Makes up to [`MAXIMUM_DATAGRAMS`] slots of so many bytes each. The value is large: build it in its place in the pool.
+    /// Makes up to [`MAXIMUM_DATAGRAMS`] slots of so many bytes each.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -37,29 +38,22 @@ impl DatagramBuffer {
         }
         let total = slots.checked_mul(slot_bytes).ok_or(Status::INVALID_PARAMETER)?;
         let mut memory = PoolBytes::zeroed(total)?;
-        let mut mdls = [const { None }; MAXIMUM_DATAGRAMS];
-        for (mdl, slot) in mdls.iter_mut().zip(memory.chunks_exact_mut(slot_bytes)) {
+        let mut mdls = room_for(slots)?;
+        let mut list = room_for(slots)?;
+        for slot in memory.chunks_exact_mut(slot_bytes) {
             // SAFETY: the slot is in the non-paged pool, and the buffer drops both together.
-            *mdl = Some(unsafe { Mdl::new(slot.as_mut_ptr(), mdl_bytes) }?);
+            mdls.push(unsafe { Mdl::new(slot.as_mut_ptr(), mdl_bytes) }?);
+            list.push(WSK_BUF_LIST {
+                Next: ptr::null_mut(),
+                Buffer: WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 },
+            });
         }
-        let empty = WSK_BUF_LIST {
-            Next: core::ptr::null_mut(),
-            Buffer: WSK_BUF { Mdl: core::ptr::null_mut(), Offset: 0, Length: 0 },
-        };
-        Ok(Self {
-            memory,
-            slot_bytes,
-            slots,
-            mdls,
-            lengths: [0; MAXIMUM_DATAGRAMS],
-            count: 0,
-            list: [empty; MAXIMUM_DATAGRAMS],
-        })
+        Ok(Self { memory, slot_bytes, mdls, lengths: room_for(slots)?, list })
     }
 
     /// How many datagrams fit in.
     pub fn slots(&self) -> usize {
-        self.slots
+        self.mdls.len()
     }
 
     /// The most bytes of a datagram.
@@ -74,55 +68,58 @@ impl DatagramBuffer {
 
     /// Forgets the datagrams.
     pub fn clear(&mut self) {
-        self.count = 0;
+        self.lengths.clear();
     }
 
     /// Says that the next slot holds a datagram of so many bytes; with 0 it is not sent. False where there is no such slot or room.
     pub fn push(&mut self, length: usize) -> bool {
-        if length > self.slot_bytes || self.count >= self.slots {
-            return false;
+        let has_slot = self.lengths.len() < self.mdls.len();
+        match u32::try_from(length) {
+            Ok(bytes) if has_slot && length <= self.slot_bytes => {
+                self.lengths.push(bytes);
+                true
+            }
+            _ => false,
         }
-        let (Some(slot), Ok(length)) = (self.lengths.get_mut(self.count), u32::try_from(length))
-        else {
-            return false;
-        };
-        *slot = length;
-        self.count = self.count.wrapping_add(1);
-        true
     }
 
     /// Datagrams in it.
     pub fn len(&self) -> usize {
-        self.count
+        self.lengths.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.lengths.is_empty()
     }
 
     /// Bytes of all datagrams.
     pub fn total_bytes(&self) -> usize {
-        self.lengths
-            .iter()
-            .take(self.count)
-            .fold(0_usize, |sum, length| sum.wrapping_add(*length as usize))
+        self.lengths.iter().fold(0_usize, |sum, length| sum.wrapping_add(*length as usize))
     }
 
-    /// The datagrams as WskSendMessages wants them: valid while the buffer stays where it is and is not changed. Null where there
-    /// are none.
+    /// The datagrams as WskSendMessages wants them: valid while the buffer is not changed. Null where there are none.
     pub fn wsk_list(&mut self) -> *mut WSK_BUF_LIST {
-        let mut next: *mut WSK_BUF_LIST = core::ptr::null_mut();
-        let used = self.list.iter_mut().zip(&self.mdls).zip(&self.lengths).take(self.count);
-        for ((entry, mdl), length) in used.rev() {
+        let mut next: *mut WSK_BUF_LIST = ptr::null_mut();
+        let count = self.lengths.len();
+        let slots = self.list.iter_mut().zip(&self.mdls).zip(&self.lengths).take(count);
+        for ((entry, mdl), length) in slots.rev() {
             // A slot of length 0 was given up.
-            let (Some(mdl), 1..) = (mdl, *length) else { continue };
+            if *length == 0 {
+                continue;
+            }
             entry.Buffer = WSK_BUF { Mdl: mdl.as_ptr(), Offset: 0, Length: *length as usize };
             entry.Next = next;
             next = entry;
         }
         next
     }
+}
+
+fn room_for<T>(items: usize) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(items).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+    Ok(room)
 }
 
 // SAFETY: it owns its memory and MDLs; the list's pointers are made anew for each send.

@@ -5,6 +5,8 @@
 //! corrupting it.
 #![no_std]
 
+extern crate alloc;
+
 pub mod bugcheck;
 pub mod clock;
 pub mod configuration;

@@ -1,8 +1,9 @@
 //! Rundown: waiting until nobody uses something any more.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
 
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Wait};
 use crate::status::Result;
 
 /// Counts uses and can be closed: then no new ones begin, and the end of the last is waited for.
@@ -71,6 +72,14 @@ impl Rundown {
         // Always by the event, never by a look at the state: the last use touches the event after the state, and it must be
         // done with both before the caller may free this.
         self.is_drained.wait();
+    }
+
+    /// As [`Rundown::wait`], but no longer than `timeout`.
+    ///
+    /// # IRQL
+    /// `<= APC_LEVEL`
+    pub fn wait_for(&self, timeout: Duration) -> Wait {
+        self.is_drained.wait_for(timeout)
     }
 
     /// Lets uses begin again, after [`Rundown::wait`].

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use nic_crypto::x25519::PublicKey;
-use nic_engine::Instant;
 use nic_engine::protocol::{ControlHost, PeerId};
+use nic_engine::{Instant, NoMemory};
 use subtle::ConstantTimeEq;
 
 use crate::{Control, Identity, PeerControl, PeerData, TimerConstants, WireGuard, handshake};
@@ -17,6 +17,8 @@ type Host<'a> = dyn ControlHost<WireGuard> + 'a;
 pub enum NewPeerError {
     /// The caller's fault: it is our own key.
     OwnKey,
+    /// Memory ran out.
+    NoMemory,
 }
 
 /// Sets or (`None`) clears the adapter's private key. All sessions end, and what waits for a key asks for a new handshake.
@@ -67,7 +69,8 @@ pub fn new_peer(
         return Err(NewPeerError::OwnKey);
     }
     let peer = PeerControl::new(control, public_key, preshared_key);
-    Ok((peer, PeerData::new(control.constants)))
+    let data = PeerData::new(control.constants).map_err(|NoMemory| NewPeerError::NoMemory)?;
+    Ok((peer, data))
 }
 
 /// Sets a peer's pre-shared key, for handshakes from now on; all zeros stand for none.

@@ -2,11 +2,14 @@
 //!
 //! Slots are swapped, never moved out of: a key that is dropped is zeroized where it lies.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::mem;
+use core::ops::{Deref, DerefMut};
 
-use nic_engine::Instant;
 use nic_engine::cipher_context::{KeyLimits, ReplayWindow, Reserved, SendCounter};
 use nic_engine::protocol::ContextId;
+use nic_engine::{Instant, NoMemory};
 
 use crate::noise::{SessionKey, SessionKeys};
 use crate::timers::TimerConstants;
@@ -131,6 +134,36 @@ impl Retired {
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(Option::is_none)
+    }
+}
+
+/// The sessions of a peer on the heap: their replay windows are too large to be moved about on a kernel's stack.
+pub(crate) struct BoxedKeypairs(Box<[Keypairs; 1]>);
+
+impl BoxedKeypairs {
+    /// No sessions.
+    #[inline(never)]
+    pub(crate) fn new() -> Result<Self, NoMemory> {
+        let mut keypairs = Vec::new();
+        keypairs.try_reserve_exact(1).map_err(|_| NoMemory)?;
+        keypairs.push(Keypairs::default());
+        Box::try_from(keypairs.into_boxed_slice()).map(Self).map_err(|_| NoMemory)
+    }
+}
+
+impl Deref for BoxedKeypairs {
+    type Target = Keypairs;
+
+    fn deref(&self) -> &Keypairs {
+        let [keypairs] = &*self.0;
+        keypairs
+    }
+}
+
+impl DerefMut for BoxedKeypairs {
+    fn deref_mut(&mut self) -> &mut Keypairs {
+        let [keypairs] = &mut *self.0;
+        keypairs
     }
 }
 

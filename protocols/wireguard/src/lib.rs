@@ -8,10 +8,11 @@
 //! * Control plane, under the control lock: [`Control`] and [`PeerControl`]; `handshake` handles messages and passing time with
 //!   the Noise core in [`noise`], authenticators and cookies in `cookie`, and `rate_limiter`.
 //!
-//! Nothing here allocates, but for the table of the rate limiter the first time that there is load.
+//! Nothing here allocates, but for a new peer's sessions, and the table of the rate limiter the first time that there is load.
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 

@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use nic_crypto::x25519::{PublicKey, SharedSecret};
-use nic_engine::Instant;
 use nic_engine::protocol::ContextId;
+use nic_engine::{Instant, NoMemory};
 use zeroize::Zeroizing;
 
 use crate::cookie::CookieJar;
-use crate::keypair::{Keypairs, Role};
+use crate::keypair::{BoxedKeypairs, Role};
 use crate::message::{INITIATION_BYTES, Initiation};
 use crate::noise::{HandshakeError, PROLOGUE, SentInitiation, SessionKeys};
 use crate::timers::{TimerConstants, Timers};
@@ -39,7 +39,7 @@ pub(crate) struct PendingInitiation {
 
 /// A peer's sessions and timers. Belongs to the peer lock.
 pub struct PeerData {
-    pub(crate) keypairs: Keypairs,
+    pub(crate) keypairs: BoxedKeypairs,
     pub(crate) timers: Timers,
 }
 
@@ -142,8 +142,8 @@ impl PeerControl {
 }
 
 impl PeerData {
-    pub(crate) fn new(constants: TimerConstants) -> Self {
-        Self { keypairs: Keypairs::default(), timers: Timers::new(constants) }
+    pub(crate) fn new(constants: TimerConstants) -> Result<Self, NoMemory> {
+        Ok(Self { keypairs: BoxedKeypairs::new()?, timers: Timers::new(constants) })
     }
 
     /// The interval of persistent keepalives.

@@ -1,8 +1,14 @@
 //! MiniportPause: packets stop, in both directions. Keys stay.
 
+use core::time::Duration;
+
 use nt::Shared;
+use nt::event::Wait;
 
 use super::Adapter;
+
+/// How soon queues are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Stops packets and waits until none of the stack's is here and none of ours is there.
 ///
@@ -13,11 +19,15 @@ pub(crate) fn pause(adapter: &Shared<Adapter>) {
     state.is_paused = true;
     adapter.handle.transmit.pause();
     adapter.handle.receive.pause();
-    // What is queued is dropped; what is being sealed or sent ends by itself.
-    adapter.device.set_up(false);
+    // What is being sealed or sent ends by itself.
     drop(state);
-
-    adapter.handle.transmit.flush();
-    adapter.handle.transmit.drain();
+    loop {
+        // What is queued is dropped. Again: a call that was under way may have queued more meanwhile.
+        adapter.device.set_up(false);
+        adapter.handle.transmit.flush();
+        if adapter.handle.transmit.drain_for(LOOK_AGAIN) == Wait::Satisfied {
+            break;
+        }
+    }
     adapter.handle.receive.drain();
 }

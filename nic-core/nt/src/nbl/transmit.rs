@@ -19,6 +19,7 @@
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicUsize, Ordering};
+use core::time::Duration;
 
 use nt_sys::ndis::{
     NDIS_HANDLE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_STATUS_FAILURE, NDIS_STATUS_PAUSED,
@@ -26,6 +27,7 @@ use nt_sys::ndis::{
     NdisMSendNetBufferListsComplete,
 };
 
+use crate::event::Wait;
 use crate::mdl::{Pieces, PiecesError, copy_from_chain};
 use crate::pool::PoolBox;
 use crate::processor;
@@ -68,12 +70,12 @@ impl TransmitPath {
         self.under_way.close();
     }
 
-    /// Waits until no list of a paused path is ours. Somebody must complete and flush them.
+    /// Waits until no list of a paused path is ours, but no longer than `timeout`. Somebody must complete and flush them.
     ///
     /// # IRQL
     /// `<= APC_LEVEL`
-    pub fn drain(&self) {
-        self.under_way.wait();
+    pub fn drain_for(&self, timeout: Duration) -> Wait {
+        self.under_way.wait_for(timeout)
     }
 
     /// Takes a chain of lists from NDIS. Where the path is paused, it goes back at once, and the queue is empty.
@@ -83,7 +85,7 @@ impl TransmitPath {
     ///
     /// # Safety
     /// The chain must be one that NDIS handed to MiniportSendNetBufferLists of this adapter just now. The path must live
-    /// until [`TransmitPath::drain`] has returned after all of its packets are gone.
+    /// until [`TransmitPath::drain_for`] has returned after all of its packets are gone.
     pub(crate) unsafe fn take(&self, chain: *mut NET_BUFFER_LIST) -> TransmitQueue {
         let mut lists = 0_usize;
         let mut next = chain;
