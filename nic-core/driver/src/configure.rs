@@ -134,7 +134,7 @@ impl Prepared {
     fn new(device: &mut Device<'_>, change: &Configure<'_>) -> Result<Self, Refusal> {
         let changes_key = changes_key(device, change);
         // A peer that is added together with a new key gets its secrets from that key, when it is set. Until then it has none.
-        let keyless = ProtocolControl::new(TimerConstants::PAPER);
+        let keyless = ProtocolControl::new(*device.protocol().constants());
         let removes_some =
             change.replace_peers || change.peers().any(|peer| peer.action == PeerAction::Remove);
         let mut new_peers = Vec::new();

@@ -48,6 +48,11 @@ impl Control {
         self.identity.as_ref()
     }
 
+    /// What peers that are made now go by.
+    pub fn constants(&self) -> &TimerConstants {
+        &self.constants
+    }
+
     /// Erases and gives back what is no longer of use.
     pub(crate) fn collect(&mut self, now: Instant) {
         self.rate_limiter.collect(now);
