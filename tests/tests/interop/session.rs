@@ -20,8 +20,9 @@ pub(crate) fn rekeys_under_traffic(implementation: Implementation) -> Result<()>
     let first = tunnel.tunicd.dump()?.peer()?.latest_handshake;
     std::thread::scope(|scope| {
         let pings = scope.spawn(|| ping::replies(&tunnel.namespace, PEER_V4, 240, &[]));
-        iperf::tcp(&tunnel.namespace, PEER_V4, 6, &[])?;
-        iperf::tcp(&tunnel.namespace, PEER_V4, 6, &["--reverse"])?;
+        // Well below what the tunnel carries: a full queue would lose pings, too.
+        iperf::tcp(&tunnel.namespace, PEER_V4, 6, &["--bitrate", "50M"])?;
+        iperf::tcp(&tunnel.namespace, PEER_V4, 6, &["--bitrate", "50M", "--reverse"])?;
         let replies = pings.join().ok().context("the pings panicked")??;
         ensure!(replies >= 238, "{replies} of 240 pings while keys changed");
         Ok(())
