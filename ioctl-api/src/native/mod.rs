@@ -8,14 +8,16 @@
 //! adapter; a zero GUID is that of the device the IOCTL was sent to.
 
 mod decode;
+mod encode;
 mod records;
 pub mod reply;
 
-pub use decode::{
-    configure, decode, encode_interface, encode_peer, encode_route, encode_select,
-    encode_set_state, encode_set_timer_scale,
-};
+pub use decode::{configure, decode};
 pub(crate) use decode::{next_allowed_ip, next_peer};
+pub use encode::{
+    encode_interface, encode_peer, encode_route, encode_select, encode_set_state,
+    encode_set_timer_scale,
+};
 pub use records::{
     Adapter, Event, Header, Interface, Kind, Peer, Reply, Route, Select, SetState, SetTimerScale,
     Statistics, Version,

@@ -6,7 +6,8 @@
 use core::mem::offset_of;
 use core::net::SocketAddr;
 
-use super::decode::{kind_at, put_header, record, start_record};
+use super::decode::{kind_at, record};
+use super::encode::{put_header, start_record};
 use super::records::{Adapter, Event, Interface, Kind, Peer, Reply, Statistics, Version};
 use super::{
     INTERFACE_HAS_LISTEN_PORT, INTERFACE_HAS_PRIVATE_KEY, INTERFACE_HAS_PUBLIC_KEY,
