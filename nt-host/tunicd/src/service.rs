@@ -77,20 +77,21 @@ pub fn serve<D: Driver>(
     let servers = [uapi_server, ioctl_server];
     ready()?;
 
-    let adapter = Adapter::new(Arc::clone(driver));
-    let mut state = AdapterState::Down;
+    let mut follower = Follower::new(Adapter::new(Arc::clone(driver)));
     let stop = loop {
         let event = events.recv_timeout(PRESENCE_INTERVAL);
-        if let Ok(Event::Link(LinkEvent::Up | LinkEvent::Down)) = event {
-            driver.link_changed();
-        }
         match event {
             Ok(Event::Signal(signal)) => break Stop::Signal(signal),
             Ok(Event::Link(LinkEvent::Gone) | Event::LinkLost)
             | Err(RecvTimeoutError::Disconnected) => break Stop::InterfaceDeleted,
-            Ok(Event::Link(LinkEvent::Up)) => follow(&adapter, &mut state, AdapterState::Up),
-            Ok(Event::Link(LinkEvent::Down)) => follow(&adapter, &mut state, AdapterState::Down),
-            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Event::Link(link)) => {
+                driver.link_changed();
+                follower.wanted =
+                    if link == LinkEvent::Up { AdapterState::Up } else { AdapterState::Down };
+                follower.follow(true);
+            }
+            // What failed may go now: the port that was taken is free, or another one was set.
+            Err(RecvTimeoutError::Timeout) => follower.follow(false),
         }
         if !servers.iter().all(Server::is_present) {
             break Stop::SocketDeleted;
@@ -98,27 +99,42 @@ pub fn serve<D: Driver>(
     };
     driver.cancel_pending();
     drop(servers);
-    if state == AdapterState::Up {
-        follow(&adapter, &mut state, AdapterState::Down);
-    }
+    follower.wanted = AdapterState::Down;
+    follower.follow(true);
     Ok(stop)
 }
 
-/// Brings the adapter to where the interface is. Where that fails, the next change of the interface tries again.
-fn follow<T: Transport>(adapter: &Adapter<T>, state: &mut AdapterState, wanted: AdapterState) {
-    if *state == wanted {
-        return;
+/// Brings the adapter to where the interface is.
+struct Follower<D> {
+    adapter: Adapter<D>,
+    state: AdapterState,
+    wanted: AdapterState,
+}
+
+impl<D: Transport> Follower<D> {
+    const fn new(adapter: Adapter<D>) -> Self {
+        Self { adapter, state: AdapterState::Down, wanted: AdapterState::Down }
     }
-    let word = match wanted {
-        AdapterState::Down => "down",
-        AdapterState::Up => "up",
-    };
-    match adapter.set_state(wanted) {
-        Ok(()) => {
-            *state = wanted;
-            log::info(format_args!("interface {word}"));
+
+    /// Does what is to be done, and tells a failure where asked to.
+    fn follow(&mut self, tell_failure: bool) {
+        if self.state == self.wanted {
+            return;
         }
-        Err(error) => log::error(format_args!("interface not {word}: {error}")),
+        let word = match self.wanted {
+            AdapterState::Down => "down",
+            AdapterState::Up => "up",
+        };
+        match self.adapter.set_state(self.wanted) {
+            Ok(()) => {
+                self.state = self.wanted;
+                log::info(format_args!("interface {word}"));
+            }
+            Err(error) if tell_failure => {
+                log::error(format_args!("interface not {word}: {error}"));
+            }
+            Err(_) => {}
+        }
     }
 }
 
