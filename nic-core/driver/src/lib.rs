@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod adapter;
 mod configure;
@@ -26,6 +28,10 @@ mod system;
 mod time;
 mod transmit;
 mod workers;
+
+// The functions that nt-sys imports.
+#[cfg(test)]
+use nt_host as _;
 
 /// The driver's version: major and minor.
 pub const VERSION: (u8, u8) = (0, 1);

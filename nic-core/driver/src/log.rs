@@ -138,3 +138,21 @@ impl<T> Ring<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LINE_BYTES, Level, Line};
+
+    #[test]
+    fn a_line_begins_with_its_level() {
+        let line = Line::new(7, Level::Warning, format_args!("peer {}", 5));
+        assert_eq!((line.filetime, line.as_bytes()), (7, &b"2peer 5"[..]));
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let line = Line::new(0, Level::Information, format_args!("{:0>500}", 1));
+        assert_eq!(line.as_bytes().len(), LINE_BYTES);
+        assert!(line.as_bytes().starts_with(b"3000"));
+    }
+}

@@ -27,7 +27,7 @@ pub(crate) const RUN_DATAGRAMS: usize = 64;
 const INLINE_DATAGRAMS: usize = 8;
 
 /// Datagrams that are opened by one call: enough for backends that interleave, few enough for the stack.
-const CHUNK_DATAGRAMS: usize = 16;
+const CHUNK_DATAGRAMS: usize = 8;
 
 /// Pieces of a datagram that are opened where they lie; what has more is copied first.
 const PIECES: usize = 4;

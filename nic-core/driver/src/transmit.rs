@@ -26,7 +26,7 @@ use crate::workers::{Job, Work};
 const INLINE_PACKETS: usize = 8;
 
 /// Packets that are sealed by one call: enough for backends that interleave, few enough for the stack.
-const CHUNK_PACKETS: usize = 16;
+const CHUNK_PACKETS: usize = 8;
 
 /// Pieces of a packet that are sealed where they lie; what has more is copied first.
 const PIECES: usize = 4;

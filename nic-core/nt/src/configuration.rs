@@ -5,9 +5,9 @@ use core::ptr;
 use nt_sys::ndis::{
     NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_OBJECT_REVISION_1, NDIS_CONFIGURATION_PARAMETER,
     NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
-    NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1, NDIS_STATUS_SUCCESS, NdisCloseConfiguration,
-    NdisOpenConfigurationEx, NdisParameterHexInteger, NdisParameterInteger, NdisParameterString,
-    NdisReadConfiguration,
+    NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
+    NdisCloseConfiguration, NdisOpenConfigurationEx, NdisParameterHexInteger, NdisParameterInteger,
+    NdisParameterString, NdisReadConfiguration,
 };
 use nt_sys::ntdef::UNICODE_STRING;
 
@@ -41,47 +41,53 @@ impl Configuration {
     /// A number. `None` where there is no such keyword, or it is no number. NDIS answers with the type that the registry has,
     /// whatever is asked for (ndis.h, NdisReadConfiguration).
     ///
+    /// # Errors
+    /// When memory ran out, so that nobody can tell.
+    ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub fn integer(&self, keyword: &[u16]) -> Option<u32> {
-        let parameter = self.read(keyword, NdisParameterInteger)?;
+    pub fn integer(&self, keyword: &[u16]) -> Result<Option<u32>> {
+        let Some(parameter) = self.read(keyword, NdisParameterInteger)? else { return Ok(None) };
         let kind = parameter.ParameterType;
         if kind == NdisParameterInteger || kind == NdisParameterHexInteger {
             // SAFETY: the type says that it is a number.
-            return Some(unsafe { parameter.ParameterData.IntegerData });
+            return Ok(Some(unsafe { parameter.ParameterData.IntegerData }));
         }
         // An INF writes numbers as text.
-        let text = self.string(keyword, |text| {
+        let number = self.string(keyword, |text| {
             text.iter().try_fold(0_u32, |number, unit| {
                 let digit = char::from_u32(u32::from(*unit))?.to_digit(10)?;
                 number.checked_mul(10)?.checked_add(digit)
             })
-        });
-        text.flatten()
+        })?;
+        Ok(number.flatten())
     }
 
     /// Calls `take` with a string, UTF-16. `None` where there is no such keyword, or it is no string.
     ///
+    /// # Errors
+    /// As [`Configuration::integer`].
+    ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub fn string<R>(&self, keyword: &[u16], take: impl FnOnce(&[u16]) -> R) -> Option<R> {
-        let parameter = self.read(keyword, NdisParameterString)?;
+    pub fn string<R>(&self, keyword: &[u16], take: impl FnOnce(&[u16]) -> R) -> Result<Option<R>> {
+        let Some(parameter) = self.read(keyword, NdisParameterString)? else { return Ok(None) };
         if parameter.ParameterType != NdisParameterString {
-            return None;
+            return Ok(None);
         }
         // SAFETY: the type says that it is a string.
         let string: UNICODE_STRING = unsafe { parameter.ParameterData.StringData };
         if string.Buffer.is_null() {
-            return Some(take(&[]));
+            return Ok(Some(take(&[])));
         }
         // SAFETY: the string stays until the configuration is closed.
         let text =
             unsafe { core::slice::from_raw_parts(string.Buffer, usize::from(string.Length) / 2) };
-        Some(take(text))
+        Ok(Some(take(text)))
     }
 
-    fn read(&self, keyword: &[u16], kind: u32) -> Option<NDIS_CONFIGURATION_PARAMETER> {
-        let bytes = u16::try_from(size_of_val(keyword)).ok()?;
+    fn read(&self, keyword: &[u16], kind: u32) -> Result<Option<NDIS_CONFIGURATION_PARAMETER>> {
+        let Ok(bytes) = u16::try_from(size_of_val(keyword)) else { return Ok(None) };
         let keyword = UNICODE_STRING {
             Length: bytes,
             MaximumLength: bytes,
@@ -99,11 +105,13 @@ impl Configuration {
                 kind,
             );
         }
-        if status != NDIS_STATUS_SUCCESS {
-            return None;
+        match status {
+            NDIS_STATUS_SUCCESS => {}
+            NDIS_STATUS_RESOURCES => return Err(Status::INSUFFICIENT_RESOURCES),
+            _ => return Ok(None),
         }
         // SAFETY: on success it points to a parameter that stays until the configuration is closed.
-        unsafe { parameter.as_ref() }.copied()
+        Ok(unsafe { parameter.as_ref() }.copied())
     }
 }
 

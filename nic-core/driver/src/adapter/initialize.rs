@@ -6,7 +6,7 @@ use nt::event::{Event, EventKind};
 use nt::lock::SleepMutex;
 use nt::miniport::{AdapterHandle, Attributes};
 use nt::wsk::SendBatch;
-use nt::{Result, Shared, random};
+use nt::{Result, Shared, Status, random};
 use tunic_ioctl::AdapterId;
 
 use super::{Adapter, Gone, Name, State, link, oid, report};
@@ -40,7 +40,7 @@ pub(crate) fn initialize(
     core: &Shared<Core>,
     handle: AdapterHandle,
 ) -> Result<(Shared<Adapter>, Attributes)> {
-    let keywords = Keywords::read(&handle);
+    let keywords = Keywords::read(&handle)?;
     let mut hash_key = [0; 16];
     random::fill(&mut hash_key)?;
     let constants = match keywords.test_timers {
@@ -97,32 +97,37 @@ struct Keywords {
 }
 
 impl Keywords {
-    /// Reads them; what is missing or makes no sense has its default.
-    fn read(handle: &AdapterHandle) -> Self {
+    /// Reads them; what is missing or makes no sense has its default. Without memory to read them with, there can be no adapter:
+    /// it would be another one than was asked for.
+    fn read(handle: &AdapterHandle) -> Result<Self> {
         let mut keywords = Self {
             id: guid::of_luid(handle.interface_luid),
             name: Name::from_utf16(&[]),
             mtu_bytes: DEFAULT_MTU_BYTES,
             test_timers: 0,
         };
-        if let Ok(configuration) = handle.configuration() {
-            keywords.take(&configuration);
+        match handle.configuration() {
+            Ok(configuration) => keywords.take(&configuration)?,
+            Err(Status::INSUFFICIENT_RESOURCES) => return Err(Status::INSUFFICIENT_RESOURCES),
+            // There is none.
+            Err(_) => {}
         }
-        keywords
+        Ok(keywords)
     }
 
-    fn take(&mut self, configuration: &Configuration) {
-        if let Some(Some(id)) = configuration.string(&utf16!("NetCfgInstanceId"), guid::parse) {
+    fn take(&mut self, configuration: &Configuration) -> Result<()> {
+        if let Some(Some(id)) = configuration.string(&utf16!("NetCfgInstanceId"), guid::parse)? {
             self.id = id;
         }
-        if let Some(name) = configuration.string(&utf16!("TunicName"), Name::from_utf16) {
+        if let Some(name) = configuration.string(&utf16!("TunicName"), Name::from_utf16)? {
             self.name = name;
         }
-        if let Some(mtu_bytes) = configuration.integer(&utf16!("MTU")) {
+        if let Some(mtu_bytes) = configuration.integer(&utf16!("MTU"))? {
             self.mtu_bytes = mtu_bytes.clamp(MINIMUM_MTU_BYTES, MAXIMUM_MTU_BYTES);
         }
-        if let Some(divisor) = configuration.integer(&utf16!("TunicTestTimers")) {
+        if let Some(divisor) = configuration.integer(&utf16!("TunicTestTimers"))? {
             self.test_timers = divisor;
         }
+        Ok(())
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
         report::log(
             adapter,
             Level::Error,
-            format_args!("UDP port {}: {status}", state.listen_port),
+            format_args!("UDP port {} can't be had: {status}", state.listen_port),
         );
     })?;
     adapter.sockets.replace(Some(sockets));
