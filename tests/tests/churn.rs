@@ -1,0 +1,128 @@
+//! Everything at once: packets flow both ways while adapters pause, go down, change ports, keys and peers, and sleep. Nothing
+//! hangs, breaks a rule of the kernel's, or is left behind.
+
+mod end;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use end::{End, packet};
+use nt_host::ndis::{MiniportDriver, Tuning};
+use nt_host::{Machine, MachineOptions};
+use tunic::{AdapterState, ConfigurationChange, Key, PeerChange};
+
+/// How long everything happens at once.
+const CHURN: Duration = Duration::from_secs(5);
+/// How long packets may need to flow again afterwards: a handshake that was lost is tried again after 5 s.
+const RECOVERY: Duration = Duration::from_secs(30);
+
+#[test]
+fn an_adapter_may_change_while_packets_flow() {
+    let machine = Machine::boot(MachineOptions::default());
+    let driver =
+        machine.load_linked("tunic", tunic_driver::driver_entry).expect("the driver loads");
+    let miniport = MiniportDriver::of(driver.object()).expect("it is a miniport");
+    let tuning = Tuning { hold_indications: Some(Duration::from_millis(1)), ..Tuning::default() };
+    let ends = [1, 2].map(|number| {
+        End::new(machine, miniport, number, tuning.clone()).expect("the adapter starts and opens")
+    });
+    let [first, second] = &ends;
+    connect(first, second);
+
+    let is_over = AtomicBool::new(false);
+    let carried = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| send(first, second, &is_over));
+        scope.spawn(|| send(second, first, &is_over));
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let received = first.edge.take().len() + second.edge.take().len();
+                carried.fetch_add(received, Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let start = Instant::now();
+        for step in 0_u64.. {
+            if start.elapsed() > CHURN {
+                break;
+            }
+            change(first, second, step);
+            thread::sleep(Duration::from_millis(step % 7));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert!(carried.load(Ordering::Relaxed) > 0, "packets got through meanwhile");
+
+    connect(first, second);
+    let last = packet(first.v4.into(), second.v4.into(), 100, 0xee);
+    let start = Instant::now();
+    while !second.edge.wait_for(1, Duration::from_millis(100)).contains(&last) {
+        assert!(start.elapsed() < RECOVERY, "packets flow again: {:?}", first.control.statistics());
+        let _ = first.edge.send(&[&last]);
+    }
+
+    for End { adapter, handle, control, .. } in ends {
+        drop((handle, control));
+        adapter.remove(true);
+    }
+    driver.unload();
+}
+
+/// Lets both know each other, up and on whatever ports they get.
+fn connect(first: &End, second: &End) {
+    assert!(second.configure(first.peer(None)));
+    let to_second = SocketAddr::from((Ipv4Addr::LOCALHOST, second.port().expect("a port")));
+    assert!(first.configure(second.peer(Some(to_second))));
+}
+
+/// Sends until it is over, as fast as it goes.
+fn send(from: &End, to: &End, is_over: &AtomicBool) {
+    let packets: Vec<Vec<u8>> = (0..40)
+        .map(|number| packet(from.v4.into(), to.v4.into(), 20 * usize::from(number), number))
+        .collect();
+    while !is_over.load(Ordering::Relaxed) {
+        let Some(port) = from.edge.port() else { return };
+        let mut batch = port.batch();
+        let count = packets.iter().take_while(|packet| batch.push(packet)).count();
+        if count < packets.len() {
+            let _ = from.edge.wait_for_room(Duration::from_millis(5));
+        }
+        // Refused while the adapter is paused.
+        let _ = port.transmit(&mut batch);
+    }
+}
+
+/// One change of many kinds. Each may be refused by the state that the one before has left.
+fn change(first: &End, second: &End, step: u64) {
+    match step % 9 {
+        0 => {
+            first.adapter.pause().expect("it pauses");
+            first.adapter.restart().expect("it restarts");
+        }
+        1 => {
+            let port = ConfigurationChange { listen_port: Some(0), ..Default::default() };
+            first.control.set_configuration(&port).expect("a free port is found");
+        }
+        2 => first.control.set_state(AdapterState::Down).expect("it goes down"),
+        3 | 7 => connect(first, second),
+        4 => {
+            let peers = vec![PeerChange::new(Key::from_bytes([step.to_le_bytes()[0]; 32]))];
+            let change = ConfigurationChange { peers, ..Default::default() };
+            second.control.set_configuration(&change).expect("a peer is added");
+        }
+        5 => {
+            second.adapter.sleep().expect("it sleeps");
+            second.adapter.wake().expect("it wakes");
+        }
+        6 => {
+            let change = ConfigurationChange { replace_peers: true, ..Default::default() };
+            first.control.set_configuration(&change).expect("all peers are removed");
+        }
+        _ => {
+            let _ = second.control.configuration().expect("the configuration is told");
+            let _ = first.control.statistics().expect("statistics are told");
+        }
+    }
+}
