@@ -3,8 +3,8 @@
 use core::ptr::{self, NonNull};
 
 use nt_sys::io::{
-    DEVICE_OBJECT, DRIVER_DISPATCH, FILE_OBJECT, FILE_OPENED, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
-    IRP_MJ_COUNT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
+    DEVICE_OBJECT, DRIVER_DISPATCH, FILE_DEVICE_SECURE_OPEN, FILE_OBJECT, FILE_OPENED, IRP,
+    IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_COUNT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
 };
 use nt_sys::ndis::{
     NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_HANDLE,
@@ -108,7 +108,11 @@ impl<D: ControlDevice> DeviceRegistration<D> {
             )
         };
         Status(status).ok()?;
-        // SAFETY: the device object is the one that NDIS made.
+        // Names behind the device's own name are the adapters: without this, opening them would not be checked against the
+        // security descriptor ("Controlling Device Namespace Access").
+        // SAFETY: the device object is the one that NDIS made; nobody else writes to the field.
+        unsafe { (*device_object).Characteristics |= FILE_DEVICE_SECURE_OPEN };
+        // SAFETY: as above.
         let extension = unsafe { NdisGetDeviceReservedExtension(device_object) };
         // SAFETY: the extension has the size of a pointer; it is zero until here, and requests that come before are refused.
         unsafe { extension.cast::<*mut Shared<D>>().write_volatile(device.as_ptr()) };

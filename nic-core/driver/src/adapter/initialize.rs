@@ -1,4 +1,13 @@
 //! MiniportInitializeEx: an adapter appears.
+//!
+//! Its keywords in the registry:
+//!
+//! | keyword | type | meaning |
+//! |---|---|---|
+//! | `NetCfgInstanceId` | string | Windows' GUID of the adapter, by which it is opened; the LUID where there is none |
+//! | `TunicName` | string | a name by which it can be opened as well |
+//! | `MTU` | number | the longest packet in bytes, 576 to 65 455; 1420 where there is none |
+//! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
 
 use nic_wireguard::{Control as ProtocolControl, TimerConstants};
 use nt::configuration::Configuration;
