@@ -60,7 +60,7 @@ pub(crate) struct Adapter {
     pub(crate) events: Ring<EventRecord>,
     /// The registry allows to change the protocol's timers.
     pub(crate) allows_test_timers: bool,
-    /// Tells [`halt`] that all of the above is gone. Must be the last field: fields are dropped in order.
+    /// Tells [`halt()`] that all of the above is gone. Must be the last field: fields are dropped in order.
     gone: Gone,
 }
 
