@@ -9,7 +9,10 @@ macro_rules! export {
         $(
             $(#[$meta])*
             #[unsafe(no_mangle)]
-            pub unsafe extern "system" fn $name($($arg: $ty),*) $(-> $ret)? $body
+            pub unsafe extern "system" fn $name($($arg: $ty),*) $(-> $ret)? {
+                let _host = $crate::stack::leave_driver_code();
+                $body
+            }
         )*
     };
 }

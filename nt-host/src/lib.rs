@@ -27,6 +27,7 @@ pub mod edge;
 pub mod ex;
 mod fault;
 pub mod handle;
+pub mod heap;
 pub mod io;
 pub mod irql;
 pub mod ke;

@@ -14,6 +14,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::heap;
 use crate::violation::{Rule, stop};
 
 /// The byte that freed memory is filled with.
@@ -213,12 +214,17 @@ pub(crate) fn freed_tag(pointer: *const u8) -> Option<u32> {
 /// What the driver has not freed, one line for each block.
 #[must_use]
 pub fn leaks() -> Vec<String> {
-    lock()
+    let mut leaks: Vec<String> = lock()
         .live
         .iter()
         .filter(|(_, block)| block.owner == Owner::Driver)
         .map(|(start, block)| format!("pool block {block} at {start:#x}"))
-        .collect()
+        .collect();
+    let (blocks, bytes) = heap::usage();
+    if blocks > 0 {
+        leaks.push(format!("{blocks} blocks of {bytes} bytes of the driver's heap"));
+    }
+    leaks
 }
 
 /// Blocks and bytes that the driver holds.
@@ -226,7 +232,7 @@ pub fn leaks() -> Vec<String> {
 pub fn usage() -> (usize, usize) {
     let pool = lock();
     let blocks = pool.live.values().filter(|block| block.owner == Owner::Driver);
-    blocks.fold((0, 0), |(count, bytes), block| (count + 1, bytes + block.bytes))
+    blocks.fold(heap::usage(), |(count, bytes), block| (count + 1, bytes + block.bytes))
 }
 
 /// Checks the surroundings of every live block and the filling of every freed one.

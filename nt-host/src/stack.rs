@@ -39,6 +39,8 @@ enum Place {
 
 thread_local! {
     static PLACE: Cell<Place> = const { Cell::new(Place::Host) };
+    /// Whether this thread is in code of the driver's own, and not in a function of the host that it called.
+    static IN_DRIVER_CODE: Cell<bool> = const { Cell::new(false) };
     static CALLER: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
     static STACK: Stack = Stack::new();
 }
@@ -71,6 +73,7 @@ fn enter<R>(f: impl FnOnce() -> R, expect: impl FnOnce(Entry) -> Entry) -> R {
         saved: xstate::depth(),
     };
     let place = PLACE.get();
+    let was_driver_code = IN_DRIVER_CODE.replace(true);
     let result = match place {
         Place::Driver { .. } => f(),
         Place::Host => {
@@ -82,6 +85,7 @@ fn enter<R>(f: impl FnOnce() -> R, expect: impl FnOnce(Entry) -> Entry) -> R {
             call_on(base, below(driver), f, |here| Place::Driver { host: here })
         }
     };
+    IN_DRIVER_CODE.set(was_driver_code);
     PLACE.set(place);
     CALLER.set(caller);
     require_left_as(&expect(entry), Location::caller());
@@ -159,8 +163,34 @@ pub fn in_driver() -> bool {
     !matches!(PLACE.get(), Place::Host)
 }
 
+/// Whether this thread is in code of the driver's own, and not in a function of the host that it called.
+#[inline]
+pub(crate) fn in_driver_code() -> bool {
+    IN_DRIVER_CODE.get()
+}
+
+/// The driver calls a function of the host, until this is dropped.
+#[inline]
+#[must_use]
+pub(crate) fn leave_driver_code() -> HostCode {
+    HostCode { was_driver_code: IN_DRIVER_CODE.replace(false) }
+}
+
+/// See [`leave_driver_code`].
+pub(crate) struct HostCode {
+    was_driver_code: bool,
+}
+
+impl Drop for HostCode {
+    #[inline]
+    fn drop(&mut self) {
+        IN_DRIVER_CODE.set(self.was_driver_code);
+    }
+}
+
 /// Forgets that this thread was in a driver, for a thread that left it without return.
 pub(crate) fn abandon() {
+    IN_DRIVER_CODE.set(false);
     PLACE.set(Place::Host);
     CALLER.set(None);
 }

@@ -242,6 +242,7 @@ unsafe extern "system" fn control_client(
     output_size_returned: *mut SIZE_T,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     irql::require_at_most("WskControlClient", DISPATCH_LEVEL);
     let client = Client::from_driver("WskControlClient", client);
     // SAFETY: the caller's word.

@@ -40,6 +40,7 @@ pub(super) unsafe extern "system" fn control_socket(
     output_size_returned: *mut SIZE_T,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     // SAFETY: the caller's word.
     let call = unsafe { Socket::enter("WskControlSocket", socket) };
     let socket = call.socket;

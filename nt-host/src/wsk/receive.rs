@@ -331,6 +331,7 @@ pub(super) unsafe extern "system" fn receive_from(
     _control_flags: *mut ULONG,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     // SAFETY: the caller's word.
     let call = unsafe { Socket::enter("WskReceiveFrom", socket) };
     // SAFETY: the caller's word.
@@ -343,6 +344,7 @@ pub(super) unsafe extern "system" fn release(
     socket: *mut WSK_SOCKET,
     datagram_indication: *mut WSK_DATAGRAM_INDICATION,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     // SAFETY: the caller's word.
     let socket = unsafe { Socket::enter_to_release("WskRelease", socket) };
     if datagram_indication.is_null() {

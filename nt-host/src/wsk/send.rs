@@ -98,6 +98,7 @@ pub(super) unsafe extern "system" fn send_to(
     control_info: *mut CMSGHDR,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     let arguments = Arguments { flags, remote_address, control_info_length, control_info };
     let collect = |datagrams: &mut Datagrams, segment_bytes| {
         // SAFETY: the caller's word.
@@ -119,6 +120,7 @@ pub(super) unsafe extern "system" fn send_messages(
     control_info: *mut CMSGHDR,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     let arguments = Arguments { flags, remote_address, control_info_length, control_info };
     let collect = |datagrams: &mut Datagrams, segment_bytes| {
         // SAFETY: the caller's word.

@@ -281,6 +281,7 @@ pub(super) unsafe extern "system" fn create_socket(
     _security_descriptor: PVOID,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     irql::require_at_most("WskSocket", DISPATCH_LEVEL);
     let client = Client::from_driver("WskSocket", client);
     // SAFETY: the caller's word.
@@ -337,6 +338,7 @@ unsafe extern "system" fn bind(
     flags: ULONG,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     // SAFETY: the caller's word.
     let call = unsafe { Socket::enter("WskBind", socket) };
     let socket = call.socket;
@@ -375,6 +377,7 @@ unsafe extern "system" fn local_address(
     local_address: *mut SOCKADDR,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     // SAFETY: the caller's word.
     let call = unsafe { Socket::enter("WskGetLocalAddress", socket) };
     let socket = call.socket;
@@ -398,6 +401,7 @@ unsafe extern "system" fn local_address(
 
 /// wsk.h, PFN_WSK_CLOSE_SOCKET: the IRP is completed when no callback runs, nothing is sent and nothing is retained.
 unsafe extern "system" fn close_socket(socket: *mut WSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
+    let _host = stack::leave_driver_code();
     // SAFETY: the caller's word.
     let call = unsafe { Socket::enter("WskCloseSocket", socket) };
     let socket = call.socket;
