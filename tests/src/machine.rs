@@ -6,10 +6,11 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nt_host::edge::capture::Capture;
 use nt_host::handle::Handle;
+use nt_host::heap::DriverHeap;
 use nt_host::ndis::{self, Adapter, AdapterOptions, ConfigValue, MiniportDriver, Tuning};
 use nt_host::{Driver, Machine, MachineOptions, pool};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
@@ -20,6 +21,10 @@ use tunic::{
 };
 
 use crate::command;
+
+/// Memory that the driver's Rust code allocates counts as its own: it can run out, and be leaked.
+#[global_allocator]
+static HEAP: DriverHeap = DriverHeap;
 
 /// How long something that has to happen may take.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
@@ -326,10 +331,25 @@ pub fn path(number: u8) -> String {
     format!(r"\Device\Tunic\{}", guid(number))
 }
 
-/// Blocks and bytes of pool memory that the driver has.
-#[must_use]
-pub fn pool_usage() -> (usize, usize) {
-    pool::usage()
+/// Waits until the driver has no more blocks of memory than this.
+///
+/// # Panics
+/// When it still has after [`TIMEOUT`].
+pub fn wait_for_blocks(most: usize) {
+    let is_done = || pool::usage().0 <= most;
+    wait_until(is_done, || format!("{:?}, and not {most} blocks", pool::usage()));
+}
+
+/// Waits until something is so.
+///
+/// # Panics
+/// When it is not so after [`TIMEOUT`], with what there is instead.
+pub fn wait_until(mut is_done: impl FnMut() -> bool, explain: impl FnOnce() -> String) {
+    let deadline = Instant::now() + TIMEOUT;
+    while !is_done() {
+        assert!(Instant::now() < deadline, "{}", explain());
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
 }
 
 /// A UDP packet between two addresses of one family, its payload all `fill`.

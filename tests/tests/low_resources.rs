@@ -27,11 +27,22 @@ const FAST: u32 = 100;
 
 /// Does something again and again, while one allocation fails: the first, the second, until there are no more. `done` gets
 /// what came of it, and puts everything back as it was.
-fn every_allocation<T>(what: &str, mut act: impl FnMut() -> T, mut done: impl FnMut(u64, T)) {
+fn every_allocation<T>(what: &str, mut act: impl FnMut() -> T, done: impl FnMut(u64, T)) {
+    every_allocation_after(what, || (), |()| act(), done);
+}
+
+/// As [`every_allocation`]; each time, something is prepared first, while there is memory.
+fn every_allocation_after<P, T>(
+    what: &str,
+    mut prepare: impl FnMut() -> P,
+    mut act: impl FnMut(P) -> T,
+    mut done: impl FnMut(u64, T),
+) {
     for failing in 1..MOST {
+        let prepared = prepare();
         let before = pool::allocation_count();
         pool::fail_allocation(failing);
-        let outcome = act();
+        let outcome = act(prepared);
         pool::fail_allocation(0);
         let count = pool::allocation_count() - before;
         done(failing, outcome);
@@ -93,7 +104,7 @@ fn add_open_and_remove() {
         let loaded = Loaded::load(boot()).expect("it loads");
         // The first one makes what all adapters share.
         drop(End::new(&loaded, 1));
-        let usage = machine::pool_usage();
+        let (blocks, _) = pool::usage();
         let mut refused = 0;
         every_allocation(
             "add",
@@ -112,13 +123,13 @@ fn add_open_and_remove() {
                         require_no_memory("add", failing, status);
                     }
                 }
-                assert_eq!(machine::pool_usage(), usage, "add, allocation {failing}");
+                machine::wait_for_blocks(blocks);
             },
         );
         assert!(refused > 0);
 
         let end = End::new(&loaded, 1);
-        let usage = machine::pool_usage();
+        let (blocks, _) = pool::usage();
         every_allocation(
             "open",
             || machine::open(&loaded, 1),
@@ -127,7 +138,7 @@ fn add_open_and_remove() {
                     require_no_memory("open", failing, *status);
                 }
                 drop(outcome);
-                assert_eq!(machine::pool_usage(), usage, "open, allocation {failing}");
+                machine::wait_for_blocks(blocks);
             },
         );
         end.remove(false);
@@ -350,6 +361,40 @@ fn handshake() {
         );
         first.remove(false);
         second.remove(false);
+        loaded.unload();
+    });
+}
+
+#[test]
+fn first_traffic() {
+    alone("first_traffic", TIME, || {
+        let loaded = Loaded::load(boot()).expect("it loads");
+        // Nothing that is kept for reuse is there yet: adapters are new for every allocation.
+        every_allocation_after(
+            "first traffic",
+            || {
+                let [first, second] = [1, 2].map(|number| End::with_timers(&loaded, number, FAST));
+                connect(&first, &second);
+                [first, second]
+            },
+            |[first, second]| {
+                let packets: Vec<_> =
+                    (0..60).map(|fill| first.packet(&second, 100, fill)).collect();
+                let slices: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
+                let _ = first.edge.send(&slices);
+                let received = second.edge.wait_for(packets.len(), Duration::from_millis(60));
+                ([first, second], packets, received)
+            },
+            |failing, ([first, second], packets, received)| {
+                let mut sent = packets.iter();
+                let in_order = received.iter().all(|found| sent.any(|packet| packet == found));
+                assert!(in_order, "allocation {failing}");
+                first.reach(&second);
+                second.reach(&first);
+                first.remove(false);
+                second.remove(false);
+            },
+        );
         loaded.unload();
     });
 }
