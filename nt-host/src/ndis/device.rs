@@ -3,7 +3,9 @@
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nt_sys::io::{DEVICE_OBJECT, IRP, IRP_MJ_COUNT, IRP_MJ_PNP, IRP_MJ_POWER};
+use nt_sys::io::{
+    DEVICE_OBJECT, FILE_DEVICE_SECURE_OPEN, IRP, IRP_MJ_COUNT, IRP_MJ_PNP, IRP_MJ_POWER,
+};
 use nt_sys::ndis::{
     NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES,
     NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_STATUS, NDIS_STATUS_SUCCESS,
@@ -18,6 +20,7 @@ use crate::io::complete::IofCompleteRequest;
 use crate::io::device;
 use crate::irql;
 use crate::machine::Machine;
+use crate::ob;
 use crate::violation::{Rule, stop};
 
 /// NDIS's own security descriptor: SYSTEM and administrators.
@@ -43,7 +46,16 @@ pub fn open_as(
     access: ACCESS_MASK,
     administrator: bool,
 ) -> Result<Handle, NTSTATUS> {
-    if sddl(path).is_some_and(|sddl| !allows(&sddl, administrator)) {
+    let (device, file) = device::find(path)?;
+    // SAFETY: `find` gave a reference.
+    let is_secure_open = unsafe { (*device).Characteristics } & FILE_DEVICE_SECURE_OPEN != 0;
+    let sddl = registered(device.addr());
+    // SAFETY: the reference of `find`.
+    unsafe { ob::dereference("open", device.cast()) };
+    // Files on a device are the driver's to guard, unless it leaves that to the system (windows-driver-docs, "Controlling Device
+    // Namespace Access").
+    let is_checked = file.is_empty() || is_secure_open;
+    if is_checked && sddl.is_some_and(|sddl| !allows(&sddl, administrator)) {
         return Err(STATUS_ACCESS_DENIED);
     }
     machine.open(path, access)
@@ -60,6 +72,11 @@ pub fn sddl(path: &str) -> Option<String> {
                 || last_part(&device.symbolic_link).eq_ignore_ascii_case(wanted)
         })
         .map(|device| device.sddl.clone())
+}
+
+/// The security descriptor of the registered device at an address.
+fn registered(device: usize) -> Option<String> {
+    devices().iter().find(|known| known.device == device).map(|known| known.sddl.clone())
 }
 
 /// Whether a security descriptor lets an administrator, or somebody who is none, open the device.
