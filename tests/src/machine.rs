@@ -258,6 +258,14 @@ impl End {
         assert!(received == packets, "packets arrive whole and in order");
     }
 
+    /// Sends a packet so many times, or as often as there is room. How many were taken.
+    pub fn offer(&self, packet: &[u8], count: usize) -> usize {
+        let Some(port) = self.edge.port() else { return 0 };
+        let mut batch = port.batch();
+        while batch.len() < count && batch.push(packet) {}
+        port.transmit(&mut batch).unwrap_or(0)
+    }
+
     /// The packet that [`End::reach`] sends.
     #[must_use]
     pub fn probe(&self, to: &Self) -> Vec<u8> {
@@ -268,7 +276,7 @@ impl End {
     pub fn reach(&self, to: &Self) {
         let packet = self.probe(to);
         for _ in 0..1000 {
-            let _ = self.edge.send(&[&packet]);
+            self.offer(&packet, 1);
             if to.edge.wait_for(1, Duration::from_millis(10)).contains(&packet) {
                 return;
             }
