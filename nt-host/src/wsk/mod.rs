@@ -15,8 +15,11 @@ mod buffer;
 mod control;
 mod datagram;
 mod error;
+mod mark;
 mod option;
 mod receive;
 mod request;
 mod send;
 mod socket;
+
+pub use mark::set_mark;

@@ -21,6 +21,7 @@ use nt_sys::wsk::{
 use super::address::{Address, Family};
 use super::client::Client;
 use super::error::{last_errno, status_of};
+use super::mark;
 use super::option;
 use super::receive::{self, Buffers};
 use super::request::Request;
@@ -195,6 +196,7 @@ impl Socket {
         };
         drop(life);
         receive::retire(self);
+        mark::remove(self.raw_descriptor);
         self.descriptor.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.liveness.store(CLOSED, Ordering::Release);
         request.complete(STATUS_SUCCESS, 0);
@@ -302,6 +304,7 @@ pub(super) unsafe extern "system" fn create_socket(
     let receive_event = unsafe { dispatch.as_ref() }.and_then(|table| table.WskReceiveFromEvent);
     let opened = stack::on_host(|| {
         let descriptor = open_udp(family)?;
+        mark::add(descriptor.as_raw_fd())?;
         let socket = Socket {
             wsk: WSK_SOCKET { Dispatch: (&raw const DISPATCH).cast() },
             liveness: AtomicU32::new(OPEN),

@@ -75,10 +75,11 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     };
     let host_options = HostOptions { machine, timer_divisor: options.timer_divisor };
     let host = Host::start(&options.interface, tunic_driver::driver_entry, host_options)?;
-    let served = service::serve(&options.interface, host.device(), signals, set_fwmark, || {
-        log::info(format_args!("ready"));
-        if is_daemon { daemon::ready().context("daemon") } else { Ok(()) }
-    });
+    let served =
+        service::serve(&options.interface, host.device(), signals, nt_host::wsk::set_mark, || {
+            log::info(format_args!("ready"));
+            if is_daemon { daemon::ready().context("daemon") } else { Ok(()) }
+        });
     if let Ok(stop) = &served {
         log::info(format_args!("ends: {stop}"));
     }
@@ -89,13 +90,6 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     served?;
     log::info(format_args!("the driver is unloaded, {} leaks", report.leaks.len()));
     Ok(if report.leaks.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// nt-host's sockets are not marked yet: the mark is kept and reported, and somebody is told.
-fn set_fwmark(fwmark: u32) {
-    if fwmark != 0 {
-        log::error(format_args!("fwmark {fwmark:#x} is kept, but packets are not marked with it"));
-    }
 }
 
 impl Options {

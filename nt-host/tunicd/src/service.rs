@@ -1,10 +1,10 @@
 //! The daemon's work once there is an interface and a driver: serve, follow the interface, end when told to.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
+use std::{fmt, io};
 
 use anyhow::Context;
 use tunic::{Adapter, AdapterState, Transport};
@@ -60,14 +60,14 @@ pub fn serve<D: Driver>(
     interface: &str,
     driver: &Arc<D>,
     signals: Signals,
-    on_fwmark: impl Fn(u32) + Send + Sync + 'static,
+    set_mark: impl Fn(u32) -> io::Result<()> + Send + Sync + 'static,
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<Stop> {
     let (sender, events) = mpsc::channel();
     watch_link(interface, sender.clone())?;
     watch_signals(signals, sender)?;
 
-    let uapi = Uapi::new(Adapter::new(Arc::clone(driver)), on_fwmark);
+    let uapi = Uapi::new(Adapter::new(Arc::clone(driver)), set_mark);
     let path = socket::path(interface);
     let uapi_server =
         socket::serve(&path, Arc::new(uapi)).with_context(|| path.display().to_string())?;

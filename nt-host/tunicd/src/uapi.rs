@@ -8,10 +8,10 @@
 //! stands before the allowed IPs that replace.
 
 use std::fmt::Write;
-use std::fs;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
+use std::{fs, io};
 
 use tunic::{
     Adapter, AllowedIpChange, Configuration, ConfigurationChange, Error, Key, PeerAction,
@@ -49,24 +49,32 @@ impl Errno {
     }
 }
 
+/// Marks what the sockets send.
+type SetMark = Box<dyn Fn(u32) -> io::Result<()> + Send + Sync>;
+
 /// The interface's side of the protocol.
 pub struct Uapi<T> {
     adapter: Adapter<T>,
-    fwmark: AtomicU32,
-    on_fwmark: Box<dyn Fn(u32) + Send + Sync>,
+    fwmark: Mutex<u32>,
+    set_mark: SetMark,
 }
 
 impl<T: Transport> Uapi<T> {
-    /// Serves this adapter. The driver knows no firewall mark: it is kept here, reported, and given to `on_fwmark` when it
-    /// changes.
-    pub fn new(adapter: Adapter<T>, on_fwmark: impl Fn(u32) + Send + Sync + 'static) -> Self {
-        Self { adapter, fwmark: AtomicU32::new(0), on_fwmark: Box::new(on_fwmark) }
+    /// Serves this adapter. The driver knows no firewall mark: it is kept here, and `set_mark` gives it to the sockets.
+    pub fn new(
+        adapter: Adapter<T>,
+        set_mark: impl Fn(u32) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { adapter, fwmark: Mutex::new(0), set_mark: Box::new(set_mark) }
     }
 
     /// Answers a request: its lines, without the empty one.
     pub fn answer(&self, request: &str) -> Zeroizing<String> {
         let (text, errno) = match self.try_answer(request) {
             Ok(text) => (text, 0),
+            // The specification leaves the sign open. wg(8) names the error of a set only where it is negative, as wireguard-go
+            // has it, and that of a get only where it is positive ("Unknown error", "Protocol error" otherwise).
+            Err(Errno(errno)) if request.starts_with("set") => (Zeroizing::default(), -errno),
             Err(Errno(errno)) => (Zeroizing::default(), errno),
         };
         let mut answer = text;
@@ -80,19 +88,31 @@ impl<T: Transport> Uapi<T> {
             "get=1" if lines.is_empty() => {
                 let configuration =
                     self.adapter.configuration().map_err(|error| Errno::of(&error))?;
-                Ok(print(&configuration, self.fwmark.load(Ordering::Relaxed)))
+                Ok(print(&configuration, *self.fwmark()))
             }
-            "set=1" => {
-                let set = parse(lines)?;
-                self.adapter.set_configuration(&set.change).map_err(|error| Errno::of(&error))?;
-                if let Some(fwmark) = set.fwmark {
-                    self.fwmark.store(fwmark, Ordering::Relaxed);
-                    (self.on_fwmark)(fwmark);
-                }
-                Ok(Zeroizing::default())
-            }
+            "set=1" => self.set(&parse(lines)?).map(|()| Zeroizing::default()),
             _ => Err(Errno::EINVAL),
         }
+    }
+
+    /// Applies a set. The mark comes first: the driver can take back nothing, but the mark can be.
+    fn set(&self, set: &Set) -> Result<(), Errno> {
+        let mut current = self.fwmark();
+        let fwmark = set.fwmark.unwrap_or(*current);
+        (self.set_mark)(fwmark)
+            .map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))?;
+        let result = self.adapter.set_configuration(&set.change);
+        if let Err(error) = result {
+            // It was allowed before.
+            let _ = (self.set_mark)(*current);
+            return Err(Errno::of(&error));
+        }
+        *current = fwmark;
+        Ok(())
+    }
+
+    fn fwmark(&self) -> MutexGuard<'_, u32> {
+        self.fwmark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

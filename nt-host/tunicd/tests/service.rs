@@ -46,7 +46,9 @@ impl Served {
             let driver = Arc::new(MemoryDriver::default());
             let signals = Signals::block().unwrap();
             let ready = || Ok(ready_sender.send(())?);
-            stop_sender.send(serve(&interface, &driver, signals, |_| {}, ready).unwrap()).unwrap();
+            stop_sender
+                .send(serve(&interface, &driver, signals, |_| Ok(()), ready).unwrap())
+                .unwrap();
         });
         ready.recv_timeout(DEADLINE).unwrap();
         Some(Self { name, stop })

@@ -35,7 +35,7 @@ impl Drop for Directory {
 }
 
 fn uapi() -> Arc<Uapi<MemoryDriver>> {
-    Arc::new(Uapi::new(Adapter::new(MemoryDriver::default()), |_| {}))
+    Arc::new(Uapi::new(Adapter::new(MemoryDriver::default()), |_| Ok(())))
 }
 
 fn exchange(stream: &mut UnixStream, request: &str) -> String {
@@ -61,7 +61,7 @@ fn several_requests_on_several_connections() {
     let mut second = UnixStream::connect(&path).unwrap();
     assert_eq!(exchange(&mut first, "set=1\nlisten_port=1\n\n"), "errno=0\n\n");
     assert_eq!(exchange(&mut second, "get=1\n\n"), "listen_port=1\nerrno=0\n\n");
-    assert_eq!(exchange(&mut second, "set=1\nlisten_port=x\n\n"), "errno=22\n\n");
+    assert_eq!(exchange(&mut second, "set=1\nlisten_port=x\n\n"), "errno=-22\n\n");
     assert_eq!(exchange(&mut second, "set=1\n\n"), "errno=0\n\n");
     assert_eq!(exchange(&mut first, "get=1\n\n"), "listen_port=1\nerrno=0\n\n");
     second.write_all(b"set=1\n\xFF=1\n\n").unwrap();

@@ -2,15 +2,16 @@
 
 mod memory;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use memory::MemoryDriver;
+use memory::{MemoryDriver, TAKEN_PORT};
 use tunic::Adapter;
 use tunicd::uapi::Uapi;
 
 fn uapi() -> Uapi<MemoryDriver> {
-    Uapi::new(Adapter::new(MemoryDriver::default()), |_| {})
+    Uapi::new(Adapter::new(MemoryDriver::default()), |_| Ok(()))
 }
 
 fn hex(byte: u8) -> String {
@@ -18,7 +19,9 @@ fn hex(byte: u8) -> String {
 }
 
 const OK: &str = "errno=0\n\n";
-const EINVAL: &str = "errno=22\n\n";
+const EINVAL: &str = "errno=-22\n\n";
+/// To what is no set.
+const EINVAL_OTHERWISE: &str = "errno=22\n\n";
 
 #[test]
 fn configuration_comes_back() {
@@ -184,8 +187,11 @@ fn malformed_requests_are_refused_and_change_nothing() {
         let set = format!("set=1\nlisten_port=6\n{peer}\n{line}\n{peer}\nremove=true");
         assert_eq!(*uapi.answer(&set), EINVAL, "{line:?}");
     }
-    for request in ["", "get", "get=2", "set=2", "set", "get=1\nlisten_port=1", "GET=1", "get=1 "] {
+    for request in ["set=2", "set"] {
         assert_eq!(*uapi.answer(request), EINVAL, "{request:?}");
+    }
+    for request in ["", "get", "get=2", "get=1\nlisten_port=1", "GET=1", "get=1 "] {
+        assert_eq!(*uapi.answer(request), EINVAL_OTHERWISE, "{request:?}");
     }
     assert_eq!(*uapi.answer("get=1"), *before);
 }
@@ -199,16 +205,35 @@ fn scopes_may_be_names() {
 }
 
 #[test]
-fn fwmark_reaches_its_owner_only_when_the_set_is_applied() {
+fn fwmark_is_applied_with_all_else_or_not_at_all() {
     let seen = Arc::new(AtomicU32::new(0));
     let uapi = Uapi::new(Adapter::new(MemoryDriver::default()), {
         let seen = Arc::clone(&seen);
-        move |fwmark| seen.store(fwmark, Ordering::Relaxed)
+        move |mark| match mark {
+            66 => Err(io::Error::from_raw_os_error(libc::EPERM)),
+            _ => {
+                seen.store(mark, Ordering::Relaxed);
+                Ok(())
+            }
+        }
     });
+    let is = |mark: u32, port: u16| {
+        assert_eq!(seen.load(Ordering::Relaxed), mark);
+        let line = if mark == 0 { String::new() } else { format!("fwmark={mark}\n") };
+        assert_eq!(*uapi.answer("get=1"), format!("listen_port={port}\n{line}{OK}"));
+    };
+    assert_eq!(*uapi.answer("set=1\nlisten_port=5"), OK);
     assert_eq!(*uapi.answer("set=1\nfwmark=7\nlisten_port=x"), EINVAL);
-    assert_eq!(seen.load(Ordering::Relaxed), 0);
-    assert_eq!(*uapi.answer("set=1\nfwmark=7"), OK);
-    assert_eq!(seen.load(Ordering::Relaxed), 7);
+    is(0, 5);
+    assert_eq!(*uapi.answer("set=1\nfwmark=7\nlisten_port=6"), OK);
+    is(7, 6);
+    assert_eq!(*uapi.answer("set=1\nfwmark=66\nlisten_port=8"), "errno=-1\n\n");
+    is(7, 6);
+    let set = format!("set=1\nfwmark=8\nlisten_port={TAKEN_PORT}");
+    assert_eq!(*uapi.answer(&set), "errno=-98\n\n");
+    is(7, 6);
+    assert_eq!(*uapi.answer("set=1\nfwmark=0"), OK);
+    is(0, 6);
 }
 
 #[test]
@@ -242,7 +267,7 @@ fn mutations_are_applied_whole_or_refused() {
         }
         match uapi.answer(&String::from_utf8_lossy(&bytes)).as_str() {
             OK => applied += 1,
-            EINVAL => {
+            EINVAL | EINVAL_OTHERWISE => {
                 refused += 1;
                 assert_eq!(*uapi.answer("get=1"), OK, "nothing changed");
             }

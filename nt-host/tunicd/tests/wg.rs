@@ -60,7 +60,7 @@ fn configuration(peers: u32, shift: u32) -> (String, Vec<String>) {
 fn setconf_showconf_and_syncconf() {
     let interface = format!("tt{}", std::process::id());
     let path = socket::path(&interface);
-    let uapi = Uapi::new(Adapter::new(MemoryDriver::default()), |_| {});
+    let uapi = Uapi::new(Adapter::new(MemoryDriver::default()), |_| Ok(()));
     let served = Command::new("wg").arg("--version").output().map_err(|_| "no wg(8)".to_owned());
     let served = served.and_then(|_| {
         socket::serve(&path, Arc::new(uapi)).map_err(|error| format!("{}: {error}", path.display()))

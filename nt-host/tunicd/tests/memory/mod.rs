@@ -11,6 +11,10 @@ use tunic_ioctl::{
     PeerInfo, decode,
 };
 
+/// A port that somebody else has.
+pub(crate) const TAKEN_PORT: u16 = 9;
+
+const STATUS_ADDRESS_ALREADY_EXISTS: u32 = 0xC000_020A;
 const STATUS_INVALID_PARAMETER: u32 = 0xC000_000D;
 const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
 const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xC000_0010;
@@ -42,6 +46,9 @@ impl Transport for MemoryDriver {
         let in_direct = code == tunic_ioctl::wireguard_nt::IOCTL_SET;
         let request = if in_direct { &*output } else { input };
         let (status, information) = match decode(code, request).map(|request| request.command) {
+            Ok(Command::Configure(configure)) if configure.listen_port == Some(TAKEN_PORT) => {
+                (STATUS_ADDRESS_ALREADY_EXISTS, 0)
+            }
             Ok(Command::Configure(configure)) => {
                 state.configure(&configure);
                 (0, configure.consumed_bytes() as u64)

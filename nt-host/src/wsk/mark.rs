@@ -1,0 +1,73 @@
+//! The firewall mark of the machine's sockets (socket(7), `SO_MARK`): what Linux's rules know its packets by.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::address::Family;
+use super::socket::{open_udp, set_option};
+
+/// A leaf of the lock order.
+static MARKED: Mutex<Marked> = Mutex::new(Marked { mark: 0, sockets: Vec::new() });
+
+struct Marked {
+    mark: u32,
+    /// Every open socket of the machine.
+    sockets: Vec<RawFd>,
+}
+
+/// Marks what the sockets of the machine send from now on, those that there are and those to come; 0 for no mark.
+///
+/// # Errors
+/// What Linux says, as a rule EPERM: it takes CAP_NET_ADMIN. Then all is as before.
+pub fn set_mark(mark: u32) -> io::Result<()> {
+    let mut marked = marked();
+    if mark == marked.mark {
+        return Ok(());
+    }
+    let result = marked.apply(mark);
+    if result.is_err() {
+        // Those that have the new mark had the old one, so that this needs no more than was allowed.
+        let old = marked.mark;
+        for socket in &marked.sockets {
+            let _ = apply(*socket, old);
+        }
+    } else {
+        marked.mark = mark;
+    }
+    result.map_err(io::Error::from_raw_os_error)
+}
+
+impl Marked {
+    fn apply(&self, mark: u32) -> Result<(), i32> {
+        if self.sockets.is_empty() {
+            // Whether it is allowed has to be known now, and not when the first socket is made.
+            let probe = open_udp(Family::V4).or_else(|_| open_udp(Family::V6))?;
+            return apply(probe.as_raw_fd(), mark);
+        }
+        self.sockets.iter().try_for_each(|socket| apply(*socket, mark))
+    }
+}
+
+/// Gives a new socket the mark that all have, and remembers it.
+pub(super) fn add(socket: RawFd) -> Result<(), i32> {
+    let mut marked = marked();
+    if marked.mark != 0 {
+        apply(socket, marked.mark)?;
+    }
+    marked.sockets.push(socket);
+    Ok(())
+}
+
+/// Forgets a socket that is about to be closed.
+pub(super) fn remove(socket: RawFd) {
+    marked().sockets.retain(|known| *known != socket);
+}
+
+fn apply(socket: RawFd, mark: u32) -> Result<(), i32> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_MARK, mark.cast_signed())
+}
+
+fn marked() -> MutexGuard<'static, Marked> {
+    MARKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
