@@ -27,10 +27,13 @@ pub fn tunic() -> Result<PathBuf> {
         .map_err(|error| anyhow!(error))
 }
 
-/// Builds a package's program in the profile that this test was built in; does nothing where it is up to date.
+/// Builds a package's program in the profile that the running one was built in; does nothing where it is up to date.
 fn build(package: &str, program: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let profile = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?;
+    let running = std::env::current_exe()?;
+    let folder = running.parent().context("a program lies in a folder")?;
+    // A test lies in target/PROFILE/deps, a program in target/PROFILE.
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    let profile = profile.context("no profile's folder above the test")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--package", package]);
