@@ -1,0 +1,211 @@
+//! Adapters come and go, pause, sleep and are pulled out while packets flow: nothing is lost but packets, and nothing grows.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nt_host::pool;
+use tunic_tests::machine::{self, End, Loaded, alone, boot, boot_with, connect};
+
+const TIME: Duration = Duration::from_secs(150);
+const CYCLES: usize = 200;
+
+/// Sends from one end to another while something else is done to them. How many packets arrived.
+fn under_traffic(from: &End, to: &End, act: impl FnOnce()) -> usize {
+    let packet = from.packet(to, 700, 0x11);
+    let mut received = 0;
+    let take = || {
+        let packets = to.edge.take();
+        assert!(packets.iter().all(|found| *found == packet), "whole packets");
+        received += packets.len();
+    };
+    while_sending(from, &packet, take, act);
+    received
+}
+
+/// Sends a packet again and again while something else is done.
+fn while_sending(from: &End, packet: &[u8], mut between: impl FnMut() + Send, act: impl FnOnce()) {
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                if from.offer(packet, 32) == 0 {
+                    std::thread::yield_now();
+                }
+                between();
+            }
+        });
+        act();
+        ended.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Waits until so many packets more were received.
+fn wait_for_packets(end: &End, count: u64) {
+    let goal = end.statistics().traffic.rx_packets + count;
+    machine::wait_until(
+        || end.statistics().traffic.rx_packets >= goal,
+        || format!("packets stop: {:?}", end.all_discards()),
+    );
+}
+
+#[test]
+fn cycles() {
+    alone("cycles", TIME, || {
+        let loaded = Loaded::load(boot()).expect("it loads");
+        // What all adapters share is made by the first, and stays.
+        drop(End::new(&loaded, 1));
+        let mut usage = (0, 0);
+        let first = End::new(&loaded, 1);
+        let mut delivered = 0;
+        for cycle in 0..CYCLES {
+            let second = End::new(&loaded, 2);
+            connect(&first, &second);
+            first.reach(&second);
+            let session = first.peer().last_handshake;
+            assert!(session.is_some());
+            let surprise = cycle % 2 == 0;
+            delivered += under_traffic(&first, &second, || {
+                wait_for_packets(&second, 20);
+                for end in [&second, &first] {
+                    end.adapter.pause().expect("it pauses");
+                    assert_eq!(end.adapter.outstanding(), (0, 0), "all packets are back");
+                    end.adapter.restart().expect("it restarts");
+                    wait_for_packets(&second, 20);
+                }
+                assert_eq!(first.peer().last_handshake, session, "the session survives a pause");
+                if cycle % 4 < 2 {
+                    second.down();
+                }
+            });
+            if surprise {
+                // It goes while packets come.
+                let packet = first.packet(&second, 700, 0x11);
+                while_sending(&first, &packet, || (), || second.remove(true));
+            } else {
+                second.remove(false);
+            }
+            first.down();
+            if cycle == 20 {
+                usage = pool::usage();
+            }
+        }
+        println!("{delivered} packets; from {usage:?} to {:?}", pool::usage());
+        machine::wait_for_blocks(usage.0 + 8);
+        first.remove(false);
+        loaded.unload();
+    });
+}
+
+#[test]
+fn surprise_removal_of_both_ends_under_traffic() {
+    alone("surprise_removal_of_both_ends_under_traffic", TIME, || {
+        let loaded = Loaded::load(boot()).expect("it loads");
+        for _ in 0..30 {
+            let [first, second] = [1, 2].map(|number| End::new(&loaded, number));
+            connect(&first, &second);
+            first.reach(&second);
+            let packet = first.packet(&second, 1000, 3);
+            let (port, edge) = (first.edge.port().expect("it is attached"), first.edge.clone());
+            let ended = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !ended.load(Ordering::Relaxed) && edge.port().is_some() {
+                        let mut batch = port.batch();
+                        while batch.len() < 32 && batch.push(&packet) {}
+                        // Refused as soon as it pauses.
+                        if port.transmit(&mut batch).is_err() {
+                            break;
+                        }
+                    }
+                });
+                wait_for_packets(&second, 50);
+                second.remove(true);
+                // The stack lets go before the adapter's memory may be gone.
+                first.adapter.pause().expect("it pauses");
+                ended.store(true, Ordering::Relaxed);
+            });
+            first.remove(true);
+        }
+        loaded.unload();
+    });
+}
+
+#[test]
+fn loads_and_unloads() {
+    alone("loads_and_unloads", TIME, || {
+        let machine = boot();
+        for _ in 0..50 {
+            let loaded = Loaded::load(machine).expect("it loads again");
+            let [first, second] = [1, 2].map(|number| End::new(&loaded, number));
+            connect(&first, &second);
+            first.carry(&second);
+            second.carry(&first);
+            first.remove(false);
+            second.remove(true);
+            // Stops the process when anything is left.
+            loaded.unload();
+        }
+        assert_eq!(pool::usage(), (0, 0));
+    });
+}
+
+#[test]
+fn sleep_keeps_keys() {
+    alone("sleep_keeps_keys", TIME, || {
+        let loaded = Loaded::load(boot()).expect("it loads");
+        let [first, second] = [1, 2].map(|number| End::new(&loaded, number));
+        connect(&first, &second);
+        first.carry(&second);
+        let session = first.peer().last_handshake;
+        for _ in 0..20 {
+            let received = under_traffic(&first, &second, || {
+                wait_for_packets(&second, 20);
+                for end in [&first, &second] {
+                    end.adapter.sleep().expect("it sleeps");
+                    assert_eq!(end.adapter.outstanding(), (0, 0), "all packets are back");
+                    assert_eq!(end.offer(&second.probe(&first), 1), 0, "nobody is served asleep");
+                    end.adapter.wake().expect("it wakes");
+                    wait_for_packets(&second, 20);
+                }
+            });
+            assert!(received >= 40);
+        }
+        settle(&second);
+        first.carry(&second);
+        second.carry(&first);
+        assert_eq!(first.peer().last_handshake, session, "no new handshake");
+        first.remove(false);
+        second.remove(false);
+        loaded.unload();
+    });
+}
+
+/// Waits until no packets are on their way any more.
+fn settle(end: &End) {
+    let quiet = Duration::from_millis(100);
+    machine::wait_until(|| end.edge.wait_for(1, quiet).is_empty(), || "no end of packets".into());
+}
+
+#[test]
+fn many_adapters_at_once() {
+    alone("many_adapters_at_once", TIME, || {
+        // Without guard pages: a system has only so many mappings.
+        let loaded = Loaded::load(boot_with(nt_host::MachineOptions::default())).expect("it loads");
+        let ends: Vec<End> = (1..=60).map(|number| End::new(&loaded, number)).collect();
+        for pair in ends.chunks_exact(2) {
+            connect(&pair[0], &pair[1]);
+        }
+        for pair in ends.chunks_exact(2) {
+            pair[0].carry(&pair[1]);
+            pair[1].carry(&pair[0]);
+        }
+        // They all go at the same time.
+        std::thread::scope(|scope| {
+            for (number, end) in ends.into_iter().enumerate() {
+                scope.spawn(move || end.remove(number % 2 == 0));
+            }
+        });
+        loaded.unload();
+    });
+}
