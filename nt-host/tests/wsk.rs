@@ -643,6 +643,21 @@ fn packet_information_selects_and_tells_the_local_address() {
     from.close();
 }
 
+/// Marks need a right that this test doesn't have, or gives up.
+#[test]
+fn marks_need_the_right_to_mark() {
+    // linux/capability.h: _LINUX_CAPABILITY_VERSION_3, this thread; no capabilities, in two words of three sets.
+    let (header, none) = ([0x2008_0522_u32, 0], [0_u32; 6]);
+    // SAFETY: the structs are as long as version 3 has them. Only this thread is concerned.
+    let dropped = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
+    assert_eq!(dropped, 0);
+    let refused = |mark| nt_host::wsk::set_mark(mark).unwrap_err().raw_os_error();
+    assert_eq!(refused(1), Some(libc::EPERM));
+    assert_eq!(refused(u32::MAX), Some(libc::EPERM));
+    // There is none to be taken off.
+    nt_host::wsk::set_mark(0).unwrap();
+}
+
 #[test]
 fn sockets_say_what_is_wrong() {
     let client = Client::new();
