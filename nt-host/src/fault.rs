@@ -52,7 +52,9 @@ extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, _context:
         stop_in_signal(
             Rule::NBL_TOUCHED_AFTER_COMPLETION,
             "access",
-            format_args!("byte {offset} of the NET_BUFFER_LIST at {list:#x} and what belongs to it"),
+            format_args!(
+                "byte {offset} of the NET_BUFFER_LIST at {list:#x} and what belongs to it"
+            ),
         );
     }
     if stack::in_driver() {

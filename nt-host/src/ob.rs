@@ -71,7 +71,7 @@ pub(crate) unsafe fn reference(function: &str, body: *mut c_void) -> isize {
 /// Takes a reference back; the last destroys the object.
 ///
 /// # Safety
-/// As for [`reference`]; it is not used any more.
+/// As for [`reference()`]; it is not used any more.
 pub(crate) unsafe fn dereference(function: &str, body: *mut c_void) -> isize {
     // SAFETY: as the caller promises.
     let header = unsafe { header(function, body) };

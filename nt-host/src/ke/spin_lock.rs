@@ -321,9 +321,7 @@ pub(crate) fn drop_hold(function: &str, lock: usize, new_irql: Option<KIRQL>) {
 
 /// Whether this thread holds the lock.
 pub(crate) fn holds(lock: usize) -> bool {
-    HELD.with_borrow(|held| {
-        held.locks.iter().take(held.count).any(|entry| entry.lock == lock)
-    })
+    HELD.with_borrow(|held| held.locks.iter().take(held.count).any(|entry| entry.lock == lock))
 }
 
 /// Sleeps while the word has this value.

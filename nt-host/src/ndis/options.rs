@@ -36,7 +36,7 @@ pub struct Tuning {
     pub guard: bool,
     /// How long indicated packets stay with the stack before they are returned, from another thread.
     pub hold_indications: Option<Duration>,
-    /// Whether completions of sends are logged for [`Adapter::completions`].
+    /// Whether completions of sends are logged for [`Adapter::completions`](super::Adapter::completions).
     pub log_completions: bool,
 }
 
