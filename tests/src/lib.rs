@@ -21,3 +21,4 @@ pub mod tunnel;
 pub mod uapi;
 pub mod wait;
 pub mod wg;
+pub mod wire;
