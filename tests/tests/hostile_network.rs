@@ -150,7 +150,9 @@ fn truncated_and_flipped() {
         // Data that has not arrived yet: damage must not use it up.
         wire.hold_data(true);
         let packets: Vec<_> = (0..4).map(|fill| first.packet(&second, 50, fill)).collect();
-        packets.iter().for_each(|packet| drop(first.offer(packet, 1)));
+        for packet in &packets {
+            assert_eq!(first.offer(packet, 1), 1);
+        }
         machine::wait_until(|| wire.recorded() == packets.len(), || "the wire is dead".into());
         let held = wire.take();
         wire.hold_data(false);
