@@ -1,21 +1,33 @@
 //! Stock iperf3 inside a namespace, against a server beside the peer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::command;
 use crate::namespace::Namespace;
 
+/// Where [`Peer::start_iperf`](crate::peer::Peer::start_iperf)'s server listens; the kernel's guest has another at 5201.
+pub const PORT: u16 = 5202;
+
+/// How long the server may take to start anew after a run.
+const START: Duration = Duration::from_secs(20);
+
 /// Runs a TCP stream for some seconds and gives the megabits per second that arrived.
 pub fn tcp(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Result<f64> {
-    let mut command = from.command("iperf3");
-    command.args(["--client", server, "--time", &seconds.to_string(), "--format", "m"]);
-    command.args(["--connect-timeout", "5000"]).args(options);
-    let timeout = Duration::from_secs(u64::from(seconds) + 30);
-    let text = command::run(&mut command, b"", timeout)?
-        .success()
-        .with_context(|| format!("iperf3 to {server} with {options:?}"))?;
+    let deadline = Instant::now() + START;
+    let text = loop {
+        let mut command = from.command("iperf3");
+        command.args(["--client", server, "--port", &PORT.to_string()]);
+        command.args(["--time", &seconds.to_string(), "--format", "m"]);
+        command.args(["--connect-timeout", "5000"]).args(options);
+        let timeout = Duration::from_secs(u64::from(seconds) + 30);
+        let output = command::run(&mut command, b"", timeout)?;
+        if output.stderr.contains("Connection refused") && Instant::now() < deadline {
+            continue;
+        }
+        break output.success().with_context(|| format!("iperf3 to {server} with {options:?}"))?;
+    };
     let line = text
         .lines()
         .rev()
