@@ -14,7 +14,7 @@ use crate::bytes::put;
 use crate::command::{KeyChange, PeerAction, PeerChange};
 use crate::configuration::{InterfaceInfo, PeerInfo};
 
-/// A change of an interface as a record, for [`IOCTL_SET`]; `peers_count` records of peers are to follow.
+/// A change of an interface as a record, for [`IOCTL_SET`](super::IOCTL_SET); `peers_count` records of peers are to follow.
 pub fn encode_interface(
     listen_port: Option<u16>,
     private_key: Option<KeyChange<'_>>,
@@ -39,7 +39,7 @@ pub fn encode_interface(
     record
 }
 
-/// A change of a peer as a record, for [`IOCTL_SET`]; its own allowed IPs do not count, but `allowed_ips_count`, which
+/// A change of a peer as a record, for [`IOCTL_SET`](super::IOCTL_SET); its own allowed IPs do not count, but `allowed_ips_count`, which
 /// says how many records are to follow.
 pub fn encode_peer(peer: &PeerChange<'_>, allowed_ips_count: u32) -> [u8; Peer::SIZE] {
     let mut record = [0; Peer::SIZE];
@@ -94,7 +94,7 @@ pub fn encode_allowed_ip(
     record
 }
 
-/// An interface as a record, for the answer to [`IOCTL_GET`].
+/// An interface as a record, for the answer to [`IOCTL_GET`](super::IOCTL_GET).
 pub(crate) fn encode_interface_info(interface: &InterfaceInfo<'_>) -> [u8; Interface::SIZE] {
     let mut record = [0; Interface::SIZE];
     let mut flags = 0;
@@ -114,7 +114,7 @@ pub(crate) fn encode_interface_info(interface: &InterfaceInfo<'_>) -> [u8; Inter
     record
 }
 
-/// A peer as a record, for the answer to [`IOCTL_GET`].
+/// A peer as a record, for the answer to [`IOCTL_GET`](super::IOCTL_GET).
 pub(crate) fn encode_peer_info(peer: &PeerInfo<'_>) -> [u8; Peer::SIZE] {
     let mut record = [0; Peer::SIZE];
     let mut flags = PEER_HAS_PUBLIC_KEY | PEER_HAS_PERSISTENT_KEEPALIVE;
