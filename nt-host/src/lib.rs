@@ -34,6 +34,7 @@ pub mod ke;
 pub mod machine;
 pub mod mm;
 pub mod ndis;
+pub mod netio;
 pub mod ob;
 pub mod pool;
 pub mod ps;

@@ -19,7 +19,14 @@ use nt_host::ndis::{
 };
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ndis::*;
-use nt_sys::status::STATUS_ACCESS_DENIED;
+use nt_sys::netioapi::{
+    GetIpInterfaceEntry, InitializeIpInterfaceEntry, MIB_IPINTERFACE_ROW, SetIpInterfaceEntry,
+};
+use nt_sys::ntdef::TRUE;
+use nt_sys::status::{
+    STATUS_ACCESS_DENIED, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_SUCCESS,
+};
+use nt_sys::wsk::{AF_INET, AF_INET6};
 
 /// How long a test waits for what must happen.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -238,11 +245,68 @@ fn link_and_mtu_reach_the_edge() {
     assert_eq!(edge.send(&[&packet(100, 1)]), Err(TransmitError::LinkDown));
     miniport::indicate_link(0, true);
     assert_eq!(edge.send(&[&packet(100, 1)]), Ok(1));
-    assert!(set_interface_mtu(adapter.luid(), 1500));
+    adapter.set_mtu(1500);
     assert_eq!((interface_mtu(adapter.luid()), edge.mtu()), (Some(1500), Some(1500)));
     assert_eq!(edge.send(&[&packet(1500, 1)]), Ok(1), "buffers grow with the MTU");
-    assert_eq!(edge.take().len(), 2);
+    assert!(set_interface_mtu(adapter.luid(), 1999));
+    assert_eq!((interface_mtu(adapter.luid()), edge.mtu()), (Some(1999), Some(1500)));
+    assert_eq!(edge.send(&[&packet(1999, 1)]), Ok(1), "buffers grow with the MTU");
+    assert_eq!(edge.take().len(), 3);
     adapter.remove(false);
+    bench.end();
+}
+
+#[test]
+fn drivers_read_and_set_the_mtu_of_an_interface() {
+    let bench = Bench::new();
+    let edge = Capture::new();
+    let adapter = bench.add("lo", edge.clone(), Tuning::default());
+    let row = |family, luid, index, mtu| {
+        // SAFETY: plain numbers.
+        let mut row: MIB_IPINTERFACE_ROW = unsafe { std::mem::zeroed() };
+        // SAFETY: a live local.
+        unsafe { InitializeIpInterfaceEntry(&raw mut row) };
+        (row.Family, row.InterfaceLuid, row.InterfaceIndex, row.NlMtu) = (family, luid, index, mtu);
+        row
+    };
+    let get = |family, luid, index| {
+        let mut row = row(family, luid, index, 0);
+        // SAFETY: a live local.
+        let status = unsafe { GetIpInterfaceEntry(&raw mut row) };
+        (status == STATUS_SUCCESS).then_some(row).ok_or(status)
+    };
+    let set = |mut row: MIB_IPINTERFACE_ROW| {
+        // SAFETY: a live local.
+        unsafe { SetIpInterfaceEntry(&raw mut row) }
+    };
+    let luid = adapter.luid();
+    for (family, luid, index) in [(AF_INET, luid, 0), (AF_INET6, luid, 77), (AF_INET, 0, 9)] {
+        let row = get(family, luid, index).expect("it is there");
+        assert_eq!((row.InterfaceLuid, row.InterfaceIndex, row.NlMtu), (adapter.luid(), 9, 1420));
+        assert_eq!(row.Connected, TRUE);
+    }
+    assert_eq!(get(0, luid, 0).err(), Some(STATUS_INVALID_PARAMETER));
+    assert_eq!(get(AF_INET, 0, 0).err(), Some(STATUS_INVALID_PARAMETER));
+    assert_eq!(get(AF_INET, luid ^ 1 << 30, 0).err(), Some(STATUS_NOT_FOUND));
+    assert_eq!(get(AF_INET, 0, 8).err(), Some(STATUS_NOT_FOUND));
+
+    // Each version of IP has its own; the edge hears of the greater one.
+    assert_eq!(set(row(AF_INET6, luid, 0, 1280)), STATUS_SUCCESS);
+    assert_eq!(edge.mtu(), None);
+    assert_eq!(set(row(AF_INET, luid, 0, 1300)), STATUS_SUCCESS);
+    assert_eq!((edge.mtu(), interface_mtu(luid)), (Some(1300), Some(1300)));
+    assert_eq!(set(row(AF_INET, luid, 0, 0)), STATUS_SUCCESS);
+    for (family, mtu) in [(AF_INET, u32::MAX), (AF_INET6, 1279), (AF_INET, 67)] {
+        assert_eq!(set(row(family, luid, 0, mtu)), STATUS_INVALID_PARAMETER, "{mtu}");
+    }
+    // As it is read, it is not taken back for IPv4.
+    let as_read = get(AF_INET, luid, 0).expect("it is there");
+    assert_eq!(set(as_read), STATUS_INVALID_PARAMETER);
+    assert_eq!(set(MIB_IPINTERFACE_ROW { SitePrefixLength: 0, ..as_read }), STATUS_SUCCESS);
+    let mtu = |family| get(family, luid, 0).map(|row| row.NlMtu);
+    assert_eq!((mtu(AF_INET), mtu(AF_INET6)), (Ok(1300), Ok(1280)));
+    adapter.remove(false);
+    assert_eq!(mtu(AF_INET), Err(STATUS_NOT_FOUND));
     bench.end();
 }
 

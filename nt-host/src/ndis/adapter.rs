@@ -33,6 +33,7 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, PASSIVE_LEVEL, ULONG};
 use super::attributes::Attributes;
 use super::configuration::ConfigValue;
 use super::driver::MiniportDriver;
+use super::interface::InterfaceMtu;
 use super::oid::{OidFailure, OidRequest, OidSlot};
 use super::options::{AdapterOptions, Tuning};
 use super::port::AdapterPort;
@@ -58,11 +59,11 @@ pub(super) struct AdapterInner {
     pub(super) name: String,
     pub(super) guid: [u8; 16],
     pub(super) luid: u64,
-    if_index: u32,
+    pub(super) if_index: u32,
     pub(super) configuration: Vec<(String, ConfigValue)>,
     pub(super) edge: Box<dyn Edge>,
     pub(super) tuning: Tuning,
-    pub(super) mtu: AtomicU32,
+    pub(super) mtu: InterfaceMtu,
     context: AtomicPtr<c_void>,
     pub(super) states: StateMachine,
     pub(super) attributes: Mutex<Attributes>,
@@ -114,7 +115,7 @@ impl Adapter {
             edge,
             sends: Sends::new(&tuning),
             tuning,
-            mtu: AtomicU32::new(mtu),
+            mtu: InterfaceMtu::new(mtu),
             context: AtomicPtr::new(ptr::null_mut()),
             states: StateMachine::new(),
             attributes: Mutex::new(Attributes::default()),
@@ -268,7 +269,7 @@ impl Adapter {
     /// The MTU of the stack above, in bytes.
     #[must_use]
     pub fn mtu(&self) -> u32 {
-        self.inner.mtu.load(Ordering::Relaxed)
+        self.inner.mtu.longest()
     }
 
     /// Packets that are with the miniport, and packets that it indicated and that are not returned.
@@ -336,7 +337,7 @@ impl AdapterInner {
     }
 
     pub(super) fn set_mtu(&self, mtu: u32) {
-        self.mtu.store(mtu, Ordering::Relaxed);
+        self.mtu.set_both(mtu);
         self.edge.mtu(mtu);
     }
 
@@ -387,8 +388,7 @@ impl AdapterInner {
                 format_args!("it succeeded without registration and general attributes"),
             );
         };
-        let mtu = self.mtu.load(Ordering::Relaxed).min(general.mtu);
-        self.mtu.store(mtu, Ordering::Relaxed);
+        self.mtu.set_both(self.mtu.longest().min(general.mtu));
         Ok(())
     }
 
@@ -581,22 +581,14 @@ impl AdapterInner {
     }
 }
 
-/// The MTU that the stack above has on the interface of a `NET_LUID`.
-#[must_use]
-pub fn interface_mtu(luid: u64) -> Option<u32> {
-    by_luid(luid).map(|adapter| adapter.mtu.load(Ordering::Relaxed))
+/// The initialized adapter with this `NET_LUID`.
+pub(super) fn by_luid(luid: u64) -> Option<&'static AdapterInner> {
+    find(|adapter| adapter.luid == luid)
 }
 
-/// Sets the MTU that the stack above has on the interface of a `NET_LUID`. False when there is none.
-pub fn set_interface_mtu(luid: u64, mtu: u32) -> bool {
-    by_luid(luid).is_some_and(|adapter| {
-        adapter.set_mtu(mtu);
-        true
-    })
-}
-
-fn by_luid(luid: u64) -> Option<&'static AdapterInner> {
-    adapters().iter().find(|adapter| adapter.luid == luid).copied()
+/// The first initialized adapter that is so.
+pub(super) fn find(is_it: impl Fn(&AdapterInner) -> bool) -> Option<&'static AdapterInner> {
+    adapters().iter().find(|adapter| is_it(adapter)).copied()
 }
 
 fn adapters() -> MutexGuard<'static, Vec<&'static AdapterInner>> {

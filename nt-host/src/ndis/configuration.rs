@@ -128,7 +128,8 @@ export! {
             .configuration
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(&keyword))
-            .map(|(_, value)| value.clone());
+            .map(|(_, value)| value.clone())
+            .or_else(|| written_by_setup(configuration.adapter, &keyword));
         let (answer, parameter) = match found {
             None => (NDIS_STATUS_FAILURE, ptr::null_mut()),
             Some(_) if !pool::admit() => (NDIS_STATUS_RESOURCES, ptr::null_mut()),
@@ -160,6 +161,25 @@ export! {
         let mut configuration = unsafe { Box::from_raw(configuration) };
         configuration.magic = 0;
     }
+}
+
+/// What Windows writes into every adapter's key when it is installed.
+fn written_by_setup(adapter: &AdapterInner, keyword: &str) -> Option<ConfigValue> {
+    let is_id = keyword.eq_ignore_ascii_case("NetCfgInstanceId");
+    is_id.then(|| ConfigValue::String(text_of_guid(&adapter.guid)))
+}
+
+/// A GUID (guiddef.h) in braces and capitals: its first three parts are numbers, in this machine's order of bytes.
+fn text_of_guid(guid: &[u8; 16]) -> String {
+    let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, rest @ ..] = *guid;
+    let (a, b, c, d) = (
+        u32::from_ne_bytes([a0, a1, a2, a3]),
+        u16::from_ne_bytes([b0, b1]),
+        u16::from_ne_bytes([c0, c1]),
+        u16::from_be_bytes([d0, d1]),
+    );
+    let rest: String = rest.iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("{{{a:08X}-{b:04X}-{c:04X}-{d:04X}-{rest}}}")
 }
 
 fn make_answer(value: ConfigValue) -> Answer {

@@ -15,6 +15,7 @@ pub mod device;
 pub mod driver;
 pub mod error_log;
 pub(crate) mod guard;
+pub(crate) mod interface;
 pub mod nbl_pool;
 pub mod net_buffer;
 mod object;
@@ -30,11 +31,12 @@ pub mod status;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-pub use adapter::{Adapter, interface_mtu, set_interface_mtu};
+pub use adapter::Adapter;
 pub use configuration::ConfigValue;
 pub use device::{open_as, sddl};
 pub use driver::{MiniportDriver, set_version};
 pub use error_log::error_log;
+pub use interface::{interface_mtu, set_interface_mtu};
 pub use oid::{OidFailure, OidRequest};
 pub use options::{AdapterOptions, MdlLayout, SendLevel, Tuning};
 pub use port::{AdapterPort, PacketBatch, PortCounters, TransmitError};

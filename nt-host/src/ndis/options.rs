@@ -9,7 +9,7 @@ use crate::edge::Edge;
 pub struct AdapterOptions {
     /// Its name, for messages.
     pub name: String,
-    /// Its GUID: NetCfgInstanceId.
+    /// Its GUID, which a driver reads as the keyword NetCfgInstanceId.
     pub guid: [u8; 16],
     /// Index of its network interface.
     pub if_index: u32,

@@ -49,7 +49,7 @@ impl AdapterPort {
     /// The MTU of the stack, in bytes.
     #[must_use]
     pub fn mtu(&self) -> u32 {
-        self.adapter.mtu.load(Ordering::Relaxed)
+        self.adapter.mtu.longest()
     }
 
     /// Whether packets would be taken.
@@ -95,9 +95,7 @@ impl AdapterPort {
         if batch.ready.is_empty() {
             return Ok(0);
         }
-        let result = self.adapter.send(&mut batch.ready);
-        batch.layout = DataLayout::of(self.adapter);
-        result
+        self.adapter.send(&mut batch.ready)
     }
 }
 
@@ -132,6 +130,11 @@ impl PacketBatch {
     /// Room for the next packet, as long as the MTU. `None` when as many packets as may be are with the miniport: then the
     /// edge's `room` is called when some come back.
     pub fn buffer(&mut self) -> Option<&mut [u8]> {
+        if self.layout.is_outdated(self.adapter) {
+            // What is ready stays as it is; what is free would be too short, or too long.
+            self.adapter.sends.pool.give(&mut self.free);
+            self.layout = DataLayout::of(self.adapter);
+        }
         let object = self.next_free()?;
         let bytes = self.layout.packet_bytes;
         if self.layout.is_contiguous() {

@@ -53,9 +53,8 @@ impl DataLayout {
                 (general.data_back_fill_bytes as usize, general.context_back_fill_bytes as usize)
             })
         };
-        // An IP packet has at most 65,535 bytes and a jumbogram is not sent; a driver's wishes are bounded, too.
-        let packet_bytes =
-            (adapter.mtu.load(std::sync::atomic::Ordering::Relaxed) as usize).clamp(68, 65_535);
+        let packet_bytes = packet_bytes(adapter);
+        // A driver's wishes are bounded.
         let back_fill = back_fill.min(4096);
         let context_bytes = context_bytes.min(4096).next_multiple_of(16);
         let all = back_fill + packet_bytes;
@@ -72,6 +71,11 @@ impl DataLayout {
             guard: adapter.tuning.guard,
         };
         Self { back_fill, packet_bytes, piece, shape }
+    }
+
+    /// Whether the adapter has another layout by now.
+    pub(super) fn is_outdated(self, adapter: &AdapterInner) -> bool {
+        self.packet_bytes != packet_bytes(adapter)
     }
 
     /// Whether a packet is contiguous in an object.
@@ -219,6 +223,11 @@ impl SendPool {
             unsafe { object.release() };
         }
     }
+}
+
+/// The longest packet that the stack above sends: an IP packet has at most 65,535 bytes, and a jumbogram is not sent.
+fn packet_bytes(adapter: &AdapterInner) -> usize {
+    (adapter.mtu.longest() as usize).clamp(68, 65_535)
 }
 
 /// Makes a free object accessible; stops when it was written since it was completed.

@@ -1,0 +1,107 @@
+//! The stack's side of an adapter, as far as a driver asks about it: netioapi.h for MTUs.
+
+use std::mem::zeroed;
+
+use nt_sys::netioapi::MIB_IPINTERFACE_ROW;
+use nt_sys::ntdef::{APC_LEVEL, NTSTATUS};
+use nt_sys::status::{STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_SUCCESS};
+use nt_sys::wsk::{AF_INET, AF_INET6};
+
+use crate::irql;
+use crate::ndis::interface::{Interface, IpVersion};
+
+/// RFC 791 and RFC 8200: what each version cannot do without, in bytes.
+const LEAST_MTU_V4: u32 = 68;
+const LEAST_MTU_V6: u32 = 1280;
+
+/// The interface that a row's keys name.
+fn find(row: &MIB_IPINTERFACE_ROW) -> Result<(Interface, IpVersion), NTSTATUS> {
+    let version = match row.Family {
+        AF_INET => IpVersion::V4,
+        AF_INET6 => IpVersion::V6,
+        _ => return Err(STATUS_INVALID_PARAMETER),
+    };
+    let interface = match (row.InterfaceLuid, row.InterfaceIndex) {
+        (0, 0) => return Err(STATUS_INVALID_PARAMETER),
+        (0, index) => Interface::by_index(index),
+        (luid, _) => Interface::by_luid(luid),
+    };
+    Ok((interface.ok_or(STATUS_NOT_FOUND)?, version))
+}
+
+fn get(row: &mut MIB_IPINTERFACE_ROW) -> Result<(), NTSTATUS> {
+    let (interface, version) = find(row)?;
+    row.InterfaceLuid = interface.luid();
+    row.InterfaceIndex = interface.index();
+    row.NlMtu = interface.mtu(version);
+    row.Connected = interface.is_connected().into();
+    // As Windows has it for both versions, though it takes no more than 32 back for IPv4.
+    row.SitePrefixLength = 64;
+    Ok(())
+}
+
+fn set(row: &mut MIB_IPINTERFACE_ROW) -> Result<(), NTSTATUS> {
+    let (interface, version) = find(row)?;
+    let (most_prefix, least_mtu) = match version {
+        IpVersion::V4 => (32, LEAST_MTU_V4),
+        IpVersion::V6 => (128, LEAST_MTU_V6),
+    };
+    let is_valid = match row.NlMtu {
+        0 => true,
+        mtu => (least_mtu..=interface.greatest_mtu()).contains(&mtu),
+    };
+    if !is_valid || row.SitePrefixLength > most_prefix {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    row.InterfaceLuid = interface.luid();
+    // 0 is what InitializeIpInterfaceEntry leaves, which is no change.
+    if row.NlMtu != 0 {
+        interface.set_mtu(version, row.NlMtu);
+    }
+    Ok(())
+}
+
+export! {
+    /// netioapi.h, InitializeIpInterfaceEntry.
+    ///
+    /// # IRQL
+    /// `< DISPATCH_LEVEL`
+    ///
+    /// # Safety
+    /// The row is writable.
+    pub unsafe fn InitializeIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW) {
+        irql::require_at_most("InitializeIpInterfaceEntry", APC_LEVEL);
+        // SAFETY: plain numbers, for which zeros are valid.
+        let empty = unsafe { zeroed() };
+        // SAFETY: the driver's promise.
+        unsafe { row.write(empty) };
+    }
+
+    /// netioapi.h, GetIpInterfaceEntry. Of the row, keys, MTU and state of the connection are filled in.
+    ///
+    /// # IRQL
+    /// `< DISPATCH_LEVEL`
+    ///
+    /// # Safety
+    /// The row is null or valid.
+    pub unsafe fn GetIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW) -> NTSTATUS {
+        irql::require_at_most("GetIpInterfaceEntry", APC_LEVEL);
+        // SAFETY: the driver's promise.
+        let row = unsafe { row.as_mut() };
+        row.map_or(Err(STATUS_INVALID_PARAMETER), get).err().unwrap_or(STATUS_SUCCESS)
+    }
+
+    /// netioapi.h, SetIpInterfaceEntry. Of the row, the MTU is applied.
+    ///
+    /// # IRQL
+    /// `< DISPATCH_LEVEL`
+    ///
+    /// # Safety
+    /// The row is null or valid.
+    pub unsafe fn SetIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW) -> NTSTATUS {
+        irql::require_at_most("SetIpInterfaceEntry", APC_LEVEL);
+        // SAFETY: the driver's promise.
+        let row = unsafe { row.as_mut() };
+        row.map_or(Err(STATUS_INVALID_PARAMETER), set).err().unwrap_or(STATUS_SUCCESS)
+    }
+}
