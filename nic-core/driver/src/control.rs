@@ -216,7 +216,7 @@ fn answer_adapters(irp: &mut Irp, adapters: &[Shared<Adapter>]) -> Result<Encode
         encoder.adapter(&AdapterInfo {
             adapter: adapter.id,
             luid: adapter.handle.interface_luid,
-            mtu_bytes: u32::try_from(adapter.device.mtu_bytes()).unwrap_or(u32::MAX),
+            mtu_bytes: u32::try_from(adapter.device.mtu().longest()).unwrap_or(u32::MAX),
             protocol: PROTOCOL_WIREGUARD,
             state: if state.is_up { AdapterState::Up } else { AdapterState::Down },
             is_connected: state.is_up,

@@ -147,6 +147,7 @@ impl Control {
 
 fn run(adapter: &Shared<Adapter>) {
     let mut sink = Sink::new(adapter);
+    let mut next_look = Instant::NEVER;
     while !adapter.control.is_stopping.load(Ordering::Acquire) {
         while let Some(message) = { adapter.control.messages.lock().pop_front() } {
             adapter.device.control_datagram(
@@ -160,7 +161,10 @@ fn run(adapter: &Shared<Adapter>) {
         while let Some(peer) = { adapter.control.moved.lock().pop_front() } {
             adapter::report(adapter, EngineEvent::EndpointMoved(peer));
         }
-        let due = adapter.device.tick(time::now(), &mut sink);
+        if next_look == Instant::NEVER || next_look <= time::instant() {
+            next_look = adapter::follow_mtu(adapter);
+        }
+        let due = adapter.device.tick(time::now(), &mut sink).min(next_look);
         sink.act();
         adapter.handle.transmit.flush();
 

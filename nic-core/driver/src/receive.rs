@@ -59,7 +59,7 @@ pub(crate) fn receive(adapter: &Shared<Adapter>, mut datagrams: Datagrams) {
 /// Opens a run and indicates what is in turn.
 pub(crate) fn open(adapter: &Shared<Adapter>, job: OpenJob) {
     let OpenJob { batch: RxBatch { peer, ticket, context }, datagrams } = job;
-    let turn = match adapter.opened.take() {
+    let turn = match adapter.opened.take(0) {
         Ok(mut packets) => {
             packets.clear();
             open_all(adapter, &context, &datagrams, &mut packets);

@@ -10,7 +10,7 @@ use nt::wsk::SendBatch;
 use nt::{Result, Status};
 
 use crate::protocols::OpenContext;
-use crate::recycler::Sizes;
+use crate::recycler::{Recycled, Sizes};
 use crate::transmit::InFlight;
 
 /// The types of NT.
@@ -122,15 +122,21 @@ pub(crate) struct OpenedPackets {
     pub(crate) items: Vec<AcceptItem>,
 }
 
-impl OpenedPackets {
-    /// Room for a batch.
-    pub(crate) fn new(sizes: Sizes) -> Result<Self> {
+impl Recycled for OpenedPackets {
+    fn make(sizes: Sizes) -> Result<Self> {
         let (mut packets, mut items) = (Vec::new(), Vec::new());
         packets.try_reserve_exact(sizes.packets).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         items.try_reserve_exact(sizes.packets).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         Ok(Self { packets, items })
     }
 
+    /// Each packet brings its own memory.
+    fn packet_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl OpenedPackets {
     /// Forgets what is in it.
     pub(crate) fn clear(&mut self) {
         self.packets.clear();

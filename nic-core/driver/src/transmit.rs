@@ -14,10 +14,11 @@ use nt::mdl::{Pieces, PiecesError};
 use nt::nbl::{TransmitPacket, TransmitPath, TransmitQueue};
 use nt::pool::PoolBytes;
 use nt::wsk::{SendBatch, Sent};
-use nt::{Shared, Status};
+use nt::{Result, Shared, Status};
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, MAXIMUM_MTU_BYTES, slot_bytes};
 use crate::protocols::{AdapterProtocol, TxBatch};
+use crate::recycler::{Recycled, Sizes};
 use crate::system::{SealedBatch, StackQueue};
 use crate::time;
 use crate::workers::{Job, Work};
@@ -45,7 +46,7 @@ pub(crate) enum Place {
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
 pub(crate) fn submit(adapter: &Shared<Adapter>, packets: TransmitQueue) {
-    let mut packets = within_mtu(adapter, packets);
+    let mut packets = sendable(adapter, packets);
     let mut pumps = PumpList::new();
     while !packets.is_empty() {
         adapter.device.submit(&mut packets, time::instant(), &mut pumps, &mut |packet, _| {
@@ -126,6 +127,16 @@ impl Sent for InFlight {
     }
 }
 
+impl Recycled for SendBatch<InFlight> {
+    fn make(sizes: Sizes) -> Result<Self> {
+        Self::new(sizes.packets, sizes.packet_bytes, InFlight::default())
+    }
+
+    fn packet_bytes(&self) -> usize {
+        self.datagrams().slot_bytes()
+    }
+}
+
 /// Which sends are going on: completed packets go back to the stack above after them rather than inside of them, so that what the
 /// stack sends in turn doesn't pile up on this stack.
 #[derive(Default)]
@@ -142,16 +153,17 @@ impl Sending {
     }
 }
 
-/// Drops packets that are longer than they may be.
-fn within_mtu(adapter: &Shared<Adapter>, mut packets: TransmitQueue) -> StackQueue {
-    let mtu_bytes = adapter.device.mtu_bytes();
-    if packets.iter().all(|packet| packet.len() <= mtu_bytes) {
+/// Drops packets that no datagram holds. The stack keeps to its MTU by itself, which is known here only some time after it has
+/// changed.
+fn sendable(adapter: &Shared<Adapter>, mut packets: TransmitQueue) -> StackQueue {
+    let is_sendable = |packet: &TransmitPacket| packet.len() <= MAXIMUM_MTU_BYTES as usize;
+    if packets.iter().all(is_sendable) {
         return packets.into();
     }
     let mut fitting = TransmitQueue::default();
     let mut dropped = 0_u64;
     while let Some(packet) = packets.pop_front() {
-        if packet.len() <= mtu_bytes {
+        if is_sendable(&packet) {
             fitting.push_back(packet);
         } else {
             dropped = dropped.saturating_add(1);
@@ -163,7 +175,8 @@ fn within_mtu(adapter: &Shared<Adapter>, mut packets: TransmitQueue) -> StackQue
 
 fn seal(adapter: &Shared<Adapter>, batch: TxBatch) {
     let TxBatch { peer, ticket, context, packets, .. } = batch;
-    let turn = match adapter.send_batches.take() {
+    let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(0);
+    let turn = match adapter.send_batches.take(slot_bytes(longest)) {
         Ok(mut datagrams) => {
             fill(adapter, &context, &packets, datagrams.datagrams_mut());
             adapter.device.sealed(peer, ticket, SealedBatch { datagrams, packets })
@@ -263,8 +276,13 @@ fn fill_chunk<'p>(
         let source = pieces.as_slice();
         // An unreadable packet uses up its counter and a slot that isn't sent.
         let payload_bytes = if source.is_empty() { 0 } else { packet.len() };
-        let datagram_bytes = adapter.device.datagram_bytes(payload_bytes);
-        let Some(datagram) = slot.get_mut(..datagram_bytes) else { continue };
+        let datagram_bytes = adapter.device.datagram_bytes(packet.head(), payload_bytes);
+        let Some(datagram) = slot.get_mut(..datagram_bytes) else {
+            // There was no memory for a larger buffer.
+            *length = 0;
+            adapter.device.count(Discard::NoMemory, 1);
+            continue;
+        };
         *length = if source.is_empty() { 0 } else { datagram_bytes };
         *entry = SealPacket { source, payload_bytes, datagram };
     }
@@ -292,7 +310,7 @@ fn fill_keepalive(
     context: &<AdapterProtocol as Protocol>::SealContext,
     buffer: &mut DatagramBuffer,
 ) {
-    let datagram_bytes = adapter.device.datagram_bytes(0);
+    let datagram_bytes = adapter.device.datagram_bytes(&[], 0);
     let Some(datagram) = buffer.slots_mut().next().and_then(|slot| slot.get_mut(..datagram_bytes))
     else {
         return;

@@ -58,9 +58,9 @@ impl<S: System> Backlog<S> {
         self.queue.push_back(packet);
     }
 
-    /// The length of the packet that is next.
-    pub(crate) fn front_bytes(&self) -> Option<usize> {
-        self.held.front().or_else(|| self.queue.front()).map(Packet::len)
+    /// The packet that is next.
+    pub(crate) fn front(&self) -> Option<&S::Packet> {
+        self.held.front().or_else(|| self.queue.front())
     }
 
     /// Takes the next packet to send. Those that waited too long go into `late`.
@@ -201,7 +201,7 @@ mod tests {
         backlog.hold(taken, 300);
         let taken = take(&mut backlog, 1);
         backlog.hold(taken, 100);
-        assert_eq!(backlog.front_bytes(), Some(100));
+        assert_eq!(backlog.front().map(Packet::len), Some(100));
         assert_eq!(drain(&mut take(&mut backlog, 4)), [0, 1, 2, 3]);
         assert!(backlog.is_empty() && backlog.bytes == 0);
     }

@@ -13,6 +13,7 @@ pub mod configuration;
 pub mod datagrams;
 pub mod device;
 pub mod event;
+pub mod interface;
 pub mod irp;
 pub mod lock;
 pub mod mdl;

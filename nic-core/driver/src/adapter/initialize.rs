@@ -6,18 +6,19 @@
 //! |---|---|---|
 //! | `NetCfgInstanceId` | string | Windows' GUID of the adapter, by which it is opened; the LUID where there is none |
 //! | `TunicName` | string | a name by which it can be opened as well |
-//! | `MTU` | number | the longest packet in bytes, 576 to 65 455; 1420 where there is none |
+//! | `MTU` | number | the MTU that the stack's interfaces start with, in bytes, 576 to 65 455; 1420 where there is none |
 //! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
 
+use nic_engine::Mtu;
 use nic_wireguard::{Control as ProtocolControl, TimerConstants};
 use nt::configuration::Configuration;
 use nt::event::{Event, EventKind};
 use nt::lock::SleepMutex;
 use nt::miniport::{AdapterHandle, Attributes};
-use nt::wsk::SendBatch;
 use nt::{Result, Shared, Status, random};
 use tunic_ioctl::AdapterId;
 
+use super::mtu::{self, Interfaces, MAXIMUM_MTU_BYTES};
 use super::{Adapter, Gone, Name, State, link, oid, report};
 use crate::control_thread::Control;
 use crate::driver::Core;
@@ -26,17 +27,13 @@ use crate::log::{Line, Ring};
 use crate::protocols::Device;
 use crate::recycler::{Recycler, Sizes};
 use crate::sockets::SocketPlace;
-use crate::system::OpenedPackets;
-use crate::transmit::{InFlight, Sending};
+use crate::transmit::Sending;
 
 /// What remains of 1500 bytes for a packet in a tunnel over IPv6.
 const DEFAULT_MTU_BYTES: u32 = 1420;
 
 /// IPv4 needs no less (RFC 791).
 const MINIMUM_MTU_BYTES: u32 = 576;
-
-/// A datagram holds no more: 65 535 bytes less IPv6 and UDP headers, and 32 bytes of the tunnel's.
-const MAXIMUM_MTU_BYTES: u32 = 65_535 - 48 - 32;
 
 /// Batches that are kept for reuse; of each kind.
 const KEPT_BATCHES: usize = 32;
@@ -57,9 +54,9 @@ pub(crate) fn initialize(
         divisor => TimerConstants::shortened(divisor),
     };
     let device = Device::new(ProtocolControl::new(constants), hash_key);
-    device.set_mtu_bytes(keywords.mtu_bytes);
+    device.set_mtu(Mtu::of_both(keywords.mtu_bytes));
 
-    let packet_bytes = device.datagram_bytes(keywords.mtu_bytes as usize);
+    let packet_bytes = mtu::slot_bytes(keywords.mtu_bytes as usize);
     let packets = nic_engine::device::BATCH_PACKETS as usize;
     let sizes = Sizes { packets, packet_bytes };
     let gone = Shared::new(Event::new(EventKind::Manual)?)?;
@@ -72,11 +69,10 @@ pub(crate) fn initialize(
         device,
         state: SleepMutex::new(State { is_paused: true, ..State::default() }),
         sockets: SocketPlace::new(),
-        send_batches: Recycler::new(KEPT_BATCHES, sizes, |sizes| {
-            SendBatch::new(sizes.packets, sizes.packet_bytes, InFlight::default())
-        })?,
+        send_batches: Recycler::new(KEPT_BATCHES, sizes)?,
         sending: Sending::default(),
-        opened: Recycler::new(KEPT_BATCHES, sizes, OpenedPackets::new)?,
+        interfaces: Interfaces::new(keywords.mtu_bytes),
+        opened: Recycler::new(KEPT_BATCHES, Sizes { packet_bytes: 0, ..sizes })?,
         control: Control::new()?,
         log: Ring::<Line>::new(report::encode_line)?,
         events: Ring::new(report::encode_event)?,
@@ -89,7 +85,7 @@ pub(crate) fn initialize(
         return Err(status);
     }
     let attributes = Attributes {
-        mtu_bytes: keywords.mtu_bytes,
+        mtu_bytes: MAXIMUM_MTU_BYTES,
         bits_per_second: link::BITS_PER_SECOND,
         oids: &oid::SUPPORTED,
     };

@@ -3,7 +3,7 @@
 use nic_wireguard::configure;
 use nt::{Shared, Status};
 
-use super::{Adapter, report};
+use super::{Adapter, follow_mtu, report};
 use crate::control_thread::Sink;
 use crate::log::Level;
 use crate::sockets::{NewSockets, SocketPlace, Sockets};
@@ -18,6 +18,7 @@ pub(super) const BITS_PER_SECOND: u64 = 100_000_000_000;
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(crate) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
+    follow_mtu(adapter);
     let mut state = adapter.state.lock();
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());

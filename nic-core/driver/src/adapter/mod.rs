@@ -9,6 +9,7 @@
 mod halt;
 mod initialize;
 mod link;
+mod mtu;
 mod oid;
 mod pause;
 mod report;
@@ -35,6 +36,7 @@ use crate::workers::WorkQueue;
 pub(crate) use halt::{halt, removed};
 pub(crate) use initialize::initialize;
 pub(crate) use link::{bind, down, up};
+pub(crate) use mtu::{MAXIMUM_MTU_BYTES, follow as follow_mtu, slot_bytes};
 pub(crate) use oid::oid_request;
 pub(crate) use pause::pause;
 pub(crate) use report::{EventRecord, report};
@@ -54,6 +56,7 @@ pub(crate) struct Adapter {
     pub(crate) sockets: SocketPlace,
     pub(crate) send_batches: Shared<Recycler<SendBatch<InFlight>>>,
     pub(crate) sending: Sending,
+    pub(crate) interfaces: mtu::Interfaces,
     pub(crate) opened: Shared<Recycler<OpenedPackets>>,
     pub(crate) control: Control,
     pub(crate) log: Ring<Line>,

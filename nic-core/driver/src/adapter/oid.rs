@@ -10,7 +10,7 @@ use nt::oid::{
 };
 use nt::{Shared, Status};
 
-use super::{Adapter, statistics};
+use super::{Adapter, MAXIMUM_MTU_BYTES, statistics};
 use crate::VERSION;
 
 /// The OIDs that are handled here.
@@ -58,10 +58,9 @@ pub(crate) fn oid_request(adapter: &Shared<Adapter>, mut request: OidRequest<'_>
 }
 
 fn query(adapter: &Shared<Adapter>, request: &mut OidRequest<'_>) -> Status {
-    let mtu_bytes = u32::try_from(adapter.device.mtu_bytes()).unwrap_or(u32::MAX);
     match request.oid() {
         OID_GEN_MAXIMUM_TOTAL_SIZE | OID_GEN_TRANSMIT_BLOCK_SIZE | OID_GEN_RECEIVE_BLOCK_SIZE => {
-            request.answer_u32(mtu_bytes)
+            request.answer_u32(MAXIMUM_MTU_BYTES)
         }
         OID_GEN_TRANSMIT_BUFFER_SPACE | OID_GEN_RECEIVE_BUFFER_SPACE => {
             request.answer_u32(BUFFER_SPACE)

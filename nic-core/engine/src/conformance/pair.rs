@@ -273,7 +273,7 @@ impl<P: Protocol> Node<P> {
         }
         let mut datagrams: Datagrams = payloads
             .iter()
-            .map(|payload| vec![0xaa; self.device.datagram_bytes(payload.len())])
+            .map(|payload| vec![0xaa; self.device.datagram_bytes(payload, payload.len())])
             .collect();
         // In two parts, as different threads might; and from fragments, as memory may lie.
         let first = payloads.len() / 2;

@@ -29,7 +29,7 @@ pub use self::{
     transmit::{BATCH_PACKETS, NextBatch, PumpList, ToSend, TxBatch, TxTicket},
 };
 use crate::{
-    Endpoint, Instant, Protocol, System,
+    Endpoint, Instant, Mtu, Protocol, System,
     context_table::ContextTable,
     peer::PeerCounters,
     peer_directory::PeerDirectory,
@@ -46,7 +46,8 @@ pub struct Device<P: Protocol, S: System> {
     routes: Routes<S::SleepLock>,
     contexts: ContextTable<S::SleepLock>,
     statistics: Statistics,
-    mtu_bytes: AtomicU32,
+    mtu_v4_bytes: AtomicU32,
+    mtu_v6_bytes: AtomicU32,
     is_up: AtomicBool,
 }
 
@@ -73,7 +74,8 @@ impl<P: Protocol, S: System> Device<P, S> {
             routes: Routes::new(),
             contexts: ContextTable::new(),
             statistics: Statistics::default(),
-            mtu_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
+            mtu_v4_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
+            mtu_v6_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
             is_up: AtomicBool::new(false),
         }
     }
@@ -84,18 +86,22 @@ impl<P: Protocol, S: System> Device<P, S> {
     }
 
     /// The length of the longest packet that the stack above should send; bounds padding.
-    pub fn mtu_bytes(&self) -> usize {
-        self.mtu_bytes.load(Ordering::Relaxed) as usize
+    pub fn mtu(&self) -> Mtu {
+        Mtu {
+            v4_bytes: self.mtu_v4_bytes.load(Ordering::Relaxed),
+            v6_bytes: self.mtu_v6_bytes.load(Ordering::Relaxed),
+        }
     }
 
     /// Notes that the MTU has changed.
-    pub fn set_mtu_bytes(&self, mtu_bytes: u32) {
-        self.mtu_bytes.store(mtu_bytes, Ordering::Relaxed);
+    pub fn set_mtu(&self, mtu: Mtu) {
+        self.mtu_v4_bytes.store(mtu.v4_bytes, Ordering::Relaxed);
+        self.mtu_v6_bytes.store(mtu.v6_bytes, Ordering::Relaxed);
     }
 
-    /// The length of the datagram that carries a payload of this length now.
-    pub fn datagram_bytes(&self, payload_bytes: usize) -> usize {
-        P::datagram_bytes(payload_bytes, self.mtu_bytes())
+    /// The length of the datagram that now carries a packet of this length that begins like this.
+    pub fn datagram_bytes(&self, head: &[u8], payload_bytes: usize) -> usize {
+        P::datagram_bytes(payload_bytes, self.mtu().of_packet(head))
     }
 
     /// The allowed IPs, to look up and to print.

@@ -1,7 +1,7 @@
 //! The way out: submit, seal, send.
 
 use crate::{
-    Endpoint, Instant, Packet, PacketQueue, Protocol, System,
+    Endpoint, Instant, Mtu, Packet, PacketQueue, Protocol, System,
     device::Device,
     inner_packet::InnerPacket,
     peer::{Outgoing, Peer},
@@ -124,11 +124,11 @@ impl<P: Protocol, S: System> Device<P, S> {
         if !self.is_up() {
             return NextBatch { batch: None, control_due: false };
         }
-        let mtu_bytes = self.mtu_bytes();
+        let mtu = self.mtu();
         let mut late = S::Queue::default();
         let (batch, control_due) = self
             .peers
-            .with_data(peer, |state| take_batch(state, peer, mtu_bytes, now, &mut late))
+            .with_data(peer, |state| take_batch(state, peer, mtu, now, &mut late))
             .unwrap_or((None, false));
         self.reject(&mut late, Discard::QueuedTooLong, rejected);
         NextBatch { batch, control_due }
@@ -257,7 +257,7 @@ impl<P: Protocol, S: System> Device<P, S> {
 fn take_batch<P: Protocol, S: System>(
     state: &mut Peer<P, S>,
     peer: PeerId,
-    mtu_bytes: usize,
+    mtu: Mtu,
     now: Instant,
     late: &mut S::Queue,
 ) -> Option<TxBatch<P, S>> {
@@ -272,20 +272,20 @@ fn take_batch<P: Protocol, S: System>(
     let mut packets = S::Queue::default();
     let (mut count, mut payload_bytes, mut bytes) = (0_u32, 0_usize, 0_usize);
     while count < BATCH_PACKETS {
-        let Some(next) = state.backlog.front_bytes() else {
+        let Some(next) = state.backlog.front() else {
             break;
         };
-        let needed = bytes.saturating_add(P::datagram_bytes(next, mtu_bytes));
+        let needed = bytes.saturating_add(datagram_bytes::<P, S>(next, mtu));
         let is_alone = count == 0 && state.limit.is_idle();
         if needed > state.limit.room() && !is_alone {
             state.limit.hold_back();
             break;
         }
-        let Some(packet) = state.backlog.take(mtu_bytes, now, late) else {
+        let Some(packet) = state.backlog.take(mtu.longest(), now, late) else {
             break;
         };
         payload_bytes = payload_bytes.saturating_add(packet.len());
-        bytes = bytes.saturating_add(P::datagram_bytes(packet.len(), mtu_bytes));
+        bytes = bytes.saturating_add(datagram_bytes::<P, S>(&packet, mtu));
         packets.push_back(packet);
         count += 1;
     }
@@ -294,7 +294,7 @@ fn take_batch<P: Protocol, S: System>(
         if !state.keepalive || !state.backlog.is_empty() {
             return None;
         }
-        bytes = P::datagram_bytes(0, mtu_bytes);
+        bytes = P::datagram_bytes(0, mtu.longest());
     }
     let sealing = P::seal_begin(&mut state.data, count.max(1), now).ok();
     let ticket = sealing.and_then(|context| Some((context, state.sealing.issue(count).ok()?)));
@@ -309,6 +309,11 @@ fn take_batch<P: Protocol, S: System>(
     let sent = Sent { data_packets: count, keepalives: keepalive.into() };
     let ticket = TxTicket { ticket, sent, bytes };
     Some(TxBatch { peer, ticket, context, packets, bytes, keepalive })
+}
+
+/// The length of a packet's datagram.
+fn datagram_bytes<P: Protocol, S: System>(packet: &S::Packet, mtu: Mtu) -> usize {
+    P::datagram_bytes(packet.len(), mtu.of_packet(packet.head()))
 }
 
 impl PumpList {

@@ -1,0 +1,86 @@
+//! The stack's MTU on an adapter, for each version of IP.
+//!
+//! Anybody may change it at any time, and nothing reports that (NotifyIpInterfaceChange reports other changes of an interface),
+//! so it is looked at once a second while the adapter is up. Nothing is lost meanwhile: a packet is sent whatever its length,
+//! and the MTU does no more than bound its padding and size what is kept in memory.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+
+use nic_engine::{Instant, Mtu, Protocol};
+use nt::interface;
+use nt::nbl::IpVersion;
+
+use super::Adapter;
+use crate::protocols::AdapterProtocol;
+use crate::time;
+
+/// A datagram holds no more: 65 535 bytes less IPv6 and UDP headers, and 32 bytes of the tunnel's. NDIS is told that this is the
+/// adapter's MTU, which the stack's can't exceed.
+pub(crate) const MAXIMUM_MTU_BYTES: u32 = 65_535 - 48 - 32;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is known of the stack's interfaces on an adapter.
+pub(crate) struct Interfaces {
+    /// What an interface is given that nobody has given another MTU.
+    default_mtu_bytes: u32,
+    v4_was_seen: AtomicBool,
+    v6_was_seen: AtomicBool,
+}
+
+impl Interfaces {
+    /// None seen yet.
+    pub(super) fn new(default_mtu_bytes: u32) -> Self {
+        Self {
+            default_mtu_bytes,
+            v4_was_seen: AtomicBool::new(false),
+            v6_was_seen: AtomicBool::new(false),
+        }
+    }
+}
+
+/// The room that a packet of this length needs, padded or not.
+pub(crate) fn slot_bytes(packet_bytes: usize) -> usize {
+    AdapterProtocol::datagram_bytes(packet_bytes, usize::MAX)
+}
+
+/// Looks at the stack's MTU; says when to look again.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+///
+/// # Locks
+/// None may be held: the stack may ask the adapter something.
+pub(crate) fn follow(adapter: &Adapter) -> Instant {
+    let interfaces = &adapter.interfaces;
+    let last = adapter.device.mtu();
+    let v4 = look(adapter, IpVersion::V4, &interfaces.v4_was_seen);
+    let v6 = look(adapter, IpVersion::V6, &interfaces.v6_was_seen);
+    let mtu = Mtu { v4_bytes: v4.unwrap_or(last.v4_bytes), v6_bytes: v6.unwrap_or(last.v6_bytes) };
+    adapter.device.set_mtu(mtu);
+    // Always: it may have grown with a packet of before.
+    adapter.send_batches.set_packet_bytes(slot_bytes(mtu.longest()));
+
+    let is_known = v4.is_some() && v6.is_some();
+    if is_known && !adapter.device.is_up() {
+        // Coming up wakes the control thread.
+        return Instant::NEVER;
+    }
+    time::instant().after(INTERVAL)
+}
+
+/// The MTU of one interface; `None` where there is none.
+fn look(adapter: &Adapter, version: IpVersion, was_seen: &AtomicBool) -> Option<u32> {
+    let luid = adapter.handle.interface_luid;
+    let mtu_bytes = interface::mtu_bytes(luid, version).ok()?;
+    let is_new = !was_seen.swap(true, Ordering::Relaxed);
+    // A new interface has the adapter's own MTU, if nobody has set another one: no network would carry that.
+    if is_new && mtu_bytes >= MAXIMUM_MTU_BYTES {
+        let default = adapter.interfaces.default_mtu_bytes;
+        if interface::set_mtu_bytes(luid, version, default).is_ok() {
+            return Some(default);
+        }
+    }
+    Some(mtu_bytes.min(MAXIMUM_MTU_BYTES))
+}

@@ -1,0 +1,51 @@
+//! The IP interface that the stack has on an adapter.
+
+use nt_sys::netioapi::{
+    GetIpInterfaceEntry, InitializeIpInterfaceEntry, MIB_IPINTERFACE_ROW, SetIpInterfaceEntry,
+};
+use nt_sys::wsk::{AF_INET, AF_INET6};
+
+use crate::nbl::IpVersion;
+use crate::status::{Result, Status};
+
+/// The interface's MTU for one version of IP, in bytes.
+///
+/// # Errors
+/// `NOT_FOUND` where the stack has no such interface, or not yet: it makes it some time after the adapter has started.
+///
+/// # IRQL
+/// `< DISPATCH_LEVEL`
+pub fn mtu_bytes(interface_luid: u64, version: IpVersion) -> Result<u32> {
+    row(interface_luid, version).map(|row| row.NlMtu)
+}
+
+/// Sets the interface's MTU for one version of IP, in bytes; at most the adapter's own.
+///
+/// # Errors
+/// As for [`mtu_bytes`]; `INVALID_PARAMETER` for a length that may not be.
+///
+/// # IRQL
+/// `< DISPATCH_LEVEL`
+pub fn set_mtu_bytes(interface_luid: u64, version: IpVersion, mtu_bytes: u32) -> Result<()> {
+    let mut row = row(interface_luid, version)?;
+    row.NlMtu = mtu_bytes;
+    // It is read as 64, which the stack then refuses for IPv4; 0 says that it stays.
+    row.SitePrefixLength = 0;
+    // SAFETY: the row is on the stack.
+    Status(unsafe { SetIpInterfaceEntry(&raw mut row) }).ok()
+}
+
+fn row(interface_luid: u64, version: IpVersion) -> Result<MIB_IPINTERFACE_ROW> {
+    // SAFETY: plain numbers, for which zeros are valid.
+    let mut row: MIB_IPINTERFACE_ROW = unsafe { core::mem::zeroed() };
+    // SAFETY: the row is on the stack.
+    unsafe { InitializeIpInterfaceEntry(&raw mut row) };
+    row.Family = match version {
+        IpVersion::V4 => AF_INET,
+        IpVersion::V6 => AF_INET6,
+    };
+    row.InterfaceLuid = interface_luid;
+    // SAFETY: the row is on the stack.
+    Status(unsafe { GetIpInterfaceEntry(&raw mut row) }).ok()?;
+    Ok(row)
+}
