@@ -90,6 +90,12 @@ impl Loaded {
         self.machine
     }
 
+    /// What NDIS knows of it.
+    #[must_use]
+    pub fn miniport(&self) -> MiniportDriver {
+        self.miniport
+    }
+
     /// Unloads it; the process stops when it leaves anything.
     pub fn unload(self) {
         self.driver.unload();

@@ -1,0 +1,234 @@
+//! The MTU of the interface may change at any time: packet lengths and padding follow it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use nt::interface;
+use nt::nbl::IpVersion;
+use nt_host::edge::capture::Capture;
+use nt_host::ndis::{
+    Adapter, AdapterOptions, ConfigValue, Tuning, interface_mtu, set_interface_mtu,
+};
+use tunic::AdapterState;
+use tunic_tests::bulk;
+use tunic_tests::link::Outer;
+use tunic_tests::machine::{End, Loaded, TIMEOUT, alone, boot, connect, wait_until};
+use tunic_tests::namespace::Namespace;
+use tunic_tests::peer::Implementation;
+use tunic_tests::ping;
+use tunic_tests::require;
+use tunic_tests::tunnel::{PEER_V4, PEER_V6, Setup, Tunnel};
+
+/// What has no packet of 8920 bytes to cut.
+const OUTER_MTU: u32 = 9000;
+
+fn run(name: &str, test: fn() -> Result<()>) {
+    if require::all(name, &Implementation::WireguardGo.needs())
+        && let Err(error) = test()
+    {
+        panic!("{name}: {error:#}");
+    }
+}
+
+fn tunnel(outer: Outer) -> Result<Tunnel> {
+    let tunnel = Tunnel::new(Setup { outer, ..Setup::new(Implementation::WireguardGo) })?;
+    tunnel.namespace.ip(&format!("link set v0 mtu {OUTER_MTU}"))?;
+    tunnel.peer.shell(&format!("ip link set v0 mtu {OUTER_MTU}"))?;
+    tunnel.connect()?;
+    Ok(tunnel)
+}
+
+fn set_our_mtu(tunnel: &Tunnel, mtu: u32) -> Result<()> {
+    tunnel.namespace.ip(&format!("link set {} mtu {mtu}", tunnel.tunicd.interface()))?;
+    Ok(())
+}
+
+fn set_peer_mtu(tunnel: &Tunnel, mtu: u32) -> Result<()> {
+    tunnel.peer.shell(&format!("ip link set {} mtu {mtu}", tunnel.peer.interface()))?;
+    Ok(())
+}
+
+/// How many of so many pings are answered that fill a packet of so many bytes, which may not be cut.
+fn replies(namespace: &Namespace, to: &str, bytes: u32, count: u32) -> Result<u32> {
+    let headers = if to.contains(':') { 48 } else { 28 };
+    ping::replies(namespace, to, count, &["-M", "do", "-s", &(bytes - headers).to_string()])
+}
+
+#[test]
+fn full_packets_pass_and_longer_ones_are_refused() {
+    run("full_packets_pass_and_longer_ones_are_refused", || {
+        for outer in [Outer::V4, Outer::V6] {
+            let tunnel = tunnel(outer)?;
+            for mtu in [8920, 1281, 1420] {
+                set_peer_mtu(&tunnel, mtu)?;
+                set_our_mtu(&tunnel, mtu)?;
+                for to in [PEER_V4, PEER_V6] {
+                    let explain = || format!("MTU {mtu}, {to} over {outer:?}");
+                    // The news of the MTU may reach the daemon after the first packet.
+                    tunic_tests::wait::until(&explain(), Duration::from_secs(10), || {
+                        replies(&tunnel.namespace, to, mtu, 1).is_ok_and(|replies| replies == 1)
+                    })?;
+                    let full = replies(&tunnel.namespace, to, mtu, 10)?;
+                    ensure!(full == 10, "{}: {full} of 10: {}", explain(), tunnel.explain());
+                    let long = replies(&tunnel.namespace, to, mtu + 1, 1)?;
+                    ensure!(long == 0, "{}: a byte more passes", explain());
+                }
+            }
+            ensure!(tunnel.tunicd.discards("no-memory")? == 0, "memory has run out");
+            tunnel.tunicd.stop()?;
+        }
+        Ok(())
+    });
+}
+
+/// Packets that fit before and after are not lost, and a TCP stream goes on.
+#[test]
+fn changes_amid_traffic_lose_no_more_than_what_is_under_way() {
+    const PINGS: u32 = 300;
+    run("changes_amid_traffic_lose_no_more_than_what_is_under_way", || {
+        let tunnel = tunnel(Outer::V4)?;
+        set_peer_mtu(&tunnel, 8920)?;
+        tunnel.peer.start_echo()?;
+        thread::scope(|scope| {
+            let tunnel = &tunnel;
+            let pings = [PEER_V4, PEER_V6]
+                .map(|to| scope.spawn(move || replies(&tunnel.namespace, to, 1200, PINGS)));
+            let server = format!("{PEER_V4}:9000").parse()?;
+            let stream = scope.spawn(move || bulk::echo(&tunnel.namespace, server, 64));
+            let mut changes = 0;
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while !(pings.iter().all(thread::ScopedJoinHandle::is_finished)
+                && stream.is_finished()
+                && changes >= 10)
+            {
+                ensure!(Instant::now() < deadline, "traffic has stopped");
+                set_our_mtu(tunnel, [1280, 8920, 1420, 8000][changes % 4])?;
+                changes += 1;
+                thread::park_timeout(Duration::from_millis(300));
+            }
+            for pings in pings {
+                let replies = pings.join().expect("no panic")?;
+                ensure!(replies + 10 >= PINGS, "{replies} replies to {PINGS} pings");
+            }
+            stream.join().expect("no panic").context("the stream")
+        })?;
+        tunnel.tunicd.stop()
+    });
+}
+
+/// The padding ends at the MTU of the packet's own version of IP; a packet that is longer than that is sent as it is.
+#[test]
+fn padding_follows_the_inner_packets_mtu() {
+    alone("padding_follows_the_inner_packets_mtu", Duration::from_secs(120), || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let (first, second) = (End::new(&loaded, 1), End::new(&loaded, 2));
+        connect(&first, &second);
+        first.reach(&second);
+        let luid = first.adapter.luid();
+        // A datagram has 32 bytes more than the padded packet.
+        assert_datagram(&first, &second, [1410, 1410], [1420 + 32, 1420 + 32]);
+        assert_datagram(&first, &second, [1400, 1400], [1408 + 32, 1408 + 32]);
+
+        interface::set_mtu_bytes(luid, IpVersion::V6, 1300).expect("it is set");
+        assert_eq!(interface::mtu_bytes(luid, IpVersion::V4).ok(), Some(1420));
+        assert_eq!(first.edge.mtu(), None, "the longest packet is as long as before");
+        wait_for_mtu(&first, &second, 1297, [1297 + 15, 1300].map(|bytes| bytes + 32));
+        assert_datagram(&first, &second, [1410, 1410], [1420 + 32, 1410 + 32]);
+
+        assert!(set_interface_mtu(luid, 8920));
+        // Longer than what is known yet, it is sent nevertheless.
+        assert_datagram(&first, &second, [8920, 8920], [8920 + 32, 8920 + 32]);
+        wait_for_mtu(&first, &second, 8910, [8912 + 32; 2]);
+        assert!(set_interface_mtu(luid, 1290));
+        wait_for_mtu(&first, &second, 1285, [1290 + 32; 2]);
+        assert_eq!(first.discards("no-memory"), 0);
+
+        first.remove(false);
+        second.remove(false);
+        loaded.unload();
+    });
+}
+
+/// An interface that nobody has given an MTU gets the one of the registry, one that has one keeps it.
+#[test]
+fn a_new_interface_gets_the_mtu_of_the_registry() {
+    alone("a_new_interface_gets_the_mtu_of_the_registry", Duration::from_secs(60), || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        for (mtu, keyword, expected) in
+            [(u32::MAX, None, 1420), (u32::MAX, Some(1300), 1300), (1500, Some(1300), 1500)]
+        {
+            let edge = Capture::new();
+            let adapter = add(&loaded, mtu, keyword, &edge);
+            let luid = adapter.luid();
+            let file = loaded
+                .machine()
+                .open(GUID_PATH, nt_sys::io::GENERIC_READ | nt_sys::io::GENERIC_WRITE)
+                .expect("the adapter opens");
+            let control = tunic::Adapter::new(tunic_tests::machine::Ioctls(file));
+            let known = || control.info().expect("it tells what it is").mtu_bytes;
+            let is_set = || interface_mtu(luid) == Some(expected) && known() == expected;
+            wait_until(is_set, || format!("{:?} and not {expected}", interface_mtu(luid)));
+            for version in [IpVersion::V4, IpVersion::V6] {
+                assert_eq!(interface::mtu_bytes(luid, version).ok(), Some(expected));
+            }
+            // What is then set, stays: also when it is the adapter's own.
+            interface::set_mtu_bytes(luid, IpVersion::V4, 65_455).expect("it is set");
+            assert!(interface::set_mtu_bytes(luid, IpVersion::V4, 65_456).is_err());
+            assert!(interface::set_mtu_bytes(luid, IpVersion::V6, 1279).is_err());
+            control.set_state(AdapterState::Up).expect("the adapter comes up");
+            assert_eq!(known(), 65_455);
+            assert_eq!(interface::mtu_bytes(luid, IpVersion::V4).ok(), Some(65_455));
+            drop(control);
+            adapter.remove(false);
+            assert!(interface::mtu_bytes(luid, IpVersion::V4).is_err(), "no interface any more");
+        }
+        loaded.unload();
+    });
+}
+
+/// By the GUID that NDIS gives every adapter.
+const GUID_PATH: &str = r"\Device\Tunic\{0A0B0C0D-0E0F-1011-1213-141516171819}";
+
+/// An adapter of this GUID, under a stack with this MTU.
+fn add(loaded: &Loaded, mtu: u32, keyword: Option<u32>, edge: &Capture) -> Adapter {
+    let keyword = keyword.map(|mtu| ("MTU".to_owned(), ConfigValue::Dword(mtu)));
+    let options = AdapterOptions {
+        name: "mtu".to_owned(),
+        guid: [
+            0x0d, 0x0c, 0x0b, 0x0a, 0x0f, 0x0e, 0x11, 0x10, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17,
+            0x18, 0x19,
+        ],
+        if_index: 9,
+        net_luid_index: 9,
+        mtu,
+        configuration: keyword.into_iter().collect(),
+        edge: Box::new(edge.clone()),
+    };
+    Adapter::add_tuned(loaded.miniport(), options, Tuning::default()).expect("the adapter starts")
+}
+
+/// Sends an IPv4 and an IPv6 packet of so many bytes, and says how long their datagrams were.
+fn datagrams(from: &End, to: &End, bytes: [usize; 2]) -> [u64; 2] {
+    let packets = [from.packet(to, bytes[0] - 28, 5), from.packet6(to, bytes[1] - 48, 6)];
+    packets.map(|packet| {
+        let before = from.peer().tx_bytes;
+        let _ = to.edge.take();
+        assert_eq!(from.edge.send(&[&packet]), Ok(1));
+        let received = to.edge.wait_for(1, TIMEOUT);
+        assert!(received == [packet], "it arrives whole: {:?}", from.all_discards());
+        from.peer().tx_bytes - before
+    })
+}
+
+fn assert_datagram(from: &End, to: &End, bytes: [usize; 2], expected: [u64; 2]) {
+    assert_eq!(datagrams(from, to, bytes), expected, "datagrams of {bytes:?}");
+}
+
+/// Waits until packets of so many bytes have datagrams of these lengths.
+fn wait_for_mtu(from: &End, to: &End, bytes: usize, expected: [u64; 2]) {
+    wait_until(
+        || datagrams(from, to, [bytes; 2]) == expected,
+        || format!("{:?} and not {expected:?}", datagrams(from, to, [bytes; 2])),
+    );
+}
