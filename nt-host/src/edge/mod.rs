@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod memory;
 pub mod tun;
+mod tun_offload;
 
 use std::io;
 

@@ -1,8 +1,10 @@
 //! A Linux TUN device as the stack above an adapter.
 //!
 //! One thread reads packets and transmits them in batches; it stops reading while as many packets as may be are with the
-//! miniport. What is indicated is written at once, one packet a call.
+//! miniport. What is indicated is written at once. Linux hands over packets that are longer than the MTU and takes such
+//! ones, so that it is called once for many: see [`tun_offload`](super::tun_offload).
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -12,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::edge::Edge;
+use crate::edge::tun_offload::{Coalescer, Joined, Plan, VnetHeader};
 use crate::ndis::{AdapterPort, PacketBatch, ReceivedBatch};
 
 /// Packets in a batch at most.
@@ -56,8 +59,9 @@ impl Tun {
         };
         let device = owned(device)?;
         let mut request = request(name.unwrap_or_default())?;
-        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR) as i16;
         control(&device, libc::TUNSETIFF, &mut request)?;
+        set_offloads(&device)?;
         // SAFETY: Linux has written a name with its NUL.
         let name =
             unsafe { CStr::from_ptr(request.ifr_name.as_ptr()) }.to_string_lossy().into_owned();
@@ -147,11 +151,13 @@ impl Edge for Tun {
     fn receive(&self, packets: &ReceivedBatch<'_>) {
         let device = self.shared.device.as_raw_fd();
         let (mut written, mut dropped) = (0, 0);
-        packets.for_each(|packet| {
-            // SAFETY: the packet is live.
-            let result =
-                unsafe { libc::write(device, packet.data.as_ptr().cast(), packet.data.len()) };
-            if result < 0 { dropped += 1 } else { written += 1 }
+        let mut write = |joined: Joined<'_>| {
+            let count = if write(device, &joined) { &mut written } else { &mut dropped };
+            *count += joined.packets;
+        };
+        COALESCER.with_borrow_mut(|coalescer| {
+            packets.for_each(|packet| coalescer.push(packet.data, &mut write));
+            coalescer.flush(&mut write);
         });
         self.shared.written.fetch_add(written, Ordering::Relaxed);
         self.shared.dropped.fetch_add(dropped, Ordering::Relaxed);
@@ -186,8 +192,42 @@ impl Edge for Tun {
 
 /// `linux/if_tun.h`: `_IOW('T', 226, int)`
 const TUNSETCARRIER: libc::c_ulong = 0x4004_54e2;
+/// `linux/if_tun.h`: `_IOW('T', 208, unsigned int)`
+const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
+/// `linux/if_tun.h`: what the reader of a device can do. Checksums.
+const TUN_F_CSUM: libc::c_ulong = 0x01;
+/// TCP over IPv4, TCP over IPv6, and both with ECN.
+const TUN_F_TSO: libc::c_ulong = 0x02 | 0x04 | 0x08;
+/// UDP over IPv4 and IPv6; since Linux 6.2.
+const TUN_F_USO: libc::c_ulong = 0x20 | 0x40;
 
-/// What [`fill`] found.
+/// Says what is done here of what Linux would do otherwise.
+fn set_offloads(device: &OwnedFd) -> io::Result<()> {
+    let set = |offloads: libc::c_ulong| {
+        // SAFETY: the request takes a number.
+        unsafe { libc::ioctl(device.as_raw_fd(), TUNSETOFFLOAD, offloads) >= 0 }
+    };
+    let all = TUN_F_CSUM | TUN_F_TSO;
+    if set(all | TUN_F_USO) || set(all) { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+thread_local! {
+    /// Memory of this thread's indications, kept for the next one.
+    static COALESCER: RefCell<Coalescer> = RefCell::new(Coalescer::new());
+}
+
+/// Writes a packet to Linux. False when it is not taken.
+fn write(device: RawFd, joined: &Joined<'_>) -> bool {
+    let header = joined.header.to_bytes();
+    let pieces = [&header, joined.packet].map(|piece| libc::iovec {
+        iov_base: piece.as_ptr().cast_mut().cast(),
+        iov_len: piece.len(),
+    });
+    // SAFETY: both pieces are live.
+    unsafe { libc::writev(device, pieces.as_ptr(), pieces.len() as libc::c_int) >= 0 }
+}
+
+/// What [`Reader::fill`] found.
 enum Filled {
     /// Linux has no more packets.
     Drained,
@@ -202,8 +242,9 @@ enum Filled {
 /// Reads until the edge is detached.
 fn read(tun: &Tun, port: AdapterPort) {
     let mut batch = port.batch();
+    let mut reader = Reader::new(tun.shared.device.as_raw_fd());
     while !tun.shared.stops.load(Ordering::Acquire) {
-        let filled = fill(tun.shared.device.as_raw_fd(), &mut batch);
+        let filled = reader.fill(&mut batch);
         if !batch.is_empty() {
             // What is not taken is discarded, and counted by the port.
             let _ = port.transmit(&mut batch);
@@ -217,25 +258,73 @@ fn read(tun: &Tun, port: AdapterPort) {
     }
 }
 
-/// Reads packets into a batch.
-fn fill(device: RawFd, batch: &mut PacketBatch) -> Filled {
-    while batch.len() < BATCH_PACKETS {
-        let Some(buffer) = batch.buffer() else {
-            return Filled::NoRoom;
-        };
+/// The longest packet that Linux hands over, with its header.
+const READ_BYTES: usize = VnetHeader::BYTES + 65_535;
+
+/// What the reading thread has.
+struct Reader {
+    device: RawFd,
+    buffer: Vec<u8>,
+    /// The packet that is being cut.
+    pending: Option<Pending>,
+}
+
+/// How much there is of a packet, and the first part that is not in a batch.
+struct Pending {
+    bytes: usize,
+    plan: Plan,
+    next: usize,
+}
+
+impl Reader {
+    fn new(device: RawFd) -> Self {
+        Self { device, buffer: vec![0; READ_BYTES], pending: None }
+    }
+
+    /// Reads packets into a batch.
+    fn fill(&mut self, batch: &mut PacketBatch) -> Filled {
+        while batch.len() < BATCH_PACKETS {
+            let Some(pending) = &mut self.pending else {
+                if let Err(filled) = self.read() {
+                    return filled;
+                }
+                continue;
+            };
+            let Some(buffer) = batch.buffer() else {
+                return Filled::NoRoom;
+            };
+            let packet = self.buffer.get(VnetHeader::BYTES..pending.bytes).unwrap_or_default();
+            // What is longer than the MTU, or no IP packet, is not sent.
+            if let Some(bytes) = pending.plan.write(packet, pending.next, buffer) {
+                batch.commit(bytes);
+            }
+            pending.next += 1;
+            if pending.next >= pending.plan.count() {
+                self.pending = None;
+            }
+        }
+        Filled::Full
+    }
+
+    /// Reads one packet. What cannot be cut as its header says is not sent.
+    fn read(&mut self) -> Result<(), Filled> {
+        let (start, length) = (self.buffer.as_mut_ptr(), self.buffer.len());
         // SAFETY: the buffer is live and as long as that.
-        let bytes = unsafe { libc::read(device, buffer.as_mut_ptr().cast(), buffer.len()) };
+        let bytes = unsafe { libc::read(self.device, start.cast(), length) };
         let Ok(bytes) = usize::try_from(bytes) else {
             return match io::Error::last_os_error().raw_os_error() {
-                Some(libc::EAGAIN) => Filled::Drained,
-                Some(libc::EINTR) => continue,
-                _ => Filled::Gone,
+                Some(libc::EAGAIN) => Err(Filled::Drained),
+                Some(libc::EINTR) => Ok(()),
+                _ => Err(Filled::Gone),
             };
         };
-        // What is no IP packet is not sent.
-        batch.commit(bytes);
+        let read = self.buffer.get(..bytes).and_then(<[u8]>::split_first_chunk);
+        self.pending = read.and_then(|(header, packet)| {
+            let plan = Plan::new(&VnetHeader::from_bytes(*header), packet)?;
+            Some(Pending { bytes, plan, next: 0 })
+        });
+        Ok(())
     }
-    Filled::Full
 }
 
 /// Waits for a wake-up, or with `packets` for packets, too.
