@@ -10,6 +10,7 @@ use nt_host::edge::capture::Capture;
 use nt_host::ndis::{
     Adapter, AdapterOptions, ConfigValue, Tuning, interface_mtu, set_interface_mtu,
 };
+use nt_host::pool;
 use tunic::AdapterState;
 use tunic_tests::bulk;
 use tunic_tests::link::Outer;
@@ -144,6 +145,43 @@ fn padding_follows_the_inner_packets_mtu() {
         wait_for_mtu(&first, &second, 1285, [1290 + 32; 2]);
         assert_eq!(first.discards("no-memory"), 0);
 
+        first.remove(false);
+        second.remove(false);
+        loaded.unload();
+    });
+}
+
+/// Where there is no memory for larger buffers, longer packets are lost and counted, and those that fit go on.
+#[test]
+fn without_memory_packets_of_the_old_mtu_still_pass() {
+    alone("without_memory_packets_of_the_old_mtu_still_pass", Duration::from_secs(120), || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let (first, second) = (End::new(&loaded, 1), End::new(&loaded, 2));
+        connect(&first, &second);
+        first.reach(&second);
+        let (short, long) = (first.packet(&second, 1000, 1), first.packet(&second, 8000, 2));
+        assert!(set_interface_mtu(first.adapter.luid(), 8920));
+        let mut lost = 0;
+        for failing in 1..20 {
+            let before = first.discards("no-memory") + second.discards("no-memory");
+            let _ = second.edge.take();
+            pool::fail_allocation(failing);
+            let accepted = first.edge.send(&[&long]).expect("the link is up");
+            pool::fail_allocation(0);
+            assert_eq!(first.edge.send(&[&short]), Ok(1));
+            // The short one comes last, as packets stay in order.
+            let mut received = second.edge.wait_for(1, TIMEOUT);
+            if !received.contains(&short) {
+                received.extend(second.edge.wait_for(1, TIMEOUT));
+            }
+            if accepted == 1 && !received.contains(&long) {
+                lost += 1;
+                let counted = first.discards("no-memory") + second.discards("no-memory") - before;
+                assert_eq!(counted, 1, "allocation {failing}: {:?}", first.all_discards());
+            }
+            assert_eq!(received.last(), Some(&short), "allocation {failing}");
+        }
+        assert!(lost > 0, "memory was there all the time");
         first.remove(false);
         second.remove(false);
         loaded.unload();
