@@ -2,7 +2,7 @@
 //!
 //! One thread reads packets and transmits them in batches; it stops reading while as many packets as may be are with the
 //! miniport. What is indicated is written at once. Linux hands over packets that are longer than the MTU and takes such
-//! ones, so that it is called once for many: see [`tun_offload`](super::tun_offload).
+//! ones, so that it is called once for many: see `tun_offload`.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
