@@ -1,17 +1,17 @@
 //! Everything at once: packets flow both ways while adapters pause, go down, change ports, keys and peers, and sleep. Nothing
 //! hangs, breaks a rule of the kernel's, or is left behind.
 
-mod end;
-
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use end::{End, packet};
-use nt_host::ndis::{MiniportDriver, Tuning};
-use nt_host::{Machine, MachineOptions};
+use nt_host::MachineOptions;
+use nt_host::ndis::Tuning;
 use tunic::{AdapterState, ConfigurationChange, Key, PeerChange};
+use tunic_tests::machine::{End, Loaded, alone, boot_with, connect};
+
+/// How long the test may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long everything happens at once.
 const CHURN: Duration = Duration::from_secs(5);
@@ -20,15 +20,20 @@ const RECOVERY: Duration = Duration::from_secs(30);
 
 #[test]
 fn an_adapter_may_change_while_packets_flow() {
-    let machine = Machine::boot(MachineOptions::default());
-    let driver =
-        machine.load_linked("tunic", tunic_driver::driver_entry).expect("the driver loads");
-    let miniport = MiniportDriver::of(driver.object()).expect("it is a miniport");
-    let tuning = Tuning { hold_indications: Some(Duration::from_millis(1)), ..Tuning::default() };
-    let ends = [1, 2].map(|number| {
-        End::new(machine, miniport, number, tuning.clone()).expect("the adapter starts and opens")
+    alone("an_adapter_may_change_while_packets_flow", TIMEOUT, || {
+        let loaded = Loaded::load(boot_with(MachineOptions::default())).expect("the driver loads");
+        let hold_indications = Some(Duration::from_millis(1));
+        let [first, second] = [1, 2].map(|number| {
+            End::with_tuning(&loaded, number, Tuning { hold_indications, ..Tuning::default() })
+        });
+        churn(&first, &second);
+        first.remove(true);
+        second.remove(true);
+        loaded.unload();
     });
-    let [first, second] = &ends;
+}
+
+fn churn(first: &End, second: &End) {
     connect(first, second);
 
     let is_over = AtomicBool::new(false);
@@ -56,32 +61,18 @@ fn an_adapter_may_change_while_packets_flow() {
     assert!(carried.load(Ordering::Relaxed) > 0, "packets got through meanwhile");
 
     connect(first, second);
-    let last = packet(first.v4.into(), second.v4.into(), 100, 0xee);
+    let last = first.packet(second, 100, 0xee);
     let start = Instant::now();
     while !second.edge.wait_for(1, Duration::from_millis(100)).contains(&last) {
         assert!(start.elapsed() < RECOVERY, "packets flow again: {:?}", first.control.statistics());
         let _ = first.edge.send(&[&last]);
     }
-
-    for End { adapter, handle, control, .. } in ends {
-        drop((handle, control));
-        adapter.remove(true);
-    }
-    driver.unload();
-}
-
-/// Lets both know each other, up and on whatever ports they get.
-fn connect(first: &End, second: &End) {
-    assert!(second.configure(first.peer(None)));
-    let to_second = SocketAddr::from((Ipv4Addr::LOCALHOST, second.port().expect("a port")));
-    assert!(first.configure(second.peer(Some(to_second))));
 }
 
 /// Sends until it is over, as fast as it goes.
 fn send(from: &End, to: &End, is_over: &AtomicBool) {
-    let packets: Vec<Vec<u8>> = (0..40)
-        .map(|number| packet(from.v4.into(), to.v4.into(), 20 * usize::from(number), number))
-        .collect();
+    let packets: Vec<Vec<u8>> =
+        (0..40).map(|number| from.packet(to, 20 * usize::from(number), number)).collect();
     while !is_over.load(Ordering::Relaxed) {
         let Some(port) = from.edge.port() else { return };
         let mut batch = port.batch();

@@ -1,21 +1,19 @@
 //! The driver's control device: changes are whole or not at all, requests that wait end, and nothing outlives an adapter.
 
-mod end;
-
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use end::{End, Ioctls, open};
-use nt_host::ndis::{MiniportDriver, Tuning};
-use nt_host::{Machine, MachineOptions};
 use tunic::{
     AdapterState, AllowedIp, AllowedIpChange, Configuration, ConfigurationChange, Error, Key,
     PeerAction, PeerChange, Transport,
 };
 use tunic_ioctl::native::{self, reply};
 use tunic_ioctl::{AdapterId, wireguard_nt};
+use tunic_tests::machine::{End, Ioctls, Loaded, TIMEOUT, alone, boot};
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the test may take.
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a request is watched before it counts as one that waits.
 const PENDING_TIME: Duration = Duration::from_millis(50);
 const STATUS_ALREADY_COMPLETE: u32 = 0xff;
 const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
@@ -30,32 +28,31 @@ const STATUS_NOT_FOUND: u32 = 0xc000_0225;
 
 #[test]
 fn the_control_device_keeps_its_promises() {
-    let machine = Machine::boot(MachineOptions { guard_pages: true, ..MachineOptions::default() });
-    let driver =
-        machine.load_linked("tunic", tunic_driver::driver_entry).expect("the driver loads");
-    let miniport = MiniportDriver::of(driver.object()).expect("it is a miniport");
-    let end = End::new(machine, miniport, 1, Tuning::default()).expect("an adapter");
+    alone("the_control_device_keeps_its_promises", TEST_TIMEOUT, || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let end = End::new(&loaded, 1);
 
-    adapters_are_found_by_name_and_guid(machine);
-    a_change_is_whole_or_not_at_all(&end);
-    a_taken_port_changes_nothing(&end);
-    many_peers_come_and_go(&end);
-    the_own_key_is_no_peer(&end);
-    states_change_once(&end);
-    nonsense_is_refused(&end);
-    events_and_lines_are_waited_for(machine, miniport, end);
-    driver.unload();
+        adapters_are_found_by_name_and_guid(&loaded);
+        a_change_is_whole_or_not_at_all(&end);
+        a_taken_port_changes_nothing(&end);
+        many_peers_come_and_go(&end);
+        the_own_key_is_no_peer(&end);
+        states_change_once(&end);
+        nonsense_is_refused(&end);
+        events_and_lines_are_waited_for(&loaded, end);
+        loaded.unload();
+    });
 }
 
-fn adapters_are_found_by_name_and_guid(machine: Machine) {
-    let handle = open(machine, "end1").expect("its name opens it");
-    let info = tunic::Adapter::new(Ioctls(handle)).info().expect("it tells what it is");
+fn adapters_are_found_by_name_and_guid(loaded: &Loaded) {
+    let file = loaded.open("end1").expect("its name opens it");
+    let info = tunic::Adapter::new(Ioctls(file)).info().expect("it tells what it is");
     assert_eq!(info.name, "end1");
     assert_eq!(info.mtu_bytes, 1420);
-    let nobody = open(machine, "nobody").err().map(i32::cast_unsigned);
+    let nobody = loaded.open("nobody").err().map(i32::cast_unsigned);
     assert_eq!(nobody, Some(STATUS_OBJECT_NAME_NOT_FOUND));
 
-    let root = Ioctls(open(machine, "").expect("the driver itself opens"));
+    let root = Ioctls(loaded.open("").expect("the driver itself opens"));
     let mut output = [0; 1024];
     let answer = root.ioctl(native::IOCTL_LIST_ADAPTERS, &[], &mut output).unwrap();
     assert!(answer.is_success());
@@ -114,8 +111,8 @@ fn a_change_is_whole_or_not_at_all(end: &End) {
     let mut bytes = bad.encode().expect("it can be written");
     let last_peer = bytes.len() - wireguard_nt::Peer::SIZE;
     bytes[last_peer..last_peer + 4].fill(0);
-    let handle = &end.handle;
-    let answer = handle.ioctl(wireguard_nt::IOCTL_SET, &[], &mut bytes).unwrap();
+    let file = Ioctls(end.file.clone());
+    let answer = file.ioctl(wireguard_nt::IOCTL_SET, &[], &mut bytes).unwrap();
     assert_eq!(answer.status, STATUS_INVALID_PARAMETER);
     assert_eq!(configuration(end), before);
 
@@ -205,7 +202,7 @@ fn many_peers_come_and_go(end: &End) {
     }
     // What doesn't fit is cut behind a whole record, and the size is told.
     let mut output = vec![0; 1000];
-    let answer = end.handle.ioctl(wireguard_nt::IOCTL_GET, &[], &mut output).unwrap();
+    let answer = Ioctls(end.file.clone()).ioctl(wireguard_nt::IOCTL_GET, &[], &mut output).unwrap();
     assert_eq!(answer.status, STATUS_BUFFER_OVERFLOW);
     assert_eq!(answer.information, 80 + 1000 * (136 + 24));
 
@@ -239,9 +236,9 @@ fn the_own_key_is_no_peer(end: &End) {
 }
 
 fn states_change_once(end: &End) {
-    let handle = &end.handle;
+    let file = Ioctls(end.file.clone());
     let code = wireguard_nt::IOCTL_SET_ADAPTER_STATE;
-    let set = |state: u32| handle.ioctl(code, &state.to_le_bytes(), &mut []).unwrap().status;
+    let set = |state: u32| file.ioctl(code, &state.to_le_bytes(), &mut []).unwrap().status;
     assert_eq!(set(wireguard_nt::STATE_UP), 0);
     assert!(end.edge.wait_for_link(true, TIMEOUT), "the link is up");
     assert_eq!(set(wireguard_nt::STATE_UP), STATUS_ALREADY_COMPLETE);
@@ -253,9 +250,9 @@ fn states_change_once(end: &End) {
 }
 
 fn nonsense_is_refused(end: &End) {
-    let handle = &end.handle;
+    let file = Ioctls(end.file.clone());
     let status = |code: u32, input: &[u8], output: &mut [u8]| {
-        handle.ioctl(code, input, output).unwrap().status
+        file.ioctl(code, input, output).unwrap().status
     };
     assert_eq!(status(0x1234_5678, &[], &mut []), STATUS_INVALID_DEVICE_REQUEST);
     assert_eq!(status(wireguard_nt::IOCTL_SET, &[], &mut [0; 79]), STATUS_INVALID_PARAMETER);
@@ -270,12 +267,13 @@ fn nonsense_is_refused(end: &End) {
     assert!(matches!(refused, Err(Error::Refused(STATUS_ACCESS_DENIED))), "{refused:?}");
 }
 
-fn events_and_lines_are_waited_for(machine: Machine, miniport: MiniportDriver, first: End) {
-    let second = End::new(machine, miniport, 2, Tuning::default()).expect("an adapter");
-    let waiting = open(machine, "end1").expect("it opens again");
+fn events_and_lines_are_waited_for(loaded: &Loaded, first: End) {
+    let second = End::new(loaded, 2);
+    let waiting = loaded.open("end1").expect("it opens again");
     // The taken port was worth a line: an error, by its first character.
     let mut line = [0; 128];
-    let answer = first.handle.ioctl(wireguard_nt::IOCTL_READ_LOG_LINE, &[], &mut line).unwrap();
+    let file = Ioctls(first.file.clone());
+    let answer = file.ioctl(wireguard_nt::IOCTL_READ_LOG_LINE, &[], &mut line).unwrap();
     assert_eq!((answer.status, line[8]), (0, b'1'));
     let event = waiting.ioctl_async(
         native::IOCTL_READ_EVENT,
@@ -285,10 +283,9 @@ fn events_and_lines_are_waited_for(machine: Machine, miniport: MiniportDriver, f
     let line = waiting.ioctl_async(wireguard_nt::IOCTL_READ_LOG_LINE, &[], 128);
     assert!(event.wait(Some(PENDING_TIME)).is_none(), "nothing has happened yet");
 
-    assert!(second.configure(first.peer(None)));
-    let to_second = SocketAddr::from((Ipv4Addr::LOCALHOST, second.port().unwrap()));
-    let peer = PeerChange { persistent_keepalive_s: Some(1), ..second.peer(Some(to_second)) };
-    assert!(first.configure(peer));
+    second.configure(first.as_peer(None));
+    let peer = second.as_peer(Some(second.endpoint()));
+    first.configure(PeerChange { persistent_keepalive_s: Some(1), ..peer });
     let event = event.wait(Some(TIMEOUT)).expect("an event");
     assert_eq!(event.status, 0);
     let line = line.wait(Some(TIMEOUT)).expect("a line");
@@ -308,15 +305,12 @@ fn events_and_lines_are_waited_for(machine: Machine, miniport: MiniportDriver, f
     let status = pending.wait(Some(TIMEOUT)).expect("it ends").status;
     assert_eq!(status.cast_unsigned(), STATUS_CANCELLED);
     let pending = read_line();
-    let End { adapter, handle, control, .. } = first;
+    let End { adapter, control, .. } = first;
     adapter.remove(true);
     let status = pending.wait(Some(TIMEOUT)).expect("it ends with the adapter").status;
     assert_eq!(status.cast_unsigned(), STATUS_CANCELLED);
-    // The handles outlive the adapter, which is gone for them.
+    // The files outlive the adapter, which is gone for them.
     assert!(matches!(control.state(), Err(Error::Refused(STATUS_NOT_FOUND))));
-    drop((handle, control, waiting));
-
-    let End { adapter, handle, control, .. } = second;
-    drop((handle, control));
-    adapter.remove(false);
+    drop((file, control, waiting));
+    second.remove(false);
 }

@@ -1,0 +1,321 @@
+//! An adapter of the driver with a capturing stack above it: one end of a tunnel.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use nt_host::edge::capture::Capture;
+use nt_host::handle::Handle;
+use nt_host::ndis::{Adapter, AdapterOptions, ConfigValue, Tuning};
+use nt_sys::ntdef::NTSTATUS;
+use tunic::{
+    AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, IoctlReply, Key, Peer,
+    PeerChange, Statistics, Transport,
+};
+
+use super::{Loaded, MTU_BYTES, TIMEOUT};
+
+/// A file on the control device, as the SDK wants it.
+#[derive(Clone)]
+pub struct Ioctls(pub Handle);
+
+impl Transport for Ioctls {
+    fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply> {
+        let (status, information) = self.0.ioctl(code, input, output);
+        Ok(IoctlReply { status: status.cast_unsigned(), information: information as u64 })
+    }
+}
+
+/// An adapter, the edge above it, and a file to control it by. It is removed when it is dropped.
+pub struct End {
+    /// The edge above.
+    pub edge: Capture,
+    /// What controls it.
+    pub control: tunic::Adapter<Ioctls>,
+    /// The file that `control` uses.
+    pub file: Handle,
+    /// The adapter.
+    pub adapter: Adapter,
+    /// Its private key.
+    pub key: Key,
+    /// The address of the stack above.
+    pub v4: Ipv4Addr,
+    /// The address of the stack above.
+    pub v6: Ipv6Addr,
+    number: u8,
+}
+
+impl End {
+    /// Adds adapter `number` with the protocol's own timers.
+    #[must_use]
+    pub fn new(loaded: &Loaded, number: u8) -> Self {
+        Self::with_timers(loaded, number, 0)
+    }
+
+    /// Adds adapter `number`, with timers that are `divisor` times as fast.
+    #[must_use]
+    pub fn with_timers(loaded: &Loaded, number: u8, divisor: u32) -> Self {
+        Self::create(loaded, number, divisor, guarded())
+    }
+
+    /// Adds adapter `number` under a stack that hands packets over and takes them in a way of its own.
+    #[must_use]
+    pub fn with_tuning(loaded: &Loaded, number: u8, tuning: Tuning) -> Self {
+        Self::create(loaded, number, 0, tuning)
+    }
+
+    fn create(loaded: &Loaded, number: u8, divisor: u32, tuning: Tuning) -> Self {
+        let edge = Capture::new();
+        let adapter =
+            add_tuned(loaded, number, divisor, &edge, tuning).expect("the adapter starts");
+        let file = open(loaded, number).expect("the adapter opens");
+        Self {
+            edge,
+            control: tunic::Adapter::new(Ioctls(file.clone())),
+            file,
+            adapter,
+            key: Key::generate_private().expect("random numbers"),
+            v4: Ipv4Addr::new(10, 9, 0, number),
+            v6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, number.into()),
+            number,
+        }
+    }
+
+    /// Another file on it.
+    #[must_use]
+    pub fn open(&self, loaded: &Loaded) -> Handle {
+        open(loaded, self.number).expect("the adapter opens")
+    }
+
+    /// Makes this end a peer of another, with its addresses.
+    #[must_use]
+    pub fn as_peer(&self, endpoint: Option<SocketAddr>) -> PeerChange {
+        let networks = [AllowedIp::new(self.v4.into(), 32), AllowedIp::new(self.v6.into(), 128)];
+        PeerChange {
+            endpoint,
+            replace_allowed_ips: true,
+            allowed_ips: networks.into_iter().flatten().map(AllowedIpChange::from).collect(),
+            ..PeerChange::new(self.key.public())
+        }
+    }
+
+    /// Has its own key and this one peer, and comes up.
+    pub fn configure(&self, peer: PeerChange) {
+        let change = ConfigurationChange {
+            private_key: Some(Some(self.key.clone())),
+            replace_peers: true,
+            peers: vec![peer],
+            ..ConfigurationChange::default()
+        };
+        self.control.set_configuration(&change).expect("the configuration is applied");
+        self.up();
+    }
+
+    /// Comes up.
+    pub fn up(&self) {
+        self.control.set_state(AdapterState::Up).expect("the adapter comes up");
+        assert!(self.edge.wait_for_link(true, TIMEOUT), "the link is up");
+    }
+
+    /// Goes down.
+    pub fn down(&self) {
+        self.control.set_state(AdapterState::Down).expect("the adapter goes down");
+        assert!(self.edge.wait_for_link(false, TIMEOUT), "the link is down");
+    }
+
+    /// Where its socket is.
+    #[must_use]
+    pub fn endpoint(&self) -> SocketAddr {
+        let configuration = self.control.configuration().expect("the configuration is told");
+        (Ipv4Addr::LOCALHOST, configuration.listen_port.expect("a port is bound")).into()
+    }
+
+    /// Its only peer.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        let mut peers = self.control.configuration().expect("the configuration is told").peers;
+        assert_eq!(peers.len(), 1);
+        peers.remove(0)
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.control.statistics().expect("statistics are told")
+    }
+
+    /// Packets that were discarded for a reason of this name.
+    #[must_use]
+    pub fn discards(&self, reason: &str) -> u64 {
+        let discards = self.statistics().discards;
+        let counter = discards.iter().find(|(name, _)| *name == reason);
+        counter.unwrap_or_else(|| panic!("no counter {reason}")).1
+    }
+
+    /// Packets that were discarded, and for what.
+    #[must_use]
+    pub fn all_discards(&self) -> Vec<(&'static str, u64)> {
+        let mut discards = self.statistics().discards;
+        discards.retain(|(_, count)| *count > 0);
+        discards
+    }
+
+    /// An IPv4 packet for another end.
+    #[must_use]
+    pub fn packet(&self, to: &Self, payload_bytes: usize, fill: u8) -> Vec<u8> {
+        packet(self.v4.into(), to.v4.into(), payload_bytes, fill)
+    }
+
+    /// An IPv6 packet for another end.
+    #[must_use]
+    pub fn packet6(&self, to: &Self, payload_bytes: usize, fill: u8) -> Vec<u8> {
+        packet(self.v6.into(), to.v6.into(), payload_bytes, fill)
+    }
+
+    /// Sends packets of a few sizes to another end and waits until all of them are there, whole and in order.
+    pub fn carry(&self, to: &Self) {
+        let _ = to.edge.take();
+        self.carry_sizes(to, &[0, 1, 16, 500, 1372].repeat(2));
+    }
+
+    /// The same with payloads of these sizes, each by IPv4 and by IPv6, when nothing else has arrived there.
+    pub fn carry_sizes(&self, to: &Self, sizes_bytes: &[usize]) {
+        let mut packets = Vec::new();
+        for (fill, payload_bytes) in (0_u8..).zip(sizes_bytes) {
+            packets.push(self.packet(to, *payload_bytes, fill));
+            packets.push(self.packet6(to, *payload_bytes, fill));
+        }
+        let slices: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
+        let sent = self.edge.send(&slices).expect("the adapter takes packets");
+        assert_eq!(sent, packets.len());
+        let received = to.edge.wait_for(packets.len(), TIMEOUT);
+        assert_eq!(received.len(), packets.len(), "{:?}", (self.all_discards(), to.all_discards()));
+        assert!(received == packets, "packets arrive whole and in order");
+    }
+
+    /// Sends a packet so many times, or as often as there is room. How many were taken.
+    pub fn offer(&self, packet: &[u8], count: usize) -> usize {
+        let Some(port) = self.edge.port() else { return 0 };
+        let mut batch = port.batch();
+        while batch.len() < count && batch.push(packet) {}
+        port.transmit(&mut batch).unwrap_or(0)
+    }
+
+    /// The packet that [`End::reach`] sends.
+    #[must_use]
+    pub fn probe(&self, to: &Self) -> Vec<u8> {
+        self.packet(to, 20, 0x77)
+    }
+
+    /// Sends a packet again and again until one arrives: within 10 seconds. Others may arrive later.
+    pub fn reach(&self, to: &Self) {
+        let packet = self.probe(to);
+        for _ in 0..1000 {
+            self.offer(&packet, 1);
+            if to.edge.wait_for(1, Duration::from_millis(10)).contains(&packet) {
+                return;
+            }
+        }
+        panic!("nothing arrives: {:?}", (self.all_discards(), to.all_discards()));
+    }
+
+    /// Its file is closed, and it is removed.
+    pub fn remove(self, surprise: bool) {
+        let Self { control, file, adapter, .. } = self;
+        drop((control, file));
+        adapter.remove(surprise);
+    }
+}
+
+/// Two ends that are up and know each other; the first knows where the second is.
+pub fn connect(first: &End, second: &End) {
+    second.configure(first.as_peer(None));
+    first.configure(second.as_peer(Some(second.endpoint())));
+}
+
+/// Adds an adapter under an edge.
+///
+/// # Errors
+/// The status with which the driver refused.
+pub fn add(
+    loaded: &Loaded,
+    number: u8,
+    timer_divisor: u32,
+    edge: &Capture,
+) -> Result<Adapter, NTSTATUS> {
+    add_tuned(loaded, number, timer_divisor, edge, guarded())
+}
+
+fn add_tuned(
+    loaded: &Loaded,
+    number: u8,
+    timer_divisor: u32,
+    edge: &Capture,
+    tuning: Tuning,
+) -> Result<Adapter, NTSTATUS> {
+    let keywords = [
+        ("NetCfgInstanceId", ConfigValue::String(guid(number))),
+        ("TunicName", ConfigValue::String(format!("end{number}"))),
+        ("TunicTestTimers", ConfigValue::Dword(timer_divisor)),
+    ];
+    let options = AdapterOptions {
+        name: format!("end{number}"),
+        guid: [number; 16],
+        if_index: number.into(),
+        net_luid_index: number.into(),
+        mtu: MTU_BYTES as u32,
+        configuration: keywords.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        edge: Box::new(edge.clone()),
+    };
+    Adapter::add_tuned(loaded.miniport, options, tuning)
+}
+
+/// Opens an adapter, for reading and writing.
+///
+/// # Errors
+/// The status of the driver.
+pub fn open(loaded: &Loaded, number: u8) -> Result<Handle, NTSTATUS> {
+    loaded.open(&guid(number))
+}
+
+/// The path of an adapter.
+#[must_use]
+pub fn path(number: u8) -> String {
+    format!(r"\Device\Tunic\{}", guid(number))
+}
+
+/// A UDP packet between two addresses of one family, its payload all `fill`.
+fn packet(from: IpAddr, to: IpAddr, payload_bytes: usize, fill: u8) -> Vec<u8> {
+    let udp_bytes = u16::try_from(8 + payload_bytes).expect("a packet that fits");
+    let mut packet = match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            let mut header = vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0];
+            header[2..4].copy_from_slice(&(20 + udp_bytes).to_be_bytes());
+            header.extend(from.octets());
+            header.extend(to.octets());
+            header
+        }
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            let mut header = vec![0x60, 0, 0, 0, 0, 0, 17, 64];
+            header[4..6].copy_from_slice(&udp_bytes.to_be_bytes());
+            header.extend(from.octets());
+            header.extend(to.octets());
+            header
+        }
+        _ => panic!("two families"),
+    };
+    packet.extend([0x12, 0x34, 0x56, 0x78]);
+    packet.extend(udp_bytes.to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(std::iter::repeat_n(fill, payload_bytes));
+    packet
+}
+
+/// A stack whose packets are out of reach once they are completed.
+fn guarded() -> Tuning {
+    Tuning { guard: true, ..Tuning::default() }
+}
+
+fn guid(number: u8) -> String {
+    format!("{{{number:08x}-0000-0000-0000-000000000000}}")
+}
