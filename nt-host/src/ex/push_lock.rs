@@ -7,12 +7,8 @@ use nt_sys::ex::EX_PUSH_LOCK;
 use nt_sys::ntdef::{APC_LEVEL, ULONG};
 
 use crate::irql::{self, Name};
-use crate::ke::critical_region;
-use crate::ke::spin_lock::{futex_wait, futex_wake_one, thread_word};
+use crate::ke::{critical_region, owner_word};
 use crate::violation::{Rule, stop};
-
-/// Set in the word when somebody sleeps on the lock; the rest is the owner's.
-const PARKED: u32 = 1;
 
 thread_local! {
     static HELD: Cell<u32> = const { Cell::new(0) };
@@ -36,16 +32,15 @@ export! {
         require_level(function);
         // SAFETY: as the caller promises; the low half of an aligned word.
         let word = unsafe { AtomicU32::from_ptr(push_lock.cast()) };
-        let me = thread_word();
-        if word.load(Ordering::Relaxed) & !PARKED == me {
+        if owner_word::is_mine(word.load(Ordering::Relaxed)) {
             stop(
                 Rule::SPIN_LOCK_RECURSION,
                 function,
                 format_args!("the thread holds the push lock at {push_lock:p} already"),
             );
         }
-        if word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            acquire_contended(word, me);
+        if !owner_word::try_acquire(word) {
+            owner_word::acquire_asleep(word);
         }
         HELD.set(HELD.get() + 1);
     }
@@ -62,7 +57,7 @@ export! {
         require_level(function);
         // SAFETY: as the caller promises; the low half of an aligned word.
         let word = unsafe { AtomicU32::from_ptr(push_lock.cast()) };
-        if word.load(Ordering::Relaxed) & !PARKED != thread_word() {
+        if !owner_word::is_mine(word.load(Ordering::Relaxed)) {
             stop(
                 Rule::SPIN_LOCK_NOT_OWNED,
                 function,
@@ -70,9 +65,7 @@ export! {
             );
         }
         HELD.set(HELD.get().saturating_sub(1));
-        if word.swap(0, Ordering::Release) & PARKED != 0 {
-            futex_wake_one(word);
-        }
+        owner_word::release(word);
     }
 }
 
@@ -91,23 +84,5 @@ fn require_level(function: &str) {
             function,
             format_args!("called outside of a critical region, with normal kernel APCs enabled"),
         );
-    }
-}
-
-fn acquire_contended(word: &AtomicU32, me: u32) {
-    loop {
-        let now = word.load(Ordering::Relaxed);
-        if now == 0 {
-            // Others may sleep on the word as well.
-            if word.compare_exchange(0, me | PARKED, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                return;
-            }
-        } else if now & PARKED != 0
-            || word
-                .compare_exchange(now, now | PARKED, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-        {
-            futex_wait(word, now | PARKED);
-        }
     }
 }

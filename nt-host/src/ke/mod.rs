@@ -6,6 +6,7 @@ pub mod dispatcher;
 pub mod dpc;
 pub mod event;
 pub mod level;
+pub(crate) mod owner_word;
 pub mod processor;
 pub mod semaphore;
 pub mod spin_lock;

@@ -1,9 +1,8 @@
 //! Spin locks: the lock word names its owner, so that recursion and a release by another are seen.
 //!
-//! The low 32 bits of the word are 0 when the lock is free; else twice the owner's thread number, plus 1 when somebody
-//! sleeps on it. A thread that holds a lock can be preempted here, so whoever waits spins for a little and then sleeps.
+//! The low 32 bits of a lock are its [word](super::owner_word). Whoever waits spins for a little and then sleeps.
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,7 +10,7 @@ use nt_sys::ke::{KLOCK_QUEUE_HANDLE, KSPIN_LOCK};
 use nt_sys::ntdef::{DISPATCH_LEVEL, KIRQL};
 
 use crate::irql::{self, Name};
-use crate::ke::level;
+use crate::ke::{level, owner_word};
 use crate::violation::{Rule, stop};
 
 /// Spins before a waiter sleeps.
@@ -19,9 +18,6 @@ const SPINS: u32 = 200;
 
 /// Locks one thread can hold at once.
 const HELD_MAX: usize = 32;
-
-/// Set in the word when somebody sleeps on the lock.
-const PARKED: u32 = 1;
 
 #[derive(Clone, Copy)]
 struct Held {
@@ -36,7 +32,6 @@ struct HeldLocks {
 }
 
 thread_local! {
-    static THREAD_NUMBER: Cell<u32> = const { Cell::new(0) };
     static HELD: RefCell<HeldLocks> = const {
         RefCell::new(HeldLocks { locks: [Held { lock: 0, old_irql: None }; HELD_MAX], count: 0 })
     };
@@ -200,44 +195,29 @@ unsafe fn acquire(function: &str, lock: *mut u32, old_irql: Option<KIRQL>) {
     }
     // SAFETY: aligned, and shared only through these functions.
     let word = unsafe { AtomicU32::from_ptr(lock) };
-    let me = thread_word();
-    if word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
-        acquire_contended(function, word, me);
+    if !owner_word::try_acquire(word) {
+        acquire_contended(function, word);
     }
     hold(function, lock.addr(), old_irql);
 }
 
 #[cold]
-fn acquire_contended(function: &str, word: &AtomicU32, me: u32) {
+fn acquire_contended(function: &str, word: &AtomicU32) {
     for _ in 0..SPINS {
         let now = word.load(Ordering::Relaxed);
-        if now & !PARKED == me {
+        if owner_word::is_mine(now) {
             stop(
                 Rule::SPIN_LOCK_RECURSION,
                 function,
                 format_args!("the thread holds the lock at {word:p} already"),
             );
         }
-        if now == 0 && word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+        if now == 0 && owner_word::try_acquire(word) {
             return;
         }
         core::hint::spin_loop();
     }
-    // From here on the word says that somebody sleeps, also when this thread has the lock: there can be others.
-    loop {
-        let now = word.load(Ordering::Relaxed);
-        if now == 0 {
-            if word.compare_exchange(0, me | PARKED, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                return;
-            }
-        } else if now & PARKED != 0
-            || word
-                .compare_exchange(now, now | PARKED, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-        {
-            futex_wait(word, now | PARKED);
-        }
-    }
+    owner_word::acquire_asleep(word);
 }
 
 /// Releases a lock.
@@ -248,29 +228,14 @@ unsafe fn release(function: &str, lock: *mut u32, new_irql: Option<KIRQL>) {
     drop_hold(function, lock.addr(), new_irql);
     // SAFETY: `drop_hold` found that this thread acquired it.
     let word = unsafe { AtomicU32::from_ptr(lock) };
-    let before = word.swap(0, Ordering::Release);
-    if before & !PARKED != thread_word() {
+    let before = owner_word::release(word);
+    if !owner_word::is_mine(before) {
         stop(
             Rule::SPIN_LOCK_NOT_OWNED,
             function,
             format_args!("the word of the lock at {word:p} was overwritten with {before:#x}"),
         );
     }
-    if before & PARKED != 0 {
-        futex_wake_one(word);
-    }
-}
-
-/// Twice this thread's number: the word of a lock it holds.
-pub(crate) fn thread_word() -> u32 {
-    let number = THREAD_NUMBER.get();
-    if number != 0 {
-        return number;
-    }
-    static NEXT: AtomicU32 = AtomicU32::new(2);
-    let number = NEXT.fetch_add(2, Ordering::Relaxed);
-    THREAD_NUMBER.set(number);
-    number
 }
 
 /// Notes that this thread holds the lock.
@@ -322,31 +287,4 @@ pub(crate) fn drop_hold(function: &str, lock: usize, new_irql: Option<KIRQL>) {
 /// Whether this thread holds the lock.
 pub(crate) fn holds(lock: usize) -> bool {
     HELD.with_borrow(|held| held.locks.iter().take(held.count).any(|entry| entry.lock == lock))
-}
-
-/// Sleeps while the word has this value.
-pub(crate) fn futex_wait(word: &AtomicU32, value: u32) {
-    // SAFETY: `word` is valid for the call; without a timeout.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-            value,
-            ptr::null::<libc::timespec>(),
-        )
-    };
-}
-
-/// Wakes one that sleeps on the word.
-pub(crate) fn futex_wake_one(word: &AtomicU32) {
-    // SAFETY: the address only names the queue; it is not read.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            1,
-        )
-    };
 }

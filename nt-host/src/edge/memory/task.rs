@@ -5,6 +5,8 @@ use std::time::Duration;
 use smoltcp::iface::{Interface, SocketHandle, SocketSet};
 use smoltcp::socket::AnySocket;
 
+use super::{Answer, StackError};
+
 /// What a task works with.
 pub(super) struct Context<'a> {
     pub(super) interface: &'a mut Interface,
@@ -16,6 +18,21 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     pub(super) fn socket<T: AnySocket<'static>>(&mut self, handle: SocketHandle) -> &mut T {
         self.sockets.get_mut(handle)
+    }
+
+    /// Adds a socket if it has got its port, and tells whoever waits for that.
+    pub(super) fn serve<T: AnySocket<'static>>(
+        &mut self,
+        socket: T,
+        result: Result<(), StackError>,
+        answer: &mut Option<Answer<()>>,
+    ) -> Option<SocketHandle> {
+        let handle = result.is_ok().then(|| self.sockets.add(socket));
+        if let Some(answer) = answer.take() {
+            // Nobody waits for it any more: fine.
+            let _ = answer.send(result);
+        }
+        handle
     }
 }
 

@@ -88,16 +88,8 @@ impl Task for Echo {
         let Some(handle) = self.socket else {
             let mut socket = new_socket();
             let result = socket.bind(self.port).map_err(|_| StackError::PortInUse);
-            let failed = result.is_err();
-            if let Some(answer) = self.answer.take() {
-                // Nobody waits for it any more: fine.
-                let _ = answer.send(result);
-            }
-            if failed {
-                return Step::Done;
-            }
-            self.socket = Some(context.sockets.add(socket));
-            return Step::Progress;
+            self.socket = context.serve(socket, result, &mut self.answer);
+            return if self.socket.is_some() { Step::Progress } else { Step::Done };
         };
         let socket = context.socket::<Socket<'static>>(handle);
         let mut progress = false;

@@ -1,0 +1,94 @@
+//! The word of a lock that names its owner.
+//!
+//! It is 0 when the lock is free; else twice the owner's thread number, plus 1 when somebody sleeps on it. A thread that holds
+//! a lock can be preempted here, so whoever waits for long sleeps.
+
+use core::cell::Cell;
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Set in the word when somebody sleeps on the lock.
+const PARKED: u32 = 1;
+
+thread_local! {
+    static THREAD_NUMBER: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Twice this thread's number: the word of a lock it holds.
+pub(crate) fn thread_word() -> u32 {
+    let number = THREAD_NUMBER.get();
+    if number != 0 {
+        return number;
+    }
+    static NEXT: AtomicU32 = AtomicU32::new(2);
+    let number = NEXT.fetch_add(2, Ordering::Relaxed);
+    THREAD_NUMBER.set(number);
+    number
+}
+
+/// Whether a word that was read says that this thread owns the lock.
+pub(crate) fn is_mine(word: u32) -> bool {
+    word & !PARKED == thread_word()
+}
+
+/// Takes the lock if it is free and nobody sleeps on it.
+pub(crate) fn try_acquire(word: &AtomicU32) -> bool {
+    word.compare_exchange(0, thread_word(), Ordering::Acquire, Ordering::Relaxed).is_ok()
+}
+
+/// Takes the lock, sleeping until it is free.
+#[cold]
+pub(crate) fn acquire_asleep(word: &AtomicU32) {
+    // From here on the word says that somebody sleeps, also when this thread has the lock: there can be others.
+    let mine = thread_word() | PARKED;
+    loop {
+        let now = word.load(Ordering::Relaxed);
+        if now == 0 {
+            if word.compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        } else if now & PARKED != 0
+            || word
+                .compare_exchange(now, now | PARKED, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            futex_wait(word, now | PARKED);
+        }
+    }
+}
+
+/// Frees the lock and wakes one that sleeps on it. What the word was.
+pub(crate) fn release(word: &AtomicU32) -> u32 {
+    let before = word.swap(0, Ordering::Release);
+    if before & PARKED != 0 {
+        futex_wake_one(word);
+    }
+    before
+}
+
+/// Sleeps while the word has this value.
+fn futex_wait(word: &AtomicU32, value: u32) {
+    // SAFETY: `word` is valid for the call; without a timeout.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            value,
+            ptr::null::<libc::timespec>(),
+        )
+    };
+}
+
+/// Wakes one that sleeps on the word.
+fn futex_wake_one(word: &AtomicU32) {
+    // SAFETY: the address only names the queue; it is not read.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            1,
+        )
+    };
+}
