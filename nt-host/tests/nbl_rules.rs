@@ -11,7 +11,7 @@ use nt_host::ndis::{Adapter, AdapterOptions, MiniportDriver, OidRequest, SendLev
 use nt_host::violation::EXIT_CODE;
 use nt_sys::ndis::OID_GEN_VENDOR_ID;
 
-use miniport::Fault;
+use miniport::fault::Fault;
 
 const FAULT: &str = "NT_HOST_TEST_FAULT";
 
@@ -53,7 +53,7 @@ fn expected(fault: Fault) -> &'static str {
 #[test]
 fn every_fault_is_caught_and_named() {
     let program = std::env::current_exe().expect("this test has a file");
-    let children: Vec<_> = miniport::ALL
+    let children: Vec<_> = miniport::fault::ALL
         .into_iter()
         .map(|fault| {
             let output = Command::new(&program)
@@ -79,13 +79,13 @@ fn every_fault_is_caught_and_named() {
 #[ignore = "the other test runs it, in a process of its own"]
 fn child() {
     let number = std::env::var(FAULT).ok().and_then(|number| number.parse::<u32>().ok());
-    let fault = miniport::ALL.into_iter().find(|fault| Some(*fault as u32) == number);
+    let fault = miniport::fault::ALL.into_iter().find(|fault| Some(*fault as u32) == number);
     run(fault.unwrap_or(Fault::None));
 }
 
 /// A short life of an adapter, which is without fault when the driver is.
 fn run(fault: Fault) {
-    miniport::set_fault(fault);
+    miniport::fault::set_fault(fault);
     let machine = Machine::boot(MachineOptions::default());
     let driver = machine.load_linked("loopback", miniport::driver_entry).expect("the driver loads");
     let edge = Capture::new();
@@ -116,7 +116,7 @@ fn run(fault: Fault) {
         .expect("it answers");
     adapter.pause().expect("it pauses");
     if fault == Fault::IndicateWhilePaused {
-        miniport::indicate_one(0);
+        miniport::packets::indicate_one(0);
     }
     adapter.restart().expect("it restarts");
     adapter.remove(false);

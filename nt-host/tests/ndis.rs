@@ -314,7 +314,7 @@ fn drivers_read_and_set_the_mtu_of_an_interface() {
 fn a_device_is_open_to_administrators() {
     let bench = Bench::new();
     let adapter = bench.add("lo", Capture::new(), Tuning::default());
-    miniport::register_device(0);
+    miniport::device::register_device(0);
     let access = GENERIC_READ | GENERIC_WRITE;
     let refused = open_as(bench.machine, miniport::DEVICE, access, false).map(drop);
     assert_eq!(refused, Err(STATUS_ACCESS_DENIED));
