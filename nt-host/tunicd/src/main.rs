@@ -21,7 +21,7 @@ struct Options {
     /// How much is logged; LOG_LEVEL in the environment says the same.
     #[arg(long, value_enum, ignore_case = true)]
     log_level: Option<Level>,
-    /// Check the driver harder: pool memory before guard pages, packets overwritten when they change hands. Slow.
+    /// Check the driver harder, which is slow: its memory lies before guard pages, packets are overwritten when they change hands.
     #[arg(long)]
     check: bool,
     /// Processors that the driver sees; all by default.

@@ -23,7 +23,7 @@ pub(crate) struct Options {
     /// How long TCP runs in each direction.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=600))]
     seconds: u16,
-    /// Check the driver harder: pool memory before guard pages, packets overwritten when they change hands. Slow.
+    /// Check the driver harder, which is slow: its memory lies before guard pages, packets are overwritten when they change hands.
     #[arg(long)]
     check: bool,
 }
