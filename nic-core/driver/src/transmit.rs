@@ -1,8 +1,9 @@
 //! The way out: packets of the stack are routed, sealed and sent.
 //!
-//! A small batch is sealed and sent by whoever brings it, for latency. A large one, and everything while workers are busy, is sealed by
-//! the workers in parallel; the engine puts batches back in order, and one thread at a time sends a peer's. No lock is held
-//! during a send.
+//! A small batch is sealed and sent by whoever brings it, for latency. A large one is left to a worker, so that they are sealed in
+//! parallel, as long as one has nothing to do: where all are busy it would only wait, and whoever brings it must not bring more
+//! than can be sealed. The engine puts batches back in order, and one thread at a time sends a peer's. No lock is held during a
+//! send.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,7 +24,7 @@ use crate::system::{SealedBatch, StackQueue};
 use crate::time;
 use crate::workers::{Job, Work};
 
-/// A batch of more packets than this is left to the workers.
+/// A batch of more packets than this is left to a worker that is idle.
 const INLINE_PACKETS: usize = 8;
 
 /// Packets that are sealed by one call: enough for backends that interleave, few enough for the stack.
@@ -73,7 +74,8 @@ pub(crate) fn pump(adapter: &Shared<Adapter>, peer: PeerId, place: Place) {
         }
         let Some(batch) = batch else { return };
         let is_for_workers = place == Place::Caller
-            && (batch.packets.len() > INLINE_PACKETS || adapter.work.is_busy());
+            && batch.packets.len() > INLINE_PACKETS
+            && adapter.work.has_idle();
         if !is_for_workers {
             seal(adapter, batch);
             continue;

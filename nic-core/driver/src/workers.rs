@@ -91,6 +91,11 @@ impl WorkQueue {
         !self.state.lock().jobs.is_empty()
     }
 
+    /// Whether a worker has nothing to do.
+    pub(crate) fn has_idle(&self) -> bool {
+        self.state.lock().asleep > 0
+    }
+
     /// Does jobs until the workers are to stop.
     fn work(&self) {
         loop {
