@@ -23,10 +23,11 @@ pub fn tcp(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Re
         command.args(["--connect-timeout", "5000"]).args(options);
         let timeout = Duration::from_secs(u64::from(seconds) + 30);
         let output = command::run(&mut command, b"", timeout)?;
-        // Between two runs the server closes its listener, with whoever is in its backlog, and opens another.
-        let is_between_runs = ["Connection refused", "control message: Connection reset"]
-            .iter()
-            .any(|error| output.stderr.contains(error));
+        // Between two runs the server ends, closes its listener with whoever is in its backlog, and opens another.
+        let is_between_runs =
+            ["Connection refused", "control message: Connection reset", "server is busy"]
+                .iter()
+                .any(|error| output.stderr.contains(error));
         if is_between_runs && Instant::now() < deadline {
             continue;
         }
