@@ -161,21 +161,21 @@ fn queue() -> *mut Queue {
     QUEUE.lock().expect("no test panics with it").0
 }
 
-unsafe extern "system" fn insert(_csq: *mut IO_CSQ, irp: *mut IRP) {
+unsafe extern "efiapi" fn insert(_csq: *mut IO_CSQ, irp: *mut IRP) {
     // SAFETY: called with the lock held.
     let irps = unsafe { &raw mut (*queue()).irps };
     // SAFETY: as above.
     unsafe { &mut *irps }.push(irp);
 }
 
-unsafe extern "system" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
+unsafe extern "efiapi" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
     // SAFETY: called with the lock held.
     let irps = unsafe { &raw mut (*queue()).irps };
     // SAFETY: as above.
     unsafe { &mut *irps }.retain(|queued| *queued != irp);
 }
 
-unsafe extern "system" fn peek(_csq: *mut IO_CSQ, irp: *mut IRP, _context: PVOID) -> *mut IRP {
+unsafe extern "efiapi" fn peek(_csq: *mut IO_CSQ, irp: *mut IRP, _context: PVOID) -> *mut IRP {
     // SAFETY: called with the lock held.
     let irps = unsafe { &raw const (*queue()).irps };
     // SAFETY: as above.
@@ -184,7 +184,7 @@ unsafe extern "system" fn peek(_csq: *mut IO_CSQ, irp: *mut IRP, _context: PVOID
     irps.get(after).copied().unwrap_or(ptr::null_mut())
 }
 
-unsafe extern "system" fn lock(_csq: *mut IO_CSQ, irql: *mut KIRQL) {
+unsafe extern "efiapi" fn lock(_csq: *mut IO_CSQ, irql: *mut KIRQL) {
     // SAFETY: the queue lives as long as the test.
     let lock = unsafe { &raw mut (*queue()).lock };
     // SAFETY: the lock is initialized.
@@ -193,14 +193,14 @@ unsafe extern "system" fn lock(_csq: *mut IO_CSQ, irql: *mut KIRQL) {
     unsafe { irql.write(before) };
 }
 
-unsafe extern "system" fn unlock(_csq: *mut IO_CSQ, irql: KIRQL) {
+unsafe extern "efiapi" fn unlock(_csq: *mut IO_CSQ, irql: KIRQL) {
     // SAFETY: the queue lives as long as the test.
     let lock = unsafe { &raw mut (*queue()).lock };
     // SAFETY: the lock is held.
     unsafe { nt_sys::ke::KeReleaseSpinLock(lock, irql) };
 }
 
-unsafe extern "system" fn cancelled(_csq: *mut IO_CSQ, irp: *mut IRP) {
+unsafe extern "efiapi" fn cancelled(_csq: *mut IO_CSQ, irp: *mut IRP) {
     complete(irp, STATUS_CANCELLED, 0);
 }
 

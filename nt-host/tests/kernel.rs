@@ -120,7 +120,7 @@ fn an_event_wakes_a_thread() {
         ping: KEVENT,
         pong: KEVENT,
     }
-    unsafe extern "system" fn answer(context: PVOID) {
+    unsafe extern "efiapi" fn answer(context: PVOID) {
         let pair = context.cast::<Pair>();
         for _ in 0..1000 {
             // SAFETY: the pair outlives the thread.
@@ -189,7 +189,7 @@ fn a_wait_on_many_tells_which_one_or_takes_all() {
 
 #[test]
 fn a_wait_on_all_ends_when_the_last_is_signalled() {
-    unsafe extern "system" fn set_both(events: PVOID) {
+    unsafe extern "efiapi" fn set_both(events: PVOID) {
         for index in [0, 1] {
             // SAFETY: the two events outlive the thread.
             unsafe { KeSetEvent(events.cast::<KEVENT>().wrapping_add(index), 0, 0) };
@@ -265,7 +265,7 @@ fn a_timer_is_not_early_and_can_be_cancelled() {
 #[test]
 fn a_periodic_timer_queues_its_dpc_again_and_again() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
-    unsafe extern "system" fn count(_dpc: *mut KDPC, timer: PVOID, _low: PVOID, _high: PVOID) {
+    unsafe extern "efiapi" fn count(_dpc: *mut KDPC, timer: PVOID, _low: PVOID, _high: PVOID) {
         assert_eq!(irql::current(), 2);
         if RUNS.fetch_add(1, Ordering::SeqCst) == 4 {
             // SAFETY: the timer outlives its DPC.
@@ -294,7 +294,7 @@ fn a_periodic_timer_queues_its_dpc_again_and_again() {
 fn dpcs_run_in_order_at_dispatch_level_on_their_processor() {
     static ORDER: Mutex<Vec<usize>> = Mutex::new(Vec::new());
     static HOLD: AtomicU32 = AtomicU32::new(0);
-    unsafe extern "system" fn note(_dpc: *mut KDPC, number: PVOID, first: PVOID, second: PVOID) {
+    unsafe extern "efiapi" fn note(_dpc: *mut KDPC, number: PVOID, first: PVOID, second: PVOID) {
         // SAFETY: has no conditions.
         assert_eq!(unsafe { KeGetCurrentIrql() }, 2);
         // SAFETY: null is allowed.
@@ -351,10 +351,10 @@ fn is_queued(dpc: *const KDPC) -> bool {
 #[test]
 fn a_thread_ends_by_return_and_by_termination() {
     static ENDED: AtomicU32 = AtomicU32::new(0);
-    unsafe extern "system" fn returns(_context: PVOID) {
+    unsafe extern "efiapi" fn returns(_context: PVOID) {
         ENDED.fetch_add(1, Ordering::SeqCst);
     }
-    unsafe extern "system" fn terminates(context: PVOID) {
+    unsafe extern "efiapi" fn terminates(context: PVOID) {
         nested(context);
         ENDED.fetch_add(100, Ordering::SeqCst);
     }
@@ -443,7 +443,7 @@ fn a_spin_lock_for_readers_excludes_writers() {
 #[test]
 fn a_rundown_waits_for_the_last_use() {
     static RELEASED: AtomicU32 = AtomicU32::new(0);
-    unsafe extern "system" fn release(context: PVOID) {
+    unsafe extern "efiapi" fn release(context: PVOID) {
         RELEASED.store(1, Ordering::SeqCst);
         // SAFETY: acquired by the test; it waits for the release.
         unsafe { ExReleaseRundownProtection(context.cast::<EX_RUNDOWN_REF>()) };

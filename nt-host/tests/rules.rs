@@ -327,7 +327,7 @@ fn double_completion() {
 
 #[test]
 fn completion_with_a_cancel_routine() {
-    unsafe extern "system" fn cancel(_device: *mut DEVICE_OBJECT, _irp: *mut IRP) {}
+    unsafe extern "efiapi" fn cancel(_device: *mut DEVICE_OBJECT, _irp: *mut IRP) {}
     let line = stops("completion_with_a_cancel_routine", "BAD IRP", || {
         in_control(|irp| {
             // SAFETY: the dispatch routine owns the IRP.
@@ -395,7 +395,7 @@ fn irp_touched_after_its_completion() {
     });
 }
 
-unsafe extern "system" fn sleeper(_context: *mut c_void) {
+unsafe extern "efiapi" fn sleeper(_context: *mut c_void) {
     let interval = -10 * 10_000_000_i64;
     // SAFETY: the interval is readable.
     unsafe { KeDelayExecutionThread(0, 0, &raw const interval) };
@@ -485,7 +485,7 @@ fn extended_state_not_restored() {
 
 #[test]
 fn call_after_unload() {
-    unsafe extern "system" fn waiter(context: *mut c_void) {
+    unsafe extern "efiapi" fn waiter(context: *mut c_void) {
         // SAFETY: the event is initialized and leaked.
         unsafe { KeWaitForSingleObject(context, 0, 0, 0, ptr::null()) };
         // SAFETY: as above.

@@ -20,20 +20,20 @@ pub struct IO_STATUS_BLOCK {
 layout!(IO_STATUS_BLOCK, 16, { Status: 0, Information: 8 });
 
 /// A driver's entry point: PASSIVE_LEVEL.
-pub type DRIVER_INITIALIZE = unsafe extern "system" fn(
+pub type DRIVER_INITIALIZE = unsafe extern "efiapi" fn(
     driver_object: *mut DRIVER_OBJECT,
     registry_path: *mut UNICODE_STRING,
 ) -> NTSTATUS;
 /// A driver's unload routine: PASSIVE_LEVEL.
-pub type DRIVER_UNLOAD = unsafe extern "system" fn(driver_object: *mut DRIVER_OBJECT);
+pub type DRIVER_UNLOAD = unsafe extern "efiapi" fn(driver_object: *mut DRIVER_OBJECT);
 /// A dispatch routine: PASSIVE_LEVEL for those a file handle calls.
 pub type DRIVER_DISPATCH =
-    unsafe extern "system" fn(device_object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS;
+    unsafe extern "efiapi" fn(device_object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS;
 /// A cancel routine: called at DISPATCH_LEVEL with the cancel spin lock held, which it must release.
 pub type DRIVER_CANCEL =
-    unsafe extern "system" fn(device_object: *mut DEVICE_OBJECT, irp: *mut IRP);
+    unsafe extern "efiapi" fn(device_object: *mut DEVICE_OBJECT, irp: *mut IRP);
 /// A completion routine: up to DISPATCH_LEVEL.
-pub type IO_COMPLETION_ROUTINE = unsafe extern "system" fn(
+pub type IO_COMPLETION_ROUTINE = unsafe extern "efiapi" fn(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
     context: PVOID,
@@ -57,7 +57,7 @@ pub struct DRIVER_OBJECT {
     pub HardwareDatabase: *mut UNICODE_STRING,
     pub FastIoDispatch: PVOID,
     pub DriverInit: Option<DRIVER_INITIALIZE>,
-    pub DriverStartIo: Option<unsafe extern "system" fn(*mut DEVICE_OBJECT, *mut IRP)>,
+    pub DriverStartIo: Option<unsafe extern "efiapi" fn(*mut DEVICE_OBJECT, *mut IRP)>,
     pub DriverUnload: Option<DRIVER_UNLOAD>,
     pub MajorFunction: [Option<DRIVER_DISPATCH>; IRP_MJ_COUNT],
 }
@@ -320,13 +320,13 @@ pub struct IO_SECURITY_CONTEXT {
 }
 layout!(IO_SECURITY_CONTEXT, 24, { SecurityQos: 0, AccessState: 8, DesiredAccess: 16 });
 
-pub type IO_CSQ_INSERT_IRP = unsafe extern "system" fn(csq: *mut IO_CSQ, irp: *mut IRP);
-pub type IO_CSQ_REMOVE_IRP = unsafe extern "system" fn(csq: *mut IO_CSQ, irp: *mut IRP);
+pub type IO_CSQ_INSERT_IRP = unsafe extern "efiapi" fn(csq: *mut IO_CSQ, irp: *mut IRP);
+pub type IO_CSQ_REMOVE_IRP = unsafe extern "efiapi" fn(csq: *mut IO_CSQ, irp: *mut IRP);
 pub type IO_CSQ_PEEK_NEXT_IRP =
-    unsafe extern "system" fn(csq: *mut IO_CSQ, irp: *mut IRP, peek_context: PVOID) -> *mut IRP;
-pub type IO_CSQ_ACQUIRE_LOCK = unsafe extern "system" fn(csq: *mut IO_CSQ, irql: *mut KIRQL);
-pub type IO_CSQ_RELEASE_LOCK = unsafe extern "system" fn(csq: *mut IO_CSQ, irql: KIRQL);
-pub type IO_CSQ_COMPLETE_CANCELED_IRP = unsafe extern "system" fn(csq: *mut IO_CSQ, irp: *mut IRP);
+    unsafe extern "efiapi" fn(csq: *mut IO_CSQ, irp: *mut IRP, peek_context: PVOID) -> *mut IRP;
+pub type IO_CSQ_ACQUIRE_LOCK = unsafe extern "efiapi" fn(csq: *mut IO_CSQ, irql: *mut KIRQL);
+pub type IO_CSQ_RELEASE_LOCK = unsafe extern "efiapi" fn(csq: *mut IO_CSQ, irql: KIRQL);
+pub type IO_CSQ_COMPLETE_CANCELED_IRP = unsafe extern "efiapi" fn(csq: *mut IO_CSQ, irp: *mut IRP);
 
 /// A cancel-safe queue of IRPs.
 #[repr(C)]

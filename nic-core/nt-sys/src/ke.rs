@@ -47,7 +47,7 @@ pub struct KSEMAPHORE {
 layout!(KSEMAPHORE, 32, { Header: 0, Limit: 24 });
 
 /// A deferred procedure: runs at DISPATCH_LEVEL.
-pub type KDEFERRED_ROUTINE = unsafe extern "system" fn(
+pub type KDEFERRED_ROUTINE = unsafe extern "efiapi" fn(
     dpc: *mut KDPC,
     deferred_context: PVOID,
     system_argument1: PVOID,

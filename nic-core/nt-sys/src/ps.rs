@@ -3,7 +3,7 @@
 use crate::ntdef::{ACCESS_MASK, CLIENT_ID, HANDLE, KTHREAD, NTSTATUS, OBJECT_ATTRIBUTES, PVOID};
 
 /// What a system thread runs, at PASSIVE_LEVEL.
-pub type KSTART_ROUTINE = unsafe extern "system" fn(start_context: PVOID);
+pub type KSTART_ROUTINE = unsafe extern "efiapi" fn(start_context: PVOID);
 
 pub const SYNCHRONIZE: ACCESS_MASK = 0x0010_0000;
 pub const THREAD_ALL_ACCESS: ACCESS_MASK = 0x001f_ffff;

@@ -173,7 +173,7 @@ impl<D: ControlDevice> Call<'_, D> {
     }
 }
 
-unsafe extern "system" fn create<D: ControlDevice>(
+unsafe extern "efiapi" fn create<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
@@ -204,7 +204,7 @@ unsafe extern "system" fn create<D: ControlDevice>(
     call.irp.complete(status, 0).status().0
 }
 
-unsafe extern "system" fn cleanup<D: ControlDevice>(
+unsafe extern "efiapi" fn cleanup<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
@@ -219,7 +219,7 @@ unsafe extern "system" fn cleanup<D: ControlDevice>(
     call.irp.complete(Status::SUCCESS, 0).status().0
 }
 
-unsafe extern "system" fn close<D: ControlDevice>(
+unsafe extern "efiapi" fn close<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
@@ -236,7 +236,7 @@ unsafe extern "system" fn close<D: ControlDevice>(
     call.irp.complete(Status::SUCCESS, 0).status().0
 }
 
-unsafe extern "system" fn device_control<D: ControlDevice>(
+unsafe extern "efiapi" fn device_control<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {

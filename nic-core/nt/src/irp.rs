@@ -325,7 +325,7 @@ fn irp_of(link: *mut LIST_ENTRY) -> *mut IRP {
     link.cast::<u8>().wrapping_sub(offset).cast()
 }
 
-unsafe extern "system" fn insert(csq: *mut IO_CSQ, irp: *mut IRP) {
+unsafe extern "efiapi" fn insert(csq: *mut IO_CSQ, irp: *mut IRP) {
     // SAFETY: the kernel calls this for our queue.
     let head = unsafe { queue_of(csq) }.head.get();
     let link = link_of(irp);
@@ -339,7 +339,7 @@ unsafe extern "system" fn insert(csq: *mut IO_CSQ, irp: *mut IRP) {
     unsafe { (*head).Blink = link };
 }
 
-unsafe extern "system" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
+unsafe extern "efiapi" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
     let link = link_of(irp);
     // SAFETY: the queue's lock is held, by `acquire_lock`.
     let LIST_ENTRY { Flink: next, Blink: previous } = unsafe { *link };
@@ -349,7 +349,7 @@ unsafe extern "system" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
     unsafe { (*next).Blink = previous };
 }
 
-unsafe extern "system" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, file: PVOID) -> *mut IRP {
+unsafe extern "efiapi" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, file: PVOID) -> *mut IRP {
     // SAFETY: the kernel calls this for our queue.
     let head = unsafe { queue_of(csq) }.head.get();
     let mut link = if irp.is_null() { head } else { link_of(irp) };
@@ -371,7 +371,7 @@ unsafe extern "system" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, file: PVOID
     }
 }
 
-unsafe extern "system" fn acquire_lock(csq: *mut IO_CSQ, irql: *mut KIRQL) {
+unsafe extern "efiapi" fn acquire_lock(csq: *mut IO_CSQ, irql: *mut KIRQL) {
     // SAFETY: the kernel calls this for our queue.
     let lock = unsafe { queue_of(csq) }.lock.get();
     // SAFETY: the lock is initialized.
@@ -380,14 +380,14 @@ unsafe extern "system" fn acquire_lock(csq: *mut IO_CSQ, irql: *mut KIRQL) {
     unsafe { *irql = old_irql };
 }
 
-unsafe extern "system" fn release_lock(csq: *mut IO_CSQ, irql: KIRQL) {
+unsafe extern "efiapi" fn release_lock(csq: *mut IO_CSQ, irql: KIRQL) {
     // SAFETY: the kernel calls this for our queue.
     let lock = unsafe { queue_of(csq) }.lock.get();
     // SAFETY: `acquire_lock` acquired it, at this level.
     unsafe { KeReleaseSpinLock(lock, irql) };
 }
 
-unsafe extern "system" fn complete_canceled(_csq: *mut IO_CSQ, irp: *mut IRP) {
+unsafe extern "efiapi" fn complete_canceled(_csq: *mut IO_CSQ, irp: *mut IRP) {
     if let Some(irp) = NonNull::new(irp) {
         // SAFETY: the queue gave it back.
         drop(unsafe { Irp::new(irp) });

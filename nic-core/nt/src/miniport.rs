@@ -170,7 +170,7 @@ static DRIVER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 ///
 /// # Safety
 /// The arguments must be those of DriverEntry.
-pub unsafe extern "system" fn entry<M: Miniport>(
+pub unsafe extern "efiapi" fn entry<M: Miniport>(
     driver_object: *mut DRIVER_OBJECT,
     registry_path: *mut UNICODE_STRING,
 ) -> NTSTATUS {
@@ -283,7 +283,7 @@ unsafe fn context<'a, M: Miniport>(context: NDIS_HANDLE) -> (&'a M, &'a Context<
     (&driver.miniport, context)
 }
 
-unsafe extern "system" fn initialize<M: Miniport>(
+unsafe extern "efiapi" fn initialize<M: Miniport>(
     handle: NDIS_HANDLE,
     driver: NDIS_HANDLE,
     parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
@@ -330,7 +330,7 @@ fn add_adapter<M: Miniport>(
     Ok(())
 }
 
-unsafe extern "system" fn halt<M: Miniport>(adapter: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {
+unsafe extern "efiapi" fn halt<M: Miniport>(adapter: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {
     let Some(adapter) = NonNull::new(adapter.cast::<Context<M>>()) else { return };
     // SAFETY: `add_adapter` made it, and this is its last callback.
     let context = PoolBox::into_inner(unsafe { PoolBox::from_raw(adapter) });
@@ -339,7 +339,7 @@ unsafe extern "system" fn halt<M: Miniport>(adapter: NDIS_HANDLE, _action: NDIS_
     driver.miniport.halt(context.adapter);
 }
 
-unsafe extern "system" fn unload<M: Miniport>(_driver_object: *mut DRIVER_OBJECT) {
+unsafe extern "efiapi" fn unload<M: Miniport>(_driver_object: *mut DRIVER_OBJECT) {
     let driver = DRIVER.swap(ptr::null_mut(), Ordering::AcqRel);
     let Some(driver) = NonNull::new(driver.cast::<Driver<M>>()) else { return };
     // SAFETY: `load` made it, and no adapter is left.
@@ -349,7 +349,7 @@ unsafe extern "system" fn unload<M: Miniport>(_driver_object: *mut DRIVER_OBJECT
     unsafe { NdisMDeregisterMiniportDriver(driver.handle) };
 }
 
-unsafe extern "system" fn pause<M: Miniport>(
+unsafe extern "efiapi" fn pause<M: Miniport>(
     adapter: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
@@ -359,7 +359,7 @@ unsafe extern "system" fn pause<M: Miniport>(
     Status::SUCCESS.0
 }
 
-unsafe extern "system" fn restart<M: Miniport>(
+unsafe extern "efiapi" fn restart<M: Miniport>(
     adapter: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
 ) -> NDIS_STATUS {
@@ -368,7 +368,7 @@ unsafe extern "system" fn restart<M: Miniport>(
     Status::of(miniport.restart(&context.adapter)).0
 }
 
-unsafe extern "system" fn oid_request<M: Miniport>(
+unsafe extern "efiapi" fn oid_request<M: Miniport>(
     adapter: NDIS_HANDLE,
     request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
@@ -380,14 +380,14 @@ unsafe extern "system" fn oid_request<M: Miniport>(
 }
 
 /// Direct and synchronous requests: there are none that we know.
-unsafe extern "system" fn no_oid_request(
+unsafe extern "efiapi" fn no_oid_request(
     _adapter: NDIS_HANDLE,
     _request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
     NDIS_STATUS_NOT_SUPPORTED
 }
 
-unsafe extern "system" fn send<M: Miniport>(
+unsafe extern "efiapi" fn send<M: Miniport>(
     adapter: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
     _port: NDIS_PORT_NUMBER,
@@ -400,7 +400,7 @@ unsafe extern "system" fn send<M: Miniport>(
     miniport.send(&context.adapter, packets);
 }
 
-unsafe extern "system" fn take_back<M: Miniport>(
+unsafe extern "efiapi" fn take_back<M: Miniport>(
     adapter: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
     _flags: ULONG,
@@ -412,9 +412,9 @@ unsafe extern "system" fn take_back<M: Miniport>(
 }
 
 /// Nothing waits here for long: what can't be sent soon is dropped soon.
-unsafe extern "system" fn cancel(_adapter: NDIS_HANDLE, _id: PVOID) {}
+unsafe extern "efiapi" fn cancel(_adapter: NDIS_HANDLE, _id: PVOID) {}
 
-unsafe extern "system" fn pnp_event<M: Miniport>(
+unsafe extern "efiapi" fn pnp_event<M: Miniport>(
     adapter: NDIS_HANDLE,
     event: *mut NET_DEVICE_PNP_EVENT,
 ) {
@@ -430,4 +430,4 @@ unsafe extern "system" fn pnp_event<M: Miniport>(
 }
 
 /// There is no hardware to bring to rest.
-unsafe extern "system" fn shutdown(_adapter: NDIS_HANDLE, _action: NDIS_SHUTDOWN_ACTION) {}
+unsafe extern "efiapi" fn shutdown(_adapter: NDIS_HANDLE, _action: NDIS_SHUTDOWN_ACTION) {}

@@ -89,7 +89,7 @@ unsafe impl Send for Thread {}
 // SAFETY: as above.
 unsafe impl Sync for Thread {}
 
-unsafe extern "system" fn run<F: FnOnce() + Send + 'static>(context: PVOID) {
+unsafe extern "efiapi" fn run<F: FnOnce() + Send + 'static>(context: PVOID) {
     if let Some(body) = NonNull::new(context.cast::<F>()) {
         // SAFETY: `spawn` gave this thread the body.
         let body = unsafe { PoolBox::from_raw(body) };

@@ -159,7 +159,7 @@ export! {
 }
 
 /// The cancel routine of queued IRPs.
-unsafe extern "system" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+unsafe extern "efiapi" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     // SAFETY: called for this IRP, which stays until it is completed below.
     let level = unsafe { (*irp).CancelIrql };
     // SAFETY: called with the cancel spin lock held.

@@ -99,7 +99,7 @@ fn allows(sddl: &str, administrator: bool) -> bool {
 }
 
 /// What NDIS puts into `DRIVER_OBJECT::MajorFunction`, for devices without dispatch routines of their own.
-pub(super) unsafe extern "system" fn dispatch(
+pub(super) unsafe extern "efiapi" fn dispatch(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {

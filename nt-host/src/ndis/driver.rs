@@ -91,7 +91,7 @@ impl Registration {
 }
 
 /// What NDIS puts into `DRIVER_OBJECT::DriverUnload`: calls MiniportDriverUnload.
-unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
+unsafe extern "efiapi" fn unload(driver_object: *mut DRIVER_OBJECT) {
     let Some(driver) = MiniportDriver::of(driver_object) else {
         return;
     };

@@ -17,8 +17,8 @@ pub fn error_log() -> Vec<(String, u32)> {
 }
 
 export! {
-    /// ndis.h, NdisWriteErrorLogEntry. Variadic in C; on 64-bit Linux an integer argument after the named ones is passed
-    /// like a named one, so the definition need not be variadic. The values are not kept.
+    /// ndis.h, NdisWriteErrorLogEntry. Variadic in C; an integer argument after the named ones is passed like a named one, so
+    /// the definition need not be variadic. The values are not kept.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

@@ -142,7 +142,7 @@ impl AdapterInner {
 
     fn call_send(
         &self,
-        handler: unsafe extern "system" fn(NDIS_HANDLE, *mut NET_BUFFER_LIST, ULONG, ULONG),
+        handler: unsafe extern "efiapi" fn(NDIS_HANDLE, *mut NET_BUFFER_LIST, ULONG, ULONG),
         chain: *mut NET_BUFFER_LIST,
     ) {
         let context = self.context();

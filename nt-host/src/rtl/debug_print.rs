@@ -19,43 +19,44 @@ pub fn set_level(level: u32) {
     LEVEL.store(level, Ordering::Relaxed);
 }
 
-/// wdm.h, DbgPrintEx. Variadic on the caller's side; here it takes up to 8 words, whatever was passed: integers and
-/// pointers only, as in the kernel.
-///
-/// # IRQL
-/// <= DISPATCH_LEVEL (DIRQL for some formats, which are not used).
-///
-/// # Safety
-/// `format` ends with 0 and matches the arguments.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn DbgPrintEx(
-    _component: ULONG,
-    level: ULONG,
-    format: *const c_char,
-    word0: usize,
-    word1: usize,
-    word2: usize,
-    word3: usize,
-    word4: usize,
-    word5: usize,
-    word6: usize,
-    word7: usize,
-) -> ULONG {
-    irql::require_at_most("DbgPrintEx", DISPATCH_LEVEL);
-    // Levels from 32 on are masks (wdm.h, DPFLTR_MASK): print them.
-    if level <= DPFLTR_INFO_LEVEL && level > LEVEL.load(Ordering::Relaxed) {
-        return STATUS_SUCCESS.cast_unsigned();
+export! {
+    /// wdm.h, DbgPrintEx. Variadic in C, where each argument takes a word, integers as pointers: here it takes 8 words, whatever
+    /// was passed. Floating point is not passed in the kernel.
+    ///
+    /// # IRQL
+    /// <= DISPATCH_LEVEL (DIRQL for some formats, which are not used).
+    ///
+    /// # Safety
+    /// `format` ends with 0 and matches the arguments.
+    pub unsafe fn DbgPrintEx(
+        _component: ULONG,
+        level: ULONG,
+        format: *const c_char,
+        word0: usize,
+        word1: usize,
+        word2: usize,
+        word3: usize,
+        word4: usize,
+        word5: usize,
+        word6: usize,
+        word7: usize,
+    ) -> ULONG {
+        irql::require_at_most("DbgPrintEx", DISPATCH_LEVEL);
+        // Levels from 32 on are masks (wdm.h, DPFLTR_MASK): print them.
+        if level <= DPFLTR_INFO_LEVEL && level > LEVEL.load(Ordering::Relaxed) {
+            return STATUS_SUCCESS.cast_unsigned();
+        }
+        let words = [word0, word1, word2, word3, word4, word5, word6, word7];
+        stack::on_host(|| {
+            // SAFETY: as the caller promises.
+            let format = unsafe { CStr::from_ptr(format) };
+            // SAFETY: as the caller promises.
+            let text = unsafe { render(format.to_bytes(), &words) };
+            eprint!("driver: {}{}", text, if text.ends_with('\n') { "" } else { "\n" });
+        });
+        let status: NTSTATUS = STATUS_SUCCESS;
+        status.cast_unsigned()
     }
-    let words = [word0, word1, word2, word3, word4, word5, word6, word7];
-    stack::on_host(|| {
-        // SAFETY: as the caller promises.
-        let format = unsafe { CStr::from_ptr(format) };
-        // SAFETY: as the caller promises.
-        let text = unsafe { render(format.to_bytes(), &words) };
-        eprint!("driver: {}{}", text, if text.ends_with('\n') { "" } else { "\n" });
-    });
-    let status: NTSTATUS = STATUS_SUCCESS;
-    status.cast_unsigned()
 }
 
 /// # Safety

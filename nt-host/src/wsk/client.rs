@@ -232,7 +232,7 @@ export! {
 }
 
 /// wsk.h, PFN_WSK_CONTROL_CLIENT: transports, static events, TDI.
-unsafe extern "system" fn control_client(
+unsafe extern "efiapi" fn control_client(
     client: PVOID,
     control_code: ULONG,
     input_size: SIZE_T,

@@ -28,7 +28,7 @@ use crate::violation::{Rule, stop};
 
 /// wsk.h, PFN_WSK_CONTROL_SOCKET.
 #[expect(non_upper_case_globals, reason = "the names of wsk.h")]
-pub(super) unsafe extern "system" fn control_socket(
+pub(super) unsafe extern "efiapi" fn control_socket(
     socket: *mut WSK_SOCKET,
     request_type: WSK_CONTROL_SOCKET_TYPE,
     control_code: ULONG,

@@ -321,7 +321,7 @@ fn buffers(socket: &Socket) -> MutexGuard<'_, Buffers> {
 }
 
 /// wsk.h, PFN_WSK_RECEIVE_FROM: not offered here; use the event.
-pub(super) unsafe extern "system" fn receive_from(
+pub(super) unsafe extern "efiapi" fn receive_from(
     socket: *mut WSK_SOCKET,
     _buffer: *mut WSK_BUF,
     _flags: ULONG,
@@ -340,7 +340,7 @@ pub(super) unsafe extern "system" fn receive_from(
 }
 
 /// wsk.h, PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST. The list may be a part of what was indicated, or parts of several.
-pub(super) unsafe extern "system" fn release(
+pub(super) unsafe extern "efiapi" fn release(
     socket: *mut WSK_SOCKET,
     datagram_indication: *mut WSK_DATAGRAM_INDICATION,
 ) -> NTSTATUS {

@@ -89,7 +89,7 @@ impl SendQueue {
 }
 
 /// wsk.h, PFN_WSK_SEND_TO.
-pub(super) unsafe extern "system" fn send_to(
+pub(super) unsafe extern "efiapi" fn send_to(
     socket: *mut WSK_SOCKET,
     buffer: *mut WSK_BUF,
     flags: ULONG,
@@ -111,7 +111,7 @@ pub(super) unsafe extern "system" fn send_to(
 }
 
 /// wsk.h, PFN_WSK_SEND_MESSAGES.
-pub(super) unsafe extern "system" fn send_messages(
+pub(super) unsafe extern "efiapi" fn send_messages(
     socket: *mut WSK_SOCKET,
     buffer_list: *mut WSK_BUF_LIST,
     flags: ULONG,

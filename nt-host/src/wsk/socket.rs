@@ -270,7 +270,7 @@ pub(super) fn set_option(
 }
 
 /// wsk.h, PFN_WSK_SOCKET: UDP over IPv4 and IPv6.
-pub(super) unsafe extern "system" fn create_socket(
+pub(super) unsafe extern "efiapi" fn create_socket(
     client: PVOID,
     address_family: USHORT,
     socket_type: USHORT,
@@ -335,7 +335,7 @@ pub(super) unsafe extern "system" fn create_socket(
 }
 
 /// wsk.h, PFN_WSK_BIND.
-unsafe extern "system" fn bind(
+unsafe extern "efiapi" fn bind(
     socket: *mut WSK_SOCKET,
     local_address: *mut SOCKADDR,
     flags: ULONG,
@@ -375,7 +375,7 @@ unsafe extern "system" fn bind(
 }
 
 /// wsk.h, PFN_WSK_GET_LOCAL_ADDRESS.
-unsafe extern "system" fn local_address(
+unsafe extern "efiapi" fn local_address(
     socket: *mut WSK_SOCKET,
     local_address: *mut SOCKADDR,
     irp: *mut IRP,
@@ -403,7 +403,7 @@ unsafe extern "system" fn local_address(
 }
 
 /// wsk.h, PFN_WSK_CLOSE_SOCKET: the IRP is completed when no callback runs, nothing is sent and nothing is retained.
-unsafe extern "system" fn close_socket(socket: *mut WSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn close_socket(socket: *mut WSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
     let _host = stack::leave_driver_code();
     // SAFETY: the caller's word.
     let call = unsafe { Socket::enter("WskCloseSocket", socket) };

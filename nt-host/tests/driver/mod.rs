@@ -69,7 +69,7 @@ fn routines() -> Routines {
     *ROUTINES.lock().expect("no test panics with it")
 }
 
-unsafe extern "system" fn driver_entry(
+unsafe extern "efiapi" fn driver_entry(
     driver: *mut DRIVER_OBJECT,
     _registry_path: *mut UNICODE_STRING,
 ) -> NTSTATUS {
@@ -93,21 +93,21 @@ unsafe extern "system" fn driver_entry(
     STATUS_SUCCESS
 }
 
-unsafe extern "system" fn driver_unload(_driver: *mut DRIVER_OBJECT) {
+unsafe extern "efiapi" fn driver_unload(_driver: *mut DRIVER_OBJECT) {
     (routines().unload)();
     let device = *DEVICE.lock().expect("no test panics with it");
     device::delete(core::ptr::with_exposed_provenance_mut(device));
 }
 
-unsafe extern "system" fn plain(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn plain(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     complete(irp, STATUS_SUCCESS, 0)
 }
 
-unsafe extern "system" fn cleanup(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn cleanup(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     (routines().cleanup)();
     complete(irp, STATUS_SUCCESS, 0)
 }
 
-unsafe extern "system" fn control(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn control(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     (routines().control)(irp)
 }

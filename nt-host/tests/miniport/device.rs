@@ -48,7 +48,7 @@ pub(crate) fn register_device(index: usize) {
     context.device.store(handle, Ordering::Relaxed);
 }
 
-pub(crate) unsafe extern "system" fn succeed(
+pub(crate) unsafe extern "efiapi" fn succeed(
     _: *mut nt_sys::io::DEVICE_OBJECT,
     irp: *mut nt_sys::io::IRP,
 ) -> NTSTATUS {

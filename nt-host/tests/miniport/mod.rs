@@ -127,7 +127,7 @@ pub(crate) fn characteristics() -> NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
     }
 }
 
-pub(crate) unsafe extern "system" fn driver_entry(
+pub(crate) unsafe extern "efiapi" fn driver_entry(
     driver_object: *mut DRIVER_OBJECT,
     registry_path: *mut UNICODE_STRING,
 ) -> NTSTATUS {
@@ -147,12 +147,12 @@ pub(crate) unsafe extern "system" fn driver_entry(
     status
 }
 
-unsafe extern "system" fn unload(_: *mut DRIVER_OBJECT) {
+unsafe extern "efiapi" fn unload(_: *mut DRIVER_OBJECT) {
     // SAFETY: the handle of the registration.
     unsafe { NdisMDeregisterMiniportDriver(DRIVER.load(Ordering::Relaxed)) };
 }
 
-unsafe extern "system" fn initialize(
+unsafe extern "efiapi" fn initialize(
     handle: NDIS_HANDLE,
     _: NDIS_HANDLE,
     parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
@@ -307,7 +307,7 @@ fn read_keyword(handle: NDIS_HANDLE) {
     unsafe { NdisCloseConfiguration(configuration) };
 }
 
-unsafe extern "system" fn halt(adapter: NDIS_HANDLE, _: NDIS_HALT_ACTION) {
+unsafe extern "efiapi" fn halt(adapter: NDIS_HANDLE, _: NDIS_HALT_ACTION) {
     let context = context(adapter);
     adapters().retain(|known| !ptr::eq(*known, context));
     if is(Fault::FreePoolInUse) {
@@ -325,7 +325,7 @@ unsafe extern "system" fn halt(adapter: NDIS_HANDLE, _: NDIS_HALT_ACTION) {
     }
 }
 
-unsafe extern "system" fn restart(
+unsafe extern "efiapi" fn restart(
     adapter: NDIS_HANDLE,
     _: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
 ) -> NDIS_STATUS {
@@ -344,7 +344,7 @@ unsafe extern "system" fn restart(
     NDIS_STATUS_SUCCESS
 }
 
-unsafe extern "system" fn pause(
+unsafe extern "efiapi" fn pause(
     adapter: NDIS_HANDLE,
     _: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
@@ -361,15 +361,15 @@ unsafe extern "system" fn pause(
     NDIS_STATUS_PENDING
 }
 
-unsafe extern "system" fn pnp_event(_: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
+unsafe extern "efiapi" fn pnp_event(_: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
     // SAFETY: NDIS gives it.
     let event = unsafe { (*event).DevicePnPEvent };
     PNP_EVENTS.lock().unwrap_or_else(PoisonError::into_inner).push(event);
 }
 
-unsafe extern "system" fn cancel(_: NDIS_HANDLE, _: PVOID) {}
+unsafe extern "efiapi" fn cancel(_: NDIS_HANDLE, _: PVOID) {}
 
-unsafe extern "system" fn shutdown(_: NDIS_HANDLE, _: NDIS_SHUTDOWN_ACTION) {}
+unsafe extern "efiapi" fn shutdown(_: NDIS_HANDLE, _: NDIS_SHUTDOWN_ACTION) {}
 
 /// Indicates that the link of the adapter of `index` is up or down.
 pub(crate) fn indicate_link(index: usize, up: bool) {

@@ -8,7 +8,7 @@ use nt_sys::ndis::*;
 use super::fault::{Fault, is};
 use super::{Context, DEVICE_STATE, context, header};
 
-pub(crate) unsafe extern "system" fn oid_request(
+pub(crate) unsafe extern "efiapi" fn oid_request(
     adapter: NDIS_HANDLE,
     request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {

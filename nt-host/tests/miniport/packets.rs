@@ -20,7 +20,7 @@ fn returned(context: Shared, lists: usize) {
     }
 }
 
-pub(crate) unsafe extern "system" fn return_lists(
+pub(crate) unsafe extern "efiapi" fn return_lists(
     adapter: NDIS_HANDLE,
     lists: *mut NET_BUFFER_LIST,
     _: ULONG,
@@ -42,7 +42,7 @@ pub(crate) unsafe extern "system" fn return_lists(
     returned(context, count);
 }
 
-pub(crate) unsafe extern "system" fn send(
+pub(crate) unsafe extern "efiapi" fn send(
     adapter: NDIS_HANDLE,
     lists: *mut NET_BUFFER_LIST,
     _: NDIS_PORT_NUMBER,

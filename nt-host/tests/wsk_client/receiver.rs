@@ -59,7 +59,7 @@ impl Receiver {
     }
 }
 
-pub(crate) unsafe extern "system" fn received(
+pub(crate) unsafe extern "efiapi" fn received(
     context: PVOID,
     flags: ULONG,
     first: *mut WSK_DATAGRAM_INDICATION,

@@ -22,7 +22,7 @@ pub(crate) struct Completion {
     pub(crate) changed: Condvar,
 }
 
-pub(crate) unsafe extern "system" fn completed(
+pub(crate) unsafe extern "efiapi" fn completed(
     _: *mut nt_sys::io::DEVICE_OBJECT,
     irp: *mut IRP,
     context: PVOID,

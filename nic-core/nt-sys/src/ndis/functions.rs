@@ -83,11 +83,7 @@ crate::import! { "ndis.sys";
     pub fn NdisMOidRequestComplete(
         miniport_adapter_handle: NDIS_HANDLE, oid_request: *mut NDIS_OID_REQUEST, status: NDIS_STATUS,
     );
-}
 
-// Variadic, which `import!` has no words for. "C" is the 64-bit Windows convention there.
-#[cfg_attr(windows, link(name = "ndis.sys", kind = "raw-dylib", modifiers = "+verbatim"))]
-unsafe extern "C" {
     /// Writes an entry with `number_of_error_values` ULONGs to the event log.
     ///
     /// # IRQL

@@ -9,14 +9,14 @@ use crate::ntdef::{BOOLEAN, PVOID, UCHAR, ULONG, ULONGLONG, USHORT};
 
 /// Sets optional handlers.
 pub type SET_OPTIONS_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         ndis_driver_handle: NDIS_HANDLE,
         driver_context: NDIS_HANDLE,
     ) -> NDIS_STATUS,
 >;
 /// MiniportInitializeEx. IRQL: `PASSIVE_LEVEL`.
 pub type MINIPORT_INITIALIZE_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         ndis_miniport_handle: NDIS_HANDLE,
         miniport_driver_context: NDIS_HANDLE,
         miniport_init_parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
@@ -24,21 +24,21 @@ pub type MINIPORT_INITIALIZE_HANDLER = Option<
 >;
 /// MiniportHaltEx. IRQL: `PASSIVE_LEVEL`.
 pub type MINIPORT_HALT_HANDLER = Option<
-    unsafe extern "system" fn(miniport_adapter_context: NDIS_HANDLE, halt_action: NDIS_HALT_ACTION),
+    unsafe extern "efiapi" fn(miniport_adapter_context: NDIS_HANDLE, halt_action: NDIS_HALT_ACTION),
 >;
 /// MiniportDriverUnload. IRQL: `PASSIVE_LEVEL`.
 pub type MINIPORT_DRIVER_UNLOAD =
-    Option<unsafe extern "system" fn(driver_object: *mut DRIVER_OBJECT)>;
+    Option<unsafe extern "efiapi" fn(driver_object: *mut DRIVER_OBJECT)>;
 /// MiniportPause. IRQL: `PASSIVE_LEVEL`.
 pub type MINIPORT_PAUSE_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
         pause_parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
     ) -> NDIS_STATUS,
 >;
 /// MiniportRestart. IRQL: `PASSIVE_LEVEL`.
 pub type MINIPORT_RESTART_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
         restart_parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
     ) -> NDIS_STATUS,
@@ -46,14 +46,14 @@ pub type MINIPORT_RESTART_HANDLER = Option<
 /// MiniportOidRequest, MiniportDirectOidRequest and MiniportSynchronousOidRequest. IRQL: `PASSIVE_LEVEL`; direct and
 /// synchronous `<= DISPATCH_LEVEL`.
 pub type MINIPORT_OID_REQUEST_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
         oid_request: *mut NDIS_OID_REQUEST,
     ) -> NDIS_STATUS,
 >;
 /// MiniportSendNetBufferLists. IRQL: `<= DISPATCH_LEVEL`.
 pub type MINIPORT_SEND_NET_BUFFER_LISTS_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
         net_buffer_list: *mut NET_BUFFER_LIST,
         port_number: NDIS_PORT_NUMBER,
@@ -62,7 +62,7 @@ pub type MINIPORT_SEND_NET_BUFFER_LISTS_HANDLER = Option<
 >;
 /// MiniportReturnNetBufferLists. IRQL: `<= DISPATCH_LEVEL`.
 pub type MINIPORT_RETURN_NET_BUFFER_LISTS_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
         net_buffer_lists: *mut NET_BUFFER_LIST,
         return_flags: ULONG,
@@ -70,27 +70,27 @@ pub type MINIPORT_RETURN_NET_BUFFER_LISTS_HANDLER = Option<
 >;
 /// MiniportCancelSend, MiniportCancelOidRequest, MiniportCancelDirectOidRequest. IRQL: `<= DISPATCH_LEVEL`.
 pub type MINIPORT_CANCEL_HANDLER =
-    Option<unsafe extern "system" fn(miniport_adapter_context: NDIS_HANDLE, id: PVOID)>;
+    Option<unsafe extern "efiapi" fn(miniport_adapter_context: NDIS_HANDLE, id: PVOID)>;
 /// MiniportCheckForHangEx. IRQL: `PASSIVE_LEVEL`.
 pub type MINIPORT_CHECK_FOR_HANG_HANDLER =
-    Option<unsafe extern "system" fn(miniport_adapter_context: NDIS_HANDLE) -> BOOLEAN>;
+    Option<unsafe extern "efiapi" fn(miniport_adapter_context: NDIS_HANDLE) -> BOOLEAN>;
 /// MiniportResetEx. IRQL: `<= DISPATCH_LEVEL`.
 pub type MINIPORT_RESET_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
         addressing_reset: *mut BOOLEAN,
     ) -> NDIS_STATUS,
 >;
 /// MiniportDevicePnPEventNotify. IRQL: `PASSIVE_LEVEL`.
 pub type MINIPORT_DEVICE_PNP_EVENT_NOTIFY_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
         event: *mut NET_DEVICE_PNP_EVENT,
     ),
 >;
 /// MiniportShutdownEx. IRQL: `PASSIVE_LEVEL`, or `HIGH_LEVEL` at a bug check.
 pub type MINIPORT_SHUTDOWN_HANDLER = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
         shutdown_action: NDIS_SHUTDOWN_ACTION,
     ),

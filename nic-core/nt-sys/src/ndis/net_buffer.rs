@@ -61,13 +61,13 @@ crate::layout!(NET_BUFFER, 176, {
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
 pub type NET_BUFFER_ALLOCATE_MDL_HANDLER =
-    Option<unsafe extern "system" fn(buffer_size: *mut ULONG) -> *mut MDL>;
+    Option<unsafe extern "efiapi" fn(buffer_size: *mut ULONG) -> *mut MDL>;
 
 /// Frees what a [`NET_BUFFER_ALLOCATE_MDL_HANDLER`] allocated.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub type NET_BUFFER_FREE_MDL_HANDLER = Option<unsafe extern "system" fn(mdl: *mut MDL)>;
+pub type NET_BUFFER_FREE_MDL_HANDLER = Option<unsafe extern "efiapi" fn(mdl: *mut MDL)>;
 
 /// What a NET_BUFFER pool is made with.
 #[repr(C)]

@@ -71,7 +71,7 @@ pub struct WSK_EVENT_CALLBACK_CONTROL {
 
 /// `WskClientEvent`, at `<= DISPATCH_LEVEL`.
 pub type PFN_WSK_CLIENT_EVENT = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         client_context: PVOID,
         event_type: ULONG,
         information: PVOID,
@@ -81,7 +81,7 @@ pub type PFN_WSK_CLIENT_EVENT = Option<
 
 /// `WskReceiveFromEvent`, at `<= DISPATCH_LEVEL`; a null `data_indication` says that the socket is dead.
 pub type PFN_WSK_RECEIVE_FROM_EVENT = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         socket_context: PVOID,
         flags: ULONG,
         data_indication: *mut WSK_DATAGRAM_INDICATION,

@@ -126,7 +126,7 @@ pub const WskIoctl: WSK_CONTROL_SOCKET_TYPE = 2;
 
 /// `WskSocket`; on success `IoStatus.Information` of the IRP is the `WSK_SOCKET`.
 pub type PFN_WSK_SOCKET = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         client: PVOID,
         address_family: USHORT,
         socket_type: USHORT,
@@ -143,7 +143,7 @@ pub type PFN_WSK_SOCKET = Option<
 
 /// `WskControlClient`.
 pub type PFN_WSK_CONTROL_CLIENT = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         client: PVOID,
         control_code: ULONG,
         input_size: SIZE_T,
@@ -157,7 +157,7 @@ pub type PFN_WSK_CONTROL_CLIENT = Option<
 
 /// `WskControlSocket`.
 pub type PFN_WSK_CONTROL_SOCKET = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         socket: *mut WSK_SOCKET,
         request_type: WSK_CONTROL_SOCKET_TYPE,
         control_code: ULONG,
@@ -173,11 +173,11 @@ pub type PFN_WSK_CONTROL_SOCKET = Option<
 
 /// `WskCloseSocket`.
 pub type PFN_WSK_CLOSE_SOCKET =
-    Option<unsafe extern "system" fn(socket: *mut WSK_SOCKET, irp: *mut IRP) -> NTSTATUS>;
+    Option<unsafe extern "efiapi" fn(socket: *mut WSK_SOCKET, irp: *mut IRP) -> NTSTATUS>;
 
 /// `WskBind`.
 pub type PFN_WSK_BIND = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         socket: *mut WSK_SOCKET,
         local_address: *mut SOCKADDR,
         flags: ULONG,
@@ -187,7 +187,7 @@ pub type PFN_WSK_BIND = Option<
 
 /// `WskSendTo`; on success `IoStatus.Information` of the IRP is the number of bytes sent.
 pub type PFN_WSK_SEND_TO = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         socket: *mut WSK_SOCKET,
         buffer: *mut WSK_BUF,
         flags: ULONG,
@@ -200,7 +200,7 @@ pub type PFN_WSK_SEND_TO = Option<
 
 /// `WskReceiveFrom`; on success `IoStatus.Information` of the IRP is the number of bytes received.
 pub type PFN_WSK_RECEIVE_FROM = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         socket: *mut WSK_SOCKET,
         buffer: *mut WSK_BUF,
         flags: ULONG,
@@ -214,7 +214,7 @@ pub type PFN_WSK_RECEIVE_FROM = Option<
 
 /// `WskRelease` of datagram sockets.
 pub type PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         socket: *mut WSK_SOCKET,
         datagram_indication: *mut WSK_DATAGRAM_INDICATION,
     ) -> NTSTATUS,
@@ -222,7 +222,7 @@ pub type PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST = Option<
 
 /// `WskGetLocalAddress`.
 pub type PFN_WSK_GET_LOCAL_ADDRESS = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         socket: *mut WSK_SOCKET,
         local_address: *mut SOCKADDR,
         irp: *mut IRP,
@@ -231,7 +231,7 @@ pub type PFN_WSK_GET_LOCAL_ADDRESS = Option<
 
 /// `WskSendMessages`; on success `IoStatus.Information` of the IRP is the number of bytes sent.
 pub type PFN_WSK_SEND_MESSAGES = Option<
-    unsafe extern "system" fn(
+    unsafe extern "efiapi" fn(
         socket: *mut WSK_SOCKET,
         buffer_list: *mut WSK_BUF_LIST,
         flags: ULONG,

@@ -103,7 +103,7 @@ pub(super) fn synchronously(call: impl FnOnce(*mut IRP) -> NTSTATUS) -> Result<u
     Request::new()?.call(call)
 }
 
-unsafe extern "system" fn set_event(_: *mut DEVICE_OBJECT, _: *mut IRP, event: PVOID) -> NTSTATUS {
+unsafe extern "efiapi" fn set_event(_: *mut DEVICE_OBJECT, _: *mut IRP, event: PVOID) -> NTSTATUS {
     // SAFETY: the context is the event of a request that waits.
     unsafe { &*event.cast::<Event>() }.set();
     // The IRP is ours, not the I/O manager's.

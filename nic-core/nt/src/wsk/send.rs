@@ -220,7 +220,7 @@ impl Call {
     }
 }
 
-unsafe extern "system" fn batch_sent<T: Sent>(
+unsafe extern "efiapi" fn batch_sent<T: Sent>(
     _: *mut DEVICE_OBJECT,
     _: *mut IRP,
     context: PVOID,
@@ -259,7 +259,7 @@ impl Single {
     }
 }
 
-unsafe extern "system" fn single_sent(
+unsafe extern "efiapi" fn single_sent(
     _: *mut DEVICE_OBJECT,
     _: *mut IRP,
     context: PVOID,

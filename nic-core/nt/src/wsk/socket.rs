@@ -243,7 +243,7 @@ impl<R: ReceiveFrom> Callbacks<R> {
 }
 
 /// wsk.h, PFN_WSK_RECEIVE_FROM_EVENT.
-unsafe extern "system" fn receive_from_event<R: ReceiveFrom>(
+unsafe extern "efiapi" fn receive_from_event<R: ReceiveFrom>(
     context: PVOID,
     _flags: ULONG,
     first: *mut WSK_DATAGRAM_INDICATION,
