@@ -1,7 +1,9 @@
 //! Build, check and measure Tunic: `cargo xtask`.
 #![forbid(unsafe_code)]
 
+mod arch;
 mod bench;
+mod driver;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -17,10 +19,13 @@ struct Arguments {
 enum Task {
     /// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md
     Bench(bench::Options),
+    /// Builds tunic.sys into target/driver/x64 and target/driver/arm64, with its PDB and map
+    Driver(driver::Options),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
+        Task::Driver(options) => driver::run(&options),
     }
 }

@@ -22,6 +22,8 @@ mod import;
 mod layout;
 
 pub mod cng;
+#[cfg(windows)]
+pub mod crt;
 pub mod ex;
 pub mod io;
 pub mod ke;

@@ -1,0 +1,15 @@
+//! `string.h`, of which the kernel exports these: the compiler calls them to move and compare memory.
+
+use core::ffi::c_void;
+
+use crate::ntdef::SIZE_T;
+
+#[cfg_attr(windows, link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim"))]
+unsafe extern "C" {
+    pub fn memcpy(destination: *mut c_void, source: *const c_void, bytes: SIZE_T) -> *mut c_void;
+    pub fn memmove(destination: *mut c_void, source: *const c_void, bytes: SIZE_T) -> *mut c_void;
+    pub fn memset(destination: *mut c_void, value: i32, bytes: SIZE_T) -> *mut c_void;
+    pub fn memcmp(left: *const c_void, right: *const c_void, bytes: SIZE_T) -> i32;
+    /// Touches the pages of a frame of more than a page; it has its own convention, and only the compiler calls it.
+    pub fn __chkstk();
+}

@@ -1,0 +1,106 @@
+//! `cargo xtask driver`: builds `tunic.sys`, with stable Rust and the linker that comes with it, on any system.
+
+mod link;
+mod target;
+mod version;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::arch::Arch;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The processor to build for; all of them where none is named
+    #[arg(long)]
+    arch: Option<Arch>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    for arch in Arch::ALL {
+        if options.arch.is_none_or(|wanted| wanted == arch) {
+            println!("{}", build(arch)?.sys.display());
+        }
+    }
+    Ok(())
+}
+
+/// A built image and what belongs to it.
+pub(crate) struct Image {
+    pub(crate) sys: PathBuf,
+    pub(crate) pdb: PathBuf,
+    pub(crate) map: PathBuf,
+}
+
+impl Image {
+    /// The image, PDB and map of `arch` in `target/driver`.
+    pub(crate) fn of(arch: Arch) -> Self {
+        let folder = workspace().join("target/driver").join(arch.name());
+        let [sys, pdb, map] =
+            ["sys", "pdb", "map"].map(|kind| folder.join(format!("tunic.{kind}")));
+        Self { sys, pdb, map }
+    }
+}
+
+/// Builds the image into `target/driver`.
+pub(crate) fn build(arch: Arch) -> Result<Image> {
+    target::install(arch)?;
+    let built = compile(arch, &workspace().join("target/driver/build"))?;
+    let image = Image::of(arch);
+    for (from, to) in [(built.sys, &image.sys), (built.pdb, &image.pdb), (built.map, &image.map)] {
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::copy(&from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
+    }
+    Ok(image)
+}
+
+/// Builds the image in cargo's folder `target_folder`. The bytes don't depend on where that is.
+fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
+    fs::create_dir_all(target_folder)?;
+    let resource = target_folder.join("tunic.res");
+    fs::write(&resource, version::resource(env!("CARGO_PKG_VERSION"))?)?;
+
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(workspace())
+        // They would replace what .cargo/config.toml says for Windows.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .args(["rustc", "--quiet", "--locked", "--release"])
+        .args(["--package", "tunic-driver", "--bin", "tunic-sys", "--features", "image"])
+        .args(["--target", arch.target(), "--target-dir"])
+        .arg(target_folder)
+        .arg("--config")
+        .arg(without_paths(arch)?)
+        .arg("--")
+        .args(link::arguments(&resource))
+        .status()
+        .context("cargo")?;
+    ensure!(status.success(), "tunic.sys for {} can't be built", arch.name());
+
+    let folder = target_folder.join(arch.target()).join("release");
+    Ok(Image {
+        sys: folder.join("tunic-sys.exe"),
+        pdb: folder.join("tunic_sys.pdb"),
+        map: folder.join("deps/tunic_sys.map"),
+    })
+}
+
+/// Flags that keep the paths of this machine out of the image, in cargo's form for `--config`.
+fn without_paths(arch: Arch) -> Result<OsString> {
+    let home = std::env::home_dir().context("no home directory")?;
+    let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let flag = |from: &Path, to| format!("--remap-path-prefix={}={to}", from.display());
+    let flags = [flag(&cargo, "cargo"), flag(&workspace(), "tunic")];
+    Ok(format!("target.{}.rustflags={flags:?}", arch.target()).into())
+}
+
+/// The root of the workspace.
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).unwrap_or(Path::new(".")).into()
+}
