@@ -1,0 +1,301 @@
+//! What a tunnel is configured with: pushed by a server, or written in a profile.
+
+mod network;
+mod words;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+pub use network::{Network, Route, RouteGateway, RouteNetwork, mask_length};
+pub use words::{WordsError, words};
+
+use crate::Suite;
+
+/// The tunnel's options. What is `None` or empty was not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TunnelOptions {
+    /// How `ifconfig`'s second word is meant.
+    pub topology: Option<Topology>,
+    /// Our address, and the mask (topology subnet) or the other end's address (net30, p2p).
+    pub ifconfig: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// Our IPv6 address, its prefix length, and the other end's address.
+    pub ifconfig_v6: Option<(Ipv6Addr, u8, Option<Ipv6Addr>)>,
+    /// The inner gateway of routes that name none.
+    pub route_gateway: Option<Ipv4Addr>,
+    /// The inner IPv6 gateway.
+    pub route_gateway_v6: Option<Ipv6Addr>,
+    /// The metric of routes that name none.
+    pub route_metric: Option<u32>,
+    /// What goes through the tunnel, of either family.
+    pub routes: Vec<Route>,
+    /// Whether everything goes through the tunnel.
+    pub redirect_gateway: Option<RedirectGateway>,
+    /// The interface's MTU.
+    pub tun_mtu: Option<u32>,
+    /// Seconds of silence until a ping; zero is off.
+    pub ping: Option<Duration>,
+    /// Silence after which the peer is given up, and the session begins anew; zero is off.
+    pub ping_restart: Option<Duration>,
+    /// The same, but the program ends.
+    pub ping_exit: Option<Duration>,
+    /// Name servers.
+    pub dns_servers: Vec<IpAddr>,
+    /// Domains to search.
+    pub dns_search: Vec<String>,
+    /// The id for data packets to the server.
+    pub peer_id: Option<u32>,
+    /// The data channel's cipher.
+    pub cipher: Option<Suite>,
+    /// Data keys come from the TLS exporter.
+    pub is_exporter: bool,
+    /// Data packets have the epoch format.
+    pub is_epoch: bool,
+    /// `EXIT` may be sent over the control channel.
+    pub is_exit_by_control: bool,
+    /// What is to stand for the password from now on.
+    pub auth_token: Option<AuthToken>,
+    /// What was said that has no effect here, as it was written.
+    pub ignored: Vec<String>,
+}
+
+/// How addresses are given out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Topology {
+    /// A /30 for each client.
+    #[default]
+    Net30,
+    /// An address at each end.
+    P2p,
+    /// All clients in one subnet.
+    Subnet,
+}
+
+/// `redirect-gateway` and its flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RedirectGateway {
+    /// Two routes of half the Internet each, beside the default route (`def1`).
+    pub is_def1: bool,
+    /// The server is on our own link: no route to it is needed (`local`).
+    pub is_local: bool,
+    /// IPv6 as well (`ipv6`).
+    pub is_ipv6: bool,
+    /// Not IPv4 (`!ipv4`).
+    pub is_not_ipv4: bool,
+}
+
+/// A token that stands for the password. Erased when dropped.
+#[derive(Clone, PartialEq, Eq, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+pub struct AuthToken {
+    /// The token.
+    pub token: String,
+    /// The username that goes with it, where it is not the one that was given.
+    pub username: Option<String>,
+}
+
+impl fmt::Debug for AuthToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthToken(..)")
+    }
+}
+
+/// Why an option can't be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionError {
+    /// Its words make no sense.
+    Malformed(String),
+    /// What it wants is not supported, and going on without it would not work.
+    Unsupported(String),
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(option) => write!(f, "malformed option: {option}"),
+            Self::Unsupported(option) => write!(f, "option not supported: {option}"),
+        }
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+impl TunnelOptions {
+    /// Takes an option in, where it is one of a tunnel's. `Ok(false)` where it is not: nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// When it is one of a tunnel's and can't be followed.
+    pub fn apply(&mut self, words: &[&str]) -> Result<bool, OptionError> {
+        let Some((&name, arguments)) = words.split_first() else { return Ok(false) };
+        let malformed = || OptionError::Malformed(words.join(" "));
+        let unsupported = || OptionError::Unsupported(words.join(" "));
+        match (name, arguments) {
+            ("topology", [topology]) => {
+                self.topology = Some(match *topology {
+                    "net30" => Topology::Net30,
+                    "p2p" => Topology::P2p,
+                    "subnet" => Topology::Subnet,
+                    _ => return Err(malformed()),
+                });
+            }
+            ("ifconfig", [local, second]) => {
+                self.ifconfig = Some((parse(local, malformed)?, parse(second, malformed)?));
+            }
+            ("ifconfig-ipv6", [local, rest @ ..]) => {
+                let (address, prefix) = local.split_once('/').unwrap_or((local, "64"));
+                let prefix: u8 = parse(prefix, malformed)?;
+                if prefix > 128 {
+                    return Err(malformed());
+                }
+                let remote = rest.first().map(|text| parse(text, malformed)).transpose()?;
+                self.ifconfig_v6 = Some((parse(address, malformed)?, prefix, remote));
+            }
+            // Without an address, or asked of DHCP: then there is none.
+            ("route-gateway", [gateway]) if *gateway != "dhcp" => {
+                self.route_gateway = Some(parse(gateway, malformed)?);
+            }
+            ("route-ipv6-gateway", [gateway]) => {
+                self.route_gateway_v6 = Some(parse(gateway, malformed)?);
+            }
+            ("route-metric", [metric]) => self.route_metric = Some(parse(metric, malformed)?),
+            ("route", arguments) => {
+                self.routes.push(Route::parse_v4(arguments).ok_or_else(malformed)?);
+            }
+            ("route-ipv6", arguments) => {
+                self.routes.push(Route::parse_v6(arguments).ok_or_else(malformed)?);
+            }
+            ("redirect-gateway", flags) => {
+                let mut redirect = RedirectGateway::default();
+                for flag in flags {
+                    match *flag {
+                        "def1" => redirect.is_def1 = true,
+                        "local" => redirect.is_local = true,
+                        "ipv6" => redirect.is_ipv6 = true,
+                        "!ipv4" => redirect.is_not_ipv4 = true,
+                        "autolocal" | "bypass-dhcp" | "bypass-dns" | "block-local" => {
+                            self.ignored.push(format!("redirect-gateway {flag}"));
+                        }
+                        _ => return Err(malformed()),
+                    }
+                }
+                self.redirect_gateway = Some(redirect);
+            }
+            ("tun-mtu", [mtu, ..]) => self.tun_mtu = Some(parse(mtu, malformed)?),
+            ("ping", [seconds]) => self.ping = Some(seconds_of(seconds, malformed)?),
+            ("ping-restart", [seconds]) => {
+                self.ping_restart = Some(seconds_of(seconds, malformed)?);
+            }
+            ("ping-exit", [seconds]) => self.ping_exit = Some(seconds_of(seconds, malformed)?),
+            ("dhcp-option", arguments) => self.apply_dhcp(arguments, words),
+            ("dns", arguments) => self.apply_dns(arguments, words),
+            ("peer-id", [id]) => {
+                let id = parse(id, malformed)?;
+                // 24 bits, of which all ones mean none.
+                if id >= 0xFF_FFFF {
+                    return Err(malformed());
+                }
+                self.peer_id = Some(id);
+            }
+            ("cipher", [name]) => self.cipher = Some(name.parse().map_err(|_| unsupported())?),
+            ("key-derivation", ["tls-ekm"]) => self.is_exporter = true,
+            ("protocol-flags", flags) => {
+                for flag in flags {
+                    match *flag {
+                        "tls-ekm" => self.is_exporter = true,
+                        "aead-epoch" => self.is_epoch = true,
+                        "cc-exit" => self.is_exit_by_control = true,
+                        // Packets would be unreadable.
+                        "dyn-tls-crypt" => return Err(unsupported()),
+                        _ => self.ignored.push(format!("protocol-flags {flag}")),
+                    }
+                }
+            }
+            ("auth-token", [token]) => {
+                let username = self.auth_token.take().and_then(|mut old| old.username.take());
+                self.auth_token = Some(AuthToken { token: (*token).to_owned(), username });
+            }
+            ("auth-token-user", [base64]) => self.apply_auth_token_user(base64, malformed)?,
+            ("comp-lzo" | "compress", arguments) => match arguments {
+                []
+                | ["no" | "stub" | "stub-v2" | "lzo" | "lz4" | "lz4-v2" | "yes" | "adaptive"] => {
+                    return Err(unsupported());
+                }
+                ["migrate"] => self.ignored.push(words.join(" ")),
+                _ => return Err(malformed()),
+            },
+            ("fragment", _) => return Err(unsupported()),
+            (
+                "topology" | "ifconfig" | "tun-mtu" | "ping" | "ping-restart" | "ping-exit"
+                | "cipher" | "peer-id" | "auth-token" | "route-metric",
+                _,
+            ) => return Err(malformed()),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn apply_dhcp(&mut self, arguments: &[&str], words: &[&str]) {
+        match arguments {
+            ["DNS" | "DNS6", server] if server.parse::<IpAddr>().is_ok() => {
+                self.dns_servers.extend(server.parse::<IpAddr>());
+            }
+            ["DOMAIN" | "DOMAIN-SEARCH" | "ADAPTER_DOMAIN_SUFFIX", domain] => {
+                self.dns_search.push((*domain).to_owned());
+            }
+            _ => self.ignored.push(words.join(" ")),
+        }
+    }
+
+    /// `dns server N address A...` and `dns search-domains D...`.
+    fn apply_dns(&mut self, arguments: &[&str], words: &[&str]) {
+        match arguments {
+            ["server", _, "address", servers @ ..]
+                if servers.iter().all(|server| server.parse::<IpAddr>().is_ok()) =>
+            {
+                self.dns_servers
+                    .extend(servers.iter().filter_map(|server| server.parse::<IpAddr>().ok()));
+            }
+            ["search-domains", domains @ ..] => {
+                self.dns_search.extend(domains.iter().map(|domain| (*domain).to_owned()));
+            }
+            _ => self.ignored.push(words.join(" ")),
+        }
+    }
+
+    fn apply_auth_token_user(
+        &mut self,
+        base64: &str,
+        malformed: impl Fn() -> OptionError,
+    ) -> Result<(), OptionError> {
+        use base64::Engine;
+        let bytes = base64::prelude::BASE64_STANDARD.decode(base64).map_err(|_| malformed())?;
+        let username = String::from_utf8(bytes).map_err(|_| malformed())?;
+        let token = self
+            .auth_token
+            .take()
+            .map_or_else(String::new, |mut old| std::mem::take(&mut old.token));
+        self.auth_token = Some(AuthToken { token, username: Some(username) });
+        Ok(())
+    }
+
+    /// Which topology counts.
+    pub fn topology(&self) -> Topology {
+        self.topology.unwrap_or_default()
+    }
+}
+
+/// Parses a word, or says what is malformed.
+fn parse<V: std::str::FromStr>(
+    word: &str,
+    malformed: impl FnOnce() -> OptionError,
+) -> Result<V, OptionError> {
+    word.parse().map_err(|_| malformed())
+}
+
+fn seconds_of(
+    word: &str,
+    malformed: impl FnOnce() -> OptionError,
+) -> Result<Duration, OptionError> {
+    // The driver counts whole seconds in 32 bits; a day and more is the same as never.
+    Ok(Duration::from_secs(parse::<u32>(word, malformed)?.into()))
+}

@@ -1,0 +1,228 @@
+//! Profiles: `.ovpn` files.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::Suite;
+use crate::options::TunnelOptions;
+
+/// What a profile says. Files that it names are read when it is: everything here is contents.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Profile {
+    /// Where the server is, in the order to try.
+    pub remotes: Vec<Remote>,
+    /// Try them in any order.
+    pub is_remote_random: bool,
+    /// The local port (`lport`, `port`); any by default.
+    pub local_port: Option<u16>,
+    /// The local address (`local`).
+    pub local_address: Option<std::net::IpAddr>,
+    /// The interface's name (`dev tun3`); `None` where it is any.
+    pub device: Option<String>,
+    /// Certificates that we trust, in PEM.
+    pub ca: Option<String>,
+    /// Our certificate and what is between it and the CA, in PEM.
+    pub certificate: Option<String>,
+    /// Our private key, in PEM.
+    pub private_key: Option<Zeroizing<String>>,
+    /// What goes around control packets.
+    pub control_wrap: Option<ControlWrap>,
+    /// What the other side's certificate must be for (`remote-cert-tls`).
+    pub remote_certificate_use: Option<CertificateUse>,
+    /// Whose the other side's certificate must be (`verify-x509-name`).
+    pub remote_name: Option<RemoteName>,
+    /// Where username and password come from (`auth-user-pass`).
+    pub credentials: Option<CredentialSource>,
+    /// A wrong password is not final (`auth-retry`).
+    pub is_auth_retried: bool,
+    /// The data channel's ciphers that we can agree to, the best first; empty for the default.
+    pub data_ciphers: Vec<Suite>,
+    /// The cipher when the server names none (`data-ciphers-fallback`, `cipher`).
+    pub fallback_cipher: Option<Suite>,
+    /// The oldest TLS.
+    pub tls_version_min: Option<TlsVersion>,
+    /// The newest TLS.
+    pub tls_version_max: Option<TlsVersion>,
+    /// How long until keys are renewed (`reneg-sec`); zero is never.
+    pub renegotiate_after: Option<Duration>,
+    /// How long a handshake may take (`hand-window`).
+    pub handshake_window: Option<Duration>,
+    /// How long an old key opens packets (`tran-window`).
+    pub transition_window: Option<Duration>,
+    /// Between two attempts to connect, and the most that doubling makes of it (`connect-retry`).
+    pub connect_retry: Option<(Duration, Duration)>,
+    /// How many rounds through all remotes (`connect-retry-max`).
+    pub connect_retry_max: Option<u32>,
+    /// How long to wait for a server's first answer (`server-poll-timeout`, `connect-timeout`).
+    pub server_poll_timeout: Option<Duration>,
+    /// How often to try a name that does not resolve (`resolv-retry`); `None` is for ever.
+    pub resolve_retry: Option<Duration>,
+    /// The longest UDP payload of the tunnel that TCP connections in it are held to (`mssfix`); zero is off.
+    pub mssfix: Option<u32>,
+    /// Say goodbye to the server when we leave (`explicit-exit-notify`).
+    pub is_exit_notified: bool,
+    /// Pushed routes, addresses of gateways and name servers don't count (`route-nopull`).
+    pub is_route_nopull: bool,
+    /// Which pushed options don't count (`pull-filter`), in order.
+    pub pull_filters: Vec<PullFilter>,
+    /// What is told to the server in peer-info (`setenv UV_...`, and all with `push-peer-info`).
+    pub peer_info: Vec<(String, String)>,
+    /// What would otherwise be pushed.
+    pub tunnel: TunnelOptions,
+    /// The interface's MTU in bytes is `tunnel.tun_mtu`. What the profile says that has no effect here, for people.
+    pub warnings: Vec<String>,
+}
+
+/// A server's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Its name or address.
+    pub host: String,
+    /// Its UDP port.
+    pub port: u16,
+    /// Its family, where one was named (`udp4`, `udp6`).
+    pub family: Option<Family>,
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// Keys of [`crate::wrap`], as they are in the profile.
+pub enum ControlWrap {
+    /// `tls-auth`: a static key's text, its direction, and the digest's name (`auth`).
+    TlsAuth {
+        /// `-----BEGIN OpenVPN Static key V1-----`...
+        key: Zeroizing<String>,
+        /// `key-direction`.
+        direction: Option<u8>,
+        /// SHA1 by default.
+        digest: String,
+    },
+    /// `tls-crypt`: a static key's text.
+    TlsCrypt(Zeroizing<String>),
+    /// `tls-crypt-v2`: a client key's text.
+    TlsCryptV2(Zeroizing<String>),
+}
+
+impl fmt::Debug for ControlWrap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TlsAuth { .. } => "TlsAuth(..)",
+            Self::TlsCrypt(_) => "TlsCrypt(..)",
+            Self::TlsCryptV2(_) => "TlsCryptV2(..)",
+        })
+    }
+}
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateUse {
+    /// A server's.
+    Server,
+    /// A client's.
+    Client,
+}
+
+/// Whose a certificate is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteName {
+    /// The whole subject, as `C=KG, ST=NA, CN=Server-1`.
+    Subject(String),
+    /// The common name.
+    Name(String),
+    /// The beginning of the common name.
+    NamePrefix(String),
+}
+
+/// Where username and password come from.
+#[derive(Clone)]
+pub enum CredentialSource {
+    /// The user is asked.
+    Prompt,
+    /// They were in a file or inline; without a password, it is asked for.
+    Given {
+        /// The username.
+        username: String,
+        /// The password.
+        password: Option<Zeroizing<String>>,
+    },
+}
+
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prompt => "Prompt",
+            Self::Given { .. } => "Given(..)",
+        })
+    }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.2
+    V12,
+    /// 1.3
+    V13,
+}
+
+/// A `pull-filter`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullFilter {
+    /// What becomes of options that begin so.
+    pub action: PullAction,
+    /// How they begin.
+    pub prefix: String,
+}
+
+/// What becomes of a pushed option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullAction {
+    /// It counts.
+    Accept,
+    /// It does not.
+    Ignore,
+    /// The connection is given up.
+    Reject,
+}
+
+/// Why a profile can't be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// A line is wrong: its number, from 1, and what about it.
+    Line(usize, String),
+    /// A file that it names can't be read.
+    File(PathBuf, std::io::Error),
+    /// Something is missing, or does not go together.
+    Incomplete(&'static str),
+}
+
+impl fmt::Display for ProfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number, what) => write!(f, "line {number}: {what}"),
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Incomplete(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for ProfileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
