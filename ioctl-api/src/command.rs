@@ -2,7 +2,9 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::{DecodeError, DecodeErrorKind, KEY_BYTES, native, wireguard_nt};
+use crate::{
+    DecodeError, DecodeErrorKind, KEY_BYTES, data_channel, native, ovpn_dco, wireguard_nt,
+};
 
 /// Which ABI a request came by, so that the answer has the same form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +66,20 @@ pub enum Command<'a> {
         /// Thousandths of the real durations, 1 to 1000.
         permille: u32,
     },
+    /// For an adapter whose protocol has its handshake in userspace; the form is that of the answer.
+    DataChannel(data_channel::Form, data_channel::Command<'a>),
 }
 
-/// Decodes an IOCTL.
+/// Decodes an IOCTL. The control codes of the ABIs have nothing in common, so the code alone says which it is.
 ///
 /// `input` is what the code's method reads: the system buffer of a buffered one (input length), the mapped second buffer
 /// of the in-direct one (the kernel's copy of it, see the crate's page), nothing for the out-direct one.
 pub fn decode(code: u32, input: &[u8]) -> Result<Request<'_>, DecodeError> {
     if let Some(command) = wireguard_nt::decode(code, input)? {
+        return Ok(Request { adapter: None, command });
+    }
+    if let Some(command) = ovpn_dco::decode(code, input)? {
+        let command = Command::DataChannel(data_channel::Form::OvpnDco, command);
         return Ok(Request { adapter: None, command });
     }
     native::decode(code, input)?.ok_or(DecodeError::new(DecodeErrorKind::UnknownCode, 0))

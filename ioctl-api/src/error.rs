@@ -45,6 +45,30 @@ pub enum DecodeErrorKind {
     BadTimerScale,
     /// More peers than an adapter can have.
     TooManyPeers,
+    /// The input is shorter than the struct of the control code.
+    InputTooSmall,
+    /// Neither point-to-point nor multi-peer.
+    BadMode,
+    /// An id of more than 24 bits, or the undefined one where a defined one is due.
+    BadPeerId,
+    /// Neither UDP nor TCP.
+    BadTransport,
+    /// A number of seconds that is none.
+    BadTimer,
+    /// A TCP segment size that does not fit into 16 bits.
+    BadSegmentSize,
+    /// Neither the primary nor the secondary slot.
+    BadSlot,
+    /// A key id above 7.
+    BadKeyId,
+    /// No AEAD of ours.
+    BadSuite,
+    /// A key longer than there is room for.
+    KeyTooLong,
+    /// A key of another length than its suite's.
+    BadKeyLength,
+    /// A control datagram of no bytes or of too many.
+    BadDatagramLength,
 }
 
 impl DecodeError {
@@ -72,6 +96,18 @@ impl DecodeErrorKind {
             Self::BadState => "invalid adapter state",
             Self::BadTimerScale => "invalid timer scale",
             Self::TooManyPeers => "too many peers",
+            Self::InputTooSmall => "input too small",
+            Self::BadMode => "invalid mode",
+            Self::BadPeerId => "invalid peer id",
+            Self::BadTransport => "invalid transport",
+            Self::BadTimer => "invalid number of seconds",
+            Self::BadSegmentSize => "invalid segment size",
+            Self::BadSlot => "invalid key slot",
+            Self::BadKeyId => "invalid key id",
+            Self::BadSuite => "unknown cipher",
+            Self::KeyTooLong => "key too long",
+            Self::BadKeyLength => "invalid key length",
+            Self::BadDatagramLength => "invalid datagram length",
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use core::fmt;
 
+use crate::data_channel::{DeleteReason, Suite};
 use crate::native::Kind;
-use crate::{Layout, native, wireguard_nt};
+use crate::native::channel;
+use crate::{Layout, native, ovpn_dco, wireguard_nt};
 
 /// Writes the header.
 pub fn write(out: &mut impl fmt::Write) -> fmt::Result {
@@ -23,6 +25,11 @@ pub fn write(out: &mut impl fmt::Write) -> fmt::Result {
     out.write_str("\n/* The ABI of WireGuardNT */\n\n")?;
     constants(out, "TUNIC_WG_", WIREGUARD_NT_CONSTANTS)?;
     for layout in WIREGUARD_NT_RECORDS {
+        record(out, layout)?;
+    }
+    out.write_str("\n/* The ABI of ovpn-dco-win */\n\n")?;
+    constants(out, "TUNIC_OVPN_", OVPN_DCO_CONSTANTS)?;
+    for layout in OVPN_DCO_RECORDS {
         record(out, layout)?;
     }
     out.write_str(EPILOGUE)
@@ -77,6 +84,17 @@ const NATIVE_RECORDS: &[Layout] = &[
     native::Route::LAYOUT,
     native::Event::LAYOUT,
     native::SetTimerScale::LAYOUT,
+    channel::SetMode::LAYOUT,
+    channel::Listen::LAYOUT,
+    channel::NewPeer::LAYOUT,
+    channel::SelectPeer::LAYOUT,
+    channel::SetPeer::LAYOUT,
+    channel::Key::LAYOUT,
+    channel::Route::LAYOUT,
+    channel::Datagram::LAYOUT,
+    channel::Info::LAYOUT,
+    channel::PeerInfo::LAYOUT,
+    channel::Event::LAYOUT,
 ];
 
 const WIREGUARD_NT_RECORDS: &[Layout] = &[
@@ -84,6 +102,22 @@ const WIREGUARD_NT_RECORDS: &[Layout] = &[
     wireguard_nt::Peer::LAYOUT,
     wireguard_nt::AllowedIp::LAYOUT,
     wireguard_nt::LogEntry::LAYOUT,
+];
+
+const OVPN_DCO_RECORDS: &[Layout] = &[
+    ovpn_dco::NewPeer::LAYOUT,
+    ovpn_dco::MpNewPeer::LAYOUT,
+    ovpn_dco::Stats::LAYOUT,
+    ovpn_dco::PeerStats::LAYOUT,
+    ovpn_dco::KeyDirection::LAYOUT,
+    ovpn_dco::CryptoData::LAYOUT,
+    ovpn_dco::CryptoDataV2::LAYOUT,
+    ovpn_dco::SetPeer::LAYOUT,
+    ovpn_dco::MpSetPeer::LAYOUT,
+    ovpn_dco::Version::LAYOUT,
+    ovpn_dco::MpStartVpn::LAYOUT,
+    ovpn_dco::NotifyEvent::LAYOUT,
+    ovpn_dco::MpIroute::LAYOUT,
 ];
 
 /// Names and values of constants, under their names in Rust.
@@ -99,6 +133,12 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
         IOCTL_QUERY_VERSION IOCTL_LIST_ADAPTERS IOCTL_QUERY_ADAPTER IOCTL_QUERY_STATISTICS
         IOCTL_SET_STATE IOCTL_QUERY_CONFIGURATION IOCTL_SET_CONFIGURATION IOCTL_READ_EVENT
         IOCTL_SET_TIMER_SCALE),
+    list!(channel:
+        IOCTL_CHANNEL_SET_MODE IOCTL_CHANNEL_LISTEN IOCTL_CHANNEL_NEW_PEER IOCTL_CHANNEL_DELETE_PEER
+        IOCTL_CHANNEL_SET_PEER IOCTL_CHANNEL_INSTALL_KEY IOCTL_CHANNEL_SWAP_KEYS
+        IOCTL_CHANNEL_DELETE_KEY IOCTL_CHANNEL_ADD_ROUTE IOCTL_CHANNEL_REMOVE_ROUTE
+        IOCTL_CHANNEL_START IOCTL_CHANNEL_STOP IOCTL_CHANNEL_QUERY IOCTL_CHANNEL_READ_EVENT
+        IOCTL_CHANNEL_SEND_CONTROL IOCTL_CHANNEL_READ_CONTROL),
     &[
         ("KIND_VERSION", Kind::Version as u64),
         ("KIND_REPLY", Kind::Reply as u64),
@@ -111,6 +151,17 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
         ("KIND_ROUTE", Kind::Route as u64),
         ("KIND_EVENT", Kind::Event as u64),
         ("KIND_SET_TIMER_SCALE", Kind::SetTimerScale as u64),
+        ("KIND_CHANNEL_SET_MODE", Kind::ChannelSetMode as u64),
+        ("KIND_CHANNEL_LISTEN", Kind::ChannelListen as u64),
+        ("KIND_CHANNEL_NEW_PEER", Kind::ChannelNewPeer as u64),
+        ("KIND_CHANNEL_SELECT_PEER", Kind::ChannelSelectPeer as u64),
+        ("KIND_CHANNEL_SET_PEER", Kind::ChannelSetPeer as u64),
+        ("KIND_CHANNEL_KEY", Kind::ChannelKey as u64),
+        ("KIND_CHANNEL_ROUTE", Kind::ChannelRoute as u64),
+        ("KIND_CHANNEL_DATAGRAM", Kind::ChannelDatagram as u64),
+        ("KIND_CHANNEL_INFO", Kind::ChannelInfo as u64),
+        ("KIND_CHANNEL_PEER_INFO", Kind::ChannelPeerInfo as u64),
+        ("KIND_CHANNEL_EVENT", Kind::ChannelEvent as u64),
     ],
     list!(native:
         INTERFACE_HAS_PRIVATE_KEY INTERFACE_CLEAR_PRIVATE_KEY INTERFACE_HAS_LISTEN_PORT
@@ -119,12 +170,35 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
         PEER_HAS_PRESHARED_KEY PEER_CLEAR_PRESHARED_KEY PEER_HAS_PERSISTENT_KEEPALIVE
         PEER_HAS_ENDPOINT PEER_REPLACE_ROUTES PEER_REMOVE PEER_UPDATE_ONLY),
     list!(native: ROUTE_REMOVE),
-    list!(native: PROTOCOL_WIREGUARD),
-    list!(native: CAPABILITY_WIREGUARD CAPABILITY_EVENTS CAPABILITY_TIMER_SCALE),
+    list!(native: PROTOCOL_WIREGUARD PROTOCOL_OPENVPN),
+    list!(native:
+        CAPABILITY_WIREGUARD CAPABILITY_EVENTS CAPABILITY_TIMER_SCALE CAPABILITY_OPENVPN),
     &[
         ("EVENT_HANDSHAKE_COMPLETED", native::reply::EventKind::HandshakeCompleted as u64),
         ("EVENT_HANDSHAKE_ABANDONED", native::reply::EventKind::HandshakeAbandoned as u64),
         ("EVENT_ENDPOINT_MOVED", native::reply::EventKind::EndpointMoved as u64),
+    ],
+    list!(channel: CHANNEL_ONLY_PEER),
+    list!(channel: CHANNEL_LISTEN_V6_ONLY),
+    list!(channel: CHANNEL_PEER_HAS_TRANSMIT_ID),
+    list!(channel:
+        CHANNEL_SET_PEER_HAS_KEEPALIVE CHANNEL_SET_PEER_HAS_TIMEOUT CHANNEL_SET_PEER_HAS_MSS),
+    list!(channel: CHANNEL_KEY_EPOCH CHANNEL_KEY_HAS_TRANSMIT_ID),
+    &[
+        ("CHANNEL_SUITE_AES_128_GCM", Suite::Aes128Gcm as u64),
+        ("CHANNEL_SUITE_AES_192_GCM", Suite::Aes192Gcm as u64),
+        ("CHANNEL_SUITE_AES_256_GCM", Suite::Aes256Gcm as u64),
+        ("CHANNEL_SUITE_CHACHA20_POLY1305", Suite::ChaCha20Poly1305 as u64),
+    ],
+    list!(channel:
+        CHANNEL_EVENT_KEY_WANTED CHANNEL_EVENT_USAGE_LIMIT_NEAR CHANNEL_EVENT_TIMED_OUT
+        CHANNEL_EVENT_FLOATED CHANNEL_EVENT_DELETED),
+    &[
+        ("CHANNEL_DELETED_TEARDOWN", DeleteReason::Teardown as u64),
+        ("CHANNEL_DELETED_USERSPACE", DeleteReason::Userspace as u64),
+        ("CHANNEL_DELETED_EXPIRED", DeleteReason::Expired as u64),
+        ("CHANNEL_DELETED_TRANSPORT_ERROR", DeleteReason::TransportError as u64),
+        ("CHANNEL_DELETED_TRANSPORT_DISCONNECT", DeleteReason::TransportDisconnect as u64),
     ],
 ];
 
@@ -140,6 +214,17 @@ const WIREGUARD_NT_CONSTANTS: &[&[(&str, u64)]] = &[
     list!(wireguard_nt: STATE_DOWN STATE_UP STATE_QUERY),
 ];
 
+const OVPN_DCO_CONSTANTS: &[&[(&str, u64)]] = &[
+    list!(ovpn_dco:
+        IOCTL_NEW_PEER IOCTL_GET_STATS IOCTL_NEW_KEY IOCTL_SWAP_KEYS IOCTL_SET_PEER IOCTL_START_VPN
+        IOCTL_DEL_PEER IOCTL_GET_VERSION IOCTL_NEW_KEY_V2 IOCTL_SET_MODE IOCTL_MP_START_VPN
+        IOCTL_MP_NEW_PEER IOCTL_MP_SET_PEER IOCTL_NOTIFY_EVENT IOCTL_MP_DEL_PEER
+        IOCTL_MP_SWAP_KEYS IOCTL_MP_ADD_IROUTE IOCTL_MP_DEL_IROUTE IOCTL_GET_PEER_STATS),
+    list!(ovpn_dco: CIPHER_AES_GCM CIPHER_CHACHA20_POLY1305),
+    list!(ovpn_dco: OPTION_EPOCH),
+    list!(ovpn_dco: NOTIFY_DEL_PEER NOTIFY_SWAP_KEYS NOTIFY_FLOAT_PEER),
+];
+
 fn constants(out: &mut impl fmt::Write, prefix: &str, groups: &[&[(&str, u64)]]) -> fmt::Result {
     for group in groups {
         for (name, value) in *group {
@@ -151,10 +236,10 @@ fn constants(out: &mut impl fmt::Write, prefix: &str, groups: &[&[(&str, u64)]])
 }
 
 fn record(out: &mut impl fmt::Write, layout: &Layout) -> fmt::Result {
-    let Layout { c_name, size_bytes, fields, doc } = layout;
+    let Layout { c_name, size_bytes, is_aligned_to_8, fields, doc } = layout;
     writeln!(out, "\n/*{doc} */\ntypedef struct {c_name} {{")?;
     for (index, field) in fields.iter().enumerate() {
-        let align = if index == 0 { "TUNIC_ALIGN8 " } else { "" };
+        let align = if index == 0 && *is_aligned_to_8 { "TUNIC_ALIGN8 " } else { "" };
         let (c_type, count) = c_type(field.rust_type);
         write!(out, "    {align}{c_type} {}", field.name)?;
         if let Some(count) = count {
@@ -181,8 +266,12 @@ fn c_type(rust_type: &'static str) -> (&'static str, Option<&'static str>) {
         "u16" => ("uint16_t", None),
         "u32" => ("uint32_t", None),
         "u64" => ("uint64_t", None),
+        "i32" => ("int32_t", None),
+        "i64" => ("int64_t", None),
         "Header" => ("TUNIC_HEADER", None),
         "SockaddrInet" => ("TUNIC_SOCKADDR", None),
+        "KeyDirection" => ("TUNIC_OVPN_KEY_DIRECTION", None),
+        "CryptoData" => ("TUNIC_OVPN_CRYPTO_DATA", None),
         array => {
             let count = array.strip_prefix("[u8; ").and_then(|rest| rest.strip_suffix(']'));
             ("uint8_t", count)

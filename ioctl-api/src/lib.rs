@@ -1,9 +1,11 @@
 //! The control ABIs of the Tunic driver: plain-data records and their codecs.
 //!
-//! Two ABIs lead to the same commands: the native one ([`native`], versioned records) and that of WireGuardNT
-//! ([`wireguard_nt`], what `wg.exe` and `wireguard.dll` speak). [`decode`] turns the bytes of an IOCTL into a [`Request`]; it
+//! Three ABIs lead to the same commands: the native one ([`native`], versioned records), that of WireGuardNT
+//! ([`wireguard_nt`], what `wg.exe` and `wireguard.dll` speak) and that of ovpn-dco-win ([`ovpn_dco`], what OpenVPN speaks).
+//! What is asked of a protocol whose handshake is in userspace is in [`data_channel`]. [`decode`] turns the bytes of an IOCTL into a [`Request`]; it
 //! has judged the whole buffer when it returns, so a caller may apply what it finds without meeting a malformed record
-//! half way. Answers are written by [`ConfigurationEncoder`] and the functions of [`native::reply`].
+//! half way. Answers are written by [`ConfigurationEncoder`] and the functions of [`native::reply`],
+//! [`native::channel::reply`] and [`ovpn_dco`].
 //!
 //! Nothing here allocates, panics or transmutes: a record is read and written field by field, at offsets that are checked
 //! at compile time against the C layout.
@@ -20,10 +22,12 @@ mod record;
 pub mod code;
 pub mod command;
 pub mod configuration;
+pub mod data_channel;
 pub mod error;
 pub mod frame;
 pub mod header;
 pub mod native;
+pub mod ovpn_dco;
 pub mod wireguard_nt;
 
 pub use command::{

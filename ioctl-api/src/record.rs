@@ -20,23 +20,38 @@ pub struct Layout {
     pub c_name: &'static str,
     /// Its size in bytes.
     pub size_bytes: usize,
+    /// It is aligned to 8 bytes whatever is in it.
+    pub is_aligned_to_8: bool,
     /// Its fields, by offset.
     pub fields: &'static [Field],
     /// What it is.
     pub doc: &'static str,
 }
 
-/// Declares a record: a `repr(C)` struct of alignment 8 with its asserted size and offsets.
+/// Declares a record: a `repr(C)` struct with its asserted size and offsets, of alignment 8 unless it says `natural`.
 macro_rules! record {
     (
         #[doc = $doc:literal]
+        pub struct $($rest:tt)*
+    ) => {
+        record! { @declare #[doc = $doc] #[repr(C, align(8))] true; pub struct $($rest)* }
+    };
+    (
+        #[doc = $doc:literal]
+        natural
+        pub struct $($rest:tt)*
+    ) => {
+        record! { @declare #[doc = $doc] #[repr(C)] false; pub struct $($rest)* }
+    };
+    (
+        @declare #[doc = $doc:literal] #[$repr:meta] $is_aligned:literal;
         pub struct $name:ident = $c_name:literal, $size:literal {
             $( #[doc = $field_doc:literal] $field:ident: $ty:ty = $offset:literal, )*
         }
     ) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
-        #[repr(C, align(8))]
+        #[$repr]
         pub struct $name {
             $( #[doc = $field_doc] pub $field: $ty, )*
         }
@@ -48,6 +63,7 @@ macro_rules! record {
             pub const LAYOUT: $crate::Layout = $crate::Layout {
                 c_name: $c_name,
                 size_bytes: $size,
+                is_aligned_to_8: $is_aligned,
                 doc: $doc,
                 fields: &[$( $crate::Field {
                     name: stringify!($field),

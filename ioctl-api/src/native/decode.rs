@@ -3,6 +3,7 @@
 use core::mem::offset_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::channel;
 use super::records::{Header, Interface, Kind, Peer, Route, Select, SetState, SetTimerScale};
 use super::{
     INTERFACE_CLEAR_PRIVATE_KEY, INTERFACE_HAS_LISTEN_PORT, INTERFACE_HAS_PRIVATE_KEY,
@@ -38,7 +39,7 @@ pub fn decode(code: u32, input: &[u8]) -> Result<Option<Request<'_>>, DecodeErro
         IOCTL_SET_STATE => set_state(input)?,
         IOCTL_SET_CONFIGURATION => configure(input)?,
         IOCTL_SET_TIMER_SCALE => set_timer_scale(input)?,
-        _ => return Ok(None),
+        _ => return channel::decode(code, input),
     };
     Ok(Some(request))
 }
@@ -243,7 +244,7 @@ fn set_timer_scale(input: &[u8]) -> Result<Request<'static>, DecodeError> {
 }
 
 /// A request of one record and nothing behind it.
-fn single(input: &[u8], kind: Kind, known_bytes: usize) -> Result<(), DecodeError> {
+pub(super) fn single(input: &[u8], kind: Kind, known_bytes: usize) -> Result<(), DecodeError> {
     let record = record(input, 0, kind, known_bytes)?;
     if record.len() != input.len() {
         return Err(DecodeError::new(DecodeErrorKind::BadSize, record.len()));
@@ -251,7 +252,7 @@ fn single(input: &[u8], kind: Kind, known_bytes: usize) -> Result<(), DecodeErro
     Ok(())
 }
 
-fn adapter(bytes: &[u8], offset: usize) -> Result<Option<AdapterId>, DecodeError> {
+pub(super) fn adapter(bytes: &[u8], offset: usize) -> Result<Option<AdapterId>, DecodeError> {
     let guid = AdapterId(*array(bytes, offset)?);
     Ok((guid != AdapterId::default()).then_some(guid))
 }
@@ -276,14 +277,14 @@ fn key_change(
     }
 }
 
-fn require_flags(flags: u32, known: u32, offset: usize) -> Result<(), DecodeError> {
+pub(super) fn require_flags(flags: u32, known: u32, offset: usize) -> Result<(), DecodeError> {
     if flags & !known != 0 {
         return Err(DecodeError::new(DecodeErrorKind::BadFlags, offset));
     }
     Ok(())
 }
 
-fn require_zero(bytes: &[u8], offset: usize, length: usize) -> Result<(), DecodeError> {
+pub(super) fn require_zero(bytes: &[u8], offset: usize, length: usize) -> Result<(), DecodeError> {
     let reserved = bytes.get(offset..).and_then(|tail| tail.get(..length));
     let reserved = reserved.ok_or(DecodeError::new(DecodeErrorKind::Truncated, offset))?;
     if reserved.iter().any(|&byte| byte != 0) {

@@ -6,7 +6,10 @@
 //!
 //! A configuration is one [`Interface`], then for each peer a [`Peer`] and behind it its [`Route`]s. Requests name their
 //! adapter; a zero GUID is that of the device the IOCTL was sent to.
+//!
+//! Adapters whose protocol has its handshake in userspace are told what to do by the requests of [`channel`].
 
+pub mod channel;
 mod decode;
 mod encode;
 mod records;
@@ -90,6 +93,8 @@ pub const ROUTE_REMOVE: u32 = 0x1;
 
 /// The protocol of an adapter: WireGuard.
 pub const PROTOCOL_WIREGUARD: u32 = 1;
+/// The protocol of an adapter: OpenVPN's data channel.
+pub const PROTOCOL_OPENVPN: u32 = 2;
 
 /// The driver speaks WireGuard.
 pub const CAPABILITY_WIREGUARD: u64 = 0x1;
@@ -97,6 +102,8 @@ pub const CAPABILITY_WIREGUARD: u64 = 0x1;
 pub const CAPABILITY_EVENTS: u64 = 0x2;
 /// The timer scale can be set.
 pub const CAPABILITY_TIMER_SCALE: u64 = 0x4;
+/// The driver speaks OpenVPN's data channel, with the requests of [`channel`].
+pub const CAPABILITY_OPENVPN: u64 = 0x8;
 
 /// What [`Statistics`] counts behind its fixed part, by index. New reasons come at the end.
 pub const DISCARD_NAMES: [&str; 18] = [

@@ -28,6 +28,28 @@ pub enum Kind {
     Event = 10,
     /// [`SetTimerScale`].
     SetTimerScale = 11,
+    /// [`channel::SetMode`](super::channel::SetMode).
+    ChannelSetMode = 12,
+    /// [`channel::Listen`](super::channel::Listen).
+    ChannelListen = 13,
+    /// [`channel::NewPeer`](super::channel::NewPeer).
+    ChannelNewPeer = 14,
+    /// [`channel::SelectPeer`](super::channel::SelectPeer).
+    ChannelSelectPeer = 15,
+    /// [`channel::SetPeer`](super::channel::SetPeer).
+    ChannelSetPeer = 16,
+    /// [`channel::Key`](super::channel::Key).
+    ChannelKey = 17,
+    /// [`channel::Route`](super::channel::Route).
+    ChannelRoute = 18,
+    /// [`channel::Datagram`](super::channel::Datagram).
+    ChannelDatagram = 19,
+    /// [`channel::Info`](super::channel::Info).
+    ChannelInfo = 20,
+    /// [`channel::PeerInfo`](super::channel::PeerInfo).
+    ChannelPeerInfo = 21,
+    /// [`channel::Event`](super::channel::Event).
+    ChannelEvent = 22,
 }
 
 record! {

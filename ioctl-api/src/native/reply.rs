@@ -197,17 +197,12 @@ pub fn decode_event(bytes: &[u8]) -> Result<Option<EventInfo>, DecodeError> {
 }
 
 /// Writes a [`Reply`] and [`Adapter`]s: whole records as long as they fit, and the sum of all.
-pub struct AdapterEncoder<'o> {
-    output: &'o mut [u8],
-    encoded: Encoded,
-}
+pub struct AdapterEncoder<'o>(RecordWriter<'o>);
 
 impl<'o> AdapterEncoder<'o> {
     /// An answer without adapters.
     pub fn new(output: &'o mut [u8]) -> Self {
-        let mut encoder = Self { output, encoded: Encoded { required_bytes: 0, written_bytes: 0 } };
-        encoder.append(&encode_reply(0));
-        encoder
+        Self(RecordWriter::new(output))
     }
 
     /// Adds an adapter.
@@ -226,11 +221,29 @@ impl<'o> AdapterEncoder<'o> {
         put(&mut bytes, offset_of!(Adapter, name_bytes), &name_bytes.to_le_bytes());
         put(&mut bytes, offset_of!(Adapter, peers_count), &info.peers_count.to_le_bytes());
         put(&mut bytes, offset_of!(Adapter, name), name);
-        self.append(&bytes);
+        self.0.append(&bytes);
     }
 
     /// Ends the answer. Where not even the [`Reply`] fitted, nothing was written.
     pub fn finish(self) -> Encoded {
+        self.0.finish()
+    }
+}
+
+/// Writes a [`Reply`] and records behind it: whole ones as long as they fit, and the sum of all.
+pub(super) struct RecordWriter<'o> {
+    output: &'o mut [u8],
+    encoded: Encoded,
+}
+
+impl<'o> RecordWriter<'o> {
+    pub(super) fn new(output: &'o mut [u8]) -> Self {
+        let mut writer = Self { output, encoded: Encoded { required_bytes: 0, written_bytes: 0 } };
+        writer.append(&encode_reply(0));
+        writer
+    }
+
+    pub(super) fn finish(self) -> Encoded {
         let reply = encode_reply(self.encoded.required_bytes);
         if self.encoded.written_bytes >= reply.len() {
             put(self.output, 0, &reply);
@@ -238,7 +251,7 @@ impl<'o> AdapterEncoder<'o> {
         self.encoded
     }
 
-    fn append(&mut self, record: &[u8]) {
+    pub(super) fn append(&mut self, record: &[u8]) {
         let start = usize::try_from(self.encoded.required_bytes).unwrap_or(usize::MAX);
         let length = record.len() as u64;
         self.encoded.required_bytes = self.encoded.required_bytes.saturating_add(length);

@@ -16,7 +16,7 @@ pub(crate) use decode::{is_zero, next_allowed_ip, next_peer};
 pub use encode::{encode_allowed_ip, encode_interface, encode_log_entry, encode_peer};
 pub(crate) use encode::{encode_interface_info, encode_peer_info};
 pub use sockaddr::{AF_INET, AF_INET6, SockaddrInet};
-pub(crate) use sockaddr::{decode_sockaddr, encode_sockaddr};
+pub(crate) use sockaddr::{decode_any_sockaddr, decode_sockaddr, encode_sockaddr};
 
 use crate::code::{Method, READ_ACCESS, WRITE_ACCESS, control_code};
 

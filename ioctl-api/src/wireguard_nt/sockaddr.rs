@@ -35,15 +35,27 @@ pub(crate) fn encode_sockaddr(endpoint: &SocketAddr) -> [u8; 28] {
     bytes
 }
 
-/// Reads a `SOCKADDR_INET`; `None` where its family is `AF_UNSPEC`.
+/// Reads the `SOCKADDR_INET` of an endpoint, whose port is not 0; `None` where its family is `AF_UNSPEC`.
 pub(crate) fn decode_sockaddr(
+    bytes: &[u8],
+    start: usize,
+) -> Result<Option<SocketAddr>, DecodeError> {
+    let endpoint = decode_any_sockaddr(bytes, start)?;
+    if endpoint.is_some_and(|endpoint| endpoint.port() == 0) {
+        return Err(DecodeError::new(DecodeErrorKind::BadPort, start.saturating_add(2)));
+    }
+    Ok(endpoint)
+}
+
+/// Reads a `SOCKADDR_INET` with whatever port; `None` where its family is `AF_UNSPEC`.
+pub(crate) fn decode_any_sockaddr(
     bytes: &[u8],
     start: usize,
 ) -> Result<Option<SocketAddr>, DecodeError> {
     let record: &[u8; 28] = array(bytes, start)?;
     let family = u16_at(record, 0)?;
     let port = u16::from_be_bytes(*array(record, 2)?);
-    let endpoint = match family {
+    Ok(Some(match family {
         0 => return Ok(None),
         AF_INET => SocketAddrV4::new(Ipv4Addr::from(*array::<4>(record, 4)?), port).into(),
         AF_INET6 => SocketAddrV6::new(
@@ -54,9 +66,5 @@ pub(crate) fn decode_sockaddr(
         )
         .into(),
         _ => return Err(DecodeError::new(DecodeErrorKind::BadAddressFamily, start)),
-    };
-    if port == 0 {
-        return Err(DecodeError::new(DecodeErrorKind::BadPort, start.saturating_add(2)));
-    }
-    Ok(Some(endpoint))
+    }))
 }

@@ -111,7 +111,7 @@ impl ControlDevice for ControlPoint {
 /// Does what is asked of an adapter.
 fn run_for(adapter: &Shared<Adapter>, command: Command<'_>, mut irp: Irp) -> Dispatched {
     match command {
-        Command::QueryVersion | Command::ListAdapters => {
+        Command::QueryVersion | Command::ListAdapters | Command::DataChannel(..) => {
             irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
         }
         Command::QueryAdapter => {

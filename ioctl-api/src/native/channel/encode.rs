@@ -1,0 +1,182 @@
+//! Requests of data channels, for the SDK.
+
+use core::mem::offset_of;
+use core::net::{IpAddr, SocketAddr};
+
+use super::records::{Datagram, Key, Listen, NewPeer, Route, SelectPeer, SetMode, SetPeer};
+use super::{
+    CHANNEL_KEY_EPOCH, CHANNEL_KEY_HAS_TRANSMIT_ID, CHANNEL_LISTEN_V6_ONLY, CHANNEL_ONLY_PEER,
+    CHANNEL_PEER_HAS_TRANSMIT_ID, CHANNEL_SET_PEER_HAS_KEEPALIVE, CHANNEL_SET_PEER_HAS_MSS,
+    CHANNEL_SET_PEER_HAS_TIMEOUT,
+};
+use crate::bytes::put;
+use crate::command::AdapterId;
+use crate::data_channel::{
+    self, ControlDatagram, DirectionKey, InstallKey, KeyMaterial, Mode, PeerSelector, Prefix, Slot,
+};
+use crate::native::encode::{put_header, start_record};
+use crate::native::records::{Kind, Select};
+use crate::wireguard_nt::{AF_INET, AF_INET6, encode_sockaddr};
+
+/// Every request names its adapter behind the header.
+const ADAPTER: usize = offset_of!(Select, adapter);
+
+/// Chooses the mode.
+pub fn encode_set_mode(adapter: AdapterId, mode: Mode) -> [u8; SetMode::SIZE] {
+    let mut bytes = start::<{ SetMode::SIZE }>(Kind::ChannelSetMode, adapter);
+    put(&mut bytes, offset_of!(SetMode, mode), &(mode as u32).to_le_bytes());
+    bytes
+}
+
+/// Binds the socket of multi-peer mode; as an answer, says where it is bound.
+pub fn encode_listen(adapter: AdapterId, listen: &data_channel::Listen) -> [u8; Listen::SIZE] {
+    let mut bytes = start::<{ Listen::SIZE }>(Kind::ChannelListen, adapter);
+    let flags = if listen.v6_only { CHANNEL_LISTEN_V6_ONLY } else { 0 };
+    put(&mut bytes, offset_of!(Listen, local), &encode_sockaddr(&listen.local));
+    put(&mut bytes, offset_of!(Listen, flags), &flags.to_le_bytes());
+    bytes
+}
+
+/// Makes a peer, over UDP whatever its transport says.
+pub fn encode_new_peer(adapter: AdapterId, peer: &data_channel::NewPeer) -> [u8; NewPeer::SIZE] {
+    let mut bytes = start::<{ NewPeer::SIZE }>(Kind::ChannelNewPeer, adapter);
+    let receive_id = peer.receive_id.unwrap_or(CHANNEL_ONLY_PEER);
+    put(&mut bytes, offset_of!(NewPeer, receive_id), &receive_id.to_le_bytes());
+    if let Some(id) = peer.transmit_id {
+        put(&mut bytes, offset_of!(NewPeer, transmit_id), &id.to_le_bytes());
+        put(&mut bytes, offset_of!(NewPeer, flags), &CHANNEL_PEER_HAS_TRANSMIT_ID.to_le_bytes());
+    }
+    put_address(&mut bytes, offset_of!(NewPeer, local), peer.local.as_ref());
+    put_address(&mut bytes, offset_of!(NewPeer, remote), Some(&peer.remote));
+    if let Some(address) = peer.vpn4 {
+        put(&mut bytes, offset_of!(NewPeer, vpn4), &address.octets());
+    }
+    if let Some(address) = peer.vpn6 {
+        put(&mut bytes, offset_of!(NewPeer, vpn6), &address.octets());
+    }
+    bytes
+}
+
+/// Names a peer.
+pub fn encode_select_peer(adapter: AdapterId, peer: PeerSelector) -> [u8; SelectPeer::SIZE] {
+    encode_slot(adapter, peer, Slot::Primary)
+}
+
+/// Names a peer's slot.
+pub fn encode_slot(adapter: AdapterId, peer: PeerSelector, slot: Slot) -> [u8; SelectPeer::SIZE] {
+    let mut bytes = start::<{ SelectPeer::SIZE }>(Kind::ChannelSelectPeer, adapter);
+    put(&mut bytes, offset_of!(SelectPeer, peer), &number(peer));
+    put(&mut bytes, offset_of!(SelectPeer, slot), &(slot as u32).to_le_bytes());
+    bytes
+}
+
+/// Changes a peer.
+pub fn encode_set_peer(adapter: AdapterId, change: &data_channel::SetPeer) -> [u8; SetPeer::SIZE] {
+    let mut bytes = start::<{ SetPeer::SIZE }>(Kind::ChannelSetPeer, adapter);
+    let mut flags = 0;
+    let mut set = |offset, value: Option<u32>, flag: u32| {
+        if let Some(value) = value {
+            flags |= flag;
+            put(&mut bytes, offset, &value.to_le_bytes());
+        }
+    };
+    set(offset_of!(SetPeer, keepalive), change.keepalive_s, CHANNEL_SET_PEER_HAS_KEEPALIVE);
+    set(offset_of!(SetPeer, timeout), change.timeout_s, CHANNEL_SET_PEER_HAS_TIMEOUT);
+    set(offset_of!(SetPeer, mss), change.mss_bytes.map(u32::from), CHANNEL_SET_PEER_HAS_MSS);
+    put(&mut bytes, offset_of!(SetPeer, peer), &number(change.peer));
+    put(&mut bytes, offset_of!(SetPeer, flags), &flags.to_le_bytes());
+    bytes
+}
+
+/// A key for a slot. Secrets are in what is returned: to be zeroized.
+pub fn encode_key(adapter: AdapterId, key: &InstallKey<'_>) -> [u8; Key::SIZE] {
+    let mut bytes = start::<{ Key::SIZE }>(Kind::ChannelKey, adapter);
+    let mut flags = 0;
+    put(&mut bytes, offset_of!(Key, peer), &number(key.peer));
+    put(&mut bytes, offset_of!(Key, slot), &(key.slot as u32).to_le_bytes());
+    put(&mut bytes, offset_of!(Key, suite), &(key.suite as u32).to_le_bytes());
+    put(&mut bytes, offset_of!(Key, key_id), &u32::from(key.key_id).to_le_bytes());
+    if let Some(id) = key.transmit_id {
+        flags |= CHANNEL_KEY_HAS_TRANSMIT_ID;
+        put(&mut bytes, offset_of!(Key, transmit_id), &id.to_le_bytes());
+    }
+    let limit = key.packet_limit.map_or(0, u64::from);
+    put(&mut bytes, offset_of!(Key, packet_limit), &limit.to_le_bytes());
+    let (encrypt_key, decrypt_key) = (offset_of!(Key, encrypt_key), offset_of!(Key, decrypt_key));
+    match &key.material {
+        KeyMaterial::Epoch { encrypt, decrypt } => {
+            flags |= CHANNEL_KEY_EPOCH;
+            put(&mut bytes, encrypt_key, encrypt.as_slice());
+            put(&mut bytes, decrypt_key, decrypt.as_slice());
+        }
+        KeyMaterial::Fixed { encrypt, decrypt } => {
+            put_key(&mut bytes, encrypt_key, offset_of!(Key, encrypt_nonce_tail), encrypt);
+            put_key(&mut bytes, decrypt_key, offset_of!(Key, decrypt_nonce_tail), decrypt);
+        }
+    }
+    put(&mut bytes, offset_of!(Key, flags), &flags.to_le_bytes());
+    bytes
+}
+
+/// A route to a peer, to be added; or to be removed, where the peer does not matter.
+pub fn encode_route(adapter: AdapterId, peer: PeerSelector, prefix: Prefix) -> [u8; Route::SIZE] {
+    let mut bytes = start::<{ Route::SIZE }>(Kind::ChannelRoute, adapter);
+    let family = match prefix.address {
+        IpAddr::V4(v4) => {
+            put(&mut bytes, offset_of!(Route, address), &v4.octets());
+            AF_INET
+        }
+        IpAddr::V6(v6) => {
+            put(&mut bytes, offset_of!(Route, address), &v6.octets());
+            AF_INET6
+        }
+    };
+    put(&mut bytes, offset_of!(Route, peer), &number(peer));
+    put(&mut bytes, offset_of!(Route, address_family), &family.to_le_bytes());
+    put(&mut bytes, offset_of!(Route, prefix_length), &[prefix.length]);
+    bytes
+}
+
+/// Writes a control datagram; `None` where it does not fit. Says how many bytes were written.
+pub fn encode_datagram(
+    adapter: AdapterId,
+    datagram: &ControlDatagram<'_>,
+    output: &mut [u8],
+) -> Option<usize> {
+    let end = Datagram::SIZE.checked_add(datagram.data.len())?;
+    let size = end.checked_next_multiple_of(8)?;
+    let count = u32::try_from(datagram.data.len()).ok()?;
+    let record = output.get_mut(..size)?;
+    record.fill(0);
+    put_header(record, Kind::ChannelDatagram, size);
+    put(record, ADAPTER, &adapter.0);
+    put_address(record, offset_of!(Datagram, address), datagram.address.as_ref());
+    put(record, offset_of!(Datagram, data_bytes), &count.to_le_bytes());
+    put(record, Datagram::SIZE, datagram.data);
+    Some(size)
+}
+
+fn start<const N: usize>(kind: Kind, adapter: AdapterId) -> [u8; N] {
+    let mut bytes = start_record::<N>(kind);
+    put(&mut bytes, ADAPTER, &adapter.0);
+    bytes
+}
+
+fn put_address(bytes: &mut [u8], offset: usize, address: Option<&SocketAddr>) {
+    if let Some(address) = address {
+        put(bytes, offset, &encode_sockaddr(address));
+    }
+}
+
+fn put_key(bytes: &mut [u8], key_offset: usize, tail_offset: usize, key: &DirectionKey<'_>) {
+    put(bytes, key_offset, key.key.get(..32).unwrap_or(key.key));
+    put(bytes, tail_offset, key.nonce_tail);
+}
+
+fn number(peer: PeerSelector) -> [u8; 4] {
+    match peer {
+        PeerSelector::Only => CHANNEL_ONLY_PEER,
+        PeerSelector::Id(id) | PeerSelector::ByMode(id) => id,
+    }
+    .to_le_bytes()
+}

@@ -1,0 +1,87 @@
+//! The native ABI of data channels: userspace does the handshake, pushes keys, and has the control datagrams.
+//!
+//! One record a request. The commands are [`crate::data_channel`]'s.
+
+mod decode;
+mod encode;
+mod records;
+pub mod reply;
+
+pub(crate) use decode::decode;
+pub use encode::{
+    encode_datagram, encode_key, encode_listen, encode_new_peer, encode_route, encode_select_peer,
+    encode_set_mode, encode_set_peer, encode_slot,
+};
+pub use records::{
+    Datagram, Event, Info, Key, Listen, NewPeer, PeerInfo, Route, SelectPeer, SetMode, SetPeer,
+};
+
+use super::{change, query};
+
+/// Takes a [`SetMode`].
+pub const IOCTL_CHANNEL_SET_MODE: u32 = change(16);
+/// Takes a [`Listen`], answers it with the bound address.
+pub const IOCTL_CHANNEL_LISTEN: u32 = change(17);
+/// Takes a [`NewPeer`].
+pub const IOCTL_CHANNEL_NEW_PEER: u32 = change(18);
+/// Takes a [`SelectPeer`].
+pub const IOCTL_CHANNEL_DELETE_PEER: u32 = change(19);
+/// Takes a [`SetPeer`].
+pub const IOCTL_CHANNEL_SET_PEER: u32 = change(20);
+/// Takes a [`Key`].
+pub const IOCTL_CHANNEL_INSTALL_KEY: u32 = change(21);
+/// Takes a [`SelectPeer`].
+pub const IOCTL_CHANNEL_SWAP_KEYS: u32 = change(22);
+/// Takes a [`SelectPeer`], whose slot counts.
+pub const IOCTL_CHANNEL_DELETE_KEY: u32 = change(23);
+/// Takes a [`Route`].
+pub const IOCTL_CHANNEL_ADD_ROUTE: u32 = change(24);
+/// Takes a [`Route`].
+pub const IOCTL_CHANNEL_REMOVE_ROUTE: u32 = change(25);
+/// Takes a [`Select`](super::Select).
+pub const IOCTL_CHANNEL_START: u32 = change(26);
+/// Takes a [`Select`](super::Select).
+pub const IOCTL_CHANNEL_STOP: u32 = change(27);
+/// Takes a [`Select`](super::Select); answers a [`Reply`](super::Reply), an [`Info`] and a [`PeerInfo`] each.
+pub const IOCTL_CHANNEL_QUERY: u32 = query(28);
+/// Takes a [`Select`](super::Select); answers an [`Event`] as soon as there is one.
+pub const IOCTL_CHANNEL_READ_EVENT: u32 = change(29);
+/// Takes a [`Datagram`].
+pub const IOCTL_CHANNEL_SEND_CONTROL: u32 = change(30);
+/// Takes a [`Select`](super::Select); answers a [`Datagram`] as soon as there is one.
+pub const IOCTL_CHANNEL_READ_CONTROL: u32 = change(31);
+
+/// Instead of a receive id: the one peer of point-to-point mode. Instead of a transmit id: none known.
+pub const CHANNEL_ONLY_PEER: u32 = u32::MAX;
+
+/// An IPv6 socket takes IPv6 alone.
+pub const CHANNEL_LISTEN_V6_ONLY: u32 = 0x1;
+
+/// The transmit id counts.
+pub const CHANNEL_PEER_HAS_TRANSMIT_ID: u32 = 0x1;
+
+/// The keepalive interval counts.
+pub const CHANNEL_SET_PEER_HAS_KEEPALIVE: u32 = 0x1;
+/// The timeout counts.
+pub const CHANNEL_SET_PEER_HAS_TIMEOUT: u32 = 0x2;
+/// The segment size counts.
+pub const CHANNEL_SET_PEER_HAS_MSS: u32 = 0x4;
+
+/// The keys are secrets of epoch 1.
+pub const CHANNEL_KEY_EPOCH: u32 = 0x1;
+/// The transmit id counts.
+pub const CHANNEL_KEY_HAS_TRANSMIT_ID: u32 = 0x2;
+
+/// There is no key to seal with, and a packet to seal.
+pub const CHANNEL_EVENT_KEY_WANTED: u32 = 1;
+/// The key that seals will soon have sealed as much as it may.
+pub const CHANNEL_EVENT_USAGE_LIMIT_NEAR: u32 = 2;
+/// The one peer of point-to-point mode was silent for too long.
+pub const CHANNEL_EVENT_TIMED_OUT: u32 = 3;
+/// The peer sends from another address.
+pub const CHANNEL_EVENT_FLOATED: u32 = 4;
+/// The peer is gone.
+pub const CHANNEL_EVENT_DELETED: u32 = 5;
+
+/// In a key id of [`PeerInfo`]: its keys are of epochs.
+const EPOCH_BIT: u8 = 0x80;

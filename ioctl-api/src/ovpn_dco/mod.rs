@@ -1,0 +1,94 @@
+//! The ABI of ovpn-dco-win: what OpenVPN 2.6, 2.7 and 3 send to their data-channel driver.
+//!
+//! 19 control codes, all METHOD_BUFFERED. Input may be longer than its struct, never shorter. Control datagrams are read from
+//! and written to the device; in multi-peer mode each is preceded by an address ([`encode_read`], [`decode_write`]).
+
+mod decode;
+mod encode;
+mod records;
+mod sockaddr;
+
+pub use decode::{decode, is_code};
+pub use encode::{
+    Statistics, encode_event, encode_listen, encode_peer_stats, encode_required_bytes,
+    encode_statistics, encode_version,
+};
+pub use records::{
+    CryptoData, CryptoDataV2, KeyDirection, MpIroute, MpNewPeer, MpSetPeer, MpStartVpn, NewPeer,
+    NotifyEvent, PeerStats, SetPeer, Stats, Version,
+};
+pub use sockaddr::{WriteError, decode_write, encode_read, prefix_bytes};
+
+use crate::code::{Method, control_code};
+
+/// The version that is told: from 2.8 on, OpenVPN uses epoch keys and counters per peer.
+pub const VERSION: (i32, i32, i32) = (2, 8, 0);
+
+/// The most bytes of a datagram that is written, without its address.
+pub const MAX_WRITE_BYTES: usize = 1500;
+
+/// FILE_DEVICE_UNKNOWN.
+const DEVICE_TYPE: u32 = 0x22;
+
+const fn code(function: u32) -> u32 {
+    control_code(DEVICE_TYPE, function, Method::Buffered, 0)
+}
+
+/// Takes a [`NewPeer`]. Point-to-point.
+pub const IOCTL_NEW_PEER: u32 = code(1);
+/// Answers a [`Stats`].
+pub const IOCTL_GET_STATS: u32 = code(2);
+/// Takes a [`CryptoData`].
+pub const IOCTL_NEW_KEY: u32 = code(3);
+/// No input. Point-to-point.
+pub const IOCTL_SWAP_KEYS: u32 = code(4);
+/// Takes a [`SetPeer`]. Point-to-point.
+pub const IOCTL_SET_PEER: u32 = code(5);
+/// No input. Point-to-point.
+pub const IOCTL_START_VPN: u32 = code(6);
+/// No input. Point-to-point.
+pub const IOCTL_DEL_PEER: u32 = code(7);
+/// Answers a [`Version`].
+pub const IOCTL_GET_VERSION: u32 = code(8);
+/// Takes a [`CryptoDataV2`].
+pub const IOCTL_NEW_KEY_V2: u32 = code(9);
+/// Takes a mode.
+pub const IOCTL_SET_MODE: u32 = code(10);
+/// Takes and answers a [`MpStartVpn`]. Multi-peer.
+pub const IOCTL_MP_START_VPN: u32 = code(11);
+/// Takes a [`MpNewPeer`]. Multi-peer.
+pub const IOCTL_MP_NEW_PEER: u32 = code(12);
+/// Takes a [`MpSetPeer`]. Multi-peer.
+pub const IOCTL_MP_SET_PEER: u32 = code(13);
+/// Answers a [`NotifyEvent`] as soon as there is one.
+pub const IOCTL_NOTIFY_EVENT: u32 = code(14);
+/// Takes a peer id. Multi-peer.
+pub const IOCTL_MP_DEL_PEER: u32 = code(15);
+/// Takes a peer id. Multi-peer.
+pub const IOCTL_MP_SWAP_KEYS: u32 = code(16);
+/// Takes a [`MpIroute`]. Multi-peer.
+pub const IOCTL_MP_ADD_IROUTE: u32 = code(17);
+/// Takes a [`MpIroute`]. Multi-peer.
+pub const IOCTL_MP_DEL_IROUTE: u32 = code(18);
+/// Takes a peer id, or -1 for all; answers a [`PeerStats`] each.
+pub const IOCTL_GET_PEER_STATS: u32 = code(19);
+
+const _: () = {
+    assert!(IOCTL_NEW_PEER == 0x0022_0004);
+    assert!(IOCTL_GET_PEER_STATS == 0x0022_004C);
+};
+
+/// Cipher: AES-GCM, of the key's length.
+pub const CIPHER_AES_GCM: u32 = 1;
+/// Cipher: CHACHA20-POLY1305.
+pub const CIPHER_CHACHA20_POLY1305: u32 = 2;
+
+/// Option of a key: its secrets are of epoch 1.
+pub const OPTION_EPOCH: u32 = 0x2;
+
+/// What a [`NotifyEvent`] tells: a peer is gone.
+pub const NOTIFY_DEL_PEER: u32 = 0;
+/// What a [`NotifyEvent`] tells: the key that seals will soon have sealed as much as it may.
+pub const NOTIFY_SWAP_KEYS: u32 = 1;
+/// What a [`NotifyEvent`] tells: a peer has another address.
+pub const NOTIFY_FLOAT_PEER: u32 = 2;
