@@ -7,15 +7,14 @@ use nt::irp::{Dispatched, FileId, Irp};
 use nt::pool::PoolBytes;
 use nt::{Shared, Status};
 use tunic_ioctl::native::reply::{self, AdapterEncoder, AdapterInfo, Traffic, VersionInfo};
-use tunic_ioctl::native::{
-    CAPABILITY_EVENTS, CAPABILITY_TIMER_SCALE, CAPABILITY_WIREGUARD, Event, PROTOCOL_WIREGUARD,
-};
-use tunic_ioctl::{Abi, AdapterId, AdapterState, Command, Encoded, decode, wireguard_nt};
+use tunic_ioctl::native::{CAPABILITY_EVENTS, CAPABILITY_TIMER_SCALE, Event};
+use tunic_ioctl::{AdapterId, AdapterState, Command, Encoded, decode, wireguard_nt};
 
-use crate::adapter::{self, Adapter};
+use crate::adapter::{self, Adapter, AdapterProtocol};
 use crate::driver::Core;
+use crate::protocols::{AnyAdapter, CAPABILITIES};
 use crate::status::Refusal;
-use crate::{VERSION, configure, guid};
+use crate::{VERSION, guid};
 
 /// What answers are written into before they are copied to the caller.
 type Answer = PoolBytes;
@@ -56,12 +55,12 @@ impl ControlPoint {
         }
         let adapter = request.adapter.or(file.adapter).and_then(|id| self.core.find(id));
         let Some(adapter) = adapter else { return irp.complete(Status::NOT_FOUND, 0) };
-        run_for(&adapter, request.command, irp)
+        with_adapter!(&adapter, adapter => run_for(adapter, request.command, irp))
     }
 
     fn list_adapters(&self, mut irp: Irp) -> Dispatched {
         // Taken first: asking an adapter takes its locks.
-        let mut adapters: Vec<Shared<Adapter>> = Vec::new();
+        let mut adapters: Vec<AnyAdapter> = Vec::new();
         let mut is_complete = true;
         self.core.for_each(|adapter| {
             if adapters.try_reserve(1).is_ok() {
@@ -90,7 +89,7 @@ impl ControlDevice for ControlPoint {
             return Ok(File { adapter: None });
         }
         let id = match guid::parse(name) {
-            Some(id) => self.core.find(id).map(|adapter| adapter.id),
+            Some(id) => self.core.find(id).map(|_| id),
             None => self.core.find_name(adapter::Name::from_utf16(name).as_bytes()),
         };
         id.map(|id| File { adapter: Some(id) }).ok_or(Status::OBJECT_NAME_NOT_FOUND)
@@ -101,55 +100,41 @@ impl ControlDevice for ControlPoint {
     }
 
     fn cleanup(&self, _file: &File, id: FileId) {
-        self.core.for_each(|adapter| {
-            adapter.log.cancel_of(id);
-            adapter.events.cancel_of(id);
-        });
+        self.core.for_each(|adapter| with_adapter!(adapter, adapter => close(adapter, id)));
     }
 }
 
+/// Cancels what waits for a file that was closed.
+fn close<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, file: FileId) {
+    adapter.log.cancel_of(file);
+    adapter.events.cancel_of(file);
+    P::closed(adapter, file);
+}
+
 /// Does what is asked of an adapter.
-fn run_for(adapter: &Shared<Adapter>, command: Command<'_>, mut irp: Irp) -> Dispatched {
+fn run_for<P: AdapterProtocol>(
+    adapter: &Shared<Adapter<P>>,
+    command: Command<'_>,
+    mut irp: Irp,
+) -> Dispatched {
     match command {
         Command::QueryVersion | Command::ListAdapters | Command::DataChannel(..) => {
             irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
         }
         Command::QueryAdapter => {
-            let result = answer_adapters(&mut irp, core::slice::from_ref(adapter));
+            let adapter = P::any_adapter(adapter.clone());
+            let result = answer_adapters(&mut irp, core::slice::from_ref(&adapter));
             complete_encoded(irp, result)
         }
         Command::QueryStatistics => answer_statistics(adapter, irp),
         Command::QueryState => answer_state(adapter, irp),
         Command::SetState(state) => {
             let result = match state {
-                AdapterState::Up => adapter::up(adapter),
-                AdapterState::Down => adapter::down(adapter),
+                AdapterState::Up => P::up(adapter),
+                AdapterState::Down => P::down(adapter),
             };
             let status = result.unwrap_or_else(Refusal::status);
             irp.complete(status, 0)
-        }
-        Command::QueryConfiguration(abi) => {
-            let answer = configure::query(adapter, abi, irp.output_bytes());
-            let (answer, encoded) = match answer {
-                Ok(answer) => answer,
-                Err(refusal) => return irp.complete(refusal.status(), 0),
-            };
-            let written = answer.get(..encoded.written_bytes).unwrap_or_default();
-            if let Err(status) = irp.write_output(written) {
-                return irp.complete(status, 0);
-            }
-            complete_configuration(irp, abi, encoded)
-        }
-        Command::Configure(change) => {
-            let consumed_bytes = change.consumed_bytes();
-            match configure::apply(adapter, &change) {
-                // WireGuardNT tells how much it has read; a buffered request would get that many bytes back.
-                Ok(()) if irp.control_code() == wireguard_nt::IOCTL_SET => {
-                    irp.complete(Status::SUCCESS, consumed_bytes)
-                }
-                Ok(()) => irp.complete(Status::SUCCESS, 0),
-                Err(refusal) => irp.complete(refusal.status(), 0),
-            }
         }
         Command::ReadLogLine if irp.output_bytes() < wireguard_nt::LogEntry::SIZE => {
             irp.complete(Status::BUFFER_TOO_SMALL, 0)
@@ -160,10 +145,11 @@ fn run_for(adapter: &Shared<Adapter>, command: Command<'_>, mut irp: Irp) -> Dis
         }
         Command::ReadEvent => adapter.events.read(irp),
         Command::SetTimerScale { permille } => {
-            let status = configure::scale_timers(adapter, permille)
+            let status = P::scale_timers(adapter, permille)
                 .map_or_else(Refusal::status, |()| Status::SUCCESS);
             irp.complete(status, 0)
         }
+        command => P::request(adapter, command, irp),
     }
 }
 
@@ -171,14 +157,14 @@ fn answer_version(irp: Irp) -> Dispatched {
     let info = VersionInfo {
         abi_version: reply::ABI_VERSION,
         driver_version: u32::from(VERSION.0) << 16 | u32::from(VERSION.1),
-        capabilities: CAPABILITY_WIREGUARD | CAPABILITY_EVENTS | CAPABILITY_TIMER_SCALE,
+        capabilities: CAPABILITIES | CAPABILITY_EVENTS | CAPABILITY_TIMER_SCALE,
     };
     let mut answer = [0; ANSWER_BYTES];
     let length = reply::version(&info, &mut answer);
     complete_fixed(irp, length, &answer)
 }
 
-fn answer_statistics(adapter: &Adapter, irp: Irp) -> Dispatched {
+fn answer_statistics<P: AdapterProtocol>(adapter: &Adapter<P>, irp: Irp) -> Dispatched {
     let totals = adapter.device.totals();
     let traffic = Traffic {
         tx_packets: totals.sent_packets,
@@ -191,7 +177,7 @@ fn answer_statistics(adapter: &Adapter, irp: Irp) -> Dispatched {
     complete_fixed(irp, length, &answer)
 }
 
-fn answer_state(adapter: &Adapter, mut irp: Irp) -> Dispatched {
+fn answer_state<P: AdapterProtocol>(adapter: &Adapter<P>, mut irp: Irp) -> Dispatched {
     let state = if adapter.state.lock().is_up { AdapterState::Up } else { AdapterState::Down };
     let mut answer = [0; 4];
     if irp.output_bytes() != answer.len()
@@ -205,29 +191,38 @@ fn answer_state(adapter: &Adapter, mut irp: Irp) -> Dispatched {
     }
 }
 
-fn answer_adapters(irp: &mut Irp, adapters: &[Shared<Adapter>]) -> Result<Encoded, Refusal> {
+fn answer_adapters(irp: &mut Irp, adapters: &[AnyAdapter]) -> Result<Encoded, Refusal> {
     /// An adapter's record, and the one before all of them.
     const RECORD_BYTES: usize = 512;
     let most = adapters.len().saturating_add(1).saturating_mul(RECORD_BYTES);
     let mut answer = Answer::zeroed(irp.output_bytes().min(most))?;
     let mut encoder = AdapterEncoder::new(&mut answer);
     for adapter in adapters {
-        let state = *adapter.state.lock();
-        encoder.adapter(&AdapterInfo {
-            adapter: adapter.id,
-            luid: adapter.handle.interface_luid,
-            mtu_bytes: u32::try_from(adapter.device.mtu().longest()).unwrap_or(u32::MAX),
-            protocol: PROTOCOL_WIREGUARD,
-            state: if state.is_up { AdapterState::Up } else { AdapterState::Down },
-            is_connected: state.is_up,
-            listen_port: adapter.sockets.port().unwrap_or(state.listen_port),
-            peers_count: configure::peer_count(adapter),
-            name: adapter.name.as_bytes(),
-        });
+        with_adapter!(adapter, adapter => encode_adapter(adapter, &mut encoder));
     }
     let encoded = encoder.finish();
     irp.write_output(answer.get(..encoded.written_bytes).unwrap_or_default())?;
     Ok(encoded)
+}
+
+fn encode_adapter<P: AdapterProtocol>(
+    adapter: &Shared<Adapter<P>>,
+    encoder: &mut AdapterEncoder<'_>,
+) {
+    let state = adapter.state.lock();
+    let (is_up, asked_port) = (state.is_up, P::asked_port(&state.settings));
+    drop(state);
+    encoder.adapter(&AdapterInfo {
+        adapter: adapter.id,
+        luid: adapter.handle.interface_luid,
+        mtu_bytes: u32::try_from(adapter.device.mtu().longest()).unwrap_or(u32::MAX),
+        protocol: P::NUMBER,
+        state: if is_up { AdapterState::Up } else { AdapterState::Down },
+        is_connected: is_up,
+        listen_port: adapter.sockets.port().unwrap_or(asked_port),
+        peers_count: adapter::peer_count(adapter),
+        name: adapter.name.as_bytes(),
+    });
 }
 
 /// Ends a request whose answer is one record, or `None` where it doesn't fit into anything.
@@ -244,25 +239,12 @@ fn complete_fixed(mut irp: Irp, length: Option<usize>, answer: &[u8]) -> Dispatc
 }
 
 /// Ends a request whose answer may be cut: that is a warning, with as many bytes as there are.
-fn complete_encoded(irp: Irp, result: Result<Encoded, Refusal>) -> Dispatched {
+pub(crate) fn complete_encoded(irp: Irp, result: Result<Encoded, Refusal>) -> Dispatched {
     match result {
         Ok(encoded) if encoded.is_complete() => {
             irp.complete(Status::SUCCESS, encoded.written_bytes)
         }
         Ok(encoded) => irp.complete(Status::BUFFER_OVERFLOW, encoded.written_bytes),
         Err(refusal) => irp.complete(refusal.status(), 0),
-    }
-}
-
-/// As [`complete_encoded`]; WireGuardNT's callers learn the size by the number of bytes, which its direct method allows.
-fn complete_configuration(irp: Irp, abi: Abi, encoded: Encoded) -> Dispatched {
-    if abi == Abi::Native || encoded.is_complete() {
-        return complete_encoded(irp, Ok(encoded));
-    }
-    match usize::try_from(encoded.required_bytes) {
-        Ok(required) if u32::try_from(required).is_ok() => {
-            irp.complete(Status::BUFFER_OVERFLOW, required)
-        }
-        _ => irp.complete(Status::INTEGER_OVERFLOW, 0),
     }
 }

@@ -14,10 +14,11 @@ use nic_engine::{ControlSink, Endpoint, Instant};
 use nt::event::{Event, EventKind};
 use nt::lock::{SleepMutex, SpinMutex};
 use nt::thread::Thread;
+use nt::wsk::Datagram;
 use nt::{Result, Shared, random};
 
-use crate::adapter::{self, Adapter};
-use crate::{time, transmit};
+use crate::adapter::{self, Adapter, AdapterProtocol};
+use crate::{receive, time, transmit};
 
 /// The most messages that wait.
 const CAPACITY: usize = 4096;
@@ -31,8 +32,8 @@ const MOVED: usize = 64;
 /// How long load is remembered.
 const LOAD_MEMORY: Duration = Duration::from_secs(1);
 
-/// The longest control message, in bytes: a handshake initiation of WireGuard.
-pub(crate) const MESSAGE_BYTES: usize = 148;
+/// The longest control message of a protocol whose handshake is here, in bytes: WireGuard's initiation.
+const MESSAGE_BYTES: usize = 148;
 
 /// A control message and where it came from, or goes to.
 #[derive(Clone, Copy)]
@@ -48,6 +49,14 @@ impl Message {
         let mut bytes = [0; MESSAGE_BYTES];
         bytes.get_mut(..message.len())?.copy_from_slice(message);
         Some(Self { endpoint, bytes, length: message.len() })
+    }
+
+    /// A copy of a datagram; `None` where it is too long to be a message.
+    fn received(datagram: &Datagram<'_>) -> Option<Self> {
+        let mut bytes = [0; MESSAGE_BYTES];
+        let length = datagram.copy_to(&mut bytes).ok()?.len();
+        let endpoint = receive::endpoint(datagram)?;
+        (length == datagram.len()).then_some(Self { endpoint, bytes, length })
     }
 
     /// The message.
@@ -82,7 +91,7 @@ impl Control {
     }
 
     /// Starts the thread.
-    pub(crate) fn start(adapter: &Shared<Adapter>) -> Result<()> {
+    pub(crate) fn start<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> Result<()> {
         let for_thread = adapter.clone();
         let thread = Thread::spawn(move || run(&for_thread))?;
         *adapter.control.thread.lock() = Some(thread);
@@ -145,7 +154,7 @@ impl Control {
     }
 }
 
-fn run(adapter: &Shared<Adapter>) {
+fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     let mut sink = Sink::new(adapter);
     let mut next_look = Instant::NEVER;
     while !adapter.control.is_stopping.load(Ordering::Acquire) {
@@ -159,7 +168,7 @@ fn run(adapter: &Shared<Adapter>) {
             sink.act();
         }
         while let Some(peer) = { adapter.control.moved.lock().pop_front() } {
-            adapter::report(adapter, EngineEvent::EndpointMoved(peer));
+            P::report(adapter, EngineEvent::EndpointMoved(peer));
         }
         if next_look == Instant::NEVER || next_look <= time::instant() {
             next_look = adapter::follow_mtu(adapter);
@@ -180,16 +189,16 @@ fn run(adapter: &Shared<Adapter>) {
 }
 
 /// Collects what the engine wants done, to do it when its control lock is free.
-pub(crate) struct Sink<'a> {
-    adapter: &'a Shared<Adapter>,
+pub(crate) struct Sink<'a, P: AdapterProtocol> {
+    adapter: &'a Shared<Adapter<P>>,
     sends: Vec<Message>,
     pumps: Vec<PeerId>,
     events: Vec<EngineEvent>,
 }
 
-impl<'a> Sink<'a> {
+impl<'a, P: AdapterProtocol> Sink<'a, P> {
     /// Nothing yet.
-    pub(crate) fn new(adapter: &'a Shared<Adapter>) -> Self {
+    pub(crate) fn new(adapter: &'a Shared<Adapter<P>>) -> Self {
         Self { adapter, sends: Vec::new(), pumps: Vec::new(), events: Vec::new() }
     }
 
@@ -206,12 +215,12 @@ impl<'a> Sink<'a> {
             transmit::pump(self.adapter, peer, transmit::Place::Caller);
         }
         for event in self.events.drain(..) {
-            adapter::report(self.adapter, event);
+            P::report(self.adapter, event);
         }
     }
 }
 
-impl ControlSink for Sink<'_> {
+impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
     fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool {
         let Some(message) = Message::new(*to, datagram) else { return false };
         if self.sends.try_reserve(1).is_err() {
@@ -248,8 +257,8 @@ impl ControlSink for Sink<'_> {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn receive(adapter: &Adapter, from: Endpoint, message: &[u8]) {
-    let Some(message) = Message::new(from, message) else {
+pub(crate) fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datagram<'_>) {
+    let Some(message) = Message::received(datagram) else {
         adapter.device.count(Discard::Malformed, 1);
         return;
     };

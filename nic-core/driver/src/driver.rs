@@ -11,9 +11,10 @@ use nt::wsk::WskClient;
 use nt::{Result, Shared, Status};
 use tunic_ioctl::AdapterId;
 
-use crate::adapter::{self, Adapter};
+use crate::adapter;
 use crate::control::ControlPoint;
 use crate::guid::utf16;
+use crate::protocols::AnyAdapter;
 use crate::workers::{WorkQueue, Workers};
 use crate::{VERSION, transmit};
 
@@ -27,22 +28,22 @@ pub(crate) struct Tunic {
 /// What adapters and requests share.
 pub(crate) struct Core {
     pub(crate) work: Shared<WorkQueue>,
-    adapters: SleepMutex<Vec<Shared<Adapter>>>,
+    adapters: SleepMutex<Vec<AnyAdapter>>,
     /// Attached when the first adapter comes up.
     wsk: SleepMutex<Option<WskClient>>,
 }
 
 impl Core {
     /// Makes an adapter known.
-    pub(crate) fn add(&self, adapter: &Shared<Adapter>) -> Result<()> {
+    pub(crate) fn add(&self, adapter: AnyAdapter) -> Result<()> {
         let mut adapters = self.adapters.lock();
         adapters.try_reserve(1).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
-        adapters.push(adapter.clone());
+        adapters.push(adapter);
         Ok(())
     }
 
     /// Makes an adapter unknown.
-    pub(crate) fn remove(&self, adapter: &Shared<Adapter>) {
+    pub(crate) fn remove(&self, adapter: &AnyAdapter) {
         let removed = {
             let mut adapters = self.adapters.lock();
             let place = adapters.iter().position(|known| known.is_same(adapter));
@@ -52,18 +53,18 @@ impl Core {
     }
 
     /// The adapter with this GUID.
-    pub(crate) fn find(&self, id: AdapterId) -> Option<Shared<Adapter>> {
-        self.adapters.lock().iter().find(|adapter| adapter.id == id).cloned()
+    pub(crate) fn find(&self, id: AdapterId) -> Option<AnyAdapter> {
+        self.adapters.lock().iter().find(|adapter| adapter.id() == id).cloned()
     }
 
     /// The GUID of the adapter with this name, UTF-8.
     pub(crate) fn find_name(&self, name: &[u8]) -> Option<AdapterId> {
         let adapters = self.adapters.lock();
-        adapters.iter().find(|adapter| adapter.name.as_bytes() == name).map(|adapter| adapter.id)
+        adapters.iter().find(|adapter| adapter.name() == name).map(AnyAdapter::id)
     }
 
     /// Calls `f` with each adapter. It must not make any known or unknown.
-    pub(crate) fn for_each(&self, mut f: impl FnMut(&Shared<Adapter>)) {
+    pub(crate) fn for_each(&self, mut f: impl FnMut(&AnyAdapter)) {
         self.adapters.lock().iter().for_each(&mut f);
     }
 
@@ -84,7 +85,7 @@ impl Core {
 
 impl Miniport for Tunic {
     const VERSION: (u8, u8) = VERSION;
-    type Adapter = Shared<Adapter>;
+    type Adapter = AnyAdapter;
 
     fn load() -> Result<Self> {
         let work = WorkQueue::new()?;
@@ -124,27 +125,27 @@ impl Miniport for Tunic {
     }
 
     fn halt(&self, adapter: Self::Adapter) {
-        adapter::halt(&self.core, adapter);
+        with_adapter!(adapter, adapter => adapter::halt(&self.core, adapter));
     }
 
     fn restart(&self, adapter: &Self::Adapter) -> Result<()> {
-        adapter::restart(adapter);
+        with_adapter!(adapter, adapter => adapter::restart(adapter));
         Ok(())
     }
 
     fn pause(&self, adapter: &Self::Adapter) {
-        adapter::pause(adapter);
+        with_adapter!(adapter, adapter => adapter::pause(adapter));
     }
 
     fn oid_request(&self, adapter: &Self::Adapter, request: OidRequest<'_>) -> Status {
-        adapter::oid_request(adapter, request)
+        with_adapter!(adapter, adapter => adapter::oid_request(adapter, request))
     }
 
     fn send(&self, adapter: &Self::Adapter, packets: TransmitQueue) {
-        transmit::submit(adapter, packets);
+        with_adapter!(adapter, adapter => transmit::submit(adapter, packets));
     }
 
     fn removed(&self, adapter: &Self::Adapter) {
-        adapter::removed(adapter);
+        with_adapter!(adapter, adapter => adapter::removed(adapter));
     }
 }

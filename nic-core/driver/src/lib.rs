@@ -3,8 +3,9 @@
 //!
 //! NDIS's calls arrive at `driver`, which hands them to an `adapter`. Packets of the stack go through `transmit`, datagrams
 //! through `receive`; what is large is shared among the `workers`. Between them stands the engine (`nic-engine`) with the
-//! protocol (`nic-wireguard`), which know nothing of NT. The `control_thread` of an adapter runs handshakes and timers; the
-//! `control` device takes IOCTLs, which `configure` applies.
+//! protocol, which know nothing of NT. The `control_thread` of an adapter runs handshakes and timers; the `control` device takes
+//! IOCTLs. All of this is the same for every protocol; what isn't, is in a folder for each, and `protocols` is the list of
+//! them.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -12,14 +13,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[macro_use]
+mod protocols;
+
 mod adapter;
-mod configure;
 mod control;
 mod control_thread;
 mod driver;
 mod guid;
 mod log;
-mod protocols;
 mod receive;
 mod recycler;
 mod sockets;
@@ -27,6 +29,7 @@ mod status;
 mod system;
 mod time;
 mod transmit;
+mod wireguard;
 mod workers;
 
 // The functions that nt-sys imports.

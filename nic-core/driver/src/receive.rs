@@ -6,16 +6,14 @@
 
 use nic_engine::device::{AcceptItem, Accepted};
 use nic_engine::protocol::{Class, ContextId, Discard, OpenPacket, OpenedPacket, PeerId};
-use nic_engine::{Endpoint, InnerPacket, LocalAddress, Protocol, Turn};
+use nic_engine::{Endpoint, InnerPacket, LocalAddress, Turn};
 use nt::Shared;
 use nt::mdl::{Pieces, PiecesError};
 use nt::nbl::{IpVersion, ReceiveChain, ReceivePacket};
 use nt::pool::PoolBytes;
 use nt::wsk::{Datagram, Datagrams};
 
-use crate::adapter::Adapter;
-use crate::control_thread::{self, MESSAGE_BYTES};
-use crate::protocols::{AdapterProtocol, OpenContext, RxBatch};
+use crate::adapter::{Adapter, AdapterProtocol, RxBatch};
 use crate::system::{OpenedBatch, OpenedPackets};
 use crate::time;
 use crate::workers::{Job, Work};
@@ -36,8 +34,8 @@ const PIECES: usize = 4;
 const HEAD_BYTES: usize = 16;
 
 /// A run of datagrams, and the key that opens them.
-pub(crate) struct OpenJob {
-    batch: RxBatch,
+pub(crate) struct OpenJob<P: AdapterProtocol> {
+    batch: RxBatch<P>,
     datagrams: Datagrams,
 }
 
@@ -45,19 +43,21 @@ pub(crate) struct OpenJob {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn receive(adapter: &Shared<Adapter>, mut datagrams: Datagrams) {
-    while let Some((class, length)) = next_run(&datagrams) {
+pub(crate) fn receive<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, mut datagrams: Datagrams) {
+    while let Some((class, length)) = next_run::<P>(&datagrams) {
         let run = datagrams.split_front(length);
         match class {
             Class::Data(context) => receive_data(adapter, context, run),
-            Class::Control => run.iter().for_each(|datagram| receive_control(adapter, &datagram)),
+            Class::Control => {
+                run.iter().for_each(|datagram| P::receive_control(adapter, &datagram));
+            }
             Class::Malformed => adapter.device.count(Discard::Malformed, length as u64),
         }
     }
 }
 
 /// Opens a run and indicates what is in turn.
-pub(crate) fn open(adapter: &Shared<Adapter>, job: OpenJob) {
+pub(crate) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJob<P>) {
     let OpenJob { batch: RxBatch { peer, ticket, context }, datagrams } = job;
     let turn = match adapter.opened.take(0) {
         Ok(mut packets) => {
@@ -78,32 +78,24 @@ pub(crate) fn open(adapter: &Shared<Adapter>, job: OpenJob) {
 }
 
 /// What the first datagrams are that belong together, and how many they are.
-fn next_run(datagrams: &Datagrams) -> Option<(Class, usize)> {
+fn next_run<P: AdapterProtocol>(datagrams: &Datagrams) -> Option<(Class, usize)> {
     let mut rest = datagrams.iter();
-    let class = classify(&rest.next()?);
+    let class = classify::<P>(&rest.next()?);
     let more = rest.take(RUN_DATAGRAMS.saturating_sub(1));
-    let length = more.take_while(|datagram| classify(datagram) == class).count();
+    let length = more.take_while(|datagram| classify::<P>(datagram) == class).count();
     Some((class, length.saturating_add(1)))
 }
 
-fn classify(datagram: &Datagram<'_>) -> Class {
+fn classify<P: AdapterProtocol>(datagram: &Datagram<'_>) -> Class {
     let mut head = [0; HEAD_BYTES];
-    datagram
-        .copy_to(&mut head)
-        .map_or(Class::Malformed, |head| AdapterProtocol::classify(head, datagram.len()))
+    datagram.copy_to(&mut head).map_or(Class::Malformed, |head| P::classify(head, datagram.len()))
 }
 
-fn receive_control(adapter: &Adapter, datagram: &Datagram<'_>) {
-    let mut message = [0; MESSAGE_BYTES];
-    let whole = datagram.copy_to(&mut message).ok().filter(|copy| copy.len() == datagram.len());
-    let (Some(message), Some(from)) = (whole, endpoint(datagram)) else {
-        adapter.device.count(Discard::Malformed, 1);
-        return;
-    };
-    control_thread::receive(adapter, from, message);
-}
-
-fn receive_data(adapter: &Shared<Adapter>, context: ContextId, datagrams: Datagrams) {
+fn receive_data<P: AdapterProtocol>(
+    adapter: &Shared<Adapter<P>>,
+    context: ContextId,
+    datagrams: Datagrams,
+) {
     let length = datagrams.len();
     let count = u32::try_from(length).unwrap_or(u32::MAX);
     // What is refused is counted there, and goes back to WSK here.
@@ -121,9 +113,9 @@ fn receive_data(adapter: &Shared<Adapter>, context: ContextId, datagrams: Datagr
 
 /// Not inlined: its arrays must be off the stack when packets are indicated.
 #[inline(never)]
-fn open_all(
-    adapter: &Adapter,
-    context: &OpenContext,
+fn open_all<P: AdapterProtocol>(
+    adapter: &Adapter<P>,
+    context: &P::OpenContext,
     datagrams: &Datagrams,
     opened: &mut OpenedPackets,
 ) {
@@ -144,9 +136,9 @@ fn open_all(
     }
 }
 
-fn open_chunk(
-    adapter: &Adapter,
-    context: &OpenContext,
+fn open_chunk<P: AdapterProtocol>(
+    adapter: &Adapter<P>,
+    context: &P::OpenContext,
     chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
     count: usize,
     opened: &mut OpenedPackets,
@@ -155,13 +147,13 @@ fn open_chunk(
     let mut results: [Option<OpenedPacket>; CHUNK_DATAGRAMS] = [None; CHUNK_DATAGRAMS];
     for (packet, datagram) in packets.iter_mut().zip(chunk) {
         let Some(datagram) = datagram else { break };
-        let capacity = AdapterProtocol::payload_capacity(datagram.len());
+        let capacity = P::payload_capacity(datagram.len());
         *packet = adapter.handle.receive.allocate(capacity).ok();
         if packet.is_none() {
             adapter.device.count(Discard::NoMemory, 1);
         }
     }
-    open_packets(context, chunk, count, &mut packets, &mut results);
+    open_packets::<P>(context, chunk, count, &mut packets, &mut results);
 
     let mut forged = 0_u64;
     for ((datagram, packet), result) in chunk.iter().zip(&mut packets).zip(results).take(count) {
@@ -184,8 +176,8 @@ fn open_chunk(
 }
 
 /// Opens datagrams into packets; a datagram without a packet gets no result.
-fn open_packets(
-    context: &OpenContext,
+fn open_packets<P: AdapterProtocol>(
+    context: &P::OpenContext,
     chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
     count: usize,
     packets: &mut [Option<ReceivePacket>; CHUNK_DATAGRAMS],
@@ -217,12 +209,12 @@ fn open_packets(
         let source = pieces.as_slice();
         // One that can't be read is as one that is forged: too short to be opened.
         let datagram_bytes = if source.is_empty() { 0 } else { datagram.len() };
-        let capacity = AdapterProtocol::payload_capacity(datagram_bytes);
+        let capacity = P::payload_capacity(datagram_bytes);
         let Some(output) = packet.data_mut().get_mut(..capacity) else { continue };
         *entry = OpenPacket { source, datagram_bytes, output, result: None };
     }
     if let Some(to_open) = to_open.get_mut(..count) {
-        AdapterProtocol::open(context, to_open);
+        P::open(context, to_open);
     }
     for (result, opened) in results.iter_mut().zip(&to_open) {
         *result = opened.result;
@@ -230,7 +222,7 @@ fn open_packets(
 }
 
 /// Judges and indicates a peer's opened batches, in order, by the thread whose turn it is.
-fn indicate_in_turn(adapter: &Shared<Adapter>, peer: PeerId) {
+fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
     while let Some(OpenedBatch { context, mut packets }) = adapter.device.next_to_indicate(peer) {
         let outcome = adapter.device.accept(peer, &context, &mut packets.items, time::instant());
         if outcome.endpoint_moved {
@@ -260,7 +252,7 @@ fn indicate_in_turn(adapter: &Shared<Adapter>, peer: PeerId) {
 }
 
 /// Where a datagram came from, and to which of our addresses.
-fn endpoint(datagram: &Datagram<'_>) -> Option<Endpoint> {
+pub(crate) fn endpoint(datagram: &Datagram<'_>) -> Option<Endpoint> {
     let local = datagram.local().map(|local| LocalAddress {
         address: local.address,
         interface_index: local.interface_index,

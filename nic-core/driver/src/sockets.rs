@@ -6,7 +6,7 @@ use nt::rundown::Rundown;
 use nt::wsk::{Datagrams, Family, PacketInfo, ReceiveFrom, SendBatch, Sent, UdpSocket, WskClient};
 use nt::{Result, Shared, Status};
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, AdapterProtocol};
 use crate::control_thread::Message;
 use crate::receive;
 use crate::transmit::InFlight;
@@ -15,29 +15,33 @@ use crate::transmit::InFlight;
 const PORT_TRIES: u32 = 100;
 
 /// Two sockets on one port; either may be missing where the system doesn't have its protocol.
-pub(crate) struct Sockets {
-    v4: Option<UdpSocket<Receiver>>,
-    v6: Option<UdpSocket<Receiver>>,
+pub(crate) struct Sockets<P: AdapterProtocol> {
+    v4: Option<UdpSocket<Receiver<P>>>,
+    v6: Option<UdpSocket<Receiver<P>>>,
     port: u16,
 }
 
 /// What a socket receives goes to its adapter.
-struct Receiver {
-    adapter: Shared<Adapter>,
+struct Receiver<P: AdapterProtocol> {
+    adapter: Shared<Adapter<P>>,
 }
 
-impl ReceiveFrom for Receiver {
+impl<P: AdapterProtocol> ReceiveFrom for Receiver<P> {
     fn receive(&self, datagrams: Datagrams) {
         receive::receive(&self.adapter, datagrams);
     }
 }
 
-impl Sockets {
+impl<P: AdapterProtocol> Sockets<P> {
     /// Opens and binds both; for port 0 to a port that is free for both.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`, to drop them, too
-    pub(crate) fn bind(adapter: &Shared<Adapter>, client: &WskClient, port: u16) -> Result<Self> {
+    pub(crate) fn bind(
+        adapter: &Shared<Adapter<P>>,
+        client: &WskClient,
+        port: u16,
+    ) -> Result<Self> {
         let mut last = Status::ADDRESS_ALREADY_EXISTS;
         for _ in 0..PORT_TRIES {
             match Self::try_bind(adapter, client, port) {
@@ -48,7 +52,7 @@ impl Sockets {
         Err(last)
     }
 
-    fn try_bind(adapter: &Shared<Adapter>, client: &WskClient, port: u16) -> Result<Self> {
+    fn try_bind(adapter: &Shared<Adapter<P>>, client: &WskClient, port: u16) -> Result<Self> {
         let v4 = bind_one(adapter, client, Family::V4, port)?;
         let port_of_v4 = v4.as_ref().ok().map(|(_, port)| *port);
         let v6 = bind_one(adapter, client, Family::V6, port_of_v4.unwrap_or(port))?;
@@ -68,20 +72,20 @@ impl Sockets {
         self.port
     }
 
-    fn socket(&self, endpoint: &Endpoint) -> Option<&UdpSocket<Receiver>> {
+    fn socket(&self, endpoint: &Endpoint) -> Option<&UdpSocket<Receiver<P>>> {
         if endpoint.remote.is_ipv4() { self.v4.as_ref() } else { self.v6.as_ref() }
     }
 }
 
-type Bound = (UdpSocket<Receiver>, u16);
+type Bound<P> = (UdpSocket<Receiver<P>>, u16);
 
 /// The outer error is a port that is taken; the inner one says that the protocol is not there.
-fn bind_one(
-    adapter: &Shared<Adapter>,
+fn bind_one<P: AdapterProtocol>(
+    adapter: &Shared<Adapter<P>>,
     client: &WskClient,
     family: Family,
     port: u16,
-) -> Result<core::result::Result<Bound, Status>> {
+) -> Result<core::result::Result<Bound<P>, Status>> {
     let receiver = Receiver { adapter: adapter.clone() };
     let socket = match UdpSocket::open(client, family, receiver) {
         Ok(socket) => socket,
@@ -99,26 +103,31 @@ fn is_taken(status: Status) -> bool {
     status == Status::ADDRESS_ALREADY_EXISTS || status == Status::SHARING_VIOLATION
 }
 
+impl<P: AdapterProtocol> Clone for Current<P> {
+    fn clone(&self) -> Self {
+        Self { sockets: self.sockets.clone(), senders: self.senders.clone() }
+    }
+}
+
 /// Where an adapter's sockets are, for those who send.
-pub(crate) struct SocketPlace {
-    current: SpinMutex<Option<Current>>,
+pub(crate) struct SocketPlace<P: AdapterProtocol> {
+    current: SpinMutex<Option<Current<P>>>,
 }
 
 /// Sockets, and those who are using them: the sockets are closed by one that may wait, so never by a sender.
-#[derive(Clone)]
-struct Current {
-    sockets: Shared<Sockets>,
+struct Current<P: AdapterProtocol> {
+    sockets: Shared<Sockets<P>>,
     senders: Shared<Rundown>,
 }
 
-impl SocketPlace {
+impl<P: AdapterProtocol> SocketPlace<P> {
     /// No sockets.
     pub(crate) fn new() -> Self {
         Self { current: SpinMutex::new(None) }
     }
 
     /// Prepares sockets to be installed.
-    pub(crate) fn prepare(sockets: Sockets) -> Result<NewSockets> {
+    pub(crate) fn prepare(sockets: Sockets<P>) -> Result<NewSockets<P>> {
         let senders = Shared::new(Rundown::closed()?)?;
         senders.open();
         Ok(NewSockets(Current { sockets: Shared::new(sockets)?, senders }))
@@ -132,7 +141,7 @@ impl SocketPlace {
     ///
     /// # Locks
     /// None that receiving or sending takes.
-    pub(crate) fn replace(&self, new: Option<NewSockets>) {
+    pub(crate) fn replace(&self, new: Option<NewSockets<P>>) {
         let old = core::mem::replace(&mut *self.current.lock(), new.map(|new| new.0));
         if let Some(Current { sockets, senders }) = old {
             senders.close();
@@ -151,13 +160,13 @@ impl SocketPlace {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn send(&self, batch: SendBatch<InFlight>, to: &Endpoint) {
+    pub(crate) fn send(&self, batch: SendBatch<InFlight<P>>, to: &Endpoint) {
         let Some(Current { sockets, senders }) = self.enter() else {
-            return InFlight::sent(batch, Status::DEVICE_NOT_READY);
+            return InFlight::<P>::sent(batch, Status::DEVICE_NOT_READY);
         };
         match sockets.socket(to) {
             Some(socket) => socket.send_batch(batch, to.remote, local(to)),
-            None => InFlight::sent(batch, Status::NETWORK_UNREACHABLE),
+            None => InFlight::<P>::sent(batch, Status::NETWORK_UNREACHABLE),
         }
         drop(sockets);
         senders.leave(1);
@@ -181,7 +190,7 @@ impl SocketPlace {
         sent
     }
 
-    fn enter(&self) -> Option<Current> {
+    fn enter(&self) -> Option<Current<P>> {
         let current = self.current.lock();
         let current = current.as_ref()?;
         // Under the lock: `replace` closes only what it has taken away.
@@ -190,7 +199,7 @@ impl SocketPlace {
 }
 
 /// Sockets that are bound and receive, to be installed by [`SocketPlace::replace`]. Dropped instead, they are closed.
-pub(crate) struct NewSockets(Current);
+pub(crate) struct NewSockets<P: AdapterProtocol>(Current<P>);
 
 fn local(endpoint: &Endpoint) -> Option<PacketInfo> {
     endpoint

@@ -1,6 +1,7 @@
 //! NT, as the engine sees it.
 
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
 use nic_engine::device::AcceptItem;
 use nic_engine::{Instant, Packet, PacketQueue, System};
@@ -9,20 +10,20 @@ use nt::nbl::{ReceivePacket, TransmitPacket, TransmitQueue};
 use nt::wsk::SendBatch;
 use nt::{Result, Status};
 
-use crate::protocols::OpenContext;
+use crate::adapter::AdapterProtocol;
 use crate::recycler::{Recycled, Sizes};
 use crate::transmit::InFlight;
 
-/// The types of NT.
-pub(crate) struct Nt;
+/// The types of NT, for an adapter that speaks `P`.
+pub(crate) struct Nt<P>(PhantomData<fn() -> P>);
 
-impl System for Nt {
+impl<P: AdapterProtocol> System for Nt<P> {
     type SpinLock = SpinLock;
     type SleepLock = SleepLock;
     type Packet = StackPacket;
     type Queue = StackQueue;
-    type Sealed = SealedBatch;
-    type Opened = OpenedBatch;
+    type Sealed = SealedBatch<P>;
+    type Opened = OpenedBatch<P>;
 }
 
 /// A packet of the stack.
@@ -103,15 +104,15 @@ impl PacketQueue for StackQueue {
 }
 
 /// Datagrams that wait for their turn to be sent, and the packets that are in them. Dropped without being sent, the packets fail.
-pub(crate) struct SealedBatch {
-    pub(crate) datagrams: SendBatch<InFlight>,
+pub(crate) struct SealedBatch<P: AdapterProtocol> {
+    pub(crate) datagrams: SendBatch<InFlight<P>>,
     pub(crate) packets: StackQueue,
 }
 
 /// Packets that wait for their turn to be indicated.
-pub(crate) struct OpenedBatch {
+pub(crate) struct OpenedBatch<P: AdapterProtocol> {
     /// The key that opened them.
-    pub(crate) context: OpenContext,
+    pub(crate) context: P::OpenContext,
     pub(crate) packets: OpenedPackets,
 }
 

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use nic_engine::device::{NextBatch, PumpList};
 use nic_engine::protocol::{Discard, PeerId, SealPacket};
-use nic_engine::{PacketQueue, Protocol, Turn};
+use nic_engine::{PacketQueue, Turn};
 use nt::datagrams::DatagramBuffer;
 use nt::mdl::{Pieces, PiecesError};
 use nt::nbl::{TransmitPacket, TransmitPath, TransmitQueue};
@@ -17,8 +17,7 @@ use nt::pool::PoolBytes;
 use nt::wsk::{SendBatch, Sent};
 use nt::{Result, Shared, Status};
 
-use crate::adapter::{Adapter, MAXIMUM_MTU_BYTES, slot_bytes};
-use crate::protocols::{AdapterProtocol, TxBatch};
+use crate::adapter::{Adapter, AdapterProtocol, MAXIMUM_MTU_BYTES, TxBatch, slot_bytes};
 use crate::recycler::{Recycled, Sizes};
 use crate::system::{SealedBatch, StackQueue};
 use crate::time;
@@ -46,7 +45,7 @@ pub(crate) enum Place {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn submit(adapter: &Shared<Adapter>, packets: TransmitQueue) {
+pub(crate) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: TransmitQueue) {
     let mut packets = sendable(adapter, packets);
     let mut pumps = PumpList::new();
     while !packets.is_empty() {
@@ -65,7 +64,7 @@ pub(crate) fn submit(adapter: &Shared<Adapter>, packets: TransmitQueue) {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn pump(adapter: &Shared<Adapter>, peer: PeerId, place: Place) {
+pub(crate) fn pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId, place: Place) {
     loop {
         let next = adapter.device.next_batch(peer, time::instant(), &mut |packet, _| drop(packet));
         let NextBatch { batch, control_due } = next;
@@ -88,26 +87,31 @@ pub(crate) fn pump(adapter: &Shared<Adapter>, peer: PeerId, place: Place) {
 }
 
 /// Seals a batch, and goes on with what its peer has queued meanwhile.
-pub(crate) fn seal_and_pump(adapter: &Shared<Adapter>, batch: TxBatch) {
+pub(crate) fn seal_and_pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let peer = batch.peer;
     seal(adapter, batch);
     pump(adapter, peer, Place::Worker);
 }
 
 /// A batch on its way: whose it is, and the packets in it.
-#[derive(Default)]
-pub(crate) struct InFlight {
-    flight: Option<Flight>,
+pub(crate) struct InFlight<P: AdapterProtocol> {
+    flight: Option<Flight<P>>,
 }
 
-struct Flight {
-    adapter: Shared<Adapter>,
+struct Flight<P: AdapterProtocol> {
+    adapter: Shared<Adapter<P>>,
     peer: PeerId,
     bytes: usize,
     packets: StackQueue,
 }
 
-impl Sent for InFlight {
+impl<P: AdapterProtocol> Default for InFlight<P> {
+    fn default() -> Self {
+        Self { flight: None }
+    }
+}
+
+impl<P: AdapterProtocol> Sent for InFlight<P> {
     fn sent(mut batch: SendBatch<Self>, status: Status) {
         let Some(flight) = batch.context_mut().flight.take() else { return };
         let Flight { adapter, peer, bytes, packets } = flight;
@@ -129,7 +133,7 @@ impl Sent for InFlight {
     }
 }
 
-impl Recycled for SendBatch<InFlight> {
+impl<P: AdapterProtocol> Recycled for SendBatch<InFlight<P>> {
     fn make(sizes: Sizes) -> Result<Self> {
         Self::new(sizes.packets, sizes.packet_bytes, InFlight::default())
     }
@@ -157,7 +161,10 @@ impl Sending {
 
 /// Drops packets that no datagram holds. The stack keeps to its MTU by itself, which is known here only some time after it has
 /// changed.
-fn sendable(adapter: &Shared<Adapter>, mut packets: TransmitQueue) -> StackQueue {
+fn sendable<P: AdapterProtocol>(
+    adapter: &Shared<Adapter<P>>,
+    mut packets: TransmitQueue,
+) -> StackQueue {
     let is_sendable = |packet: &TransmitPacket| packet.len() <= MAXIMUM_MTU_BYTES as usize;
     if packets.iter().all(is_sendable) {
         return packets.into();
@@ -175,10 +182,10 @@ fn sendable(adapter: &Shared<Adapter>, mut packets: TransmitQueue) -> StackQueue
     fitting.into()
 }
 
-fn seal(adapter: &Shared<Adapter>, batch: TxBatch) {
+fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let TxBatch { peer, ticket, context, packets, .. } = batch;
     let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(0);
-    let turn = match adapter.send_batches.take(slot_bytes(longest)) {
+    let turn = match adapter.send_batches.take(slot_bytes::<P>(longest)) {
         Ok(mut datagrams) => {
             fill(adapter, &context, &packets, datagrams.datagrams_mut());
             adapter.device.sealed(peer, ticket, SealedBatch { datagrams, packets })
@@ -195,7 +202,7 @@ fn seal(adapter: &Shared<Adapter>, batch: TxBatch) {
 }
 
 /// Sends a peer's sealed batches, in order, by the thread whose turn it is.
-fn send_in_turn(adapter: &Shared<Adapter>, peer: PeerId) {
+fn send_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
     while let Some(next) = adapter.device.next_to_send(peer, time::instant()) {
         if next.control_due {
             adapter.control.wake();
@@ -212,9 +219,9 @@ fn send_in_turn(adapter: &Shared<Adapter>, peer: PeerId) {
 
 /// Seals a batch's packets into a buffer. Not inlined: its arrays must be off the stack when datagrams are sent. A packet that can't be read leaves a gap, as if the network had lost it.
 #[inline(never)]
-fn fill(
-    adapter: &Shared<Adapter>,
-    context: &<AdapterProtocol as Protocol>::SealContext,
+fn fill<P: AdapterProtocol>(
+    adapter: &Adapter<P>,
+    context: &P::SealContext,
     packets: &StackQueue,
     buffer: &mut DatagramBuffer,
 ) {
@@ -241,9 +248,9 @@ fn fill(
 }
 
 /// Seals up to [`CHUNK_PACKETS`] packets into the slots from `first` on; says how many there were, and notes the datagrams' lengths.
-fn fill_chunk<'p>(
-    adapter: &Shared<Adapter>,
-    context: &<AdapterProtocol as Protocol>::SealContext,
+fn fill_chunk<'p, P: AdapterProtocol>(
+    adapter: &Adapter<P>,
+    context: &P::SealContext,
     packets: &mut impl Iterator<Item = &'p TransmitPacket>,
     first: u32,
     buffer: &mut DatagramBuffer,
@@ -289,7 +296,7 @@ fn fill_chunk<'p>(
         *entry = SealPacket { source, payload_bytes, datagram };
     }
     if let Some(to_seal) = to_seal.get_mut(..count) {
-        AdapterProtocol::seal(context, first, to_seal);
+        P::seal(context, first, to_seal);
     }
     count
 }
@@ -307,9 +314,9 @@ fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
     }
 }
 
-fn fill_keepalive(
-    adapter: &Shared<Adapter>,
-    context: &<AdapterProtocol as Protocol>::SealContext,
+fn fill_keepalive<P: AdapterProtocol>(
+    adapter: &Adapter<P>,
+    context: &P::SealContext,
     buffer: &mut DatagramBuffer,
 ) {
     let datagram_bytes = adapter.device.datagram_bytes(&[], 0);
@@ -317,10 +324,6 @@ fn fill_keepalive(
     else {
         return;
     };
-    AdapterProtocol::seal(
-        context,
-        0,
-        &mut [SealPacket { source: &[], payload_bytes: 0, datagram }],
-    );
+    P::seal(context, 0, &mut [SealPacket { source: &[], payload_bytes: 0, datagram }]);
     buffer.push(datagram_bytes);
 }

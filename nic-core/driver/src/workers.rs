@@ -12,8 +12,8 @@ use nt::semaphore::Semaphore;
 use nt::thread::Thread;
 use nt::{Result, Shared, Status, processor};
 
-use crate::adapter::Adapter;
-use crate::protocols::TxBatch;
+use crate::adapter::{Adapter, AdapterProtocol, TxBatch};
+use crate::protocols::AnyJob;
 use crate::receive::{self, OpenJob};
 use crate::transmit;
 
@@ -24,17 +24,17 @@ const CAPACITY: usize = 1024;
 const MAXIMUM_WORKERS: u32 = 64;
 
 /// A piece of work, and the adapter that it is for.
-pub(crate) struct Job {
-    pub(crate) adapter: Shared<Adapter>,
-    pub(crate) work: Work,
+pub(crate) struct Job<P: AdapterProtocol> {
+    pub(crate) adapter: Shared<Adapter<P>>,
+    pub(crate) work: Work<P>,
 }
 
 /// What is to be done.
-pub(crate) enum Work {
+pub(crate) enum Work<P: AdapterProtocol> {
     /// Seal a batch, and send what is in turn.
-    Seal(TxBatch),
+    Seal(TxBatch<P>),
     /// Open a batch, and indicate what is in turn.
-    Open(OpenJob),
+    Open(OpenJob<P>),
     /// Look whether a peer has something to send.
     Pump(PeerId),
 }
@@ -46,7 +46,7 @@ pub(crate) struct WorkQueue {
 }
 
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<AnyJob>,
     /// Workers that exist.
     workers: usize,
     /// Workers that wait to be woken.
@@ -67,12 +67,12 @@ impl WorkQueue {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn push(&self, job: Job) -> Option<Job> {
+    pub(crate) fn push<P: AdapterProtocol>(&self, job: Job<P>) -> Option<Job<P>> {
         let mut state = self.state.lock();
         if state.jobs.len() >= CAPACITY || state.is_stopping {
             return Some(job);
         }
-        state.jobs.push_back(job);
+        state.jobs.push_back(P::any_job(job));
         let awake = state.workers.saturating_sub(state.asleep);
         let is_more_than_awake = state.jobs.len() > awake;
         let wakes = is_more_than_awake && state.asleep > 0;
@@ -124,8 +124,9 @@ impl WorkQueue {
     }
 }
 
-impl Job {
-    fn run(self) {
+impl<P: AdapterProtocol> Job<P> {
+    /// Does it.
+    pub(crate) fn run(self) {
         let Self { adapter, work } = self;
         match work {
             Work::Seal(batch) => transmit::seal_and_pump(&adapter, batch),

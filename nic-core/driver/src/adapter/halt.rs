@@ -2,15 +2,15 @@
 
 use nt::Shared;
 
-use super::Adapter;
+use super::{Adapter, AdapterProtocol};
 use crate::driver::Core;
 
 /// Ends everything of an adapter. When it returns, nothing of it is left.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn halt(core: &Shared<Core>, adapter: Shared<Adapter>) {
-    core.remove(&adapter);
+pub(crate) fn halt<P: AdapterProtocol>(core: &Shared<Core>, adapter: Shared<Adapter<P>>) {
+    core.remove(&P::any_adapter(adapter.clone()));
     removed(&adapter);
     let mut state = adapter.state.lock();
     state.is_up = false;
@@ -30,8 +30,9 @@ pub(crate) fn halt(core: &Shared<Core>, adapter: Shared<Adapter>) {
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn removed(adapter: &Adapter) {
+pub(crate) fn removed<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     adapter.state.lock().is_removed = true;
     adapter.log.close();
     adapter.events.close();
+    P::device_removed(adapter);
 }

@@ -6,11 +6,11 @@
 //! |---|---|---|
 //! | `NetCfgInstanceId` | string | Windows' GUID of the adapter, by which it is opened; the LUID where there is none |
 //! | `TunicName` | string | a name by which it can be opened as well |
+//! | `TunicProtocol` | string | what it speaks: `wireguard` where there is none; with another one that is not known, there is no adapter |
 //! | `MTU` | number | the MTU that the stack's interfaces start with, in bytes, 576 to 65 455; 1420 where there is none |
 //! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
 
 use nic_engine::Mtu;
-use nic_wireguard::{Control as ProtocolControl, TimerConstants};
 use nt::configuration::Configuration;
 use nt::event::{Event, EventKind};
 use nt::lock::SleepMutex;
@@ -19,12 +19,12 @@ use nt::{Result, Shared, Status, random};
 use tunic_ioctl::AdapterId;
 
 use super::mtu::{self, Interfaces, MAXIMUM_MTU_BYTES};
-use super::{Adapter, Gone, Name, State, link, oid, report};
+use super::{Adapter, AdapterProtocol, BITS_PER_SECOND, Device, Gone, Name, State, oid, report};
 use crate::control_thread::Control;
 use crate::driver::Core;
 use crate::guid::{self, utf16};
 use crate::log::{Line, Ring};
-use crate::protocols::Device;
+use crate::protocols::AnyAdapter;
 use crate::recycler::{Recycler, Sizes};
 use crate::sockets::SocketPlace;
 use crate::transmit::Sending;
@@ -38,25 +38,39 @@ const MINIMUM_MTU_BYTES: u32 = 576;
 /// Batches that are kept for reuse; of each kind.
 const KEPT_BATCHES: usize = 32;
 
-/// Makes an adapter. Its control thread runs; it has no sockets yet.
+/// Makes an adapter that speaks what its keywords ask for.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(crate) fn initialize(
     core: &Shared<Core>,
     handle: AdapterHandle,
-) -> Result<(Shared<Adapter>, Attributes)> {
+) -> Result<(AnyAdapter, Attributes)> {
     let keywords = Keywords::read(&handle)?;
+    let adapter = AnyAdapter::new(core, handle, &keywords)?;
+    let attributes = Attributes {
+        mtu_bytes: MAXIMUM_MTU_BYTES,
+        bits_per_second: BITS_PER_SECOND,
+        oids: &oid::SUPPORTED,
+    };
+    Ok((adapter, attributes))
+}
+
+/// Makes an adapter that speaks `P`. Its control thread runs; it has no sockets yet.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn make<P: AdapterProtocol>(
+    core: &Shared<Core>,
+    handle: AdapterHandle,
+    keywords: &Keywords,
+) -> Result<Shared<Adapter<P>>> {
     let mut hash_key = [0; 16];
     random::fill(&mut hash_key)?;
-    let constants = match keywords.test_timers {
-        0 | 1 => TimerConstants::PAPER,
-        divisor => TimerConstants::shortened(divisor),
-    };
-    let device = Device::new(ProtocolControl::new(constants), hash_key);
+    let device = Device::<P>::new(P::new_control(keywords), hash_key);
     device.set_mtu(Mtu::of_both(keywords.mtu_bytes));
 
-    let packet_bytes = mtu::slot_bytes(keywords.mtu_bytes as usize);
+    let packet_bytes = mtu::slot_bytes::<P>(keywords.mtu_bytes as usize);
     let packets = nic_engine::device::BATCH_PACKETS as usize;
     let sizes = Sizes { packets, packet_bytes };
     let gone = Shared::new(Event::new(EventKind::Manual)?)?;
@@ -67,7 +81,7 @@ pub(crate) fn initialize(
         core: core.clone(),
         work: core.work.clone(),
         device,
-        state: SleepMutex::new(State { is_paused: true, ..State::default() }),
+        state: SleepMutex::new(State::default()),
         sockets: SocketPlace::new(),
         send_batches: Recycler::new(KEPT_BATCHES, sizes)?,
         sending: Sending::default(),
@@ -80,34 +94,38 @@ pub(crate) fn initialize(
         gone: Gone(gone),
     })?;
     Control::start(&adapter)?;
-    if let Err(status) = core.add(&adapter) {
+    if let Err(status) = core.add(P::any_adapter(adapter.clone())) {
         super::halt(core, adapter);
         return Err(status);
     }
-    let attributes = Attributes {
-        mtu_bytes: MAXIMUM_MTU_BYTES,
-        bits_per_second: link::BITS_PER_SECOND,
-        oids: &oid::SUPPORTED,
-    };
-    Ok((adapter, attributes))
+    Ok(adapter)
 }
 
 /// What the registry says of an adapter.
-struct Keywords {
+pub(crate) struct Keywords {
     id: AdapterId,
     name: Name,
+    /// What it is to speak; empty where nothing is said.
+    protocol: Name,
     mtu_bytes: u32,
     /// What the times of the protocol's timers are divided by; 0 where the registry doesn't allow tests to change them.
-    test_timers: u32,
+    pub(crate) test_timers: u32,
 }
 
 impl Keywords {
+    /// Whether the adapter is to speak the protocol with this name; where the registry has none, any will do.
+    pub(crate) fn asks_for(&self, protocol: &str) -> bool {
+        let asked = self.protocol.as_bytes();
+        asked.is_empty() || asked.eq_ignore_ascii_case(protocol.as_bytes())
+    }
+
     /// Reads them; what is missing or makes no sense has its default. Without memory to read them with, there can be no adapter:
     /// it would be another one than was asked for.
     fn read(handle: &AdapterHandle) -> Result<Self> {
         let mut keywords = Self {
             id: guid::of_luid(handle.interface_luid),
             name: Name::from_utf16(&[]),
+            protocol: Name::from_utf16(&[]),
             mtu_bytes: DEFAULT_MTU_BYTES,
             test_timers: 0,
         };
@@ -126,6 +144,9 @@ impl Keywords {
         }
         if let Some(name) = configuration.string(&utf16!("TunicName"), Name::from_utf16)? {
             self.name = name;
+        }
+        if let Some(name) = configuration.string(&utf16!("TunicProtocol"), Name::from_utf16)? {
+            self.protocol = name;
         }
         if let Some(mtu_bytes) = configuration.integer(&utf16!("MTU"))? {
             self.mtu_bytes = mtu_bytes.clamp(MINIMUM_MTU_BYTES, MAXIMUM_MTU_BYTES);

@@ -8,10 +8,10 @@
 
 mod halt;
 mod initialize;
-mod link;
 mod mtu;
 mod oid;
 mod pause;
+mod protocol;
 mod report;
 mod restart;
 mod statistics;
@@ -23,27 +23,37 @@ use nt::miniport::AdapterHandle;
 use nt::wsk::SendBatch;
 use tunic_ioctl::AdapterId;
 
-use crate::control_thread::Control;
+use crate::control_thread::{Control, Sink};
 use crate::driver::Core;
 use crate::log::{Line, Ring};
-use crate::protocols::Device;
 use crate::recycler::Recycler;
 use crate::sockets::SocketPlace;
-use crate::system::OpenedPackets;
+use crate::system::{Nt, OpenedPackets};
+use crate::time;
 use crate::transmit::{InFlight, Sending};
 use crate::workers::WorkQueue;
 
 pub(crate) use halt::{halt, removed};
-pub(crate) use initialize::initialize;
-pub(crate) use link::{bind, down, up};
+pub(crate) use initialize::{Keywords, initialize, make};
 pub(crate) use mtu::{MAXIMUM_MTU_BYTES, follow as follow_mtu, slot_bytes};
 pub(crate) use oid::oid_request;
 pub(crate) use pause::pause;
-pub(crate) use report::{EventRecord, report};
+pub(crate) use protocol::AdapterProtocol;
+pub(crate) use report::{EventRecord, log};
 pub(crate) use restart::restart;
 
-/// An adapter.
-pub(crate) struct Adapter {
+/// An adapter's engine.
+pub(crate) type Device<P> = nic_engine::Device<P, Nt<P>>;
+/// A batch to be sealed.
+pub(crate) type TxBatch<P> = nic_engine::device::TxBatch<P, Nt<P>>;
+/// A batch to be opened.
+pub(crate) type RxBatch<P> = nic_engine::device::RxBatch<P>;
+
+/// What the link says of its speed: nothing limits it but the processor.
+pub(crate) const BITS_PER_SECOND: u64 = 100_000_000_000;
+
+/// An adapter that speaks `P`.
+pub(crate) struct Adapter<P: AdapterProtocol> {
     /// Its GUID.
     pub(crate) id: AdapterId,
     /// Its name in UTF-8, as the registry has it; empty where it has none.
@@ -51,10 +61,10 @@ pub(crate) struct Adapter {
     pub(crate) handle: AdapterHandle,
     pub(crate) core: Shared<Core>,
     pub(crate) work: Shared<WorkQueue>,
-    pub(crate) device: Device,
-    pub(crate) state: SleepMutex<State>,
-    pub(crate) sockets: SocketPlace,
-    pub(crate) send_batches: Shared<Recycler<SendBatch<InFlight>>>,
+    pub(crate) device: Device<P>,
+    pub(crate) state: SleepMutex<State<P>>,
+    pub(crate) sockets: SocketPlace<P>,
+    pub(crate) send_batches: Shared<Recycler<SendBatch<InFlight<P>>>>,
     pub(crate) sending: Sending,
     pub(crate) interfaces: mtu::Interfaces,
     pub(crate) opened: Shared<Recycler<OpenedPackets>>,
@@ -68,18 +78,37 @@ pub(crate) struct Adapter {
 }
 
 /// What is asked of an adapter.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct State<P: AdapterProtocol> {
     /// It was brought up.
     pub(crate) is_up: bool,
     /// NDIS wants no packets.
     pub(crate) is_paused: bool,
     /// Its device is going: nothing can be changed any more.
     pub(crate) is_removed: bool,
-    /// The port that was asked for; 0 for any.
-    pub(crate) listen_port: u16,
+    /// What the protocol notes.
+    pub(crate) settings: P::Settings,
     /// Counts events.
     pub(crate) event_sequence: u64,
+}
+
+impl<P: AdapterProtocol> Default for State<P> {
+    /// Down, and paused as NDIS has it at first.
+    fn default() -> Self {
+        Self {
+            is_up: false,
+            is_paused: true,
+            is_removed: false,
+            settings: P::Settings::default(),
+            event_sequence: 0,
+        }
+    }
+}
+
+/// How many peers an adapter has.
+pub(crate) fn peer_count<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> u32 {
+    let mut sink = Sink::new(adapter);
+    let count = adapter.device.configure(time::now(), &mut sink, |device| device.peer_count());
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// A short name.
@@ -109,7 +138,7 @@ impl Name {
     }
 }
 
-impl Adapter {
+impl<P: AdapterProtocol> Adapter<P> {
     /// Counts an event and gives its number.
     pub(crate) fn next_event(&self) -> u64 {
         let mut state = self.state.lock();

@@ -7,12 +7,11 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
-use nic_engine::{Instant, Mtu, Protocol};
+use nic_engine::{Instant, Mtu};
 use nt::interface;
 use nt::nbl::IpVersion;
 
-use super::Adapter;
-use crate::protocols::AdapterProtocol;
+use super::{Adapter, AdapterProtocol};
 use crate::time;
 
 /// A datagram holds no more: 65 535 bytes less IPv6 and UDP headers, and 32 bytes of the tunnel's. NDIS is told that this is the
@@ -41,8 +40,8 @@ impl Interfaces {
 }
 
 /// The room that a packet of this length needs, padded or not.
-pub(crate) fn slot_bytes(packet_bytes: usize) -> usize {
-    AdapterProtocol::datagram_bytes(packet_bytes, usize::MAX)
+pub(crate) fn slot_bytes<P: AdapterProtocol>(packet_bytes: usize) -> usize {
+    P::datagram_bytes(packet_bytes, usize::MAX)
 }
 
 /// Looks at the stack's MTU; says when to look again.
@@ -52,7 +51,7 @@ pub(crate) fn slot_bytes(packet_bytes: usize) -> usize {
 ///
 /// # Locks
 /// None may be held: the stack may ask the adapter something.
-pub(crate) fn follow(adapter: &Adapter) -> Instant {
+pub(crate) fn follow<P: AdapterProtocol>(adapter: &Adapter<P>) -> Instant {
     let interfaces = &adapter.interfaces;
     let last = adapter.device.mtu();
     let v4 = look(adapter, IpVersion::V4, &interfaces.v4_was_seen);
@@ -60,7 +59,7 @@ pub(crate) fn follow(adapter: &Adapter) -> Instant {
     let mtu = Mtu { v4_bytes: v4.unwrap_or(last.v4_bytes), v6_bytes: v6.unwrap_or(last.v6_bytes) };
     adapter.device.set_mtu(mtu);
     // Always: it may have grown with a packet of before.
-    adapter.send_batches.set_packet_bytes(slot_bytes(mtu.longest()));
+    adapter.send_batches.set_packet_bytes(slot_bytes::<P>(mtu.longest()));
 
     let is_known = v4.is_some() && v6.is_some();
     if is_known && !adapter.device.is_up() {
@@ -71,7 +70,11 @@ pub(crate) fn follow(adapter: &Adapter) -> Instant {
 }
 
 /// The MTU of one interface; `None` where there is none.
-fn look(adapter: &Adapter, version: IpVersion, was_seen: &AtomicBool) -> Option<u32> {
+fn look<P: AdapterProtocol>(
+    adapter: &Adapter<P>,
+    version: IpVersion,
+    was_seen: &AtomicBool,
+) -> Option<u32> {
     let luid = adapter.handle.interface_luid;
     let mtu_bytes = interface::mtu_bytes(luid, version).ok()?;
     let is_new = !was_seen.swap(true, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use nt::oid::{
 };
 use nt::{Shared, Status};
 
-use super::{Adapter, MAXIMUM_MTU_BYTES, statistics};
+use super::{Adapter, AdapterProtocol, MAXIMUM_MTU_BYTES, statistics};
 use crate::VERSION;
 
 /// The OIDs that are handled here.
@@ -49,7 +49,10 @@ const POWER_ON: u32 = 1;
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn oid_request(adapter: &Shared<Adapter>, mut request: OidRequest<'_>) -> Status {
+pub(crate) fn oid_request<P: AdapterProtocol>(
+    adapter: &Shared<Adapter<P>>,
+    mut request: OidRequest<'_>,
+) -> Status {
     match request.kind() {
         OidKind::Query => query(adapter, &mut request),
         OidKind::Set => set(adapter, &mut request),
@@ -57,7 +60,7 @@ pub(crate) fn oid_request(adapter: &Shared<Adapter>, mut request: OidRequest<'_>
     }
 }
 
-fn query(adapter: &Shared<Adapter>, request: &mut OidRequest<'_>) -> Status {
+fn query<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidRequest<'_>) -> Status {
     match request.oid() {
         OID_GEN_MAXIMUM_TOTAL_SIZE | OID_GEN_TRANSMIT_BLOCK_SIZE | OID_GEN_RECEIVE_BLOCK_SIZE => {
             request.answer_u32(MAXIMUM_MTU_BYTES)
@@ -80,7 +83,7 @@ fn query(adapter: &Shared<Adapter>, request: &mut OidRequest<'_>) -> Status {
     }
 }
 
-fn set(adapter: &Shared<Adapter>, request: &mut OidRequest<'_>) -> Status {
+fn set<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidRequest<'_>) -> Status {
     match request.oid() {
         // There is one other end and no hardware: any filter and lookahead will do.
         OID_GEN_CURRENT_PACKET_FILTER | OID_GEN_CURRENT_LOOKAHEAD => {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use nt::Shared;
 use nt::event::Wait;
 
-use super::Adapter;
+use super::{Adapter, AdapterProtocol};
 
 /// How soon queues are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -14,7 +14,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn pause(adapter: &Shared<Adapter>) {
+pub(crate) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     let mut state = adapter.state.lock();
     state.is_paused = true;
     adapter.handle.transmit.pause();

@@ -2,13 +2,13 @@
 
 use nt::Shared;
 
-use super::Adapter;
+use super::{Adapter, AdapterProtocol};
 
 /// Lets packets through. Where the adapter is up, it goes on with the keys that it has.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn restart(adapter: &Shared<Adapter>) {
+pub(crate) fn restart<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     let mut state = adapter.state.lock();
     state.is_paused = false;
     adapter.handle.transmit.resume();

@@ -3,7 +3,7 @@
 use nic_engine::protocol::Discard;
 use nt::oid::Statistics;
 
-use super::Adapter;
+use super::{Adapter, AdapterProtocol};
 
 /// Reasons that packets of the stack above were not sent for.
 const SEND_DISCARDS: [Discard; 7] = [
@@ -31,7 +31,7 @@ const RECEIVE_DISCARDS: [Discard; 3] =
     [Discard::SourceNotAllowed, Discard::CookieRequired, Discard::RateLimited];
 
 /// The counters now. Bytes are those of UDP payload; all packets count as directed ones.
-pub(super) fn statistics(adapter: &Adapter) -> Statistics {
+pub(super) fn statistics<P: AdapterProtocol>(adapter: &Adapter<P>) -> Statistics {
     let totals = adapter.device.totals();
     let sum = |reasons: &[Discard]| {
         reasons.iter().fold(0_u64, |sum, reason| sum.saturating_add(totals.discarded(*reason)))

@@ -10,7 +10,7 @@ use nic_engine::protocol::PeerId;
 use nic_engine::routes::Prefix;
 use nic_engine::{ControlHost, Endpoint};
 use nic_wireguard::configure::{self as wireguard, NewPeerError};
-use nic_wireguard::{Control as ProtocolControl, Identity, TimerConstants};
+use nic_wireguard::{Control as ProtocolControl, Identity, TimerConstants, WireGuard};
 use nt::pool::PoolBytes;
 use nt::{Shared, Status};
 use tunic_ioctl::{
@@ -19,28 +19,31 @@ use tunic_ioctl::{
 };
 use zeroize::Zeroizing;
 
-use crate::adapter::{self, Adapter, State};
+use crate::adapter::{Adapter, State};
 use crate::control_thread::Sink;
-use crate::protocols::AdapterProtocol;
 use crate::status::Refusal;
 use crate::system::Nt;
 use crate::time;
+use crate::wireguard::link;
 
-type Device<'a> = Configuration<'a, AdapterProtocol, Nt>;
-type Peer = NewPeer<AdapterProtocol, Nt>;
+type Device<'a> = Configuration<'a, WireGuard, Nt<WireGuard>>;
+type Peer = NewPeer<WireGuard, Nt<WireGuard>>;
 
 /// Changes the configuration.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result<(), Refusal> {
+pub(super) fn apply(
+    adapter: &Shared<Adapter<WireGuard>>,
+    change: &Configure<'_>,
+) -> Result<(), Refusal> {
     let mut state = adapter.state.lock();
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());
     }
     let port = change.listen_port.filter(|port| !is_current_port(adapter, &state, *port));
     let sockets = match port {
-        Some(port) if state.is_up => Some(adapter::bind(adapter, port)?),
+        Some(port) if state.is_up => Some(link::bind(adapter, port)?),
         _ => None,
     };
     let mut sink = Sink::new(adapter);
@@ -50,7 +53,7 @@ pub(crate) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result
         Ok::<(), Refusal>(())
     })?;
     if let Some(port) = port {
-        state.listen_port = port;
+        state.settings.listen_port = port;
     }
     // The old sockets go only now that nothing can fail any more.
     if let Some(sockets) = sockets {
@@ -67,12 +70,12 @@ pub(crate) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn query(
-    adapter: &Shared<Adapter>,
+pub(super) fn query(
+    adapter: &Shared<Adapter<WireGuard>>,
     abi: Abi,
     room_bytes: usize,
 ) -> Result<(PoolBytes, Encoded), Refusal> {
-    let asked_port = adapter.state.lock().listen_port;
+    let asked_port = adapter.state.lock().settings.listen_port;
     let port = adapter.sockets.port().or((asked_port != 0).then_some(asked_port));
     let mut sink = Sink::new(adapter);
     adapter.device.configure(time::now(), &mut sink, |device| {
@@ -85,15 +88,11 @@ pub(crate) fn query(
     })
 }
 
-/// How many peers there are.
-pub(crate) fn peer_count(adapter: &Shared<Adapter>) -> u32 {
-    let mut sink = Sink::new(adapter);
-    let count = adapter.device.configure(time::now(), &mut sink, |device| device.peer_count());
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
 /// Scales the protocol's timers, where the registry allows tests to.
-pub(crate) fn scale_timers(adapter: &Shared<Adapter>, permille: u32) -> Result<(), Refusal> {
+pub(super) fn scale_timers(
+    adapter: &Shared<Adapter<WireGuard>>,
+    permille: u32,
+) -> Result<(), Refusal> {
     if !adapter.allows_test_timers {
         return Err(Status::ACCESS_DENIED.into());
     }
@@ -113,12 +112,12 @@ pub(crate) fn scale_timers(adapter: &Shared<Adapter>, permille: u32) -> Result<(
 }
 
 /// Whether this is the port that the adapter has, or, where it is down, the one that it is to have.
-fn is_current_port(adapter: &Adapter, state: &State, port: u16) -> bool {
+fn is_current_port(adapter: &Adapter<WireGuard>, state: &State<WireGuard>, port: u16) -> bool {
     // Any port, asked for again, is another one while the adapter is up, as with WireGuardNT.
     if state.is_up {
         port != 0 && adapter.sockets.port() == Some(port)
     } else {
-        state.listen_port == port
+        state.settings.listen_port == port
     }
 }
 
@@ -201,7 +200,7 @@ fn commit(
     device: &mut Device<'_>,
     change: &Configure<'_>,
     mut prepared: Prepared,
-    state: &State,
+    state: &State<WireGuard>,
     changes_port: bool,
 ) {
     if changes_port {
@@ -232,7 +231,7 @@ fn commit_peer(
     device: &mut Device<'_>,
     change: &PeerChange<'_>,
     new_peer: Option<Peer>,
-    state: &State,
+    state: &State<WireGuard>,
 ) {
     let known = device.peer_by_key(change.public_key);
     if change.action == PeerAction::Remove {
@@ -287,7 +286,7 @@ fn set_preshared_key(device: &mut Device<'_>, peer: PeerId, key: &[u8; 32]) {
     device.with_protocol(|_, host| wireguard::set_preshared_key(host, peer, key));
 }
 
-fn forget_local_addresses(host: &mut dyn ControlHost<AdapterProtocol>) {
+fn forget_local_addresses(host: &mut dyn ControlHost<WireGuard>) {
     let mut last = None;
     while let Some(peer) = host.next_peer(last) {
         host.clear_local_address(peer);
@@ -296,7 +295,7 @@ fn forget_local_addresses(host: &mut dyn ControlHost<AdapterProtocol>) {
 }
 
 fn encode(
-    adapter: &Adapter,
+    adapter: &Adapter<WireGuard>,
     device: &mut Device<'_>,
     abi: Abi,
     listen_port: Option<u16>,

@@ -1,23 +1,20 @@
 //! Up and down.
 
-use nic_wireguard::configure;
+use nic_wireguard::{WireGuard, configure};
 use nt::{Shared, Status};
 
-use super::{Adapter, follow_mtu, report};
+use crate::adapter::{self, Adapter, BITS_PER_SECOND, follow_mtu};
 use crate::control_thread::Sink;
 use crate::log::Level;
 use crate::sockets::{NewSockets, SocketPlace, Sockets};
 use crate::status::Refusal;
 use crate::time;
 
-/// What the link says of its speed: nothing limits it but the processor.
-pub(super) const BITS_PER_SECOND: u64 = 100_000_000_000;
-
 /// Brings an adapter up: sockets are bound, and the link is connected.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
+pub(super) fn up(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refusal> {
     follow_mtu(adapter);
     let mut state = adapter.state.lock();
     if state.is_removed {
@@ -26,11 +23,11 @@ pub(crate) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
     if state.is_up {
         return Ok(Status::ALREADY_COMPLETE);
     }
-    let sockets = bind(adapter, state.listen_port).inspect_err(|status| {
-        report::log(
+    let sockets = bind(adapter, state.settings.listen_port).inspect_err(|status| {
+        adapter::log(
             adapter,
             Level::Error,
-            format_args!("UDP port {} can't be had: {status}", state.listen_port),
+            format_args!("UDP port {} can't be had: {status}", state.settings.listen_port),
         );
     })?;
     adapter.sockets.replace(Some(sockets));
@@ -51,7 +48,10 @@ pub(crate) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn bind(adapter: &Shared<Adapter>, port: u16) -> nt::Result<NewSockets> {
+pub(super) fn bind(
+    adapter: &Shared<Adapter<WireGuard>>,
+    port: u16,
+) -> nt::Result<NewSockets<WireGuard>> {
     let client = adapter.core.wsk()?;
     SocketPlace::prepare(Sockets::bind(adapter, &client, port)?)
 }
@@ -60,7 +60,7 @@ pub(crate) fn bind(adapter: &Shared<Adapter>, port: u16) -> nt::Result<NewSocket
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn down(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
+pub(super) fn down(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refusal> {
     let mut state = adapter.state.lock();
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());

@@ -1,0 +1,61 @@
+//! What the driver must know of a protocol, beside its data channel.
+
+use nic_engine::Protocol;
+use nic_engine::protocol::Event;
+use nt::irp::{Dispatched, FileId, Irp};
+use nt::wsk::Datagram;
+use nt::{Shared, Status};
+use tunic_ioctl::Command;
+
+use super::{Adapter, Keywords};
+use crate::protocols::Listed;
+use crate::status::Refusal;
+
+/// A protocol that adapters speak. Functions are called at PASSIVE_LEVEL, but where they say otherwise.
+pub(crate) trait AdapterProtocol: Protocol + Listed {
+    /// What the registry calls it (`TunicProtocol`).
+    const KEYWORD: &'static str;
+    /// Its number in the native ABI.
+    const NUMBER: u32;
+    /// Its bit among the native ABI's capabilities.
+    const CAPABILITY: u64;
+
+    /// What the driver itself notes of its configuration; under the adapter's state lock.
+    type Settings: Default + Send;
+
+    /// Makes the protocol's state of an adapter.
+    fn new_control(keywords: &Keywords) -> Self::Control;
+
+    /// The UDP port that was asked for; 0 for any.
+    fn asked_port(settings: &Self::Settings) -> u16;
+
+    /// Brings an adapter up.
+    fn up(adapter: &Shared<Adapter<Self>>) -> Result<Status, Refusal>;
+
+    /// Brings an adapter down.
+    fn down(adapter: &Shared<Adapter<Self>>) -> Result<Status, Refusal>;
+
+    /// Scales the timers by thousandths, where the registry allows tests to.
+    fn scale_timers(adapter: &Shared<Adapter<Self>>, permille: u32) -> Result<(), Refusal>;
+
+    /// Does what the driver doesn't do for adapters of every protocol.
+    fn request(adapter: &Shared<Adapter<Self>>, command: Command<'_>, irp: Irp) -> Dispatched;
+
+    /// Takes a datagram that is none of the data channel.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    fn receive_control(adapter: &Shared<Adapter<Self>>, datagram: &Datagram<'_>);
+
+    /// Tells what happened to a peer.
+    ///
+    /// # Locks
+    /// Takes the adapter's and the engine's.
+    fn report(adapter: &Shared<Adapter<Self>>, event: Event);
+
+    /// A file was closed: what of its requests waits with the protocol is cancelled.
+    fn closed(_adapter: &Shared<Adapter<Self>>, _file: FileId) {}
+
+    /// The device is going: all requests that wait with the protocol are cancelled.
+    fn device_removed(_adapter: &Shared<Adapter<Self>>) {}
+}

@@ -1,0 +1,70 @@
+//! What happened to peers, for the adapter's log and for those who read events.
+
+use core::fmt;
+
+use nic_engine::protocol::Event;
+use nic_wireguard::WireGuard;
+use nt::Shared;
+use tunic_ioctl::native::reply::{EventInfo, EventKind};
+
+use crate::adapter::Adapter;
+use crate::control_thread::Sink;
+use crate::log::{Level, Line};
+use crate::time;
+
+/// Writes an event and a line for it.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+///
+/// # Locks
+/// Takes the adapter's and the engine's.
+pub(super) fn report(adapter: &Shared<Adapter<WireGuard>>, event: Event) {
+    let (peer, kind) = match event {
+        Event::HandshakeCompleted(peer) => (peer, EventKind::HandshakeCompleted),
+        Event::HandshakeAbandoned(peer) => (peer, EventKind::HandshakeAbandoned),
+        Event::EndpointMoved(peer) => (peer, EventKind::EndpointMoved),
+    };
+    let now = time::now();
+    let mut sink = Sink::new(adapter);
+    let public_key = adapter
+        .device
+        .configure(now, &mut sink, |configuration| configuration.public_key(peer).copied());
+    // Gone already.
+    let Some(public_key) = public_key else { return };
+    let endpoint = adapter.device.endpoint(peer).map(|endpoint| endpoint.remote);
+    let filetime = time::filetime(now.unix);
+    let name = ShortKey(&public_key);
+    let line = match (event, endpoint) {
+        (Event::HandshakeCompleted(_), _) => {
+            Line::new(filetime, Level::Information, format_args!("Keys agreed with peer {name}"))
+        }
+        (Event::HandshakeAbandoned(_), _) => {
+            Line::new(filetime, Level::Warning, format_args!("Peer {name} does not answer"))
+        }
+        (Event::EndpointMoved(_), Some(endpoint)) => Line::new(
+            filetime,
+            Level::Information,
+            format_args!("Peer {name} is at {endpoint} now"),
+        ),
+        (Event::EndpointMoved(_), None) => return,
+    };
+    adapter.log.push(line);
+    adapter.events.push(EventInfo {
+        adapter: adapter.id,
+        sequence: adapter.next_event(),
+        time_filetime: filetime,
+        kind,
+        public_key,
+        endpoint,
+    });
+}
+
+/// The first bytes of a public key: enough to tell peers apart by eye.
+struct ShortKey<'a>(&'a [u8; 32]);
+
+impl fmt::Display for ShortKey<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(4).try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
