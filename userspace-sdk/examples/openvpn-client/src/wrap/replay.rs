@@ -1,0 +1,145 @@
+//! The numbers on wrapped control packets, by which a copy of one is known.
+
+use super::WrapError;
+
+/// How far a packet may be behind the newest one: OpenVPN's default for `--replay-window`.
+const WINDOW: u32 = 64;
+/// The numbers of a client that can send its wrapped key twice begin above this (doc/tls-crypt-v2.txt, "HMAC Cookie support").
+const EARLY_NEGOTIATION: u32 = 0x0f00_0000;
+
+/// A packet's number: 32 bits that count, and the sender's time when it began to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ReplayId {
+    /// Counts from 1.
+    pub(super) number: u32,
+    /// Seconds since 1970.
+    pub(super) time: u32,
+}
+
+impl ReplayId {
+    /// Whether a client's first packet says that it can negotiate before there is a session.
+    pub(super) fn is_early_negotiation(self) -> bool {
+        self.number & 0xff00_0000 == EARLY_NEGOTIATION
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 8]) -> Self {
+        let value = u64::from_be_bytes(bytes);
+        // CAST: the upper and the lower half.
+        Self { number: (value >> 32) as u32, time: value as u32 }
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; 8] {
+        (u64::from(self.number) << 32 | u64::from(self.time)).to_be_bytes()
+    }
+}
+
+/// What we have sent.
+#[derive(Debug)]
+pub(super) struct Sent {
+    next: u32,
+    time: Option<u32>,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self { next: 1, time: None }
+    }
+}
+
+impl Sent {
+    pub(super) fn with_early_negotiation() -> Self {
+        Self { next: EARLY_NEGOTIATION + 1, time: None }
+    }
+
+    /// Leaves a number out.
+    pub(super) fn skip(&mut self) {
+        self.next = self.next.saturating_add(1);
+    }
+
+    /// The next number. The last one is used again and again: the peer then drops what we send.
+    pub(super) fn next(&mut self, unix_time_s: u32) -> ReplayId {
+        let number = self.next;
+        self.skip();
+        ReplayId { number, time: *self.time.get_or_insert(unix_time_s) }
+    }
+}
+
+/// What we have received: the newest number, and one bit for each of those before it.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    newest: Option<ReplayId>,
+    /// Bit n: newest - n was received.
+    seen: u64,
+}
+
+impl Received {
+    /// Notes an authentic packet, or refuses it.
+    pub(super) fn accept(&mut self, id: ReplayId) -> Result<(), WrapError> {
+        let newest = match self.newest {
+            // A sender that begins to count anew has a later time.
+            Some(newest) if id.time == newest.time => newest,
+            Some(newest) if id.time < newest.time => return Err(WrapError::Replayed),
+            Some(_) | None => return self.move_to(id, 0),
+        };
+        if id.number > newest.number {
+            let seen = self.seen.checked_shl(id.number - newest.number).unwrap_or(0);
+            return self.move_to(id, seen);
+        }
+        let behind = newest.number - id.number;
+        if behind >= WINDOW || self.seen >> behind & 1 == 1 {
+            return Err(WrapError::Replayed);
+        }
+        self.seen |= 1 << behind;
+        Ok(())
+    }
+
+    fn move_to(&mut self, id: ReplayId, seen: u64) -> Result<(), WrapError> {
+        if id.number == 0 {
+            return Err(WrapError::Replayed);
+        }
+        self.newest = Some(id);
+        self.seen = seen | 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_each_number_once_also_out_of_order() {
+        let mut received = Received::default();
+        let id = |number, time| ReplayId { number, time };
+        for (number, time, accepted) in [
+            (0, 9, false),
+            (1, 9, true),
+            (1, 9, false),
+            (5, 9, true),
+            (3, 9, true),
+            (3, 9, false),
+            (68, 9, true),
+            (4, 9, false),
+            (6, 9, true),
+            (1000, 9, true),
+            (936, 9, false),
+            (937, 9, true),
+            (1001, 8, false),
+            (1, 10, true),
+            (1001, 9, false),
+        ] {
+            let result = received.accept(id(number, time));
+            assert_eq!(result.is_ok(), accepted, "number {number} of time {time}");
+        }
+    }
+
+    #[test]
+    fn counts_and_keeps_the_time_of_the_first_packet() {
+        let mut sent = Sent::default();
+        assert_eq!(sent.next(7), ReplayId { number: 1, time: 7 });
+        assert_eq!(sent.next(8), ReplayId { number: 2, time: 7 });
+        sent.next = u32::MAX;
+        assert_eq!(sent.next(8).number, u32::MAX);
+        assert_eq!(sent.next(8).number, u32::MAX);
+    }
+}

@@ -1,0 +1,161 @@
+//! `tls-crypt-v2`: `tls-crypt` by a key that each client has for itself, and that its first packets carry, wrapped for the server.
+//!
+//! Wrapped key: tag (32) | ciphertext of key (256) and metadata | length (2) of all of it. The tag is HMAC-SHA256 over length, key and
+//! metadata; its first half is the initial counter of AES-256-CTR.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::tls_crypt::{Keys, TAG_BYTES};
+use super::{KeyFileError, StaticKey, TlsCrypt, WrapError};
+use crate::Role;
+use crate::packet::Opcode;
+
+const KEY_BYTES: usize = 256;
+
+/// Whether a client appends its wrapped key to a packet that begins so.
+pub(super) fn carries_wrapped_key(packet: &[u8]) -> bool {
+    let opcode = packet.first().copied().and_then(Opcode::of);
+    matches!(opcode, Some(Opcode::HardResetClientV3 | Opcode::ControlWkcV1))
+}
+
+/// A client's key file: its key, and the same wrapped for the server.
+#[derive(Clone, Debug)]
+pub struct ClientKey {
+    key: StaticKey,
+    wrapped: Vec<u8>,
+}
+
+impl ClientKey {
+    /// The key itself.
+    pub fn key(&self) -> &StaticKey {
+        &self.key
+    }
+
+    pub(super) fn wrapped(&self) -> &[u8] {
+        &self.wrapped
+    }
+}
+
+impl FromStr for ClientKey {
+    type Err = KeyFileError;
+
+    fn from_str(file: &str) -> Result<Self, KeyFileError> {
+        let bytes = armoured(file, "OpenVPN tls-crypt-v2 client key")?;
+        let (key, wrapped) = bytes.split_first_chunk::<KEY_BYTES>().ok_or(KeyFileError)?;
+        let (_, length) = wrapped.split_last_chunk::<2>().ok_or(KeyFileError)?;
+        if usize::from(u16::from_be_bytes(*length)) != wrapped.len() {
+            return Err(KeyFileError);
+        }
+        Ok(Self { key: StaticKey::from_bytes(key), wrapped: wrapped.to_vec() })
+    }
+}
+
+/// What the maker of a client's key wrapped with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Metadata {
+    /// When the key was made.
+    Made(SystemTime),
+    /// What the maker wrote.
+    User(Vec<u8>),
+    /// Nothing, or of a type that is not known.
+    Other,
+}
+
+/// The server's key, which wraps those of all its clients.
+pub struct ServerKey(Keys);
+
+/// A client's packet that carries its key.
+pub struct FirstPacket {
+    /// What guards the session that the packet begins.
+    pub wrap: TlsCrypt,
+    /// The plain packet.
+    pub plain: Vec<u8>,
+    /// Whether the client can send its key a second time, so that the server need not keep it meanwhile.
+    pub can_resend_key: bool,
+    /// What came with the key.
+    pub metadata: Metadata,
+}
+
+impl ServerKey {
+    /// Opens a `P_CONTROL_HARD_RESET_CLIENT_V3` or `P_CONTROL_WKC_V1` by the key that it carries.
+    ///
+    /// # Errors
+    ///
+    /// When the packet is another one, its key was not wrapped by ours, or the packet is not by that key.
+    pub fn first_packet(&self, datagram: &[u8]) -> Result<FirstPacket, WrapError> {
+        if !carries_wrapped_key(datagram) {
+            return Err(WrapError::ForeignClientKey);
+        }
+        let (_, length) = datagram.split_last_chunk::<2>().ok_or(WrapError::Truncated)?;
+        let length = usize::from(u16::from_be_bytes(*length));
+        let start = datagram.len().checked_sub(length).ok_or(WrapError::ForeignClientKey)?;
+        let (datagram, wrapped) = datagram.split_at(start);
+        let (key, metadata) = self.unwrap(wrapped)?;
+        let mut wrap = TlsCrypt::new(&key, Role::Server);
+        let (plain, id) = wrap.open(datagram)?;
+        Ok(FirstPacket { wrap, plain, can_resend_key: id.is_early_negotiation(), metadata })
+    }
+
+    /// The client's key in a wrapped one.
+    fn unwrap(&self, wrapped: &[u8]) -> Result<(StaticKey, Metadata), WrapError> {
+        let (tag, rest) =
+            wrapped.split_first_chunk::<TAG_BYTES>().ok_or(WrapError::ForeignClientKey)?;
+        let (ciphertext, length) =
+            rest.split_last_chunk::<2>().ok_or(WrapError::ForeignClientKey)?;
+        let plaintext =
+            self.0.open(&[length], tag, ciphertext).map_err(|_| WrapError::ForeignClientKey)?;
+        let (key, metadata) =
+            plaintext.split_first_chunk::<KEY_BYTES>().ok_or(WrapError::ForeignClientKey)?;
+        Ok((StaticKey::from_bytes(key), Metadata::parse(metadata)))
+    }
+}
+
+impl FromStr for ServerKey {
+    type Err = KeyFileError;
+
+    fn from_str(file: &str) -> Result<Self, KeyFileError> {
+        let bytes = armoured(file, "OpenVPN tls-crypt-v2 server key")?;
+        let (halves, []) = bytes.as_chunks::<64>() else { return Err(KeyFileError) };
+        let [cipher, hmac] = halves else { return Err(KeyFileError) };
+        Ok(Self(Keys::new(cipher, hmac)))
+    }
+}
+
+impl fmt::Debug for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerKey(..)")
+    }
+}
+
+impl Metadata {
+    /// Its first byte is its type.
+    fn parse(bytes: &[u8]) -> Self {
+        match bytes {
+            [0, text @ ..] => Self::User(text.to_vec()),
+            [1, time @ ..] => time
+                .try_into()
+                .ok()
+                .and_then(|time| {
+                    UNIX_EPOCH.checked_add(Duration::from_secs(u64::from_be_bytes(time)))
+                })
+                .map_or(Self::Other, Self::Made),
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The bytes between PEM's marks.
+fn armoured(file: &str, label: &str) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let (_, rest) = file.split_once(&format!("-----BEGIN {label}-----")).ok_or(KeyFileError)?;
+    let (text, _) = rest.split_once(&format!("-----END {label}-----")).ok_or(KeyFileError)?;
+    let mut text: String = text.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(&text).map_err(|_| KeyFileError);
+    text.zeroize();
+    bytes.map(Zeroizing::new)
+}
