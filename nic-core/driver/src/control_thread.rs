@@ -230,6 +230,11 @@ impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
         true
     }
 
+    fn hand_up(&mut self, _from: &Endpoint, _datagram: &[u8]) -> bool {
+        // Nobody reads them.
+        false
+    }
+
     fn pump(&mut self, peer: PeerId) {
         // Without memory the packets wait for the next that is queued behind them, or for a timer.
         if self.pumps.last() != Some(&peer) && self.pumps.try_reserve(1).is_ok() {

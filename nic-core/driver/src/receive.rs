@@ -5,7 +5,7 @@
 //! at a time judges a peer's and indicates each as one chain.
 
 use nic_engine::device::{AcceptItem, Accepted};
-use nic_engine::protocol::{Class, ContextId, Discard, OpenPacket, OpenedPacket, PeerId};
+use nic_engine::protocol::{Class, Discard, OpenPacket, OpenedPacket, PeerId, Selector};
 use nic_engine::{Endpoint, InnerPacket, LocalAddress, Turn};
 use nt::Shared;
 use nt::mdl::{Pieces, PiecesError};
@@ -47,7 +47,7 @@ pub(crate) fn receive<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, mut data
     while let Some((class, length)) = next_run::<P>(&datagrams) {
         let run = datagrams.split_front(length);
         match class {
-            Class::Data(context) => receive_data(adapter, context, run),
+            Class::Data(selector) => receive_data(adapter, selector, run),
             Class::Control => {
                 run.iter().for_each(|datagram| P::receive_control(adapter, &datagram));
             }
@@ -93,13 +93,13 @@ fn classify<P: AdapterProtocol>(datagram: &Datagram<'_>) -> Class {
 
 fn receive_data<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
-    context: ContextId,
+    selector: Selector,
     datagrams: Datagrams,
 ) {
     let length = datagrams.len();
     let count = u32::try_from(length).unwrap_or(u32::MAX);
     // What is refused is counted there, and goes back to WSK here.
-    let Ok(batch) = adapter.device.begin_open(context, count, time::instant()) else { return };
+    let Ok(batch) = adapter.device.begin_open(selector, count, time::instant()) else { return };
     let job = OpenJob { batch, datagrams };
     if length <= INLINE_DATAGRAMS && !adapter.work.is_busy() {
         open(adapter, job);

@@ -183,11 +183,11 @@ fn sendable<P: AdapterProtocol>(
 }
 
 fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
-    let TxBatch { peer, ticket, context, packets, .. } = batch;
+    let TxBatch { peer, ticket, context, framing, packets, .. } = batch;
     let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(0);
     let turn = match adapter.send_batches.take(slot_bytes::<P>(longest)) {
         Ok(mut datagrams) => {
-            fill(adapter, &context, &packets, datagrams.datagrams_mut());
+            fill(adapter, &context, framing, &packets, datagrams.datagrams_mut());
             adapter.device.sealed(peer, ticket, SealedBatch { datagrams, packets })
         }
         Err(_) => {
@@ -222,12 +222,13 @@ fn send_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) 
 fn fill<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &P::SealContext,
+    framing: P::Framing,
     packets: &StackQueue,
     buffer: &mut DatagramBuffer,
 ) {
     buffer.clear();
     if packets.is_empty() {
-        fill_keepalive(adapter, context, buffer);
+        fill_keepalive(adapter, context, framing, buffer);
         return;
     }
     let mut lengths = [0_usize; CHUNK_PACKETS];
@@ -235,7 +236,8 @@ fn fill<P: AdapterProtocol>(
     let mut first = 0_u32;
     loop {
         let done = first as usize;
-        let count = fill_chunk(adapter, context, &mut packets, first, buffer, &mut lengths);
+        let count =
+            fill_chunk(adapter, context, framing, &mut packets, first, buffer, &mut lengths);
         for length in lengths.iter().take(count) {
             buffer.push(*length);
         }
@@ -251,6 +253,7 @@ fn fill<P: AdapterProtocol>(
 fn fill_chunk<'p, P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &P::SealContext,
+    framing: P::Framing,
     packets: &mut impl Iterator<Item = &'p TransmitPacket>,
     first: u32,
     buffer: &mut DatagramBuffer,
@@ -285,7 +288,7 @@ fn fill_chunk<'p, P: AdapterProtocol>(
         let source = pieces.as_slice();
         // An unreadable packet uses up its counter and a slot that isn't sent.
         let payload_bytes = if source.is_empty() { 0 } else { packet.len() };
-        let datagram_bytes = adapter.device.datagram_bytes(packet.head(), payload_bytes);
+        let datagram_bytes = adapter.device.datagram_bytes(framing, packet.head(), payload_bytes);
         let Some(datagram) = slot.get_mut(..datagram_bytes) else {
             // There was no memory for a larger buffer.
             *length = 0;
@@ -317,9 +320,10 @@ fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
 fn fill_keepalive<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &P::SealContext,
+    framing: P::Framing,
     buffer: &mut DatagramBuffer,
 ) {
-    let datagram_bytes = adapter.device.datagram_bytes(&[], 0);
+    let datagram_bytes = adapter.device.datagram_bytes(framing, &[], 0);
     let Some(datagram) = buffer.slots_mut().next().and_then(|slot| slot.get_mut(..datagram_bytes))
     else {
         return;

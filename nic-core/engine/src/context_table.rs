@@ -1,23 +1,25 @@
 //! Which peer a receiving context belongs to.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use lock_api::{Mutex, RawMutex};
 
 use crate::{
     fallible::{self, NoMemory},
     growing::Growing,
-    protocol::ContextId,
+    protocol::{ClaimError, ContextId},
 };
 
 /// Contexts by their number, looked up without a lock.
 ///
-/// A number is a slot's position in its low bits and random in all bits: it is drawn until its slot is free. So every look-up
-/// is one load whatever others send, no two numbers share a slot, and nobody can guess one. A table of twice the length uses
-/// one bit more of the same numbers, which keeps them apart.
+/// A number's home is a mix of its bits. One that is drawn is drawn until its home is free, so that its look-up is one load
+/// whatever others send, and nobody can guess it. One that is chosen may lie a few places behind its home: where there is no
+/// free one, the table grows. A table of twice the length takes one bit more of the same mix, which keeps homes apart.
 pub(crate) struct ContextTable<L> {
     /// A slot is the number and the peer's index + 1, or 0.
     slots: Growing<AtomicU64>,
+    /// The index + 1 of the peer that has all other contexts, or 0.
+    default_peer: AtomicU32,
     /// Contexts in the table; the lock of all writers.
     used: Mutex<L, usize>,
 }
@@ -25,15 +27,14 @@ pub(crate) struct ContextTable<L> {
 impl<L: RawMutex> ContextTable<L> {
     /// An empty table.
     pub(crate) const fn new() -> Self {
-        Self { slots: Growing::new(), used: Mutex::new(0) }
+        Self { slots: Growing::new(), default_peer: AtomicU32::new(0), used: Mutex::new(0) }
     }
 
     /// The index of the peer that has this context.
     pub(crate) fn lookup(&self, context: ContextId) -> Option<u32> {
-        let slot = self.slot(context)?.load(Ordering::Acquire);
-        match unpack(slot) {
-            (number, peer) if number == context.0 => peer.checked_sub(1),
-            _ => None,
+        match self.find(context) {
+            Some((_, peer)) => Some(peer),
+            None => self.default_peer.load(Ordering::Acquire).checked_sub(1),
         }
     }
 
@@ -45,7 +46,7 @@ impl<L: RawMutex> ContextTable<L> {
     ) -> Option<ContextId> {
         let mut used = self.used.lock();
         if *used >= self.slots.slice().len() / 2 {
-            self.grow().ok()?;
+            self.grow(*used).ok()?;
         }
         // The table is at most half full: 64 draws all fail with a chance of 2^-64.
         for _ in 0..64 {
@@ -54,9 +55,9 @@ impl<L: RawMutex> ContextTable<L> {
                 return None;
             }
             let context = ContextId(u32::from_ne_bytes(bytes));
-            let slot = self.slot(context)?;
-            if slot.load(Ordering::Relaxed) == FREE {
-                slot.store(pack(context.0, peer_index.checked_add(1)?), Ordering::Release);
+            let home = places(self.slots.slice(), context).next()?;
+            if home.load(Ordering::Relaxed) == FREE && self.find(context).is_none() {
+                home.store(pack(context.0, peer_index.checked_add(1)?), Ordering::Release);
                 *used += 1;
                 return Some(context);
             }
@@ -64,42 +65,65 @@ impl<L: RawMutex> ContextTable<L> {
         None
     }
 
+    /// Gives a peer a context of its choice.
+    pub(crate) fn claim(&self, peer_index: u32, context: ContextId) -> Result<(), ClaimError> {
+        let mut used = self.used.lock();
+        if self.find(context).is_some() {
+            return Err(ClaimError::Taken);
+        }
+        let slot = pack(context.0, peer_index.checked_add(1).ok_or(ClaimError::NoMemory)?);
+        while *used >= self.slots.slice().len() / 2 || !place(self.slots.slice(), slot) {
+            self.grow(*used).map_err(|NoMemory| ClaimError::NoMemory)?;
+        }
+        *used += 1;
+        Ok(())
+    }
+
     /// Takes a context out.
     pub(crate) fn release(&self, context: ContextId) {
         let mut used = self.used.lock();
-        if self.lookup(context).is_some()
-            && let Some(slot) = self.slot(context)
-        {
+        if let Some((slot, _)) = self.find(context) {
             slot.store(FREE, Ordering::Release);
             *used = used.saturating_sub(1);
         }
     }
 
-    /// How many contexts there are.
+    /// Gives a peer all contexts that no other has, or takes them from it.
+    pub(crate) fn set_default_peer(&self, peer_index: Option<u32>) {
+        let peer = peer_index.map_or(0, |index| index.saturating_add(1));
+        self.default_peer.store(peer, Ordering::Release);
+    }
+
+    /// How many contexts there are; all those of the default peer are one.
     pub(crate) fn len(&self) -> usize {
-        *self.used.lock()
+        *self.used.lock() + usize::from(self.default_peer.load(Ordering::Acquire) != 0)
     }
 
-    /// The slot that a number falls into.
-    fn slot(&self, context: ContextId) -> Option<&AtomicU64> {
-        let slots = self.slots.slice();
-        // Lengths are powers of two.
-        slots.get(context.0 as usize & slots.len().wrapping_sub(1))
-    }
-
-    fn grow(&self) -> Result<(), NoMemory> {
-        let old = self.slots.slice();
-        let length = (old.len() * 2).max(FIRST_LENGTH);
-        let new = fallible::slice(length, |_| AtomicU64::new(FREE))?;
-        for slot in old {
-            let slot = slot.load(Ordering::Relaxed);
-            if slot != FREE
-                && let Some(place) = new.get(unpack(slot).0 as usize & (length - 1))
-            {
-                place.store(slot, Ordering::Relaxed);
+    /// A context's slot, and its peer.
+    fn find(&self, context: ContextId) -> Option<(&AtomicU64, u32)> {
+        places(self.slots.slice(), context).find_map(|place| {
+            match unpack(place.load(Ordering::Acquire)) {
+                (number, peer) if number == context.0 => Some((place, peer.checked_sub(1)?)),
+                _ => None,
             }
+        })
+    }
+
+    /// Makes the table longer, until each context has a place.
+    fn grow(&self, used: usize) -> Result<(), NoMemory> {
+        let old = self.slots.slice();
+        let mut length = (old.len() * 2).max(FIRST_LENGTH);
+        while length <= (used + 1).saturating_mul(SPARSEST).max(FIRST_LENGTH) {
+            let new = fallible::slice(length, |_| AtomicU64::new(FREE))?;
+            let mut contexts =
+                old.iter().map(|slot| slot.load(Ordering::Relaxed)).filter(|&slot| slot != FREE);
+            if contexts.all(|slot| place(&new, slot)) {
+                return self.slots.replace(new);
+            }
+            length *= 2;
         }
-        self.slots.replace(new)
+        // Numbers that somebody chose so that they all fall into one place.
+        Err(NoMemory)
     }
 }
 
@@ -111,6 +135,30 @@ impl<L: RawMutex> Default for ContextTable<L> {
 
 const FREE: u64 = 0;
 const FIRST_LENGTH: usize = 16;
+/// How many places a number may lie in.
+const REACH: usize = 8;
+/// So many slots for each context are too many.
+const SPARSEST: usize = 256;
+/// 2^32 over the golden ratio: spreads numbers that follow each other.
+const MIX: u32 = 0x9e37_79b1;
+
+/// The slots that a number may lie in. Lengths are powers of two.
+fn places(slots: &[AtomicU64], context: ContextId) -> impl Iterator<Item = &AtomicU64> {
+    let mixed = u64::from(context.0.wrapping_mul(MIX));
+    let home = (mixed << slots.len().trailing_zeros().min(32) >> 32) as usize;
+    (0..REACH)
+        .map_while(move |step| slots.get(home.wrapping_add(step) & slots.len().wrapping_sub(1)))
+}
+
+/// Puts a context into a free slot. False where there is none.
+fn place(slots: &[AtomicU64], slot: u64) -> bool {
+    let free = places(slots, ContextId(unpack(slot).0))
+        .find(|place| place.load(Ordering::Relaxed) == FREE);
+    if let Some(free) = free {
+        free.store(slot, Ordering::Release);
+    }
+    free.is_some()
+}
 
 fn pack(number: u32, peer: u32) -> u64 {
     u64::from(number) << 32 | u64::from(peer)
@@ -170,6 +218,51 @@ mod tests {
         // A generator stuck at one value gives one context and then none, rather than hanging.
         assert!(table.allocate(1, &mut |_| true).is_some());
         assert_eq!(table.allocate(2, &mut |_| true), None);
+    }
+
+    #[test]
+    fn chosen_contexts_are_found_however_they_were_chosen() {
+        for step in [1, 2, 256, 0x1_0001, 0x9e37_79b1] {
+            let table = ContextTable::<PlainLock>::new();
+            let number = |n: u32| ContextId(n.wrapping_mul(step) & 0xff_ffff);
+            let count = if step == 256 { 5000 } else { 10_000 };
+            for peer in 0..count {
+                assert_eq!(table.claim(peer, number(peer)), Ok(()), "{peer} by {step}");
+                assert_eq!(table.claim(peer + 1, number(peer)), Err(ClaimError::Taken));
+                if peer % 3 == 0 {
+                    table.release(number(peer));
+                }
+            }
+            for peer in 0..count {
+                let expected = (peer % 3 != 0).then_some(peer);
+                assert_eq!(table.lookup(number(peer)), expected, "{peer} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn contexts_that_crowd_one_place_are_refused_before_they_take_all_memory() {
+        let table = ContextTable::<PlainLock>::new();
+        // The multiplicative inverse of the mix: their mixes are 0, 1, 2, and so on.
+        let inverse =
+            (0..5).fold(1_u32, |x, _| x.wrapping_mul(2_u32.wrapping_sub(MIX.wrapping_mul(x))));
+        let claims: Vec<_> =
+            (0..100).map(|n| table.claim(n, ContextId(inverse.wrapping_mul(n)))).collect();
+        assert!(claims.contains(&Err(ClaimError::NoMemory)));
+        assert!(table.slots.slice().len() <= 100 * SPARSEST);
+        assert_eq!(table.claim(7, ContextId(0x8000_0000)), Ok(()));
+    }
+
+    #[test]
+    fn a_default_peer_has_what_is_nobodys() {
+        let table = ContextTable::<PlainLock>::new();
+        table.claim(3, ContextId(9)).unwrap();
+        table.set_default_peer(Some(5));
+        assert_eq!([9, 10].map(|n| table.lookup(ContextId(n))), [Some(3), Some(5)]);
+        assert_eq!(table.claim(4, ContextId(10)), Ok(()));
+        assert_eq!(table.len(), 3);
+        table.set_default_peer(None);
+        assert_eq!([9, 10, 11].map(|n| table.lookup(ContextId(n))), [Some(3), Some(4), None]);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod conformance;
 #[cfg(any(test, feature = "plain"))]
 pub mod plain;
 
+mod address_book;
 mod arena;
 mod backlog;
 mod byte_limit;
@@ -50,7 +51,7 @@ pub use fallible::NoMemory;
 pub use inner_packet::InnerPacket;
 pub use mtu::Mtu;
 pub use peer::PeerCounters;
-pub use peer_directory::{AddPeerError, MAX_PEERS, PublicKey};
+pub use peer_directory::{AddPeerError, MAX_PEERS, PeerName};
 pub use protocol::{ControlHost, Protocol};
 pub use reorder::{Ticket, Turn};
 pub use system::{Packet, PacketQueue, System};

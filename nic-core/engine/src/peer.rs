@@ -18,6 +18,10 @@ pub struct PeerCounters {
     pub received_packets: u64,
     /// Bytes of them.
     pub received_bytes: u64,
+    /// Bytes of IP packets sent.
+    pub sent_payload_bytes: u64,
+    /// Bytes of IP packets received, those from foreign sources included.
+    pub received_payload_bytes: u64,
 }
 
 /// A place in the peer table, and who has it.
@@ -49,6 +53,7 @@ pub(crate) struct Peer<P: Protocol, S: System> {
 pub(crate) struct Outgoing<S: System> {
     pub(crate) sealed: S::Sealed,
     pub(crate) sent: Sent,
+    pub(crate) payload_bytes: usize,
     pub(crate) bytes: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Peers as the control plane finds them: by key, and one after the other.
+//! Peers as the control plane finds them: by name, and one after the other.
 
 use alloc::{collections::BinaryHeap, vec::Vec};
 use core::{cmp::Reverse, hash::Hasher};
@@ -13,8 +13,8 @@ use crate::{
 /// The most peers an adapter can have.
 pub const MAX_PEERS: usize = 1 << 20;
 
-/// A peer's public key, or whatever else of 32 bytes names it.
-pub type PublicKey = [u8; 32];
+/// What names a peer to userspace: a public key, or whatever else fits into 32 bytes.
+pub type PeerName = [u8; 32];
 
 /// Why a peer was not added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub type PublicKey = [u8; 32];
 pub enum AddPeerError {
     /// There are [`MAX_PEERS`] already.
     TooManyPeers,
-    /// A peer with this key exists.
+    /// A peer with this name exists, or one that needs the same context.
     Exists,
     /// Memory ran out.
     NoMemory,
@@ -34,9 +34,9 @@ impl From<NoMemory> for AddPeerError {
     }
 }
 
-/// Gives peers their slots, finds them by key, and keeps their control state. Under the control lock.
+/// Gives peers their slots, finds them by name, and keeps their control state. Under the control lock.
 ///
-/// Keys are hashed with SipHash under a secret of the adapter: nobody can choose keys that fall into one place.
+/// Names are hashed with SipHash under a secret of the adapter: nobody can choose some that fall into one place.
 pub(crate) struct PeerDirectory<C> {
     /// By slot.
     entries: Vec<Entry<C>>,
@@ -51,7 +51,7 @@ pub(crate) struct PeerDirectory<C> {
 }
 
 struct Entry<C> {
-    key: PublicKey,
+    name: PeerName,
     generation: u32,
     control: Option<Boxed<C>>,
 }
@@ -99,9 +99,9 @@ impl<C> PeerDirectory<C> {
         Ok(())
     }
 
-    /// The peer with this key.
-    pub(crate) fn find(&self, key: &PublicKey) -> Option<PeerId> {
-        let bucket = self.bucket(key)?;
+    /// The peer with this name.
+    pub(crate) fn find(&self, name: &PeerName) -> Option<PeerId> {
+        let bucket = self.bucket(name)?;
         let index = self.buckets.get(bucket)?.checked_sub(1)?;
         self.id(index)
     }
@@ -128,16 +128,16 @@ impl<C> PeerDirectory<C> {
     /// Adds a peer, whose slot is [`PeerDirectory::next_index`] and has this generation.
     pub(crate) fn add(
         &mut self,
-        key: &PublicKey,
+        name: &PeerName,
         generation: u32,
         control: Boxed<C>,
     ) -> Result<(), AddPeerError> {
         self.reserve(1)?;
-        if self.find(key).is_some() {
+        if self.find(name).is_some() {
             return Err(AddPeerError::Exists);
         }
         let index = self.next_index();
-        let entry = Entry { key: *key, generation, control: Some(control) };
+        let entry = Entry { name: *name, generation, control: Some(control) };
         match self.entries.get_mut(index as usize) {
             Some(slot) => {
                 *slot = entry;
@@ -157,8 +157,8 @@ impl<C> PeerDirectory<C> {
         if entry.generation != id.generation || entry.control.is_none() {
             return None;
         }
-        let key = entry.key;
-        let bucket = self.bucket(&key)?;
+        let name = entry.name;
+        let bucket = self.bucket(&name)?;
         self.empty_bucket(bucket);
         self.count = self.count.saturating_sub(1);
         self.free.push(Reverse(id.index));
@@ -169,9 +169,9 @@ impl<C> PeerDirectory<C> {
         control
     }
 
-    pub(crate) fn public_key(&self, id: PeerId) -> Option<&PublicKey> {
+    pub(crate) fn name(&self, id: PeerId) -> Option<&PeerName> {
         let entry = self.entries.get(id.index as usize)?;
-        (entry.generation == id.generation && entry.control.is_some()).then_some(&entry.key)
+        (entry.generation == id.generation && entry.control.is_some()).then_some(&entry.name)
     }
 
     pub(crate) fn control(&mut self, id: PeerId) -> Option<&mut C> {
@@ -198,23 +198,23 @@ impl<C> PeerDirectory<C> {
 
     /// Enters a slot into the hash table.
     fn place(&mut self, index: u32) {
-        let Some(key) = self.entries.get(index as usize).map(|entry| entry.key) else {
+        let Some(name) = self.entries.get(index as usize).map(|entry| entry.name) else {
             return;
         };
-        if let Some(bucket) = self.bucket(&key).and_then(|at| self.buckets.get_mut(at)) {
+        if let Some(bucket) = self.bucket(&name).and_then(|at| self.buckets.get_mut(at)) {
             *bucket = index + 1;
         }
     }
 
-    /// The bucket of a key, or the empty one where it would be.
-    fn bucket(&self, key: &PublicKey) -> Option<usize> {
+    /// The bucket of a name, or the empty one where it would be.
+    fn bucket(&self, name: &PeerName) -> Option<usize> {
         let mask = self.buckets.len().checked_sub(1)?;
-        let home = self.home(key);
+        let home = self.home(name);
         (0..=mask).map(|step| (home + step) & mask).find(|&at| {
             match self.buckets.get(at).and_then(|bucket| bucket.checked_sub(1)) {
                 None => true,
                 Some(index) => {
-                    self.entries.get(index as usize).is_some_and(|entry| entry.key == *key)
+                    self.entries.get(index as usize).is_some_and(|entry| entry.name == *name)
                 }
             }
         })
@@ -234,7 +234,7 @@ impl<C> PeerDirectory<C> {
             else {
                 break;
             };
-            let home = self.home(&entry.key);
+            let home = self.home(&entry.name);
             // It may move where the gap is not before its home.
             if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(gap) & mask) {
                 if let Some(bucket) = self.buckets.get_mut(gap) {
@@ -248,9 +248,9 @@ impl<C> PeerDirectory<C> {
         }
     }
 
-    fn home(&self, key: &PublicKey) -> usize {
+    fn home(&self, name: &PeerName) -> usize {
         let mut hasher = SipHasher13::new_with_key(&self.hash_key);
-        hasher.write(key);
+        hasher.write(name);
         hasher.finish() as usize & self.buckets.len().wrapping_sub(1)
     }
 }
@@ -262,10 +262,10 @@ mod tests {
     use super::*;
     use crate::fallible::boxed;
 
-    fn key(number: u32) -> PublicKey {
-        let mut key = [7; 32];
-        key[..4].copy_from_slice(&number.to_le_bytes());
-        key
+    fn name(number: u32) -> PeerName {
+        let mut name = [7; 32];
+        name[..4].copy_from_slice(&number.to_le_bytes());
+        name
     }
 
     #[test]
@@ -287,25 +287,25 @@ mod tests {
                 None => {
                     let index = directory.next_index();
                     let generation = *generations.entry(index).or_default();
-                    directory.add(&key(number), generation, boxed(number).unwrap()).unwrap();
+                    directory.add(&name(number), generation, boxed(number).unwrap()).unwrap();
                     assert_eq!(
-                        directory.add(&key(number), 0, boxed(0).unwrap()),
+                        directory.add(&name(number), 0, boxed(0).unwrap()),
                         Err(AddPeerError::Exists)
                     );
                     model.insert(number, PeerId { index, generation });
                 }
             }
-            assert_eq!(directory.find(&key(number)), model.get(&number).copied());
+            assert_eq!(directory.find(&name(number)), model.get(&number).copied());
             assert_eq!(directory.len(), model.len());
         }
         for number in 0..500 {
-            assert_eq!(directory.find(&key(number)), model.get(&number).copied());
+            assert_eq!(directory.find(&name(number)), model.get(&number).copied());
         }
         let mut seen = 0;
         let mut last = None;
         while let Some(id) = directory.next(last) {
             assert!(last.is_none_or(|last: PeerId| last.index < id.index));
-            assert_eq!(directory.find(&directory.public_key(id).copied().unwrap()), Some(id));
+            assert_eq!(directory.find(&directory.name(id).copied().unwrap()), Some(id));
             last = Some(id);
             seen += 1;
         }
@@ -316,7 +316,7 @@ mod tests {
     fn peers_are_visited_in_the_order_of_creation() {
         let mut directory = PeerDirectory::new([0; 16]);
         for number in 0..100 {
-            directory.add(&key(number), 0, boxed(number).unwrap()).unwrap();
+            directory.add(&name(number), 0, boxed(number).unwrap()).unwrap();
         }
         let mut last = None;
         for number in 0..100 {
@@ -328,7 +328,7 @@ mod tests {
             assert!(directory.remove(first).is_some());
         }
         for number in 0..3 {
-            directory.add(&key(number), 1, boxed(number).unwrap()).unwrap();
+            directory.add(&name(number), 1, boxed(number).unwrap()).unwrap();
         }
         let ids = core::iter::successors(directory.next(None), |&last| directory.next(Some(last)));
         assert!(ids.map(|id| id.index).eq(0..3));
@@ -343,7 +343,7 @@ mod tests {
         };
         let before = capacities(&directory);
         for number in 0..1000 {
-            directory.add(&key(number), 0, boxed(number).unwrap()).unwrap();
+            directory.add(&name(number), 0, boxed(number).unwrap()).unwrap();
         }
         assert_eq!(capacities(&directory), before);
         assert_eq!(directory.reserve(MAX_PEERS), Err(AddPeerError::TooManyPeers));

@@ -8,7 +8,7 @@
 //! CPU), [`Protocol::sent`] (peer lock, in order). Its way in: [`Protocol::classify`], [`Protocol::open_begin`] (peer lock: copy the
 //! key), [`Protocol::open`] (no lock, any CPU), [`Protocol::accept`] (peer lock, in order: replay, timers).
 
-use crate::{Endpoint, Instant, Now};
+use crate::{Endpoint, Instant, Now, PeerName};
 
 /// Names a peer of an adapter: stays valid, or never matches again once the peer is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,16 +19,25 @@ pub struct PeerId {
     pub generation: u32,
 }
 
-/// Names one of our receiving contexts on the wire: WireGuard's receiver index, OpenVPN's peer-id.
+/// Names one of our receiving contexts on the wire: the number by which a datagram says which peer's it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ContextId(pub u32);
+
+/// What a data packet says of the key that it is to be opened with. Those that say the same are opened in one batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Selector {
+    /// Finds the peer.
+    pub context: ContextId,
+    /// Finds the key, where a context has several: the protocol's own.
+    pub key: u32,
+}
 
 /// What a datagram is, judged by its first bytes and its length alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// A data packet for a context.
-    Data(ContextId),
-    /// A message for the control plane.
+    Data(Selector),
+    /// A message for the control plane, or for userspace.
     Control,
     /// Nothing that we know.
     Malformed,
@@ -85,6 +94,33 @@ pub struct Sent {
     pub keepalives: u32,
 }
 
+/// What a batch asks of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Packets; each gets a counter.
+    pub packets: u32,
+    /// The sum of their payloads' lengths; 0 for a keepalive.
+    pub payload_bytes: usize,
+}
+
+/// Whether two peers may be at one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// They may.
+    Shared,
+    /// They may not: a peer that roams is not followed to another's address, and what it sends from there is dropped.
+    Exclusive,
+}
+
+/// Why a context can't be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimError {
+    /// Another peer has it.
+    Taken,
+    /// Memory ran out.
+    NoMemory,
+}
+
 /// Why a batch can't be sealed now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotReady {
@@ -100,8 +136,10 @@ pub trait Protocol: Sized + 'static {
     const HEADER_BYTES: usize;
     /// The most bytes that sealing adds behind the padded payload.
     const TRAILER_BYTES: usize;
-    /// Whether a peer is followed to the address that its last authentic packet came from.
-    const ROAMS: bool;
+    /// The longest datagram of [`Class::Control`] that is looked at.
+    const CONTROL_BYTES: usize;
+    /// Whether two peers may be at one address.
+    const ADDRESSES: Addresses;
 
     /// The adapter's control state: identity, cookie secrets, rate limiter.
     type Control: Send;
@@ -113,11 +151,17 @@ pub trait Protocol: Sized + 'static {
     type SealContext: Send;
     /// One batch's copy of an opening key.
     type OpenContext: Send;
+    /// What the length of a datagram depends on beside its payload: `()` for nothing.
+    type Framing: Copy + Send;
 
     // Geometry
 
-    /// The length of the datagram that carries a payload of this length over an adapter with this MTU.
-    fn datagram_bytes(payload_bytes: usize, mtu_bytes: usize) -> usize;
+    /// The framing that makes the longest datagrams.
+    const LONGEST_FRAMING: Self::Framing;
+    /// How what is sealed next is framed. Peer lock; holds for [`Protocol::seal_begin`] under the same hold of it.
+    fn framing(data: &Self::PeerData) -> Self::Framing;
+    /// The length of the datagram that carries a payload of this length over an adapter with this MTU; of a keepalive for 0.
+    fn datagram_bytes(framing: Self::Framing, payload_bytes: usize, mtu_bytes: usize) -> usize;
     /// The room that opening a datagram of this length needs.
     fn payload_capacity(datagram_bytes: usize) -> usize;
     /// Judges a datagram by its first bytes (at least 16, or all) and its length.
@@ -125,20 +169,20 @@ pub trait Protocol: Sized + 'static {
 
     // Data plane
 
-    /// Reserves counters for `packets` packets and copies the key. Peer lock.
+    /// Reserves counters for a batch and copies the key. Peer lock.
     fn seal_begin(
         data: &mut Self::PeerData,
-        packets: u32,
+        load: Load,
         now: Instant,
     ) -> Result<Self::SealContext, NotReady>;
     /// Seals packets `first..first + packets.len()` of a batch. No lock.
     fn seal(context: &Self::SealContext, first: u32, packets: &mut [SealPacket<'_>]);
     /// Notes that a batch was handed to the network. Peer lock.
     fn sent(data: &mut Self::PeerData, sent: Sent, now: Instant);
-    /// Copies the key of a context; `None` where the peer has no such context or its key is too old. Peer lock.
+    /// Copies a key; `None` where the peer has no such key or it is too old. Peer lock.
     fn open_begin(
         data: &Self::PeerData,
-        context: ContextId,
+        selector: Selector,
         now: Instant,
     ) -> Option<Self::OpenContext>;
     /// Opens datagrams. No lock.
@@ -150,6 +194,8 @@ pub trait Protocol: Sized + 'static {
         packet: &OpenedPacket,
         now: Instant,
     ) -> Verdict;
+    /// Whether the peer is followed to the address that its last authentic packet came from. Peer lock.
+    fn roams(data: &Self::PeerData) -> bool;
     /// When [`Protocol::timeout`] is due next; anything not after `now` means at once. Read under the peer lock after every
     /// call that changes the data.
     fn deadline(data: &Self::PeerData) -> Instant;
@@ -171,6 +217,12 @@ pub trait Protocol: Sized + 'static {
         peer: PeerId,
         now: Now,
     );
+    /// Claims the contexts that a new peer needs from the start. Where it fails, it leaves none, and the peer is not added.
+    fn added(
+        control: &mut Self::Control,
+        host: &mut dyn ControlHost<Self>,
+        peer: PeerId,
+    ) -> Result<(), ClaimError>;
     /// Forgets a peer's contexts and secrets: it is being removed.
     fn removed(control: &mut Self::Control, host: &mut dyn ControlHost<Self>, peer: PeerId);
     /// Housekeeping of the adapter itself, about once a second.
@@ -186,6 +238,14 @@ pub enum Event {
     HandshakeAbandoned(PeerId),
     /// The peer's address changed.
     EndpointMoved(PeerId),
+    /// Packets wait for a key that userspace is to bring. Told again while they wait.
+    KeyWanted(PeerId),
+    /// The key that packets are sent with is near the end of its use: userspace is to bring another.
+    KeyLimitNear(PeerId),
+    /// Nothing authentic has come from the peer for as long as was configured. It stays.
+    TimedOut(PeerId),
+    /// The same, and so the peer was removed: its name.
+    Expired(PeerName),
 }
 
 /// Why a packet or message got nowhere; each has a counter on the adapter.
@@ -218,7 +278,11 @@ pub enum Discard {
     Replayed,
     /// A packet from an address that its sender's allowed IPs don't hold.
     SourceNotAllowed,
-    /// A control message without a valid first-level authenticator (WireGuard: MAC1).
+    /// A data packet from an address that is another peer's.
+    AddressTaken,
+    /// A control message from an address that is not the only peer's.
+    ForeignControl,
+    /// A control message without a valid first-level authenticator.
     BadAuthenticator,
     /// A control message that had to be answered by a cookie.
     CookieRequired,
@@ -237,8 +301,8 @@ impl Discard {
 
 /// What the engine offers a protocol's control plane. All under the control lock.
 pub trait ControlHost<P: Protocol> {
-    /// The peer with this public key.
-    fn peer_by_key(&self, public_key: &[u8; 32]) -> Option<PeerId>;
+    /// The peer with this name.
+    fn peer_by_name(&self, name: &PeerName) -> Option<PeerId>;
     /// The peer that follows this one in the table's order, or the first one for `None`; `None` at the end. A peer that is gone
     /// still has a place in the order. Visits every peer once where none is added meanwhile.
     fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId>;
@@ -250,8 +314,16 @@ pub trait ControlHost<P: Protocol> {
     fn with_peer_data(&mut self, peer: PeerId, f: &mut dyn FnMut(&mut P::PeerData)) -> bool;
     /// Makes a new context for a peer, unpredictable and not in use; `None` when memory ran out.
     fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId>;
+    /// Gives a peer a context of the protocol's choice.
+    fn claim_context(&mut self, peer: PeerId, context: ContextId) -> Result<(), ClaimError>;
     /// Gives a context back.
     fn release_context(&mut self, context: ContextId);
+    /// Gives a peer all data packets whose context is nobody's, or (`None`) gives them to nobody.
+    fn set_default_peer(&mut self, peer: Option<PeerId>);
+    /// What a peer is called.
+    fn name(&self, peer: PeerId) -> Option<PeerName>;
+    /// Removes a peer with all that it has, [`Protocol::removed`] included. False where it is gone already.
+    fn remove_peer(&mut self, control: &mut P::Control, peer: PeerId) -> bool;
     /// Where the peer is.
     fn endpoint(&self, peer: PeerId) -> Option<Endpoint>;
     /// Notes where the peer is.
@@ -260,6 +332,8 @@ pub trait ControlHost<P: Protocol> {
     fn clear_local_address(&mut self, peer: PeerId);
     /// Sends a control message to a peer; counts as its traffic. False where its address is not known or memory ran out.
     fn send(&mut self, peer: PeerId, datagram: &[u8]) -> bool;
+    /// Hands a control message up to userspace. False where there is no room for it; that is counted.
+    fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool;
     /// Sends a control message to where a datagram came from.
     fn reply(&mut self, to: &Endpoint, datagram: &[u8]);
     /// Counts the bytes of an authentic control message as the peer's received traffic.

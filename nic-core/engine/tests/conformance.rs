@@ -3,7 +3,7 @@
 mod preshared;
 
 use nic_engine::{
-    PublicKey,
+    PeerName,
     conformance::{Side, Subject},
 };
 use preshared::{Control, PeerControl, PeerData, Preshared};
@@ -17,7 +17,7 @@ impl Subject for Small {
         Control { name: [side as u8; 32] }
     }
 
-    fn peer(side: Side, _control: &Control) -> (PublicKey, PeerControl, PeerData) {
+    fn peer(side: Side, _control: &Control) -> (PeerName, PeerControl, PeerData) {
         ([side.other() as u8; 32], PeerControl::new([42; 32]), PeerData::default())
     }
 }

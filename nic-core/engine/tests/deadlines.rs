@@ -28,6 +28,10 @@ impl ControlSink for Sink {
         true
     }
 
+    fn hand_up(&mut self, _from: &Endpoint, _datagram: &[u8]) -> bool {
+        false
+    }
+
     fn pump(&mut self, _peer: PeerId) {}
 
     fn event(&mut self, _event: Event) {}

@@ -55,7 +55,7 @@ pub fn set_private_key(
         }
     }
     let own_key = control.identity.as_ref()?.public_key();
-    host.peer_by_key(own_key.as_bytes())
+    host.peer_by_name(own_key.as_bytes())
 }
 
 /// Makes a peer; all zeros stand for no pre-shared key.

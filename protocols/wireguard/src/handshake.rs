@@ -175,7 +175,7 @@ fn answer(
         &remote_ephemeral,
         &message.sealed_static,
     )?;
-    let peer = host.peer_by_key(identified.remote().as_bytes()).ok_or(Discard::BadHandshake)?;
+    let peer = host.peer_by_name(identified.remote().as_bytes()).ok_or(Discard::BadHandshake)?;
     let state = host.peer_control(peer).ok_or(Discard::BadHandshake)?;
     let static_static = state.static_static.as_ref().ok_or(Discard::BadHandshake)?;
     let mut timestamp = [0; TIMESTAMP_BYTES];

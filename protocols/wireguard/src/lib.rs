@@ -38,8 +38,8 @@ pub use peer::{PeerControl, PeerData};
 pub use timers::TimerConstants;
 
 use nic_engine::protocol::{
-    Class, ContextId, ControlHost, NotReady, OpenPacket, OpenedPacket, PeerId, SealPacket, Sent,
-    Verdict,
+    Addresses, ClaimError, Class, ControlHost, Load, NotReady, OpenPacket, OpenedPacket, PeerId,
+    SealPacket, Selector, Sent, Verdict,
 };
 use nic_engine::{Endpoint, Instant, Now, Protocol};
 
@@ -50,15 +50,21 @@ impl Protocol for WireGuard {
     const NAME: &'static str = "WireGuard";
     const HEADER_BYTES: usize = message::DATA_HEADER_BYTES;
     const TRAILER_BYTES: usize = message::TAG_BYTES;
-    const ROAMS: bool = true;
+    const CONTROL_BYTES: usize = message::INITIATION_BYTES;
+    const ADDRESSES: Addresses = Addresses::Shared;
 
     type Control = Control;
     type PeerControl = PeerControl;
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
+    type Framing = ();
 
-    fn datagram_bytes(payload_bytes: usize, mtu_bytes: usize) -> usize {
+    const LONGEST_FRAMING: () = ();
+
+    fn framing(_data: &PeerData) {}
+
+    fn datagram_bytes((): (), payload_bytes: usize, mtu_bytes: usize) -> usize {
         data::datagram_bytes(payload_bytes, mtu_bytes)
     }
 
@@ -70,12 +76,8 @@ impl Protocol for WireGuard {
         message::classify(head, datagram_bytes)
     }
 
-    fn seal_begin(
-        data: &mut PeerData,
-        packets: u32,
-        now: Instant,
-    ) -> Result<SealContext, NotReady> {
-        data::seal_begin(data, packets, now)
+    fn seal_begin(data: &mut PeerData, load: Load, now: Instant) -> Result<SealContext, NotReady> {
+        data::seal_begin(data, load.packets, now)
     }
 
     fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
@@ -86,8 +88,8 @@ impl Protocol for WireGuard {
         data::sent(data, sent, now);
     }
 
-    fn open_begin(data: &PeerData, context: ContextId, now: Instant) -> Option<OpenContext> {
-        data::open_begin(data, context, now)
+    fn open_begin(data: &PeerData, selector: Selector, now: Instant) -> Option<OpenContext> {
+        data::open_begin(data, selector.context, now)
     }
 
     fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
@@ -101,6 +103,10 @@ impl Protocol for WireGuard {
         now: Instant,
     ) -> Verdict {
         data::accept(data, context, packet, now)
+    }
+
+    fn roams(_data: &PeerData) -> bool {
+        true
     }
 
     fn deadline(data: &PeerData) -> Instant {
@@ -119,6 +125,14 @@ impl Protocol for WireGuard {
 
     fn timeout(control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId, now: Now) {
         handshake::timeout(control, host, peer, now);
+    }
+
+    fn added(
+        _control: &mut Control,
+        _host: &mut dyn ControlHost<Self>,
+        _peer: PeerId,
+    ) -> Result<(), ClaimError> {
+        Ok(())
     }
 
     fn removed(_control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId) {

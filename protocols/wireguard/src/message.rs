@@ -2,7 +2,7 @@
 //!
 //! Integers are little-endian. The first four bytes are the type and three zeros, read as one word.
 
-use nic_engine::protocol::{Class, ContextId};
+use nic_engine::protocol::{Class, ContextId, Selector};
 
 /// Length of a handshake initiation in bytes.
 pub const INITIATION_BYTES: usize = 148;
@@ -30,7 +30,9 @@ pub fn classify(head: &[u8], datagram_bytes: usize) -> Class {
         | (Some(RESPONSE), RESPONSE_BYTES)
         | (Some(COOKIE_REPLY), COOKIE_REPLY_BYTES) => Class::Control,
         (Some(DATA), length) if length >= DATA_HEADER_BYTES + TAG_BYTES => {
-            fields.take_u32().map_or(Class::Malformed, |receiver| Class::Data(ContextId(receiver)))
+            fields.take_u32().map_or(Class::Malformed, |receiver| {
+                Class::Data(Selector { context: ContextId(receiver), key: 0 })
+            })
         }
         _ => Class::Malformed,
     }
@@ -264,7 +266,7 @@ mod tests {
                 let class = classify(&datagram[..length.min(16)], length);
                 let expected = match (kind, length) {
                     (1, 148) | (2, 92) | (3, 64) => Class::Control,
-                    (4, 32..) => Class::Data(ContextId(0)),
+                    (4, 32..) => Class::Data(Selector { context: ContextId(0), key: 0 }),
                     _ => Class::Malformed,
                 };
                 assert_eq!(class, expected, "type {kind}, {length} bytes");

@@ -1,6 +1,6 @@
 //! The engine's suite for every protocol.
 
-use nic_engine::PublicKey;
+use nic_engine::PeerName;
 use nic_engine::conformance::{Side, Subject};
 use nic_engine::conformance_tests;
 use nic_wireguard::{
@@ -16,7 +16,7 @@ impl Subject for Tunnel {
         Control::with_identity(TimerConstants::PAPER, identity(side))
     }
 
-    fn peer(side: Side, control: &Control) -> (PublicKey, PeerControl, PeerData) {
+    fn peer(side: Side, control: &Control) -> (PeerName, PeerControl, PeerData) {
         let public_key = identity(side.other()).public_key().0;
         let (peer, data) = configure::new_peer(control, &public_key, &[5; 32]).unwrap();
         (public_key, peer, data)

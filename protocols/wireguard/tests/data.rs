@@ -2,7 +2,7 @@
 
 mod adapter;
 
-use adapter::{NO_KEY, Pair, millis, seal, seconds};
+use adapter::{NO_KEY, Pair, load, millis, seal, seconds, selector};
 use nic_engine::protocol::{Discard, NotReady, OpenPacket, SealPacket};
 use nic_engine::{Instant, Protocol};
 use nic_wireguard::{TimerConstants, WireGuard};
@@ -21,7 +21,7 @@ fn padding_goes_to_16_but_not_over_the_mtu() {
         (100, 0, 100 + 32),
         (usize::MAX, 1420, usize::MAX),
     ] {
-        assert_eq!(WireGuard::datagram_bytes(payload, mtu), expected, "{payload} over {mtu}");
+        assert_eq!(WireGuard::datagram_bytes((), payload, mtu), expected, "{payload} over {mtu}");
     }
     assert_eq!(WireGuard::payload_capacity(31), 0);
     assert_eq!(WireGuard::payload_capacity(1452), 1420);
@@ -49,7 +49,7 @@ fn large_batches_number_their_packets() {
     let now = pair.a.host.now.instant;
     let data = &mut pair.a.host.peer(pair.to_b).data;
     let payloads: Vec<Vec<u8>> = (0..100_u8).map(|number| vec![number; 20]).collect();
-    let context = WireGuard::seal_begin(data, 100, now).unwrap();
+    let context = WireGuard::seal_begin(data, load(100), now).unwrap();
     let datagrams = seal(&context, &payloads);
     for (number, datagram) in (1_u64..).zip(&datagrams) {
         assert_eq!(datagram[..4], [4, 0, 0, 0]);
@@ -72,7 +72,7 @@ fn large_batches_number_their_packets() {
     received[32].truncate(31);
     let context = u32::from_le_bytes(datagrams[0][4..8].try_into().unwrap());
     let data = &pair.b.host.peer(pair.to_a).data;
-    let open = WireGuard::open_begin(data, nic_engine::protocol::ContextId(context), now).unwrap();
+    let open = WireGuard::open_begin(data, selector(context), now).unwrap();
     let mut outputs = vec![[0xee; 32]; 100];
     let sources: Vec<[&[u8]; 1]> = received.iter().map(|datagram| [&datagram[..]]).collect();
     let mut packets: Vec<OpenPacket<'_>> = sources
@@ -103,7 +103,7 @@ fn wrong_buffers_seal_nothing() {
     let mut pair = Pair::connected();
     let now = pair.a.host.now.instant;
     let data = &mut pair.a.host.peer(pair.to_b).data;
-    let context = WireGuard::seal_begin(data, 1, now).unwrap();
+    let context = WireGuard::seal_begin(data, load(1), now).unwrap();
     let payload = [0x55; 100];
     for length in [0, 15, 16, 31, 32, 131] {
         let mut datagram = vec![0xee; length];
@@ -143,7 +143,7 @@ fn the_window_is_8128_packets_long() {
     let now = pair.a.host.now.instant;
     let mut datagrams = Vec::new();
     let data = &mut pair.a.host.peer(pair.to_b).data;
-    let context = WireGuard::seal_begin(data, 8200, now).unwrap();
+    let context = WireGuard::seal_begin(data, load(8200), now).unwrap();
     datagrams.extend(seal(&context, &vec![b"x".to_vec(); 8200]));
     let wrap = |bytes: &Vec<u8>| adapter::Datagram {
         from: "192.0.2.1:1001".parse().unwrap(),
@@ -191,7 +191,7 @@ fn counters_run_out() {
     assert!((15..=20).contains(&sent), "{sent}");
     let now = pair.b.host.now.instant;
     let data = &mut pair.b.host.peer(pair.to_a).data;
-    assert_eq!(WireGuard::seal_begin(data, 1, now).err(), Some(NotReady::NoKey));
+    assert_eq!(WireGuard::seal_begin(data, load(1), now).err(), Some(NotReady::NoKey));
     pair.is_lost = Box::new(|_| false);
     pair.run_for(seconds(6));
     assert_eq!(pair.a.host.delivered.len(), 41, "what waited went by the next session");
@@ -270,8 +270,7 @@ fn a_session_is_for_its_peer_alone() {
     let now = pair.a.host.now.instant;
     let stranger = pair.a.add_peer(&[9; 32], &NO_KEY, None);
     let context = *pair.a.host.contexts.keys().next().unwrap();
-    let context = nic_engine::protocol::ContextId(context);
     let peer = &pair.a.host.peer(stranger).data;
-    assert!(WireGuard::open_begin(peer, context, now).is_none());
+    assert!(WireGuard::open_begin(peer, selector(context), now).is_none());
     assert_eq!(WireGuard::deadline(peer), Instant::NEVER);
 }

@@ -7,8 +7,8 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant as Clock};
 
-use nic_engine::protocol::{ContextId, Discard, Event, PeerId, Sent};
-use nic_engine::{ControlHost, Endpoint, Instant, Now, Protocol};
+use nic_engine::protocol::{ClaimError, ContextId, Discard, Event, Load, PeerId, Sent};
+use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName, Protocol};
 use nic_wireguard::{
     Control, Identity, PeerControl, PeerData, TimerConstants, WireGuard, configure,
 };
@@ -179,7 +179,8 @@ impl Side {
     /// The initiation that a packet brings about.
     fn initiate(&mut self, now: Now) -> Vec<u8> {
         let (_, data, _) = self.host.peer.as_mut().expect("they met");
-        let sealed = WireGuard::seal_begin(data, 1, now.instant);
+        let sealed =
+            WireGuard::seal_begin(data, Load { packets: 1, payload_bytes: 0 }, now.instant);
         assert!(sealed.is_err(), "the session before is too old");
         WireGuard::timeout(&mut self.control, &mut self.host, PEER, now);
         std::mem::take(&mut self.host.sent)
@@ -193,7 +194,7 @@ impl Side {
 }
 
 impl ControlHost<WireGuard> for Host {
-    fn peer_by_key(&self, public_key: &[u8; 32]) -> Option<PeerId> {
+    fn peer_by_name(&self, public_key: &PeerName) -> Option<PeerId> {
         self.peer.as_ref().filter(|(peer, ..)| peer.public_key() == public_key).map(|_| PEER)
     }
 
@@ -211,6 +212,26 @@ impl ControlHost<WireGuard> for Host {
 
     fn with_peer_data(&mut self, _: PeerId, f: &mut dyn FnMut(&mut PeerData)) -> bool {
         self.peer.as_mut().map(|(_, data, _)| f(data)).is_some()
+    }
+
+    fn claim_context(&mut self, _: PeerId, _: ContextId) -> Result<(), ClaimError> {
+        unreachable!("WireGuard's contexts are drawn")
+    }
+
+    fn set_default_peer(&mut self, _: Option<PeerId>) {
+        unreachable!("every context is somebody's")
+    }
+
+    fn name(&self, _: PeerId) -> Option<PeerName> {
+        unreachable!("WireGuard knows its peers by their keys")
+    }
+
+    fn remove_peer(&mut self, _: &mut Control, _: PeerId) -> bool {
+        unreachable!("WireGuard removes nobody")
+    }
+
+    fn hand_up(&mut self, _: &Endpoint, _: &[u8]) -> bool {
+        unreachable!("WireGuard's handshakes are its own")
     }
 
     fn allocate_context(&mut self, _: PeerId) -> Option<ContextId> {

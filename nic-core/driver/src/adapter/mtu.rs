@@ -41,7 +41,7 @@ impl Interfaces {
 
 /// The room that a packet of this length needs, padded or not.
 pub(crate) fn slot_bytes<P: AdapterProtocol>(packet_bytes: usize) -> usize {
-    P::datagram_bytes(packet_bytes, usize::MAX)
+    P::datagram_bytes(P::LONGEST_FRAMING, packet_bytes, usize::MAX)
 }
 
 /// Looks at the stack's MTU; says when to look again.

@@ -27,8 +27,13 @@ const RECEIVE_ERRORS: [Discard; 6] = [
 ];
 
 /// Reasons that what was received was not wanted.
-const RECEIVE_DISCARDS: [Discard; 3] =
-    [Discard::SourceNotAllowed, Discard::CookieRequired, Discard::RateLimited];
+const RECEIVE_DISCARDS: [Discard; 5] = [
+    Discard::SourceNotAllowed,
+    Discard::AddressTaken,
+    Discard::ForeignControl,
+    Discard::CookieRequired,
+    Discard::RateLimited,
+];
 
 /// The counters now. Bytes are those of UDP payload; all packets count as directed ones.
 pub(super) fn statistics<P: AdapterProtocol>(adapter: &Adapter<P>) -> Statistics {

@@ -145,7 +145,7 @@ impl Prepared {
                 *count = count.saturating_add(1);
             }
             let may_be_new = peer.action == PeerAction::CreateOrUpdate
-                && (removes_some || device.peer_by_key(peer.public_key).is_none());
+                && (removes_some || device.peer_by_name(peer.public_key).is_none());
             let new_peer = if may_be_new {
                 peers = peers.saturating_add(1);
                 make_peer(device, changes_key.then_some(&keyless), &peer)?
@@ -233,7 +233,7 @@ fn commit_peer(
     new_peer: Option<Peer>,
     state: &State<WireGuard>,
 ) {
-    let known = device.peer_by_key(change.public_key);
+    let known = device.peer_by_name(change.public_key);
     if change.action == PeerAction::Remove {
         if let Some(peer) = known {
             device.remove_peer(peer);
@@ -318,7 +318,7 @@ fn encode(
 }
 
 fn encode_peer(device: &mut Device<'_>, peer: PeerId, encoder: &mut ConfigurationEncoder<'_>) {
-    let Some(public_key) = device.public_key(peer).copied() else { return };
+    let Some(public_key) = device.name(peer).copied() else { return };
     let (preshared_key, latest_handshake) = match device.peer_control(peer) {
         Some(control) => (Zeroizing::new(*control.preshared_key()), control.latest_handshake()),
         None => return,

@@ -24,12 +24,13 @@ pub(super) fn report(adapter: &Shared<Adapter<WireGuard>>, event: Event) {
         Event::HandshakeCompleted(peer) => (peer, EventKind::HandshakeCompleted),
         Event::HandshakeAbandoned(peer) => (peer, EventKind::HandshakeAbandoned),
         Event::EndpointMoved(peer) => (peer, EventKind::EndpointMoved),
+        // Of protocols whose keys come from userspace.
+        _ => return,
     };
     let now = time::now();
     let mut sink = Sink::new(adapter);
-    let public_key = adapter
-        .device
-        .configure(now, &mut sink, |configuration| configuration.public_key(peer).copied());
+    let public_key =
+        adapter.device.configure(now, &mut sink, |configuration| configuration.name(peer).copied());
     // Gone already.
     let Some(public_key) = public_key else { return };
     let endpoint = adapter.device.endpoint(peer).map(|endpoint| endpoint.remote);
@@ -47,7 +48,7 @@ pub(super) fn report(adapter: &Shared<Adapter<WireGuard>>, event: Event) {
             Level::Information,
             format_args!("Peer {name} is at {endpoint} now"),
         ),
-        (Event::EndpointMoved(_), None) => return,
+        _ => return,
     };
     adapter.log.push(line);
     adapter.events.push(EventInfo {

@@ -119,12 +119,16 @@ pub fn a_peer_that_moves_is_followed<T: Subject>() {
     pair.send(Side::Left, packet(Side::Left, 1, 60));
     pair.run_for(Duration::from_millis(100));
     assert_eq!(pair.right.delivered.len(), 1);
-    let expected = if T::Protocol::ROAMS { pair.left.address } else { old };
+    let (now, right, mut roams) = (pair.now, pair.right.peer, false);
+    pair.right.configure(now, |adapter| {
+        adapter.with_peer_data(right, |data| roams = T::Protocol::roams(data));
+    });
+    let expected = if roams { pair.left.address } else { old };
     let endpoint = pair.right.device.endpoint(pair.right.peer).unwrap();
     assert_eq!(endpoint.remote, expected);
     pair.send(Side::Right, packet(Side::Right, 1, 60));
     pair.run_for(Duration::from_millis(100));
-    assert_eq!(pair.left.delivered.len(), usize::from(T::Protocol::ROAMS));
+    assert_eq!(pair.left.delivered.len(), usize::from(roams));
 }
 
 /// Data packets of the left side that have not arrived.

@@ -11,11 +11,11 @@ mod peers;
 pub use self::{
     data::*,
     faults::*,
-    pair::{Datagram, Node, Opened, Pair, packet},
+    pair::{Adapter, Datagram, Heard, Node, Opened, Pair, packet},
     parallel::*,
     peers::*,
 };
-use crate::{Protocol, PublicKey};
+use crate::{PeerName, Protocol};
 
 /// One end of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +48,13 @@ pub trait Subject {
     fn peer(
         side: Side,
         control: &<Self::Protocol as Protocol>::Control,
-    ) -> (
-        PublicKey,
-        <Self::Protocol as Protocol>::PeerControl,
-        <Self::Protocol as Protocol>::PeerData,
-    );
+    ) -> (PeerName, <Self::Protocol as Protocol>::PeerControl, <Self::Protocol as Protocol>::PeerData);
+
+    /// What userspace does with what it hears: where the protocol leaves the handshake to it, it brings keys. A message may be
+    /// anybody's, and may come twice.
+    fn userspace(side: Side, heard: &Heard, adapter: &mut Adapter<'_, Self::Protocol>) {
+        _ = (side, heard, adapter);
+    }
 }
 
 /// Makes a test of each check of the suite for a [`Subject`].

@@ -34,6 +34,23 @@ pub struct Datagram {
     pub bytes: Vec<u8>,
 }
 
+/// What an adapter tells userspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Something happened.
+    Event(Event),
+    /// A control message was handed up.
+    Datagram {
+        /// Where it came from.
+        from: Endpoint,
+        /// Its payload.
+        bytes: Vec<u8>,
+    },
+}
+
+/// An adapter, as userspace configures it.
+pub type Adapter<'a, P> = crate::device::Configuration<'a, P, Plain<Opened<P>>>;
+
 /// An adapter at one end of the link.
 pub struct Node<P: Protocol> {
     /// The adapter.
@@ -48,6 +65,8 @@ pub struct Node<P: Protocol> {
     pub events: Vec<Event>,
     /// What it sent and nobody has fetched.
     pub sent: VecDeque<Datagram>,
+    side: Side,
+    userspace: fn(Side, &Heard, &mut Adapter<'_, P>),
     random: Random,
 }
 
@@ -174,6 +193,8 @@ impl<P: Protocol> Node<P> {
             delivered: Vec::new(),
             events: Vec::new(),
             sent: VecDeque::new(),
+            side,
+            userspace: T::userspace,
             random: Random(side as u64),
         };
         node.peer = node.add_peer::<T>(side, now);
@@ -203,11 +224,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Configures the adapter.
-    pub fn configure<R>(
-        &mut self,
-        now: Instant,
-        f: impl FnOnce(&mut crate::device::Configuration<'_, P, Plain<Opened<P>>>) -> R,
-    ) -> R {
+    pub fn configure<R>(&mut self, now: Instant, f: impl FnOnce(&mut Adapter<'_, P>) -> R) -> R {
         let mut sink = Sink::new(&mut self.random);
         let result = self.device.configure(wall(now), &mut sink, f);
         let collected = sink.collected;
@@ -252,7 +269,7 @@ impl<P: Protocol> Node<P> {
     /// Seals and sends what a peer has queued.
     pub fn pump(&mut self, peer: PeerId, now: Instant) {
         while let Some(batch) = self.device.next_batch(peer, now, &mut |_, _| {}).batch {
-            let sealed = self.seal(batch.packets, &batch.context, batch.keepalive);
+            let sealed = self.seal(batch.packets, &batch.context, batch.framing, batch.keepalive);
             if self.device.sealed(peer, batch.ticket, sealed) == Turn::Mine {
                 self.send(peer, now);
             }
@@ -264,6 +281,7 @@ impl<P: Protocol> Node<P> {
         &self,
         mut packets: PlainQueue,
         context: &P::SealContext,
+        framing: P::Framing,
         keepalive: bool,
     ) -> Datagrams {
         let mut payloads: Vec<Vec<u8>> =
@@ -273,7 +291,7 @@ impl<P: Protocol> Node<P> {
         }
         let mut datagrams: Datagrams = payloads
             .iter()
-            .map(|payload| vec![0xaa; self.device.datagram_bytes(payload, payload.len())])
+            .map(|payload| vec![0xaa; self.device.datagram_bytes(framing, payload, payload.len())])
             .collect();
         // In two parts, as different threads might; and from fragments, as memory may lie.
         let first = payloads.len() / 2;
@@ -322,8 +340,8 @@ impl<P: Protocol> Node<P> {
                     let collected = sink.collected;
                     self.act(collected, now);
                 }
-                Class::Data(context) => {
-                    let Ok(batch) = self.device.begin_open(context, 1, now) else {
+                Class::Data(selector) => {
+                    let Ok(batch) = self.device.begin_open(selector, 1, now) else {
                         continue;
                     };
                     let opened = self.open(core::slice::from_ref(datagram), batch.context);
@@ -406,7 +424,13 @@ impl<P: Protocol> Node<P> {
         for (to, bytes) in collected.datagrams {
             self.sent.push_back(Datagram { from: self.address, to, bytes });
         }
-        self.events.extend(collected.events);
+        for heard in collected.heard {
+            let (side, userspace) = (self.side, self.userspace);
+            self.configure(now, |adapter| userspace(side, &heard, adapter));
+            if let Heard::Event(event) = heard {
+                self.events.push(event);
+            }
+        }
         for peer in collected.pumps {
             self.pump(peer, now);
         }
@@ -479,7 +503,7 @@ pub(super) fn wall(now: Instant) -> Now {
 struct Collected {
     datagrams: Vec<(SocketAddr, Vec<u8>)>,
     pumps: Vec<PeerId>,
-    events: Vec<Event>,
+    heard: Vec<Heard>,
 }
 
 struct Sink<'a> {
@@ -499,12 +523,17 @@ impl ControlSink for Sink<'_> {
         true
     }
 
+    fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool {
+        self.collected.heard.push(Heard::Datagram { from: *from, bytes: datagram.to_vec() });
+        true
+    }
+
     fn pump(&mut self, peer: PeerId) {
         self.collected.pumps.push(peer);
     }
 
     fn event(&mut self, event: Event) {
-        self.collected.events.push(event);
+        self.collected.heard.push(Heard::Event(event));
     }
 
     fn fill_random(&mut self, bytes: &mut [u8]) -> bool {

@@ -32,7 +32,7 @@ pub fn batches_sealed_out_of_order_leave_in_order<T: Subject>() {
     batches.reverse();
     let mut turns = 0;
     for batch in batches {
-        let sealed = pair.left.seal(batch.packets, &batch.context, false);
+        let sealed = pair.left.seal(batch.packets, &batch.context, batch.framing, false);
         if pair.left.device.sealed(peer, batch.ticket, sealed) == Turn::Mine {
             turns += 1;
             pair.left.send(peer, now);
@@ -53,8 +53,8 @@ pub fn batches_opened_out_of_order_arrive_in_order<T: Subject>() {
     let datagrams: Vec<Datagram> = pair.left.sent.drain(..).collect();
     let mut batches = Vec::new();
     for run in datagrams.chunks(50) {
-        let context = context::<T>(&run[0]);
-        let batch = pair.right.device.begin_open(context, run.len() as u32, now).unwrap();
+        let selector = selector::<T>(&run[0]);
+        let batch = pair.right.device.begin_open(selector, run.len() as u32, now).unwrap();
         batches.push((run, batch));
     }
     batches.rotate_left(4);
@@ -78,7 +78,7 @@ pub fn abandoned_batches_hold_nobody_up<T: Subject>() {
         assert_eq!(batches.len(), 3, "round {round}");
         for (n, batch) in batches.into_iter().enumerate().rev() {
             let turn = if n == 2 {
-                let sealed = pair.left.seal(batch.packets, &batch.context, false);
+                let sealed = pair.left.seal(batch.packets, &batch.context, batch.framing, false);
                 pair.left.device.sealed(peer, batch.ticket, sealed)
             } else {
                 pair.left.device.abandon(peer, batch.ticket, now)
@@ -89,7 +89,7 @@ pub fn abandoned_batches_hold_nobody_up<T: Subject>() {
         let datagrams: Vec<Datagram> = pair.left.sent.drain(..).collect();
         assert_eq!(datagrams.len(), 64);
         let [lost, kept] = [0, 1]
-            .map(|n| pair.right.device.begin_open(context::<T>(&datagrams[n]), 1, now).unwrap());
+            .map(|n| pair.right.device.begin_open(selector::<T>(&datagrams[n]), 1, now).unwrap());
         let opened = pair.right.open(&datagrams[1..2], kept.context);
         assert_eq!(pair.right.device.opened(kept.peer, kept.ticket, opened), Turn::NotMine);
         assert_eq!(pair.right.device.abandon_open(lost.peer, lost.ticket), Turn::Mine);
@@ -124,7 +124,7 @@ pub fn many_threads_keep_the_order<T: Subject>() {
             }
         }
         while let Some(batch) = left.next_batch(now) {
-            let sealed = left.seal(batch.packets, &batch.context, batch.keepalive);
+            let sealed = left.seal(batch.packets, &batch.context, batch.framing, batch.keepalive);
             if left.device.sealed(left.peer, batch.ticket, sealed) == Turn::NotMine {
                 continue;
             }
@@ -146,7 +146,7 @@ pub fn many_threads_keep_the_order<T: Subject>() {
         let Some(first) = run.first() else {
             return;
         };
-        let batch = right.device.begin_open(context::<T>(first), run.len() as u32, now).unwrap();
+        let batch = right.device.begin_open(selector::<T>(first), run.len() as u32, now).unwrap();
         drop(turn);
         let opened = right.open(&run, batch.context);
         if right.device.opened(batch.peer, batch.ticket, opened) == Turn::Mine {
@@ -197,7 +197,8 @@ pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
                         );
                         while let Some(batch) = left.next_batch(now) {
                             batches.fetch_add(1, Ordering::Relaxed);
-                            let sealed = left.seal(batch.packets, &batch.context, false);
+                            let sealed =
+                                left.seal(batch.packets, &batch.context, batch.framing, false);
                             if left.device.sealed(old, batch.ticket, sealed) == Turn::NotMine {
                                 continue;
                             }
@@ -225,9 +226,9 @@ pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
     }
 }
 
-fn context<T: Subject>(datagram: &Datagram) -> crate::protocol::ContextId {
+fn selector<T: Subject>(datagram: &Datagram) -> crate::protocol::Selector {
     match T::Protocol::classify(&datagram.bytes, datagram.bytes.len()) {
-        Class::Data(context) => context,
+        Class::Data(selector) => selector,
         other => panic!("{other:?} is no data"),
     }
 }

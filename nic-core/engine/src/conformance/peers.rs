@@ -36,23 +36,23 @@ pub fn a_peer_removed_in_flight_does_no_harm<T: Subject>() {
     let [a, b, c] = [(); 3].map(|()| pair.left.sent.pop_front().unwrap());
     let [a, b, c] = [a, b, c].map(|datagram| {
         let class = T::Protocol::classify(&datagram.bytes, datagram.bytes.len());
-        let Class::Data(context) = class else {
+        let Class::Data(selector) = class else {
             panic!("{class:?} is no data");
         };
-        (pair.right.device.begin_open(context, 1, now).unwrap(), datagram)
+        (pair.right.device.begin_open(selector, 1, now).unwrap(), datagram)
     });
     let opened = pair.right.open(&[a.1], a.0.context);
     assert_eq!(pair.right.device.opened(right, a.0.ticket, opened), Turn::Mine);
     pair.left.queue((0..192).map(|n| packet(Side::Left, n, 60)), now);
     let [x, y, z] = [(); 3].map(|()| pair.left.next_batch(now).unwrap());
-    let sealed = pair.left.seal(x.packets, &x.context, false);
+    let sealed = pair.left.seal(x.packets, &x.context, x.framing, false);
     assert_eq!(pair.left.device.sealed(left, x.ticket, sealed), Turn::Mine);
 
     for (node, peer) in [(&mut pair.left, left), (&mut pair.right, right)] {
         assert!(node.configure(now, |configuration| configuration.remove_peer(peer)));
     }
     assert!(pair.left.device.next_to_send(left, now).is_none());
-    let sealed = pair.left.seal(y.packets, &y.context, false);
+    let sealed = pair.left.seal(y.packets, &y.context, y.framing, false);
     assert_eq!(pair.left.device.sealed(left, y.ticket, sealed), Turn::NotMine);
     assert_eq!(pair.left.device.abandon(left, z.ticket, now), Turn::NotMine);
     assert!(!pair.left.device.send_completed(left, 1000, now));

@@ -5,8 +5,8 @@ use crate::{
     device::{ControlSink, ControlState, Device, host::Host},
     fallible::{self, Boxed, NoMemory},
     peer::{Peer, PeerCounters},
-    peer_directory::{AddPeerError, PublicKey},
-    protocol::{ControlHost, PeerId},
+    peer_directory::{AddPeerError, PeerName},
+    protocol::{Addresses, ClaimError, ControlHost, PeerId},
     routes::{InsertError, Prefix},
 };
 
@@ -23,7 +23,7 @@ pub struct Configuration<'a, P: Protocol, S: System> {
 
 /// A peer with all memory that it needs, to be added.
 pub struct NewPeer<P: Protocol, S: System> {
-    public_key: PublicKey,
+    name: PeerName,
     control: Boxed<P::PeerControl>,
     state: Boxed<Peer<P, S>>,
 }
@@ -31,12 +31,12 @@ pub struct NewPeer<P: Protocol, S: System> {
 impl<P: Protocol, S: System> NewPeer<P, S> {
     /// Prepares a peer.
     pub fn new(
-        public_key: PublicKey,
+        name: PeerName,
         control: P::PeerControl,
         data: P::PeerData,
     ) -> Result<Self, NoMemory> {
         Ok(Self {
-            public_key,
+            name,
             control: fallible::boxed(control)?,
             state: fallible::boxed(Peer::new(data))?,
         })
@@ -96,40 +96,44 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         self.control.directory.len()
     }
 
-    /// Adds a peer. After [`Configuration::reserve`] this fails only where one with its key exists.
+    /// Adds a peer. After [`Configuration::reserve`] this fails only where one with its name exists, or the protocol finds no room.
     pub fn add_peer(&mut self, new: NewPeer<P, S>) -> Result<PeerId, AddPeerError> {
-        let NewPeer { public_key, control, state } = new;
+        let NewPeer { name, control, state } = new;
         let directory = &mut self.control.directory;
         directory.reserve(1)?;
         self.device.peers.grow(directory.slots_for(1))?;
-        if directory.find(&public_key).is_some() {
+        if P::ADDRESSES == Addresses::Exclusive {
+            self.device.addresses.reserve(directory.len().saturating_add(1))?;
+        }
+        if directory.find(&name).is_some() {
             return Err(AddPeerError::Exists);
         }
         let index = directory.next_index();
         let peer = self.device.peers.occupy(index, state).ok_or(AddPeerError::NoMemory)?;
-        if let Err(error) = directory.add(&public_key, peer.generation, control) {
+        if let Err(error) = directory.add(&name, peer.generation, control) {
             self.device.peers.vacate(peer);
             return Err(error);
         }
-        Ok(peer)
+        let claimed = self.with_protocol(|protocol, host| {
+            P::added(protocol, host, peer).inspect_err(|_| {
+                host.remove_peer(protocol, peer);
+            })
+        });
+        match claimed {
+            Ok(()) => Ok(peer),
+            Err(ClaimError::Taken) => Err(AddPeerError::Exists),
+            Err(ClaimError::NoMemory) => Err(AddPeerError::NoMemory),
+        }
     }
 
     /// Removes a peer with its routes, contexts and whatever it has queued. False where it is gone already.
     pub fn remove_peer(&mut self, peer: PeerId) -> bool {
-        if self.control.directory.public_key(peer).is_none() {
-            return false;
-        }
-        self.with_protocol(|protocol, host| P::removed(protocol, host, peer));
-        self.device.routes.remove_peer(peer);
-        // Both are dropped here, under no spin lock.
-        let state = self.device.peers.vacate(peer);
-        let control = self.control.directory.remove(peer);
-        state.is_some() && control.is_some()
+        self.with_protocol(|protocol, host| host.remove_peer(protocol, peer))
     }
 
-    /// The peer with this public key.
-    pub fn peer_by_key(&self, public_key: &PublicKey) -> Option<PeerId> {
-        self.control.directory.find(public_key)
+    /// The peer with this name.
+    pub fn peer_by_name(&self, name: &PeerName) -> Option<PeerId> {
+        self.control.directory.find(name)
     }
 
     /// The peer behind this one, or the first: in the order of creation, except that a new peer takes a removed one's place.
@@ -142,9 +146,9 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         core::iter::successors(self.next_peer(None), |&last| self.next_peer(Some(last)))
     }
 
-    /// A peer's public key.
-    pub fn public_key(&self, peer: PeerId) -> Option<&PublicKey> {
-        self.control.directory.public_key(peer)
+    /// What a peer is called.
+    pub fn name(&self, peer: PeerId) -> Option<&PeerName> {
+        self.control.directory.name(peer)
     }
 
     /// A peer's control state.
@@ -169,13 +173,13 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
 
     /// Sets where a peer is. False where the peer is gone.
     pub fn set_endpoint(&mut self, peer: PeerId, endpoint: Endpoint) -> bool {
-        self.device.peers.with(peer, |state| state.endpoint = Some(endpoint)).is_some()
+        self.device.set_endpoint(peer, endpoint).is_some()
     }
 
     /// Gives a prefix to a peer; another peer that had it loses it. After [`Configuration::reserve`] this fails only where the
     /// prefix is longer than its address. A peer that is gone gets nothing.
     pub fn add_route(&mut self, peer: PeerId, prefix: Prefix) -> Result<(), InsertError> {
-        if self.control.directory.public_key(peer).is_none() {
+        if self.control.directory.name(peer).is_none() {
             return Ok(());
         }
         self.device.routes.insert(prefix, peer)

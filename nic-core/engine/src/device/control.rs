@@ -13,6 +13,8 @@ use crate::{
 pub trait ControlSink {
     /// Sends a control message. False where memory ran out.
     fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool;
+    /// Hands a control message up to userspace. False where there is no room for it.
+    fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool;
     /// A peer has something to send: [`Device::next_batch`] is to be called until it gives none.
     fn pump(&mut self, peer: PeerId);
     /// Tells userspace.

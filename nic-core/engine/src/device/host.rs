@@ -3,8 +3,8 @@
 use crate::{
     Endpoint, Protocol, System,
     device::{ControlSink, Device},
-    peer_directory::PeerDirectory,
-    protocol::{ContextId, ControlHost, Discard, Event, PeerId},
+    peer_directory::{PeerDirectory, PeerName},
+    protocol::{ClaimError, ContextId, ControlHost, Discard, Event, PeerId},
 };
 
 /// The device, borrowed under the control lock.
@@ -15,8 +15,8 @@ pub(super) struct Host<'a, P: Protocol, S: System> {
 }
 
 impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
-    fn peer_by_key(&self, public_key: &[u8; 32]) -> Option<PeerId> {
-        self.directory.find(public_key)
+    fn peer_by_name(&self, name: &PeerName) -> Option<PeerId> {
+        self.directory.find(name)
     }
 
     fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId> {
@@ -36,9 +36,41 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId> {
-        self.directory.public_key(peer)?;
+        self.directory.name(peer)?;
         let sink = &mut *self.sink;
         self.device.contexts.allocate(peer.index, &mut |bytes| sink.fill_random(bytes))
+    }
+
+    fn claim_context(&mut self, peer: PeerId, context: ContextId) -> Result<(), ClaimError> {
+        // A peer that is gone gets nothing.
+        if self.directory.name(peer).is_none() {
+            return Ok(());
+        }
+        self.device.contexts.claim(peer.index, context)
+    }
+
+    fn set_default_peer(&mut self, peer: Option<PeerId>) {
+        let peer = peer.filter(|peer| self.directory.name(*peer).is_some());
+        self.device.contexts.set_default_peer(peer.map(|peer| peer.index));
+    }
+
+    fn name(&self, peer: PeerId) -> Option<PeerName> {
+        self.directory.name(peer).copied()
+    }
+
+    fn remove_peer(&mut self, control: &mut P::Control, peer: PeerId) -> bool {
+        if self.directory.name(peer).is_none() {
+            return false;
+        }
+        P::removed(control, self, peer);
+        self.device.routes.remove_peer(peer);
+        // Both are dropped here, under no spin lock.
+        let state = self.device.peers.vacate(peer);
+        let control = self.directory.remove(peer);
+        if let Some([state]) = state.as_deref() {
+            self.device.forget_place(peer, state.endpoint);
+        }
+        state.is_some() && control.is_some()
     }
 
     fn release_context(&mut self, context: ContextId) {
@@ -50,7 +82,7 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn set_endpoint(&mut self, peer: PeerId, endpoint: &Endpoint) {
-        let before = self.device.peers.with(peer, |state| state.endpoint.replace(*endpoint));
+        let before = self.device.set_endpoint(peer, *endpoint);
         if before.is_some_and(|before| before.map(|it| it.remote) != Some(endpoint.remote)) {
             self.sink.event(Event::EndpointMoved(peer));
         }
@@ -79,6 +111,16 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
         });
         self.device.statistics.sent(0, bytes);
         true
+    }
+
+    fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool {
+        let is_taken = self.sink.hand_up(from, datagram);
+        if is_taken {
+            self.device.statistics.received(0, datagram.len() as u64);
+        } else {
+            self.count(Discard::QueueFull);
+        }
+        is_taken
     }
 
     fn reply(&mut self, to: &Endpoint, datagram: &[u8]) {

@@ -6,7 +6,8 @@
 //!
 //! 1. the control lock (`S::SleepLock`): handshakes, timers, configuration; one per adapter;
 //! 2. the writers' locks of routes and contexts (`S::SleepLock`);
-//! 3. a peer's lock (`S::SpinLock`): taken once per batch, never two at a time, and nothing is called or freed under it.
+//! 3. the lock of peers' addresses (`S::SpinLock`), for protocols where no two may be at one;
+//! 4. a peer's lock (`S::SpinLock`): taken once per batch, never two at a time, and nothing is called or freed under it.
 //!
 //! A sink of the caller's is called under the first alone. Everything that a packet needs tolerates that its peer is removed
 //! at any moment: names carry a generation, and a name that matches no more finds nothing.
@@ -14,6 +15,7 @@
 mod configure;
 mod control;
 mod host;
+mod place;
 mod receive;
 mod tick;
 mod transmit;
@@ -30,6 +32,7 @@ pub use self::{
 };
 use crate::{
     Endpoint, Instant, Mtu, Protocol, System,
+    address_book::AddressBook,
     context_table::ContextTable,
     peer::PeerCounters,
     peer_directory::PeerDirectory,
@@ -45,6 +48,8 @@ pub struct Device<P: Protocol, S: System> {
     peers: PeerTable<P, S>,
     routes: Routes<S::SleepLock>,
     contexts: ContextTable<S::SleepLock>,
+    /// Kept where [`Protocol::ADDRESSES`] are exclusive.
+    addresses: AddressBook<S::SpinLock>,
     statistics: Statistics,
     mtu_v4_bytes: AtomicU32,
     mtu_v6_bytes: AtomicU32,
@@ -73,6 +78,7 @@ impl<P: Protocol, S: System> Device<P, S> {
             peers: PeerTable::new(),
             routes: Routes::new(),
             contexts: ContextTable::new(),
+            addresses: AddressBook::new(hash_key),
             statistics: Statistics::default(),
             mtu_v4_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
             mtu_v6_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
@@ -99,9 +105,9 @@ impl<P: Protocol, S: System> Device<P, S> {
         self.mtu_v6_bytes.store(mtu.v6_bytes, Ordering::Relaxed);
     }
 
-    /// The length of the datagram that now carries a packet of this length that begins like this.
-    pub fn datagram_bytes(&self, head: &[u8], payload_bytes: usize) -> usize {
-        P::datagram_bytes(payload_bytes, self.mtu().of_packet(head))
+    /// The length of the datagram that carries a packet of this length that begins like this; `framing` is its batch's.
+    pub fn datagram_bytes(&self, framing: P::Framing, head: &[u8], payload_bytes: usize) -> usize {
+        P::datagram_bytes(framing, payload_bytes, self.mtu().of_packet(head))
     }
 
     /// The allowed IPs, to look up and to print.

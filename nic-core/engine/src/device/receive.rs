@@ -4,11 +4,11 @@ use crate::{
     Endpoint, Instant, Protocol, System,
     device::Device,
     inner_packet::InnerPacket,
-    protocol::{Class, ContextId, Discard, OpenedPacket, PeerId, Verdict},
+    protocol::{Addresses, Class, Discard, OpenedPacket, PeerId, Selector, Verdict},
     reorder::{NoTicket, Ticket, Turn},
 };
 
-/// Datagrams of one context that are opened under one key.
+/// Datagrams that are opened under one key.
 pub struct RxBatch<P: Protocol> {
     /// From whom, if they are authentic.
     pub peer: PeerId,
@@ -66,14 +66,14 @@ impl<P: Protocol, S: System> Device<P, S> {
         class
     }
 
-    /// Starts to open a run of datagrams for one context. What is refused is counted.
+    /// Starts to open a run of datagrams for one key. What is refused is counted.
     pub fn begin_open(
         &self,
-        context: ContextId,
+        selector: Selector,
         datagrams: u32,
         now: Instant,
     ) -> Result<RxBatch<P>, Discard> {
-        let batch = self.try_begin_open(context, datagrams, now);
+        let batch = self.try_begin_open(selector, datagrams, now);
         if let Err(reason) = batch {
             self.statistics.discarded(reason, datagrams.into());
         }
@@ -116,10 +116,13 @@ impl<P: Protocol, S: System> Device<P, S> {
         let mut bytes = 0;
         let outcome = self.peers.with_data(peer, |state| {
             let mut from = None;
-            let mut packets = 0;
+            let (mut packets, mut payload_bytes) = (0, 0);
             for item in &mut *items {
                 item.verdict = match P::accept(&mut state.data, context, &item.packet, now) {
-                    Verdict::Deliver => Accepted::Deliver { total_bytes: 0 },
+                    Verdict::Deliver => {
+                        payload_bytes += item.inner.map_or(0, |inner| inner.total_bytes as u64);
+                        Accepted::Deliver { total_bytes: 0 }
+                    }
                     Verdict::Consumed => Accepted::Consumed,
                     Verdict::Replayed => {
                         item.verdict = Accepted::Dropped(Discard::Replayed);
@@ -132,22 +135,43 @@ impl<P: Protocol, S: System> Device<P, S> {
             }
             state.counters.received_packets += packets;
             state.counters.received_bytes += bytes;
-            let before = state.endpoint;
-            if P::ROAMS && from.is_some() {
-                state.endpoint = from;
+            state.counters.received_payload_bytes += payload_bytes;
+            let from = from.filter(|_| P::roams(&state.data))?;
+            let has_moved = state.endpoint.map(|before| before.remote) != Some(from.remote);
+            if P::ADDRESSES == Addresses::Shared || !has_moved {
+                state.endpoint = Some(from);
             }
-            before.map(|endpoint| endpoint.remote) != state.endpoint.map(|endpoint| endpoint.remote)
+            has_moved.then_some(from)
         });
-        let Some((endpoint_moved, control_due)) = outcome else {
+        let Some((moved_to, control_due)) = outcome else {
             for item in &mut *items {
                 item.verdict = Accepted::Dropped(Discard::UnknownContext);
             }
             self.statistics.discarded(Discard::UnknownContext, items.len() as u64);
             return AcceptOutcome::default();
         };
+        let endpoint_moved = moved_to.is_some_and(|to| {
+            P::ADDRESSES == Addresses::Shared || self.follow_or_drop(peer, to, items)
+        });
         let delivered = self.check_sources(peer, items);
         self.statistics.received(delivered, bytes);
         AcceptOutcome { control_due, endpoint_moved }
+    }
+
+    /// Follows a peer to where it sends from now, or drops what came from there.
+    fn follow_or_drop(&self, peer: PeerId, to: Endpoint, items: &mut [AcceptItem]) -> bool {
+        if self.follow(peer, to) {
+            return true;
+        }
+        let mut dropped = 0;
+        for item in items {
+            if item.from.remote == to.remote && !matches!(item.verdict, Accepted::Dropped(_)) {
+                item.verdict = Accepted::Dropped(Discard::AddressTaken);
+                dropped += 1;
+            }
+        }
+        self.statistics.discarded(Discard::AddressTaken, dropped);
+        false
     }
 
     /// Lets packets through that come from an address of their peer, and returns how many. Counts the others.
@@ -158,8 +182,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         for item in items {
             match item.verdict {
                 Accepted::Deliver { .. } => {}
-                Accepted::Dropped(_) => {
-                    replayed += 1;
+                Accepted::Dropped(reason) => {
+                    replayed += u64::from(reason == Discard::Replayed);
                     continue;
                 }
                 Accepted::Consumed => continue,
@@ -191,18 +215,18 @@ impl<P: Protocol, S: System> Device<P, S> {
 
     fn try_begin_open(
         &self,
-        context: ContextId,
+        selector: Selector,
         datagrams: u32,
         now: Instant,
     ) -> Result<RxBatch<P>, Discard> {
         if !self.is_up() {
             return Err(Discard::Down);
         }
-        let index = self.contexts.lookup(context).ok_or(Discard::UnknownContext)?;
+        let index = self.contexts.lookup(selector.context).ok_or(Discard::UnknownContext)?;
         self.peers
             .with_index(index, |peer, state| {
                 let context =
-                    P::open_begin(&state.data, context, now).ok_or(Discard::UnknownContext)?;
+                    P::open_begin(&state.data, selector, now).ok_or(Discard::UnknownContext)?;
                 match state.opening.prepare(OUTSTANDING_BATCHES, OUTSTANDING_DATAGRAMS) {
                     Ok(()) => {}
                     Err(NoTicket::Full) => return Err(Discard::QueueFull),

@@ -5,7 +5,7 @@ use crate::{
     device::Device,
     inner_packet::InnerPacket,
     peer::{Outgoing, Peer},
-    protocol::{Discard, PeerId, Sent},
+    protocol::{Discard, Load, PeerId, Sent},
     reorder::{Ticket, Turn},
 };
 
@@ -35,6 +35,8 @@ pub struct TxBatch<P: Protocol, S: System> {
     pub context: P::SealContext,
     /// The packets in order. None in a keepalive, which is one packet without payload.
     pub packets: S::Queue,
+    /// How they are framed, for [`Device::datagram_bytes`].
+    pub framing: P::Framing,
     /// The sum of the datagrams' lengths.
     pub bytes: usize,
     /// Whether this is a keepalive.
@@ -47,6 +49,7 @@ pub struct TxBatch<P: Protocol, S: System> {
 pub struct TxTicket {
     ticket: Ticket,
     sent: Sent,
+    payload_bytes: usize,
     bytes: usize,
 }
 
@@ -136,8 +139,8 @@ impl<P: Protocol, S: System> Device<P, S> {
 
     /// Gives a sealed batch back. On [`Turn::Mine`] the caller sends what [`Device::next_to_send`] gives until that is none.
     pub fn sealed(&self, peer: PeerId, ticket: TxTicket, sealed: S::Sealed) -> Turn {
-        let TxTicket { ticket, sent, bytes } = ticket;
-        let mut outgoing = Some(Outgoing { sealed, sent, bytes });
+        let TxTicket { ticket, sent, payload_bytes, bytes } = ticket;
+        let mut outgoing = Some(Outgoing { sealed, sent, payload_bytes, bytes });
         // What is left in `outgoing` belongs to a peer that is gone; it is dropped here, under no lock.
         self.peers
             .with(peer, |state| {
@@ -173,9 +176,10 @@ impl<P: Protocol, S: System> Device<P, S> {
                 let packets = outgoing.sent.data_packets + outgoing.sent.keepalives;
                 state.counters.sent_packets += u64::from(packets);
                 state.counters.sent_bytes += outgoing.bytes as u64;
+                state.counters.sent_payload_bytes += outgoing.payload_bytes as u64;
                 Some((outgoing, Some(endpoint)))
             })?;
-            let (Outgoing { sealed, sent, bytes }, endpoint) = next?;
+            let (Outgoing { sealed, sent, bytes, .. }, endpoint) = next?;
             let Some(endpoint) = endpoint else {
                 self.statistics.discarded(Discard::NoEndpoint, sent.data_packets.into());
                 continue;
@@ -269,13 +273,14 @@ fn take_batch<P: Protocol, S: System>(
         return None;
     }
     state.sealing.prepare(OUTSTANDING_BATCHES, u32::MAX).ok()?;
+    let framing = P::framing(&state.data);
     let mut packets = S::Queue::default();
     let (mut count, mut payload_bytes, mut bytes) = (0_u32, 0_usize, 0_usize);
     while count < BATCH_PACKETS {
         let Some(next) = state.backlog.front() else {
             break;
         };
-        let needed = bytes.saturating_add(datagram_bytes::<P, S>(next, mtu));
+        let needed = bytes.saturating_add(datagram_bytes::<P, S>(framing, next, mtu));
         let is_alone = count == 0 && state.limit.is_idle();
         if needed > state.limit.room() && !is_alone {
             state.limit.hold_back();
@@ -285,7 +290,7 @@ fn take_batch<P: Protocol, S: System>(
             break;
         };
         payload_bytes = payload_bytes.saturating_add(packet.len());
-        bytes = bytes.saturating_add(datagram_bytes::<P, S>(&packet, mtu));
+        bytes = bytes.saturating_add(datagram_bytes::<P, S>(framing, &packet, mtu));
         packets.push_back(packet);
         count += 1;
     }
@@ -294,9 +299,10 @@ fn take_batch<P: Protocol, S: System>(
         if !state.keepalive || !state.backlog.is_empty() {
             return None;
         }
-        bytes = P::datagram_bytes(0, mtu.longest());
+        bytes = P::datagram_bytes(framing, 0, mtu.longest());
     }
-    let sealing = P::seal_begin(&mut state.data, count.max(1), now).ok();
+    let load = Load { packets: count.max(1), payload_bytes };
+    let sealing = P::seal_begin(&mut state.data, load, now).ok();
     let ticket = sealing.and_then(|context| Some((context, state.sealing.issue(count).ok()?)));
     let Some((context, ticket)) = ticket else {
         state.backlog.hold(packets, payload_bytes);
@@ -307,13 +313,17 @@ fn take_batch<P: Protocol, S: System>(
     state.keepalive = false;
     state.limit.queued(bytes);
     let sent = Sent { data_packets: count, keepalives: keepalive.into() };
-    let ticket = TxTicket { ticket, sent, bytes };
-    Some(TxBatch { peer, ticket, context, packets, bytes, keepalive })
+    let ticket = TxTicket { ticket, sent, payload_bytes, bytes };
+    Some(TxBatch { peer, ticket, context, packets, framing, bytes, keepalive })
 }
 
 /// The length of a packet's datagram.
-fn datagram_bytes<P: Protocol, S: System>(packet: &S::Packet, mtu: Mtu) -> usize {
-    P::datagram_bytes(packet.len(), mtu.of_packet(packet.head()))
+fn datagram_bytes<P: Protocol, S: System>(
+    framing: P::Framing,
+    packet: &S::Packet,
+    mtu: Mtu,
+) -> usize {
+    P::datagram_bytes(framing, packet.len(), mtu.of_packet(packet.head()))
 }
 
 impl PumpList {

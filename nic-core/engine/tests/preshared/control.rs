@@ -84,7 +84,7 @@ fn answer(
     bytes: &[u8],
     from: &Endpoint,
 ) -> Option<()> {
-    let peer = host.peer_by_key(&request.name)?;
+    let peer = host.peer_by_name(&request.name)?;
     let state = host.peer_control(peer)?;
     if !message::is_authentic(bytes, &state.secret) || request.time <= state.last_request {
         return None;

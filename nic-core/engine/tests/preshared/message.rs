@@ -1,7 +1,7 @@
 //! Messages: three kinds, told apart by the first byte.
 
 use nic_crypto::blake2s;
-use nic_engine::protocol::{Class, ContextId};
+use nic_engine::protocol::{Class, ContextId, Selector};
 
 /// Kind, context, counter.
 pub(crate) const HEADER_BYTES: usize = 16;
@@ -37,9 +37,10 @@ pub(crate) fn classify(head: &[u8], datagram_bytes: usize) -> Class {
     match head.first_chunk() {
         Some(&REQUEST) if datagram_bytes == Request::BYTES => Class::Control,
         Some(&REPLY) if datagram_bytes == Reply::BYTES => Class::Control,
-        Some(&DATA) if datagram_bytes >= HEADER_BYTES + TAG_BYTES => {
-            number(head, 4).map_or(Class::Malformed, |context| Class::Data(ContextId(context)))
-        }
+        Some(&DATA) if datagram_bytes >= HEADER_BYTES + TAG_BYTES => number(head, 4)
+            .map_or(Class::Malformed, |context| {
+                Class::Data(Selector { context: ContextId(context), key: 0 })
+            }),
         _ => Class::Malformed,
     }
 }

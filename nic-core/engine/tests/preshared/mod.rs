@@ -15,7 +15,8 @@ use nic_engine::{
     ControlHost, Endpoint, Instant, Now, Protocol,
     cipher_context::{KeyLimits, ReplayWindow, SendCounter},
     protocol::{
-        Class, ContextId, NotReady, OpenPacket, OpenedPacket, PeerId, SealPacket, Sent, Verdict,
+        Addresses, ClaimError, Class, ContextId, Load, NotReady, OpenPacket, OpenedPacket, PeerId,
+        SealPacket, Selector, Sent, Verdict,
     },
 };
 
@@ -92,15 +93,21 @@ impl Protocol for Preshared {
     const NAME: &'static str = "preshared";
     const HEADER_BYTES: usize = message::HEADER_BYTES;
     const TRAILER_BYTES: usize = message::TAG_BYTES;
-    const ROAMS: bool = true;
+    const CONTROL_BYTES: usize = 80;
+    const ADDRESSES: Addresses = Addresses::Shared;
 
     type Control = Control;
     type PeerControl = PeerControl;
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
+    type Framing = ();
 
-    fn datagram_bytes(payload_bytes: usize, _mtu_bytes: usize) -> usize {
+    const LONGEST_FRAMING: () = ();
+
+    fn framing(_data: &PeerData) {}
+
+    fn datagram_bytes((): (), payload_bytes: usize, _mtu_bytes: usize) -> usize {
         Self::HEADER_BYTES + payload_bytes + Self::TRAILER_BYTES
     }
 
@@ -112,12 +119,8 @@ impl Protocol for Preshared {
         message::classify(head, datagram_bytes)
     }
 
-    fn seal_begin(
-        data: &mut PeerData,
-        packets: u32,
-        now: Instant,
-    ) -> Result<SealContext, NotReady> {
-        data::seal_begin(data, packets, now)
+    fn seal_begin(data: &mut PeerData, load: Load, now: Instant) -> Result<SealContext, NotReady> {
+        data::seal_begin(data, load.packets, now)
     }
 
     fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
@@ -128,7 +131,8 @@ impl Protocol for Preshared {
         data.keepalive_at = None;
     }
 
-    fn open_begin(data: &PeerData, context: ContextId, _now: Instant) -> Option<OpenContext> {
+    fn open_begin(data: &PeerData, selector: Selector, _now: Instant) -> Option<OpenContext> {
+        let context = selector.context;
         let session = data.sessions.iter().flatten().find(|session| session.ours == context)?;
         Some(OpenContext { key: session.opening.clone(), ours: context })
     }
@@ -155,6 +159,10 @@ impl Protocol for Preshared {
         Verdict::Deliver
     }
 
+    fn roams(_data: &PeerData) -> bool {
+        true
+    }
+
     fn deadline(data: &PeerData) -> Instant {
         let times = [data.request_at, data.keepalive_at];
         times.into_iter().flatten().min().unwrap_or(Instant::NEVER)
@@ -172,6 +180,14 @@ impl Protocol for Preshared {
 
     fn timeout(control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId, now: Now) {
         control::timeout(control, host, peer, now);
+    }
+
+    fn added(
+        _control: &mut Control,
+        _host: &mut dyn ControlHost<Self>,
+        _peer: PeerId,
+    ) -> Result<(), ClaimError> {
+        Ok(())
     }
 
     fn removed(_control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId) {

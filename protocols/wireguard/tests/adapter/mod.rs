@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use nic_engine::protocol::{
-    Class, ContextId, Discard, Event, OpenPacket, PeerId, SealPacket, Sent, Verdict,
+    ClaimError, Class, ContextId, Discard, Event, Load, OpenPacket, PeerId, SealPacket, Selector,
+    Sent, Verdict,
 };
-use nic_engine::{ControlHost, Endpoint, Instant, Now, Protocol};
+use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName, Protocol};
 use nic_wireguard::configure::{self, AdapterState};
 use nic_wireguard::{Control, PeerControl, PeerData, TimerConstants, WireGuard};
 
@@ -161,7 +162,7 @@ impl Adapter {
             Class::Control => {
                 WireGuard::control_datagram(&mut self.control, &mut self.host, bytes, &from, now);
             }
-            Class::Data(context) => self.host.open(context, bytes, from),
+            Class::Data(selector) => self.host.open(selector, bytes, from),
         }
         self.settle();
     }
@@ -228,7 +229,7 @@ impl Host {
         if peer.queue.is_empty() {
             return false;
         }
-        let Ok(context) = WireGuard::seal_begin(&mut peer.data, peer.queue.len() as u32, now)
+        let Ok(context) = WireGuard::seal_begin(&mut peer.data, load(peer.queue.len() as u32), now)
         else {
             return true;
         };
@@ -251,13 +252,13 @@ impl Host {
         true
     }
 
-    fn open(&mut self, context: ContextId, bytes: &[u8], from: Endpoint) {
+    fn open(&mut self, selector: Selector, bytes: &[u8], from: Endpoint) {
         let now = self.now.instant;
-        let Some(&id) = self.contexts.get(&context.0) else {
+        let Some(&id) = self.contexts.get(&selector.context.0) else {
             return self.count(Discard::UnknownContext);
         };
         let peer = self.peer(id);
-        let Some(open) = WireGuard::open_begin(&peer.data, context, now) else {
+        let Some(open) = WireGuard::open_begin(&peer.data, selector, now) else {
             return self.count(Discard::UnknownContext);
         };
         // Cut in odd places, as MDL chains are.
@@ -290,7 +291,7 @@ impl Host {
 pub fn seal(context: &nic_wireguard::SealContext, payloads: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut datagrams: Vec<Vec<u8>> = payloads
         .iter()
-        .map(|payload| vec![0xee; WireGuard::datagram_bytes(payload.len(), MTU)])
+        .map(|payload| vec![0xee; WireGuard::datagram_bytes((), payload.len(), MTU)])
         .collect();
     let pieces: Vec<[&[u8]; 3]> = payloads
         .iter()
@@ -313,8 +314,18 @@ pub fn seal(context: &nic_wireguard::SealContext, payloads: &[Vec<u8>]) -> Vec<V
     datagrams
 }
 
+/// What a data packet for a context asks for.
+pub fn selector(context: u32) -> Selector {
+    Selector { context: ContextId(context), key: 0 }
+}
+
+/// So many packets of no matter which length.
+pub fn load(packets: u32) -> Load {
+    Load { packets, payload_bytes: 0 }
+}
+
 impl ControlHost<WireGuard> for Host {
-    fn peer_by_key(&self, public_key: &[u8; 32]) -> Option<PeerId> {
+    fn peer_by_name(&self, public_key: &PeerName) -> Option<PeerId> {
         let index = self
             .peers
             .iter()
@@ -339,6 +350,26 @@ impl ControlHost<WireGuard> for Host {
     fn with_peer_data(&mut self, peer: PeerId, f: &mut dyn FnMut(&mut PeerData)) -> bool {
         let peer = self.peers[peer.index as usize].as_mut();
         peer.map(|peer| f(&mut peer.data)).is_some()
+    }
+
+    fn claim_context(&mut self, _: PeerId, _: ContextId) -> Result<(), ClaimError> {
+        unreachable!("WireGuard's contexts are drawn")
+    }
+
+    fn set_default_peer(&mut self, _: Option<PeerId>) {
+        unreachable!("every context is somebody's")
+    }
+
+    fn name(&self, _: PeerId) -> Option<PeerName> {
+        unreachable!("WireGuard knows its peers by their keys")
+    }
+
+    fn remove_peer(&mut self, _: &mut Control, _: PeerId) -> bool {
+        unreachable!("WireGuard removes nobody")
+    }
+
+    fn hand_up(&mut self, _: &Endpoint, _: &[u8]) -> bool {
+        unreachable!("WireGuard's handshakes are its own")
     }
 
     fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId> {
@@ -389,7 +420,7 @@ impl ControlHost<WireGuard> for Host {
     fn send_keepalive(&mut self, peer: PeerId) {
         let now = self.now.instant;
         let data = &mut self.peer(peer).data;
-        if let Ok(context) = WireGuard::seal_begin(data, 1, now) {
+        if let Ok(context) = WireGuard::seal_begin(data, load(1), now) {
             WireGuard::sent(data, Sent { data_packets: 0, keepalives: 1 }, now);
             let bytes = seal(&context, &[Vec::new()]).remove(0);
             self.transmit(peer, bytes);

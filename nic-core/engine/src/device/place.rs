@@ -1,0 +1,55 @@
+//! Where peers are.
+
+use crate::{
+    Endpoint, Protocol, System,
+    device::Device,
+    protocol::{Addresses, PeerId},
+};
+
+impl<P: Protocol, S: System> Device<P, S> {
+    /// Notes where a peer is, as it was told to us. Says where it was; `None` where the peer is gone.
+    pub(super) fn set_endpoint(
+        &self,
+        peer: PeerId,
+        endpoint: Endpoint,
+    ) -> Option<Option<Endpoint>> {
+        match P::ADDRESSES {
+            Addresses::Shared => self.peers.with(peer, |state| state.endpoint.replace(endpoint)),
+            Addresses::Exclusive => {
+                let mut book = self.addresses.lock();
+                self.peers.with(peer, |state| {
+                    let before = state.endpoint.replace(endpoint);
+                    // Userspace's word counts; where another has the address, that one keeps its claim to it.
+                    book.move_peer(peer, before.map(|it| it.remote), endpoint.remote);
+                    before
+                })
+            }
+        }
+    }
+
+    /// Follows a peer to where an authentic packet came from. False where that is another's, or can't be a peer's.
+    pub(super) fn follow(&self, peer: PeerId, to: Endpoint) -> bool {
+        let address = to.remote.ip().to_canonical();
+        if address.is_unspecified() || address.is_multicast() || to.remote.port() == 0 {
+            return false;
+        }
+        let mut book = self.addresses.lock();
+        self.peers
+            .with(peer, |state| {
+                let from = state.endpoint.map(|endpoint| endpoint.remote);
+                let is_free = book.move_peer(peer, from, to.remote);
+                if is_free {
+                    state.endpoint = Some(to);
+                }
+                is_free
+            })
+            .unwrap_or(false)
+    }
+
+    /// Forgets where a peer was that is gone.
+    pub(super) fn forget_place(&self, peer: PeerId, last: Option<Endpoint>) {
+        if let (Addresses::Exclusive, Some(last)) = (P::ADDRESSES, last) {
+            self.addresses.lock().remove(peer, &last.remote);
+        }
+    }
+}
