@@ -1,10 +1,13 @@
 //! The data channel's keys: reference openvpn-dco.md section 3.6.
 
+mod prf;
+
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::Role;
+use crate::packet::SessionId;
 
 /// The label of the TLS exporter that gives [`KeyBlock::BYTES`], with no context.
 pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-OpenVPN-datakeys";
@@ -44,6 +47,22 @@ impl KeyBlock {
     /// What the TLS exporter gave.
     pub const fn from_exporter(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
+    }
+
+    /// What the PRF makes of both sides' random bytes, where the exporter was not agreed on.
+    pub fn from_prf(
+        client: &KeySource,
+        server: &KeySource,
+        client_id: SessionId,
+        server_id: SessionId,
+    ) -> Self {
+        let mut master = Zeroizing::new([0; 48]);
+        let seed: [&[u8]; 2] = [&client.random1, &server.random1];
+        prf::prf(&client.pre_master, b"OpenVPN master secret", &seed, &mut *master);
+        let seed: [&[u8]; 4] = [&client.random2, &server.random2, &client_id.0, &server_id.0];
+        let mut block = Self([0; Self::BYTES]);
+        prf::prf(&*master, b"OpenVPN key expansion", &seed, &mut block.0);
+        block
     }
 
     /// Our keys in it.
@@ -86,5 +105,43 @@ pub struct DirectionKey {
 impl fmt::Debug for DataKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DataKeys(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(first: u8) -> KeySource {
+        let bytes = |start: u8| std::array::from_fn(|index| start.wrapping_add(index as u8));
+        KeySource {
+            pre_master: std::array::from_fn(|index| first.wrapping_add(index as u8)),
+            random1: bytes(first.wrapping_add(64)),
+            random2: bytes(first.wrapping_add(128)),
+        }
+    }
+
+    /// Made by `openssl kdf ... TLS1-PRF`, twice.
+    #[test]
+    fn keys_come_out_of_the_prf() {
+        let (client, server) = (source(1), source(7));
+        let ids = (SessionId(*b"client.."), SessionId(*b"server.."));
+        let block = KeyBlock::from_prf(&client, &server, ids.0, ids.1);
+        let hex: String = block.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "ba75632eacbf899f6978d9d8a1583496b93adfa13347eee99ebfd83c5918b87be0b52549bb5809f881c3166a7c3b252833856443a5808ba822b888e8f9ba16d2a9ef0021357c387f06f33af0b9d7a5f777fc819a9f01bedc94de06ac1166849150abcb819dfef9eef34db9a308ea4147db654a88a26dfe24338e4c94c4b46eb23cc1ae82d5aa3ed9be58849404ef0107967ba4e5490c505d59757834eee3389f9934fddb54f22c9fb56af4bf7bd83764eb0d180ae640a63f68bf9f404b6ba960d02a867ab6048385ec7ed09189585c9c44b945cff2fcc5d5753793ea7c88221e3677b6dcf720bfb55f4a1b34b590b036c2e7eff6e64712a434b8765c91395780"
+        );
+    }
+
+    #[test]
+    fn sides_have_the_same_keys_the_other_way_round() {
+        let block = || KeyBlock::from_exporter(std::array::from_fn(|index| index as u8));
+        let (client, server) = (block().data_keys(Role::Client), block().data_keys(Role::Server));
+        assert_eq!(client.send.key, std::array::from_fn(|index| index as u8));
+        assert_eq!(client.send.nonce_tail, [64, 65, 66, 67, 68, 69, 70, 71]);
+        assert_eq!(client.receive.key, std::array::from_fn(|index| 128 + index as u8));
+        assert_eq!(client.receive.nonce_tail, [192, 193, 194, 195, 196, 197, 198, 199]);
+        assert!(client.send == server.receive && client.receive == server.send);
     }
 }
