@@ -4,6 +4,7 @@
 mod arch;
 mod bench;
 mod driver;
+mod layouts;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -21,11 +22,14 @@ enum Task {
     Bench(bench::Options),
     /// Builds tunic.sys into target/driver/x64 and target/driver/arm64, with its PDB and map
     Driver(driver::Options),
+    /// Compares every struct of nt-sys with Windows' own layouts
+    CheckLayouts(layouts::Options),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
         Task::Driver(options) => driver::run(&options),
+        Task::CheckLayouts(options) => layouts::run(&options),
     }
 }

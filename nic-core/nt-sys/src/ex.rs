@@ -28,7 +28,6 @@ pub const EX_DEFAULT_PUSH_LOCK_FLAGS: ULONG = 0;
 pub struct EX_RUNDOWN_REF {
     pub Count: ULONG_PTR,
 }
-layout!(EX_RUNDOWN_REF, 8, { Count: 0 });
 
 import! { "ntoskrnl.exe";
     pub fn ExAllocatePool2(flags: POOL_FLAGS, number_of_bytes: SIZE_T, tag: ULONG) -> PVOID;

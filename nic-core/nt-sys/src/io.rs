@@ -17,7 +17,6 @@ pub struct IO_STATUS_BLOCK {
     pub _pad: ULONG,
     pub Information: ULONG_PTR,
 }
-layout!(IO_STATUS_BLOCK, 16, { Status: 0, Information: 8 });
 
 /// A driver's entry point: PASSIVE_LEVEL.
 pub type DRIVER_INITIALIZE = unsafe extern "efiapi" fn(
@@ -61,11 +60,6 @@ pub struct DRIVER_OBJECT {
     pub DriverUnload: Option<DRIVER_UNLOAD>,
     pub MajorFunction: [Option<DRIVER_DISPATCH>; IRP_MJ_COUNT],
 }
-layout!(DRIVER_OBJECT, 336, {
-    Type: 0, Size: 2, DeviceObject: 8, Flags: 16, DriverStart: 24, DriverSize: 32, DriverSection: 40,
-    DriverExtension: 48, DriverName: 56, HardwareDatabase: 72, FastIoDispatch: 80, DriverInit: 88,
-    DriverStartIo: 96, DriverUnload: 104, MajorFunction: 112,
-});
 
 /// A device.
 #[repr(C, align(16))]
@@ -97,14 +91,6 @@ pub struct DEVICE_OBJECT {
     pub DeviceObjectExtension: PVOID,
     pub Reserved: PVOID,
 }
-layout!(DEVICE_OBJECT, 336, {
-    Type: 0, Size: 2, ReferenceCount: 4, DriverObject: 8, NextDevice: 16, AttachedDevice: 24,
-    CurrentIrp: 32, Timer: 40, Flags: 48, Characteristics: 52, Vpb: 56, DeviceExtension: 64,
-    DeviceType: 72, StackSize: 76, Queue: 80, AlignmentRequirement: 152, DeviceQueue: 160, Dpc: 200,
-    ActiveThreadCount: 264, SecurityDescriptor: 272, DeviceLock: 280, SectorSize: 304,
-    DeviceObjectExtension: 312, Reserved: 320,
-});
-const _: () = assert!(align_of::<DEVICE_OBJECT>() == 16);
 
 /// An open file.
 #[repr(C)]
@@ -140,12 +126,6 @@ pub struct FILE_OBJECT {
     pub IrpList: LIST_ENTRY,
     pub FileObjectExtension: PVOID,
 }
-layout!(FILE_OBJECT, 216, {
-    Type: 0, Size: 2, DeviceObject: 8, Vpb: 16, FsContext: 24, FsContext2: 32, FinalStatus: 56,
-    RelatedFileObject: 64, LockOperation: 72, SharedDelete: 79, Flags: 80, FileName: 88,
-    CurrentByteOffset: 104, Waiters: 112, LastLock: 120, Lock: 128, Event: 152,
-    CompletionContext: 176, IrpListLock: 184, IrpList: 192, FileObjectExtension: 208,
-});
 
 /// `IRP::AssociatedIrp`.
 #[repr(C)]
@@ -176,10 +156,6 @@ pub struct IRP_TAIL_OVERLAY {
     pub CurrentStackLocation: *mut IO_STACK_LOCATION,
     pub OriginalFileObject: *mut FILE_OBJECT,
 }
-layout!(IRP_TAIL_OVERLAY, 80, {
-    DriverContext: 0, Thread: 32, AuxiliaryBuffer: 40, ListEntry: 48, CurrentStackLocation: 64,
-    OriginalFileObject: 72,
-});
 
 /// `IRP::Tail`.
 #[repr(C)]
@@ -217,12 +193,6 @@ pub struct IRP {
     pub UserBuffer: PVOID,
     pub Tail: IRP_TAIL,
 }
-layout!(IRP, 208, {
-    Type: 0, Size: 2, MdlAddress: 8, Flags: 16, AssociatedIrp: 24, ThreadListEntry: 32, IoStatus: 48,
-    RequestorMode: 64, PendingReturned: 65, StackCount: 66, CurrentLocation: 67, Cancel: 68,
-    CancelIrql: 69, ApcEnvironment: 70, AllocationFlags: 71, UserIosb: 72, UserEvent: 80,
-    Overlay: 88, CancelRoutine: 104, UserBuffer: 112, Tail: 120,
-});
 
 /// `Parameters.Create`.
 #[repr(C)]
@@ -237,9 +207,6 @@ pub struct IO_STACK_CREATE {
     pub EaLength: ULONG,
     pub _pad2: ULONG,
 }
-layout!(IO_STACK_CREATE, 32, {
-    SecurityContext: 0, Options: 8, FileAttributes: 16, ShareAccess: 18, EaLength: 24,
-});
 
 /// `Parameters.Read` and `Parameters.Write`.
 #[repr(C)]
@@ -251,7 +218,6 @@ pub struct IO_STACK_READ_WRITE {
     pub Flags: ULONG,
     pub ByteOffset: LARGE_INTEGER,
 }
-layout!(IO_STACK_READ_WRITE, 24, { Length: 0, Key: 8, Flags: 12, ByteOffset: 16 });
 
 /// `Parameters.DeviceIoControl`.
 #[repr(C)]
@@ -265,9 +231,6 @@ pub struct IO_STACK_DEVICE_IO_CONTROL {
     pub _pad2: ULONG,
     pub Type3InputBuffer: PVOID,
 }
-layout!(IO_STACK_DEVICE_IO_CONTROL, 32, {
-    OutputBufferLength: 0, InputBufferLength: 8, IoControlCode: 16, Type3InputBuffer: 24,
-});
 
 /// `Parameters.Others`.
 #[repr(C)]
@@ -304,10 +267,6 @@ pub struct IO_STACK_LOCATION {
     pub CompletionRoutine: Option<IO_COMPLETION_ROUTINE>,
     pub Context: PVOID,
 }
-layout!(IO_STACK_LOCATION, 72, {
-    MajorFunction: 0, MinorFunction: 1, Flags: 2, Control: 3, Parameters: 8, DeviceObject: 40,
-    FileObject: 48, CompletionRoutine: 56, Context: 64,
-});
 
 /// Who opens a file, and for what.
 #[repr(C)]
@@ -318,7 +277,6 @@ pub struct IO_SECURITY_CONTEXT {
     pub DesiredAccess: ACCESS_MASK,
     pub FullCreateOptions: ULONG,
 }
-layout!(IO_SECURITY_CONTEXT, 24, { SecurityQos: 0, AccessState: 8, DesiredAccess: 16 });
 
 pub type IO_CSQ_INSERT_IRP = unsafe extern "efiapi" fn(csq: *mut IO_CSQ, irp: *mut IRP);
 pub type IO_CSQ_REMOVE_IRP = unsafe extern "efiapi" fn(csq: *mut IO_CSQ, irp: *mut IRP);
@@ -341,10 +299,6 @@ pub struct IO_CSQ {
     pub CsqCompleteCanceledIrp: Option<IO_CSQ_COMPLETE_CANCELED_IRP>,
     pub ReservePointer: PVOID,
 }
-layout!(IO_CSQ, 64, {
-    Type: 0, CsqInsertIrp: 8, CsqRemoveIrp: 16, CsqPeekNextIrp: 24, CsqAcquireLock: 32,
-    CsqReleaseLock: 40, CsqCompleteCanceledIrp: 48, ReservePointer: 56,
-});
 
 /// One IRP's place in an [`IO_CSQ`].
 #[repr(C)]
@@ -354,7 +308,6 @@ pub struct IO_CSQ_IRP_CONTEXT {
     pub Irp: *mut IRP,
     pub Csq: *mut IO_CSQ,
 }
-layout!(IO_CSQ_IRP_CONTEXT, 24, { Type: 0, Irp: 8, Csq: 16 });
 
 pub const IO_TYPE_CSQ_IRP_CONTEXT: ULONG = 1;
 pub const IO_TYPE_CSQ: ULONG = 2;

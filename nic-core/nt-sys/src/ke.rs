@@ -5,6 +5,7 @@ use crate::ntdef::{
     LIST_ENTRY, LONG, NTSTATUS, PROCESSOR_NUMBER, PVOID, SINGLE_LIST_ENTRY, UCHAR, ULARGE_INTEGER,
     ULONG, ULONG_PTR, ULONG64, USHORT,
 };
+#[cfg(target_arch = "x86_64")]
 use crate::rtl::XSTATE_CONTEXT;
 
 pub use crate::ntdef::KSPIN_LOCK;
@@ -22,7 +23,6 @@ pub struct DISPATCHER_HEADER {
     pub SignalState: LONG,
     pub WaitListHead: LIST_ENTRY,
 }
-layout!(DISPATCHER_HEADER, 24, { Type: 0, Size: 2, SignalState: 4, WaitListHead: 8 });
 
 /// `EVENT_TYPE`.
 pub type EVENT_TYPE = i32;
@@ -35,7 +35,6 @@ pub const SynchronizationEvent: EVENT_TYPE = 1;
 pub struct KEVENT {
     pub Header: DISPATCHER_HEADER,
 }
-layout!(KEVENT, 24, { Header: 0 });
 
 /// A semaphore.
 #[repr(C)]
@@ -44,7 +43,6 @@ pub struct KSEMAPHORE {
     pub Header: DISPATCHER_HEADER,
     pub Limit: LONG,
 }
-layout!(KSEMAPHORE, 32, { Header: 0, Limit: 24 });
 
 /// A deferred procedure: runs at DISPATCH_LEVEL.
 pub type KDEFERRED_ROUTINE = unsafe extern "efiapi" fn(
@@ -69,10 +67,6 @@ pub struct KDPC {
     pub SystemArgument2: PVOID,
     pub DpcData: PVOID,
 }
-layout!(KDPC, 64, {
-    Type: 0, Importance: 1, Number: 2, DpcListEntry: 8, ProcessorHistory: 16, DeferredRoutine: 24,
-    DeferredContext: 32, SystemArgument1: 40, SystemArgument2: 48, DpcData: 56,
-});
 
 /// `KDPC_IMPORTANCE`.
 pub type KDPC_IMPORTANCE = i32;
@@ -98,7 +92,6 @@ pub struct KTIMER {
     pub TimerType: USHORT,
     pub Period: ULONG,
 }
-layout!(KTIMER, 64, { Header: 0, DueTime: 24, TimerListEntry: 32, Dpc: 48, Period: 60 });
 
 /// One waiter of an in-stack queued spin lock.
 #[repr(C)]
@@ -107,7 +100,6 @@ pub struct KSPIN_LOCK_QUEUE {
     pub Next: *mut KSPIN_LOCK_QUEUE,
     pub Lock: *mut KSPIN_LOCK,
 }
-layout!(KSPIN_LOCK_QUEUE, 16, { Next: 0, Lock: 8 });
 
 /// A held in-stack queued spin lock.
 #[repr(C)]
@@ -116,7 +108,6 @@ pub struct KLOCK_QUEUE_HANDLE {
     pub LockQueue: KSPIN_LOCK_QUEUE,
     pub OldIrql: KIRQL,
 }
-layout!(KLOCK_QUEUE_HANDLE, 24, { LockQueue: 0, OldIrql: 16 });
 
 /// One object of a wait on many.
 #[repr(C)]
@@ -131,7 +122,6 @@ pub struct KWAIT_BLOCK {
     pub Object: PVOID,
     pub SparePtr: PVOID,
 }
-layout!(KWAIT_BLOCK, 48, { WaitListEntry: 0, WaitType: 16, Thread: 24, Object: 32 });
 
 /// A device queue: part of `DEVICE_OBJECT`.
 #[repr(C)]
@@ -141,11 +131,13 @@ pub struct KDEVICE_QUEUE {
     pub Size: i16,
     pub DeviceListHead: LIST_ENTRY,
     pub Lock: KSPIN_LOCK,
-    pub Busy: ULONG64,
+    /// In C, in a union with a hint in the upper bytes of 8.
+    pub Busy: BOOLEAN,
+    pub _pad: [UCHAR; 7],
 }
-layout!(KDEVICE_QUEUE, 40, { DeviceListHead: 8, Lock: 24, Busy: 32 });
 
-/// Saved extended processor state.
+/// Saved extended processor state. On ARM64 there is none to save.
+#[cfg(target_arch = "x86_64")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct XSTATE_SAVE {
@@ -154,7 +146,6 @@ pub struct XSTATE_SAVE {
     pub Level: UCHAR,
     pub XStateContext: XSTATE_CONTEXT,
 }
-layout!(XSTATE_SAVE, 56, { Prev: 0, Thread: 8, Level: 16, XStateContext: 24 });
 
 /// `WAIT_TYPE`.
 pub type WAIT_TYPE = i32;
@@ -247,7 +238,9 @@ import! { "ntoskrnl.exe";
         affinity: *const GROUP_AFFINITY, previous_affinity: *mut GROUP_AFFINITY);
     pub fn KeRevertToUserGroupAffinityThread(previous_affinity: *const GROUP_AFFINITY);
 
+    #[cfg(target_arch = "x86_64")]
     pub fn KeSaveExtendedProcessorState(mask: ULONG64, save: *mut XSTATE_SAVE) -> NTSTATUS;
+    #[cfg(target_arch = "x86_64")]
     pub fn KeRestoreExtendedProcessorState(save: *mut XSTATE_SAVE);
 
     pub fn KeBugCheckEx(

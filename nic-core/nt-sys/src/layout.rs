@@ -1,15 +1,56 @@
 //! Layout assertions.
 
-/// Asserts the size of a struct and the offsets of its fields at compile time.
+/// Holds types to a table: size and alignment, and the offset and size of each field. Any other layout doesn't compile.
 ///
-/// `layout!(MDL, 48, { Next: 0, Size: 8 });`
+/// ```
+/// nt_sys::layouts! {
+///     nt_sys::ntdef::LIST_ENTRY, 16, 8, "-" {
+///         Flink, 0, 8, "-";
+///         Blink, 8, 8, "-";
+///     }
+/// }
+/// ```
+///
+/// ```compile_fail,E0080
+/// nt_sys::layouts! {
+///     nt_sys::ntdef::LIST_ENTRY, 16, 8, "-" {
+///         Flink, 0, 8, "-";
+///         Blink, 16, 8, "-"; // off by 8
+///     }
+/// }
+/// ```
 #[macro_export]
-macro_rules! layout {
-    ($ty:ty, $size:expr, { $($field:ident $(. $more:ident)* : $offset:expr),* $(,)? }) => {
+macro_rules! layouts {
+    ($(
+        $(#[$meta:meta])*
+        $ty:ty, $size:literal, $align:literal, $ndis:literal {
+            $($field:ident, $offset:literal, $bytes:literal, $since:literal;)*
+        }
+    )*) => {$(
+        $(#[$meta])*
         #[cfg(target_pointer_width = "64")]
         const _: () = {
-            assert!(::core::mem::size_of::<$ty>() == $size);
-            $( assert!(::core::mem::offset_of!($ty, $field $(. $more)*) == $offset); )*
+            assert!(
+                ::core::mem::size_of::<$ty>() == $size && ::core::mem::align_of::<$ty>() == $align,
+                concat!(stringify!($ty), ": size or alignment is not Windows'"),
+            );
+            $(
+                assert!(
+                    ::core::mem::offset_of!($ty, $field) == $offset,
+                    concat!(stringify!($ty), ".", stringify!($field), ": offset is not Windows'"),
+                );
+                assert!(
+                    // SAFETY: never called; the function's type alone is used.
+                    $crate::layout::field_bytes(|this: *const $ty| unsafe { &raw const (*this).$field }) == $bytes,
+                    concat!(stringify!($ty), ".", stringify!($field), ": size is not Windows'"),
+                );
+            )*
         };
-    };
+    )*};
+}
+
+/// The size of the field that `_field` finds.
+#[doc(hidden)]
+pub const fn field_bytes<T, F>(_field: fn(*const T) -> *const F) -> usize {
+    size_of::<F>()
 }

@@ -15,10 +15,6 @@ pub struct MDL {
     pub ByteCount: ULONG,
     pub ByteOffset: ULONG,
 }
-layout!(MDL, 48, {
-    Next: 0, Size: 8, MdlFlags: 10, Process: 16, MappedSystemVa: 24, StartVa: 32, ByteCount: 40,
-    ByteOffset: 44,
-});
 
 pub const PAGE_SIZE: usize = 4096;
 

@@ -1,6 +1,4 @@
 //! netioapi.h: the kernel half of the IP helper, as far as an interface's MTU needs it.
-//!
-//! Sizes and offsets were checked against the WDK's own headers with libclang.
 
 use crate::ntdef::{BOOLEAN, NTSTATUS, UCHAR, ULONG, ULONGLONG, USHORT};
 
@@ -99,18 +97,3 @@ crate::import! { "netio.sys";
     /// `< DISPATCH_LEVEL`
     pub fn SetIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW) -> NTSTATUS;
 }
-
-crate::layout!(MIB_IPINTERFACE_ROW, 168, {
-    InterfaceLuid: 8,
-    InterfaceIndex: 16,
-    InterfaceIdentifier: 24,
-    UseAutomaticMetric: 44,
-    RouterDiscoveryBehavior: 52,
-    ZoneIndices: 80,
-    SitePrefixLength: 144,
-    Metric: 148,
-    NlMtu: 152,
-    Connected: 156,
-    ReachableTime: 160,
-    DisableDefaultRoutes: 166,
-});

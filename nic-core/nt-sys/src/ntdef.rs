@@ -65,7 +65,6 @@ pub struct UNICODE_STRING {
     pub MaximumLength: USHORT,
     pub Buffer: *mut WCHAR,
 }
-layout!(UNICODE_STRING, 16, { Length: 0, MaximumLength: 2, Buffer: 8 });
 
 /// A link of a doubly linked list, or its head.
 #[repr(C)]
@@ -74,7 +73,6 @@ pub struct LIST_ENTRY {
     pub Flink: *mut LIST_ENTRY,
     pub Blink: *mut LIST_ENTRY,
 }
-layout!(LIST_ENTRY, 16, { Flink: 0, Blink: 8 });
 
 /// A link of a singly linked list, or its head.
 #[repr(C)]
@@ -82,7 +80,6 @@ layout!(LIST_ENTRY, 16, { Flink: 0, Blink: 8 });
 pub struct SINGLE_LIST_ENTRY {
     pub Next: *mut SINGLE_LIST_ENTRY,
 }
-layout!(SINGLE_LIST_ENTRY, 8, { Next: 0 });
 
 /// A globally unique identifier.
 #[repr(C)]
@@ -93,7 +90,6 @@ pub struct GUID {
     pub Data3: u16,
     pub Data4: [u8; 8],
 }
-layout!(GUID, 16, { Data1: 0, Data2: 4, Data3: 6, Data4: 8 });
 
 /// How an object is opened.
 #[repr(C)]
@@ -106,10 +102,6 @@ pub struct OBJECT_ATTRIBUTES {
     pub SecurityDescriptor: PVOID,
     pub SecurityQualityOfService: PVOID,
 }
-layout!(OBJECT_ATTRIBUTES, 48, {
-    Length: 0, RootDirectory: 8, ObjectName: 16, Attributes: 24, SecurityDescriptor: 32,
-    SecurityQualityOfService: 40,
-});
 
 pub const OBJ_KERNEL_HANDLE: ULONG = 0x200;
 
@@ -120,7 +112,6 @@ pub struct CLIENT_ID {
     pub UniqueProcess: HANDLE,
     pub UniqueThread: HANDLE,
 }
-layout!(CLIENT_ID, 16, { UniqueProcess: 0, UniqueThread: 8 });
 
 /// A processor by group and number.
 #[repr(C)]
@@ -130,7 +121,6 @@ pub struct PROCESSOR_NUMBER {
     pub Number: UCHAR,
     pub Reserved: UCHAR,
 }
-layout!(PROCESSOR_NUMBER, 4, { Group: 0, Number: 2, Reserved: 3 });
 
 /// Processors of one group.
 #[repr(C)]
@@ -140,7 +130,6 @@ pub struct GROUP_AFFINITY {
     pub Group: USHORT,
     pub Reserved: [USHORT; 3],
 }
-layout!(GROUP_AFFINITY, 16, { Mask: 0, Group: 8, Reserved: 10 });
 
 pub const ALL_PROCESSOR_GROUPS: USHORT = 0xffff;
 

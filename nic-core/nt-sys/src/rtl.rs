@@ -16,10 +16,6 @@ pub struct RTL_OSVERSIONINFOW {
     pub dwPlatformId: ULONG,
     pub szCSDVersion: [WCHAR; 128],
 }
-layout!(RTL_OSVERSIONINFOW, 276, {
-    dwOSVersionInfoSize: 0, dwMajorVersion: 4, dwMinorVersion: 8, dwBuildNumber: 12,
-    dwPlatformId: 16, szCSDVersion: 20,
-});
 
 /// What of the extended processor state is saved, and where.
 #[repr(C)]
@@ -31,7 +27,6 @@ pub struct XSTATE_CONTEXT {
     pub Area: *mut c_void,
     pub Buffer: PVOID,
 }
-layout!(XSTATE_CONTEXT, 32, { Mask: 0, Length: 8, Area: 16, Buffer: 24 });
 
 pub const XSTATE_MASK_LEGACY: ULONG64 = 0x3;
 /// AVX: the upper halves of YMM0 to YMM15.

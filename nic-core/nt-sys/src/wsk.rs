@@ -1,6 +1,4 @@
 //! wsk.h: Winsock Kernel, for datagram sockets.
-//!
-//! Sizes and offsets were checked against the WDK's own headers with libclang.
 
 mod client;
 mod provider;

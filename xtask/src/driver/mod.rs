@@ -1,7 +1,7 @@
 //! `cargo xtask driver`: builds `tunic.sys`, with stable Rust and the linker that comes with it, on any system.
 
 mod link;
-mod target;
+pub(crate) mod target;
 mod version;
 
 use std::ffi::OsString;

@@ -22,10 +22,6 @@ pub struct NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
     pub InterfaceType: NDIS_INTERFACE_TYPE,
 }
 
-crate::layout!(NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 32, {
-    Header: 0, MiniportAdapterContext: 8, AttributeFlags: 16, CheckForHangTimeInSeconds: 20, InterfaceType: 24,
-});
-
 /// Of [`NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES`].
 pub const NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES`]; NDIS 6.30.
@@ -125,16 +121,6 @@ pub struct NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
     pub PowerManagementCapabilitiesEx: *mut NDIS_PM_CAPABILITIES,
 }
 
-crate::layout!(NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES, 224, {
-    Header: 0, Flags: 4, MediaType: 8, PhysicalMediumType: 12, MtuSize: 16, MaxXmitLinkSpeed: 24, XmitLinkSpeed: 32,
-    MaxRcvLinkSpeed: 40, RcvLinkSpeed: 48, MediaConnectState: 56, MediaDuplexState: 60, LookaheadSize: 64,
-    PowerManagementCapabilities: 72, MacOptions: 80, SupportedPacketFilters: 84, MaxMulticastListSize: 88,
-    MacAddressLength: 92, PermanentMacAddress: 94, CurrentMacAddress: 126, RecvScaleCapabilities: 160, AccessType: 168,
-    DirectionType: 172, ConnectionType: 176, IfType: 180, IfConnectorPresent: 182, SupportedStatistics: 184,
-    SupportedPauseFunctions: 188, DataBackFillSize: 192, ContextBackFillSize: 196, SupportedOidList: 200,
-    SupportedOidListLength: 208, AutoNegotiationFlags: 212, PowerManagementCapabilitiesEx: 216,
-});
-
 /// Of [`NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES`].
 pub const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES`]; NDIS 6.20.
@@ -211,11 +197,6 @@ pub struct NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES {
     pub TcpConnectionOffloadHardwareCapabilities: *mut NDIS_TCP_CONNECTION_OFFLOAD,
 }
 
-crate::layout!(NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES, 40, {
-    Header: 0, DefaultOffloadConfiguration: 8, HardwareOffloadCapabilities: 16,
-    DefaultTcpConnectionOffloadConfiguration: 24, TcpConnectionOffloadHardwareCapabilities: 32,
-});
-
 /// Of [`NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES`].
 pub const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES`].
@@ -259,13 +240,6 @@ pub struct NDIS_PM_CAPABILITIES {
     /// Revision 2.
     pub MediaSpecificWakeUpEvents: ULONG,
 }
-
-crate::layout!(NDIS_PM_CAPABILITIES, 60, {
-    Header: 0, Flags: 4, SupportedWoLPacketPatterns: 8, NumTotalWoLPatterns: 12, MaxWoLPatternSize: 16,
-    MaxWoLPatternOffset: 20, MaxWoLPacketSaveBuffer: 24, SupportedProtocolOffloads: 28, NumArpOffloadIPv4Addresses: 32,
-    NumNSOffloadIPv6Addresses: 36, MinMagicPacketWakeUp: 40, MinPatternWakeUp: 44, MinLinkChangeWakeUp: 48,
-    SupportedWakeUpEvents: 52, MediaSpecificWakeUpEvents: 56,
-});
 
 /// Of [`NDIS_PM_CAPABILITIES`].
 pub const NDIS_PM_CAPABILITIES_REVISION_1: UCHAR = 1;

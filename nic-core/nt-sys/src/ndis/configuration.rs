@@ -15,8 +15,6 @@ pub struct NDIS_CONFIGURATION_OBJECT {
     pub Flags: ULONG,
 }
 
-crate::layout!(NDIS_CONFIGURATION_OBJECT, 24, { Header: 0, NdisHandle: 8, Flags: 16 });
-
 /// Of [`NDIS_CONFIGURATION_OBJECT`].
 pub const NDIS_CONFIGURATION_OBJECT_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_CONFIGURATION_OBJECT`].
@@ -31,8 +29,6 @@ pub struct NDIS_CONFIGURATION_PARAMETER {
     /// The value.
     pub ParameterData: NDIS_CONFIGURATION_PARAMETER_DATA,
 }
-
-crate::layout!(NDIS_CONFIGURATION_PARAMETER, 24, { ParameterType: 0, ParameterData: 8 });
 
 /// The value of a keyword.
 #[repr(C)]
@@ -55,8 +51,6 @@ pub struct BINARY_DATA {
     /// The bytes.
     pub Buffer: PVOID,
 }
-
-crate::layout!(BINARY_DATA, 16, { Length: 0, Buffer: 8 });
 
 /// The type of a keyword's value.
 pub type NDIS_PARAMETER_TYPE = u32;

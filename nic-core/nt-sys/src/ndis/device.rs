@@ -24,11 +24,6 @@ pub struct NDIS_DEVICE_OBJECT_ATTRIBUTES {
     pub DeviceClassGuid: *const GUID,
 }
 
-crate::layout!(NDIS_DEVICE_OBJECT_ATTRIBUTES, 56, {
-    Header: 0, DeviceName: 8, SymbolicName: 16, MajorFunctions: 24, ExtensionSize: 32, DefaultSDDLString: 40,
-    DeviceClassGuid: 48,
-});
-
 /// Of [`NDIS_DEVICE_OBJECT_ATTRIBUTES`].
 pub const NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_DEVICE_OBJECT_ATTRIBUTES`].

@@ -23,11 +23,6 @@ pub struct NDIS_LINK_STATE {
     pub AutoNegotiationFlags: ULONG,
 }
 
-crate::layout!(NDIS_LINK_STATE, 40, {
-    Header: 0, MediaConnectState: 4, MediaDuplexState: 8, XmitLinkSpeed: 16, RcvLinkSpeed: 24, PauseFunctions: 32,
-    AutoNegotiationFlags: 36,
-});
-
 /// Of [`NDIS_LINK_STATE`].
 pub const NDIS_LINK_STATE_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_LINK_STATE`].
@@ -50,10 +45,6 @@ pub struct NDIS_LINK_PARAMETERS {
     /// `NDIS_LINK_STATE_*_AUTO_NEGOTIATED`
     pub AutoNegotiationFlags: ULONG,
 }
-
-crate::layout!(NDIS_LINK_PARAMETERS, 32, {
-    Header: 0, MediaDuplexState: 4, XmitLinkSpeed: 8, RcvLinkSpeed: 16, PauseFunctions: 24, AutoNegotiationFlags: 28,
-});
 
 /// Of [`NDIS_LINK_PARAMETERS`].
 pub const NDIS_LINK_PARAMETERS_REVISION_1: UCHAR = 1;

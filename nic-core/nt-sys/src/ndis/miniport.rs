@@ -150,15 +150,6 @@ pub struct NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
     pub SynchronousOidRequestHandler: MINIPORT_OID_REQUEST_HANDLER,
 }
 
-crate::layout!(NDIS_MINIPORT_DRIVER_CHARACTERISTICS, 160, {
-    Header: 0, MajorNdisVersion: 4, MinorNdisVersion: 5, MajorDriverVersion: 6, MinorDriverVersion: 7, Flags: 8,
-    SetOptionsHandler: 16, InitializeHandlerEx: 24, HaltHandlerEx: 32, UnloadHandler: 40, PauseHandler: 48,
-    RestartHandler: 56, OidRequestHandler: 64, SendNetBufferListsHandler: 72, ReturnNetBufferListsHandler: 80,
-    CancelSendHandler: 88, CheckForHangHandlerEx: 96, ResetHandlerEx: 104, DevicePnPEventNotifyHandler: 112,
-    ShutdownHandlerEx: 120, CancelOidRequestHandler: 128, DirectOidRequestHandler: 136,
-    CancelDirectOidRequestHandler: 144, SynchronousOidRequestHandler: 152,
-});
-
 /// NDIS 6.0.
 pub const NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1: UCHAR = 1;
 /// NDIS 6.1 to 6.7x.
@@ -196,11 +187,6 @@ pub struct NDIS_MINIPORT_INIT_PARAMETERS {
     pub PciDeviceCustomProperties: PVOID,
 }
 
-crate::layout!(NDIS_MINIPORT_INIT_PARAMETERS, 64, {
-    Header: 0, Flags: 4, AllocatedResources: 8, IMDeviceInstanceContext: 16, MiniportAddDeviceContext: 24, IfIndex: 32,
-    NetLuid: 40, DefaultPortAuthStates: 48, PciDeviceCustomProperties: 56,
-});
-
 /// Of [`NDIS_MINIPORT_INIT_PARAMETERS`].
 pub const NDIS_MINIPORT_INIT_PARAMETERS_REVISION_1: UCHAR = 1;
 
@@ -220,8 +206,6 @@ pub struct NDIS_MINIPORT_PAUSE_PARAMETERS {
     /// `NDIS_PAUSE_*`
     pub PauseReason: ULONG,
 }
-
-crate::layout!(NDIS_MINIPORT_PAUSE_PARAMETERS, 12, { Header: 0, Flags: 4, PauseReason: 8 });
 
 /// Of [`NDIS_MINIPORT_PAUSE_PARAMETERS`].
 pub const NDIS_MINIPORT_PAUSE_PARAMETERS_REVISION_1: UCHAR = 1;
@@ -256,8 +240,6 @@ pub struct NDIS_MINIPORT_RESTART_PARAMETERS {
     pub Flags: ULONG,
 }
 
-crate::layout!(NDIS_MINIPORT_RESTART_PARAMETERS, 24, { Header: 0, RestartAttributes: 8, Flags: 16 });
-
 /// Of [`NDIS_MINIPORT_RESTART_PARAMETERS`].
 pub const NDIS_MINIPORT_RESTART_PARAMETERS_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_MINIPORT_RESTART_PARAMETERS`].
@@ -276,8 +258,6 @@ pub struct NDIS_RESTART_ATTRIBUTES {
     pub Data: [UCHAR; 1],
 }
 
-crate::layout!(NDIS_RESTART_ATTRIBUTES, 32, { Next: 0, Oid: 8, DataLength: 12, Data: 16 });
-
 /// What MiniportDevicePnPEventNotify is given.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -295,10 +275,6 @@ pub struct NET_DEVICE_PNP_EVENT {
     /// NDIS's own.
     pub NdisReserved: [UCHAR; 16],
 }
-
-crate::layout!(NET_DEVICE_PNP_EVENT, 48, {
-    Header: 0, PortNumber: 4, DevicePnPEvent: 8, InformationBuffer: 16, InformationBufferLength: 24, NdisReserved: 28,
-});
 
 /// Of [`NET_DEVICE_PNP_EVENT`].
 pub const NET_DEVICE_PNP_EVENT_REVISION_1: UCHAR = 1;

@@ -1,7 +1,6 @@
 //! `ndis.h` and the headers it includes: what an NDIS 6.50 to 6.89 miniport of `NdisMediumIP` uses.
 //!
-//! Sizes and offsets were checked against the WDK's own headers (build 22621, NDIS 6.87) with libclang. NDIS grows its
-//! structs by revisions: `NDIS_SIZEOF_*_REVISION_n` are the sizes that go into `NDIS_OBJECT_HEADER::Size`.
+//! NDIS grows its structs by revisions: `NDIS_SIZEOF_*_REVISION_n` are the sizes that go into `NDIS_OBJECT_HEADER::Size`.
 
 mod attributes;
 mod configuration;

@@ -50,12 +50,6 @@ pub struct NET_BUFFER {
 /// [`NET_BUFFER`] as C's NET_BUFFER_DATA names it.
 pub type NET_BUFFER_DATA = NET_BUFFER;
 
-crate::layout!(NET_BUFFER, 176, {
-    Next: 0, CurrentMdl: 8, CurrentMdlOffset: 16, DataLength: 24, DataLengthHigh: 28, MdlChain: 32, DataOffset: 40,
-    ChecksumBias: 48, Reserved: 50, NdisPoolHandle: 56, NdisReserved: 64, ProtocolReserved: 80, MiniportReserved: 128,
-    DataPhysicalAddress: 160, SharedMemoryInfo: 168,
-});
-
 /// Allocates an MDL and its memory when data must grow at the front. Gets the wanted size, leaves the real one.
 ///
 /// # IRQL
@@ -82,8 +76,6 @@ pub struct NET_BUFFER_POOL_PARAMETERS {
     /// Revision 2.
     pub Flags: ULONG,
 }
-
-crate::layout!(NET_BUFFER_POOL_PARAMETERS, 16, { Header: 0, PoolTag: 4, DataSize: 8, Flags: 12 });
 
 /// Of [`NET_BUFFER_POOL_PARAMETERS`].
 pub const NET_BUFFER_POOL_PARAMETERS_REVISION_1: u8 = 1;

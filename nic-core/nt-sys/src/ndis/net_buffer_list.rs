@@ -45,12 +45,6 @@ pub struct NET_BUFFER_LIST {
     pub NetBufferListInfo: [PVOID; MaxNetBufferListInfo],
 }
 
-crate::layout!(NET_BUFFER_LIST, 368, {
-    Next: 0, FirstNetBuffer: 8, Context: 16, ParentNetBufferList: 24, NdisPoolHandle: 32, NdisReserved: 48,
-    ProtocolReserved: 64, MiniportReserved: 96, Scratch: 112, SourceHandle: 120, NblFlags: 128, ChildRefCount: 132,
-    Flags: 136, Status: 140, NetBufferListInfo: 144,
-});
-
 /// Head of a context space; the data follows it.
 #[repr(C, align(16))]
 pub struct NET_BUFFER_LIST_CONTEXT {
@@ -67,8 +61,6 @@ pub struct NET_BUFFER_LIST_CONTEXT {
 /// The begin of a context space's data.
 #[repr(C, align(16))]
 pub struct ContextData(pub [UCHAR; 0]);
-
-crate::layout!(NET_BUFFER_LIST_CONTEXT, 16, { Next: 0, Size: 8, Offset: 10, ContextData: 16 });
 
 /// Index of a slot of `NET_BUFFER_LIST::NetBufferListInfo`.
 pub type NDIS_NET_BUFFER_LIST_INFO = usize;
@@ -231,10 +223,6 @@ pub struct NET_BUFFER_LIST_POOL_PARAMETERS {
     /// Revision 2.
     pub Flags: ULONG,
 }
-
-crate::layout!(NET_BUFFER_LIST_POOL_PARAMETERS, 20, {
-    Header: 0, ProtocolId: 4, fAllocateNetBuffer: 5, ContextSize: 6, PoolTag: 8, DataSize: 12, Flags: 16,
-});
 
 /// Of [`NET_BUFFER_LIST_POOL_PARAMETERS`].
 pub const NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1: UCHAR = 1;

@@ -22,8 +22,6 @@ pub struct NDIS_OBJECT_HEADER {
     pub Size: USHORT,
 }
 
-crate::layout!(NDIS_OBJECT_HEADER, 4, { Type: 0, Revision: 1, Size: 2 });
-
 /// Structs without a type of their own.
 pub const NDIS_OBJECT_TYPE_DEFAULT: UCHAR = 0x80;
 /// [`NDIS_MINIPORT_INIT_PARAMETERS`](super::NDIS_MINIPORT_INIT_PARAMETERS)

@@ -38,12 +38,6 @@ pub struct NDIS_OFFLOAD {
     pub UdpSegmentation: NDIS_UDP_SEGMENTATION_OFFLOAD,
 }
 
-crate::layout!(NDIS_OFFLOAD, 216, {
-    Header: 0, Checksum: 4, LsoV1: 36, IPsecV1: 52, LsoV2: 80, Flags: 108, IPsecV2: 112, Rsc: 144,
-    EncapsulatedPacketTaskOffloadGre: 148, EncapsulatedPacketTaskOffloadVxlan: 156, EncapsulationTypes: 176,
-    Rfc6877Xlat: 180, UdpSegmentation: 188,
-});
-
 /// NDIS 6.50.
 pub const NDIS_OFFLOAD_REVISION_4: UCHAR = 4;
 /// NDIS 6.70.
@@ -91,8 +85,6 @@ pub struct NDIS_TCP_IP_CHECKSUM_OFFLOAD {
     /// Of received IPv6 packets.
     pub IPv6Receive: NDIS_CHECKSUM_OFFLOAD_FIELDS,
 }
-
-crate::layout!(NDIS_TCP_IP_CHECKSUM_OFFLOAD, 32, { IPv4Transmit: 0, IPv4Receive: 8, IPv6Transmit: 16, IPv6Receive: 24 });
 
 /// One of the four anonymous structs of [`NDIS_TCP_IP_CHECKSUM_OFFLOAD`].
 #[repr(C)]
@@ -186,8 +178,6 @@ pub struct NDIS_IPSEC_OFFLOAD_V2 {
     pub SaOffloadCapacity: ULONG,
 }
 
-crate::layout!(NDIS_IPSEC_OFFLOAD_V2, 32, { Encapsulation: 0, Supported: 4, UdpEsp: 16, SaOffloadCapacity: 28 });
-
 /// Receive segment coalescing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -244,8 +234,6 @@ pub struct NDIS_UDP_SEGMENTATION_OFFLOAD {
     pub IPv6Options: ULONG,
 }
 
-crate::layout!(NDIS_UDP_SEGMENTATION_OFFLOAD, 28, { IPv4: 0, IPv6: 12, IPv6Options: 24 });
-
 /// TCP chimney.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -261,8 +249,6 @@ pub struct NDIS_TCP_CONNECTION_OFFLOAD {
     /// Flags.
     pub Flags: ULONG,
 }
-
-crate::layout!(NDIS_TCP_CONNECTION_OFFLOAD, 20, { Header: 0, Encapsulation: 4, Supported: 8, Flags: 16 });
 
 /// Of [`NDIS_TCP_CONNECTION_OFFLOAD`].
 pub const NDIS_TCP_CONNECTION_OFFLOAD_REVISION_2: UCHAR = 2;
@@ -316,11 +302,6 @@ pub struct NDIS_OFFLOAD_PARAMETERS {
     /// UDP segmentation of IPv6. Revision 5.
     pub UdpSegmentationIPv6: UCHAR,
 }
-
-crate::layout!(NDIS_OFFLOAD_PARAMETERS, 36, {
-    Header: 0, IPv4Checksum: 4, LsoV1: 9, TcpConnectionIPv6: 14, Flags: 16, IPsecV2: 20, RscIPv4: 22,
-    EncapsulatedPacketTaskOffload: 24, EncapsulationProtocolParameters: 28, UdpSegmentationIPv4: 32,
-});
 
 /// Of [`NDIS_OFFLOAD_PARAMETERS`]; NDIS 6.50.
 pub const NDIS_OFFLOAD_PARAMETERS_REVISION_4: UCHAR = 4;

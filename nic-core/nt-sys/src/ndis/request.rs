@@ -41,12 +41,6 @@ pub struct NDIS_OID_REQUEST {
     pub Flags: ULONG,
 }
 
-crate::layout!(NDIS_OID_REQUEST, 248, {
-    Header: 0, RequestType: 4, PortNumber: 8, Timeout: 12, RequestId: 16, RequestHandle: 24, DATA: 32, NdisReserved: 72,
-    MiniportReserved: 200, SourceReserved: 216, SupportedRevision: 232, Reserved1: 233, Reserved2: 234, SwitchId: 236,
-    VPortId: 240, Flags: 244,
-});
-
 /// Of [`NDIS_OID_REQUEST`].
 pub const NDIS_OID_REQUEST_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_OID_REQUEST`]; NDIS 6.50.
@@ -86,10 +80,6 @@ pub struct NDIS_OID_REQUEST_QUERY {
     pub BytesNeeded: ULONG,
 }
 
-crate::layout!(NDIS_OID_REQUEST_QUERY, 32, {
-    Oid: 0, InformationBuffer: 8, InformationBufferLength: 16, BytesWritten: 20, BytesNeeded: 24,
-});
-
 /// An order.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -105,10 +95,6 @@ pub struct NDIS_OID_REQUEST_SET {
     /// Out: bytes that the buffer must have.
     pub BytesNeeded: ULONG,
 }
-
-crate::layout!(NDIS_OID_REQUEST_SET, 32, {
-    Oid: 0, InformationBuffer: 8, InformationBufferLength: 16, BytesRead: 20, BytesNeeded: 24,
-});
 
 /// A call.
 #[repr(C)]
@@ -131,11 +117,6 @@ pub struct NDIS_OID_REQUEST_METHOD {
     /// Out: bytes that the buffer must have.
     pub BytesNeeded: ULONG,
 }
-
-crate::layout!(NDIS_OID_REQUEST_METHOD, 40, {
-    Oid: 0, InformationBuffer: 8, InputBufferLength: 16, OutputBufferLength: 20, MethodId: 24, BytesWritten: 28,
-    BytesRead: 32, BytesNeeded: 36,
-});
 
 /// The kind of an OID request.
 pub type NDIS_REQUEST_TYPE = u32;
@@ -176,11 +157,6 @@ pub struct NDIS_STATUS_INDICATION {
     pub NdisReserved: [PVOID; 4],
 }
 
-crate::layout!(NDIS_STATUS_INDICATION, 112, {
-    Header: 0, SourceHandle: 8, PortNumber: 16, StatusCode: 20, Flags: 24, DestinationHandle: 32, RequestId: 40,
-    StatusBuffer: 48, StatusBufferSize: 56, Guid: 60, NdisReserved: 80,
-});
-
 /// Of [`NDIS_STATUS_INDICATION`].
 pub const NDIS_STATUS_INDICATION_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_STATUS_INDICATION`].
@@ -197,8 +173,6 @@ pub struct NDIS_INTERRUPT_MODERATION_PARAMETERS {
     /// Whether interrupts are moderated.
     pub InterruptModeration: NDIS_INTERRUPT_MODERATION,
 }
-
-crate::layout!(NDIS_INTERRUPT_MODERATION_PARAMETERS, 12, { Header: 0, Flags: 4, InterruptModeration: 8 });
 
 /// Of [`NDIS_INTERRUPT_MODERATION_PARAMETERS`].
 pub const NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1: UCHAR = 1;

@@ -49,13 +49,6 @@ pub struct NDIS_STATISTICS_INFO {
     pub ifHCOutBroadcastOctets: ULONGLONG,
 }
 
-crate::layout!(NDIS_STATISTICS_INFO, 152, {
-    Header: 0, SupportedStatistics: 4, ifInDiscards: 8, ifInErrors: 16, ifHCInOctets: 24, ifHCInUcastPkts: 32,
-    ifHCInMulticastPkts: 40, ifHCInBroadcastPkts: 48, ifHCOutOctets: 56, ifHCOutUcastPkts: 64, ifHCOutMulticastPkts: 72,
-    ifHCOutBroadcastPkts: 80, ifOutErrors: 88, ifOutDiscards: 96, ifHCInUcastOctets: 104, ifHCInMulticastOctets: 112,
-    ifHCInBroadcastOctets: 120, ifHCOutUcastOctets: 128, ifHCOutMulticastOctets: 136, ifHCOutBroadcastOctets: 144,
-});
-
 /// Of [`NDIS_STATISTICS_INFO`].
 pub const NDIS_STATISTICS_INFO_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_STATISTICS_INFO`].

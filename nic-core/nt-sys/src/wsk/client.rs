@@ -97,15 +97,3 @@ pub const WSK_FLAG_RELEASE_ASAP: ULONG = 0x0000_0002;
 pub const WSK_EVENT_RECEIVE_FROM: ULONG = 0x0000_0100;
 /// Disables the one event that it is combined with.
 pub const WSK_EVENT_DISABLE: ULONG = 0x8000_0000;
-
-crate::layout!(WSK_CLIENT_NPI, 16, {});
-crate::layout!(WSK_CLIENT_DISPATCH, 16, { WskClientEvent: 8 });
-crate::layout!(WSK_REGISTRATION, 24, { ReservedRegistrationLock: 16 });
-crate::layout!(WSK_CLIENT_DATAGRAM_DISPATCH, 8, {});
-crate::layout!(WSK_DATAGRAM_INDICATION, 56, {
-    Buffer: 8,
-    ControlInfo: 32,
-    ControlInfoLength: 40,
-    RemoteAddress: 48,
-});
-crate::layout!(WSK_EVENT_CALLBACK_CONTROL, 16, { EventMask: 8 });

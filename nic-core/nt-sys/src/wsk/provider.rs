@@ -260,19 +260,3 @@ pub const WSK_TDI_BEHAVIOR_BYPASS_TDI: ULONG = 0x0000_0001;
 pub const SO_WSK_EVENT_CALLBACK: ULONG = 0x4002;
 /// I/O control: a fixed destination address (`_WSAIOW(IOC_WSK, 6)`).
 pub const SIO_WSK_SET_SENDTO_ADDRESS: ULONG = 0x8f00_0006;
-
-crate::layout!(WSK_PROVIDER_NPI, 16, {});
-crate::layout!(WSK_PROVIDER_DISPATCH, 56, { WskSocket: 8, WskControlClient: 24 });
-crate::layout!(WSK_SOCKET, 8, {});
-crate::layout!(WSK_PROVIDER_BASIC_DISPATCH, 16, {});
-crate::layout!(WSK_PROVIDER_DATAGRAM_DISPATCH, 64, {
-    WskBind: 16,
-    WskSendTo: 24,
-    WskReceiveFrom: 32,
-    WskRelease: 40,
-    WskGetLocalAddress: 48,
-    WskSendMessages: 56,
-});
-crate::layout!(WSK_BUF, 24, { Offset: 8, Length: 16 });
-crate::layout!(WSK_BUF_LIST, 32, { Buffer: 8 });
-crate::layout!(WSK_TRANSPORT, 28, { AddressFamily: 8, ProviderId: 12 });

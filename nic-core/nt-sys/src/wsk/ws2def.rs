@@ -80,10 +80,6 @@ pub const fn CMSG_SPACE(length: SIZE_T) -> SIZE_T {
     size_of::<CMSGHDR>().saturating_add(CMSGHDR_ALIGN(length))
 }
 
-crate::layout!(SOCKADDR, 16, {});
-crate::layout!(IN_ADDR, 4, {});
-crate::layout!(SOCKADDR_IN, 16, { sin_addr: 4 });
-crate::layout!(CMSGHDR, 16, { cmsg_level: 8, cmsg_type: 12 });
 const _: () = {
     assert!(CMSG_LEN(8) == 24);
     assert!(CMSG_SPACE(4) == 24);

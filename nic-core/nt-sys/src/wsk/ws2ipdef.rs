@@ -102,12 +102,3 @@ pub const UDP_SEND_MSG_SIZE: ULONG = 2;
 pub const UDP_RECV_MAX_COALESCED_SIZE: ULONG = 3;
 /// Control data at `IPPROTO_UDP`: the size of each of the datagrams joined in an indication, a `ULONG`.
 pub const UDP_COALESCED_INFO: ULONG = 3;
-
-crate::layout!(IN6_ADDR, 16, {});
-crate::layout!(SOCKADDR_IN6, 28, { sin6_addr: 8, sin6_scope_id: 24 });
-crate::layout!(SOCKADDR_INET, 28, {});
-crate::layout!(IN_PKTINFO, 8, {});
-crate::layout!(IN6_PKTINFO, 20, { ipi6_ifindex: 16 });
-const _: () = {
-    assert!(align_of::<SOCKADDR_INET>() == 4);
-};
