@@ -25,7 +25,9 @@ pub mod options;
 pub mod packet;
 pub mod profile;
 mod role;
+pub mod session;
 mod suite;
+pub mod tls;
 pub mod wrap;
 
 pub use role::Role;

@@ -1,0 +1,437 @@
+//! The control channel with one peer, sans-IO (reference openvpn-dco.md section 4).
+//!
+//! In go datagrams ([`Session::datagram_in`]) and time ([`Session::timer`]); after each, and after every other call,
+//! out come datagrams ([`Session::poll_datagram`] until `None`), events ([`Session::poll_event`] until `None`) and the next time
+//! to call `timer` ([`Session::deadline`]).
+//!
+//! A session has up to eight keys, each with packets and TLS of its own: key 0 first, then 1 to 7 in turn as the session is
+//! renewed. Once both key messages are there a key is *established*, which is told; and when the owner has said what data keys
+//! are to be ([`Session::set_data_parameters`], after the push), the session says which key goes where and when to swap, for
+//! this key and all that follow.
+
+mod error;
+mod key_method;
+mod key_state;
+mod peer_info;
+mod reliable;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CipherSuite, ProtocolVersion};
+use zeroize::Zeroizing;
+
+pub use error::{DatagramError, SessionError, Stage};
+pub use key_method::{Hello, KeyMethodError};
+pub use peer_info::{peer_info, proto, value};
+
+use crate::data_channel::{DataFormat, InstallKey, Slot};
+use crate::packet::{ControlPacket, Opcode, SessionId};
+use crate::session::key_state::{KeyState, Limits, Phase};
+use crate::tls::TlsConfig;
+use crate::wrap::Wrap;
+use crate::{Role, Suite};
+
+/// The longest datagram of ours, as stock servers have it (reference 4.1).
+const MAX_DATAGRAM_BYTES: usize = 1222;
+
+/// How a session is led.
+#[derive(Clone)]
+pub struct SessionConfig {
+    /// Our side of TLS.
+    pub tls: TlsConfig,
+    /// What we say of ourselves.
+    pub hello: Hello,
+    /// How long a key may take to be established.
+    pub handshake_window: Duration,
+    /// How long an old key still opens packets.
+    pub transition_window: Duration,
+    /// When we renew a key; `None` leaves it to the peer.
+    pub renegotiate_after: Option<Duration>,
+}
+
+/// What data keys are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataParameters {
+    /// The cipher.
+    pub suite: Suite,
+    /// Where keys come from.
+    pub derivation: Derivation,
+    /// The packets' format.
+    pub format: DataFormat,
+}
+
+/// Where data keys come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Derivation {
+    /// The TLS exporter.
+    Exporter,
+    /// OpenVPN's own PRF over both sides' key messages.
+    Prf,
+}
+
+/// What a session tells.
+#[derive(Debug)]
+pub enum SessionEvent {
+    /// A key is established.
+    Established(Established),
+    /// The peer says something inside of TLS: `PUSH_REPLY,...`
+    Message(Zeroizing<String>),
+    /// A key is to be installed.
+    InstallKey(InstallKey),
+    /// The slots are to be exchanged.
+    SwapKeys,
+    /// A slot is to be emptied.
+    DeleteKey(Slot),
+    /// The session is over. What is left to be sent says so to the peer.
+    Failed(SessionError),
+}
+
+/// A key that is established.
+#[derive(Debug)]
+pub struct Established {
+    /// Its number; 0 is the session's first.
+    pub key_id: u8,
+    /// What the peer says of itself.
+    pub hello: Hello,
+    /// The peer's certificate.
+    pub certificate: Option<CertificateDer<'static>>,
+    /// The version of TLS.
+    pub version: Option<ProtocolVersion>,
+    /// The cipher suite of TLS.
+    pub cipher_suite: Option<CipherSuite>,
+}
+
+/// A session with one peer.
+pub struct Session {
+    role: Role,
+    id: SessionId,
+    peer_id: Option<SessionId>,
+    config: SessionConfig,
+    wrap: Box<dyn Wrap>,
+    /// When the session began; part of the replay ids of [`Wrap`].
+    unix_time_s: u32,
+    /// The oldest first; the last may be on its way to be established.
+    keys: Vec<KeyState>,
+    parameters: Option<DataParameters>,
+    has_primary: bool,
+    renegotiate_at: Option<Instant>,
+    swap_at: Option<Instant>,
+    delete_at: Option<Instant>,
+    events: VecDeque<SessionEvent>,
+    is_over: bool,
+}
+
+impl Session {
+    /// A client's session; its first datagram can be polled.
+    pub fn connect(
+        config: SessionConfig,
+        wrap: Box<dyn Wrap>,
+        unix_time_s: u32,
+        now: Instant,
+    ) -> Result<Self, SessionError> {
+        let id = SessionId::random().map_err(SessionError::Random)?;
+        let reset = match wrap.wrapped_key_bytes() {
+            0 => Opcode::HardResetClientV2,
+            _ => Opcode::HardResetClientV3,
+        };
+        let deadline = now + config.handshake_window;
+        let key = KeyState::new(0, Role::Client, reset, config.tls.connection()?, deadline)?;
+        Ok(Self::new(Role::Client, id, None, config, wrap, unix_time_s, key))
+    }
+
+    /// A server's session with a client that has answered our reset: the ids are those of the resets.
+    pub fn accept(
+        config: SessionConfig,
+        wrap: Box<dyn Wrap>,
+        (own, peer): (SessionId, SessionId),
+        unix_time_s: u32,
+        now: Instant,
+    ) -> Result<Self, SessionError> {
+        let deadline = now + config.handshake_window;
+        let key = KeyState::after_resets(config.tls.connection()?, deadline)?;
+        Ok(Self::new(Role::Server, own, Some(peer), config, wrap, unix_time_s, key))
+    }
+
+    fn new(
+        role: Role,
+        id: SessionId,
+        peer_id: Option<SessionId>,
+        config: SessionConfig,
+        wrap: Box<dyn Wrap>,
+        unix_time_s: u32,
+        key: KeyState,
+    ) -> Self {
+        Self {
+            role,
+            id,
+            peer_id,
+            config,
+            wrap,
+            unix_time_s,
+            keys: vec![key],
+            parameters: None,
+            has_primary: false,
+            renegotiate_at: None,
+            swap_at: None,
+            delete_at: None,
+            events: VecDeque::new(),
+            is_over: false,
+        }
+    }
+
+    /// Our id.
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The peer's id, once it has said it.
+    pub const fn peer_id(&self) -> Option<SessionId> {
+        self.peer_id
+    }
+
+    /// Whether a key is established.
+    pub fn is_established(&self) -> bool {
+        self.established().is_some()
+    }
+
+    /// What we say of ourselves when the next key is negotiated.
+    pub const fn hello_mut(&mut self) -> &mut Hello {
+        &mut self.config.hello
+    }
+
+    /// Takes in a control datagram of the peer.
+    ///
+    /// # Errors
+    ///
+    /// When it is not the peer's, or not of this session; then it has changed nothing.
+    pub fn datagram_in(&mut self, datagram: &[u8], now: Instant) -> Result<(), DatagramError> {
+        let plain = Zeroizing::new(self.wrap.unwrap(datagram)?);
+        let packet = ControlPacket::decode(&plain)?;
+        if self.is_over {
+            return Ok(());
+        }
+        match self.peer_id {
+            Some(peer) if peer == packet.session_id => {}
+            // The server's reset: only who saw our id can have acknowledged it.
+            None if packet.opcode == Opcode::HardResetServerV2
+                && packet.acked_session == Some(self.id) =>
+            {
+                self.peer_id = Some(packet.session_id);
+            }
+            _ => return Err(DatagramError::Session),
+        }
+        let key_id = packet.key_id;
+        if !self.keys.iter().any(|key| key.key_id == key_id) {
+            if packet.opcode != Opcode::SoftResetV1 || !self.expects(key_id) {
+                return Err(DatagramError::Key);
+            }
+            self.begin_key(now);
+        }
+        let Some(key) = self.keys.iter_mut().find(|key| key.key_id == key_id) else {
+            return Err(DatagramError::Key);
+        };
+        let phase = key.phase;
+        let result = key.packet_in(&packet, self.id, &self.config.hello);
+        let is_new = phase < Phase::Established && key.phase == Phase::Established;
+        let result = result.and_then(|()| {
+            if is_new {
+                self.key_established(now)?;
+            }
+            self.collect_messages(key_id)
+        });
+        self.fail_on(result);
+        Ok(())
+    }
+
+    /// The next datagram for the peer.
+    pub fn poll_datagram(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let limits = Limits {
+            packet_bytes: MAX_DATAGRAM_BYTES.saturating_sub(self.wrap.overhead_bytes()),
+            wrapped_key_bytes: self.wrap.wrapped_key_bytes(),
+        };
+        let plain =
+            self.keys.iter_mut().find_map(|key| key.poll(now, self.id, self.peer_id, limits))?;
+        Some(self.wrap.wrap(&plain, self.unix_time_s))
+    }
+
+    /// The next thing that the owner must know or do.
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`Session::timer`] and then [`Session::poll_datagram`] are due.
+    pub fn deadline(&self) -> Option<Instant> {
+        let negotiating = self.keys.iter().filter(|key| key.phase < Phase::Established);
+        let handshakes = negotiating.map(|key| key.deadline).filter(|_| !self.is_over);
+        let packets = self.keys.iter().filter_map(KeyState::resend_at);
+        let others = [self.renegotiate_at, self.swap_at, self.delete_at];
+        handshakes.chain(packets).chain(others.into_iter().flatten()).min()
+    }
+
+    /// Does what time alone brings.
+    pub fn timer(&mut self, now: Instant) {
+        if self.is_over {
+            return;
+        }
+        let is_late = |key: &&KeyState| key.phase < Phase::Established && key.deadline <= now;
+        if let Some(key) = self.keys.iter().find(is_late) {
+            let error = SessionError::Timeout(match key.phase {
+                Phase::Reset => Stage::Reset,
+                Phase::Tls => Stage::Tls,
+                Phase::KeyMethod | Phase::Established => Stage::KeyMethod,
+            });
+            self.fail_on(Err(error));
+            return;
+        }
+        if self.swap_at.is_some_and(|at| at <= now) {
+            self.swap(now);
+        }
+        if self.delete_at.is_some_and(|at| at <= now) {
+            self.delete_at = None;
+            self.events.push_back(SessionEvent::DeleteKey(Slot::Secondary));
+        }
+        if self.renegotiate_at.is_some_and(|at| at <= now) {
+            self.renegotiate(now);
+        }
+    }
+
+    /// Begins another key; does nothing before the first is established and while another is under way.
+    pub fn renegotiate(&mut self, now: Instant) {
+        self.renegotiate_at = None;
+        if !self.is_over && self.keys.last().is_some_and(|key| key.phase == Phase::Established) {
+            self.begin_key(now);
+        }
+    }
+
+    /// Says what data keys are to be. The established key is installed, and every later one when it is established.
+    pub fn set_data_parameters(&mut self, parameters: DataParameters, now: Instant) {
+        self.parameters = Some(parameters);
+        let result = self.install(now);
+        self.fail_on(result);
+    }
+
+    /// Sends a message to the peer inside of TLS.
+    ///
+    /// # Errors
+    ///
+    /// When no key is established.
+    pub fn send_message(&mut self, text: &str) -> Result<(), SessionError> {
+        let established = |key: &&mut KeyState| key.phase == Phase::Established;
+        let key = self.keys.iter_mut().rfind(established).ok_or(SessionError::NotEstablished)?;
+        key.send_message(text)
+    }
+
+    fn established(&self) -> Option<&KeyState> {
+        self.keys.iter().rfind(|key| key.phase == Phase::Established)
+    }
+
+    /// Whether a soft reset of this key is the next thing in a session.
+    fn expects(&self, key_id: u8) -> bool {
+        self.keys
+            .last()
+            .is_some_and(|key| key.phase == Phase::Established && next_key_id(key.key_id) == key_id)
+    }
+
+    /// Adds the next key, whose reset will be sent, and forgets all but the one before it.
+    fn begin_key(&mut self, now: Instant) {
+        let Some(last) = self.keys.pop() else { return };
+        let key_id = next_key_id(last.key_id);
+        self.keys = vec![last];
+        let deadline = now + self.config.handshake_window;
+        let key =
+            self.config.tls.connection().and_then(|tls| {
+                KeyState::new(key_id, self.role, Opcode::SoftResetV1, tls, deadline)
+            });
+        match key {
+            Ok(key) => self.keys.push(key),
+            Err(error) => self.fail_on(Err(error)),
+        }
+    }
+
+    /// Tells of the last key, and installs it where it is known how.
+    fn key_established(&mut self, now: Instant) -> Result<(), SessionError> {
+        let key = self.keys.last().ok_or(SessionError::NotEstablished)?;
+        let (version, cipher_suite) = key.tls_terms();
+        self.events.push_back(SessionEvent::Established(Established {
+            key_id: key.key_id,
+            hello: key.peer_hello().cloned().unwrap_or_default(),
+            certificate: key.peer_certificate(),
+            version,
+            cipher_suite,
+        }));
+        self.renegotiate_at = self.config.renegotiate_after.map(|after| now + after);
+        self.install(now)
+    }
+
+    /// Tells the owner to install the newest established key.
+    fn install(&mut self, now: Instant) -> Result<(), SessionError> {
+        let (Some(parameters), Some(key), Some(peer_id)) =
+            (self.parameters, self.established(), self.peer_id)
+        else {
+            return Ok(());
+        };
+        let keys = key.key_block(parameters.derivation, self.id, peer_id)?.data_keys(self.role);
+        let key_id = key.key_id;
+        let slot = if self.has_primary { Slot::Secondary } else { Slot::Primary };
+        if self.swap_at.is_some() {
+            self.swap(now);
+        }
+        let DataParameters { suite, format, .. } = parameters;
+        let key = InstallKey { slot, key_id, suite, format, keys };
+        self.events.push_back(SessionEvent::InstallKey(key));
+        self.delete_at = None;
+        if self.has_primary {
+            self.swap_at = Some(now + self.hold_back());
+            if self.role == Role::Client {
+                self.swap(now);
+            }
+        }
+        self.has_primary = true;
+        Ok(())
+    }
+
+    /// How long a new key only opens packets. A client's peer has it already. A server's may still wait for our key message, and
+    /// stock servers wait for that so long (reference 3.7).
+    fn hold_back(&self) -> Duration {
+        match self.role {
+            Role::Client => Duration::ZERO,
+            Role::Server => {
+                self.config.renegotiate_after.map_or(self.config.handshake_window, |after| {
+                    (after / 2).min(self.config.handshake_window)
+                })
+            }
+        }
+    }
+
+    fn swap(&mut self, now: Instant) {
+        self.swap_at = None;
+        self.delete_at = Some(now + self.config.transition_window);
+        self.events.push_back(SessionEvent::SwapKeys);
+    }
+
+    fn collect_messages(&mut self, key_id: u8) -> Result<(), SessionError> {
+        if let Some(key) = self.keys.iter_mut().find(|key| key.key_id == key_id) {
+            while let Some(message) = key.message()? {
+                self.events.push_back(SessionEvent::Message(message));
+            }
+        }
+        Ok(())
+    }
+
+    fn fail_on(&mut self, result: Result<(), SessionError>) {
+        if let Err(error) = result
+            && !self.is_over
+        {
+            self.is_over = true;
+            (self.renegotiate_at, self.swap_at, self.delete_at) = (None, None, None);
+            self.events.push_back(SessionEvent::Failed(error));
+        }
+    }
+}
+
+/// After key 0 come 1 to 7, over and over (reference 3.7).
+const fn next_key_id(key_id: u8) -> u8 {
+    key_id % 7 + 1
+}

@@ -1,0 +1,259 @@
+//! Control packets arrive once and in order: send window, receive window, acknowledgements.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::packet::{MAX_ACKS, Opcode, PacketId};
+
+/// How many packets may be under way (reference 4.1).
+const SEND_WINDOW: usize = 6;
+
+/// How far ahead of the next packet one may come (reference 4.1).
+const RECEIVE_WINDOW: u32 = 12;
+
+/// Until a packet is sent again; doubles every time (reference 4.1).
+const FIRST_RETRANSMIT: Duration = Duration::from_secs(2);
+
+/// The most that doubling makes of it.
+const MAX_RETRANSMIT: Duration = Duration::from_secs(16);
+
+/// Acknowledgements of later packets after which one counts as lost.
+const LATER_ACKS_OF_A_LOSS: u32 = 3;
+
+/// A packet's opcode, number and payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outgoing {
+    pub(super) opcode: Opcode,
+    pub(super) id: PacketId,
+    pub(super) payload: Vec<u8>,
+}
+
+/// What was sent and is not acknowledged.
+pub(super) struct SendWindow {
+    next_id: PacketId,
+    unacked: VecDeque<InFlight>,
+}
+
+struct InFlight {
+    packet: Outgoing,
+    /// When it is due; `None` when it never went out, so it is due now.
+    resend_at: Option<Instant>,
+    interval: Duration,
+    later_acks: u32,
+}
+
+impl SendWindow {
+    /// A window whose first packet has this number.
+    pub(super) const fn new(next_id: PacketId) -> Self {
+        Self { next_id, unacked: VecDeque::new() }
+    }
+
+    /// Whether another packet may go.
+    pub(super) fn has_room(&self) -> bool {
+        self.unacked.len() < SEND_WINDOW
+    }
+
+    /// Takes a packet that is to go, and again until it is acknowledged.
+    pub(super) fn push(&mut self, opcode: Opcode, payload: Vec<u8>) {
+        let packet = Outgoing { opcode, id: self.next_id, payload };
+        // 2^32 packets of a handshake never happen; if they did, the peer would refuse the number.
+        self.next_id = self.next_id.wrapping_add(1);
+        self.unacked.push_back(InFlight {
+            packet,
+            resend_at: None,
+            interval: FIRST_RETRANSMIT,
+            later_acks: 0,
+        });
+    }
+
+    /// A packet has arrived there.
+    pub(super) fn acknowledged(&mut self, id: PacketId) {
+        let before = self.unacked.len();
+        self.unacked.retain(|sent| sent.packet.id != id);
+        if self.unacked.len() == before {
+            return;
+        }
+        for sent in &mut self.unacked {
+            if sent.packet.id < id && sent.resend_at.is_some() {
+                sent.later_acks += 1;
+                if sent.later_acks == LATER_ACKS_OF_A_LOSS {
+                    sent.resend_at = None;
+                }
+            }
+        }
+    }
+
+    /// The next packet that is due, which counts as sent.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Outgoing> {
+        let due = |sent: &&mut InFlight| sent.resend_at.is_none_or(|at| at <= now);
+        let sent = self.unacked.iter_mut().find(due)?;
+        sent.resend_at = Some(now + sent.interval);
+        sent.interval = (sent.interval * 2).min(MAX_RETRANSMIT);
+        Some(sent.packet.clone())
+    }
+
+    /// When a packet is due, where one was sent already.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.unacked.iter().filter_map(|sent| sent.resend_at).min()
+    }
+}
+
+/// What came, in order.
+pub(super) struct ReceiveWindow {
+    next_id: PacketId,
+    waiting: BTreeMap<PacketId, Vec<u8>>,
+}
+
+/// What to do with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It was here or is kept: acknowledge it.
+    Acknowledge,
+    /// It is too far ahead: it comes again.
+    TooFar,
+}
+
+impl ReceiveWindow {
+    /// A window that waits for this number.
+    pub(super) const fn new(next_id: PacketId) -> Self {
+        Self { next_id, waiting: BTreeMap::new() }
+    }
+
+    /// Takes a packet in.
+    pub(super) fn push(&mut self, id: PacketId, payload: &[u8]) -> Arrival {
+        match id.checked_sub(self.next_id) {
+            Some(ahead) if ahead >= RECEIVE_WINDOW => return Arrival::TooFar,
+            Some(_) => {
+                self.waiting.entry(id).or_insert_with(|| payload.to_vec());
+            }
+            None => {}
+        }
+        Arrival::Acknowledge
+    }
+
+    /// The next packet in order.
+    pub(super) fn pop(&mut self) -> Option<(PacketId, Vec<u8>)> {
+        let id = self.next_id;
+        let payload = self.waiting.remove(&id)?;
+        self.next_id = id.wrapping_add(1);
+        Some((id, payload))
+    }
+}
+
+/// What is to be acknowledged, and what was.
+#[derive(Default)]
+pub(super) struct Acks {
+    due: VecDeque<PacketId>,
+    recent: VecDeque<PacketId>,
+}
+
+impl Acks {
+    /// A packet came.
+    pub(super) fn push(&mut self, id: PacketId) {
+        if !self.due.contains(&id) {
+            self.due.push_back(id);
+        }
+    }
+
+    /// Whether something is to be acknowledged.
+    pub(super) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// What a packet is to acknowledge: what is due, then what was acknowledged last, as that packet may be lost.
+    pub(super) fn take(&mut self, most: usize) -> Vec<PacketId> {
+        let mut acks: Vec<_> = self.due.drain(..self.due.len().min(most)).collect();
+        for &id in &acks {
+            self.recent.retain(|recent| *recent != id);
+        }
+        let repeated: Vec<_> = self.recent.iter().take(most - acks.len()).copied().collect();
+        for &id in &acks {
+            self.recent.push_front(id);
+        }
+        self.recent.truncate(MAX_ACKS);
+        acks.extend(repeated);
+        acks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(window: &mut SendWindow, now: Instant) -> Vec<PacketId> {
+        std::iter::from_fn(|| window.poll(now)).map(|packet| packet.id).collect()
+    }
+
+    #[test]
+    fn packets_go_again_at_two_four_eight_seconds() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut window = SendWindow::new(0);
+        window.push(Opcode::ControlV1, vec![]);
+        window.push(Opcode::ControlV1, vec![]);
+        assert_eq!(ids(&mut window, at(0)), [0, 1]);
+        assert_eq!(ids(&mut window, at(1)), []);
+        assert_eq!(window.deadline(), Some(at(2)));
+        window.acknowledged(0);
+        assert_eq!(ids(&mut window, at(2)), [1]);
+        assert_eq!(window.deadline(), Some(at(6)));
+        assert_eq!(ids(&mut window, at(6)), [1]);
+        assert_eq!(window.deadline(), Some(at(14)));
+        window.acknowledged(1);
+        assert_eq!(window.deadline(), None);
+    }
+
+    #[test]
+    fn a_packet_that_three_later_ones_overtook_goes_again_at_once() {
+        let now = Instant::now();
+        let mut window = SendWindow::new(0);
+        for _ in 0..SEND_WINDOW {
+            assert!(window.has_room());
+            window.push(Opcode::ControlV1, vec![]);
+        }
+        assert!(!window.has_room());
+        assert_eq!(ids(&mut window, now).len(), SEND_WINDOW);
+        for id in [1, 2, 2, 9] {
+            window.acknowledged(id);
+        }
+        assert_eq!(ids(&mut window, now), []);
+        window.acknowledged(3);
+        assert_eq!(ids(&mut window, now), [0]);
+    }
+
+    #[test]
+    fn packets_come_out_once_and_in_order() {
+        let mut window = ReceiveWindow::new(0);
+        for (id, arrival) in [
+            (2, Arrival::Acknowledge),
+            (0, Arrival::Acknowledge),
+            (0, Arrival::Acknowledge),
+            (11, Arrival::Acknowledge),
+            (12, Arrival::TooFar),
+            (u32::MAX, Arrival::TooFar),
+        ] {
+            assert_eq!(window.push(id, &[id as u8]), arrival, "{id}");
+        }
+        assert_eq!(window.pop(), Some((0, vec![0])));
+        assert_eq!(window.pop(), None);
+        assert_eq!(window.push(1, b"1"), Arrival::Acknowledge);
+        assert_eq!(window.push(0, b"0"), Arrival::Acknowledge);
+        assert_eq!(window.pop(), Some((1, b"1".to_vec())));
+        assert_eq!(window.pop(), Some((2, vec![2])));
+        assert_eq!(window.pop(), None);
+    }
+
+    #[test]
+    fn acks_are_repeated() {
+        let mut acks = Acks::default();
+        for id in 0..6 {
+            acks.push(id);
+        }
+        acks.push(5);
+        assert_eq!(acks.take(4), [0, 1, 2, 3]);
+        assert!(acks.is_due());
+        assert_eq!(acks.take(4), [4, 5, 3, 2]);
+        assert!(!acks.is_due());
+        assert_eq!(acks.take(4), [5, 4, 3, 2]);
+    }
+}

@@ -1,0 +1,116 @@
+//! TLS as OpenVPN uses it: no host names, certificates on both sides, trust from the profile alone.
+
+mod identity;
+mod subject;
+mod verify;
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection,
+    SupportedProtocolVersion,
+};
+
+pub use identity::{Identity, TlsFileError, certificates};
+pub use subject::Subject;
+pub use verify::{ExpectedPeer, NameRule};
+
+use crate::session::SessionError;
+use crate::tls::verify::{ClientVerifier, ServerVerifier};
+
+/// Our side of TLS, from which each key's connection begins.
+#[derive(Clone)]
+pub enum TlsConfig {
+    /// A client's.
+    Client(Arc<ClientConfig>),
+    /// A server's.
+    Server(Arc<ServerConfig>),
+}
+
+/// Which versions of TLS are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// 1.2 and 1.3.
+    Both,
+    /// 1.2 alone.
+    Only12,
+    /// 1.3 alone.
+    Only13,
+}
+
+impl TlsConfig {
+    /// A client's configuration. Without an identity, the server must do without our certificate.
+    pub fn client(
+        peer: ExpectedPeer,
+        identity: Option<Identity>,
+        versions: Versions,
+    ) -> Result<Self, rustls::Error> {
+        let verifier = Arc::new(ServerVerifier::new(peer)?);
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions.list())?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match identity {
+            Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+            None => builder.with_no_client_auth(),
+        };
+        config.enable_sni = false;
+        config.resumption = Resumption::disabled();
+        Ok(Self::Client(Arc::new(config)))
+    }
+
+    /// A server's configuration; `peer` is what its clients must be.
+    pub fn server(
+        peer: ExpectedPeer,
+        identity: Identity,
+        versions: Versions,
+    ) -> Result<Self, rustls::Error> {
+        let verifier = Arc::new(ClientVerifier::new(peer)?);
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions.list())?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(identity.chain, identity.key)?;
+        // Every key has a handshake of its own.
+        config.send_tls13_tickets = 0;
+        Ok(Self::Server(Arc::new(config)))
+    }
+
+    /// A new connection.
+    pub(crate) fn connection(&self) -> Result<Connection, SessionError> {
+        let connection = match self {
+            Self::Client(config) => {
+                // Never sent, as there is no SNI, and never looked at: rustls wants one.
+                let name = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
+                ClientConnection::new(config.clone(), name).map(Connection::from)
+            }
+            Self::Server(config) => ServerConnection::new(config.clone()).map(Connection::from),
+        };
+        let mut connection = connection.map_err(SessionError::Tls)?;
+        connection.set_buffer_limit(None);
+        Ok(connection)
+    }
+}
+
+impl fmt::Debug for TlsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client(_) => "Client(..)",
+            Self::Server(_) => "Server(..)",
+        })
+    }
+}
+
+impl Versions {
+    const fn list(self) -> &'static [&'static SupportedProtocolVersion] {
+        match self {
+            Self::Both => &[&TLS13, &TLS12],
+            Self::Only12 => &[&TLS12],
+            Self::Only13 => &[&TLS13],
+        }
+    }
+}

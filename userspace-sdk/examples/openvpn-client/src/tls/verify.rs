@@ -1,0 +1,236 @@
+//! Whom we believe: the chain up to the profile's CA, what the certificate is for, and whose it is. OpenVPN knows no host names.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+};
+use webpki::{EndEntityCert, KeyUsage};
+
+use crate::tls::Subject;
+
+// RFC 5280 section 4.2.1.12.
+const SERVER_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 1];
+const CLIENT_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 2];
+
+/// What the peer's certificate must be.
+#[derive(Clone, Debug)]
+pub struct ExpectedPeer {
+    /// Who may have signed it.
+    pub ca: Vec<CertificateDer<'static>>,
+    /// It must say that it is for this role; otherwise it may leave that open (`remote-cert-tls`).
+    pub is_use_required: bool,
+    /// Whose it must be.
+    pub name: Option<NameRule>,
+}
+
+/// Whose a certificate must be (`verify-x509-name`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameRule {
+    /// The whole subject.
+    Subject(String),
+    /// The common name.
+    CommonName(String),
+    /// The beginning of the common name.
+    CommonNamePrefix(String),
+}
+
+/// What both sides' verifiers do.
+#[derive(Debug)]
+struct Verifier {
+    anchors: Vec<TrustAnchor<'static>>,
+    usage: KeyUsage,
+    name: Option<NameRule>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// A client's judge of servers.
+#[derive(Debug)]
+pub(super) struct ServerVerifier(Verifier);
+
+/// A server's judge of clients.
+#[derive(Debug)]
+pub(super) struct ClientVerifier {
+    verifier: Verifier,
+    ca_names: Vec<DistinguishedName>,
+}
+
+impl ServerVerifier {
+    pub(super) fn new(peer: ExpectedPeer) -> Result<Self, Error> {
+        Verifier::new(peer, SERVER_AUTH).map(Self)
+    }
+}
+
+impl ClientVerifier {
+    pub(super) fn new(peer: ExpectedPeer) -> Result<Self, Error> {
+        let verifier = Verifier::new(peer, CLIENT_AUTH)?;
+        let names = verifier.anchors.iter();
+        let ca_names =
+            names.map(|anchor| DistinguishedName::in_sequence(&anchor.subject)).collect();
+        Ok(Self { verifier, ca_names })
+    }
+}
+
+impl Verifier {
+    fn new(peer: ExpectedPeer, usage: &'static [u8]) -> Result<Self, Error> {
+        let anchor = |certificate: &CertificateDer<'_>| {
+            webpki::anchor_from_trusted_cert(certificate)
+                .map(|anchor| anchor.to_owned())
+                .map_err(|error| refused(Refusal::Ca(error)))
+        };
+        Ok(Self {
+            anchors: peer.ca.iter().map(anchor).collect::<Result<_, _>>()?,
+            usage: match peer.is_use_required {
+                true => KeyUsage::required(usage),
+                false => KeyUsage::required_if_present(usage),
+            },
+            name: peer.name,
+            algorithms: ring::default_provider().signature_verification_algorithms,
+        })
+    }
+
+    fn verify(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let untrusted = |error| refused(Refusal::Chain(error));
+        EndEntityCert::try_from(certificate)
+            .map_err(untrusted)?
+            .verify_for_usage(
+                self.algorithms.all,
+                &self.anchors,
+                intermediates,
+                now,
+                self.usage,
+                None,
+                None,
+            )
+            .map_err(untrusted)?;
+        let Some(rule) = &self.name else { return Ok(()) };
+        let subject = Subject::of(certificate).unwrap_or_default();
+        if rule.matches(&subject) { Ok(()) } else { Err(refused(Refusal::Name(subject))) }
+    }
+}
+
+impl NameRule {
+    fn matches(&self, subject: &Subject) -> bool {
+        let common_name = subject.common_name();
+        match self {
+            Self::Subject(expected) => subject.to_string() == *expected,
+            Self::CommonName(expected) => common_name == Some(expected),
+            Self::CommonNamePrefix(expected) => {
+                common_name.is_some_and(|name| name.starts_with(expected))
+            }
+        }
+    }
+}
+
+/// Why a certificate is not believed.
+#[derive(Debug)]
+enum Refusal {
+    /// The CA itself is of no use.
+    Ca(webpki::Error),
+    /// It does not lead to the CA, is out of date, or is for something else.
+    Chain(webpki::Error),
+    /// It is someone else's.
+    Name(Subject),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ca(error) => write!(f, "the CA's certificate is of no use: {error}"),
+            Self::Chain(error) => write!(f, "the peer's certificate is not trusted: {error}"),
+            Self::Name(subject) => write!(f, "the peer's certificate is {subject}'s"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+fn refused(refusal: Refusal) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refusal))))
+}
+
+impl ServerCertVerifier for ServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.0.verify(end_entity, intermediates, now)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.algorithms.supported_schemes()
+    }
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.ca_names
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.verifier.verify(end_entity, intermediates, now)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.verifier.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.verifier.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.algorithms.supported_schemes()
+    }
+}
