@@ -64,7 +64,6 @@ impl std::error::Error for SessionError {
             Self::Tls(error) => Some(error),
             Self::TlsBuffer(error) => Some(error),
             Self::KeyMethod(error) => Some(error),
-            Self::Random(error) => Some(error),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::Role;
 use crate::keys::KeySource;
@@ -16,15 +16,15 @@ pub(super) struct KeyMethod {
     pub(super) hello: Hello,
 }
 
-/// What a side says of itself. Erased when dropped.
-#[derive(Clone, Default, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+/// What a side says of itself.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Hello {
     /// The options string: advice that nobody follows.
     pub options: String,
     /// A client's username.
     pub username: String,
     /// A client's password.
-    pub password: String,
+    pub password: Zeroizing<String>,
     /// A client's peer-info: `NAME=value` lines.
     pub peer_info: String,
 }
@@ -92,7 +92,7 @@ impl KeyMethod {
         let hello = Hello {
             options: text(rest)?,
             username: text(rest)?,
-            password: text(rest)?,
+            password: Zeroizing::new(text(rest)?),
             peer_info: text(rest)?,
         };
         Ok(Self { source, hello })
@@ -158,14 +158,14 @@ mod tests {
         Hello {
             options: "V4".into(),
             username: "user".into(),
-            password: String::new(),
+            password: Zeroizing::default(),
             peer_info: "IV_PROTO=2\n".into(),
         }
     }
 
     #[test]
     fn both_sides_messages_come_back() {
-        for (role, length) in [(Role::Client, 5 + 48 + 64 + 27), (Role::Server, 5 + 64 + 27)] {
+        for (role, length) in [(Role::Client, 5 + 48 + 64 + 28), (Role::Server, 5 + 64 + 28)] {
             let bytes = KeyMethod::encode(role, &source(), &hello());
             assert_eq!(bytes.len(), length);
             let behind = [&bytes[..], b"PUSH_REQUEST\0"].concat();

@@ -132,9 +132,9 @@ impl Session {
         now: Instant,
     ) -> Result<Self, SessionError> {
         let id = SessionId::random().map_err(SessionError::Random)?;
-        let reset = match wrap.wrapped_key_bytes() {
-            0 => Opcode::HardResetClientV2,
-            _ => Opcode::HardResetClientV3,
+        let reset = match wrap.is_v2() {
+            true => Opcode::HardResetClientV3,
+            false => Opcode::HardResetClientV2,
         };
         let deadline = now + config.handshake_window;
         let key = KeyState::new(0, Role::Client, reset, config.tls.connection()?, deadline)?;

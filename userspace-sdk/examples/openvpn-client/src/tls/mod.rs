@@ -52,7 +52,7 @@ impl TlsConfig {
     ) -> Result<Self, rustls::Error> {
         let verifier = Arc::new(ServerVerifier::new(peer)?);
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(versions.list())?
+            .with_protocol_versions(&versions.list())?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let mut config = match identity {
@@ -72,7 +72,7 @@ impl TlsConfig {
     ) -> Result<Self, rustls::Error> {
         let verifier = Arc::new(ClientVerifier::new(peer)?);
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(versions.list())?
+            .with_protocol_versions(&versions.list())?
             .with_client_cert_verifier(verifier)
             .with_single_cert(identity.chain, identity.key)?;
         // Every key has a handshake of its own.
@@ -106,11 +106,11 @@ impl fmt::Debug for TlsConfig {
 }
 
 impl Versions {
-    const fn list(self) -> &'static [&'static SupportedProtocolVersion] {
+    fn list(self) -> Vec<&'static SupportedProtocolVersion> {
         match self {
-            Self::Both => &[&TLS13, &TLS12],
-            Self::Only12 => &[&TLS12],
-            Self::Only13 => &[&TLS13],
+            Self::Both => vec![&TLS13, &TLS12],
+            Self::Only12 => vec![&TLS12],
+            Self::Only13 => vec![&TLS13],
         }
     }
 }

@@ -86,7 +86,7 @@ fn element<'d>(bytes: &mut &'d [u8], tag: u8) -> Option<&'d [u8]> {
 /// Takes an element off: its tag, and its contents of less than 64 KiB.
 fn any_element<'d>(bytes: &mut &'d [u8]) -> Option<(u8, &'d [u8])> {
     let (length, start) = match **bytes {
-        [_, length @ 0..0x80, ..] => (usize::from(length), 2),
+        [_, length @ 0..=0x7F, ..] => (usize::from(length), 2),
         [_, 0x81, length, ..] => (usize::from(length), 3),
         [_, 0x82, high, low, ..] => (usize::from(u16::from_be_bytes([high, low])), 4),
         _ => return None,
