@@ -7,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use nt_sys::io::{DRIVER_INITIALIZE, DRIVER_OBJECT, IO_TYPE_DRIVER};
-use nt_sys::ntdef::{CSHORT, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, UNICODE_STRING};
+use nt_sys::ntdef::{CSHORT, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, ULONG, UNICODE_STRING};
 
 use crate::handle;
+use crate::image::{Image, LoadError};
 use crate::io::{device, request};
 use crate::irql;
 use crate::ke::{dpc, timer};
@@ -59,6 +60,7 @@ pub fn current_object() -> *mut DRIVER_OBJECT {
 pub struct Driver {
     object: *mut DRIVER_OBJECT,
     name: String,
+    image: Option<Image>,
 }
 
 // SAFETY: the object belongs to this and to the driver, which is called from any thread.
@@ -79,7 +81,17 @@ struct Strings {
 }
 
 impl Driver {
+    /// Loads a driver that is linked.
     pub(crate) fn load(name: &str, entry: DRIVER_INITIALIZE) -> Result<Self, NTSTATUS> {
+        Self::start(name, entry, None)
+    }
+
+    /// Loads a driver that is an image.
+    pub(crate) fn load_image(name: &str, image: Image) -> Result<Self, LoadError> {
+        Self::start(name, image.entry(), Some(image)).map_err(LoadError::Entry)
+    }
+
+    fn start(name: &str, entry: DRIVER_INITIALIZE, image: Option<Image>) -> Result<Self, NTSTATUS> {
         irql::require_exactly("load", PASSIVE_LEVEL);
         let strings = Box::leak(Box::new(Strings {
             name: OwnedString::new(&format!(r"\Driver\{name}")),
@@ -92,6 +104,11 @@ impl Driver {
         let mut registry_path = strings.registry_path.view();
         let hardware = Box::leak(Box::new(strings.hardware_database.view()));
         let object = Box::leak(Box::new(new_object(entry, strings.name.view(), hardware)));
+        if let Some(image) = &image {
+            let range = image.module().range();
+            object.DriverStart = ptr::with_exposed_provenance_mut(range.start);
+            object.DriverSize = range.len() as ULONG;
+        }
         let object = ptr::from_mut(object);
         {
             let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,12 +120,13 @@ impl Driver {
             // SAFETY: the driver's entry point, with what the documentation says it gets.
             unsafe { entry(object, &raw mut registry_path) }
         });
-        let driver = Self { object, name: name.to_owned() };
+        let driver = Self { object, name: name.to_owned(), image };
         if NT_SUCCESS(status) {
             return Ok(driver);
         }
         // A driver that fails to load has to have taken everything back.
         require_nothing(&format!("{name}: DriverEntry"), &driver.leave());
+        driver.take_away();
         Err(status)
     }
 
@@ -123,13 +141,22 @@ impl Driver {
         let function = format!("{}: DriverUnload", self.name);
         let leaks = self.unload_and_look();
         require_nothing(&function, &leaks);
+        self.take_away();
         UnloadReport::default()
     }
 
     /// Unloads the driver, and reports what it left.
     pub fn unload_reporting(self) -> UnloadReport {
         let leaks = self.unload_and_look();
+        self.take_away();
         UnloadReport { leaks: leaks.into_iter().map(|(_, line)| line).collect() }
+    }
+
+    /// What is an image goes from memory.
+    fn take_away(self) {
+        if let Some(image) = self.image {
+            image.retire();
+        }
     }
 
     fn unload_and_look(&self) -> Vec<(Rule, String)> {

@@ -1,40 +1,57 @@
-//! Memory faults: which rule was broken by an access to memory that is not there.
+//! Memory faults: which rule was broken by an access to memory that is not there, or by an instruction.
 
 use core::ffi::{c_int, c_void};
+use core::fmt;
 use core::mem::MaybeUninit;
-use core::ptr;
 use std::sync::OnceLock;
 
+use crate::image::{self, trap};
 use crate::ndis;
 use crate::pool;
 use crate::stack;
-use crate::violation::{Rule, stop_in_signal};
+use crate::violation::{Rule, stop_in_image, stop_in_signal};
 
-static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
+const SIGNALS: [c_int; 3] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL];
 
-/// Installs the handler of SIGSEGV and SIGBUS. Faults that are not the driver's go where they went before.
+/// What was to be done with each of them before.
+static BEFORE: OnceLock<[libc::sigaction; 3]> = OnceLock::new();
+
+/// Installs the handler of faults. Those that are not the driver's go where they went before.
 pub(crate) fn install() {
     let mut action = zeroed();
     action.sa_sigaction =
         (handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) as *const ()).addr();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-    let mut before = zeroed();
-    // SAFETY: the handler has the signature that SA_SIGINFO asks for.
-    let failed = unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, &raw mut before) };
-    assert_eq!(failed, 0, "the handler of SIGSEGV cannot be installed");
-    // SAFETY: as above.
-    unsafe { libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut()) };
+    let before = SIGNALS.map(|signal| {
+        let mut before = zeroed();
+        // SAFETY: the handler has the signature that SA_SIGINFO asks for.
+        let failed = unsafe { libc::sigaction(signal, &raw const action, &raw mut before) };
+        assert_eq!(failed, 0, "the handler of signal {signal} cannot be installed");
+        before
+    });
     let _ = BEFORE.set(before);
 }
 
-extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, _context: *mut c_void) {
+extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: SA_SIGINFO gives this.
     let information = unsafe { &*information };
+    // SAFETY: SA_SIGINFO gives this.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     // SAFETY: the signal is one of a fault, which has an address.
     let address = unsafe { information.si_addr() }.addr();
+    let instruction = trap::instruction(context);
+    let module = image::find(instruction);
+    if let Some(module) = &module
+        && information.si_code == SI_KERNEL
+        // SAFETY: a general protection fault is that of an instruction that was to be executed.
+        && unsafe { trap::emulate(module, context) }
+    {
+        return;
+    }
+    let fault = Fault { in_image: module.is_some(), context };
     if let Some(caller) = stack::guard_hit(address) {
         match caller {
-            Some(caller) => stop_in_signal(
+            Some(caller) => fault.stop(
                 Rule::STACK_OVERRUN,
                 "callback",
                 format_args!(
@@ -42,14 +59,14 @@ extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, _context:
                     stack::STACK_BYTES / 1024
                 ),
             ),
-            None => stop_in_signal(Rule::STACK_OVERRUN, "callback", format_args!("")),
+            None => fault.stop(Rule::STACK_OVERRUN, "callback", format_args!("")),
         }
     }
     if let Some((rule, explanation)) = pool::explain(address) {
-        stop_in_signal(rule, "access", format_args!("{explanation}"));
+        fault.stop(rule, "access", format_args!("{explanation}"));
     }
     if let Some((list, offset)) = ndis::guard::explain(address) {
-        stop_in_signal(
+        fault.stop(
             Rule::NBL_TOUCHED_AFTER_COMPLETION,
             "access",
             format_args!(
@@ -57,19 +74,60 @@ extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, _context:
             ),
         );
     }
-    if stack::in_driver() {
-        stop_in_signal(
-            Rule::ACCESS_VIOLATION,
-            "access",
-            format_args!("nothing is at {address:#x}"),
+    if let Some(unloaded) = image::find(address).filter(|module| module.is_unloaded()) {
+        let is_call = address == instruction;
+        fault.stop(
+            Rule::CALL_AFTER_UNLOAD,
+            if is_call { "call" } else { "access" },
+            format_args!("{} was unloaded", unloaded.place(address)),
         );
     }
+    if let Some(module) = &module {
+        // SAFETY: as above; what was not fetched is not in the image's executable part.
+        let kind = unsafe { trap::Kind::of(module, fault.context) };
+        if signal == libc::SIGILL || information.si_code == SI_KERNEL {
+            let place = module.place(instruction);
+            fault.stop(Rule::ILLEGAL_INSTRUCTION, "instruction", format_args!("at {place}{kind}"));
+        }
+        let place = module.place(instruction);
+        fault.stop(
+            Rule::ACCESS_VIOLATION,
+            "access",
+            format_args!("nothing is at {address:#x}{kind}, by {place}"),
+        );
+    }
+    if stack::in_driver() {
+        fault.stop(Rule::ACCESS_VIOLATION, "access", format_args!("nothing is at {address:#x}"));
+    }
     // Not the driver's: as if there were no handler here. The access faults again.
-    let mut default = zeroed();
-    default.sa_sigaction = libc::SIG_DFL;
-    let before = BEFORE.get().copied().unwrap_or(default);
+    let place = SIGNALS.iter().position(|known| *known == signal);
+    let before = BEFORE.get().zip(place).and_then(|(before, place)| before.get(place).copied());
+    let before = before.unwrap_or_else(|| {
+        let mut default = zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        default
+    });
     // SAFETY: what was installed before, or the default.
-    unsafe { libc::sigaction(signal, &raw const before, ptr::null_mut()) };
+    unsafe { libc::sigaction(signal, &raw const before, core::ptr::null_mut()) };
+}
+
+/// The kernel's word for a fault that no address is known of (sigaction(2)).
+const SI_KERNEL: c_int = 0x80;
+
+/// Where a thread faulted.
+struct Fault<'a> {
+    in_image: bool,
+    context: &'a mut libc::ucontext_t,
+}
+
+impl Fault<'_> {
+    fn stop(self, rule: Rule, function: &str, detail: fmt::Arguments<'_>) -> ! {
+        if self.in_image {
+            stop_in_image(rule, function, self.context, detail)
+        } else {
+            stop_in_signal(rule, function, detail)
+        }
+    }
 }
 
 fn zeroed() -> libc::sigaction {

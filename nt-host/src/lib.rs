@@ -1,7 +1,7 @@
 //! The NT kernel, NDIS and WSK for Linux.
 //!
 //! A driver that is compiled for Linux and linked with this crate finds here the functions that `nt-sys` declares, under
-//! their own names. They do what Microsoft's documentation says, and enforce what it asks of a driver: a call that breaks a
+//! their own names; one that is an [`image`], the file that Windows loads, finds the same functions by its imports. They do what Microsoft's documentation says, and enforce what it asks of a driver: a call that breaks a
 //! rule stops the process (see [`violation`]).
 //!
 //! * [`Machine`] boots, loads a driver and opens its devices, as a process on Windows would.
@@ -28,6 +28,7 @@ pub mod ex;
 mod fault;
 pub mod handle;
 pub mod heap;
+pub mod image;
 pub mod io;
 pub mod irql;
 pub mod ke;
@@ -45,4 +46,5 @@ pub mod wsk;
 
 pub use driver::{Driver, UnloadReport};
 pub use handle::{Completed, Handle, PendingIoctl};
+pub use image::LoadError;
 pub use machine::{Machine, MachineOptions};

@@ -1,6 +1,7 @@
 //! The machine: boots once in a process, loads drivers, opens their devices.
 
 use core::time::Duration;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use nt_sys::io::DRIVER_INITIALIZE;
@@ -9,6 +10,7 @@ use nt_sys::ntdef::{ACCESS_MASK, NTSTATUS};
 use crate::driver::Driver;
 use crate::fault;
 use crate::handle::Handle;
+use crate::image::{Image, LoadError};
 use crate::ke::processor;
 use crate::pool;
 use crate::rtl::debug_print;
@@ -24,6 +26,8 @@ pub struct MachineOptions {
     pub debug_level: u32,
     /// How long after the cleanup of a file its IRPs may be pending.
     pub cleanup_timeout: Duration,
+    /// Whether the functions of images are written down in `/tmp/perf-PID.map`, where `perf` looks for their names.
+    pub perf_map: bool,
 }
 
 impl Default for MachineOptions {
@@ -33,6 +37,7 @@ impl Default for MachineOptions {
             processors: None,
             debug_level: 1,
             cleanup_timeout: Duration::from_secs(5),
+            perf_map: false,
         }
     }
 }
@@ -73,6 +78,20 @@ impl Machine {
     /// The status of the entry point.
     pub fn load_linked(&self, name: &str, entry: DRIVER_INITIALIZE) -> Result<Driver, NTSTATUS> {
         Driver::load(name, entry)
+    }
+
+    /// Loads a driver from the file that Windows loads, under the name of the file without its extension. From then on it is
+    /// as one that is linked.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or the status of its entry point.
+    pub fn load_image(&self, path: &Path) -> Result<Driver, LoadError> {
+        let image = Image::load(path)?;
+        if OPTIONS.get().is_some_and(|options| options.perf_map) {
+            image.write_perf_map();
+        }
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        Driver::load_image(&name, image)
     }
 
     /// Opens a device by its path, as CreateFile does: `\Device\Name`, a symbolic link (`\??\Name`, `\\.\Name`), each

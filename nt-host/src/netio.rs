@@ -61,7 +61,7 @@ fn set(row: &mut MIB_IPINTERFACE_ROW) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-export! {
+export! { "netio.sys";
     /// netioapi.h, InitializeIpInterfaceEntry.
     ///
     /// # IRQL

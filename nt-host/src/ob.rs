@@ -110,7 +110,7 @@ pub(crate) fn handles_left() -> Vec<String> {
     lock().handles.keys().map(|handle| format!("handle {handle:#x} still open")).collect()
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, ObReferenceObjectByHandle: here only for handles of threads, in kernel mode.
     ///
     /// # IRQL

@@ -5,6 +5,7 @@
 //! thread's own ([`on_host`]). A callback made from inside such a function goes on where the driver was, as on Windows.
 
 use core::cell::Cell;
+use core::ops::Range;
 use core::panic::Location;
 use core::ptr;
 
@@ -199,6 +200,12 @@ pub(crate) fn abandon() {
 pub(crate) fn guard_hit(address: usize) -> Option<Option<&'static Location<'static>>> {
     let base = GUARD_TOP.get();
     (base != 0 && address < base && address >= base - GUARD_BYTES).then(|| CALLER.get())
+}
+
+/// This thread's driver stack.
+pub(crate) fn driver_stack() -> Option<Range<usize>> {
+    let base = GUARD_TOP.get();
+    (base != 0).then(|| base..base + STACK_BYTES)
 }
 
 thread_local! {

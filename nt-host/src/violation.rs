@@ -3,6 +3,7 @@
 use core::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::image;
 use crate::stack;
 
 /// The exit code of a process that [`stop`] ended.
@@ -57,6 +58,8 @@ impl Rule {
     pub const CALL_AFTER_UNLOAD: Self = Self("CALL AFTER UNLOAD");
     /// Memory was touched that is not there.
     pub const ACCESS_VIOLATION: Self = Self("ACCESS VIOLATION");
+    /// An instruction that drivers cannot execute, or none.
+    pub const ILLEGAL_INSTRUCTION: Self = Self("ILLEGAL INSTRUCTION");
     /// The driver called KeBugCheckEx.
     pub const BUGCHECK: Self = Self("BUGCHECK");
 }
@@ -69,11 +72,12 @@ impl fmt::Display for Rule {
 
 /// Ends the process: prints `nt-host: STOP <RULE>: <function>: <detail>` and exits with [`EXIT_CODE`].
 ///
-/// With `RUST_BACKTRACE` set it prints the stack, too.
+/// Where an image called, its frames follow, one a line. With `RUST_BACKTRACE` set it prints the stack, too.
 #[cold]
 pub fn stop(rule: Rule, function: &str, detail: fmt::Arguments<'_>) -> ! {
     stack::on_host(|| {
         print(rule, function, detail);
+        image::print_callers();
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
             eprintln!("{}", std::backtrace::Backtrace::force_capture());
         }
@@ -85,6 +89,20 @@ pub fn stop(rule: Rule, function: &str, detail: fmt::Arguments<'_>) -> ! {
 #[cold]
 pub(crate) fn stop_in_signal(rule: Rule, function: &str, detail: fmt::Arguments<'_>) -> ! {
     print(rule, function, detail);
+    exit()
+}
+
+/// As [`stop_in_signal`], for a thread whose instruction lies in an image: its frames follow. That thread was not in the
+/// allocator, so they can be named.
+#[cold]
+pub(crate) fn stop_in_image(
+    rule: Rule,
+    function: &str,
+    context: &mut libc::ucontext_t,
+    detail: fmt::Arguments<'_>,
+) -> ! {
+    print(rule, function, detail);
+    image::print_frames(context);
     exit()
 }
 

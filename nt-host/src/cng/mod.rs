@@ -7,7 +7,7 @@ use nt_sys::status::{STATUS_INVALID_HANDLE, STATUS_SUCCESS, STATUS_UNSUCCESSFUL}
 use crate::irql;
 use crate::stack;
 
-export! {
+export! { "cng.sys";
     /// bcrypt.h, BCryptGenRandom: only with the system's generator.
     ///
     /// # IRQL

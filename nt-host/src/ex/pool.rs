@@ -15,7 +15,7 @@ use crate::violation::{Rule, stop};
 
 const CACHE_LINE: usize = 64;
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, ExAllocatePool2: zeroed unless asked otherwise; from a page on it is aligned to pages.
     ///
     /// # IRQL

@@ -19,7 +19,7 @@ pub(crate) fn held() -> u32 {
     HELD.get()
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// ntifs.h, ExAcquirePushLockExclusiveEx (`ExAcquirePushLockExclusive`): in a critical region; not recursive.
     ///
     /// # IRQL

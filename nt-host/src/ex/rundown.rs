@@ -14,7 +14,7 @@ use crate::violation::{Rule, stop};
 const ACTIVE: u64 = 1;
 const USE: u64 = 2;
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, ExInitializeRundownProtection.
     ///
     /// # IRQL

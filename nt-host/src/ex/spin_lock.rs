@@ -16,7 +16,7 @@ use crate::violation::{Rule, stop};
 const EXCLUSIVE: u32 = 1 << 31;
 const SPINS: u32 = 200;
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, ExAcquireSpinLockShared.
     ///
     /// # IRQL

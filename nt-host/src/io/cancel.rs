@@ -19,7 +19,7 @@ unsafe impl Sync for CancelLock {}
 
 static CANCEL_LOCK: CancelLock = CancelLock(core::cell::UnsafeCell::new(0));
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, IoAcquireCancelSpinLock.
     ///
     /// # IRQL

@@ -11,7 +11,7 @@ use crate::irql;
 use crate::stack;
 use crate::violation::{Rule, stop};
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, IofCompleteRequest (`IoCompleteRequest`).
     ///
     /// # IRQL

@@ -16,7 +16,7 @@ use crate::io::irp as irps;
 use crate::irql;
 use crate::violation::{Rule, stop};
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, IoCsqInitialize.
     ///
     /// # IRQL

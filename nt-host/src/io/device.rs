@@ -152,7 +152,7 @@ pub(crate) fn left() -> Vec<String> {
         .collect()
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, IoCreateDevice.
     ///
     /// # IRQL

@@ -88,7 +88,7 @@ unsafe fn initialize(irp: *mut IRP, bytes: usize, stack_size: i8) {
     fields.Tail.Overlay.CurrentStackLocation = past;
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, IoAllocateIrp.
     ///
     /// # IRQL

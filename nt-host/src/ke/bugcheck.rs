@@ -4,7 +4,7 @@ use nt_sys::ntdef::{ULONG, ULONG_PTR};
 
 use crate::violation::{Rule, stop};
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeBugCheckEx.
     ///
     /// # IRQL

@@ -16,7 +16,7 @@ pub(crate) fn inside() -> bool {
     DEPTH.get() != 0 || irql::current() >= APC_LEVEL
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeEnterCriticalRegion.
     ///
     /// # IRQL

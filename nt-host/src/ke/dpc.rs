@@ -47,7 +47,7 @@ struct Processor {
 static PROCESSORS: OnceLock<Vec<Processor>> = OnceLock::new();
 static QUEUED: AtomicUsize = AtomicUsize::new(0);
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeInitializeDpc.
     ///
     /// # IRQL

@@ -11,7 +11,7 @@ use crate::violation::{Rule, stop};
 
 const KINDS: &[u8] = &[NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT];
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeInitializeEvent.
     ///
     /// # IRQL

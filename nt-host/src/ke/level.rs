@@ -6,7 +6,7 @@ use crate::irql::{self, Name};
 use crate::ke::spin_lock;
 use crate::violation::{Rule, stop};
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeGetCurrentIrql.
     ///
     /// # IRQL

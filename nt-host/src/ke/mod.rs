@@ -7,6 +7,7 @@ pub mod dpc;
 pub mod event;
 pub mod level;
 pub(crate) mod owner_word;
+pub mod performance_counter;
 pub mod processor;
 pub mod semaphore;
 pub mod spin_lock;

@@ -54,7 +54,7 @@ pub fn current() -> u32 {
     u32::try_from(cpu).unwrap_or(0) % count()
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeQueryActiveProcessorCountEx.
     ///
     /// # IRQL

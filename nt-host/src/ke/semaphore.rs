@@ -9,7 +9,7 @@ use crate::irql;
 use crate::ke::dispatcher::{self, SEMAPHORE};
 use crate::violation::{Rule, stop};
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeInitializeSemaphore.
     ///
     /// # IRQL

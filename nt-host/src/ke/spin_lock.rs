@@ -43,7 +43,7 @@ pub fn held() -> usize {
     HELD.with_borrow(|held| held.count)
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeAcquireSpinLockRaiseToDpc (`KeAcquireSpinLock`).
     ///
     /// # IRQL

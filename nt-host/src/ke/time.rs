@@ -5,7 +5,7 @@ use nt_sys::ntdef::{HIGH_LEVEL, LARGE_INTEGER, ULONG64};
 use crate::clock;
 use crate::irql;
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeQueryInterruptTimePrecise: with the time that the machine slept, in 100 ns.
     ///
     /// # IRQL
@@ -33,21 +33,5 @@ export! {
         irql::require_at_most("KeQuerySystemTimePrecise", HIGH_LEVEL);
         // SAFETY: as the caller promises.
         unsafe { current_time.write(clock::system_time().cast_signed()) };
-    }
-
-    /// wdm.h, KeQueryPerformanceCounter.
-    ///
-    /// # IRQL
-    /// Any.
-    ///
-    /// # Safety
-    /// `frequency` is null or writable.
-    pub unsafe fn KeQueryPerformanceCounter(frequency: *mut LARGE_INTEGER) -> LARGE_INTEGER {
-        irql::require_at_most("KeQueryPerformanceCounter", HIGH_LEVEL);
-        // SAFETY: as the caller promises.
-        if let Some(frequency) = unsafe { frequency.as_mut() } {
-            *frequency = clock::PER_SECOND.cast_signed();
-        }
-        clock::performance_counter().cast_signed()
     }
 }

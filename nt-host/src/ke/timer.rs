@@ -40,7 +40,7 @@ static TIMERS: Mutex<Timers> =
     Mutex::new(Timers { by_due: BTreeMap::new(), by_address: BTreeMap::new(), count: 0 });
 static CHANGED: Condvar = Condvar::new();
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeInitializeTimerEx.
     ///
     /// # IRQL

@@ -30,7 +30,7 @@ const KINDS: &[u8] = &[
     SYNCHRONIZATION_TIMER,
 ];
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeWaitForSingleObject: `timeout` null waits for ever, 0 not at all; negative is relative.
     ///
     /// # IRQL

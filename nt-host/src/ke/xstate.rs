@@ -33,7 +33,7 @@ pub fn enabled_features() -> ULONG64 {
     mask
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, KeSaveExtendedProcessorState: each save has its restore, on the same thread, the last first.
     ///
     /// # IRQL

@@ -72,7 +72,7 @@ pub(crate) fn allocate_locked(address: *mut c_void, bytes: u32) -> *mut MDL {
     mdl
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, IoAllocateMdl.
     ///
     /// # IRQL

@@ -595,7 +595,7 @@ fn adapters() -> MutexGuard<'static, Vec<&'static AdapterInner>> {
     ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisMPauseComplete.
     ///
     /// # IRQL

@@ -50,7 +50,7 @@ pub(super) struct General {
     pub(super) power: Option<NDIS_PM_CAPABILITIES>,
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisMSetMiniportAttributes.
     ///
     /// # IRQL

@@ -67,7 +67,7 @@ impl Configuration {
     }
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisOpenConfigurationEx.
     ///
     /// # IRQL

@@ -119,7 +119,7 @@ fn last_part(path: &str) -> &str {
     path.rsplit('\\').next().unwrap_or(path)
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisRegisterDeviceEx.
     ///
     /// # IRQL

@@ -155,7 +155,7 @@ fn check(characteristics: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS) -> Result<(), N
     Ok(())
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisGetVersion.
     ///
     /// # IRQL

@@ -16,7 +16,7 @@ pub fn error_log() -> Vec<(String, u32)> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisWriteErrorLogEntry. Variadic in C; an integer argument after the named ones is passed like a named one, so
     /// the definition need not be variadic. The values are not kept.
     ///

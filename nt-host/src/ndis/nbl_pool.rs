@@ -80,7 +80,7 @@ unsafe fn attach(
     net_buffer.DataLength = u32::try_from(data_length).unwrap_or(u32::MAX);
 }
 
-export! {
+export! { "ndis.sys";
     /// nblapi.h, NdisAllocateNetBufferListPool.
     ///
     /// # IRQL

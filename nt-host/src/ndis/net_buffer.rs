@@ -74,7 +74,7 @@ fn address(mdl: &MDL) -> *mut u8 {
     }
 }
 
-export! {
+export! { "ndis.sys";
     /// nblapi.h, NdisGetDataBuffer.
     ///
     /// # IRQL

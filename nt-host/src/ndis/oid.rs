@@ -434,7 +434,7 @@ fn copy_back(memory: &[u64], buffer: &mut [u8], bytes: usize) {
     buffer.iter_mut().zip(from).for_each(|(to, from)| *to = from);
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisMOidRequestComplete.
     ///
     /// # IRQL

@@ -97,7 +97,7 @@ fn with_contiguous(net_buffer: &NET_BUFFER, f: impl FnOnce(&[u8])) {
     GATHERED.set(gathered);
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisMIndicateReceiveNetBufferLists.
     ///
     /// # IRQL

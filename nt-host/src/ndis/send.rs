@@ -183,7 +183,7 @@ thread_local! {
     static COMPLETED: RefCell<Vec<Object>> = const { RefCell::new(Vec::new()) };
 }
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisMSendNetBufferListsComplete.
     ///
     /// # IRQL

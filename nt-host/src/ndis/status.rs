@@ -20,7 +20,7 @@ use crate::violation::{Rule, stop};
 
 const FUNCTION: &str = "NdisMIndicateStatusEx";
 
-export! {
+export! { "ndis.sys";
     /// ndis.h, NdisMIndicateStatusEx.
     ///
     /// # IRQL

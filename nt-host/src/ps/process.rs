@@ -9,7 +9,7 @@ use crate::irql;
 
 static PROCESS: u64 = 0;
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, IoGetCurrentProcess (`PsGetCurrentProcess`).
     ///
     /// # IRQL

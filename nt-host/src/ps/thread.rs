@@ -57,7 +57,7 @@ pub(crate) fn left() -> Vec<String> {
     lock().values().map(|routine| format!("thread started at {routine:#x} still runs")).collect()
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, PsCreateSystemThread.
     ///
     /// # IRQL

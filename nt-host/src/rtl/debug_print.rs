@@ -19,7 +19,7 @@ pub fn set_level(level: u32) {
     LEVEL.store(level, Ordering::Relaxed);
 }
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, DbgPrintEx. Variadic in C, where each argument takes a word, integers as pointers: here it takes 8 words, whatever
     /// was passed. Floating point is not passed in the kernel.
     ///

@@ -4,7 +4,7 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, UNICODE_STRING, USHORT, WCHAR};
 
 use crate::irql;
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, RtlInitUnicodeString: describes a string that ends with 0; one that is too long is cut.
     ///
     /// # IRQL

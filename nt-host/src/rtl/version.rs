@@ -14,7 +14,7 @@ pub const MINOR: u32 = 0;
 /// The build.
 pub const BUILD: u32 = 22621;
 
-export! {
+export! { "ntoskrnl.exe";
     /// wdm.h, RtlGetVersion.
     ///
     /// # IRQL

@@ -93,7 +93,7 @@ impl Client {
     }
 }
 
-export! {
+export! { "netio.sys";
     /// wsk.h, WskRegister.
     ///
     /// # IRQL

@@ -8,6 +8,7 @@ mod machine;
 mod measure;
 mod report;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -26,24 +27,26 @@ pub(crate) struct Options {
     /// Check the driver harder, which is slow: its memory lies before guard pages, packets are overwritten when they change hands.
     #[arg(long)]
     check: bool,
+    /// The driver as the file that Windows loads, `tunic.sys`, and not the one that is linked with this program.
+    #[arg(long, value_name = "PATH")]
+    driver: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seconds: 3, check: false }
+        Self { seconds: 3, check: false, driver: None }
     }
 }
 
 /// Runs the demo and prints what it found.
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    println!(
-        "Two adapters of the driver on nt-host, WireGuard between them over UDP on loopback\n"
-    );
+    let driver = options.driver.as_ref().map_or("the driver".into(), |path| path.to_string_lossy());
+    println!("Two adapters of {driver} on nt-host, WireGuard between them over UDP on loopback\n");
     let mut report = Report::default();
     let load = Duration::from_secs(options.seconds.into());
     let progress = Progress::new(load);
 
-    let demo = Demo::start(options.check)?;
+    let demo = Demo::start(options.check, options.driver.as_deref())?;
     let handshake = measure::handshake(&demo, &progress, &mut report)?;
     if handshake {
         measure::idle(&demo, &progress, &mut report)?;

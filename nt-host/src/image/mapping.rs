@@ -1,0 +1,117 @@
+//! The memory of an image.
+
+use core::ops::Range;
+use core::ptr;
+use core::slice;
+use std::io;
+
+/// What may be done with a part of an image. No part can be written and executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    None,
+    Read,
+    Write,
+    Execute,
+}
+
+impl Access {
+    fn flags(self) -> i32 {
+        match self {
+            Self::None => libc::PROT_NONE,
+            Self::Read => libc::PROT_READ,
+            Self::Write => libc::PROT_READ | libc::PROT_WRITE,
+            Self::Execute => libc::PROT_READ | libc::PROT_EXEC,
+        }
+    }
+}
+
+/// Memory for one image, at an address of the system's choice. It goes when this is dropped.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    range: Range<usize>,
+    /// Whether access was given to parts, and no longer to the whole.
+    protected: bool,
+}
+
+impl Mapping {
+    /// So many zeros, that can be written.
+    pub(super) fn new(bytes: usize) -> io::Result<Self> {
+        // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+        let address = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                Access::Write.flags(),
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if address == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = address.expose_provenance();
+        Ok(Self { range: start..start + bytes, protected: false })
+    }
+
+    /// Its addresses.
+    pub(super) fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// Its content; nothing once a part has been protected.
+    pub(super) fn bytes(&mut self) -> &mut [u8] {
+        if self.protected {
+            return &mut [];
+        }
+        let start = ptr::with_exposed_provenance_mut(self.range.start);
+        // SAFETY: all of the mapping is readable and writable until a part is protected, and nobody else knows it before.
+        unsafe { slice::from_raw_parts_mut(start, self.range.len()) }
+    }
+
+    /// Says what may be done with a part that begins and ends with a page. What no part was said of can't be accessed.
+    pub(super) fn protect(&mut self, part: Range<usize>, access: Access) -> io::Result<()> {
+        if !self.protected {
+            self.protected = true;
+            self.set(self.range(), Access::None)?;
+        }
+        let part = self.range.start + part.start..self.range.start + part.end;
+        if part.end > self.range.end {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.set(part, access)
+    }
+
+    /// Gives the memory back and keeps its addresses, without access.
+    pub(super) fn retire(&self) {
+        let start = ptr::with_exposed_provenance_mut(self.range.start);
+        // SAFETY: replaces our own pages, which nobody may use any more.
+        unsafe {
+            libc::mmap(
+                start,
+                self.range.len(),
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+    }
+
+    fn set(&self, part: Range<usize>, access: Access) -> io::Result<()> {
+        let start = ptr::with_exposed_provenance_mut(part.start);
+        // SAFETY: the part is our own.
+        match unsafe { libc::mprotect(start, part.len(), access.flags()) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        let start = ptr::with_exposed_provenance_mut(self.range.start);
+        // SAFETY: the range is our own, and nothing uses it any more.
+        unsafe { libc::munmap(start, self.range.len()) };
+    }
+}
