@@ -14,7 +14,7 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
-    /// Reads a map, if it is that of the image with this time stamp.
+    /// Reads a map, if it is that of the image with this time stamp. One of a reproducible build has none to tell.
     ///
     /// A line with a symbol has section and offset, the name, and the address in an image that lies where it was linked for.
     pub(super) fn parse(map: &str, timestamp: u32) -> Option<Self> {
@@ -22,7 +22,8 @@ impl Symbols {
             let line = map.lines().find_map(|line| line.trim().strip_prefix(start))?;
             u64::from_str_radix(line.split_whitespace().next()?, 16).ok()
         };
-        if word("Timestamp is ")? != u64::from(timestamp) {
+        let stamp = word("Timestamp is ")?;
+        if stamp != 0 && stamp != u64::from(timestamp) {
             return None;
         }
         let base = word("Preferred load address is ")?;
