@@ -92,7 +92,7 @@ fn bind_one<P: AdapterProtocol>(
         Err(status) if status == Status::INSUFFICIENT_RESOURCES => return Err(status),
         Err(status) => return Ok(Err(status)),
     };
-    match socket.bind(port) {
+    match socket.bind(family.any(port)).map(|bound| bound.port()) {
         Ok(port) => Ok(Ok((socket, port))),
         Err(status) if is_taken(status) || status == Status::INSUFFICIENT_RESOURCES => Err(status),
         Err(status) => Ok(Err(status)),

@@ -3,8 +3,9 @@
 use core::ptr::{self, NonNull};
 
 use nt_sys::io::{
-    DEVICE_OBJECT, DRIVER_DISPATCH, FILE_DEVICE_SECURE_OPEN, FILE_OBJECT, FILE_OPENED, IRP,
-    IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_COUNT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
+    DEVICE_OBJECT, DO_BUFFERED_IO, DRIVER_DISPATCH, FILE_DEVICE_SECURE_OPEN, FILE_OBJECT,
+    FILE_OPENED, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_COUNT, IRP_MJ_CREATE,
+    IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
 };
 use nt_sys::ndis::{
     NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_HANDLE,
@@ -36,6 +37,22 @@ pub trait ControlDevice: Send + Sync + 'static {
     /// # IRQL
     /// `PASSIVE_LEVEL`
     fn control(&self, file: &Self::File, irp: Irp) -> Dispatched;
+
+    /// Handles a read; buffered.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn read(&self, _file: &Self::File, irp: Irp) -> Dispatched {
+        irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
+    }
+
+    /// Handles a write; buffered.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn write(&self, _file: &Self::File, irp: Irp) -> Dispatched {
+        irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
+    }
 
     /// The last handle to a file is closed: its requests that wait are to be cancelled.
     ///
@@ -69,10 +86,12 @@ impl<D: ControlDevice> DeviceRegistration<D> {
     pub fn new(driver: &DriverHandle, name: &DeviceName<'_>, device: Shared<D>) -> Result<Self> {
         let device = PoolBox::new(device)?;
         let mut major_functions: [Option<DRIVER_DISPATCH>; IRP_MJ_COUNT] = [None; IRP_MJ_COUNT];
-        let routines: [(u8, DRIVER_DISPATCH); 4] = [
+        let routines: [(u8, DRIVER_DISPATCH); 6] = [
             (IRP_MJ_CREATE, create::<D>),
             (IRP_MJ_CLEANUP, cleanup::<D>),
             (IRP_MJ_CLOSE, close::<D>),
+            (IRP_MJ_READ, read::<D>),
+            (IRP_MJ_WRITE, write::<D>),
             (IRP_MJ_DEVICE_CONTROL, device_control::<D>),
         ];
         for (function, routine) in routines {
@@ -112,6 +131,9 @@ impl<D: ControlDevice> DeviceRegistration<D> {
         // security descriptor ("Controlling Device Namespace Access").
         // SAFETY: the device object is the one that NDIS made; nobody else writes to the field.
         unsafe { (*device_object).Characteristics |= FILE_DEVICE_SECURE_OPEN };
+        // Reads and writes go through a system buffer ("Initializing a Device Object").
+        // SAFETY: as above.
+        unsafe { (*device_object).Flags |= DO_BUFFERED_IO };
         // SAFETY: as above.
         let extension = unsafe { NdisGetDeviceReservedExtension(device_object) };
         // SAFETY: the extension has the size of a pointer; it is zero until here, and requests that come before are refused.
@@ -236,11 +258,40 @@ unsafe extern "efiapi" fn close<D: ControlDevice>(
     call.irp.complete(Status::SUCCESS, 0).status().0
 }
 
+unsafe extern "efiapi" fn read<D: ControlDevice>(
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: these are a dispatch routine's arguments.
+    unsafe { dispatch::<D>(device_object, irp, D::read) }
+}
+
+unsafe extern "efiapi" fn write<D: ControlDevice>(
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: these are a dispatch routine's arguments.
+    unsafe { dispatch::<D>(device_object, irp, D::write) }
+}
+
 unsafe extern "efiapi" fn device_control<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
     // SAFETY: these are a dispatch routine's arguments.
+    unsafe { dispatch::<D>(device_object, irp, D::control) }
+}
+
+/// Has the device handle a request of a file.
+///
+/// # Safety
+/// Must be given what a dispatch routine of a [`DeviceRegistration`] of `D` was given.
+unsafe fn dispatch<D: ControlDevice>(
+    device_object: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+    handle: fn(&D, &D::File, Irp) -> Dispatched,
+) -> NTSTATUS {
+    // SAFETY: by the caller's promise.
     let Some(call) = (unsafe { call::<D>(device_object, irp) }) else {
         return Status::INVALID_PARAMETER.0;
     };
@@ -249,5 +300,5 @@ unsafe extern "efiapi" fn device_control<D: ControlDevice>(
     };
     // SAFETY: the file's object lives until `close`.
     let file = unsafe { file.as_ref() };
-    device.control(file, call.irp).status().0
+    handle(device, file, call.irp).status().0
 }

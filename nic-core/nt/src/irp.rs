@@ -5,9 +5,9 @@ use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
 use nt_sys::io::{
-    FILE_OBJECT, IO_CSQ, IO_STACK_DEVICE_IO_CONTROL, IO_STACK_LOCATION, IRP, IRP_TAIL_OVERLAY,
-    IoCsqInitialize, IoCsqInsertIrp, IoCsqRemoveNextIrp, IofCompleteRequest, METHOD_BUFFERED,
-    METHOD_IN_DIRECT, METHOD_OUT_DIRECT,
+    FILE_OBJECT, IO_CSQ, IO_STACK_DEVICE_IO_CONTROL, IO_STACK_LOCATION, IRP, IRP_MJ_READ,
+    IRP_MJ_WRITE, IRP_TAIL_OVERLAY, IoCsqInitialize, IoCsqInsertIrp, IoCsqRemoveNextIrp,
+    IofCompleteRequest, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT,
 };
 use nt_sys::ke::{KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
 use nt_sys::ntdef::{KIRQL, LIST_ENTRY, PVOID};
@@ -25,6 +25,17 @@ pub struct Irp {
     irp: NonNull<IRP>,
 }
 
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// A device control.
+    Control,
+    /// A read.
+    Read,
+    /// A write.
+    Write,
+}
+
 /// Proof that an IRP is completed, or waits in a queue; with what its dispatch routine has to return.
 #[must_use]
 pub struct Dispatched(Status);
@@ -36,19 +47,67 @@ impl Irp {
         Self { irp }
     }
 
-    /// The control code. Only device control requests come here.
+    /// What it asks for.
+    pub fn kind(&self) -> RequestKind {
+        let stack_location = self.stack_location();
+        // SAFETY: the location is valid while the IRP is ours.
+        match unsafe { (*stack_location.as_ptr()).MajorFunction } {
+            IRP_MJ_READ => RequestKind::Read,
+            IRP_MJ_WRITE => RequestKind::Write,
+            _ => RequestKind::Control,
+        }
+    }
+
+    /// The control code; 0 where it is no device control.
     pub fn control_code(&self) -> u32 {
-        self.parameters().IoControlCode
+        match self.kind() {
+            RequestKind::Control => self.parameters().IoControlCode,
+            RequestKind::Read | RequestKind::Write => 0,
+        }
     }
 
-    /// The length of the caller's first buffer, in bytes.
+    /// The length of what the caller sends, in bytes: of a device control's first buffer.
     pub fn input_bytes(&self) -> usize {
-        self.parameters().InputBufferLength as usize
+        match self.kind() {
+            RequestKind::Control => self.parameters().InputBufferLength as usize,
+            RequestKind::Read => 0,
+            RequestKind::Write => self.transfer_bytes(),
+        }
     }
 
-    /// The length of the caller's second buffer, in bytes.
+    /// The length of the caller's buffer for an answer, in bytes: of a device control's second buffer.
     pub fn output_bytes(&self) -> usize {
-        self.parameters().OutputBufferLength as usize
+        match self.kind() {
+            RequestKind::Control => self.parameters().OutputBufferLength as usize,
+            RequestKind::Read => self.transfer_bytes(),
+            RequestKind::Write => 0,
+        }
+    }
+
+    /// The open file that it came by.
+    pub fn file(&self) -> FileId {
+        let stack_location = self.stack_location();
+        // SAFETY: the location is valid while the IRP is ours.
+        FileId(unsafe { (*stack_location.as_ptr()).FileObject })
+    }
+
+    /// What the caller sends by a buffered request, where the I/O manager has copied it to. Nobody else can change it.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn buffered_input(&self) -> Result<&[u8]> {
+        if self.method() != METHOD_BUFFERED {
+            return Err(Status::INVALID_DEVICE_REQUEST);
+        }
+        match (self.input_bytes(), self.system_buffer()) {
+            (0, _) => Ok(&[]),
+            (_, None) => Err(Status::INVALID_PARAMETER),
+            (length, Some(buffer)) => {
+                // SAFETY: the I/O manager made the buffer for at least so many bytes; it is ours, and written to by nobody
+                // while `self` is borrowed.
+                Ok(unsafe { core::slice::from_raw_parts(buffer.as_ptr(), length) })
+            }
+        }
     }
 
     /// Our own copy of what the caller sends: the first buffer of a buffered request, the second one of an in-direct one, nothing
@@ -86,10 +145,10 @@ impl Irp {
         }
     }
 
-    /// Writes the beginning of the caller's second buffer. Fails where that is shorter.
+    /// Writes the beginning of the caller's buffer for an answer. Fails where that is shorter.
     ///
     /// # IRQL
-    /// `PASSIVE_LEVEL`
+    /// `<= DISPATCH_LEVEL`
     pub fn write_output(&mut self, output: &[u8]) -> Result<()> {
         if output.len() > self.output_bytes() {
             return Err(Status::BUFFER_TOO_SMALL);
@@ -138,6 +197,15 @@ impl Irp {
         unsafe { current_stack_location(self.irp) }
     }
 
+    /// The length of a read or write.
+    fn transfer_bytes(&self) -> usize {
+        let stack_location = self.stack_location();
+        // SAFETY: the location is valid while the IRP is ours; only reads and writes come here.
+        let parameters = unsafe { (*stack_location.as_ptr()).Parameters };
+        // SAFETY: all members of the union are plain numbers and pointers; both kinds have the same.
+        unsafe { parameters.Read.Length as usize }
+    }
+
     fn parameters(&self) -> IO_STACK_DEVICE_IO_CONTROL {
         let stack_location = self.stack_location();
         // SAFETY: the location is valid while the IRP is ours; requests that aren't of device control have other numbers there.
@@ -147,13 +215,17 @@ impl Irp {
     }
 
     fn method(&self) -> u32 {
-        self.control_code() & 3
+        match self.kind() {
+            RequestKind::Control => self.control_code() & 3,
+            // Our devices are made with DO_BUFFERED_IO.
+            RequestKind::Read | RequestKind::Write => METHOD_BUFFERED,
+        }
     }
 
     fn system_buffer(&self) -> Option<NonNull<u8>> {
         // SAFETY: the IRP is ours.
         let associated = unsafe { (*self.irp.as_ptr()).AssociatedIrp };
-        // SAFETY: a device control request has a system buffer, or null.
+        // SAFETY: a device control, read or write has a system buffer, or null.
         let buffer = unsafe { associated.SystemBuffer };
         NonNull::new(buffer.cast())
     }
@@ -287,6 +359,11 @@ unsafe impl Sync for IrpQueue {}
 /// Which open file; a name only, never followed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FileId(pub(crate) *mut FILE_OBJECT);
+
+// SAFETY: it is never followed.
+unsafe impl Send for FileId {}
+// SAFETY: as above.
+unsafe impl Sync for FileId {}
 
 /// `IoGetCurrentIrpStackLocation`, which wdm.h inlines.
 ///

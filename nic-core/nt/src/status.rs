@@ -59,6 +59,20 @@ statuses! {
     INVALID_DEVICE_STATE = STATUS_INVALID_DEVICE_STATE;
     /// The address is taken.
     ADDRESS_ALREADY_EXISTS = STATUS_ADDRESS_ALREADY_EXISTS;
+    /// What is in the buffer is no message.
+    INVALID_MESSAGE = STATUS_INVALID_MESSAGE;
+    /// What is in the buffer is no address.
+    INVALID_ADDRESS = STATUS_INVALID_ADDRESS;
+    /// The buffer has a length that makes no sense.
+    INVALID_BUFFER_SIZE = STATUS_INVALID_BUFFER_SIZE;
+    /// There is such an object already.
+    OBJECTID_EXISTS = STATUS_OBJECTID_EXISTS;
+    /// There is no such object.
+    OBJECTID_NOT_FOUND = STATUS_OBJECTID_NOT_FOUND;
+    /// It was done before.
+    ALREADY_INITIALIZED = STATUS_ALREADY_INITIALIZED;
+    /// The other side is gone.
+    CONNECTION_DISCONNECTED = STATUS_CONNECTION_DISCONNECTED;
     /// There is no such thing.
     NOT_FOUND = STATUS_NOT_FOUND;
     /// The device is gone.

@@ -78,7 +78,11 @@ fn batches_arrive_and_come_back() {
         let (from_mailbox, answers) = Mailbox::new();
         let Ok(to) = UdpSocket::open(&client, family, to_mailbox) else { panic!("no socket") };
         let Ok(from) = UdpSocket::open(&client, family, from_mailbox) else { panic!("no socket") };
-        let (Ok(to_port), Ok(from_port)) = (to.bind(0), from.bind(0)) else { panic!("no port") };
+        let (Ok(to_bound), Ok(from_bound)) = (to.bind(family.any(0)), from.bind(family.any(0)))
+        else {
+            panic!("no port")
+        };
+        let (to_port, from_port) = (to_bound.port(), from_bound.port());
 
         // The same batch twice: it is used again.
         let (sender, returned) = channel();
@@ -129,7 +133,7 @@ fn batches_arrive_and_come_back() {
         // The port is taken, and the other family is out of reach.
         let (mailbox, _) = Mailbox::new();
         let Ok(third) = UdpSocket::open(&client, family, mailbox) else { panic!("no socket") };
-        assert_eq!(third.bind(to_port), Err(Status::ADDRESS_ALREADY_EXISTS));
+        assert_eq!(third.bind(to_bound), Err(Status::ADDRESS_ALREADY_EXISTS));
         let other = if family == Family::V4 { "[::1]:9" } else { "127.0.0.1:9" };
         let Ok(other) = other.parse() else { panic!("no address") };
         assert_eq!(from.send_to(b"lost", other, None), Err(Status::INVALID_PARAMETER));
@@ -144,8 +148,8 @@ fn closing_waits_for_what_is_retained() {
     let Ok(client) = WskClient::attach() else { panic!("no WSK") };
     let (mailbox, received) = Mailbox::new();
     let Ok(socket) = UdpSocket::open(&client, Family::V4, mailbox) else { panic!("no socket") };
-    let Ok(port) = socket.bind(0) else { panic!("no port") };
-    let to = SocketAddr::from(([127, 0, 0, 1], port));
+    let Ok(bound) = socket.bind(Family::V4.any(0)) else { panic!("no port") };
+    let to = SocketAddr::from(([127, 0, 0, 1], bound.port()));
     assert!(socket.send_to(b"to myself", to, None).is_ok());
     let retained = collect(&received, 1);
 
@@ -188,7 +192,7 @@ fn send_one() -> nt::Result<()> {
     // Nobody listens, so that closing has nothing to wait for.
     let (mailbox, _) = Mailbox::new();
     let socket = UdpSocket::open(&client, Family::V4, mailbox)?;
-    let to = SocketAddr::from(([127, 0, 0, 1], socket.bind(0)?));
+    let to = SocketAddr::from(([127, 0, 0, 1], socket.bind(Family::V4.any(0))?.port()));
     socket.send_to(b"single", to, None)?;
     let (sender, returned) = channel();
     let mut batch = SendBatch::new(4, 100, Returned(sender))?;

@@ -14,5 +14,5 @@ mod socket;
 pub use address::PacketInfo;
 pub use client::WskClient;
 pub use datagrams::{Datagram, Datagrams};
-pub use send::{SendBatch, Sent};
+pub use send::{OneSent, SendBatch, Sent};
 pub use socket::{Family, ReceiveFrom, UdpSocket};

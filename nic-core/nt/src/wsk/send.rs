@@ -1,5 +1,6 @@
 //! Sending.
 
+use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
 
@@ -24,6 +25,17 @@ pub trait Sent: Sized + Send + 'static {
     /// [`UdpSocket::send_batch`] has returned. Should not send anything itself, lest the stack grows ("Using IRPs with Winsock
     /// Kernel Functions").
     fn sent(batch: SendBatch<Self>, status: Status);
+}
+
+/// What is told when one datagram was sent.
+pub trait OneSent: Sized + Send + 'static {
+    /// It was sent, or not: where and how as for [`Sent::sent`].
+    fn sent(self, status: Status);
+}
+
+/// Nobody wants to know.
+impl OneSent for () {
+    fn sent(self, _: Status) {}
 }
 
 /// Datagrams to one address, with all that sending them takes, made once and used again and again.
@@ -158,23 +170,41 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         remote: SocketAddr,
         local: Option<PacketInfo>,
     ) -> Result<()> {
+        self.send_one(datagram, remote, local, ()).map_err(|(status, ())| status)
+    }
+
+    /// Sends one datagram, which is copied, and tells when that has ended. No lock may be held. Does not wait. Where it can't
+    /// be tried, `context` comes back with the reason.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub fn send_one<T: OneSent>(
+        &self,
+        datagram: &[u8],
+        remote: SocketAddr,
+        local: Option<PacketInfo>,
+        context: T,
+    ) -> core::result::Result<(), (Status, T)> {
         if !self.reaches(remote) {
-            return Err(Status::INVALID_PARAMETER);
+            return Err((Status::INVALID_PARAMETER, context));
         }
         let core = self.core();
-        let send = core.dispatch().WskSendTo.ok_or(Status::NOT_SUPPORTED)?;
-        let mut single = Single::new(datagram)?;
+        let Some(send) = core.dispatch().WskSendTo else {
+            return Err((Status::NOT_SUPPORTED, context));
+        };
+        let mut single = Single::new(datagram, context)?;
+        // One use for the datagram, and one for the call, which must be over before the socket may be closed.
         if !core.rundown.enter(2) {
-            return Err(Status::DEVICE_NOT_READY);
+            return Err((Status::DEVICE_NOT_READY, PoolBox::into_inner(single).context));
         }
         single.flight.aim(core, remote, local);
-        let context: NonNull<Single> = PoolBox::into_raw(single);
+        let single: NonNull<Single<T>> = PoolBox::into_raw(single);
         // SAFETY: the datagram is ours until the call, and stays where it is.
-        let flight = unsafe { &raw mut (*context.as_ptr()).flight };
+        let flight = unsafe { &raw mut (*single.as_ptr()).flight };
         // SAFETY: as above.
-        let buffer = unsafe { &raw mut (*context.as_ptr()).buffer };
+        let buffer = unsafe { &raw mut (*single.as_ptr()).buffer };
         // SAFETY: as above.
-        let call = unsafe { Call::prepare(flight, single_sent, context.as_ptr().cast()) };
+        let call = unsafe { Call::prepare(flight, single_sent::<T>, single.as_ptr().cast()) };
         // SAFETY: all is in `single`, which comes back by the completion routine alone.
         unsafe {
             send(core.socket(), buffer, 0, call.remote, call.control_length, call.control, call.irp)
@@ -240,35 +270,51 @@ unsafe extern "efiapi" fn batch_sent<T: Sent>(
 }
 
 /// One datagram on its way.
-struct Single {
+struct Single<T> {
     flight: Flight,
     buffer: WSK_BUF,
     _mdl: Mdl,
     _bytes: PoolBytes,
+    /// The sender's own.
+    context: T,
 }
 
-impl Single {
-    fn new(datagram: &[u8]) -> Result<PoolBox<Self>> {
+impl<T> Single<T> {
+    fn new(datagram: &[u8], context: T) -> core::result::Result<PoolBox<Self>, (Status, T)> {
+        let made = Self::make(datagram)
+            .and_then(|parts| Ok((parts, PoolBox::new(MaybeUninit::uninit())?)));
+        match made {
+            Ok(((flight, buffer, mdl, bytes), place)) => {
+                Ok(PoolBox::fill(place, Self { flight, buffer, _mdl: mdl, _bytes: bytes, context }))
+            }
+            Err(status) => Err((status, context)),
+        }
+    }
+
+    fn make(datagram: &[u8]) -> Result<(Flight, WSK_BUF, Mdl, PoolBytes)> {
         let length = u32::try_from(datagram.len()).map_err(|_| Status::INVALID_PARAMETER)?;
         let mut bytes = PoolBytes::zeroed(datagram.len())?;
         bytes.copy_from_slice(datagram);
         // SAFETY: in the non-paged pool; dropped after the MDL.
         let mdl = unsafe { Mdl::new(bytes.as_mut_ptr(), length) }?;
         let buffer = WSK_BUF { Mdl: mdl.as_ptr(), Offset: 0, Length: datagram.len() };
-        PoolBox::new(Self { flight: Flight::new()?, buffer, _mdl: mdl, _bytes: bytes })
+        Ok((Flight::new()?, buffer, mdl, bytes))
     }
 }
 
-unsafe extern "efiapi" fn single_sent(
+unsafe extern "efiapi" fn single_sent<T: OneSent>(
     _: *mut DEVICE_OBJECT,
     _: *mut IRP,
     context: PVOID,
 ) -> NTSTATUS {
-    if let Some(context) = NonNull::new(context.cast::<Single>()) {
-        // SAFETY: the context of `send_to`, which WSK is done with.
-        let mut single = unsafe { PoolBox::from_raw(context) };
-        let core = single.flight.core.take();
-        drop(single);
+    if let Some(context) = NonNull::new(context.cast::<Single<T>>()) {
+        // SAFETY: the context of `send_one`, which WSK is done with.
+        let Single { mut flight, buffer: _, _mdl, _bytes, context } =
+            PoolBox::into_inner(unsafe { PoolBox::from_raw(context) });
+        let (status, _) = flight.irp.outcome();
+        let core = flight.core.take();
+        drop((flight, _mdl, _bytes));
+        context.sent(status);
         if let Some(core) = core {
             core.rundown.leave(1);
         }

@@ -1,7 +1,7 @@
 //! UDP sockets.
 
 use core::ffi::c_void;
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
@@ -29,6 +29,21 @@ pub enum Family {
     V4,
     /// IPv6, and nothing else.
     V6,
+}
+
+impl Family {
+    /// That of an address.
+    pub const fn of(address: &SocketAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
+    /// All of our addresses, and this port.
+    pub const fn any(self, port: u16) -> SocketAddr {
+        match self {
+            Self::V4 => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
+            Self::V6 => SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port),
+        }
+    }
 }
 
 /// Where a socket's datagrams go.
@@ -125,29 +140,27 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         Ok(socket)
     }
 
-    /// Binds to a port on all addresses, or to a free one for 0, and starts to receive. Gives the port.
-    /// [`Status::ADDRESS_ALREADY_EXISTS`] where it is taken.
+    /// Binds to an address of its family, and starts to receive; unspecified stands for all of ours, and port 0 for a free one.
+    /// Gives the address that it is bound to. [`Status::ADDRESS_ALREADY_EXISTS`] where the port is taken.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub fn bind(&self, port: u16) -> Result<u16> {
-        let any = match self.family {
-            Family::V4 => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
-            Family::V6 => SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
-        };
+    pub fn bind(&self, address: SocketAddr) -> Result<SocketAddr> {
+        if Family::of(&address) != self.family {
+            return Err(Status::INVALID_PARAMETER);
+        }
         let dispatch = self.core.dispatch();
         let bind = dispatch.WskBind.ok_or(Status::NOT_SUPPORTED)?;
         let local_address = dispatch.WskGetLocalAddress.ok_or(Status::NOT_SUPPORTED)?;
         let socket = self.core.socket();
-        let mut address = to_sockaddr(any);
+        let mut address = to_sockaddr(address);
         let pointer = &raw mut address;
         // SAFETY: the socket is open, and the address is there until the request has ended.
         synchronously(|irp| unsafe { bind(socket, pointer.cast(), 0, irp) })?;
         // SAFETY: as above.
         synchronously(|irp| unsafe { local_address(socket, pointer.cast(), irp) })?;
         // SAFETY: WSK has filled it in.
-        let bound = unsafe { from_sockaddr(pointer.cast()) };
-        bound.map(|bound| bound.port()).ok_or(Status::UNSUCCESSFUL)
+        unsafe { from_sockaddr(pointer.cast()) }.ok_or(Status::UNSUCCESSFUL)
     }
 
     /// Where the datagrams go.
