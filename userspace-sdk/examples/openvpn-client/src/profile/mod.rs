@@ -1,5 +1,11 @@
 //! Profiles: `.ovpn` files.
 
+mod connection;
+mod lines;
+mod parse;
+mod session;
+mod without_effect;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;

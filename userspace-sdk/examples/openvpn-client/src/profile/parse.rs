@@ -1,0 +1,289 @@
+//! A client's profile out of its text.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::lines::{Line, lines};
+use super::without_effect::{Without, without};
+use super::{
+    ControlWrap, CredentialSource, Family, Profile, ProfileError, PullAction, PullFilter, Remote,
+};
+use crate::options::OptionError;
+
+const DEFAULT_PORT: u16 = 1194;
+/// The headers that `mssfix N mtu` counts in and a UDP payload has not: those of IPv6 and UDP.
+const OUTER_HEADERS: u32 = 48;
+
+impl Profile {
+    /// Reads a client's profile; the files that it names are looked for in its folder.
+    ///
+    /// # Errors
+    ///
+    /// When a file can't be read, or the profile is wrong, incomplete, or asks for what can't be done.
+    pub fn load(path: &Path) -> Result<Self, ProfileError> {
+        let text = fs::read_to_string(path)
+            .map(Zeroizing::new)
+            .map_err(|error| ProfileError::File(path.to_owned(), error))?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Reads a client's profile from its text; the files that it names are looked for in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Profile::load`].
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, ProfileError> {
+        let lines = lines(text, 1)?;
+        if !lines.iter().any(|line| line.name == "client" || line.name == "pull") {
+            return Err(ProfileError::Incomplete("not a client's profile: `client` is missing"));
+        }
+        let mut reader = Reader::new(folder, &lines);
+        for line in &lines {
+            reader.option(line)?;
+        }
+        let profile = reader.finish()?;
+        if profile.remotes.is_empty() {
+            return Err(ProfileError::Incomplete("no server: `remote` is missing"));
+        }
+        Ok(profile)
+    }
+}
+
+/// A profile that is being read.
+pub(super) struct Reader {
+    pub(super) profile: Profile,
+    pub(super) folder: PathBuf,
+    /// Names of `ignore-unknown-option`.
+    ignored: Vec<String>,
+    pub(super) remotes: Vec<UnfinishedRemote>,
+    pub(super) port: Option<u16>,
+    pub(super) family: Option<Family>,
+    pub(super) direction: Option<u8>,
+    pub(super) digest: Option<String>,
+}
+
+/// A `remote`, whose port and family may be said elsewhere.
+pub(super) struct UnfinishedRemote {
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    pub(super) family: Option<Family>,
+}
+
+impl Reader {
+    pub(super) fn new(folder: &Path, lines: &[Line]) -> Self {
+        let ignored = lines
+            .iter()
+            .filter(|line| line.name == "ignore-unknown-option")
+            .flat_map(|line| line.arguments.clone())
+            .collect();
+        Self {
+            profile: Profile::default(),
+            folder: folder.to_owned(),
+            ignored,
+            remotes: Vec::new(),
+            port: None,
+            family: None,
+            direction: None,
+            digest: None,
+        }
+    }
+
+    /// What is left to be decided when all lines are read.
+    pub(super) fn finish(mut self) -> Result<Profile, ProfileError> {
+        let (port, family) = (self.port.unwrap_or(DEFAULT_PORT), self.family);
+        let finished = |remote: UnfinishedRemote| Remote {
+            host: remote.host,
+            port: remote.port.unwrap_or(port),
+            family: remote.family.or(family),
+        };
+        self.profile.remotes.extend(self.remotes.drain(..).map(finished));
+        if let Some(ControlWrap::TlsAuth { direction, digest, .. }) = &mut self.profile.control_wrap
+        {
+            *direction = direction.or(self.direction);
+            *digest = self.digest.take().unwrap_or_else(|| "SHA1".into());
+        }
+        if self.profile.certificate.is_some() != self.profile.private_key.is_some() {
+            return Err(ProfileError::Incomplete("`cert` and `key` go together"));
+        }
+        Ok(self.profile)
+    }
+
+    /// Takes an option in.
+    pub(super) fn option(&mut self, line: &Line) -> Result<(), ProfileError> {
+        if self.is_file(line)?
+            || self.is_connection(line)?
+            || self.is_session(line)?
+            || self.is_other(line)?
+        {
+            return Ok(());
+        }
+        let words: Vec<&str> = [&[line.name.as_str()], &line.arguments()[..]].concat();
+        match self.profile.tunnel.apply(&words) {
+            Ok(true) => {
+                let ignored = std::mem::take(&mut self.profile.tunnel.ignored);
+                self.profile.warnings.extend(ignored.iter().map(|text| no_effect(line, text)));
+                return Ok(());
+            }
+            Ok(false) => {}
+            Err(error @ (OptionError::Malformed(_) | OptionError::Unsupported(_))) => {
+                return Err(line.error(error.to_string()));
+            }
+        }
+        match without(&line.name) {
+            Some(Without::Silent) => {}
+            Some(Without::Warned) => {
+                self.profile.warnings.push(no_effect(line, &line.name));
+            }
+            Some(Without::Refused) => {
+                return Err(line.error(format!("option not supported: {}", line.name)));
+            }
+            None if self.ignored.contains(&line.name) => {
+                self.profile.warnings.push(no_effect(line, &line.name));
+            }
+            None => return Err(line.error(format!("unknown option: {}", line.name))),
+        }
+        Ok(())
+    }
+
+    /// Options that stand for contents.
+    fn is_file(&mut self, line: &Line) -> Result<bool, ProfileError> {
+        match line.name.as_str() {
+            "ca" | "cert" | "extra-certs" | "key" | "tls-auth" | "tls-crypt" | "tls-crypt-v2"
+            | "auth-user-pass" => {}
+            _ => return Ok(false),
+        }
+        if line.name == "auth-user-pass" && line.arguments.is_empty() && line.block.is_none() {
+            self.profile.credentials = Some(CredentialSource::Prompt);
+            return Ok(true);
+        }
+        // A direction may be said where the key is elsewhere.
+        if line.name == "tls-auth"
+            && let Some(direction) = line.arguments.get(1)
+        {
+            self.direction = Some(direction_of(line, direction)?);
+        }
+        let Some(contents) = line.contents(&self.folder)? else { return Ok(true) };
+        let profile = &mut self.profile;
+        match line.name.as_str() {
+            "ca" => profile.ca = Some(contents.to_string()),
+            // The order of the two does not matter to whoever writes them.
+            "cert" => {
+                let others = profile.certificate.take().unwrap_or_default();
+                profile.certificate = Some(format!("{}\n{others}", *contents));
+            }
+            "extra-certs" => {
+                let certificate = profile.certificate.get_or_insert_default();
+                certificate.push('\n');
+                certificate.push_str(&contents);
+            }
+            "key" => profile.private_key = Some(contents),
+            "tls-auth" => {
+                let digest = String::new();
+                let wrap = ControlWrap::TlsAuth { key: contents, direction: None, digest };
+                self.set_wrap(line, wrap)?;
+            }
+            "tls-crypt" => self.set_wrap(line, ControlWrap::TlsCrypt(contents))?,
+            "tls-crypt-v2" => self.set_wrap(line, ControlWrap::TlsCryptV2(contents))?,
+            _ => {
+                let mut lines = contents.lines();
+                let username = lines.next().unwrap_or_default().to_owned();
+                if username.is_empty() {
+                    return Err(line.error("auth-user-pass without a username"));
+                }
+                let password = lines.next().map(|text| Zeroizing::new(text.to_owned()));
+                profile.credentials = Some(CredentialSource::Given { username, password });
+            }
+        }
+        Ok(true)
+    }
+
+    fn set_wrap(&mut self, line: &Line, wrap: ControlWrap) -> Result<(), ProfileError> {
+        if self.profile.control_wrap.is_some() {
+            return Err(line.error("more than one of tls-auth, tls-crypt and tls-crypt-v2"));
+        }
+        self.profile.control_wrap = Some(wrap);
+        Ok(())
+    }
+
+    /// The rest.
+    fn is_other(&mut self, line: &Line) -> Result<bool, ProfileError> {
+        let profile = &mut self.profile;
+        match (line.name.as_str(), &line.arguments()[..]) {
+            ("keepalive", [interval, timeout]) => {
+                profile.tunnel.ping = Some(seconds(line, interval)?);
+                profile.tunnel.ping_restart = Some(seconds(line, timeout)?);
+            }
+            ("mssfix", []) => profile.mssfix = Some(1492 - OUTER_HEADERS),
+            ("mssfix", [most]) => profile.mssfix = Some(value(line, most)?),
+            ("mssfix", [most, "mtu"]) => {
+                let most: u32 = value(line, most)?;
+                profile.mssfix = Some(most.saturating_sub(OUTER_HEADERS));
+            }
+            ("route-nopull", []) => profile.is_route_nopull = true,
+            ("pull-filter", [action, prefix]) => {
+                let action = match *action {
+                    "accept" => PullAction::Accept,
+                    "ignore" => PullAction::Ignore,
+                    "reject" => PullAction::Reject,
+                    _ => return Err(malformed(line)),
+                };
+                profile.pull_filters.push(PullFilter { action, prefix: (*prefix).to_owned() });
+            }
+            ("setenv" | "setenv-safe", ["opt", name, arguments @ ..]) => {
+                // An option for those who know it.
+                let option = Line {
+                    number: line.number,
+                    name: (*name).to_owned(),
+                    arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+                    block: None,
+                };
+                self.ignored.push(option.name.clone());
+                self.option(&option)?;
+            }
+            ("setenv" | "setenv-safe", [name, rest @ ..]) if rest.len() <= 1 => {
+                if name.starts_with("UV_") {
+                    let value = rest.first().copied().unwrap_or_default().to_owned();
+                    profile.peer_info.push(((*name).to_owned(), value));
+                }
+            }
+            ("ignore-unknown-option", _) => {}
+            ("mode", ["p2p"]) => {}
+            ("keepalive" | "mssfix" | "route-nopull" | "pull-filter" | "setenv", _) => {
+                return Err(malformed(line));
+            }
+            ("mode" | "server" | "server-ipv6" | "push" | "client-config-dir", _) => {
+                return Err(line.error(format!("{} is for a server", line.name)));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+pub(super) fn direction_of(line: &Line, word: &str) -> Result<u8, ProfileError> {
+    match word {
+        "0" => Ok(0),
+        "1" => Ok(1),
+        _ => Err(line.error("a key's direction is 0 or 1")),
+    }
+}
+
+pub(super) fn value<V: FromStr>(line: &Line, word: &str) -> Result<V, ProfileError> {
+    word.parse().map_err(|_| malformed(line))
+}
+
+pub(super) fn seconds(line: &Line, word: &str) -> Result<Duration, ProfileError> {
+    Ok(Duration::from_secs(value::<u32>(line, word)?.into()))
+}
+
+pub(super) fn malformed(line: &Line) -> ProfileError {
+    line.error(format!("malformed option: {}", line.text()))
+}
+
+pub(super) fn no_effect(line: &Line, what: &str) -> String {
+    format!("line {}: without effect: {what}", line.number)
+}

@@ -1,0 +1,115 @@
+//! A profile's options about whom to trust, and how the session is led.
+
+use super::lines::Line;
+use super::parse::{Reader, direction_of, malformed, no_effect, seconds};
+use super::{CertificateUse, ProfileError, RemoteName, TlsVersion};
+use crate::Suite;
+use crate::wrap::Digest;
+
+impl Reader {
+    /// Takes such an option in; `false` where it is another.
+    pub(super) fn is_session(&mut self, line: &Line) -> Result<bool, ProfileError> {
+        let profile = &mut self.profile;
+        match (line.name.as_str(), &line.arguments()[..]) {
+            ("key-direction", [direction]) => {
+                self.direction = Some(direction_of(line, direction)?);
+            }
+            ("auth", [digest]) => {
+                if digest.parse::<Digest>().is_err() {
+                    return Err(line.error(format!("unknown digest: {digest}")));
+                }
+                self.digest = Some((*digest).to_owned());
+            }
+            ("data-ciphers" | "ncp-ciphers", [names]) => {
+                profile.data_ciphers = suites(line, names, &mut profile.warnings)?;
+            }
+            ("cipher" | "data-ciphers-fallback", [name]) => match name.parse::<Suite>() {
+                Ok(suite) => profile.fallback_cipher = Some(suite),
+                Err(error) => {
+                    profile
+                        .warnings
+                        .push(no_effect(line, &format!("{} {name}: {error}", line.name)));
+                }
+            },
+            ("remote-cert-tls", ["server"]) => {
+                profile.remote_certificate_use = Some(CertificateUse::Server);
+            }
+            ("remote-cert-tls", ["client"]) => {
+                profile.remote_certificate_use = Some(CertificateUse::Client);
+            }
+            ("verify-x509-name", [name, rest @ ..]) if rest.len() <= 1 => {
+                let name = (*name).to_owned();
+                profile.remote_name = Some(match rest.first() {
+                    None | Some(&"subject") => RemoteName::Subject(name),
+                    Some(&"name") => RemoteName::Name(name),
+                    Some(&"name-prefix") => RemoteName::NamePrefix(name),
+                    Some(_) => return Err(malformed(line)),
+                });
+            }
+            ("tls-version-min", [version] | [version, "or-highest"]) => {
+                profile.tls_version_min = Some(match *version {
+                    // Older ones are not spoken.
+                    "1.0" | "1.1" | "1.2" => TlsVersion::V12,
+                    "1.3" => TlsVersion::V13,
+                    _ => return Err(malformed(line)),
+                });
+            }
+            ("tls-version-max", [version]) => {
+                profile.tls_version_max = Some(match *version {
+                    "1.2" => TlsVersion::V12,
+                    "1.3" => TlsVersion::V13,
+                    _ => return Err(line.error(format!("TLS {version} is not supported"))),
+                });
+            }
+            // The second word is for a random spread.
+            ("reneg-sec", [after, ..]) => profile.renegotiate_after = Some(seconds(line, after)?),
+            ("hand-window", [window]) => profile.handshake_window = Some(seconds(line, window)?),
+            ("tran-window", [window]) => profile.transition_window = Some(seconds(line, window)?),
+            ("auth-retry", [how @ ("none" | "nointeract" | "interact")]) => {
+                profile.is_auth_retried = *how != "none";
+            }
+            (
+                "key-direction"
+                | "auth"
+                | "data-ciphers"
+                | "ncp-ciphers"
+                | "cipher"
+                | "data-ciphers-fallback"
+                | "remote-cert-tls"
+                | "verify-x509-name"
+                | "tls-version-min"
+                | "tls-version-max"
+                | "reneg-sec"
+                | "hand-window"
+                | "tran-window"
+                | "auth-retry",
+                _,
+            ) => return Err(malformed(line)),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// A list of ciphers, of which at least one must be ours. One with `?` may be unknown to anybody.
+fn suites(
+    line: &Line,
+    names: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Suite>, ProfileError> {
+    let mut suites = Vec::new();
+    for name in names.split(':') {
+        match name.trim_start_matches('?').parse() {
+            Ok(suite) => suites.push(suite),
+            Err(_) if name.starts_with('?') => {}
+            Err(_) if name == "DEFAULT" => {
+                suites.extend([Suite::Aes256Gcm, Suite::Aes128Gcm, Suite::ChaCha20Poly1305]);
+            }
+            Err(_) => warnings.push(no_effect(line, name)),
+        }
+    }
+    match suites.is_empty() {
+        true => Err(line.error(format!("none of the ciphers is supported: {names}"))),
+        false => Ok(suites),
+    }
+}

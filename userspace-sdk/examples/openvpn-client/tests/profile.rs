@@ -1,0 +1,162 @@
+//! Profiles as their authors write them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use openvpn_client::Suite;
+use openvpn_client::profile::{
+    CertificateUse, ControlWrap, CredentialSource, Family, Profile, ProfileError, PullAction,
+    Remote, RemoteName, TlsVersion,
+};
+
+fn parse(text: &str) -> Result<Profile, ProfileError> {
+    Profile::parse(text, Path::new("/nonexistent"))
+}
+
+/// What is said of a profile that begins with `client` and `remote` and goes on with this.
+fn error(text: &str) -> String {
+    parse(&format!("client\nremote vpn.example\n{text}")).unwrap_err().to_string()
+}
+
+#[test]
+fn a_whole_profile() {
+    let profile = parse(
+        r#"# made by an access server
+client
+dev tun
+proto udp
+remote vpn.example 443
+remote 2001:db8::1 1195 udp6
+rport 1196
+<connection>
+remote 192.0.2.9
+port 53
+proto udp4
+</connection>
+remote-random
+nobind
+persist-key
+data-ciphers ?NEW-CIPHER:CHACHA20-POLY1305:AES-256-GCM:AES-256-CBC
+cipher AES-256-CBC
+auth SHA256
+remote-cert-tls server
+verify-x509-name "vpn server" name
+tls-version-min 1.3
+reneg-sec 600
+keepalive 10 60
+mssfix 1400
+tun-mtu 1400
+setenv UV_ID 17
+setenv opt block-new-thing
+ignore-unknown-option other-thing
+other-thing 1
+pull-filter ignore "dhcp-option "
+explicit-exit-notify
+route 10.1.0.0 255.255.0.0
+key-direction 1
+<auth-user-pass>
+user
+pass word
+</auth-user-pass>
+<ca>
+-----BEGIN CERTIFICATE-----
+</ca>
+<cert>
+C
+</cert>
+<key>
+K
+</key>
+<tls-auth>
+T
+</tls-auth>
+up /etc/openvpn/up.sh
+"#,
+    )
+    .unwrap();
+
+    let remote = |host: &str, port, family| Remote { host: host.into(), port, family };
+    assert_eq!(
+        profile.remotes,
+        [
+            remote("vpn.example", 443, None),
+            remote("2001:db8::1", 1195, Some(Family::V6)),
+            remote("192.0.2.9", 53, Some(Family::V4)),
+        ]
+    );
+    assert!(profile.is_remote_random && profile.is_exit_notified);
+    assert_eq!(profile.data_ciphers, [Suite::ChaCha20Poly1305, Suite::Aes256Gcm]);
+    assert_eq!(profile.fallback_cipher, None);
+    assert_eq!(profile.remote_certificate_use, Some(CertificateUse::Server));
+    assert_eq!(profile.remote_name, Some(RemoteName::Name("vpn server".into())));
+    assert_eq!(profile.tls_version_min, Some(TlsVersion::V13));
+    assert_eq!(profile.renegotiate_after, Some(Duration::from_secs(600)));
+    assert_eq!(profile.tunnel.ping_restart, Some(Duration::from_secs(60)));
+    assert_eq!((profile.mssfix, profile.tunnel.tun_mtu), (Some(1400), Some(1400)));
+    assert_eq!(profile.peer_info, [("UV_ID".into(), "17".into())]);
+    assert_eq!(profile.pull_filters[0].action, PullAction::Ignore);
+    assert_eq!(profile.pull_filters[0].prefix, "dhcp-option ");
+    assert_eq!(profile.tunnel.routes.len(), 1);
+    assert_eq!(profile.ca.as_deref(), Some("-----BEGIN CERTIFICATE-----\n"));
+    assert_eq!(profile.certificate.as_deref().map(str::trim), Some("C"));
+    assert_eq!(profile.private_key.as_ref().map(|key| key.trim()), Some("K"));
+    let Some(ControlWrap::TlsAuth { key, direction: Some(1), digest }) = &profile.control_wrap
+    else {
+        panic!("{:?}", profile.control_wrap);
+    };
+    assert_eq!((key.as_str(), digest.as_str()), ("T\n", "SHA256"));
+    let Some(CredentialSource::Given { username, password: Some(password) }) = &profile.credentials
+    else {
+        panic!("{:?}", profile.credentials);
+    };
+    assert_eq!((username.as_str(), password.as_str()), ("user", "pass word"));
+    let warned = |what: &str| profile.warnings.iter().any(|warning| warning.contains(what));
+    for what in ["AES-256-CBC", "block-new-thing", "other-thing", ": without effect: up"] {
+        assert!(warned(what), "{what}: {:?}", profile.warnings);
+    }
+}
+
+#[test]
+fn what_is_not_said_is_the_default() {
+    let profile = parse("client\nremote vpn.example\nauth-user-pass\n").unwrap();
+    assert_eq!(profile.remotes, [Remote { host: "vpn.example".into(), port: 1194, family: None }]);
+    assert!(profile.data_ciphers.is_empty() && profile.warnings.is_empty());
+    assert!(matches!(profile.credentials, Some(CredentialSource::Prompt)));
+    assert!(profile.control_wrap.is_none());
+}
+
+#[test]
+fn what_can_not_be_done_is_said_with_its_line() {
+    for (text, message) in [
+        ("proto tcp", "line 3: only UDP is supported, not tcp"),
+        ("\nremote other 1194 tcp-client", "line 4: only UDP is supported, not tcp-client"),
+        ("dev tap", "line 3: only tun devices are supported, not tap"),
+        ("comp-lzo", "line 3: option not supported: comp-lzo"),
+        ("compress lz4", "line 3: option not supported: compress lz4"),
+        ("fragment 1300", "line 3: option not supported: fragment 1300"),
+        ("data-ciphers AES-256-CBC", "line 3: none of the ciphers is supported: AES-256-CBC"),
+        ("tls-verify ./check", "line 3: option not supported: tls-verify"),
+        ("no-such-option", "line 3: unknown option: no-such-option"),
+        ("port 70000", "line 3: not a port: 70000"),
+        ("auth MD5-ish", "line 3: unknown digest: MD5-ish"),
+        ("reneg-sec soon", "line 3: malformed option: reneg-sec soon"),
+        ("route 10.0.0.0 255.0.255.0", "line 3: malformed option: route 10.0.0.0 255.0.255.0"),
+        ("server 10.8.0.0 255.255.255.0", "line 3: server is for a server"),
+        (
+            "<connection>\nremote a\nfragment 1\n</connection>",
+            "line 5: option not supported in <connection>: fragment",
+        ),
+        ("<connection>\nport 1\n</connection>", "line 3: <connection> must have one `remote`"),
+        ("ca missing.pem", "/nonexistent/missing.pem: No such file or directory (os error 2)"),
+        ("<cert>\nC\n</cert>", "`cert` and `key` go together"),
+        (
+            "<tls-crypt>\nA\n</tls-crypt>\n<tls-auth>\nB\n</tls-auth>",
+            "line 6: more than one of tls-auth, tls-crypt and tls-crypt-v2",
+        ),
+    ] {
+        assert_eq!(error(text), message);
+    }
+    let incomplete = |text| parse(text).unwrap_err().to_string();
+    assert_eq!(incomplete("remote a"), "not a client's profile: `client` is missing");
+    assert_eq!(incomplete("client"), "no server: `remote` is missing");
+}
