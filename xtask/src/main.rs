@@ -4,6 +4,7 @@
 mod arch;
 mod bench;
 mod driver;
+mod inf;
 mod layouts;
 
 use anyhow::Result;
@@ -24,6 +25,8 @@ enum Task {
     Driver(driver::Options),
     /// Compares every struct of nt-sys with Windows' own layouts
     CheckLayouts(layouts::Options),
+    /// Checks the INFs, or one in its package
+    CheckInf(inf::Options),
 }
 
 fn main() -> Result<()> {
@@ -31,5 +34,6 @@ fn main() -> Result<()> {
         Task::Bench(options) => bench::run(&options),
         Task::Driver(options) => driver::run(&options),
         Task::CheckLayouts(options) => layouts::run(&options),
+        Task::CheckInf(options) => inf::run(&options),
     }
 }

@@ -2,7 +2,7 @@
 
 mod link;
 pub(crate) mod target;
-mod version;
+pub(crate) mod version;
 
 use std::ffi::OsString;
 use std::fs;

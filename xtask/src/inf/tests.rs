@@ -1,0 +1,128 @@
+//! Each rule refuses the INF that breaks it, by the rule's name.
+
+use super::{Arch, Date, SOURCES, Stamp, Surroundings, check, driver_keywords, source};
+
+/// An INF as it is packaged, and what it lies beside.
+fn good(name: &str) -> (String, Surroundings) {
+    let date = Date { year: 2026, month: 11, day: 5 };
+    let stamp = Stamp { arch: Arch::X64, date, version: [1, 2, 3, 0] };
+    let inf = stamp.apply(&source(name).expect("there")).expect("stamps");
+    let surroundings = Surroundings {
+        name: format!("{name}.inf"),
+        files: ["tunic.cat", "tunic.inf", "tunic.pdb", "tunic.sys"].map(Into::into).to_vec(),
+        arch: Some(Arch::X64),
+        version: stamp.version,
+        keywords: driver_keywords().expect("the driver's source"),
+    };
+    (inf, surroundings)
+}
+
+#[test]
+fn the_infs_are_in_order() {
+    for (name, _) in SOURCES {
+        let (inf, surroundings) = good(name);
+        assert_eq!(check(inf.as_bytes(), &surroundings), [] as [&str; 0], "{name}");
+    }
+}
+
+#[test]
+fn utf_16_is_read_as_well() {
+    let (inf, surroundings) = good("tunic");
+    let utf16 = "\u{feff}".encode_utf16().chain(inf.encode_utf16()).flat_map(u16::to_le_bytes);
+    assert_eq!(check(&utf16.collect::<Vec<u8>>(), &surroundings), [] as [&str; 0]);
+}
+
+#[test]
+fn the_date_and_version_are_stamped() {
+    let (inf, _) = good("tunic");
+    assert!(inf.contains("DriverVer   = 11/05/2026,1.2.3.0\r\n"));
+    assert!(inf.contains("[Tunic.NTamd64.10.0...19041]\r\n"));
+}
+
+/// Rule, what is replaced, by what.
+const BAD: [(&str, &str, &str); 42] = [
+    ("syntax: encoding", "\"Name\"", "\"N\u{e4}me\""),
+    ("syntax", "\"Name\"", "\"Name"),
+    ("syntax", "[Strings]", "[Strings"),
+    ("signature", "$Windows NT$", "$Windows 95$"),
+    ("class", "= Net\r\n", "= System\r\n"),
+    ("class", "4d36e972", "4d36e97d"),
+    ("provider", "Provider    = %Provider%\r\n", ""),
+    ("catalog", "CatalogFile = tunic.cat\r\n", ""),
+    ("driver-version", "1.2.3.0", "1.2.4.0"),
+    ("driver-version", "11/05/2026", "2026-11-05"),
+    ("pnp-lockdown", "PnpLockdown = 1\r\n", ""),
+    ("manufacturer", "[Manufacturer]\r\n%Provider% = Tunic, NTamd64.10.0...19041\r\n", ""),
+    ("decoration", "Tunic, NTamd64.10.0...19041\r\n", "Tunic\r\n"),
+    ("decoration", "NTamd64", "NTarm64"),
+    ("decoration", "10.0...19041", "10.0...17763"),
+    ("models", "[Tunic.NTamd64", "[Tunik.NTamd64"),
+    ("hardware-id", "Tunic.Install, Tunic\r\n", "Tunic.Install, WireGuard\r\n"),
+    ("dirid-13", "DefaultDestDir = 13", "DefaultDestDir = 12"),
+    ("dirid-13", "DefaultDestDir = 13\r\n", ""),
+    ("files", "[Tunic.Files]\r\ntunic.sys\r\n", "[Tunic.Files]\r\ntunnel.sys\r\n"),
+    ("files", "[Tunic.Files]\r\ntunic.sys\r\n", "[Tunic.Files]\r\ntunic.sys, tunic1.sys\r\n"),
+    ("files", "tunic.sys = 1\r\n", "tunic.sys = 1\r\nother.sys = 1\r\n"),
+    ("install", "[Tunic.Install.NT]", "[Tunic.Instal.NT]"),
+    ("characteristics", "0x81 ;", "0x84 ;"),
+    ("if-type", "*IfType            = 53", "*IfType            = 6"),
+    ("media-type", "*MediaType         = 19", "*MediaType         = 0"),
+    ("physical-media-type", "*PhysicalMediaType = 0", "*PhysicalMediaType = 14"),
+    ("forbidden", "EnableDhcp         = 0\r\n", "DelFiles = Tunic.Files\r\n"),
+    ("service", "0x00000002, Tunic.Service", "0x00000000, Tunic.Service"),
+    ("service", "StartType      = 3", "StartType      = 0"),
+    ("service", "%13%\\tunic.sys", "%12%\\tunic.sys"),
+    ("event-log", "Tunic.Service, Tunic.EventLog", "Tunic.Service"),
+    ("event-log", "netevent.dll", "tunic.dll"),
+    ("registry-root", "HKR, Ndi,            Service", "HKLM, Ndi,            Service"),
+    ("registry", "Tunic.Ndi, Tunic.Protocol", "Tunic.Nid, Tunic.Protocol"),
+    ("interfaces", "\"ndis5\"", "\"ndis4\""),
+    ("interfaces", "HKR, Ndi\\Interfaces, LowerRange, 0, \"nolower\"\r\n", ""),
+    ("keyword", "\"wireguard\"", "\"ipsec\""),
+    ("keyword", "Default,   0, \"1420\"", "Default,   0, \"70000\""),
+    ("keyword", "TunicName", "TunicNick"),
+    ("strings", "%MTU%", "%MaximumTransmissionUnit%"),
+    ("sections", "[SourceDisksNames]", "[SourceDiskNames]"),
+];
+
+#[test]
+fn every_rule_refuses_what_breaks_it() {
+    let (inf, surroundings) = good("tunic");
+    for (rule, good, bad) in BAD {
+        assert!(inf.contains(good), "{good:?} is not in the INF");
+        let problems = check(inf.replace(good, bad).as_bytes(), &surroundings);
+        assert!(
+            problems.iter().any(|problem| problem.starts_with(&format!("{rule}: "))),
+            "{bad:?} for {good:?} should break {rule}, found {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn the_package_must_hold_what_the_inf_installs() {
+    let (inf, mut surroundings) = good("tunic");
+    surroundings.files.retain(|file| file != "tunic.sys");
+    assert_eq!(check(inf.as_bytes(), &surroundings), ["files: tunic.sys is not in the package"]);
+}
+
+#[test]
+fn the_compatible_inf_differs_in_its_identity_alone() {
+    let text = |name| source(name).expect("there");
+    let lines = |text: &str| -> Vec<String> {
+        let is_content = |line: &&str| !line.starts_with(';') && !line.is_empty();
+        text.lines().filter(is_content).map(str::to_owned).collect()
+    };
+    let (own, compatible) = (lines(&text("tunic")), lines(&text("tunic-ovpn-dco")));
+    assert_eq!(own.len(), compatible.len());
+    let changed = own.iter().zip(&compatible).filter(|(own, compatible)| own != compatible);
+    let changed: Vec<&str> = changed.map(|(_, compatible)| compatible.as_str()).collect();
+    assert_eq!(
+        changed,
+        [
+            "CatalogFile = tunic-ovpn-dco.cat",
+            "%Tunic.Description% = Tunic.Install, ovpn-dco",
+            "HKR, , TunicProtocol, 0x00000002, \"openvpn\"",
+            "Tunic.Description         = \"Tunic network adapter for OpenVPN\"",
+        ]
+    );
+}
