@@ -70,6 +70,11 @@ impl<const WORDS: usize> ReplayWindow<WORDS> {
         Self { words: [0; WORDS], end: 0 }
     }
 
+    /// The highest counter seen.
+    pub const fn highest(&self) -> Option<u64> {
+        self.end.checked_sub(1)
+    }
+
     /// Notes an authentic packet's counter. False where it was seen before or is too old to tell.
     pub fn accept(&mut self, counter: u64) -> bool {
         let Some(end) = counter.checked_add(1) else {

@@ -190,6 +190,11 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         self.device.routes.remove(prefix, peer)
     }
 
+    /// The peer that has a prefix, exactly this one.
+    pub fn route_owner(&self, prefix: Prefix) -> Option<PeerId> {
+        self.device.routes.owner(prefix)
+    }
+
     /// Takes all prefixes from a peer.
     pub fn clear_routes(&mut self, peer: PeerId) {
         self.device.routes.remove_peer(peer);

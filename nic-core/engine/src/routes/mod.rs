@@ -88,6 +88,19 @@ impl<L: RawMutex> Routes<L> {
         }
     }
 
+    /// Who has a prefix, exactly this one.
+    pub fn owner(&self, prefix: Prefix) -> Option<PeerId> {
+        let length = prefix.length.into();
+        if length > prefix.bits() {
+            return None;
+        }
+        let Writers { v4, v6 } = &*self.writers.lock();
+        match prefix.address {
+            IpAddr::V4(address) => self.v4.owner(v4, V4(address.to_bits()), length),
+            IpAddr::V6(address) => self.v6.owner(v6, V6(address.to_bits()), length),
+        }
+    }
+
     /// Takes all prefixes of a peer.
     pub fn remove_peer(&self, peer: PeerId) {
         let Writers { v4, v6 } = &mut *self.writers.lock();

@@ -139,21 +139,9 @@ impl<A: Address> Trie<A> {
         length: u32,
         owner: PeerId,
     ) -> bool {
-        let prefix = prefix.masked(length);
-        let (mut above, mut parent, mut at) = (NONE, NONE, ROOT);
-        loop {
-            let node = self.node(at);
-            if at == NONE
-                || node.length() > length
-                || node.prefix().common_bits(prefix) < node.length()
-            {
-                return false;
-            }
-            if node.length() == length {
-                break;
-            }
-            (above, parent, at) = (parent, at, node.child(prefix.bit(node.length())));
-        }
+        let Some([above, parent, at]) = self.find(prefix.masked(length), length) else {
+            return false;
+        };
         if self.node(at).value.load(Ordering::Relaxed) != pack(owner) {
             return false;
         }
@@ -163,6 +151,30 @@ impl<A: Address> Trie<A> {
         // A fork above has lost one of its two ways.
         self.prune(writer, parent, above);
         true
+    }
+
+    /// Who has a prefix, exactly this one.
+    pub(super) fn owner(&self, _writer: &Writer, prefix: A, length: u32) -> Option<PeerId> {
+        let [.., at] = self.find(prefix.masked(length), length)?;
+        peer(self.node(at).value.load(Ordering::Relaxed))
+    }
+
+    /// The node of a prefix, behind the two above it. For writers alone.
+    fn find(&self, prefix: A, length: u32) -> Option<[u32; 3]> {
+        let (mut above, mut parent, mut at) = (NONE, NONE, ROOT);
+        loop {
+            let node = self.node(at);
+            if at == NONE
+                || node.length() > length
+                || node.prefix().common_bits(prefix) < node.length()
+            {
+                return None;
+            }
+            if node.length() == length {
+                return Some([above, parent, at]);
+            }
+            (above, parent, at) = (parent, at, node.child(prefix.bit(node.length())));
+        }
     }
 
     /// Takes all prefixes of a peer.

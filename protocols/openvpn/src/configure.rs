@@ -1,0 +1,340 @@
+//! What the management interface may change. All under the control lock; each call is done whole or not at all.
+//!
+//! A peer is found by the id that it puts on packets to us; the only one of [`Mode::PointToPoint`] has no id that counts.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use nic_engine::device::{self, Configuration};
+use nic_engine::routes::{InsertError, Prefix};
+use nic_engine::{AddPeerError, Endpoint, PeerCounters, PeerName, System, protocol::PeerId};
+
+use crate::key::{DataKey, Key, KeyError, SlotInfo};
+use crate::peer::{PeerControl, PeerData};
+use crate::slots::Slot;
+use crate::{Mode, OpenVpn, packet};
+
+type Device<'a, S> = Configuration<'a, OpenVpn, S>;
+
+/// A peer to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewPeer {
+    /// The id on packets from it; `None` for the only peer of [`Mode::PointToPoint`].
+    pub receive_id: Option<u32>,
+    /// The id on packets to it; `None` where it comes with the first key.
+    pub transmit_id: Option<u32>,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Its address within the tunnel. Counts with [`Mode::MultiPeer`].
+    pub vpn4: Option<Ipv4Addr>,
+    /// Likewise.
+    pub vpn6: Option<Ipv6Addr>,
+}
+
+/// What may be changed of a peer; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerChange {
+    /// Seconds without a packet sent after which a ping is; 0 for never. Counted from now.
+    pub keepalive_s: Option<u32>,
+    /// Seconds without a packet received after which the peer is given up; 0 for never. Counted from now.
+    pub timeout_s: Option<u32>,
+    /// The most that TCP segments may carry, in bytes; SYN packets that say more are changed, both ways. 0 leaves them alone.
+    pub mss_bytes: Option<u16>,
+}
+
+/// A peer as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerState {
+    /// The id on packets from it; `None` for the only peer of [`Mode::PointToPoint`].
+    pub receive_id: Option<u32>,
+    /// The id on packets to it; `None` where it isn't known.
+    pub transmit_id: Option<u32>,
+    /// Where it is.
+    pub endpoint: Option<Endpoint>,
+    /// Its address within the tunnel.
+    pub vpn4: Option<Ipv4Addr>,
+    /// Likewise.
+    pub vpn6: Option<Ipv6Addr>,
+    /// As configured; 0 for never.
+    pub keepalive_s: u32,
+    /// As configured; 0 for never.
+    pub timeout_s: u32,
+    /// As configured; 0 for none.
+    pub mss_bytes: u16,
+    /// What is in the primary slot.
+    pub primary: Option<SlotInfo>,
+    /// What is in the secondary slot.
+    pub secondary: Option<SlotInfo>,
+    /// What it has carried.
+    pub counters: PeerCounters,
+}
+
+/// Why the mode stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetModeError {
+    /// The caller's fault: there are peers.
+    HasPeers,
+}
+
+/// Why there is no new peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewPeerError {
+    /// The caller's fault: an id in point-to-point mode, or none in multi-peer mode.
+    WrongMode,
+    /// The caller's fault: an id of more than 24 bits, or the one that stands for none.
+    BadId,
+    /// The caller's fault: another peer has the id.
+    Exists,
+    /// There are too many.
+    TooManyPeers,
+    /// Memory ran out.
+    NoMemory,
+}
+
+/// Why a key is not installed; the slot has what it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstallKeyError {
+    /// The peer is gone.
+    NoPeer,
+    /// The caller's fault: what is wrong with the key.
+    BadKey(KeyError),
+    /// The caller's fault: a transmit id of more than 24 bits.
+    BadId,
+    /// Memory ran out.
+    NoMemory,
+}
+
+/// Why a route is not added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddRouteError {
+    /// The peer is gone.
+    NoPeer,
+    /// The caller's fault: the only peer of point-to-point mode has all routes.
+    WrongMode,
+    /// The caller's fault: the prefix is longer than its address.
+    BadLength,
+    /// Memory ran out.
+    NoMemory,
+}
+
+/// How many peers there may be.
+pub fn mode<S: System>(device: &mut Device<'_, S>) -> Mode {
+    device.protocol().mode
+}
+
+/// Chooses how many peers there may be, while there are none. New adapters have [`Mode::PointToPoint`].
+pub fn set_mode<S: System>(device: &mut Device<'_, S>, mode: Mode) -> Result<(), SetModeError> {
+    if device.peer_count() > 0 && device.protocol().mode != mode {
+        return Err(SetModeError::HasPeers);
+    }
+    device.protocol().mode = mode;
+    Ok(())
+}
+
+/// The peer with this id on packets from it, or the only one (`None`).
+pub fn find_peer<S: System>(device: &Device<'_, S>, receive_id: Option<u32>) -> Option<PeerId> {
+    device.peer_by_name(&peer_name(receive_id))
+}
+
+/// The id of the peer of this name, as an event has it: the reverse of what [`find_peer`] does.
+pub fn receive_id(name: &PeerName) -> Option<u32> {
+    let [a, b, c, d, ..] = *name;
+    Some(u32::from_le_bytes([a, b, c, d])).filter(|&id| id != packet::UNDEFINED_PEER_ID)
+}
+
+/// Makes a peer. In point-to-point mode it takes the place of the one that there is, and all packets are its own; in multi-peer
+/// mode those for its addresses within the tunnel, which another that had them loses.
+pub fn new_peer<S: System>(
+    device: &mut Device<'_, S>,
+    new: &NewPeer,
+) -> Result<PeerId, NewPeerError> {
+    let mode = device.protocol().mode;
+    if new.receive_id.is_some() != (mode == Mode::MultiPeer) {
+        return Err(NewPeerError::WrongMode);
+    }
+    let is_good = |id: Option<u32>| id.is_none_or(|id| id <= packet::UNDEFINED_PEER_ID);
+    if !is_good(new.transmit_id) || new.receive_id.is_some_and(|id| id >= packet::UNDEFINED_PEER_ID)
+    {
+        return Err(NewPeerError::BadId);
+    }
+    let prefixes = match mode {
+        Mode::PointToPoint => [
+            Some(Prefix { address: Ipv4Addr::UNSPECIFIED.into(), length: 0 }),
+            Some(Prefix { address: Ipv6Addr::UNSPECIFIED.into(), length: 0 }),
+        ],
+        Mode::MultiPeer => [
+            new.vpn4.map(|address| Prefix { address: address.into(), length: 32 }),
+            new.vpn6.map(|address| Prefix { address: address.into(), length: 128 }),
+        ],
+    };
+    let state = device::NewPeer::new(
+        peer_name(new.receive_id),
+        PeerControl { vpn4: new.vpn4, vpn6: new.vpn6 },
+        PeerData::new(mode, new.transmit_id, device.now().instant),
+    )
+    .map_err(|_| NewPeerError::NoMemory)?;
+    let old = find_peer(device, new.receive_id);
+    if old.is_some() && mode == Mode::MultiPeer {
+        return Err(NewPeerError::Exists);
+    }
+    device.reserve(1, 1, 1)?;
+    if let Some(old) = old {
+        device.remove_peer(old);
+    }
+    let peer = device.add_peer(state)?;
+    device.set_endpoint(peer, new.endpoint);
+    for prefix in prefixes.into_iter().flatten() {
+        // There is room for both.
+        if device.add_route(peer, prefix).is_err() {
+            device.remove_peer(peer);
+            return Err(NewPeerError::NoMemory);
+        }
+    }
+    Ok(peer)
+}
+
+/// Removes a peer with its keys, its routes and what it has queued. False where it is gone already.
+pub fn remove_peer<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> bool {
+    device.remove_peer(peer)
+}
+
+/// Removes all peers. The mode is point-to-point again.
+pub fn reset<S: System>(device: &mut Device<'_, S>) {
+    while let Some(peer) = device.next_peer(None) {
+        device.remove_peer(peer);
+    }
+    device.protocol().mode = Mode::default();
+}
+
+/// Changes a peer. False where it is gone.
+pub fn set_peer<S: System>(device: &mut Device<'_, S>, peer: PeerId, change: &PeerChange) -> bool {
+    let now = device.now().instant;
+    device.with_peer_data(peer, |data| data.change(change, now))
+}
+
+/// Puts a key into a slot; counters and replay windows begin anew, and what was in the slot is erased. What waits for a key is sent
+/// where the slot is the primary one.
+pub fn install_key<S: System>(
+    device: &mut Device<'_, S>,
+    peer: PeerId,
+    slot: Slot,
+    key: &Key<'_>,
+) -> Result<(), InstallKeyError> {
+    if key.transmit_id.is_some_and(|id| id > packet::UNDEFINED_PEER_ID) {
+        return Err(InstallKeyError::BadId);
+    }
+    let serial = device.protocol().next_serial();
+    let made = DataKey::new(key, serial)?;
+    let mut made = Some(made);
+    let is_there = device.with_peer_data(peer, |data| {
+        if let Some(id) = key.transmit_id {
+            data.transmit_id = Some(id);
+        }
+        data.slots.put(slot, &mut made);
+        data.key_changed();
+    });
+    // What was in the slot is erased here, under no spin lock.
+    drop(made);
+    if !is_there {
+        return Err(InstallKeyError::NoPeer);
+    }
+    device.with_protocol(|_, host| host.send_queued(peer));
+    Ok(())
+}
+
+/// Exchanges the slots, also where one is empty. False where the peer is gone.
+pub fn swap_keys<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> bool {
+    let is_there = device.with_peer_data(peer, |data| {
+        data.slots.swap();
+        data.key_changed();
+    });
+    if is_there {
+        device.with_protocol(|_, host| host.send_queued(peer));
+    }
+    is_there
+}
+
+/// Erases the key in a slot. False where the peer is gone or the slot is empty.
+pub fn delete_key<S: System>(device: &mut Device<'_, S>, peer: PeerId, slot: Slot) -> bool {
+    let mut removed = None;
+    device.with_peer_data(peer, |data| {
+        data.slots.put(slot, &mut removed);
+        data.key_changed();
+    });
+    // It is erased here, under no spin lock.
+    removed.is_some()
+}
+
+/// Gives a prefix to a peer: packets for it go there, and none may come from it elsewhere. Another peer that had it loses it.
+pub fn add_route<S: System>(
+    device: &mut Device<'_, S>,
+    peer: PeerId,
+    prefix: Prefix,
+) -> Result<(), AddRouteError> {
+    if device.protocol().mode != Mode::MultiPeer {
+        return Err(AddRouteError::WrongMode);
+    }
+    if device.name(peer).is_none() {
+        return Err(AddRouteError::NoPeer);
+    }
+    device.add_route(peer, prefix).map_err(|error| match error {
+        InsertError::BadLength => AddRouteError::BadLength,
+        InsertError::NoMemory => AddRouteError::NoMemory,
+    })
+}
+
+/// Takes a prefix from whoever has it. False where nobody has exactly this one.
+pub fn remove_route<S: System>(device: &mut Device<'_, S>, prefix: Prefix) -> bool {
+    device.route_owner(prefix).is_some_and(|peer| device.remove_route(peer, prefix))
+}
+
+/// A peer as it is; `None` where it is gone.
+pub fn peer_state<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> Option<PeerState> {
+    let receive_id = receive_id(device.name(peer)?);
+    let (vpn4, vpn6) = device.peer_control(peer).map(|control| (control.vpn4, control.vpn6))?;
+    let mut state = PeerState {
+        receive_id,
+        transmit_id: None,
+        endpoint: device.endpoint(peer),
+        vpn4,
+        vpn6,
+        keepalive_s: 0,
+        timeout_s: 0,
+        mss_bytes: 0,
+        primary: None,
+        secondary: None,
+        counters: device.peer_counters(peer)?,
+    };
+    device.with_peer_data(peer, |data| {
+        state.transmit_id = data.transmit_id;
+        (state.keepalive_s, state.timeout_s) = data.timers.configured_s();
+        state.mss_bytes = data.mss_bytes;
+        state.primary = data.slots.get(Slot::Primary).map(|key| key.info);
+        state.secondary = data.slots.get(Slot::Secondary).map(|key| key.info);
+    });
+    Some(state)
+}
+
+/// Sends a control datagram. Counts as the adapter's traffic, not as the peer's.
+pub fn send_control<S: System>(device: &mut Device<'_, S>, to: &Endpoint, datagram: &[u8]) {
+    device.with_protocol(|_, host| host.reply(to, datagram));
+}
+
+/// What the engine calls the peer of this id.
+fn peer_name(receive_id: Option<u32>) -> PeerName {
+    let mut name = [0; 32];
+    let id = receive_id.unwrap_or(packet::UNDEFINED_PEER_ID);
+    if let Some(start) = name.first_chunk_mut() {
+        *start = id.to_le_bytes();
+    }
+    name
+}
+
+impl From<AddPeerError> for NewPeerError {
+    fn from(error: AddPeerError) -> Self {
+        match error {
+            AddPeerError::Exists => Self::Exists,
+            AddPeerError::TooManyPeers => Self::TooManyPeers,
+            _ => Self::NoMemory,
+        }
+    }
+}

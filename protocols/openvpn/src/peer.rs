@@ -1,0 +1,93 @@
+//! What we know of a peer.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use nic_engine::Instant;
+
+use crate::Mode;
+use crate::configure::PeerChange;
+use crate::packet::{Format, UNDEFINED_PEER_ID};
+use crate::slots::{Slot, Slots};
+use crate::timers::Timers;
+
+/// A peer's addresses within the tunnel, as userspace gave them. Belongs to the control lock.
+pub struct PeerControl {
+    pub(crate) vpn4: Option<Ipv4Addr>,
+    pub(crate) vpn6: Option<Ipv6Addr>,
+}
+
+/// A peer's keys and timers. Belongs to the peer lock.
+pub struct PeerData {
+    pub(crate) mode: Mode,
+    /// The id on packets to it.
+    pub(crate) transmit_id: Option<u32>,
+    pub(crate) slots: Slots,
+    pub(crate) timers: Timers,
+    /// The most that a TCP segment may carry over IPv4; 0 for any.
+    pub(crate) mss_bytes: u16,
+    /// When userspace is to hear, next, that a key is wanted.
+    pub(crate) key_wanted_at: Option<Instant>,
+    /// The primary key is near the end of its use, and userspace is to hear of it.
+    pub(crate) is_limit_near: bool,
+    /// Epochs have moved: keys are to be derived.
+    pub(crate) wants_derivation: bool,
+}
+
+impl PeerData {
+    /// A peer without keys.
+    pub(crate) fn new(mode: Mode, transmit_id: Option<u32>, now: Instant) -> Self {
+        Self {
+            mode,
+            transmit_id,
+            slots: Slots::default(),
+            timers: Timers::new(now),
+            mss_bytes: 0,
+            key_wanted_at: None,
+            is_limit_near: false,
+            wants_derivation: false,
+        }
+    }
+
+    /// Changes what is configured.
+    pub(crate) const fn change(&mut self, change: &PeerChange, now: Instant) {
+        if let Some(seconds) = change.keepalive_s {
+            self.timers.set_keepalive(seconds, now);
+        }
+        if let Some(seconds) = change.timeout_s {
+            self.timers.set_timeout(seconds, now);
+        }
+        if let Some(mss_bytes) = change.mss_bytes {
+            self.mss_bytes = mss_bytes;
+        }
+    }
+
+    /// Another key seals: what was noted of the one before counts no more.
+    pub(crate) const fn key_changed(&mut self) {
+        self.key_wanted_at = None;
+        self.is_limit_near = false;
+        self.wants_derivation = true;
+    }
+
+    /// How the primary key's packets are laid out.
+    pub(crate) fn format(&self) -> Format {
+        self.slots.get(Slot::Primary).map_or(Format::Classic, |key| key.info.format)
+    }
+
+    /// The id to put on packets.
+    pub(crate) fn wire_id(&self) -> u32 {
+        self.transmit_id.unwrap_or(UNDEFINED_PEER_ID)
+    }
+
+    /// When the control plane has something to do.
+    pub(crate) fn deadline(&self) -> Instant {
+        if self.is_limit_near || self.wants_derivation {
+            return Instant::ZERO;
+        }
+        // Without a key there is no ping.
+        let keepalive = match self.slots.get(Slot::Primary) {
+            Some(_) => self.timers.keepalive_due(),
+            None => Instant::NEVER,
+        };
+        keepalive.min(self.timers.timeout_due()).min(self.key_wanted_at.unwrap_or(Instant::NEVER))
+    }
+}
