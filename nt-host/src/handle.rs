@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nt_sys::io::{
     DEVICE_OBJECT, FILE_OBJECT, FILE_READ_DATA, FILE_WRITE_DATA, GENERIC_READ, GENERIC_WRITE,
     IO_SECURITY_CONTEXT, IO_STACK_CREATE, IO_STACK_PARAMETERS, IO_TYPE_FILE, IRP_MJ_CLEANUP,
-    IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
+    IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
 };
 use nt_sys::ntdef::{ACCESS_MASK, BOOLEAN, CSHORT, NT_SUCCESS, NTSTATUS};
 use nt_sys::status::{STATUS_ACCESS_DENIED, STATUS_CANCELLED};
@@ -17,6 +17,7 @@ use crate::io::device;
 use crate::io::request::{self, Finished, Request, Target};
 use crate::machine;
 use crate::ob;
+use crate::port::CompletionPort;
 use crate::rtl::string::OwnedString;
 
 /// `FILE_OPEN` as the disposition of a create (the upper byte of its options).
@@ -31,20 +32,44 @@ pub struct Handle {
     file: Arc<File>,
 }
 
-/// A device control that was sent. It does not keep the file open: a close has the driver end what is pending.
+/// What is asked of a file.
+#[derive(Clone, Copy, Debug)]
+pub enum Operation<'a> {
+    /// A device control.
+    Ioctl {
+        /// The control code.
+        code: u32,
+        /// The first buffer.
+        input: &'a [u8],
+        /// The second buffer, as it is before: for the driver to fill, or with an in-direct code to read.
+        output: &'a [u8],
+    },
+    /// A read of so many bytes.
+    Read {
+        /// Bytes of the buffer.
+        bytes: usize,
+    },
+    /// A write.
+    Write {
+        /// What is written.
+        data: &'a [u8],
+    },
+}
+
+/// A request that was sent. It does not keep the file open: a close has the driver end what is pending.
 #[derive(Debug)]
-pub struct PendingIoctl {
+pub struct PendingRequest {
     outcome: Result<Arc<Request>, NTSTATUS>,
 }
 
-/// The result of a device control.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completed {
     /// The status of the IRP.
     pub status: NTSTATUS,
     /// How many bytes, or what else the driver says.
     pub information: usize,
-    /// The output buffer, whole, as the driver left it.
+    /// The output buffer of a device control or a read, whole, as the driver left it.
     pub output: Vec<u8>,
 }
 
@@ -112,7 +137,8 @@ impl Handle {
     /// Sends a device control and waits for its completion. Returns its status and `Information`; `output` is what the
     /// driver left, when it wrote any.
     pub fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> (NTSTATUS, usize) {
-        let request = match self.send(code, input, output) {
+        let operation = Operation::Ioctl { code, input, output };
+        let request = match self.send(operation, None) {
             Ok(request) => request,
             Err(status) => return (status, 0),
         };
@@ -125,8 +151,28 @@ impl Handle {
 
     /// Sends a device control with an output buffer of this size, and does not wait for its completion.
     #[must_use]
-    pub fn ioctl_async(&self, code: u32, input: &[u8], output_bytes: usize) -> PendingIoctl {
-        PendingIoctl { outcome: self.send(code, input, &vec![0; output_bytes]) }
+    pub fn ioctl_async(&self, code: u32, input: &[u8], output_bytes: usize) -> PendingRequest {
+        self.start(Operation::Ioctl { code, input, output: &vec![0; output_bytes] })
+    }
+
+    /// Sends a request, and does not wait for its completion.
+    #[must_use]
+    pub fn start(&self, operation: Operation<'_>) -> PendingRequest {
+        PendingRequest { outcome: self.send(operation, None) }
+    }
+
+    /// Sends a request whose completion goes to the port under this key.
+    pub fn start_on(
+        &self,
+        operation: Operation<'_>,
+        port: &Arc<CompletionPort>,
+        key: u64,
+    ) -> PendingRequest {
+        let outcome = self.send(operation, Some((Arc::clone(port), key)));
+        if let Err(status) = outcome {
+            port.post(key, Completed::failed(status));
+        }
+        PendingRequest { outcome }
     }
 
     /// The file object that the driver sees.
@@ -135,25 +181,37 @@ impl Handle {
         self.file.object
     }
 
-    fn send(&self, code: u32, input: &[u8], output: &[u8]) -> Result<Arc<Request>, NTSTATUS> {
-        // Bits 14 and 15 name the access that is needed: FILE_READ_ACCESS and FILE_WRITE_ACCESS.
-        let needed = (code >> 14) & 3;
+    fn send(
+        &self,
+        operation: Operation<'_>,
+        port: Option<(Arc<CompletionPort>, u64)>,
+    ) -> Result<Arc<Request>, NTSTATUS> {
+        let (major, needed) = match operation {
+            // Bits 14 and 15 name the access that is needed: FILE_READ_ACCESS and FILE_WRITE_ACCESS.
+            Operation::Ioctl { code, .. } => (IRP_MJ_DEVICE_CONTROL, (code >> 14) & 3),
+            Operation::Read { .. } => (IRP_MJ_READ, FILE_READ_DATA),
+            Operation::Write { .. } => (IRP_MJ_WRITE, FILE_WRITE_DATA),
+        };
         if needed & !self.file.access != 0 {
             return Err(STATUS_ACCESS_DENIED);
         }
-        let file = &self.file;
-        let target =
-            Target { device: file.device, file: file.object, major: IRP_MJ_DEVICE_CONTROL };
-        Request::send_control(&target, code, input, output)
+        let target = Target { device: self.file.device, file: self.file.object, major };
+        match operation {
+            Operation::Ioctl { code, input, output } => {
+                Request::send_control(&target, code, input, output, port)
+            }
+            Operation::Read { bytes } => Request::send_read(&target, bytes, port),
+            Operation::Write { data } => Request::send_write(&target, data, port),
+        }
     }
 }
 
-impl PendingIoctl {
+impl PendingRequest {
     /// Waits for the completion, for ever without a timeout; none when it did not come in time.
     #[must_use]
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Completed> {
         match &self.outcome {
-            Err(status) => Some(Completed { status: *status, information: 0, output: Vec::new() }),
+            Err(status) => Some(Completed::failed(*status)),
             Ok(request) => request.wait(timeout).map(Completed::from),
         }
     }
@@ -161,6 +219,12 @@ impl PendingIoctl {
     /// Cancels the request, if it is not completed: whether the driver had a cancel routine for it.
     pub fn cancel(&self) -> bool {
         self.outcome.as_ref().is_ok_and(|request| request.cancel())
+    }
+}
+
+impl Completed {
+    fn failed(status: NTSTATUS) -> Self {
+        Self { status, information: 0, output: Vec::new() }
     }
 }
 

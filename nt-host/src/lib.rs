@@ -38,6 +38,7 @@ pub mod ndis;
 pub mod netio;
 pub mod ob;
 pub mod pool;
+pub mod port;
 pub mod ps;
 pub mod rtl;
 pub mod stack;
@@ -45,6 +46,7 @@ pub mod violation;
 pub mod wsk;
 
 pub use driver::{Driver, UnloadReport};
-pub use handle::{Completed, Handle, PendingIoctl};
+pub use handle::{Completed, Handle, Operation, PendingRequest};
 pub use image::LoadError;
 pub use machine::{Machine, MachineOptions};
+pub use port::CompletionPort;

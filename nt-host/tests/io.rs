@@ -7,12 +7,13 @@ use core::ptr;
 use core::time::Duration;
 use std::sync::Mutex;
 
-use nt_host::{MachineOptions, pool};
+use nt_host::{CompletionPort, MachineOptions, Operation, pool};
 use nt_sys::io::{
-    CTL_CODE, FILE_ANY_ACCESS, FILE_DEVICE_NETWORK, FILE_READ_ACCESS, FILE_WRITE_ACCESS,
-    GENERIC_READ, IO_CSQ, IO_STACK_DEVICE_IO_CONTROL, IRP, IoAllocateIrp, IoAllocateMdl,
-    IoCsqInitialize, IoCsqInsertIrp, IoCsqRemoveNextIrp, IoFreeIrp, IoFreeMdl, METHOD_BUFFERED,
-    METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT,
+    CTL_CODE, DO_BUFFERED_IO, DO_DIRECT_IO, FILE_ANY_ACCESS, FILE_DEVICE_NETWORK, FILE_READ_ACCESS,
+    FILE_WRITE_ACCESS, GENERIC_READ, GENERIC_WRITE, IO_CSQ, IO_STACK_DEVICE_IO_CONTROL,
+    IO_STACK_READ_WRITE, IRP, IRP_MJ_READ, IoAllocateIrp, IoAllocateMdl, IoCsqInitialize,
+    IoCsqInsertIrp, IoCsqRemoveNextIrp, IoFreeIrp, IoFreeMdl, METHOD_BUFFERED, METHOD_IN_DIRECT,
+    METHOD_NEITHER, METHOD_OUT_DIRECT,
 };
 use nt_sys::mm::{MmCached, MmMapLockedPagesSpecifyCache, NormalPagePriority};
 use nt_sys::ntdef::{KIRQL, NTSTATUS, PVOID};
@@ -231,6 +232,72 @@ fn pend(irp: *mut IRP) -> NTSTATUS {
     }
 }
 
+/// Of a read, fills the buffer with 7; of a write, counts its ones.
+fn transfer(irp: *mut IRP) -> NTSTATUS {
+    let location = location(irp);
+    // SAFETY: the dispatch routine owns the location.
+    let major = unsafe { (*location).MajorFunction };
+    // SAFETY: as above.
+    let parameters = unsafe { &raw const (*location).Parameters };
+    // SAFETY: the major function is a read or a write.
+    let bytes = unsafe { *parameters.cast::<IO_STACK_READ_WRITE>() }.Length as usize;
+    // SAFETY: as above.
+    let device = unsafe { (*location).DeviceObject };
+    // SAFETY: as above.
+    let flags = unsafe { (*device).Flags };
+    // SAFETY: the dispatch routine owns the IRP.
+    let (mdl, user) = unsafe { ((*irp).MdlAddress, (*irp).UserBuffer) };
+    let buffer = if flags & DO_BUFFERED_IO != 0 {
+        assert!(mdl.is_null());
+        system_buffer(irp)
+    } else if flags & DO_DIRECT_IO != 0 {
+        assert!(system_buffer(irp).is_null());
+        // SAFETY: the MDL of direct I/O is locked.
+        let mapped = unsafe {
+            MmMapLockedPagesSpecifyCache(mdl, 0, MmCached, ptr::null_mut(), 0, NormalPagePriority)
+        };
+        mapped.cast()
+    } else {
+        assert!(mdl.is_null() && system_buffer(irp).is_null());
+        user.cast()
+    };
+    if major == IRP_MJ_READ {
+        // SAFETY: the buffer has so many bytes.
+        unsafe { ptr::write_bytes(buffer, 7, bytes) };
+        return complete(irp, STATUS_SUCCESS, bytes - 1);
+    }
+    // SAFETY: as above.
+    let data = unsafe { core::slice::from_raw_parts(buffer, bytes) };
+    complete(irp, STATUS_SUCCESS, data.iter().filter(|&&byte| byte == 1).count())
+}
+
+#[test]
+fn reads_and_writes_pass_their_buffer_as_the_device_wants() {
+    let _turn = TURN.lock().expect("no test panics with it");
+    for flags in [DO_BUFFERED_IO, DO_DIRECT_IO, 0] {
+        let (machine, driver) =
+            load(MachineOptions::default(), Routines { control: transfer, ..Routines::idle() });
+        let handle = machine.open(DEVICE_NAME, GENERIC_READ | GENERIC_WRITE).expect("it opens");
+        // SAFETY: the handle keeps the file.
+        let device = unsafe { (*handle.file_object()).DeviceObject };
+        // SAFETY: the file keeps its device, which nobody else uses.
+        unsafe { (*device).Flags |= flags };
+        let read = handle.start(Operation::Read { bytes: 3 }).wait(None).expect("completed");
+        assert_eq!((read.status, read.information), (STATUS_SUCCESS, 2));
+        // Of buffered I/O, as many bytes are copied as the driver says.
+        let expected = if flags == DO_BUFFERED_IO { vec![7, 7, 0] } else { vec![7; 3] };
+        assert_eq!(read.output, expected, "flags {flags:#x}");
+        let write =
+            handle.start(Operation::Write { data: &[1, 0, 1] }).wait(None).expect("completed");
+        assert_eq!((write.status, write.information, write.output), (STATUS_SUCCESS, 2, vec![]));
+        let read_only = machine.open(DEVICE_NAME, GENERIC_READ).expect("it opens");
+        let refused = read_only.start(Operation::Write { data: &[1] }).wait(None).expect("refused");
+        assert_eq!(refused.status, STATUS_ACCESS_DENIED);
+        drop((handle, read_only));
+        driver.unload();
+    }
+}
+
 const PEND: u32 = code(1, METHOD_BUFFERED);
 const RELEASE: u32 = code(2, METHOD_BUFFERED);
 
@@ -280,10 +347,23 @@ fn pending_requests_are_completed_later_or_cancelled() {
         let status = racing.wait(None).expect("completed or cancelled").status;
         assert_eq!(status, if cancelled { STATUS_CANCELLED } else { STATUS_SUCCESS });
     }
+    // Completions come to a port in the order in which they happen; of what is refused, too.
+    let port = CompletionPort::new();
+    let pend = Operation::Ioctl { code: PEND, input: &[], output: &[0] };
+    let sent: Vec<_> = (0..2).map(|key| handle.start_on(pend, &port, key)).collect();
+    handle.start_on(Operation::Write { data: &[1] }, &port, 2);
+    assert!(sent[1].cancel());
+    assert_eq!(handle.ioctl(RELEASE, &[], &mut []).0, STATUS_SUCCESS);
+    let next = || port.wait().map(|(key, completed)| (key, completed.status));
+    assert_eq!(next(), Some((2, STATUS_ACCESS_DENIED)));
+    assert_eq!(next(), Some((1, STATUS_CANCELLED)));
+    assert_eq!(next(), Some((0, STATUS_SUCCESS)));
     // The cleanup of a file ends what is pending.
-    let third = handle.ioctl_async(PEND, &[], 1);
-    drop(third);
+    handle.start_on(pend, &port, 3);
     drop(handle);
+    port.close();
+    assert_eq!(next(), Some((3, STATUS_CANCELLED)));
+    assert_eq!(next(), None);
     driver.unload();
     // SAFETY: the driver is unloaded.
     let queue = unsafe { Box::from_raw(made) };

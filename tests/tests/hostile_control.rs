@@ -374,7 +374,7 @@ fn waiting_requests_end() {
                 ),
             ]
         };
-        let status = |pending: &nt_host::PendingIoctl| {
+        let status = |pending: &nt_host::PendingRequest| {
             pending.wait(Some(machine::TIMEOUT)).expect("it ends").status
         };
         for _ in 0..100 {

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use nt_sys::io::{
-    DEVICE_OBJECT, FILE_OBJECT, IO_STACK_DEVICE_IO_CONTROL, IO_STACK_LOCATION, IO_STACK_OTHERS,
-    IO_STACK_PARAMETERS, IRP, IRP_MJ_DEVICE_CONTROL, METHOD_BUFFERED, METHOD_NEITHER,
+    DEVICE_OBJECT, DO_BUFFERED_IO, DO_DIRECT_IO, FILE_OBJECT, IO_STACK_DEVICE_IO_CONTROL,
+    IO_STACK_LOCATION, IO_STACK_OTHERS, IO_STACK_PARAMETERS, IO_STACK_READ_WRITE, IRP,
+    IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER,
+    METHOD_OUT_DIRECT,
 };
 use nt_sys::mm::MDL;
 use nt_sys::ntdef::{NTSTATUS, PASSIVE_LEVEL, UserMode};
@@ -20,6 +22,7 @@ use crate::io::irp as irps;
 use crate::irql;
 use crate::mm::mdl;
 use crate::pool::{self, Owner};
+use crate::port::CompletionPort;
 use crate::violation::{Rule, stop};
 
 /// 'IoBf': the tag of buffers that the host makes for a request.
@@ -39,6 +42,8 @@ pub(crate) struct Request {
     major: u8,
     state: Mutex<State>,
     changed: Condvar,
+    /// Where the completion goes, and under which key.
+    port: Option<(Arc<CompletionPort>, u64)>,
 }
 
 #[derive(Debug)]
@@ -91,7 +96,7 @@ impl Request {
         parameters: IO_STACK_PARAMETERS,
     ) -> Result<Arc<Self>, NTSTATUS> {
         let buffers = Buffers::none();
-        Self::send(target, parameters, buffers)
+        Self::send(target, parameters, buffers, None)
     }
 
     /// Sends a device control, with buffers as its method says (windows-driver-docs, "Buffer Descriptions for I/O
@@ -101,6 +106,7 @@ impl Request {
         code: u32,
         input: &[u8],
         output: &[u8],
+        port: Option<(Arc<CompletionPort>, u64)>,
     ) -> Result<Arc<Self>, NTSTATUS> {
         let (Ok(input_bytes), Ok(output_bytes)) =
             (u32::try_from(input.len()), u32::try_from(output.len()))
@@ -120,13 +126,43 @@ impl Request {
         if buffers.method == METHOD_NEITHER {
             control.Type3InputBuffer = buffers.input.address.cast();
         }
-        Self::send(target, IO_STACK_PARAMETERS { DeviceIoControl: control }, buffers)
+        Self::send(target, IO_STACK_PARAMETERS { DeviceIoControl: control }, buffers, port)
+    }
+
+    /// Sends a read, with a buffer as the device's flags say (windows-driver-docs, "Methods for Accessing Data Buffers").
+    pub(crate) fn send_read(
+        target: &Target,
+        bytes: usize,
+        port: Option<(Arc<CompletionPort>, u64)>,
+    ) -> Result<Arc<Self>, NTSTATUS> {
+        let method = match transfer(target.device) {
+            METHOD_IN_DIRECT => METHOD_OUT_DIRECT,
+            method => method,
+        };
+        let read = transfer_parameters(bytes)?;
+        let buffers = Buffers::new(method, &[], &vec![0; bytes])?;
+        Self::send(target, IO_STACK_PARAMETERS { Read: read }, buffers, port)
+    }
+
+    /// Sends a write, with a buffer as the device's flags say.
+    pub(crate) fn send_write(
+        target: &Target,
+        data: &[u8],
+        port: Option<(Arc<CompletionPort>, u64)>,
+    ) -> Result<Arc<Self>, NTSTATUS> {
+        let write = transfer_parameters(data.len())?;
+        let buffers = match transfer(target.device) {
+            METHOD_BUFFERED => Buffers::new(METHOD_BUFFERED, data, &[])?,
+            method => Buffers::new(method, &[], data)?,
+        };
+        Self::send(target, IO_STACK_PARAMETERS { Write: write }, buffers, port)
     }
 
     fn send(
         target: &Target,
         parameters: IO_STACK_PARAMETERS,
         buffers: Buffers,
+        port: Option<(Arc<CompletionPort>, u64)>,
     ) -> Result<Arc<Self>, NTSTATUS> {
         irql::require_exactly("I/O request", PASSIVE_LEVEL);
         // SAFETY: the file keeps its device.
@@ -161,6 +197,7 @@ impl Request {
             major: target.major,
             state: Mutex::new(State { irp, cancels: 0, buffers, finished: None }),
             changed: Condvar::new(),
+            port,
         });
         lock(&OPEN).insert(irp.addr(), Arc::clone(&request));
         // SAFETY: the IRP is ours, and set up for the device.
@@ -257,7 +294,11 @@ pub(crate) unsafe fn finish(irp: *mut IRP) -> bool {
     let output = state.buffers.output_of(request.major, status, information);
     state.buffers.free();
     let pending = fields.PendingReturned != 0;
-    state.finished = Some(Finished { status, information, output, pending });
+    let finished = Finished { status, information, output, pending };
+    if let Some((port, key)) = &request.port {
+        port.post(*key, finished.clone().into());
+    }
+    state.finished = Some(finished);
     state.free_if_over();
     drop(state);
     request.changed.notify_all();
@@ -292,6 +333,24 @@ pub(crate) fn left() -> Vec<String> {
             format!("IRP at {irp:#x} with major function {:#x} not completed", request.major)
         })
         .collect()
+}
+
+/// How reads and writes of a device pass their buffer, as the method of a control code: of the direct ones, in.
+fn transfer(device: *mut DEVICE_OBJECT) -> u32 {
+    // SAFETY: the file keeps its device.
+    let flags = unsafe { (*device).Flags };
+    if flags & DO_BUFFERED_IO != 0 {
+        METHOD_BUFFERED
+    } else if flags & DO_DIRECT_IO != 0 {
+        METHOD_IN_DIRECT
+    } else {
+        METHOD_NEITHER
+    }
+}
+
+fn transfer_parameters(bytes: usize) -> Result<IO_STACK_READ_WRITE, NTSTATUS> {
+    let length = u32::try_from(bytes).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    Ok(IO_STACK_READ_WRITE { Length: length, _pad0: 0, Key: 0, Flags: 0, ByteOffset: 0 })
 }
 
 /// The parameters of a request that has none.
@@ -348,7 +407,7 @@ impl Buffers {
 
     /// What user mode sees in its output buffer.
     fn output_of(&self, major: u8, status: NTSTATUS, information: usize) -> Vec<u8> {
-        if major != IRP_MJ_DEVICE_CONTROL {
+        if !matches!(major, IRP_MJ_DEVICE_CONTROL | IRP_MJ_READ) {
             return Vec::new();
         }
         // Not of an error (NT_ERROR), but of a warning, data is copied.

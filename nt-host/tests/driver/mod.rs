@@ -6,7 +6,8 @@ use nt_host::io::device::{self, MajorFunctions};
 use nt_host::{Driver, Machine, MachineOptions};
 use nt_sys::io::{
     DEVICE_OBJECT, DRIVER_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
-    IRP_MJ_COUNT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IofCompleteRequest,
+    IRP_MJ_COUNT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
+    IofCompleteRequest,
 };
 use nt_sys::ntdef::{NTSTATUS, UNICODE_STRING};
 use nt_sys::status::STATUS_SUCCESS;
@@ -16,6 +17,7 @@ use nt_sys::status::STATUS_SUCCESS;
 pub(crate) struct Routines {
     pub(crate) entry: fn(),
     pub(crate) unload: fn(),
+    /// Device controls, reads and writes.
     pub(crate) control: fn(*mut IRP) -> NTSTATUS,
     pub(crate) cleanup: fn(),
 }
@@ -81,6 +83,8 @@ unsafe extern "efiapi" fn driver_entry(
         (IRP_MJ_CLOSE, plain),
         (IRP_MJ_CLEANUP, cleanup),
         (IRP_MJ_DEVICE_CONTROL, control),
+        (IRP_MJ_READ, control),
+        (IRP_MJ_WRITE, control),
     ] {
         table[usize::from(major)] = Some(routine);
     }

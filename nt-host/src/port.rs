@@ -1,0 +1,53 @@
+//! Completion ports: where the completions of requests that nobody waits for are collected.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::handle::Completed;
+
+/// Where completions go, each with the key under which its request was sent.
+#[derive(Debug, Default)]
+pub struct CompletionPort {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    arrived: VecDeque<(u64, Completed)>,
+    is_closed: bool,
+}
+
+impl CompletionPort {
+    /// An empty port.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// Waits for the next completion, in the order of their coming; none once the port is closed and empty.
+    #[must_use]
+    pub fn wait(&self) -> Option<(u64, Completed)> {
+        let mut queue = self
+            .changed
+            .wait_while(self.lock(), |queue| queue.arrived.is_empty() && !queue.is_closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        queue.arrived.pop_front()
+    }
+
+    /// Adds a completion.
+    pub fn post(&self, key: u64, completed: Completed) {
+        self.lock().arrived.push_back((key, completed));
+        self.changed.notify_one();
+    }
+
+    /// Ends the waits: what comes later is collected, but not awaited.
+    pub fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
