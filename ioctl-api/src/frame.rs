@@ -1,22 +1,45 @@
-//! IOCTLs over a stream: what the SDK and `tunicd` speak on `/var/run/tunic/IFACE.sock`.
+//! Requests over a stream: what the SDK and `tunicd` speak on `/var/run/tunic/IFACE.sock`.
 //!
-//! A request is a [`RequestHeader`], then its input, then what the second buffer holds. A reply is a [`ReplyHeader`], then its
-//! data. One reply follows each request, in order. Words are little-endian.
+//! A connection is one open file on the adapter's device. First the server says whether it could be opened: a [`ReplyHeader`] of
+//! id 0 without data. Then the client sends requests, each a [`RequestHeader`] and behind it the first buffer, and the second
+//! where [`RequestHeader::sends_output`]. Each but a cancel is answered once, in whatever order: a [`ReplyHeader`], then its
+//! data. The end of the connection closes the file, and so cancels what waits. Words are little-endian.
 
 use crate::bytes::{put, u32_at, u64_at};
 use crate::code::{Method, method};
 
-/// The first word of every request: "TNC1".
-pub const MAGIC: u32 = u32::from_le_bytes(*b"TNC1");
+/// The first word of every request: "TNC2".
+pub const MAGIC: u32 = u32::from_le_bytes(*b"TNC2");
 
 /// The most bytes of one buffer.
 pub const MAX_BUFFER_BYTES: u32 = 256 << 20;
 
+/// The most requests of a connection that may be without an answer; one more ends it.
+pub const MAX_REQUESTS: usize = 256;
+
+/// What is asked of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A control code.
+    Ioctl {
+        /// The control code.
+        code: u32,
+    },
+    /// A read into the second buffer.
+    Read,
+    /// A write of the first buffer.
+    Write,
+    /// That the request of this id ends: it is answered, as cancelled or not, and the cancel is not.
+    Cancel,
+}
+
 /// What a client asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestHeader {
-    /// The control code.
-    pub code: u32,
+    /// Chosen by the client: of no other request that is without an answer, and not 0.
+    pub id: u64,
+    /// What is asked.
+    pub operation: Operation,
     /// Bytes of the first buffer, which follow.
     pub input_bytes: u32,
     /// Bytes of the second buffer, which follow too where [`RequestHeader::sends_output`].
@@ -25,41 +48,70 @@ pub struct RequestHeader {
 
 impl RequestHeader {
     /// Encoded size in bytes.
-    pub const SIZE: usize = 16;
+    pub const SIZE: usize = 32;
 
     /// Reads a header; `None` where it is none or wants too much.
     pub fn decode(bytes: &[u8; Self::SIZE]) -> Option<Self> {
-        if u32_at(bytes, 0).ok()? != MAGIC {
+        if u32_at(bytes, 0).ok()? != MAGIC || u32_at(bytes, 28).ok()? != 0 {
             return None;
         }
         let header = Self {
-            code: u32_at(bytes, 4).ok()?,
-            input_bytes: u32_at(bytes, 8).ok()?,
-            output_bytes: u32_at(bytes, 12).ok()?,
+            id: u64_at(bytes, 8).ok()?,
+            operation: match (u32_at(bytes, 4).ok()?, u32_at(bytes, 16).ok()?) {
+                (1, code) => Operation::Ioctl { code },
+                (2, 0) => Operation::Read,
+                (3, 0) => Operation::Write,
+                (4, 0) => Operation::Cancel,
+                _ => return None,
+            },
+            input_bytes: u32_at(bytes, 20).ok()?,
+            output_bytes: u32_at(bytes, 24).ok()?,
         };
-        (header.input_bytes <= MAX_BUFFER_BYTES && header.output_bytes <= MAX_BUFFER_BYTES)
-            .then_some(header)
+        let (has_input, has_output) = match header.operation {
+            Operation::Ioctl { .. } => (true, true),
+            Operation::Read => (false, true),
+            Operation::Write => (true, false),
+            Operation::Cancel => (false, false),
+        };
+        let fits = |has: bool, bytes: u32| bytes <= if has { MAX_BUFFER_BYTES } else { 0 };
+        (header.id != 0
+            && fits(has_input, header.input_bytes)
+            && fits(has_output, header.output_bytes))
+        .then_some(header)
     }
 
     /// Writes the header.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
+        let (kind, code): (u32, u32) = match self.operation {
+            Operation::Ioctl { code } => (1, code),
+            Operation::Read => (2, 0),
+            Operation::Write => (3, 0),
+            Operation::Cancel => (4, 0),
+        };
         put(&mut bytes, 0, &MAGIC.to_le_bytes());
-        put(&mut bytes, 4, &self.code.to_le_bytes());
-        put(&mut bytes, 8, &self.input_bytes.to_le_bytes());
-        put(&mut bytes, 12, &self.output_bytes.to_le_bytes());
+        put(&mut bytes, 4, &kind.to_le_bytes());
+        put(&mut bytes, 8, &self.id.to_le_bytes());
+        put(&mut bytes, 16, &code.to_le_bytes());
+        put(&mut bytes, 20, &self.input_bytes.to_le_bytes());
+        put(&mut bytes, 24, &self.output_bytes.to_le_bytes());
         bytes
     }
 
     /// Whether the second buffer carries data to the driver.
     pub const fn sends_output(&self) -> bool {
-        matches!(method(self.code), Method::InDirect)
+        match self.operation {
+            Operation::Ioctl { code } => matches!(method(code), Method::InDirect),
+            Operation::Read | Operation::Write | Operation::Cancel => false,
+        }
     }
 }
 
 /// What the driver answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyHeader {
+    /// Of the request.
+    pub id: u64,
     /// The NTSTATUS.
     pub status: u32,
     /// Bytes of data that follow; none where the second buffer carried data to the driver.
@@ -70,14 +122,15 @@ pub struct ReplyHeader {
 
 impl ReplyHeader {
     /// Encoded size in bytes.
-    pub const SIZE: usize = 16;
+    pub const SIZE: usize = 24;
 
     /// Reads a header; `None` where it promises too much.
     pub fn decode(bytes: &[u8; Self::SIZE]) -> Option<Self> {
         let header = Self {
-            status: u32_at(bytes, 0).ok()?,
-            data_bytes: u32_at(bytes, 4).ok()?,
-            information: u64_at(bytes, 8).ok()?,
+            id: u64_at(bytes, 0).ok()?,
+            status: u32_at(bytes, 8).ok()?,
+            data_bytes: u32_at(bytes, 12).ok()?,
+            information: u64_at(bytes, 16).ok()?,
         };
         (header.data_bytes <= MAX_BUFFER_BYTES).then_some(header)
     }
@@ -85,9 +138,10 @@ impl ReplyHeader {
     /// Writes the header.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
-        put(&mut bytes, 0, &self.status.to_le_bytes());
-        put(&mut bytes, 4, &self.data_bytes.to_le_bytes());
-        put(&mut bytes, 8, &self.information.to_le_bytes());
+        put(&mut bytes, 0, &self.id.to_le_bytes());
+        put(&mut bytes, 8, &self.status.to_le_bytes());
+        put(&mut bytes, 12, &self.data_bytes.to_le_bytes());
+        put(&mut bytes, 16, &self.information.to_le_bytes());
         bytes
     }
 }

@@ -246,7 +246,8 @@ fn transfer(irp: *mut IRP) -> NTSTATUS {
     // SAFETY: as above.
     let flags = unsafe { (*device).Flags };
     // SAFETY: the dispatch routine owns the IRP.
-    let (mdl, user) = unsafe { ((*irp).MdlAddress, (*irp).UserBuffer) };
+    let fields = unsafe { &*irp };
+    let (mdl, user) = (fields.MdlAddress, fields.UserBuffer);
     let buffer = if flags & DO_BUFFERED_IO != 0 {
         assert!(mdl.is_null());
         system_buffer(irp)

@@ -3,33 +3,30 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use nt_host::edge::tun::Tun;
 use nt_host::ndis::{
     Adapter, AdapterOptions, ConfigValue, MiniportDriver, interface_mtu, set_interface_mtu,
 };
-use nt_host::{Handle, Machine, MachineOptions, UnloadReport};
+use nt_host::{
+    CompletionPort, Handle, Machine, MachineOptions, Operation, PendingRequest, UnloadReport,
+};
 use nt_sys::io::{DRIVER_INITIALIZE, GENERIC_READ, GENERIC_WRITE};
+use nt_sys::ntdef::NTSTATUS;
 use tunic::{IoctlReply, Transport};
-use tunic_ioctl::{native, wireguard_nt};
 
+use crate::protocol::Protocol;
 use crate::service::Driver;
-use crate::{link, log};
-
-/// The MTU of a new interface: Ethernet's 1500 less what WireGuard over UDP over IPv6 takes.
-const MTU: u32 = 1420;
-
-/// How often a waiting IOCTL looks whether it is to end.
-const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
+use crate::{ioctl_socket, link, log};
 
 /// How the machine and its adapter are.
 #[derive(Clone, Debug, Default)]
 pub struct HostOptions {
     /// The machine.
     pub machine: MachineOptions,
+    /// What the adapter speaks.
+    pub protocol: Protocol,
     /// What WireGuard's times are divided by, for tests; none for those that the protocol has.
     pub timer_divisor: Option<u32>,
 }
@@ -50,8 +47,11 @@ impl Host {
     ) -> anyhow::Result<Self> {
         let tun = Tun::create(Some(interface)).with_context(|| interface.to_owned())?;
         let index = link::index(interface)?;
-        let mut configuration =
-            vec![("TunicName".to_owned(), ConfigValue::String(interface.to_owned()))];
+        let protocol = options.protocol;
+        let mut configuration = vec![
+            ("TunicName".to_owned(), ConfigValue::String(interface.to_owned())),
+            ("TunicProtocol".to_owned(), ConfigValue::String(protocol.keyword().to_owned())),
+        ];
         if let Some(divisor) = options.timer_divisor {
             configuration.push(("TunicTestTimers".to_owned(), ConfigValue::Dword(divisor)));
         }
@@ -68,17 +68,21 @@ impl Host {
                 guid: guid(interface),
                 if_index: index.cast_unsigned(),
                 net_luid_index: index.cast_unsigned(),
-                mtu: MTU,
+                mtu: protocol.mtu(),
                 configuration,
                 edge: Box::new(tun.clone()),
             },
         )
         .map_err(|status| anyhow!("the adapter does not start: {status:#010x}"))?;
-        let handle = machine
-            .open(&format!(r"\Device\Tunic\{interface}"), GENERIC_READ | GENERIC_WRITE)
-            .map_err(|status| anyhow!("the adapter does not open: {status:#010x}"))?;
+        let path = format!(r"\Device\Tunic\{interface}");
+        let open = || {
+            machine
+                .open(&path, GENERIC_READ | GENERIC_WRITE)
+                .map_err(|status| anyhow!("the adapter does not open: {status:#010x}"))
+        };
+        let handle = (protocol == Protocol::Wireguard).then(open).transpose()?;
         let luid = adapter.luid();
-        let device = Arc::new(Device { handle, tun, luid, is_closing: AtomicBool::new(false) });
+        let device = Arc::new(Device { machine, protocol, path, handle, tun, luid });
         Ok(Self { driver, adapter, device })
     }
 
@@ -95,45 +99,59 @@ impl Host {
     }
 }
 
-/// An open adapter.
+/// The adapter's device.
 pub struct Device {
-    handle: Handle,
+    machine: Machine,
+    protocol: Protocol,
+    /// In the object manager.
+    path: String,
+    /// Open for the daemon's own requests. A protocol whose device belongs to who opens it has none.
+    handle: Option<Handle>,
     tun: Tun,
     luid: u64,
-    is_closing: AtomicBool,
 }
 
 impl Transport for Device {
     fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply> {
-        let waits = matches!(code, native::IOCTL_READ_EVENT | wireguard_nt::IOCTL_READ_LOG_LINE);
-        let (status, information) = if waits {
-            self.wait(code, input, output)
-        } else {
-            self.handle.ioctl(code, input, output)
-        };
+        let handle = self.handle.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        let (status, information) = handle.ioctl(code, input, output);
         Ok(IoctlReply { status: status.cast_unsigned(), information: information as u64 })
     }
 }
 
-impl Device {
-    /// Sends an IOCTL that may be pending for long.
-    fn wait(&self, code: u32, input: &[u8], output: &mut [u8]) -> (i32, usize) {
-        let pending = self.handle.ioctl_async(code, input, output.len());
-        loop {
-            if let Some(completed) = pending.wait(Some(CANCEL_INTERVAL)) {
-                for (to, from) in output.iter_mut().zip(completed.output) {
-                    *to = from;
-                }
-                return (completed.status, completed.information);
-            }
-            if self.is_closing.load(Ordering::Relaxed) {
-                pending.cancel();
-            }
-        }
+impl ioctl_socket::Device for Device {
+    fn open(&self) -> Result<Box<dyn ioctl_socket::File>, NTSTATUS> {
+        let handle = self.machine.open(&self.path, GENERIC_READ | GENERIC_WRITE)?;
+        Ok(Box::new(OpenFile(handle)))
+    }
+}
+
+struct OpenFile(Handle);
+
+impl ioctl_socket::File for OpenFile {
+    fn start(
+        &self,
+        operation: Operation<'_>,
+        port: &Arc<CompletionPort>,
+        key: u64,
+    ) -> Box<dyn ioctl_socket::Started> {
+        Box::new(StartedRequest(self.0.start_on(operation, port, key)))
+    }
+}
+
+struct StartedRequest(PendingRequest);
+
+impl ioctl_socket::Started for StartedRequest {
+    fn cancel(&self) {
+        self.0.cancel();
     }
 }
 
 impl Driver for Device {
+    fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     fn link_changed(&self) {
         // What Linux's side of the interface was set to counts on NT's side, too.
         if let Ok(mtu) = self.tun.mtu()
@@ -142,10 +160,6 @@ impl Driver for Device {
             set_interface_mtu(self.luid, mtu);
             log::info(format_args!("MTU {mtu}"));
         }
-    }
-
-    fn cancel_pending(&self) {
-        self.is_closing.store(true, Ordering::Relaxed);
     }
 }
 

@@ -1,55 +1,165 @@
-//! The SDK's socket: `/var/run/tunic/IFACE.sock` carries IOCTLs, framed as [`tunic_ioctl::frame`] says.
+//! The SDK's socket: `/var/run/tunic/IFACE.sock` carries requests, framed as [`tunic_ioctl::frame`] says. A connection is one open
+//! file on the adapter's device.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use tunic::Transport;
-use tunic_ioctl::frame::{ReplyHeader, RequestHeader};
+use nt_host::{Completed, CompletionPort, Operation};
+use nt_sys::ntdef::NTSTATUS;
+use tunic_ioctl::frame::{self, MAX_REQUESTS, ReplyHeader, RequestHeader};
 use zeroize::Zeroizing;
 
 use crate::server::Server;
+
+/// A device that files can be opened on.
+pub trait Device: Send + Sync {
+    /// Opens a file; the error is the driver's status.
+    fn open(&self) -> Result<Box<dyn File>, NTSTATUS>;
+}
+
+/// An open file. Dropping it closes it, which ends what waits.
+pub trait File: Send + Sync {
+    /// Sends a request, whose completion goes to the port under this key.
+    fn start(
+        &self,
+        operation: Operation<'_>,
+        port: &Arc<CompletionPort>,
+        key: u64,
+    ) -> Box<dyn Started>;
+}
+
+/// A request that was sent.
+pub trait Started: Send {
+    /// Asks the driver to end it.
+    fn cancel(&self);
+}
 
 /// The socket of an interface.
 pub fn path(interface: &str) -> PathBuf {
     Path::new(tunic::SOCKET_DIRECTORY).join(format!("{interface}.sock"))
 }
 
-/// Serves IOCTLs at `path`.
-pub fn serve(path: &Path, driver: Arc<dyn Transport + Send + Sync>) -> io::Result<Server> {
+/// Serves a device at `path`.
+pub fn serve(path: &Path, device: Arc<dyn Device>) -> io::Result<Server> {
     Server::bind(
         path,
         Arc::new(move |stream: &UnixStream| {
             // However the connection ends, there is nobody left to tell.
-            let _ = converse(&*driver, stream);
+            let _ = converse(&*device, stream);
         }),
     )
 }
 
-/// Passes IOCTLs on until the client ends the connection.
-fn converse(driver: &dyn Transport, mut stream: &UnixStream) -> io::Result<()> {
+/// Requests that have no answer yet, by id.
+type Requests = Mutex<HashMap<u64, Unanswered>>;
+
+struct Unanswered {
+    /// The second buffer is the driver's to fill.
+    has_data: bool,
+    /// `None` until the driver has taken it.
+    started: Option<Box<dyn Started>>,
+}
+
+/// Passes requests on until the client ends the connection.
+fn converse(device: &dyn Device, mut stream: &UnixStream) -> io::Result<()> {
+    let opened = device.open();
+    let status = opened.as_ref().map_or_else(|status| status.cast_unsigned(), |_| 0);
+    let greeting = ReplyHeader { id: 0, status, data_bytes: 0, information: 0 };
+    stream.write_all(&greeting.encode())?;
+    let Ok(file) = opened else { return Ok(()) };
+
+    let port = CompletionPort::new();
+    let requests = Requests::default();
+    thread::scope(|scope| {
+        let answering =
+            thread::Builder::new().name("answers".into()).spawn_scoped(scope, || {
+                let answered = answer(stream, &port, &requests);
+                // Nobody reads answers any more: that there may be no more requests, either.
+                let _ = stream.shutdown(Shutdown::Both);
+                answered
+            })?;
+        let received = receive(stream, &*file, &port, &requests);
+        drop(file);
+        port.close();
+        let answered = answering.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        received.and(answered)
+    })
+}
+
+/// Takes requests until there are no more.
+fn receive(
+    mut stream: &UnixStream,
+    file: &dyn File,
+    port: &Arc<CompletionPort>,
+    requests: &Requests,
+) -> io::Result<()> {
     loop {
         let mut header = [0; RequestHeader::SIZE];
         stream.read_exact(&mut header)?;
-        let request = RequestHeader::decode(&header).ok_or(io::ErrorKind::InvalidData)?;
-        let input = read(stream, request.input_bytes)?;
-        let mut output = if request.sends_output() {
-            read(stream, request.output_bytes)?
+        let header = RequestHeader::decode(&header).ok_or(io::ErrorKind::InvalidData)?;
+        let input = read(stream, header.input_bytes)?;
+        let output = if header.sends_output() {
+            read(stream, header.output_bytes)?
         } else {
-            buffer(request.output_bytes)?
+            buffer(header.output_bytes)?
         };
-        let reply = driver.ioctl(request.code, &input, &mut output)?;
-        let returned = usize::try_from(reply.information).unwrap_or(usize::MAX).min(output.len());
-        let data = if request.sends_output() { &[][..] } else { &output[..returned] };
+        let operation = match header.operation {
+            frame::Operation::Ioctl { code } => {
+                Operation::Ioctl { code, input: &input, output: &output }
+            }
+            frame::Operation::Read => Operation::Read { bytes: output.len() },
+            frame::Operation::Write => Operation::Write { data: &input },
+            frame::Operation::Cancel => {
+                if let Some(Unanswered { started: Some(started), .. }) =
+                    lock(requests).get(&header.id)
+                {
+                    started.cancel();
+                }
+                continue;
+            }
+        };
+        {
+            let mut requests = lock(requests);
+            if requests.len() >= MAX_REQUESTS || requests.contains_key(&header.id) {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            let has_data = !header.sends_output();
+            requests.insert(header.id, Unanswered { has_data, started: None });
+        }
+        let started = file.start(operation, port, header.id);
+        if let Some(unanswered) = lock(requests).get_mut(&header.id) {
+            unanswered.started = Some(started);
+        }
+    }
+}
+
+/// Sends answers until the port is closed.
+fn answer(mut stream: &UnixStream, port: &CompletionPort, requests: &Requests) -> io::Result<()> {
+    while let Some((id, completed)) = port.wait() {
+        let Completed { status, information, output } = completed;
+        let output = Zeroizing::new(output);
+        let has_data =
+            lock(requests).remove(&id).is_some_and(|unanswered: Unanswered| unanswered.has_data);
+        let data = if has_data { &output[..information.min(output.len())] } else { &[] };
         let header = ReplyHeader {
-            status: reply.status,
+            id,
+            status: status.cast_unsigned(),
             data_bytes: u32::try_from(data.len()).map_err(io::Error::other)?,
-            information: reply.information,
+            information: information as u64,
         };
         stream.write_all(&header.encode())?;
         stream.write_all(data)?;
     }
+    Ok(())
+}
+
+fn lock(requests: &Requests) -> MutexGuard<'_, HashMap<u64, Unanswered>> {
+    requests.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads so many bytes, allocating only as they come: a header alone costs nothing.

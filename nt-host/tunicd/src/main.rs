@@ -8,10 +8,12 @@ use clap::Parser;
 use nt_host::MachineOptions;
 use tunicd::host::{Host, HostOptions};
 use tunicd::log::{self, Level, Sink};
+use tunicd::protocol::Protocol;
 use tunicd::signal::Signals;
 use tunicd::{daemon, service};
 
-/// Runs the Tunic driver as a WireGuard interface. Configure it with wg(8) or tunic(1).
+/// Runs the Tunic driver as an interface: of WireGuard, to be configured with wg(8) or tunic(1), or of OpenVPN's data channel,
+/// for clients of the Tunic SDK.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -30,6 +32,9 @@ struct Options {
     /// Divide the times of WireGuard's timers by this, for tests.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     timer_divisor: Option<u32>,
+    /// What the interface speaks.
+    #[arg(long, value_enum, default_value_t)]
+    protocol: Protocol,
     /// The interface to make.
     #[arg(value_parser = interface_name)]
     interface: String,
@@ -73,7 +78,8 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
         debug_level: if options.level() == Level::Debug { 3 } else { 0 },
         ..MachineOptions::default()
     };
-    let host_options = HostOptions { machine, timer_divisor: options.timer_divisor };
+    let host_options =
+        HostOptions { machine, protocol: options.protocol, timer_divisor: options.timer_divisor };
     let host = Host::start(&options.interface, tunic_driver::driver_entry, host_options)?;
     let served =
         service::serve(&options.interface, host.device(), signals, nt_host::wsk::set_mark, || {

@@ -10,6 +10,7 @@ use anyhow::Context;
 use tunic::{Adapter, AdapterState, Transport};
 
 use crate::link::{LinkEvent, LinkWatch};
+use crate::protocol::Protocol;
 use crate::server::Server;
 use crate::signal::Signals;
 use crate::uapi::Uapi;
@@ -19,11 +20,13 @@ use crate::{ioctl_socket, log, socket};
 const PRESENCE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What the service needs of a driver.
-pub trait Driver: Transport + Send + Sync + 'static {
+pub trait Driver: Transport + ioctl_socket::Device + 'static {
+    /// What the adapter speaks.
+    fn protocol(&self) -> Protocol {
+        Protocol::default()
+    }
     /// Something about the interface changed: its state or its MTU.
     fn link_changed(&self) {}
-    /// Ends every IOCTL that waits for something to happen, now and from now on.
-    fn cancel_pending(&self) {}
 }
 
 /// Why the service ended.
@@ -67,17 +70,21 @@ pub fn serve<D: Driver>(
     watch_link(interface, sender.clone())?;
     watch_signals(signals, sender)?;
 
-    let uapi = Uapi::new(Adapter::new(Arc::clone(driver)), set_mark);
-    let path = socket::path(interface);
-    let uapi_server =
-        socket::serve(&path, Arc::new(uapi)).with_context(|| path.display().to_string())?;
+    let mut servers = Vec::new();
+    // wg(8) configures WireGuard, and the adapter is up when the interface is. Of other protocols, the SDK's client says all.
+    let mut follower = None;
+    if driver.protocol() == Protocol::Wireguard {
+        let uapi = Uapi::new(Adapter::new(Arc::clone(driver)), set_mark);
+        let path = socket::path(interface);
+        let server = socket::serve(&path, Arc::new(uapi));
+        servers.push(server.with_context(|| path.display().to_string())?);
+        follower = Some(Follower::new(Adapter::new(Arc::clone(driver))));
+    }
     let path = ioctl_socket::path(interface);
-    let ioctl_server = ioctl_socket::serve(&path, Arc::clone(driver) as _)
-        .with_context(|| path.display().to_string())?;
-    let servers = [uapi_server, ioctl_server];
+    let server = ioctl_socket::serve(&path, Arc::clone(driver) as _);
+    servers.push(server.with_context(|| path.display().to_string())?);
     ready()?;
 
-    let mut follower = Follower::new(Adapter::new(Arc::clone(driver)));
     let stop = loop {
         let event = events.recv_timeout(PRESENCE_INTERVAL);
         match event {
@@ -86,21 +93,29 @@ pub fn serve<D: Driver>(
             | Err(RecvTimeoutError::Disconnected) => break Stop::InterfaceDeleted,
             Ok(Event::Link(link)) => {
                 driver.link_changed();
-                follower.wanted =
+                let wanted =
                     if link == LinkEvent::Up { AdapterState::Up } else { AdapterState::Down };
-                follower.follow(true);
+                if let Some(follower) = &mut follower {
+                    follower.wanted = wanted;
+                    follower.follow(true);
+                }
             }
             // What failed may go now: the port that was taken is free, or another one was set.
-            Err(RecvTimeoutError::Timeout) => follower.follow(false),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(follower) = &mut follower {
+                    follower.follow(false);
+                }
+            }
         }
         if !servers.iter().all(Server::is_present) {
             break Stop::SocketDeleted;
         }
     };
-    driver.cancel_pending();
     drop(servers);
-    follower.wanted = AdapterState::Down;
-    follower.follow(true);
+    if let Some(follower) = &mut follower {
+        follower.wanted = AdapterState::Down;
+        follower.follow(true);
+    }
     Ok(stop)
 }
 

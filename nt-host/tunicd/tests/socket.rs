@@ -1,38 +1,19 @@
-//! Both sockets, as clients see them.
+//! The socket of the UAPI, as clients see it.
 
+mod directory;
 mod memory;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use directory::Directory;
 use memory::MemoryDriver;
-use tunic::{
-    Adapter, AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, Key, PeerChange,
-    UnixTransport,
-};
+use tunic::Adapter;
+use tunicd::socket;
 use tunicd::uapi::Uapi;
-use tunicd::{ioctl_socket, socket};
-
-/// A directory of the test's own, removed with it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tunicd-{test}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn uapi() -> Arc<Uapi<MemoryDriver>> {
     Arc::new(Uapi::new(Adapter::new(MemoryDriver::default()), |_| Ok(())))
@@ -105,48 +86,4 @@ fn stale_sockets_are_replaced_and_live_ones_are_not() {
     assert!(!server.is_present());
     drop(server);
     assert!(other.is_present(), "a server removes only its own socket");
-}
-
-#[test]
-fn the_sdk_reaches_the_driver() {
-    let directory = Directory::new("sdk");
-    let path = directory.0.join("wg0.sock");
-    let _server = ioctl_socket::serve(&path, Arc::new(MemoryDriver::default())).unwrap();
-    let adapter = Adapter::new(UnixTransport::connect(&path).unwrap());
-    let key = Key::generate_private().unwrap();
-    let mut peer = PeerChange::new(Key::from_bytes([1; 32]));
-    let networks: Vec<AllowedIp> =
-        (0..=255).map(|byte| format!("10.{byte}.0.0/16").parse().unwrap()).collect();
-    peer.allowed_ips.extend(networks.iter().copied().map(AllowedIpChange::from));
-    adapter
-        .set_configuration(&ConfigurationChange {
-            private_key: Some(Some(key.clone())),
-            listen_port: Some(51820),
-            peers: vec![peer],
-            ..ConfigurationChange::default()
-        })
-        .unwrap();
-    let configuration = adapter.configuration().unwrap();
-    assert_eq!(configuration.listen_port, Some(51820));
-    assert!(configuration.public_key == Some(key.public()));
-    assert_eq!(configuration.peers.len(), 1);
-    assert_eq!(configuration.peers[0].allowed_ips, networks);
-    assert!(matches!(adapter.set_timer_scale(1), Err(tunic::Error::Refused(0xC000_0010))));
-    adapter.set_state(AdapterState::Up).unwrap();
-    assert_eq!(adapter.state().unwrap(), AdapterState::Up);
-}
-
-#[test]
-fn malformed_frames_end_the_connection() {
-    let directory = Directory::new("frames");
-    let path = directory.0.join("wg0.sock");
-    let _server = ioctl_socket::serve(&path, Arc::new(MemoryDriver::default())).unwrap();
-    let ended = |bytes: &[u8], path: &Path| {
-        let mut stream = UnixStream::connect(path).unwrap();
-        stream.write_all(bytes).unwrap();
-        stream.read(&mut [0; 64]).map_or(true, |length| length == 0)
-    };
-    assert!(ended(&[0; 16], &path));
-    let huge = [b"TNC1".as_slice(), &[6, 0xC5, 0x98, 0xB0], &[0xFF; 8]].concat();
-    assert!(ended(&huge, &path));
 }

@@ -54,7 +54,7 @@ impl Adapter<crate::UnixTransport> {
         let path = std::path::Path::new(crate::SOCKET_DIRECTORY).join(format!("{name}.sock"));
         match crate::UnixTransport::connect(path) {
             Ok(transport) => Ok(Self::new(transport)),
-            Err(error)
+            Err(Error::Transport(error))
                 if matches!(
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
@@ -62,7 +62,7 @@ impl Adapter<crate::UnixTransport> {
             {
                 Err(Error::NoAdapter(name.to_owned()))
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 

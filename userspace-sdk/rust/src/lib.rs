@@ -36,7 +36,9 @@ pub use change::{AllowedIpChange, ConfigurationChange, PeerChange};
 pub use configuration::{AllowedIp, Configuration, ParseAllowedIpError, Peer};
 pub use error::Error;
 pub use key::{Key, ParseKeyError, RandomError};
-pub use transport::{IoctlReply, Transport};
+pub use transport::{
+    Completion, IoctlReply, OverlappedTransport, PendingRequest, Request, Transport,
+};
 pub use tunic_ioctl::native::reply::{EventInfo, EventKind, Traffic};
 pub use tunic_ioctl::{AdapterId, AdapterState, PeerAction};
 #[cfg(unix)]

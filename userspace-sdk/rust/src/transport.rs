@@ -1,6 +1,10 @@
-//! How IOCTLs reach the driver.
+//! How requests reach the driver.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 /// The driver's answer to an IOCTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +29,75 @@ pub trait Transport {
     fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply>;
 }
 
+/// Carries requests that may wait for long, while others go by.
+pub trait OverlappedTransport: Transport {
+    /// Sends a request; its answer is waited for by itself.
+    fn start(&self, request: &Request<'_>) -> io::Result<Box<dyn PendingRequest>>;
+}
+
+/// A request to the driver.
+#[derive(Clone, Copy)]
+pub enum Request<'a> {
+    /// `DeviceIoControl`.
+    Ioctl {
+        /// The control code.
+        code: u32,
+        /// The first buffer.
+        input: &'a [u8],
+        /// The second buffer: as much room as the driver has for its answer, or for in-direct codes what it reads.
+        output: &'a [u8],
+    },
+    /// `ReadFile`, of at most so many bytes.
+    Read {
+        /// Bytes.
+        bytes: usize,
+    },
+    /// `WriteFile`.
+    Write {
+        /// What is written.
+        data: &'a [u8],
+    },
+}
+
+/// A request that was sent. Dropping it cancels it.
+pub trait PendingRequest: Send {
+    /// Waits for the answer, for ever without a timeout; `None` where it did not come in time. There is one answer: nothing is to
+    /// be waited for behind it.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Option<Completion>>;
+
+    /// Asks the driver to end it: its answer comes soon, which may be a good one.
+    fn cancel(&self) -> io::Result<()>;
+}
+
+/// The answer to a request.
+#[derive(Clone)]
+pub struct Completion {
+    /// Status and size.
+    pub reply: IoctlReply,
+    /// What the driver wrote. Erased when dropped, as it may hold keys.
+    pub data: Zeroizing<Vec<u8>>,
+}
+
 impl<T: Transport + ?Sized> Transport for Box<T> {
     fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply> {
         (**self).ioctl(code, input, output)
     }
 }
 
-impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
+impl<T: Transport + ?Sized> Transport for Arc<T> {
     fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply> {
         (**self).ioctl(code, input, output)
+    }
+}
+
+impl<T: OverlappedTransport + ?Sized> OverlappedTransport for Box<T> {
+    fn start(&self, request: &Request<'_>) -> io::Result<Box<dyn PendingRequest>> {
+        (**self).start(request)
+    }
+}
+
+impl<T: OverlappedTransport + ?Sized> OverlappedTransport for Arc<T> {
+    fn start(&self, request: &Request<'_>) -> io::Result<Box<dyn PendingRequest>> {
+        (**self).start(request)
     }
 }

@@ -1,8 +1,10 @@
 //! A driver that is nothing but its configuration.
 
+mod file;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tunic::{IoctlReply, Key, Transport};
 use tunic_ioctl::configuration::encode_state;
@@ -21,11 +23,13 @@ const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xC000_0010;
 
 #[derive(Default)]
 pub(crate) struct MemoryDriver {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
+    /// It can't be opened.
+    is_locked: bool,
     is_up: bool,
     listen_port: u16,
     private_key: Option<[u8; 32]>,
@@ -38,6 +42,14 @@ struct Peer {
     endpoint: Option<SocketAddr>,
     persistent_keepalive_s: u16,
     allowed_ips: Vec<(IpAddr, u8)>,
+}
+
+impl MemoryDriver {
+    /// Refuses whoever opens it.
+    #[allow(dead_code, reason = "each test has a copy of this file, and this is one's")]
+    pub(crate) fn lock(&self) {
+        self.state.lock().unwrap().is_locked = true;
+    }
 }
 
 impl Transport for MemoryDriver {
