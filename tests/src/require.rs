@@ -1,6 +1,7 @@
 //! What a test needs, and what happens where it is missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Something that a test can't do without.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +10,8 @@ pub enum Need {
     Root,
     /// A program on the path, and the Debian package or crate that it comes from.
     Program(&'static str, &'static str),
+    /// The Rust compiler's standard library for a target.
+    RustTarget(&'static str),
     /// The kernel's packages and the script that boots them as a peer.
     KernelPeer,
 }
@@ -43,6 +46,8 @@ fn missing(need: Need) -> Option<String> {
         Need::Program(name, source) => {
             program(name).is_none().then(|| format!("needs {name} ({source})"))
         }
+        Need::RustTarget(target) => (!has_rust_target(target))
+            .then(|| format!("needs Rust's target {target} (rustup target add {target})")),
         Need::KernelPeer => kernel_peer_script()
             .is_none()
             .then(|| "needs shared/tools/kernel-wg-peer.sh beside the project".into())
@@ -52,6 +57,15 @@ fn missing(need: Need) -> Option<String> {
                     .find_map(|(name, package)| missing(Need::Program(name, package)))
             }),
     }
+}
+
+/// Whether the compiler can build for a target.
+fn has_rust_target(target: &str) -> bool {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output =
+        Command::new(rustc).args(["--print", "target-libdir", "--target", target]).output();
+    let folder = output.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    folder.is_some_and(|folder| Path::new(folder.trim()).is_dir())
 }
 
 /// Where a program is: on the path, or where the test set-up puts the peers it builds.

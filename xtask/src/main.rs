@@ -4,6 +4,7 @@
 mod arch;
 mod bench;
 mod driver;
+mod image;
 mod inf;
 mod layouts;
 
@@ -27,6 +28,8 @@ enum Task {
     CheckLayouts(layouts::Options),
     /// Checks the INFs, or one in its package
     CheckInf(inf::Options),
+    /// Checks images of the driver as they are in their files
+    CheckImage(image::Options),
 }
 
 fn main() -> Result<()> {
@@ -35,5 +38,6 @@ fn main() -> Result<()> {
         Task::Driver(options) => driver::run(&options),
         Task::CheckLayouts(options) => layouts::run(&options),
         Task::CheckInf(options) => inf::run(&options),
+        Task::CheckImage(options) => image::run(&options),
     }
 }

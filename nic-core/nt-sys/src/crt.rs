@@ -4,8 +4,7 @@ use core::ffi::c_void;
 
 use crate::ntdef::SIZE_T;
 
-#[cfg_attr(windows, link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim"))]
-unsafe extern "C" {
+import! { "ntoskrnl.exe";
     pub fn memcpy(destination: *mut c_void, source: *const c_void, bytes: SIZE_T) -> *mut c_void;
     pub fn memmove(destination: *mut c_void, source: *const c_void, bytes: SIZE_T) -> *mut c_void;
     pub fn memset(destination: *mut c_void, value: i32, bytes: SIZE_T) -> *mut c_void;

@@ -169,9 +169,6 @@ pub const LOW_REALTIME_PRIORITY: KPRIORITY = 16;
 pub const HIGH_PRIORITY: KPRIORITY = 31;
 
 import! { "ntoskrnl.exe";
-    /// The level that the processor runs at. Newer headers than Windows 8's call the export; older inlined it.
-    pub fn KeGetCurrentIrql() -> KIRQL;
-    pub fn KfRaiseIrql(new_irql: KIRQL) -> KIRQL;
     pub fn KeRaiseIrqlToDpcLevel() -> KIRQL;
     pub fn KeLowerIrql(new_irql: KIRQL);
 
@@ -246,6 +243,20 @@ import! { "ntoskrnl.exe";
     pub fn KeBugCheckEx(
         code: ULONG, parameter1: ULONG_PTR, parameter2: ULONG_PTR, parameter3: ULONG_PTR,
         parameter4: ULONG_PTR) -> !;
+}
+
+#[cfg(not(target_arch = "aarch64"))]
+import! { "ntoskrnl.exe";
+    /// The level that the processor runs at. Newer headers than Windows 8's call the export; older inlined it.
+    pub fn KeGetCurrentIrql() -> KIRQL;
+    pub fn KfRaiseIrql(new_irql: KIRQL) -> KIRQL;
+}
+
+// `NTHALAPI` there (wdm.h).
+#[cfg(target_arch = "aarch64")]
+import! { "hal.dll";
+    pub fn KeGetCurrentIrql() -> KIRQL;
+    pub fn KfRaiseIrql(new_irql: KIRQL) -> KIRQL;
 }
 
 import! { "hal.dll";

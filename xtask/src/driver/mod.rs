@@ -1,5 +1,6 @@
 //! `cargo xtask driver`: builds `tunic.sys`, with stable Rust and the linker that comes with it, on any system.
 
+mod identity;
 mod link;
 pub(crate) mod target;
 pub(crate) mod version;
@@ -8,6 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
 
@@ -39,28 +41,53 @@ pub(crate) struct Image {
 impl Image {
     /// The image, PDB and map of `arch` in `target/driver`.
     pub(crate) fn of(arch: Arch) -> Self {
-        let folder = workspace().join("target/driver").join(arch.name());
+        Self::in_folder(&workspace().join("target/driver").join(arch.name()))
+    }
+
+    fn in_folder(folder: &Path) -> Self {
         let [sys, pdb, map] =
             ["sys", "pdb", "map"].map(|kind| folder.join(format!("tunic.{kind}")));
         Self { sys, pdb, map }
     }
+
+    fn files(&self) -> [&Path; 3] {
+        [&self.sys, &self.pdb, &self.map]
+    }
 }
 
-/// Builds the image into `target/driver`.
+/// Builds the image into `target/driver`. Who reads the files at the same time sees the old ones or the new.
 pub(crate) fn build(arch: Arch) -> Result<Image> {
+    /// Threads of one process would share the folder below.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _building = BUILDING.lock();
     target::install(arch)?;
-    let built = compile(arch, &workspace().join("target/driver/build"))?;
+    let folder = workspace().join("target/driver");
+    let new = Image::in_folder(&folder.join(format!("{}.{}", arch.name(), std::process::id())));
+    build_into(arch, &folder.join("build"), &new)?;
     let image = Image::of(arch);
-    for (from, to) in [(built.sys, &image.sys), (built.pdb, &image.pdb), (built.map, &image.map)] {
-        if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::copy(&from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
+    make_folder_of(&image.sys)?;
+    for (from, to) in new.files().into_iter().zip(image.files()) {
+        fs::rename(from, to)?;
     }
+    new.sys.parent().map_or(Ok(()), fs::remove_dir)?;
     Ok(image)
 }
 
-/// Builds the image in cargo's folder `target_folder`. The bytes don't depend on where that is.
+/// Builds `image` in cargo's folder `target_folder`. The image's bytes don't depend on where they are.
+fn build_into(arch: Arch, target_folder: &Path, image: &Image) -> Result<()> {
+    let built = compile(arch, target_folder)?;
+    make_folder_of(&image.sys)?;
+    for (from, to) in built.files().into_iter().zip(image.files()) {
+        fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
+    }
+    identity::assign(image)
+}
+
+fn make_folder_of(file: &Path) -> Result<()> {
+    Ok(file.parent().map_or(Ok(()), fs::create_dir_all)?)
+}
+
+/// Builds the image in cargo's folder `target_folder`.
 fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
     fs::create_dir_all(target_folder)?;
     let resource = target_folder.join("tunic.res");
@@ -103,4 +130,28 @@ fn without_paths(arch: Arch) -> Result<OsString> {
 /// The root of the workspace.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).unwrap_or(Path::new(".")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tunic_tests::require::{self, Need};
+
+    use super::{Arch, Image, build, build_into};
+
+    #[test]
+    fn two_builds_are_equal() {
+        let test = "two_builds_are_equal";
+        if !require::all(test, &[Need::RustTarget(Arch::X64.target())]) {
+            return;
+        }
+        let image = build(Arch::X64).unwrap();
+        let folder = std::env::temp_dir().join(format!("tunic-{test}-{}", std::process::id()));
+        let other = Image::in_folder(&folder);
+        build_into(Arch::X64, &folder, &other).unwrap();
+        let is_equal = fs::read(image.sys).unwrap() == fs::read(other.sys).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        assert!(is_equal, "the image depends on where it is built");
+    }
 }
