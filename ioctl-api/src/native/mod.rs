@@ -106,7 +106,7 @@ pub const CAPABILITY_TIMER_SCALE: u64 = 0x4;
 pub const CAPABILITY_OPENVPN: u64 = 0x8;
 
 /// What [`Statistics`] counts behind its fixed part, by index. New reasons come at the end.
-pub const DISCARD_NAMES: [&str; 18] = [
+pub const DISCARD_NAMES: [&str; 20] = [
     "not-ip",
     "no-route",
     "no-endpoint",
@@ -120,6 +120,8 @@ pub const DISCARD_NAMES: [&str; 18] = [
     "forged",
     "replayed",
     "source-not-allowed",
+    "address-taken",
+    "foreign-control",
     "bad-authenticator",
     "cookie-required",
     "rate-limited",

@@ -8,10 +8,11 @@ use zeroize::Zeroizing;
 
 use crate::{Configuration, ConfigurationChange, Error, IoctlReply, Transport};
 
-const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
+/// The answer is longer than the buffer.
+pub(crate) const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
 
 /// How often an answer is asked for anew when it has outgrown the buffer.
-const ATTEMPTS: usize = 10;
+pub(crate) const ATTEMPTS: usize = 10;
 
 /// An adapter.
 pub struct Adapter<T> {
@@ -29,10 +30,34 @@ pub struct AdapterInfo {
     pub luid: u64,
     /// MTU in bytes.
     pub mtu_bytes: u32,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Whether it was brought up.
     pub state: AdapterState,
     /// Whether its link is connected.
     pub is_connected: bool,
+}
+
+/// What an adapter speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// WireGuard.
+    WireGuard,
+    /// OpenVPN's data channel, [`DataChannel`](crate::DataChannel).
+    OpenVpn,
+    /// Another one, by its number in the ABI.
+    Other(u32),
+}
+
+impl Protocol {
+    const fn from_number(number: u32) -> Self {
+        match number {
+            native::PROTOCOL_WIREGUARD => Self::WireGuard,
+            native::PROTOCOL_OPENVPN => Self::OpenVpn,
+            number => Self::Other(number),
+        }
+    }
 }
 
 /// An adapter's counters.
@@ -48,22 +73,7 @@ pub struct Statistics {
 impl Adapter<crate::UnixTransport> {
     /// Opens the adapter of this name.
     pub fn open(name: &str) -> Result<Self, Error> {
-        if name.is_empty() || name.contains(['/', '\0']) {
-            return Err(Error::NoAdapter(name.to_owned()));
-        }
-        let path = std::path::Path::new(crate::SOCKET_DIRECTORY).join(format!("{name}.sock"));
-        match crate::UnixTransport::connect(path) {
-            Ok(transport) => Ok(Self::new(transport)),
-            Err(Error::Transport(error))
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-                ) =>
-            {
-                Err(Error::NoAdapter(name.to_owned()))
-            }
-            Err(error) => Err(error),
-        }
+        Ok(Self::new(crate::UnixTransport::open(name)?))
     }
 
     /// The names of the adapters that there are.
@@ -145,6 +155,7 @@ impl<T: Transport> Adapter<T> {
             id: info.adapter,
             luid: info.luid,
             mtu_bytes: info.mtu_bytes,
+            protocol: Protocol::from_number(info.protocol),
             state: info.state,
             is_connected: info.is_connected,
         })
@@ -187,6 +198,6 @@ impl<T: Transport> Adapter<T> {
     }
 }
 
-fn require_success(reply: IoctlReply) -> Result<(), Error> {
+pub(crate) fn require_success(reply: IoctlReply) -> Result<(), Error> {
     if reply.is_success() { Ok(()) } else { Err(Error::Refused(reply.status)) }
 }

@@ -18,8 +18,10 @@ pub enum Error {
     Answer(DecodeError),
     /// The driver's answer keeps growing between asking for its size and reading it.
     Unstable,
-    /// More peers or allowed IPs than a request can carry.
+    /// More peers, allowed IPs or bytes than a request can carry.
     TooLarge,
+    /// A key of another length than its suite's.
+    BadKeyLength,
 }
 
 impl fmt::Display for Error {
@@ -33,6 +35,7 @@ impl fmt::Display for Error {
             Self::Answer(error) => write!(f, "the driver's answer is malformed: {error}"),
             Self::Unstable => f.write_str("the driver's answer keeps changing"),
             Self::TooLarge => f.write_str("the request is too large"),
+            Self::BadKeyLength => f.write_str("the key has not the length that its cipher wants"),
         }
     }
 }
@@ -74,7 +77,10 @@ fn status_text(status: u32) -> &'static str {
         0xC000_00A3 => "device not ready",
         0xC000_00BB => "not supported",
         0xC000_0120 => "cancelled",
+        0xC000_0184 => "not in this mode or state",
+        0xC000_0225 => "not found",
         0xC000_0207 => "address already in use",
+        0xC000_0510 => "already done",
         _ => "status",
     }
 }

@@ -20,20 +20,24 @@
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A program that does a handshake of its own, as OpenVPN's clients and servers do, uses a [`DataChannel`] instead.
 #![forbid(unsafe_code)]
 
 mod adapter;
 mod change;
 mod configuration;
+pub mod data_channel;
 mod error;
 mod key;
 mod transport;
 #[cfg(unix)]
 mod unix;
 
-pub use adapter::{Adapter, AdapterInfo, Statistics};
+pub use adapter::{Adapter, AdapterInfo, Protocol, Statistics};
 pub use change::{AllowedIpChange, ConfigurationChange, PeerChange};
 pub use configuration::{AllowedIp, Configuration, ParseAllowedIpError, Peer};
+pub use data_channel::DataChannel;
 pub use error::Error;
 pub use key::{Key, ParseKeyError, RandomError};
 pub use transport::{

@@ -59,6 +59,25 @@ struct Pending {
 }
 
 impl UnixTransport {
+    /// Opens the adapter of this name.
+    pub fn open(name: &str) -> Result<Self, Error> {
+        if name.is_empty() || name.contains(['/', '\0']) {
+            return Err(Error::NoAdapter(name.to_owned()));
+        }
+        let path = Path::new(SOCKET_DIRECTORY).join(format!("{name}.sock"));
+        Self::connect(path).map_err(|error| match error {
+            Error::Transport(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) =>
+            {
+                Error::NoAdapter(name.to_owned())
+            }
+            error => error,
+        })
+    }
+
     /// Connects to a socket.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, Error> {
         let stream = UnixStream::connect(path)?;

@@ -1,11 +1,16 @@
 //! `tunic show`.
 
+mod channel;
+
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use tunic::{Adapter, AdapterState, Configuration, Peer, Statistics};
+use tunic::{
+    Adapter, AdapterState, Configuration, DataChannel, Peer, Protocol, Statistics, UnixTransport,
+};
 
 /// Prints one adapter, or all.
 pub(crate) fn run(interface: Option<&str>) -> anyhow::Result<()> {
@@ -15,18 +20,28 @@ pub(crate) fn run(interface: Option<&str>) -> anyhow::Result<()> {
     };
     let mut text = String::new();
     for name in &names {
-        let adapter = match Adapter::open(name) {
+        let transport = match UnixTransport::open(name) {
             // It has gone since its name was found.
             Err(tunic::Error::NoAdapter(_)) if interface.is_none() => continue,
-            adapter => adapter?,
+            transport => Arc::new(transport.with_context(|| name.clone())?),
         };
-        let configuration = adapter.configuration().with_context(|| name.clone())?;
-        let state = adapter.state().with_context(|| name.clone())?;
+        let adapter = Adapter::new(Arc::clone(&transport));
         let statistics = adapter.statistics().with_context(|| name.clone())?;
         if !text.is_empty() {
             text.push('\n');
         }
-        write_adapter(&mut text, name, state, &configuration, &statistics)?;
+        match adapter.info().with_context(|| name.clone())?.protocol {
+            Protocol::OpenVpn => {
+                let status = DataChannel::new(transport).status();
+                let (info, peers) = status.with_context(|| name.clone())?;
+                channel::write_adapter(&mut text, name, &info, &peers, &statistics)?;
+            }
+            _ => {
+                let configuration = adapter.configuration().with_context(|| name.clone())?;
+                let state = adapter.state().with_context(|| name.clone())?;
+                write_adapter(&mut text, name, state, &configuration, &statistics)?;
+            }
+        }
     }
     print(&text)
 }
@@ -69,6 +84,18 @@ fn write_adapter(
         AdapterState::Up => "up",
     };
     writeln!(out, "  state: {state}")?;
+    write_discards(out, statistics)?;
+    let mut peers: Vec<&Peer> = configuration.peers.iter().collect();
+    peers.sort_by_key(|peer| std::cmp::Reverse(peer.last_handshake));
+    let now = SystemTime::now();
+    for peer in peers {
+        out.push('\n');
+        write_peer(out, peer, now)?;
+    }
+    Ok(())
+}
+
+fn write_discards(out: &mut String, statistics: &Statistics) -> fmt::Result {
     let discards: Vec<_> = statistics
         .discards
         .iter()
@@ -77,13 +104,6 @@ fn write_adapter(
         .collect();
     if !discards.is_empty() {
         writeln!(out, "  discards: {}", discards.join(", "))?;
-    }
-    let mut peers: Vec<&Peer> = configuration.peers.iter().collect();
-    peers.sort_by_key(|peer| std::cmp::Reverse(peer.last_handshake));
-    let now = SystemTime::now();
-    for peer in peers {
-        out.push('\n');
-        write_peer(out, peer, now)?;
     }
     Ok(())
 }

@@ -1,0 +1,293 @@
+//! Adapters whose protocol has its handshake in userspace.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use tunic_ioctl::data_channel::{
+    ChannelInfo, ControlDatagram, DeleteReason, DirectionKey, EventInfo, EventKind, InstallKey,
+    KeyMaterial, Listen, MAX_CONTROL_BYTES, MAX_KEY_ID, Mode, NewPeer, PeerInfo, PeerSelector,
+    PeerTraffic, Prefix, SetPeer, Slot, SlotInfo, Suite, Transport as PeerTransport,
+    UNDEFINED_PEER_ID,
+};
+use tunic_ioctl::native::channel::reply;
+pub use tunic_ioctl::native::channel::reply::StampedEvent;
+use tunic_ioctl::native::channel::{self, Datagram, Event};
+use tunic_ioctl::{AdapterId, native};
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::adapter::{ATTEMPTS, STATUS_BUFFER_OVERFLOW, require_success};
+use crate::transport::{OverlappedTransport, PendingRequest, Request};
+
+/// The adapter of this module's requests: that of the transport.
+const THIS: AdapterId = AdapterId([0; 16]);
+
+/// STATUS_NOT_SUPPORTED
+const STATUS_NOT_SUPPORTED: u32 = 0xC000_00BB;
+
+/// Pushes keys into an adapter that carries a protocol's data channel, and has its control datagrams.
+///
+/// The driver owns the UDP socket. What is not of the data channel goes up ([`receive_control`](Self::receive_control)), and what a
+/// handshake has to say goes down ([`send_control`](Self::send_control)). Once a handshake has made keys, they go into a slot of
+/// the peer: packets are sealed with the primary slot's and opened with both, so that a new key is installed as the secondary
+/// one, and the slots are swapped when the peer has it, too.
+///
+/// Any number of threads may use it. What waits holds nobody else up.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tunic::data_channel::{
+///     ControlDatagram, DirectionKey, InstallKey, KeyMaterial, NewPeer, PeerSelector, PeerTransport,
+///     SetPeer, Slot, Suite,
+/// };
+/// use tunic::DataChannel;
+///
+/// let channel = DataChannel::open("ovpn0")?;
+/// channel.new_peer(&NewPeer {
+///     receive_id: None,
+///     transmit_id: None,
+///     transport: PeerTransport::Udp,
+///     local: None,
+///     remote: "192.0.2.1:1194".parse()?,
+///     vpn4: None,
+///     vpn6: None,
+/// })?;
+/// let hello = b"the first message of the handshake";
+/// channel.send_control(&ControlDatagram { address: None, data: hello })?;
+/// while let Some(answer) = channel.receive_control(Some(Duration::from_secs(10)))? {
+///     println!("{} bytes from {:?}", answer.data.len(), answer.from);
+/// #   break;
+/// }
+/// # let (ours, theirs) = ([0; 32], [0; 32]);
+/// channel.install_key(&InstallKey {
+///     peer: PeerSelector::Only,
+///     slot: Slot::Primary,
+///     key_id: 0,
+///     suite: Suite::Aes256Gcm,
+///     material: KeyMaterial::Fixed {
+///         encrypt: DirectionKey { key: &ours, nonce_tail: &[1; 8] },
+///         decrypt: DirectionKey { key: &theirs, nonce_tail: &[2; 8] },
+///     },
+///     transmit_id: Some(7),
+///     packet_limit: None,
+/// })?;
+/// channel.set_peer(&SetPeer {
+///     peer: PeerSelector::Only,
+///     keepalive_s: Some(10),
+///     timeout_s: Some(60),
+///     mss_bytes: None,
+/// })?;
+/// channel.start()?;
+/// while let Some(event) = channel.next_event(None)? {
+///     println!("{:?}", event.event);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct DataChannel<T> {
+    transport: T,
+    datagrams: Waiting,
+    events: Waiting,
+}
+
+/// Requests whose waits were given up: the next wait takes them on, so that nothing they get is lost.
+type Waiting = Mutex<Vec<Box<dyn PendingRequest>>>;
+
+/// A control datagram that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedDatagram {
+    /// From where; `None` where the driver doesn't say.
+    pub from: Option<SocketAddr>,
+    /// Its bytes.
+    pub data: Vec<u8>,
+}
+
+#[cfg(unix)]
+impl DataChannel<crate::UnixTransport> {
+    /// Opens the adapter of this name.
+    pub fn open(name: &str) -> Result<Self, Error> {
+        Ok(Self::new(crate::UnixTransport::open(name)?))
+    }
+}
+
+impl<T: OverlappedTransport> DataChannel<T> {
+    /// The adapter that this transport leads to.
+    pub fn new(transport: T) -> Self {
+        Self { transport, datagrams: Waiting::default(), events: Waiting::default() }
+    }
+
+    /// The way to the driver.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Chooses between one peer and many. Only while there is none.
+    pub fn set_mode(&self, mode: Mode) -> Result<(), Error> {
+        self.change(channel::IOCTL_CHANNEL_SET_MODE, &channel::encode_set_mode(THIS, mode))
+    }
+
+    /// Opens the socket of multi-peer mode; says where it is bound.
+    pub fn listen(&self, listen: &Listen) -> Result<SocketAddr, Error> {
+        let request = channel::encode_listen(THIS, listen);
+        let mut answer = request;
+        let code = channel::IOCTL_CHANNEL_LISTEN;
+        require_success(self.transport.ioctl(code, &request, &mut answer)?)?;
+        Ok(reply::decode_listen(&answer)?)
+    }
+
+    /// Makes a peer. In point-to-point mode, that opens the socket.
+    pub fn new_peer(&self, peer: &NewPeer) -> Result<(), Error> {
+        if peer.transport != PeerTransport::Udp {
+            return Err(Error::Refused(STATUS_NOT_SUPPORTED));
+        }
+        self.change(channel::IOCTL_CHANNEL_NEW_PEER, &channel::encode_new_peer(THIS, peer))
+    }
+
+    /// Removes a peer with its keys and routes.
+    pub fn delete_peer(&self, peer: PeerSelector) -> Result<(), Error> {
+        self.change(channel::IOCTL_CHANNEL_DELETE_PEER, &channel::encode_select_peer(THIS, peer))
+    }
+
+    /// Changes a peer's timers and its clamping of TCP's segment size.
+    pub fn set_peer(&self, change: &SetPeer) -> Result<(), Error> {
+        self.change(channel::IOCTL_CHANNEL_SET_PEER, &channel::encode_set_peer(THIS, change))
+    }
+
+    /// Puts a key into a slot, in place of what is there.
+    pub fn install_key(&self, key: &InstallKey<'_>) -> Result<(), Error> {
+        if let KeyMaterial::Fixed { encrypt, decrypt } = &key.material {
+            let wanted = key.suite.key_bytes();
+            if encrypt.key.len() != wanted || decrypt.key.len() != wanted {
+                return Err(Error::BadKeyLength);
+            }
+        }
+        let request = Zeroizing::new(channel::encode_key(THIS, key));
+        self.change(channel::IOCTL_CHANNEL_INSTALL_KEY, &*request)
+    }
+
+    /// Exchanges a peer's slots.
+    pub fn swap_keys(&self, peer: PeerSelector) -> Result<(), Error> {
+        self.change(channel::IOCTL_CHANNEL_SWAP_KEYS, &channel::encode_select_peer(THIS, peer))
+    }
+
+    /// Empties a peer's slot.
+    pub fn delete_key(&self, peer: PeerSelector, slot: Slot) -> Result<(), Error> {
+        self.change(channel::IOCTL_CHANNEL_DELETE_KEY, &channel::encode_slot(THIS, peer, slot))
+    }
+
+    /// Has packets for a network go to a peer of multi-peer mode, and lets that peer send from it.
+    pub fn add_route(&self, peer: PeerSelector, prefix: Prefix) -> Result<(), Error> {
+        let request = channel::encode_route(THIS, peer, prefix);
+        self.change(channel::IOCTL_CHANNEL_ADD_ROUTE, &request)
+    }
+
+    /// Removes the route of this network, whichever peer's.
+    pub fn remove_route(&self, prefix: Prefix) -> Result<(), Error> {
+        let request = channel::encode_route(THIS, PeerSelector::Only, prefix);
+        self.change(channel::IOCTL_CHANNEL_REMOVE_ROUTE, &request)
+    }
+
+    /// Connects the link.
+    pub fn start(&self) -> Result<(), Error> {
+        self.change(channel::IOCTL_CHANNEL_START, &native::encode_select(THIS))
+    }
+
+    /// Removes everything: peers, keys, routes, the socket, the mode. What waits ends, and the link disconnects.
+    pub fn stop(&self) -> Result<(), Error> {
+        self.change(channel::IOCTL_CHANNEL_STOP, &native::encode_select(THIS))
+    }
+
+    /// What the adapter does, and its peers with their counters.
+    pub fn status(&self) -> Result<(ChannelInfo, Vec<PeerInfo>), Error> {
+        let request = native::encode_select(THIS);
+        let mut output = vec![0; 4096];
+        for _ in 0..ATTEMPTS {
+            let answer =
+                self.transport.ioctl(channel::IOCTL_CHANNEL_QUERY, &request, &mut output)?;
+            if answer.status == STATUS_BUFFER_OVERFLOW {
+                let required = native::reply::required_bytes(&output).ok_or(Error::Unstable)?;
+                let required = usize::try_from(required).map_err(|_| Error::TooLarge)?;
+                // There may be more by then.
+                output = vec![0; required.saturating_mul(2)];
+                continue;
+            }
+            require_success(answer)?;
+            let length = usize::try_from(answer.information).map_err(|_| Error::TooLarge)?;
+            let bytes = output.get(..length).ok_or(Error::TooLarge)?;
+            let (info, peers) = reply::decode_query(bytes)?;
+            return Ok((info, peers.collect()));
+        }
+        Err(Error::Unstable)
+    }
+
+    /// Sends a control datagram: in point-to-point mode to the peer, else where it says.
+    pub fn send_control(&self, datagram: &ControlDatagram<'_>) -> Result<(), Error> {
+        let mut request = [0; Datagram::SIZE + MAX_CONTROL_BYTES];
+        let length =
+            channel::encode_datagram(THIS, datagram, &mut request).ok_or(Error::TooLarge)?;
+        self.change(channel::IOCTL_CHANNEL_SEND_CONTROL, &request[..length])
+    }
+
+    /// Waits for the next control datagram, for ever without a timeout. `None` where none came in time; none is lost by that.
+    pub fn receive_control(
+        &self,
+        timeout: Option<Duration>,
+    ) -> Result<Option<ReceivedDatagram>, Error> {
+        let code = channel::IOCTL_CHANNEL_READ_CONTROL;
+        let room = Datagram::SIZE + MAX_CONTROL_BYTES;
+        let Some(bytes) = self.wait(&self.datagrams, code, room, timeout)? else {
+            return Ok(None);
+        };
+        let ControlDatagram { address, data } = reply::decode_datagram(&bytes)?;
+        Ok(Some(ReceivedDatagram { from: address, data: data.to_vec() }))
+    }
+
+    /// Waits for the next thing that happens, for ever without a timeout. `None` where nothing did in time. A gap in the events'
+    /// numbers is of events that were lost, or that this version does not know.
+    pub fn next_event(&self, timeout: Option<Duration>) -> Result<Option<StampedEvent>, Error> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let code = channel::IOCTL_CHANNEL_READ_EVENT;
+            let Some(bytes) = self.wait(&self.events, code, Event::SIZE, left)? else {
+                return Ok(None);
+            };
+            if let Some(event) = reply::decode_event(&bytes)? {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// Waits for the answer to a request that waits in the driver.
+    fn wait(
+        &self,
+        waiting: &Waiting,
+        code: u32,
+        room: usize,
+        timeout: Option<Duration>,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let lock = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let given_up = lock().pop();
+        let mut pending = match given_up {
+            Some(pending) => pending,
+            None => {
+                let input = native::encode_select(THIS);
+                self.transport.start(&Request::Ioctl {
+                    code,
+                    input: &input,
+                    output: &vec![0; room],
+                })?
+            }
+        };
+        let Some(completion) = pending.wait(timeout)? else {
+            lock().push(pending);
+            return Ok(None);
+        };
+        require_success(completion.reply)?;
+        Ok(Some(completion.data))
+    }
+
+    fn change(&self, code: u32, request: &[u8]) -> Result<(), Error> {
+        require_success(self.transport.ioctl(code, request, &mut [])?)
+    }
+}
