@@ -12,6 +12,7 @@
 //! | [`options`] | what a tunnel is configured with, pushed by a server or written in a profile | nobody |
 //! | [`profile`] | `.ovpn` files | [`options`] |
 //! | [`data_channel`] | what the control channel asks of a data path: the trait [`data_channel::DataChannel`] | [`keys`] |
+//! | [`server`] | the server: many clients' sessions, addresses, networks; one data channel with a peer for each | all |
 //! | [`client`] | the client: a profile's session, its data channel, Linux's addresses and routes | all |
 //!
 //! A [`session::Session`] is the same machine for a client and for each client of a server: whoever owns it moves datagrams
@@ -25,6 +26,7 @@ pub mod options;
 pub mod packet;
 pub mod profile;
 mod role;
+pub mod server;
 pub mod session;
 mod suite;
 pub mod tls;

@@ -3,6 +3,7 @@
 mod connection;
 mod lines;
 mod parse;
+mod server;
 mod session;
 mod without_effect;
 
@@ -11,6 +12,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
+
+pub(crate) use lines::{Line, lines};
+pub use server::ServerProfile;
 
 use crate::Suite;
 use crate::options::TunnelOptions;

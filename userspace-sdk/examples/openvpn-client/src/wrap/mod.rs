@@ -45,6 +45,9 @@ pub trait Wrap: Send {
     /// opcode wants it. `unix_time_s` goes into the replay id, where there is one.
     fn wrap(&mut self, plain: &[u8], unix_time_s: u32) -> Vec<u8>;
 
+    /// Leaves a number out, under which a packet went out before the session began.
+    fn skip_number(&mut self) {}
+
     /// The plain packet in a datagram.
     ///
     /// # Errors

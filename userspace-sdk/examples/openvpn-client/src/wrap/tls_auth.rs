@@ -86,13 +86,6 @@ impl TlsAuth {
         let (sent, received) = (Sent::default(), Received::default());
         Self { key: key.clone(), digest, direction, sent, received }
     }
-
-    /// Leaves a number out, that a packet went out under before the session began.
-    #[must_use]
-    pub fn after_first(mut self) -> Self {
-        self.sent.skip();
-        self
-    }
 }
 
 impl Wrap for TlsAuth {
@@ -106,6 +99,10 @@ impl Wrap for TlsAuth {
         let (send, _) = self.key.halves(self.direction);
         let tag = self.digest.tag(send.hmac, &[&id, header, body]);
         [header, &tag, &id, body].concat()
+    }
+
+    fn skip_number(&mut self) {
+        self.sent.skip();
     }
 
     fn unwrap(&mut self, datagram: &[u8]) -> Result<Vec<u8>, WrapError> {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::replay::{Received, ReplayId, Sent};
 use super::static_key::Half;
-use super::tls_crypt_v2::carries_wrapped_key;
+use super::tls_crypt_v2::{carries_wrapped_key, split_wrapped_key};
 use super::{ClientKey, Direction, HEADER_BYTES, StaticKey, Wrap, WrapError};
 use crate::Role;
 
@@ -23,7 +23,10 @@ pub struct TlsCrypt {
     key: StaticKey,
     send: Keys,
     receive: Keys,
+    /// What a client's first packets carry (tls-crypt-v2).
     wrapped_key: Vec<u8>,
+    /// The other side's first packets carry one.
+    is_key_wrapped: bool,
     sent: Sent,
     received: Received,
 }
@@ -42,6 +45,7 @@ impl TlsCrypt {
             send: keys(send),
             receive: keys(receive),
             wrapped_key: Vec::new(),
+            is_key_wrapped: false,
             sent: Sent::default(),
             received: Received::default(),
         }
@@ -54,15 +58,17 @@ impl TlsCrypt {
         Self { wrapped_key, sent, ..Self::new(key.key(), Role::Client) }
     }
 
-    /// Leaves a number out, that a packet went out under before the session began.
-    #[must_use]
-    pub fn after_first(mut self) -> Self {
-        self.sent.skip();
-        self
+    /// Begins a server's session with a client whose key was wrapped (tls-crypt-v2).
+    pub(super) fn with_wrapped_key(key: &StaticKey) -> Self {
+        Self { is_key_wrapped: true, ..Self::new(key, Role::Server) }
     }
 
     /// The plain packet in a datagram, and its number.
     pub(super) fn open(&mut self, datagram: &[u8]) -> Result<(Vec<u8>, ReplayId), WrapError> {
+        let datagram = match self.is_key_wrapped && carries_wrapped_key(datagram) {
+            true => split_wrapped_key(datagram)?.0,
+            false => datagram,
+        };
         let (header, rest) =
             datagram.split_first_chunk::<HEADER_BYTES>().ok_or(WrapError::Truncated)?;
         let (id, rest) = rest.split_first_chunk::<8>().ok_or(WrapError::Truncated)?;
@@ -94,6 +100,10 @@ impl Wrap for TlsCrypt {
         let (tag, ciphertext) = self.send.seal(&[header, &id], body);
         let wrapped_key: &[u8] = if carries_wrapped_key(header) { &self.wrapped_key } else { &[] };
         [header, &id, &tag, &ciphertext, wrapped_key].concat()
+    }
+
+    fn skip_number(&mut self) {
+        self.sent.skip();
     }
 
     fn unwrap(&mut self, datagram: &[u8]) -> Result<Vec<u8>, WrapError> {

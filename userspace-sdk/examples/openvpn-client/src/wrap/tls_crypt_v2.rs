@@ -13,7 +13,6 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::tls_crypt::{Keys, TAG_BYTES};
 use super::{KeyFileError, StaticKey, TlsCrypt, WrapError};
-use crate::Role;
 use crate::packet::Opcode;
 
 const KEY_BYTES: usize = 256;
@@ -22,6 +21,14 @@ const KEY_BYTES: usize = 256;
 pub(super) fn carries_wrapped_key(packet: &[u8]) -> bool {
     let opcode = packet.first().copied().and_then(Opcode::of);
     matches!(opcode, Some(Opcode::HardResetClientV3 | Opcode::ControlWkcV1))
+}
+
+/// A packet that carries a wrapped key, without it and the key.
+pub(super) fn split_wrapped_key(datagram: &[u8]) -> Result<(&[u8], &[u8]), WrapError> {
+    let (_, length) = datagram.split_last_chunk::<2>().ok_or(WrapError::Truncated)?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let start = datagram.len().checked_sub(length).ok_or(WrapError::ForeignClientKey)?;
+    Ok(datagram.split_at(start))
 }
 
 /// A client's key file: its key, and the same wrapped for the server.
@@ -72,7 +79,7 @@ pub struct ServerKey(Keys);
 
 /// A client's packet that carries its key.
 pub struct FirstPacket {
-    /// What guards the session that the packet begins.
+    /// What guards the session that the packet begins; it has not seen the packet yet.
     pub wrap: TlsCrypt,
     /// The plain packet.
     pub plain: Vec<u8>,
@@ -92,13 +99,10 @@ impl ServerKey {
         if !carries_wrapped_key(datagram) {
             return Err(WrapError::ForeignClientKey);
         }
-        let (_, length) = datagram.split_last_chunk::<2>().ok_or(WrapError::Truncated)?;
-        let length = usize::from(u16::from_be_bytes(*length));
-        let start = datagram.len().checked_sub(length).ok_or(WrapError::ForeignClientKey)?;
-        let (datagram, wrapped) = datagram.split_at(start);
+        let (_, wrapped) = split_wrapped_key(datagram)?;
         let (key, metadata) = self.unwrap(wrapped)?;
-        let mut wrap = TlsCrypt::new(&key, Role::Server);
-        let (plain, id) = wrap.open(datagram)?;
+        let (plain, id) = TlsCrypt::with_wrapped_key(&key).open(datagram)?;
+        let wrap = TlsCrypt::with_wrapped_key(&key);
         Ok(FirstPacket { wrap, plain, can_resend_key: id.is_early_negotiation(), metadata })
     }
 

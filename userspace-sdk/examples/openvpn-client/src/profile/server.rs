@@ -1,0 +1,175 @@
+//! A server's configuration out of its text.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::lines::{Line, lines};
+use super::parse::{Reader, malformed, value};
+use super::{Family, Profile, ProfileError};
+use crate::options::{Network, Topology, mask_length, words};
+
+/// As in OpenVPN.
+const DEFAULT_MAX_CLIENTS: usize = 1024;
+
+/// What a server's configuration says. Files that it names are read when it is, but for those of clients.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ServerProfile {
+    /// What a client's profile could say as well.
+    pub common: Profile,
+    /// The family of our address, where one was named (`proto udp6`).
+    pub family: Option<Family>,
+    /// The tunnel's network (`server`): ours is its first address, and clients get the others.
+    pub network: Network,
+    /// The tunnel's IPv6 network (`server-ipv6`).
+    pub network_v6: Option<Network>,
+    /// What all clients are told (`push`).
+    pub pushes: Vec<String>,
+    /// Where a client's own options are, in a file by its common name (`client-config-dir`).
+    pub client_folder: Option<PathBuf>,
+    /// A client without such a file is refused (`ccd-exclusive`).
+    pub is_client_file_required: bool,
+    /// Clients may reach each other (`client-to-client`).
+    pub is_client_to_client: bool,
+    /// A certificate may be used by several clients at once (`duplicate-cn`).
+    pub is_duplicate_name_allowed: bool,
+    /// How many clients there may be (`max-clients`).
+    pub max_clients: usize,
+    /// The key that clients' tls-crypt-v2 keys are wrapped by; it may be there beside `common.control_wrap`.
+    pub tls_crypt_v2: Option<Zeroizing<String>>,
+    /// A Unix socket that takes commands (`management FILE unix`).
+    pub management: Option<PathBuf>,
+}
+
+impl ServerProfile {
+    /// Reads a server's configuration; the files that it names are looked for in its folder.
+    ///
+    /// # Errors
+    ///
+    /// When a file can't be read, or the configuration is wrong, incomplete, or asks for what can't be done.
+    pub fn load(path: &Path) -> Result<Self, ProfileError> {
+        let text = fs::read_to_string(path)
+            .map(Zeroizing::new)
+            .map_err(|error| ProfileError::File(path.to_owned(), error))?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Reads a server's configuration from its text; the files that it names are looked for in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// Like [`ServerProfile::load`].
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, ProfileError> {
+        let lines = lines(text, 1)?;
+        let network = |name| lines.iter().rfind(|line| line.name == name).map(network_of);
+        let incomplete = ProfileError::Incomplete;
+        let mut server = Self {
+            common: Profile::default(),
+            family: None,
+            network: network("server").transpose()?.ok_or(incomplete("`server` is missing"))?,
+            network_v6: network("server-ipv6").transpose()?,
+            pushes: Vec::new(),
+            client_folder: None,
+            is_client_file_required: false,
+            is_client_to_client: false,
+            is_duplicate_name_allowed: false,
+            max_clients: DEFAULT_MAX_CLIENTS,
+            tls_crypt_v2: None,
+            management: None,
+        };
+        let mut reader = Reader::new(folder, &lines);
+        for line in &lines {
+            if !server.is_servers(line, &mut reader)? {
+                reader.option(line)?;
+            }
+        }
+        server.family = reader.family;
+        server.common = reader.finish()?;
+        server.check()?;
+        Ok(server)
+    }
+
+    /// Takes in an option of servers; `false` where it is another.
+    fn is_servers(&mut self, line: &Line, reader: &mut Reader) -> Result<bool, ProfileError> {
+        match (line.name.as_str(), &line.arguments()[..]) {
+            ("server" | "server-ipv6", _) | ("mode", ["server"]) => {}
+            ("push", [option]) => {
+                words(option).map_err(|error| line.error(error.to_string()))?;
+                if option.contains(',') {
+                    return Err(line.error("a pushed option can't have a comma"));
+                }
+                self.pushes.push((*option).to_owned());
+            }
+            ("client-config-dir", [path]) => {
+                self.client_folder = Some(reader.folder.join(path));
+            }
+            ("ccd-exclusive", []) => self.is_client_file_required = true,
+            ("client-to-client", []) => self.is_client_to_client = true,
+            ("duplicate-cn", []) => self.is_duplicate_name_allowed = true,
+            ("max-clients", [count]) => self.max_clients = value(line, count)?,
+            // Key agreement is by elliptic curves: parameters are not needed.
+            ("dh", [_]) => {}
+            ("verify-client-cert", [] | ["require"]) => {}
+            ("verify-client-cert", _) => {
+                return Err(line.error("clients must have a certificate"));
+            }
+            ("tls-crypt-v2", [_] | [_, "force-cookie"]) | ("tls-crypt-v2", [])
+                if line.block.is_some() || !line.arguments.is_empty() =>
+            {
+                self.tls_crypt_v2 = line.contents(&reader.folder)?;
+            }
+            ("tls-crypt-v2", _) => {
+                return Err(line.error("clients that can't send their key twice are not supported"));
+            }
+            ("management", [path, "unix"]) => self.management = Some(reader.folder.join(path)),
+            ("management", _) => {
+                return Err(line.error("management must be on a Unix socket: management FILE unix"));
+            }
+            (
+                "push" | "client-config-dir" | "ccd-exclusive" | "client-to-client"
+                | "duplicate-cn" | "max-clients" | "mode",
+                _,
+            ) => return Err(malformed(line)),
+            ("client" | "pull" | "remote", _) => {
+                return Err(line.error(format!("{} is for a client", line.name)));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn check(&self) -> Result<(), ProfileError> {
+        let incomplete = |what| Err(ProfileError::Incomplete(what));
+        let common = &self.common;
+        if common.ca.is_none() || common.certificate.is_none() {
+            return incomplete("`ca`, `cert` and `key` are needed");
+        }
+        if common.tunnel.topology.is_some_and(|topology| topology != Topology::Subnet) {
+            return incomplete("only `topology subnet` is supported");
+        }
+        if self.is_client_file_required && self.client_folder.is_none() {
+            return incomplete("`ccd-exclusive` needs `client-config-dir`");
+        }
+        Ok(())
+    }
+}
+
+/// The network of `server NETWORK MASK` or `server-ipv6 NETWORK/LENGTH`.
+fn network_of(line: &Line) -> Result<Network, ProfileError> {
+    let network = match &line.arguments()[..] {
+        [address, mask] if line.name == "server" => {
+            let length = mask_length(value(line, mask)?).ok_or_else(|| malformed(line))?;
+            Network::new(std::net::IpAddr::V4(value(line, address)?), length)
+                .filter(|network| (8..=29).contains(&network.prefix_length()))
+        }
+        [network] if line.name == "server-ipv6" => {
+            let (address, length) = network.split_once('/').ok_or_else(|| malformed(line))?;
+            Network::new(std::net::IpAddr::V6(value(line, address)?), value(line, length)?)
+                .filter(|network| (64..=112).contains(&network.prefix_length()))
+        }
+        _ => None,
+    };
+    network.ok_or_else(|| malformed(line))
+}

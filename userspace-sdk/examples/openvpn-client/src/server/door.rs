@@ -1,0 +1,238 @@
+//! What is answered before anything is remembered: a client's first packets.
+//!
+//! Our session id is a cookie: an HMAC over the client's address, its session id and the time. Only a client that has got it can
+//! come back with it, so that a session is begun for none that lies about its address.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::Role;
+use crate::packet::{ControlPacket, Opcode, PacketError, SessionId};
+use crate::profile::{ControlWrap, ServerProfile};
+use crate::wrap::{
+    Digest, Direction, KeyFileError, Plain, ServerKey, StaticKey, TlsAuth, TlsCrypt, Wrap,
+    WrapError,
+};
+
+/// How long a cookie holds at least; at most twice as long. A handshake's third packet comes in that time.
+const COOKIE_S: u32 = 30;
+/// Behind our reset: flags (type 1, length 2), of which the lowest asks for the wrapped key once more (doc/tls-crypt-v2.txt).
+const RESEND_WRAPPED_KEY: [u8; 6] = [0, 1, 0, 2, 0, 1];
+
+/// Where clients knock.
+pub struct Door {
+    secret: Zeroizing<[u8; 32]>,
+    shared: Shared,
+    tls_crypt_v2: Option<ServerKey>,
+}
+
+/// The key that all clients share.
+enum Shared {
+    /// There is none, and none is needed.
+    None,
+    /// There is none, but clients must have one of their own.
+    Refused,
+    TlsAuth {
+        key: StaticKey,
+        digest: Digest,
+        direction: Option<Direction>,
+    },
+    TlsCrypt(StaticKey),
+}
+
+/// What becomes of a datagram that is of no session.
+pub enum Knock {
+    /// It is answered by this datagram.
+    Answer(Vec<u8>),
+    /// It begins a session, whose first datagram it is.
+    Enter {
+        /// Our id and the client's.
+        ids: (SessionId, SessionId),
+        /// What guards the session.
+        wrap: Box<dyn Wrap>,
+    },
+}
+
+/// Why a datagram is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnockError {
+    /// What is around the packet is wrong.
+    Wrap(WrapError),
+    /// It is no control packet.
+    Packet(PacketError),
+    /// It neither begins a session nor brings back a cookie of ours.
+    NoCookie,
+    /// A client that can't send its wrapped key a second time: older than 2.6.
+    OldClient,
+}
+
+impl Door {
+    /// A door with the keys of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// When a key is none.
+    pub fn new(profile: &ServerProfile, secret: [u8; 32]) -> Result<Self, KeyFileError> {
+        let tls_crypt_v2 = profile.tls_crypt_v2.as_ref().map(|key| key.parse()).transpose()?;
+        let shared = match &profile.common.control_wrap {
+            None if tls_crypt_v2.is_some() => Shared::Refused,
+            None => Shared::None,
+            Some(ControlWrap::TlsAuth { key, direction, digest }) => Shared::TlsAuth {
+                key: key.parse()?,
+                digest: digest.parse().map_err(|()| KeyFileError)?,
+                direction: direction.map(|direction| match direction {
+                    0 => Direction::Normal,
+                    _ => Direction::Inverse,
+                }),
+            },
+            Some(ControlWrap::TlsCrypt(key)) => Shared::TlsCrypt(key.parse()?),
+            // Servers have a field of its own for that.
+            Some(ControlWrap::TlsCryptV2(_)) => return Err(KeyFileError),
+        };
+        Ok(Self { secret: Zeroizing::new(secret), shared, tls_crypt_v2 })
+    }
+
+    /// Judges a datagram that is of no session.
+    ///
+    /// # Errors
+    ///
+    /// When it is dropped.
+    pub fn knock(
+        &self,
+        from: SocketAddr,
+        datagram: &[u8],
+        unix_time_s: u32,
+    ) -> Result<Knock, KnockError> {
+        let (plain, wrap, carries_key) = self.open(datagram)?;
+        let packet = ControlPacket::decode(&plain)?;
+        match packet.opcode {
+            Opcode::HardResetClientV2 | Opcode::HardResetClientV3 => {
+                Ok(Knock::Answer(self.answer(from, &packet, wrap, carries_key, unix_time_s)))
+            }
+            Opcode::AckV1 | Opcode::ControlV1 | Opcode::ControlWkcV1 => {
+                self.enter(from, &packet, wrap, unix_time_s)
+            }
+            _ => Err(KnockError::NoCookie),
+        }
+    }
+
+    /// The plain packet in a datagram, what guards its session, and whether the session's key is the client's own.
+    fn open(&self, datagram: &[u8]) -> Result<(Vec<u8>, Box<dyn Wrap>, bool), KnockError> {
+        let opcode = datagram.first().copied().and_then(Opcode::of);
+        if let Some(Opcode::HardResetClientV3 | Opcode::ControlWkcV1) = opcode
+            && let Some(key) = &self.tls_crypt_v2
+        {
+            let first = key.first_packet(datagram)?;
+            // Else the first packet alone would have to be believed.
+            if opcode == Some(Opcode::HardResetClientV3) && !first.can_resend_key {
+                return Err(KnockError::OldClient);
+            }
+            return Ok((first.plain, Box::new(first.wrap), true));
+        }
+        // One opens the packet; the other has not seen it when the session begins with it.
+        let (mut opener, wrap) = (self.shared()?, self.shared()?);
+        Ok((opener.unwrap(datagram)?, wrap, false))
+    }
+
+    /// A session's guard by the key that all clients share.
+    fn shared(&self) -> Result<Box<dyn Wrap>, KnockError> {
+        Ok(match &self.shared {
+            Shared::None => Box::new(Plain),
+            Shared::Refused => return Err(KnockError::Wrap(WrapError::Forged)),
+            Shared::TlsAuth { key, digest, direction } => {
+                Box::new(TlsAuth::new(key, *digest, *direction))
+            }
+            Shared::TlsCrypt(key) => Box::new(TlsCrypt::new(key, Role::Server)),
+        })
+    }
+
+    /// Our reset, for a client's.
+    fn answer(
+        &self,
+        from: SocketAddr,
+        packet: &ControlPacket<'_>,
+        mut wrap: Box<dyn Wrap>,
+        carries_key: bool,
+        unix_time_s: u32,
+    ) -> Vec<u8> {
+        let reset = ControlPacket {
+            opcode: Opcode::HardResetServerV2,
+            key_id: 0,
+            session_id: self.cookie(from, packet.session_id, unix_time_s / COOKIE_S),
+            acks: packet.packet_id.into_iter().collect(),
+            acked_session: Some(packet.session_id),
+            packet_id: Some(0),
+            payload: if carries_key { &RESEND_WRAPPED_KEY } else { &[] },
+        };
+        wrap.wrap(&reset.encode(), unix_time_s)
+    }
+
+    /// Lets a client in that has got our reset.
+    fn enter(
+        &self,
+        from: SocketAddr,
+        packet: &ControlPacket<'_>,
+        mut wrap: Box<dyn Wrap>,
+        unix_time_s: u32,
+    ) -> Result<Knock, KnockError> {
+        let own = packet.acked_session.ok_or(KnockError::NoCookie)?;
+        let period = unix_time_s / COOKIE_S;
+        let is_ours = [period, period.wrapping_sub(1)]
+            .into_iter()
+            .any(|period| bool::from(self.cookie(from, packet.session_id, period).0.ct_eq(&own.0)));
+        if !is_ours || packet.key_id != 0 || !packet.acks.contains(&0) {
+            return Err(KnockError::NoCookie);
+        }
+        wrap.skip_number();
+        Ok(Knock::Enter { ids: (own, packet.session_id), wrap })
+    }
+
+    /// Our session id for a client in a period of time.
+    fn cookie(&self, from: SocketAddr, client: SessionId, period: u32) -> SessionId {
+        // The key is as long as the hash's block or shorter, which an HMAC pads.
+        let mut block = Zeroizing::new([0; 64]);
+        block.iter_mut().zip(self.secret.iter()).for_each(|(to, from)| *to = *from);
+        let mut mac = <Hmac<Sha256> as hmac::digest::KeyInit>::new((&*block).into());
+        match from.ip() {
+            IpAddr::V4(address) => mac.update(&address.to_ipv6_mapped().octets()),
+            IpAddr::V6(address) => mac.update(&address.octets()),
+        }
+        mac.update(&from.port().to_be_bytes());
+        mac.update(&client.0);
+        mac.update(&period.to_be_bytes());
+        let tag = mac.finalize().into_bytes();
+        SessionId(std::array::from_fn(|index| tag[index]))
+    }
+}
+
+impl From<WrapError> for KnockError {
+    fn from(error: WrapError) -> Self {
+        Self::Wrap(error)
+    }
+}
+
+impl From<PacketError> for KnockError {
+    fn from(error: PacketError) -> Self {
+        Self::Packet(error)
+    }
+}
+
+impl fmt::Display for KnockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrap(error) => write!(f, "{error}"),
+            Self::Packet(error) => write!(f, "{error}"),
+            Self::NoCookie => f.write_str("a control packet of no session"),
+            Self::OldClient => {
+                f.write_str("a client older than 2.6: it can't send its tls-crypt-v2 key twice")
+            }
+        }
+    }
+}
+
+impl std::error::Error for KnockError {}

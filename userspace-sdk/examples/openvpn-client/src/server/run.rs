@@ -1,0 +1,145 @@
+//! A server that runs: threads that wait, and one that acts.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{SigSet, Signal};
+
+use super::host::{self, Host};
+use super::management::{self, obey};
+use super::{Pool, Server};
+use crate::data_channel::{DataChannel, DataEvent};
+use crate::profile::{Family, ServerProfile};
+
+const DEFAULT_PORT: u16 = 1194;
+/// How many inputs wait at most; who brings more waits, and datagrams are lost below.
+const MAX_INPUTS: usize = 1024;
+/// How long to sleep where nothing is due.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// What the acting thread waits for.
+pub(super) enum Input {
+    Datagram(SocketAddr, Vec<u8>),
+    Event(DataEvent),
+    Command {
+        command: String,
+        answer: Sender<String>,
+    },
+    /// A signal asks us to end.
+    Stop(Signal),
+    /// The data path is gone.
+    Gone(io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT, over a data path for many peers whose interface is given. It must be called before there are other
+/// threads, as they would get the signals.
+///
+/// # Errors
+///
+/// When the profile can't be followed, or the data path ends.
+pub fn run(profile: ServerProfile, interface: &str, data: Arc<dyn DataChannel>) -> Result<()> {
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    signals.thread_block()?;
+    let pool = Pool::new(profile.network, profile.network_v6);
+    let local = data.bind(local_address(&profile)).context("the UDP port")?;
+    data.start().context("the data path")?;
+    let _host = Host::configure(interface, &profile, &pool)?;
+    say(&format!("listens on UDP {local}, the tunnel is {} on {interface}", profile.network));
+    for warning in &profile.common.warnings {
+        say(warning);
+    }
+    if profile.is_client_to_client {
+        let families = [Some(profile.network), profile.network_v6].into_iter().flatten();
+        for hint in families.filter_map(|network| host::forwarding_hint(network.address())) {
+            say(&format!("clients can't reach each other until `sysctl -w {hint}`"));
+        }
+    }
+    let (sender, inputs) = mpsc::sync_channel(MAX_INPUTS);
+    if let Some(path) = &profile.management {
+        management::listen(path, sender.clone())
+            .with_context(|| format!("management {}", path.display()))?;
+    }
+    let server = Server::new(profile, data.clone(), Box::new(say))?;
+    wait_for(&sender, move || signals.wait().map(Input::Stop).map_err(io::Error::from));
+    let events = data.clone();
+    wait_for(&sender, move || events.next_event().map(Input::Event));
+    let datagrams = data.clone();
+    wait_for(&sender, move || {
+        datagrams.receive_control().map(|(from, datagram)| Input::Datagram(from, datagram))
+    });
+    let result = serve(server, &inputs);
+    data.stop().context("the data path")?;
+    result
+}
+
+/// Waits on a thread of its own, again and again, and hands over what comes.
+fn wait_for(sender: &SyncSender<Input>, next: impl Fn() -> io::Result<Input> + Send + 'static) {
+    let sender = sender.clone();
+    thread::spawn(move || {
+        loop {
+            let input = next();
+            let is_last = input.is_err();
+            if sender.send(input.unwrap_or_else(Input::Gone)).is_err() || is_last {
+                return;
+            }
+        }
+    });
+}
+
+fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
+    loop {
+        let now = Instant::now();
+        let wait = server.deadline().map_or(IDLE, |at| at.saturating_duration_since(now));
+        match inputs.recv_timeout(wait) {
+            Ok(Input::Datagram(from, datagram)) => {
+                server.datagram_in(from, &datagram, unix_time_s(), Instant::now());
+            }
+            Ok(Input::Event(event)) => server.event(event, Instant::now()),
+            Ok(Input::Command { command, answer }) => {
+                let Some(text) = obey(&mut server, &command, Instant::now()) else {
+                    let _ = answer.send("SUCCESS: the server ends\r\n".into());
+                    server.stop(Instant::now());
+                    return Ok(());
+                };
+                // Whoever asked may be gone.
+                let _ = answer.send(text);
+            }
+            Ok(Input::Stop(signal)) => {
+                say(&format!("{signal}: ends"));
+                server.stop(Instant::now());
+                return Ok(());
+            }
+            Ok(Input::Gone(error)) => bail!("the data path is gone: {error}"),
+            Err(RecvTimeoutError::Disconnected) => bail!("nothing is left to wait for"),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        server.timer(Instant::now());
+    }
+}
+
+/// Where the profile wants us to listen.
+fn local_address(profile: &ServerProfile) -> SocketAddr {
+    let common = &profile.common;
+    let any = match profile.family {
+        Some(Family::V6) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        Some(Family::V4) | None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    };
+    let address = common.local_address.unwrap_or(any);
+    SocketAddr::new(address, common.local_port.unwrap_or(DEFAULT_PORT))
+}
+
+fn unix_time_s() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    // CAST: wraps in 2106, as the protocol does.
+    since.map_or(0, |since| since.as_secs()) as u32
+}
+
+/// A line for people, on standard output.
+fn say(line: &str) {
+    println!("{line}");
+}
