@@ -108,11 +108,11 @@ impl Door {
         datagram: &[u8],
         unix_time_s: u32,
     ) -> Result<Knock, KnockError> {
-        let (plain, wrap, carries_key) = self.open(datagram)?;
+        let (plain, wrap) = self.open(datagram)?;
         let packet = ControlPacket::decode(&plain)?;
         match packet.opcode {
             Opcode::HardResetClientV2 | Opcode::HardResetClientV3 => {
-                Ok(Knock::Answer(self.answer(from, &packet, wrap, carries_key, unix_time_s)))
+                Ok(Knock::Answer(self.answer(from, &packet, wrap, unix_time_s)))
             }
             Opcode::AckV1 | Opcode::ControlV1 | Opcode::ControlWkcV1 => {
                 self.enter(from, &packet, wrap, unix_time_s)
@@ -121,8 +121,8 @@ impl Door {
         }
     }
 
-    /// The plain packet in a datagram, what guards its session, and whether the session's key is the client's own.
-    fn open(&self, datagram: &[u8]) -> Result<(Vec<u8>, Box<dyn Wrap>, bool), KnockError> {
+    /// The plain packet in a datagram, and what guards its session.
+    fn open(&self, datagram: &[u8]) -> Result<(Vec<u8>, Box<dyn Wrap>), KnockError> {
         let opcode = datagram.first().copied().and_then(Opcode::of);
         if let Some(Opcode::HardResetClientV3 | Opcode::ControlWkcV1) = opcode
             && let Some(key) = &self.tls_crypt_v2
@@ -132,11 +132,11 @@ impl Door {
             if opcode == Some(Opcode::HardResetClientV3) && !first.can_resend_key {
                 return Err(KnockError::OldClient);
             }
-            return Ok((first.plain, Box::new(first.wrap), true));
+            return Ok((first.plain, Box::new(first.wrap)));
         }
         // One opens the packet; the other has not seen it when the session begins with it.
         let (mut opener, wrap) = (self.shared()?, self.shared()?);
-        Ok((opener.unwrap(datagram)?, wrap, false))
+        Ok((opener.unwrap(datagram)?, wrap))
     }
 
     /// A session's guard by the key that all clients share.
@@ -157,7 +157,6 @@ impl Door {
         from: SocketAddr,
         packet: &ControlPacket<'_>,
         mut wrap: Box<dyn Wrap>,
-        carries_key: bool,
         unix_time_s: u32,
     ) -> Vec<u8> {
         let reset = ControlPacket {
@@ -167,7 +166,10 @@ impl Door {
             acks: packet.packet_id.into_iter().collect(),
             acked_session: Some(packet.session_id),
             packet_id: Some(0),
-            payload: if carries_key { &RESEND_WRAPPED_KEY } else { &[] },
+            payload: match packet.opcode {
+                Opcode::HardResetClientV3 => &RESEND_WRAPPED_KEY,
+                _ => &[],
+            },
         };
         wrap.wrap(&reset.encode(), unix_time_s)
     }

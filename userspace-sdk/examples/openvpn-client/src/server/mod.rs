@@ -45,6 +45,9 @@ const MAX_ID: u32 = 0xFF_FFFE;
 /// The longest UDP payload that connections in the tunnel are held to, where `mssfix` does not say: 1492 with IPv6's and UDP's headers.
 const DEFAULT_MSSFIX: u32 = 1492 - 48;
 
+/// What stock clients compare with their own, and warn of. They don't go on without any.
+const OPTIONS: &str = "V4,dev-type tun,tun-mtu 1500,proto UDPv4,key-method 2,tls-server";
+
 /// A server.
 pub struct Server {
     profile: ServerProfile,
@@ -506,7 +509,7 @@ fn session_config(profile: &ServerProfile) -> anyhow::Result<SessionConfig> {
     let renegotiate_after = common.renegotiate_after.unwrap_or(hour);
     Ok(SessionConfig {
         tls: TlsConfig::server(peer, identity, versions).context("TLS")?,
-        hello: Hello::default(),
+        hello: Hello { options: OPTIONS.into(), ..Hello::default() },
         handshake_window: common.handshake_window.unwrap_or(Duration::from_secs(60)),
         transition_window: common.transition_window.unwrap_or(hour),
         renegotiate_after: (!renegotiate_after.is_zero()).then_some(renegotiate_after),

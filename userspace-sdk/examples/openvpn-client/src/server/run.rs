@@ -42,7 +42,7 @@ pub(super) enum Input {
 /// # Errors
 ///
 /// When the profile can't be followed, or the data path ends.
-pub fn run(profile: ServerProfile, interface: &str, data: Arc<dyn DataChannel>) -> Result<()> {
+pub fn run(profile: ServerProfile, interface: &str, data: &Arc<dyn DataChannel>) -> Result<()> {
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block()?;
     let pool = Pool::new(profile.network, profile.network_v6);
