@@ -48,5 +48,5 @@ pub mod wsk;
 pub use driver::{Driver, UnloadReport};
 pub use handle::{Completed, Handle, Operation, PendingRequest};
 pub use image::LoadError;
-pub use machine::{Machine, MachineOptions};
+pub use machine::{DriverSource, Machine, MachineOptions};
 pub use port::CompletionPort;

@@ -1,7 +1,7 @@
 //! The machine: boots once in a process, loads drivers, opens their devices.
 
 use core::time::Duration;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nt_sys::io::DRIVER_INITIALIZE;
@@ -42,6 +42,20 @@ impl Default for MachineOptions {
     }
 }
 
+/// Where a driver comes from.
+#[derive(Clone, Debug)]
+pub enum DriverSource {
+    /// It is linked with this process.
+    Linked {
+        /// Its name.
+        name: &'static str,
+        /// Its entry point.
+        entry: DRIVER_INITIALIZE,
+    },
+    /// It is the file that Windows loads.
+    Image(PathBuf),
+}
+
 static OPTIONS: OnceLock<MachineOptions> = OnceLock::new();
 
 /// The machine that this process is.
@@ -69,6 +83,19 @@ impl Machine {
         });
         assert_eq!(*booted, options, "the machine was booted with other options");
         Self { _booted: () }
+    }
+
+    /// Loads a driver from where it is.
+    ///
+    /// # Errors
+    /// As of [`Machine::load_linked`] and [`Machine::load_image`].
+    pub fn load(&self, source: &DriverSource) -> Result<Driver, LoadError> {
+        match source {
+            DriverSource::Linked { name, entry } => {
+                self.load_linked(name, *entry).map_err(LoadError::Entry)
+            }
+            DriverSource::Image(path) => self.load_image(path),
+        }
     }
 
     /// Loads a driver that is linked with this process: calls its entry point with a new driver object and the path

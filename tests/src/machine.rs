@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use nt_host::handle::Handle;
 use nt_host::heap::DriverHeap;
 use nt_host::ndis::{self, MiniportDriver};
-use nt_host::{Driver, Machine, MachineOptions, pool};
+use nt_host::{Driver, DriverSource, LoadError, Machine, MachineOptions, pool};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ntdef::NTSTATUS;
 
 pub use self::end::{End, Ioctls, add, connect, open, path};
+use crate::binary::image;
 use crate::command;
 
 /// Memory that the driver's Rust code allocates counts as its own: it can run out, and be leaked.
@@ -70,12 +71,22 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Loads the driver.
+    /// Loads the driver: the [`image()`], or the one that is linked with the test.
     ///
     /// # Errors
     /// The status of its entry point.
+    ///
+    /// # Panics
+    /// When the image is broken.
     pub fn load(machine: Machine) -> Result<Self, NTSTATUS> {
-        let driver = machine.load_linked("tunic", tunic_driver::driver_entry)?;
+        let source = image().map_or(
+            DriverSource::Linked { name: "tunic", entry: tunic_driver::driver_entry },
+            DriverSource::Image,
+        );
+        let driver = match machine.load(&source) {
+            Err(LoadError::Entry(status)) => return Err(status),
+            loaded => loaded.unwrap_or_else(|error| panic!("{source:?}: {error}")),
+        };
         let miniport = MiniportDriver::of(driver.object()).expect("it is a miniport driver");
         Ok(Self { machine, driver, miniport })
     }

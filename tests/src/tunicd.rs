@@ -30,6 +30,9 @@ impl Tunicd {
         let log = std::env::temp_dir().join(format!("{interface}.log"));
         let mut command = namespace.command(binary::tunicd()?);
         command.args(["--foreground"]).args(options).arg(interface);
+        if let Some(image) = binary::image() {
+            command.arg("--driver").arg(image);
+        }
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&log)?);
         let process = namespace.spawn(&mut command)?;
         let mut tunicd = Self { interface: interface.to_owned(), log, process };

@@ -22,7 +22,6 @@ pub fn spawn() -> io::Result<Result<(), u8>> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .env(CHILD, "1")
-        .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -46,8 +45,9 @@ pub fn leave_session() -> io::Result<()> {
     Ok(())
 }
 
-/// Tells the parent that everything is there, and lets go of its standard streams.
+/// Tells the parent that everything is there, and lets go of its standard streams and its folder.
 pub fn ready() -> io::Result<()> {
+    std::env::set_current_dir("/")?;
     io::stdout().write_all(READY)?;
     io::stdout().flush()?;
     let null = File::options().read(true).write(true).open("/dev/null")?;

@@ -10,9 +10,10 @@ use nt_host::ndis::{
     Adapter, AdapterOptions, ConfigValue, MiniportDriver, interface_mtu, set_interface_mtu,
 };
 use nt_host::{
-    CompletionPort, Handle, Machine, MachineOptions, Operation, PendingRequest, UnloadReport,
+    CompletionPort, DriverSource, Handle, Machine, MachineOptions, Operation, PendingRequest,
+    UnloadReport,
 };
-use nt_sys::io::{DRIVER_INITIALIZE, GENERIC_READ, GENERIC_WRITE};
+use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ntdef::NTSTATUS;
 use tunic::{IoctlReply, Transport};
 
@@ -39,10 +40,10 @@ pub struct Host {
 }
 
 impl Host {
-    /// Boots the machine, loads the driver with this entry point, and makes the interface and its adapter.
+    /// Boots the machine, loads the driver, and makes the interface and its adapter.
     pub fn start(
         interface: &str,
-        entry: DRIVER_INITIALIZE,
+        driver: &DriverSource,
         options: HostOptions,
     ) -> anyhow::Result<Self> {
         let tun = Tun::create(Some(interface)).with_context(|| interface.to_owned())?;
@@ -56,9 +57,7 @@ impl Host {
             configuration.push(("TunicTestTimers".to_owned(), ConfigValue::Dword(divisor)));
         }
         let machine = Machine::boot(options.machine);
-        let driver = machine
-            .load_linked("tunic", entry)
-            .map_err(|status| anyhow!("the driver does not load: {status:#010x}"))?;
+        let driver = machine.load(driver).context("the driver does not load")?;
         let miniport = MiniportDriver::of(driver.object())
             .ok_or_else(|| anyhow!("the driver registers no miniport"))?;
         let adapter = Adapter::add(

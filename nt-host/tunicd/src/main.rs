@@ -1,11 +1,12 @@
 //! Runs the Tunic driver on Linux as a WireGuard daemon: `tunicd [-f] IFACE`.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use nt_host::MachineOptions;
+use nt_host::{DriverSource, MachineOptions};
 use tunicd::host::{Host, HostOptions};
 use tunicd::log::{self, Level, Sink};
 use tunicd::protocol::Protocol;
@@ -35,6 +36,12 @@ struct Options {
     /// What the interface speaks.
     #[arg(long, value_enum, default_value_t)]
     protocol: Protocol,
+    /// Run the driver that is this file, `tunic.sys` as Windows loads it, and not the one that is linked with this program.
+    #[arg(long, value_name = "PATH")]
+    driver: Option<PathBuf>,
+    /// Write the names of the functions of `--driver` down in /tmp/perf-PID.map, for perf(1).
+    #[arg(long, requires = "driver")]
+    perf_map: bool,
     /// The interface to make.
     #[arg(value_parser = interface_name)]
     interface: String,
@@ -76,11 +83,12 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
         guard_pages: options.check,
         processors: options.processors,
         debug_level: if options.level() == Level::Debug { 3 } else { 0 },
+        perf_map: options.perf_map,
         ..MachineOptions::default()
     };
     let host_options =
         HostOptions { machine, protocol: options.protocol, timer_divisor: options.timer_divisor };
-    let host = Host::start(&options.interface, tunic_driver::driver_entry, host_options)?;
+    let host = Host::start(&options.interface, &options.driver(), host_options)?;
     let served =
         service::serve(&options.interface, host.device(), signals, nt_host::wsk::set_mark, || {
             log::info(format_args!("ready"));
@@ -102,6 +110,13 @@ impl Options {
     /// As wireguard-go has it: by option or by environment.
     fn is_foreground(&self) -> bool {
         self.foreground || env::var_os("WG_PROCESS_FOREGROUND").is_some_and(|value| value == "1")
+    }
+
+    fn driver(&self) -> DriverSource {
+        match &self.driver {
+            Some(path) => DriverSource::Image(path.clone()),
+            None => DriverSource::Linked { name: "tunic", entry: tunic_driver::driver_entry },
+        }
     }
 
     fn level(&self) -> Level {

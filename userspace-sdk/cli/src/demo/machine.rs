@@ -2,12 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use nt_host::edge::memory::MemoryStack;
 use nt_host::ndis::{self, AdapterOptions, ConfigValue, MiniportDriver};
-use nt_host::{Driver, Handle, Machine, MachineOptions};
+use nt_host::{Driver, DriverSource, Handle, Machine, MachineOptions};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use tunic::{
     Adapter, AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, IoctlReply, Key,
@@ -47,20 +46,13 @@ impl Transport for Device {
 
 impl Demo {
     /// Boots, loads the driver, adds the adapters, gives them keys and brings them up. Neither knows where the other is.
-    pub(super) fn start(check: bool, image: Option<&Path>) -> anyhow::Result<Self> {
+    pub(super) fn start(check: bool, driver: &DriverSource) -> anyhow::Result<Self> {
         if check {
             ndis::set_verification(true);
         }
         let options = MachineOptions { guard_pages: check, ..MachineOptions::default() };
         let machine = Machine::boot(options);
-        let driver = match image {
-            Some(path) => machine
-                .load_image(path)
-                .with_context(|| format!("{} does not load", path.display()))?,
-            None => machine
-                .load_linked("tunic", tunic_driver::driver_entry)
-                .map_err(|status| anyhow!("the driver does not load: {status:#010x}"))?,
-        };
+        let driver = machine.load(driver).context("the driver does not load")?;
         let left = Side::start(machine, &driver, "left", 1)?;
         let right = Side::start(machine, &driver, "right", 2)?;
         let preshared_key = Key::generate_preshared()?;

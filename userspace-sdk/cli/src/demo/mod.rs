@@ -1,6 +1,6 @@
 //! `tunic demo`: a tunnel between two adapters of the driver, in this process, without privileges.
 //!
-//! The driver is the one that Windows loads, here on nt-host. Each adapter has an IP stack in memory above it; below, they
+//! The driver is that of Windows, here on nt-host: linked with this program, or the very file that Windows loads. Each adapter has an IP stack in memory above it; below, they
 //! talk over real UDP sockets on the loopback interface. What is wrong makes the exit code non-zero; a broken rule of the
 //! kernel ends the process at once, with code 86.
 
@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use nt_host::DriverSource;
 
 use self::machine::{Demo, Side};
 use self::measure::Progress;
@@ -40,13 +41,19 @@ impl Default for Options {
 
 /// Runs the demo and prints what it found.
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let driver = options.driver.as_ref().map_or("the driver".into(), |path| path.to_string_lossy());
-    println!("Two adapters of {driver} on nt-host, WireGuard between them over UDP on loopback\n");
+    let (name, driver) = match &options.driver {
+        Some(path) => (path.display().to_string(), DriverSource::Image(path.clone())),
+        None => {
+            let entry = tunic_driver::driver_entry;
+            ("the driver".to_owned(), DriverSource::Linked { name: "tunic", entry })
+        }
+    };
+    println!("Two adapters of {name} on nt-host, WireGuard between them over UDP on loopback\n");
     let mut report = Report::default();
     let load = Duration::from_secs(options.seconds.into());
     let progress = Progress::new(load);
 
-    let demo = Demo::start(options.check, options.driver.as_deref())?;
+    let demo = Demo::start(options.check, &driver)?;
     let handshake = measure::handshake(&demo, &progress, &mut report)?;
     if handshake {
         measure::idle(&demo, &progress, &mut report)?;
