@@ -1,6 +1,6 @@
 //! The programs of this workspace, built before a test uses them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -25,14 +25,6 @@ pub fn tunic() -> Result<PathBuf> {
         .get_or_init(|| build("tunic-cli", "tunic").map_err(|error| format!("{error:#}")))
         .clone()
         .map_err(|error| anyhow!(error))
-}
-
-/// The driver as the file that Windows loads, which all tests use instead of the one that is linked with them, where
-/// `TUNIC_DRIVER` names it. A relative path is one from the workspace's folder.
-pub fn image() -> Option<PathBuf> {
-    let path = std::env::var_os("TUNIC_DRIVER")?;
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"));
-    Some(workspace.join(path))
 }
 
 /// Builds a package's program in the profile that the running one was built in; does nothing where it is up to date.

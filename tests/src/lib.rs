@@ -7,6 +7,7 @@
 pub mod binary;
 pub mod bulk;
 pub mod command;
+pub mod image;
 pub mod iperf;
 pub mod link;
 pub mod machine;

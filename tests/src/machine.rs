@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 use nt_host::handle::Handle;
 use nt_host::heap::DriverHeap;
 use nt_host::ndis::{self, MiniportDriver};
-use nt_host::{Driver, DriverSource, LoadError, Machine, MachineOptions, pool};
+use nt_host::{Driver, LoadError, Machine, MachineOptions, pool};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ntdef::NTSTATUS;
 
 pub use self::end::{End, Ioctls, add, connect, open, path};
-use crate::binary::image;
-use crate::command;
+use crate::{command, image};
 
 /// Memory that the driver's Rust code allocates counts as its own: it can run out, and be leaked.
 #[global_allocator]
@@ -71,7 +70,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Loads the driver: the [`image()`], or the one that is linked with the test.
+    /// Loads the driver: the [`image`], or the one that is linked with the test.
     ///
     /// # Errors
     /// The status of its entry point.
@@ -79,10 +78,7 @@ impl Loaded {
     /// # Panics
     /// When the image is broken.
     pub fn load(machine: Machine) -> Result<Self, NTSTATUS> {
-        let source = image().map_or(
-            DriverSource::Linked { name: "tunic", entry: tunic_driver::driver_entry },
-            DriverSource::Image,
-        );
+        let source = image::source();
         let driver = match machine.load(&source) {
             Err(LoadError::Entry(status)) => return Err(status),
             loaded => loaded.unwrap_or_else(|error| panic!("{source:?}: {error}")),

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::namespace::{Namespace, Running, unique};
 use crate::wg::{self, Dump};
-use crate::{binary, command, wait};
+use crate::{binary, command, image, wait};
 
 /// A running daemon and its interface.
 #[derive(Debug)]
@@ -30,9 +30,7 @@ impl Tunicd {
         let log = std::env::temp_dir().join(format!("{interface}.log"));
         let mut command = namespace.command(binary::tunicd()?);
         command.args(["--foreground"]).args(options).arg(interface);
-        if let Some(image) = binary::image() {
-            command.arg("--driver").arg(image);
-        }
+        image::hand_on(&mut command);
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&log)?);
         let process = namespace.spawn(&mut command)?;
         let mut tunicd = Self { interface: interface.to_owned(), log, process };

@@ -11,7 +11,7 @@ use tunic_tests::require::{self, Need};
 use tunic_tests::tunicd::Tunicd;
 use tunic_tests::tunnel::{self, PORT};
 use tunic_tests::wg::{Dump, KeyPair};
-use tunic_tests::{binary, command, ping, uapi};
+use tunic_tests::{binary, command, image, ping, uapi};
 
 /// Addresses that only a default route leads to.
 const FAR: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
@@ -56,6 +56,7 @@ impl<'a> Quick<'a> {
         let program = binary::tunicd()?;
         let mut command = self.namespace.command("wg-quick");
         command.arg(how).arg(self.file()).env("WG_QUICK_USERSPACE_IMPLEMENTATION", program);
+        image::hand_on(&mut command);
         command::run(&mut command, b"", Duration::from_secs(60))?.success()
     }
 }

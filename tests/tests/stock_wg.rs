@@ -248,6 +248,7 @@ fn wg_quick_brings_it_up() {
         let quick = |how: &str| {
             let mut command = namespace.command("wg-quick");
             command.arg(how).arg(&file).env("WG_QUICK_USERSPACE_IMPLEMENTATION", &program);
+            tunic_tests::image::hand_on(&mut command);
             command::run(&mut command, b"", std::time::Duration::from_secs(30))?.success()
         };
         quick("up")?;

@@ -89,3 +89,6 @@ fn map(file: &ImageFile<'_>) -> Result<Mapping, LoadError> {
     }
     Ok(mapping)
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,11 +36,12 @@ struct Options {
     /// What the interface speaks.
     #[arg(long, value_enum, default_value_t)]
     protocol: Protocol,
-    /// Run the driver that is this file, `tunic.sys` as Windows loads it, and not the one that is linked with this program.
+    /// Run the driver that is this file, `tunic.sys` as Windows loads it, and not the one that is linked with this program;
+    /// TUNIC_DRIVER in the environment says the same.
     #[arg(long, value_name = "PATH")]
     driver: Option<PathBuf>,
-    /// Write the names of the functions of `--driver` down in /tmp/perf-PID.map, for perf(1).
-    #[arg(long, requires = "driver")]
+    /// Write the names of the functions of such a driver down in /tmp/perf-PID.map, for perf(1).
+    #[arg(long)]
     perf_map: bool,
     /// The interface to make.
     #[arg(value_parser = interface_name)]
@@ -113,8 +114,9 @@ impl Options {
     }
 
     fn driver(&self) -> DriverSource {
-        match &self.driver {
-            Some(path) => DriverSource::Image(path.clone()),
+        let from_environment = || env::var_os("TUNIC_DRIVER").map(PathBuf::from);
+        match self.driver.clone().or_else(from_environment) {
+            Some(path) => DriverSource::Image(path),
             None => DriverSource::Linked { name: "tunic", entry: tunic_driver::driver_entry },
         }
     }
