@@ -10,9 +10,10 @@ use nt_sys::ntdef::{
     ACCESS_MASK, DISPATCH_LEVEL, HANDLE, KPROCESSOR_MODE, LONG_PTR, NTSTATUS, OBJECT_TYPE,
     PASSIVE_LEVEL, PVOID,
 };
-use nt_sys::status::{STATUS_INVALID_HANDLE, STATUS_SUCCESS};
+use nt_sys::status::{STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS};
 
 use crate::irql;
+use crate::ps::object_type::PsThreadType;
 use crate::violation::{Rule, stop};
 
 const LIVE: u64 = u64::from_le_bytes(*b"NtObject");
@@ -121,7 +122,7 @@ export! { "ntoskrnl.exe";
     pub unsafe fn ObReferenceObjectByHandle(
         handle: HANDLE,
         _desired_access: ACCESS_MASK,
-        _object_type: *mut OBJECT_TYPE,
+        object_type: *mut OBJECT_TYPE,
         _access_mode: KPROCESSOR_MODE,
         object: *mut PVOID,
         _handle_information: PVOID,
@@ -131,6 +132,9 @@ export! { "ntoskrnl.exe";
         let Some(body) = lock().handles.get(&handle.addr()).copied() else {
             return STATUS_INVALID_HANDLE;
         };
+        if PsThreadType.is_other_than(object_type) {
+            return STATUS_OBJECT_TYPE_MISMATCH;
+        }
         let body = ptr::with_exposed_provenance_mut(body);
         // SAFETY: the handle has a reference.
         unsafe { reference(function, body) };

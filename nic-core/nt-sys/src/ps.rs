@@ -1,6 +1,8 @@
 //! `wdm.h`, Ps: system threads.
 
-use crate::ntdef::{ACCESS_MASK, CLIENT_ID, HANDLE, KTHREAD, NTSTATUS, OBJECT_ATTRIBUTES, PVOID};
+use crate::ntdef::{
+    ACCESS_MASK, CLIENT_ID, HANDLE, KTHREAD, NTSTATUS, OBJECT_ATTRIBUTES, OBJECT_TYPE, PVOID,
+};
 
 /// What a system thread runs, at PASSIVE_LEVEL.
 pub type KSTART_ROUTINE = unsafe extern "efiapi" fn(start_context: PVOID);
@@ -16,6 +18,8 @@ import! { "ntoskrnl.exe";
         start_context: PVOID) -> NTSTATUS;
     /// Does not return when it succeeds.
     pub fn PsTerminateSystemThread(exit_status: NTSTATUS) -> NTSTATUS;
+    /// The type of threads, for `ObReferenceObjectByHandle`. The header's `*PsThreadType` is through the import's address.
+    pub static PsThreadType: *mut OBJECT_TYPE;
     /// `KeGetCurrentThread`, as an export.
     pub fn PsGetCurrentThread() -> *mut KTHREAD;
 }

@@ -32,6 +32,7 @@ const ALL: &[Exports] = &[
     ke::xstate::EXPORTS,
     mm::mdl::EXPORTS,
     ob::EXPORTS,
+    ps::object_type::EXPORTS,
     ps::process::EXPORTS,
     ps::thread::EXPORTS,
     rtl::debug_print::EXPORTS,

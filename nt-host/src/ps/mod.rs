@@ -1,5 +1,6 @@
 //! Ps: processes and threads.
 
 mod escape;
+pub mod object_type;
 pub mod process;
 pub mod thread;

@@ -1,0 +1,215 @@
+//! A driver that is an image: what it may do, as on Windows, and what it is stopped for.
+
+mod probe;
+
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nt_host::image::Malformed;
+use nt_host::{Driver, LoadError, Machine, MachineOptions};
+use nt_sys::io::{CTL_CODE, FILE_ANY_ACCESS, FILE_DEVICE_NETWORK, METHOD_BUFFERED};
+use nt_sys::ntdef::NTSTATUS;
+use nt_sys::status::STATUS_OBJECT_TYPE_MISMATCH;
+
+/// The functions of the probe.
+const ADD_ONE: u32 = 0;
+const RELOCATED: u32 = 1;
+const LEVELS: u32 = 2;
+const LARGE_FRAME: u32 = 3;
+const MEMORY: u32 = 4;
+const THREAD: u32 = 5;
+const THREAD_OF_ANOTHER_TYPE: u32 = 6;
+const READ_AT: u32 = 7;
+const READ_GS: u32 = 8;
+const DISABLE_INTERRUPTS: u32 = 9;
+const WRITE_CODE: u32 = 10;
+const BUGCHECK: u32 = 11;
+const LOWER_WITH_LOCK: u32 = 12;
+const ENDLESS: u32 = 13;
+
+/// One driver at a time: what is left is looked for when the last goes.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Loaded {
+    machine: Machine,
+    driver: Driver,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Loaded {
+    /// The probe; none where there is no compiler for it.
+    fn new() -> Option<Self> {
+        let path = probe::path()?;
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let machine = Machine::boot(MachineOptions::default());
+        let driver = machine.load_image(path).expect("the image loads");
+        Some(Self { machine, driver, _turn: turn })
+    }
+
+    fn call(&self, function: u32, argument: u64) -> Result<u64, NTSTATUS> {
+        let code =
+            CTL_CODE(FILE_DEVICE_NETWORK, 0x800 + function, METHOD_BUFFERED, FILE_ANY_ACCESS);
+        let device = self.machine.open(r"\Device\Probe", 0)?;
+        let mut output = [0; 8];
+        match device.ioctl(code, &argument.to_le_bytes(), &mut output) {
+            (0, 8) => Ok(u64::from_le_bytes(output)),
+            (status, _) => Err(status),
+        }
+    }
+}
+
+#[test]
+fn an_image_runs_as_on_windows() {
+    let Some(loaded) = Loaded::new() else { return };
+    assert_eq!(loaded.call(ADD_ONE, 41), Ok(42));
+    let sum = |text: &[u8]| text.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+    assert_eq!(loaded.call(RELOCATED, 0), Ok(sum(b"relocated")));
+    assert_eq!(loaded.call(RELOCATED, 1), Ok(sum(b"twice")));
+    // PASSIVE_LEVEL, DISPATCH_LEVEL, PASSIVE_LEVEL, each as the processor and as the kernel tells it.
+    assert_eq!(loaded.call(LEVELS, 0), Ok(0x0000_0202_0000));
+    assert_eq!(loaded.call(LARGE_FRAME, 3), Ok(3600));
+    assert_eq!(loaded.call(MEMORY, 0), Ok(3));
+    assert_eq!(loaded.call(THREAD, 0), Ok(0));
+    assert_eq!(loaded.call(THREAD_OF_ANOTHER_TYPE, 0), Err(STATUS_OBJECT_TYPE_MISMATCH));
+    loaded.driver.unload();
+}
+
+#[test]
+fn an_image_is_loaded_and_unloaded_again_and_again() {
+    for _ in 0..50 {
+        let Some(loaded) = Loaded::new() else { return };
+        let object = loaded.driver.object();
+        // SAFETY: the driver is loaded.
+        let object = unsafe { &*object };
+        assert!(!object.DriverStart.is_null() && object.DriverSize != 0);
+        assert_eq!(loaded.call(ADD_ONE, 1), Ok(2));
+        loaded.driver.unload();
+    }
+}
+
+#[test]
+fn a_file_that_is_no_image_is_refused() {
+    let machine = Machine::boot(MachineOptions::default());
+    let missing = machine.load_image("/nonexistent/driver.sys".as_ref());
+    assert!(matches!(missing, Err(LoadError::Unreadable(_))), "{missing:?}");
+    let program = std::env::current_exe().expect("the test has a file");
+    let elf = machine.load_image(&program);
+    assert!(matches!(elf, Err(LoadError::Malformed(Malformed::Format(_)))), "{elf:?}");
+}
+
+/// Has the probe do something in a child process, which must be stopped for it with this rule. The line that says so, and those
+/// after it; none where there is no compiler.
+fn stops(test: &str, rule: &str, breaking: fn(Loaded)) -> Option<(String, Vec<String>)> {
+    const CHILD: &str = "NT_HOST_TEST_BREAKS";
+    let image = probe::path()?;
+    if std::env::var(CHILD).as_deref() == Ok(test) {
+        // SAFETY: has no conditions. A child that hangs ends with a signal, and not with the exit code of a stop.
+        unsafe { libc::alarm(60) };
+        breaking(Loaded::new()?);
+        std::process::exit(0);
+    }
+    let program = std::env::current_exe().expect("the test has a file");
+    let output = Command::new(program)
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, test)
+        .env(probe::IMAGE, image)
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .expect("the child runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(nt_host::violation::EXIT_CODE), "{errors}");
+    let start = format!("nt-host: STOP {rule}: ");
+    let mut lines = errors.lines().skip_while(|line| !line.contains(&start)).map(str::to_owned);
+    let line = lines.next().unwrap_or_else(|| panic!("no {start} in {errors}"));
+    Some((line, lines.collect()))
+}
+
+/// Expects frames of these functions, in this order.
+fn assert_frames(frames: &[String], functions: &[&str]) {
+    for (frame, function) in frames.iter().zip(functions) {
+        assert!(frame.contains("probe.sys+0x") && frame.contains(function), "{frames:?}");
+    }
+    assert!(frames.len() >= functions.len(), "{frames:?}");
+}
+
+#[test]
+fn an_access_to_nothing_is_told_with_its_function() {
+    let stopped =
+        stops("an_access_to_nothing_is_told_with_its_function", "ACCESS VIOLATION", |it| {
+            let _ = it.call(READ_AT, 0x10);
+        });
+    let Some((line, frames)) = stopped else { return };
+    assert!(line.contains("nothing is at 0x10, by probe.sys+0x"), "{line}");
+    assert_frames(&frames, &["::read_at+", "::run+", "::control+"]);
+}
+
+#[test]
+fn the_processor_control_region_is_not_there() {
+    let stopped = stops("the_processor_control_region_is_not_there", "ACCESS VIOLATION", |it| {
+        let _ = it.call(READ_GS, 0);
+    });
+    let Some((line, _)) = stopped else { return };
+    assert!(line.contains("nothing is at 0x188 through GS"), "{line}");
+}
+
+#[test]
+fn a_privileged_instruction_is_told() {
+    let stopped = stops("a_privileged_instruction_is_told", "ILLEGAL INSTRUCTION", |it| {
+        let _ = it.call(DISABLE_INTERRUPTS, 0);
+    });
+    let Some((line, _)) = stopped else { return };
+    assert!(line.contains("at probe.sys+0x"), "{line}");
+}
+
+#[test]
+fn code_cannot_be_written() {
+    let stopped = stops("code_cannot_be_written", "ACCESS VIOLATION", |it| {
+        let _ = it.call(WRITE_CODE, 0);
+    });
+    let Some((line, frames)) = stopped else { return };
+    assert!(line.contains("by probe.sys+0x"), "{line}");
+    assert_frames(&frames, &["::run+", "::control+"]);
+}
+
+#[test]
+fn a_broken_rule_is_told_with_who_called() {
+    let stopped = stops("a_broken_rule_is_told_with_who_called", "BUGCHECK", |it| {
+        let _ = it.call(BUGCHECK, 7);
+    });
+    let Some((line, frames)) = stopped else { return };
+    // 100 times 7.
+    assert!(line.contains("KeBugCheckEx: 0x000000e2 (0x2bc,"), "{line}");
+    assert_frames(&frames, &["::break_inner+", "::break_outer+", "::run+", "::control+"]);
+}
+
+#[test]
+fn cr8_obeys_the_rules_of_the_irql() {
+    let stopped = stops("cr8_obeys_the_rules_of_the_irql", "SPIN LOCK HELD", |it| {
+        let _ = it.call(LOWER_WITH_LOCK, 0);
+    });
+    let Some((line, _)) = stopped else { return };
+    assert!(line.contains("mov cr8: lowers to PASSIVE_LEVEL with 1 spin locks held"), "{line}");
+}
+
+#[test]
+fn a_stack_that_is_used_up_is_told() {
+    let stopped = stops("a_stack_that_is_used_up_is_told", "STACK OVERRUN", |it| {
+        let _ = it.call(ENDLESS, 0);
+    });
+    let Some((_, frames)) = stopped else { return };
+    assert_frames(&frames, &["::endless+", "::endless+"]);
+}
+
+#[test]
+fn a_call_after_the_unload_is_told() {
+    let stopped = stops("a_call_after_the_unload_is_told", "CALL AFTER UNLOAD", |it| {
+        let object = it.driver.object();
+        // SAFETY: the driver is loaded.
+        let dispatch = unsafe { (*object).MajorFunction[0] }.expect("it has a routine");
+        it.driver.unload();
+        // SAFETY: what is broken is what the host has to find.
+        unsafe { dispatch(std::ptr::null_mut(), std::ptr::null_mut()) };
+    });
+    let Some((line, _)) = stopped else { return };
+    assert!(line.contains("call: probe.sys+0x"), "{line}");
+}
