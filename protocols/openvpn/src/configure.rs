@@ -6,12 +6,14 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use nic_engine::device::{self, Configuration};
 use nic_engine::routes::{InsertError, Prefix};
-use nic_engine::{AddPeerError, Endpoint, PeerCounters, PeerName, System, protocol::PeerId};
+use nic_engine::{
+    AddPeerError, Endpoint, Instant, PeerCounters, PeerName, System, protocol::PeerId,
+};
 
 use crate::key::{DataKey, Key, KeyError, SlotInfo};
 use crate::peer::{PeerControl, PeerData};
 use crate::slots::Slot;
-use crate::{Mode, OpenVpn, packet};
+use crate::{Control, Mode, OpenVpn, packet};
 
 type Device<'a, S> = Configuration<'a, OpenVpn, S>;
 
@@ -20,7 +22,7 @@ type Device<'a, S> = Configuration<'a, OpenVpn, S>;
 pub struct NewPeer {
     /// The id on packets from it; `None` for the only peer of [`Mode::PointToPoint`].
     pub receive_id: Option<u32>,
-    /// The id on packets to it; `None` where it comes with the first key.
+    /// The id on packets to it; `None` where it comes with the first key. Until then it is the same as on those from it.
     pub transmit_id: Option<u32>,
     /// Where it is.
     pub endpoint: Endpoint,
@@ -141,21 +143,34 @@ pub fn receive_id(name: &PeerName) -> Option<u32> {
     Some(u32::from_le_bytes([a, b, c, d])).filter(|&id| id != packet::UNDEFINED_PEER_ID)
 }
 
+/// Makes what a peer is to the engine.
+pub fn make_peer(
+    control: &Control,
+    new: &NewPeer,
+    now: Instant,
+) -> Result<(PeerName, PeerControl, PeerData), NewPeerError> {
+    let mode = control.mode;
+    if new.receive_id.is_some() != (mode == Mode::MultiPeer) {
+        return Err(NewPeerError::WrongMode);
+    }
+    if new.transmit_id.is_some_and(|id| id > packet::UNDEFINED_PEER_ID)
+        || new.receive_id.is_some_and(|id| id >= packet::UNDEFINED_PEER_ID)
+    {
+        return Err(NewPeerError::BadId);
+    }
+    let data = PeerData::new(mode, new.transmit_id.or(new.receive_id), now);
+    Ok((peer_name(new.receive_id), PeerControl { vpn4: new.vpn4, vpn6: new.vpn6 }, data))
+}
+
 /// Makes a peer. In point-to-point mode it takes the place of the one that there is, and all packets are its own; in multi-peer
 /// mode those for its addresses within the tunnel, which another that had them loses.
 pub fn new_peer<S: System>(
     device: &mut Device<'_, S>,
     new: &NewPeer,
 ) -> Result<PeerId, NewPeerError> {
+    let now = device.now().instant;
+    let (name, control, data) = make_peer(device.protocol(), new, now)?;
     let mode = device.protocol().mode;
-    if new.receive_id.is_some() != (mode == Mode::MultiPeer) {
-        return Err(NewPeerError::WrongMode);
-    }
-    let is_good = |id: Option<u32>| id.is_none_or(|id| id <= packet::UNDEFINED_PEER_ID);
-    if !is_good(new.transmit_id) || new.receive_id.is_some_and(|id| id >= packet::UNDEFINED_PEER_ID)
-    {
-        return Err(NewPeerError::BadId);
-    }
     let prefixes = match mode {
         Mode::PointToPoint => [
             Some(Prefix { address: Ipv4Addr::UNSPECIFIED.into(), length: 0 }),
@@ -166,12 +181,7 @@ pub fn new_peer<S: System>(
             new.vpn6.map(|address| Prefix { address: address.into(), length: 128 }),
         ],
     };
-    let state = device::NewPeer::new(
-        peer_name(new.receive_id),
-        PeerControl { vpn4: new.vpn4, vpn6: new.vpn6 },
-        PeerData::new(mode, new.transmit_id, device.now().instant),
-    )
-    .map_err(|_| NewPeerError::NoMemory)?;
+    let state = device::NewPeer::new(name, control, data).map_err(|_| NewPeerError::NoMemory)?;
     let old = find_peer(device, new.receive_id);
     if old.is_some() && mode == Mode::MultiPeer {
         return Err(NewPeerError::Exists);

@@ -26,6 +26,11 @@ pub struct Control {
 }
 
 impl Control {
+    /// An adapter without peers.
+    pub const fn new(mode: Mode) -> Self {
+        Self { mode, last_serial: 0 }
+    }
+
     /// A number that no other key has.
     pub(crate) const fn next_serial(&mut self) -> u64 {
         self.last_serial = self.last_serial.wrapping_add(1);

@@ -63,6 +63,8 @@ pub struct Node<P: Protocol> {
     pub delivered: Vec<Vec<u8>>,
     /// What it told userspace.
     pub events: Vec<Event>,
+    /// What it handed up to userspace, and where each came from.
+    pub handed_up: Vec<(Endpoint, Vec<u8>)>,
     /// What it sent and nobody has fetched.
     pub sent: VecDeque<Datagram>,
     side: Side,
@@ -93,8 +95,8 @@ impl<T: Subject> Pair<T> {
     pub fn new() -> Self {
         let now = Instant::ZERO.after(Duration::from_secs(1000));
         Self {
-            left: Node::new::<T>(Side::Left, now),
-            right: Node::new::<T>(Side::Right, now),
+            left: Node::of::<T>(Side::Left, now),
+            right: Node::of::<T>(Side::Right, now),
             now,
             in_flight: BTreeMap::new(),
             count: 0,
@@ -184,21 +186,29 @@ impl<T: Subject> Default for Pair<T> {
 }
 
 impl<P: Protocol> Node<P> {
-    fn new<T: Subject<Protocol = P>>(side: Side, now: Instant) -> Self {
-        let device = Device::new(T::control(side), [side as u8; 16]);
-        let mut node = Self {
+    /// An adapter without peers, up.
+    pub fn new(side: Side, control: P::Control) -> Self {
+        let device = Device::new(control, [side as u8; 16]);
+        device.set_up(true);
+        Self {
             device,
             peer: PeerId { index: u32::MAX, generation: 0 },
             address: address(side),
             delivered: Vec::new(),
             events: Vec::new(),
+            handed_up: Vec::new(),
             sent: VecDeque::new(),
             side,
-            userspace: T::userspace,
+            userspace: |_, _, _| {},
             random: Random(side as u64),
-        };
+        }
+    }
+
+    /// An adapter with the other end as its peer, up.
+    fn of<T: Subject<Protocol = P>>(side: Side, now: Instant) -> Self {
+        let mut node = Self::new(side, T::control(side));
+        node.userspace = T::userspace;
         node.peer = node.add_peer::<T>(side, now);
-        node.device.set_up(true);
         node
     }
 
@@ -406,7 +416,8 @@ impl<P: Protocol> Node<P> {
         self.device.totals().discarded(reason)
     }
 
-    fn tick(&mut self, now: Instant) -> Instant {
+    /// Does what is due, and returns when to come again.
+    pub fn tick(&mut self, now: Instant) -> Instant {
         // A driver would call again at once where peers are left.
         loop {
             let mut sink = Sink::new(&mut self.random);
@@ -427,8 +438,9 @@ impl<P: Protocol> Node<P> {
         for heard in collected.heard {
             let (side, userspace) = (self.side, self.userspace);
             self.configure(now, |adapter| userspace(side, &heard, adapter));
-            if let Heard::Event(event) = heard {
-                self.events.push(event);
+            match heard {
+                Heard::Event(event) => self.events.push(event),
+                Heard::Datagram { from, bytes } => self.handed_up.push((from, bytes)),
             }
         }
         for peer in collected.pumps {

@@ -114,10 +114,9 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool {
+        // It is nobody's until userspace has judged it: it isn't counted as received.
         let is_taken = self.sink.hand_up(from, datagram);
-        if is_taken {
-            self.device.statistics.received(0, datagram.len() as u64);
-        } else {
+        if !is_taken {
             self.count(Discard::QueueFull);
         }
         is_taken
