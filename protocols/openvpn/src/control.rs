@@ -194,3 +194,6 @@ fn context(host: &Host<'_>, peer: PeerId) -> ContextId {
     let id = host.name(peer).and_then(|name| configure::receive_id(&name));
     ContextId(id.unwrap_or(UNDEFINED_PEER_ID))
 }
+
+#[cfg(test)]
+mod tests;

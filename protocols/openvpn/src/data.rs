@@ -336,3 +336,6 @@ fn gather(pieces: &[&[u8]], mut skip: usize, mut output: &mut [u8]) -> bool {
     }
     output.is_empty()
 }
+
+#[cfg(test)]
+mod tests;

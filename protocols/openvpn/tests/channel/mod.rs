@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use nic_crypto::Suite;
 use nic_engine::conformance::{Adapter, Datagram, Node, Side};
-use nic_engine::protocol::{Discard, Event, PeerId};
-use nic_engine::{Endpoint, Instant};
+use nic_engine::device::{AcceptItem, AcceptOutcome, Accepted};
+use nic_engine::protocol::{Class, Discard, Event, Load, OpenPacket, PeerId, SealPacket};
+use nic_engine::{Endpoint, InnerPacket, Instant, Protocol};
 use nic_openvpn::configure::{self, NewPeer};
-use nic_openvpn::{Control, DirectionKey, Key, Material, Mode, OpenVpn, Slot};
+use nic_openvpn::{Control, DirectionKey, Format, Key, Material, Mode, OpenVpn, Slot};
 
 /// An adapter.
 pub struct Channel {
@@ -112,6 +113,59 @@ impl Channel {
         let to = self.node.address;
         self.node.receive(&[Datagram { from, to, bytes: datagram.to_vec() }], self.now);
         self.node.delivered.drain(..).collect()
+    }
+
+    /// Receives one datagram of data by hand, and says what else that did.
+    pub fn accept(&mut self, datagram: &[u8], from: SocketAddr) -> AcceptOutcome {
+        let device = &self.node.device;
+        let Class::Data(selector) = device.classify(datagram, datagram.len()) else {
+            panic!("it is data");
+        };
+        let batch = device.begin_open(selector, 1, self.now).unwrap();
+        let mut output = vec![0; datagram.len()];
+        let source = [datagram];
+        let mut packets = [OpenPacket {
+            source: &source,
+            datagram_bytes: datagram.len(),
+            output: &mut output,
+            result: None,
+        }];
+        OpenVpn::open(&batch.context, &mut packets);
+        let packet = packets[0].result.unwrap();
+        let mut items = [AcceptItem {
+            packet,
+            from: Endpoint::new(from),
+            datagram_bytes: datagram.len(),
+            inner: InnerPacket::parse(&output, packet.payload_bytes),
+            verdict: Accepted::Consumed,
+        }];
+        let outcome = device.accept(batch.peer, &batch.context, &mut items, self.now);
+        assert!(matches!(items[0].verdict, Accepted::Deliver { .. }));
+        outcome
+    }
+
+    /// Seals what is no IP packet, in order.
+    pub fn seal_raw(&mut self, payloads: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let peer = self.configure(|device| device.next_peer(None)).unwrap();
+        let now = self.now;
+        let load = Load { packets: payloads.len() as u32, payload_bytes: 1 };
+        let mut context = None;
+        self.configure(|device| {
+            device.with_peer_data(peer, |data| context = OpenVpn::seal_begin(data, load, now).ok());
+        });
+        let (context, mut datagrams) = (context.unwrap(), Vec::new());
+        for (first, payload) in (0..).zip(payloads) {
+            let bytes = OpenVpn::datagram_bytes(Format::Classic, payload.len(), 0);
+            let mut datagram = vec![0; bytes];
+            let packet = SealPacket {
+                source: &[payload],
+                payload_bytes: payload.len(),
+                datagram: &mut datagram,
+            };
+            OpenVpn::seal(&context, first, &mut [packet]);
+            datagrams.push(datagram);
+        }
+        datagrams
     }
 
     /// Lets time pass.
