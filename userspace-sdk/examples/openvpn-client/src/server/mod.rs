@@ -7,6 +7,7 @@
 //!
 //! [`Server`] reads no clock, waits for nothing and has no threads: [`run()`] moves datagrams, events, commands and time into it.
 
+mod adapter;
 mod client;
 mod client_file;
 mod door;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use rustls::pki_types::CertificateDer;
 
+pub use adapter::Adapter;
 pub use client_file::ClientFile;
 pub use door::{Door, Knock, KnockError};
 pub use pool::{Lease, Pool, PoolError};

@@ -1,0 +1,43 @@
+//! `openvpn-server CONFIG`: serves OpenVPN clients over a Tunic adapter.
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use openvpn_client::data_channel::DataChannel;
+use openvpn_client::profile::ServerProfile;
+use openvpn_client::server::{self, Adapter};
+
+/// Serves OpenVPN clients over a Tunic adapter (`tunicd --protocol openvpn`). Ends by SIGTERM or SIGINT.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The configuration, as for `openvpn --config`.
+    config: PathBuf,
+    /// The adapter; by default the one that `dev` names.
+    #[arg(long)]
+    interface: Option<String>,
+    /// Reads the configuration, says what has no effect, and ends.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let profile = ServerProfile::load(&arguments.config)
+        .with_context(|| arguments.config.display().to_string())?;
+    if arguments.check {
+        profile.common.warnings.iter().for_each(|warning| println!("{warning}"));
+        return Ok(());
+    }
+    let interface = arguments
+        .interface
+        .or_else(|| profile.common.device.clone())
+        .context("which adapter? say `dev tun0` or --interface tun0")?;
+    let adapter = Adapter::open(&interface)
+        .with_context(|| format!("adapter {interface} (is tunicd --protocol openvpn running?)"))?;
+    let data: Arc<dyn DataChannel> = Arc::new(adapter);
+    server::run(profile, &interface, &data)
+}
