@@ -7,6 +7,7 @@ mod driver;
 mod image;
 mod inf;
 mod layouts;
+mod package;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -30,6 +31,8 @@ enum Task {
     CheckInf(inf::Options),
     /// Checks images of the driver as they are in their files
     CheckImage(image::Options),
+    /// Packs driver, INF, symbols and header for Windows into target/package
+    Package(package::Options),
 }
 
 fn main() -> Result<()> {
@@ -39,5 +42,6 @@ fn main() -> Result<()> {
         Task::CheckLayouts(options) => layouts::run(&options),
         Task::CheckInf(options) => inf::run(&options),
         Task::CheckImage(options) => image::run(&options),
+        Task::Package(options) => package::run(&options),
     }
 }

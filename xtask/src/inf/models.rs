@@ -44,6 +44,13 @@ pub(super) fn models(inf: &Inf) -> impl Iterator<Item = &super::file::Line> {
     names.flat_map(|name| inf.lines(&name))
 }
 
+impl Inf {
+    /// The devices that it is for.
+    pub(crate) fn hardware_ids(&self) -> Vec<&str> {
+        models(self).flat_map(|line| line.values.iter().skip(1).map(String::as_str)).collect()
+    }
+}
+
 fn check_decoration(decoration: &str, surroundings: &Surroundings, problems: &mut Vec<String>) {
     let (arch, windows) = decoration.split_once('.').unwrap_or((decoration, ""));
     let arch = match arch.to_ascii_lowercase().as_str() {

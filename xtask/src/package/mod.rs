@@ -1,0 +1,141 @@
+//! `cargo xtask package`: what goes to a Windows machine, in one zip.
+//!
+//! ```text
+//! x64/, arm64/      tunic.sys, test-signed; tunic.inf; tunic.cdf, of which a catalogue is made; tunic.pdb and tunic.map
+//! include/          tunic.h, and its licence
+//! tunic-test.cer    whose signature tunic.sys has
+//! windows.md        how to install it
+//! LICENSE-*
+//! ```
+
+mod archive;
+mod catalogue;
+mod signature;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::arch::Arch;
+use crate::driver::{self, workspace};
+use crate::inf::{self, Date, Stamp};
+use archive::Files;
+use signature::Signer;
+
+/// What to pack.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The package with OpenVPN's component id, for programs that look for that (inf/tunic-ovpn-dco.inx)
+    #[arg(long)]
+    ovpn_dco: bool,
+    /// The package's date; that of the last commit where none is given
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    date: Option<Date>,
+}
+
+/// Builds what is needed, packs it, and checks what was packed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let name = if options.ovpn_dco { "tunic-ovpn-dco" } else { "tunic" };
+    let date = options.date.map_or_else(inf::commit_date, Ok)?;
+    let folder = workspace().join("target/package");
+    let signer = Signer::new(&folder.join("signer"))?;
+
+    let mut files = Files::new();
+    for arch in Arch::ALL {
+        let stamp = Stamp { arch, date, version: inf::package_version()? };
+        add_driver(&mut files, name, stamp, signer.as_ref())?;
+    }
+    add_common(&mut files, signer.as_ref())?;
+
+    let unsigned = if signer.is_some() { "" } else { "-unsigned" };
+    let stem = format!("{name}-{}{unsigned}", env!("CARGO_PKG_VERSION"));
+    let path = folder.join(format!("{stem}.zip"));
+    fs::create_dir_all(&folder)?;
+    fs::write(&path, archive::pack(&files, date)?)?;
+    check(&path, name, signer.as_ref()).with_context(|| path.display().to_string())?;
+    println!("{}", path.display());
+    Ok(())
+}
+
+/// What is for one processor.
+fn add_driver(files: &mut Files, name: &str, stamp: Stamp, signer: Option<&Signer>) -> Result<()> {
+    let image = driver::build(stamp.arch)?;
+    let bytes = fs::read(&image.sys)?;
+    let sys = match signer {
+        Some(signer) => signer.sign(&bytes)?,
+        None => bytes,
+    };
+    let inf_name = format!("{name}.inf");
+    let inf = stamp.apply(&inf::source(name)?)?.into_bytes();
+    let definition = catalogue::definition(&inf_name, &inf)?.into_bytes();
+    let mut add = |file: &str, bytes| {
+        files.insert(format!("{}/{file}", stamp.arch.name()), bytes);
+    };
+    add("tunic.sys", sys);
+    add("tunic.pdb", fs::read(&image.pdb)?);
+    add("tunic.map", fs::read(&image.map)?);
+    add(&format!("{name}.cdf"), definition);
+    add(&inf_name, inf);
+    Ok(())
+}
+
+/// What is for all.
+fn add_common(files: &mut Files, signer: Option<&Signer>) -> Result<()> {
+    let mut header = String::new();
+    tunic_ioctl::header::write(&mut header)?;
+    files.insert("include/tunic.h".into(), header.into_bytes());
+    for (path, source) in [
+        ("include/LICENSE", "ioctl-api/LICENSE"),
+        ("LICENSE-APACHE", "LICENSE-APACHE"),
+        ("LICENSE-MIT", "LICENSE-MIT"),
+        ("windows.md", "docs/windows.md"),
+    ] {
+        let bytes = fs::read(workspace().join(source)).with_context(|| source.to_owned())?;
+        files.insert(path.into(), bytes);
+    }
+    if let Some(signer) = signer {
+        files.insert("tunic-test.cer".into(), signer.certificate()?);
+    }
+    Ok(())
+}
+
+/// What a package holds.
+fn contents(name: &str, is_signed: bool) -> Vec<String> {
+    let mut contents: Vec<String> =
+        ["LICENSE-APACHE", "LICENSE-MIT", "include/LICENSE", "include/tunic.h", "windows.md"]
+            .map(Into::into)
+            .into();
+    for arch in Arch::ALL.map(Arch::name) {
+        contents.extend(["map", "pdb", "sys"].map(|kind| format!("{arch}/tunic.{kind}")));
+        contents.extend(["cdf", "inf"].map(|kind| format!("{arch}/{name}.{kind}")));
+    }
+    contents.extend(is_signed.then(|| "tunic-test.cer".into()));
+    contents.sort();
+    contents
+}
+
+/// Unpacks a package and checks that it is complete, its signatures, and each INF beside what it installs.
+fn check(path: &PathBuf, name: &str, signer: Option<&Signer>) -> Result<()> {
+    let files = archive::unpack(&fs::read(path)?)?;
+    let found: Vec<&String> = files.keys().collect();
+    let wanted = contents(name, signer.is_some());
+    ensure!(found.iter().copied().eq(&wanted), "the package holds {found:?}, not {wanted:?}");
+    let folder = path.with_extension("");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    for (file, bytes) in &files {
+        let file = folder.join(file);
+        fs::create_dir_all(file.parent().unwrap_or(&folder))?;
+        fs::write(file, bytes)?;
+    }
+    for arch in Arch::ALL.map(Arch::name) {
+        inf::check_packaged(&folder.join(arch).join(format!("{name}.inf")))?;
+        if let (Some(signer), Some(sys)) = (signer, files.get(&format!("{arch}/tunic.sys"))) {
+            signer.verify(sys).with_context(|| format!("{arch}/tunic.sys"))?;
+        }
+    }
+    Ok(())
+}
