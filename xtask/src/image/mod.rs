@@ -35,6 +35,13 @@ pub(crate) struct Options {
     pdb: Option<PathBuf>,
 }
 
+impl Options {
+    /// For images in a package, their PDBs beside them.
+    pub(crate) fn packaged(images: Vec<PathBuf>, is_signed: bool) -> Self {
+        Self { images, signed: is_signed, inf: None, pdb: None }
+    }
+}
+
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut images = options.images.clone();
     if images.is_empty() {

@@ -20,6 +20,7 @@ use clap::Args;
 
 use crate::arch::Arch;
 use crate::driver::{self, workspace};
+use crate::image;
 use crate::inf::{self, Date, Stamp};
 use archive::Files;
 use signature::Signer;
@@ -116,12 +117,20 @@ fn contents(name: &str, is_signed: bool) -> Vec<String> {
     contents
 }
 
-/// Unpacks a package and checks that it is complete, its signatures, and each INF beside what it installs.
+fn check_contents(files: &Files, wanted: &[String]) -> Result<()> {
+    for path in wanted {
+        ensure!(files.get(path).is_some_and(|bytes| !bytes.is_empty()), "there is no {path}");
+    }
+    for path in files.keys() {
+        ensure!(wanted.contains(path), "{path} doesn't belong there");
+    }
+    Ok(())
+}
+
+/// Unpacks a package and checks that it is complete, its images and their signatures, and each INF beside what it installs.
 fn check(path: &PathBuf, name: &str, signer: Option<&Signer>) -> Result<()> {
     let files = archive::unpack(&fs::read(path)?)?;
-    let found: Vec<&String> = files.keys().collect();
-    let wanted = contents(name, signer.is_some());
-    ensure!(found.iter().copied().eq(&wanted), "the package holds {found:?}, not {wanted:?}");
+    check_contents(&files, &contents(name, signer.is_some()))?;
     let folder = path.with_extension("");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -131,6 +140,8 @@ fn check(path: &PathBuf, name: &str, signer: Option<&Signer>) -> Result<()> {
         fs::create_dir_all(file.parent().unwrap_or(&folder))?;
         fs::write(file, bytes)?;
     }
+    let images = Arch::ALL.map(|arch| folder.join(arch.name()).join("tunic.sys"));
+    image::run(&image::Options::packaged(images.into(), signer.is_some()))?;
     for arch in Arch::ALL.map(Arch::name) {
         inf::check_packaged(&folder.join(arch).join(format!("{name}.inf")))?;
         if let (Some(signer), Some(sys)) = (signer, files.get(&format!("{arch}/tunic.sys"))) {
@@ -138,4 +149,27 @@ fn check(path: &PathBuf, name: &str, signer: Option<&Signer>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_holds_what_belongs_there_and_nothing_else() {
+        let wanted = contents("tunic", true);
+        let mut files: Files = wanted.iter().map(|path| (path.clone(), vec![1])).collect();
+        check_contents(&files, &wanted).expect("complete");
+        for file in
+            ["x64/tunic.inf", "arm64/tunic.sys", "include/tunic.h", "LICENSE-MIT", "tunic-test.cer"]
+        {
+            let bytes = files.remove(file).expect(file);
+            let refused = check_contents(&files, &wanted).expect_err(file);
+            assert_eq!(refused.to_string(), format!("there is no {file}"));
+            files.insert(file.into(), bytes);
+        }
+        files.insert("key.pem".into(), vec![1]);
+        let refused = check_contents(&files, &wanted).expect_err("a key");
+        assert_eq!(refused.to_string(), "key.pem doesn't belong there");
+    }
 }
