@@ -7,7 +7,7 @@ use nt::irp::{Dispatched, FileId, Irp};
 use nt::pool::PoolBytes;
 use nt::{Shared, Status};
 use tunic_ioctl::native::reply::{self, AdapterEncoder, AdapterInfo, Traffic, VersionInfo};
-use tunic_ioctl::native::{CAPABILITY_EVENTS, CAPABILITY_TIMER_SCALE, Event};
+use tunic_ioctl::native::{self, CAPABILITY_EVENTS, CAPABILITY_TIMER_SCALE, Event};
 use tunic_ioctl::{AdapterId, AdapterState, Command, Encoded, decode, wireguard_nt};
 
 use crate::adapter::{self, Adapter, AdapterProtocol};
@@ -40,22 +40,43 @@ impl ControlPoint {
 
     fn run(&self, file: &File, mut irp: Irp) -> Dispatched {
         let code = irp.control_code();
+        if code == native::channel::IOCTL_CHANNEL_SEND_CONTROL {
+            return self.send_control(file, irp);
+        }
         let input = match irp.take_input() {
             Ok(input) => input,
             Err(status) => return irp.complete(status, 0),
         };
         let request = match decode(code, &input) {
             Ok(request) => request,
-            Err(error) => return irp.complete(Refusal::from(error).status(), 0),
+            Err(error) => return irp.complete(Refusal::from(error).status_of_code(code), 0),
         };
         match request.command {
             Command::QueryVersion => return answer_version(irp),
             Command::ListAdapters => return self.list_adapters(irp),
             _ => {}
         }
-        let adapter = request.adapter.or(file.adapter).and_then(|id| self.core.find(id));
-        let Some(adapter) = adapter else { return irp.complete(Status::NOT_FOUND, 0) };
+        let Some(adapter) = self.adapter(file, request.adapter) else {
+            return irp.complete(Status::NOT_FOUND, 0);
+        };
         with_adapter!(&adapter, adapter => run_for(adapter, request.command, irp))
+    }
+
+    /// Has an adapter send a control datagram. Its bytes stay with the request, which may have to wait.
+    fn send_control(&self, file: &File, irp: Irp) -> Dispatched {
+        let input = irp.buffered_input().map_err(Refusal::from);
+        let request = input.and_then(|input| Ok(decode(irp.control_code(), input)?));
+        let adapter = match request.map(|request| self.adapter(file, request.adapter)) {
+            Ok(Some(adapter)) => adapter,
+            Ok(None) => return irp.complete(Status::NOT_FOUND, 0),
+            Err(refusal) => return irp.complete(refusal.status(), 0),
+        };
+        with_adapter!(&adapter, adapter => AdapterProtocol::write(adapter, irp))
+    }
+
+    /// The adapter that a request names, or that its file is of.
+    fn adapter(&self, file: &File, named: Option<AdapterId>) -> Option<AnyAdapter> {
+        self.core.find(named.or(file.adapter)?)
     }
 
     fn list_adapters(&self, mut irp: Irp) -> Dispatched {
@@ -88,27 +109,50 @@ impl ControlDevice for ControlPoint {
         if name.is_empty() {
             return Ok(File { adapter: None });
         }
-        let id = match guid::parse(name) {
-            Some(id) => self.core.find(id).map(|_| id),
+        let adapter = match guid::parse(name) {
+            Some(id) => self.core.find(id),
             None => self.core.find_name(adapter::Name::from_utf16(name).as_bytes()),
         };
-        id.map(|id| File { adapter: Some(id) }).ok_or(Status::OBJECT_NAME_NOT_FOUND)
+        let adapter = adapter.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;
+        with_adapter!(&adapter, adapter => AdapterProtocol::may_open(adapter))?;
+        Ok(File { adapter: Some(adapter.id()) })
     }
 
     fn control(&self, file: &File, irp: Irp) -> Dispatched {
         self.run(file, irp)
     }
 
-    fn cleanup(&self, _file: &File, id: FileId) {
-        self.core.for_each(|adapter| with_adapter!(adapter, adapter => close(adapter, id)));
+    fn read(&self, file: &File, irp: Irp) -> Dispatched {
+        match self.adapter(file, None) {
+            Some(adapter) => {
+                with_adapter!(&adapter, adapter => AdapterProtocol::read(adapter, irp))
+            }
+            None => irp.complete(Status::NOT_FOUND, 0),
+        }
+    }
+
+    fn write(&self, file: &File, irp: Irp) -> Dispatched {
+        match self.adapter(file, None) {
+            Some(adapter) => {
+                with_adapter!(&adapter, adapter => AdapterProtocol::write(adapter, irp))
+            }
+            None => irp.complete(Status::NOT_FOUND, 0),
+        }
+    }
+
+    fn cleanup(&self, file: &File, id: FileId) {
+        self.core.for_each(|adapter| with_adapter!(adapter, adapter => cancel_of(adapter, id)));
+        if let Some(adapter) = self.adapter(file, None) {
+            with_adapter!(&adapter, adapter => AdapterProtocol::closed(adapter, id));
+        }
     }
 }
 
 /// Cancels what waits for a file that was closed.
-fn close<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, file: FileId) {
+fn cancel_of<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, file: FileId) {
     adapter.log.cancel_of(file);
     adapter.events.cancel_of(file);
-    P::closed(adapter, file);
+    P::cancel_of(adapter, file);
 }
 
 /// Does what is asked of an adapter.
@@ -118,7 +162,7 @@ fn run_for<P: AdapterProtocol>(
     mut irp: Irp,
 ) -> Dispatched {
     match command {
-        Command::QueryVersion | Command::ListAdapters | Command::DataChannel(..) => {
+        Command::QueryVersion | Command::ListAdapters => {
             irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
         }
         Command::QueryAdapter => {
@@ -178,7 +222,8 @@ fn answer_statistics<P: AdapterProtocol>(adapter: &Adapter<P>, irp: Irp) -> Disp
 }
 
 fn answer_state<P: AdapterProtocol>(adapter: &Adapter<P>, mut irp: Irp) -> Dispatched {
-    let state = if adapter.state.lock().is_up { AdapterState::Up } else { AdapterState::Down };
+    let state =
+        if adapter.state.lock().is_connected { AdapterState::Up } else { AdapterState::Down };
     let mut answer = [0; 4];
     if irp.output_bytes() != answer.len()
         || !tunic_ioctl::configuration::encode_state(state, &mut answer)
@@ -210,15 +255,15 @@ fn encode_adapter<P: AdapterProtocol>(
     encoder: &mut AdapterEncoder<'_>,
 ) {
     let state = adapter.state.lock();
-    let (is_up, asked_port) = (state.is_up, P::asked_port(&state.settings));
+    let (is_connected, asked_port) = (state.is_connected, P::asked_port(&state.settings));
     drop(state);
     encoder.adapter(&AdapterInfo {
         adapter: adapter.id,
         luid: adapter.handle.interface_luid,
         mtu_bytes: u32::try_from(adapter.device.mtu().longest()).unwrap_or(u32::MAX),
         protocol: P::NUMBER,
-        state: if is_up { AdapterState::Up } else { AdapterState::Down },
-        is_connected: is_up,
+        state: if is_connected { AdapterState::Up } else { AdapterState::Down },
+        is_connected,
         listen_port: adapter.sockets.port().unwrap_or(asked_port),
         peers_count: adapter::peer_count(adapter),
         name: adapter.name.as_bytes(),

@@ -174,6 +174,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
             next_look = adapter::follow_mtu(adapter);
         }
         let due = adapter.device.tick(time::now(), &mut sink).min(next_look);
+        let due = due.min(P::attend(adapter));
         sink.act();
         adapter.handle.transmit.flush();
 
@@ -230,9 +231,8 @@ impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
         true
     }
 
-    fn hand_up(&mut self, _from: &Endpoint, _datagram: &[u8]) -> bool {
-        // Nobody reads them.
-        false
+    fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool {
+        P::hand_up(self.adapter, from, datagram)
     }
 
     fn pump(&mut self, peer: PeerId) {

@@ -57,10 +57,9 @@ impl Core {
         self.adapters.lock().iter().find(|adapter| adapter.id() == id).cloned()
     }
 
-    /// The GUID of the adapter with this name, UTF-8.
-    pub(crate) fn find_name(&self, name: &[u8]) -> Option<AdapterId> {
-        let adapters = self.adapters.lock();
-        adapters.iter().find(|adapter| adapter.name() == name).map(AnyAdapter::id)
+    /// The adapter with this name, UTF-8.
+    pub(crate) fn find_name(&self, name: &[u8]) -> Option<AnyAdapter> {
+        self.adapters.lock().iter().find(|adapter| adapter.name() == name).cloned()
     }
 
     /// Calls `f` with each adapter. It must not make any known or unknown.

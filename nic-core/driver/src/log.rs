@@ -1,16 +1,6 @@
-//! What an adapter has to tell: lines of text, and events. Each is kept in a short ring until somebody reads it; who reads when there is
-//! nothing waits.
+//! Lines of text that an adapter tells.
 
-use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicBool, Ordering};
-
-use nt::irp::{Dispatched, FileId, Irp, IrpQueue};
-use nt::lock::SpinMutex;
-use nt::{Result, Status};
-
-/// The most records that are kept; a new one takes the place of the oldest.
-const KEPT: usize = 64;
 
 /// The longest line, in bytes: the room of WireGuardNT's log entry, less its NUL.
 const LINE_BYTES: usize = 119;
@@ -63,79 +53,6 @@ impl Write for Line {
         self.text.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(fitting);
         self.length = end;
         if fitting.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
-    }
-}
-
-/// A ring of records, and the requests that wait for one.
-pub(crate) struct Ring<T> {
-    records: SpinMutex<VecDeque<T>>,
-    waiting: IrpQueue,
-    is_closed: AtomicBool,
-    /// Writes a record into a request's output; says how many bytes.
-    encode: fn(&T, &mut Irp) -> Result<usize>,
-}
-
-impl<T> Ring<T> {
-    /// An empty ring.
-    pub(crate) fn new(encode: fn(&T, &mut Irp) -> Result<usize>) -> Result<Self> {
-        let mut records = VecDeque::new();
-        records.try_reserve_exact(KEPT).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
-        Ok(Self {
-            records: SpinMutex::new(records),
-            waiting: IrpQueue::new()?,
-            is_closed: AtomicBool::new(false),
-            encode,
-        })
-    }
-
-    /// Adds a record.
-    pub(crate) fn push(&self, record: T) {
-        let mut records = self.records.lock();
-        let oldest = if records.len() >= KEPT { records.pop_front() } else { None };
-        records.push_back(record);
-        drop(records);
-        drop(oldest);
-        self.deliver();
-    }
-
-    /// Completes a request with the oldest record, now or when there is one.
-    pub(crate) fn read(&self, irp: Irp) -> Dispatched {
-        let dispatched = self.waiting.push(irp);
-        self.deliver();
-        // Looked at after the push: `close` cancels what came before it, and this what came after.
-        if self.is_closed.load(Ordering::SeqCst) {
-            self.waiting.cancel_all();
-        }
-        dispatched
-    }
-
-    /// Cancels the requests of a file that is closed.
-    pub(crate) fn cancel_of(&self, file: FileId) {
-        self.waiting.cancel_of(file);
-    }
-
-    /// Cancels all requests, from now on, too.
-    pub(crate) fn close(&self) {
-        self.is_closed.store(true, Ordering::SeqCst);
-        self.waiting.cancel_all();
-    }
-
-    /// Brings records and requests together while there are both.
-    fn deliver(&self) {
-        loop {
-            let mut records = self.records.lock();
-            if records.is_empty() {
-                return;
-            }
-            let Some(mut irp) = self.waiting.pop() else { return };
-            let record = records.pop_front();
-            drop(records);
-            let Some(record) = record else { return };
-            let _ = match (self.encode)(&record, &mut irp) {
-                Ok(bytes) => irp.complete(Status::SUCCESS, bytes),
-                Err(status) => irp.complete(status, 0),
-            };
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! An adapter speaks one protocol for as long as it exists, and its code is generic over that. NDIS, the control device and the workers
 //! have adapters of all protocols: they hold an [`AnyAdapter`] or an [`AnyJob`], and choose once per call or job.
 
+use nic_openvpn::OpenVpn;
 use nic_wireguard::WireGuard;
 use nt::miniport::AdapterHandle;
 use nt::{Result, Shared, Status};
@@ -97,6 +98,7 @@ pub(crate) trait Listed: Sized {
 
 protocols! { $
     WireGuard,
+    OpenVpn,
 }
 
 impl AnyAdapter {

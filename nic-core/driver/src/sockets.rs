@@ -1,9 +1,13 @@
-//! An adapter's UDP sockets: one for IPv4 and one for IPv6, on the same port, while the adapter is up.
+//! An adapter's UDP sockets: one for IPv4 and one for IPv6 on the same port, or one on an address.
+
+use core::net::SocketAddr;
 
 use nic_engine::Endpoint;
 use nt::lock::SpinMutex;
 use nt::rundown::Rundown;
-use nt::wsk::{Datagrams, Family, PacketInfo, ReceiveFrom, SendBatch, Sent, UdpSocket, WskClient};
+use nt::wsk::{
+    Datagrams, Family, OneSent, PacketInfo, ReceiveFrom, SendBatch, Sent, UdpSocket, WskClient,
+};
 use nt::{Result, Shared, Status};
 
 use crate::adapter::{Adapter, AdapterProtocol};
@@ -14,11 +18,11 @@ use crate::transmit::InFlight;
 /// How often a free port is looked for that is free for both.
 const PORT_TRIES: u32 = 100;
 
-/// Two sockets on one port; either may be missing where the system doesn't have its protocol.
+/// Sockets; that of a protocol may be missing where the system doesn't have it, or it wasn't asked for.
 pub(crate) struct Sockets<P: AdapterProtocol> {
     v4: Option<UdpSocket<Receiver<P>>>,
     v6: Option<UdpSocket<Receiver<P>>>,
-    port: u16,
+    bound: SocketAddr,
 }
 
 /// What a socket receives goes to its adapter.
@@ -33,18 +37,34 @@ impl<P: AdapterProtocol> ReceiveFrom for Receiver<P> {
 }
 
 impl<P: AdapterProtocol> Sockets<P> {
-    /// Opens and binds both; for port 0 to a port that is free for both.
+    /// Opens and binds one on an address.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`, to drop them, too
-    pub(crate) fn bind(
+    pub(crate) fn bind_one(
+        adapter: &Shared<Adapter<P>>,
+        client: &WskClient,
+        address: SocketAddr,
+    ) -> Result<Self> {
+        let (socket, bound) = bind(adapter, client, address)??;
+        Ok(match Family::of(&address) {
+            Family::V4 => Self { v4: Some(socket), v6: None, bound },
+            Family::V6 => Self { v4: None, v6: Some(socket), bound },
+        })
+    }
+
+    /// Opens and binds both, on all addresses; for port 0 to a port that is free for both.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`, to drop them, too
+    pub(crate) fn bind_both(
         adapter: &Shared<Adapter<P>>,
         client: &WskClient,
         port: u16,
     ) -> Result<Self> {
         let mut last = Status::ADDRESS_ALREADY_EXISTS;
         for _ in 0..PORT_TRIES {
-            match Self::try_bind(adapter, client, port) {
+            match Self::try_bind_both(adapter, client, port) {
                 Err(status) if is_taken(status) && port == 0 => last = status,
                 result => return result,
             }
@@ -52,24 +72,21 @@ impl<P: AdapterProtocol> Sockets<P> {
         Err(last)
     }
 
-    fn try_bind(adapter: &Shared<Adapter<P>>, client: &WskClient, port: u16) -> Result<Self> {
-        let v4 = bind_one(adapter, client, Family::V4, port)?;
-        let port_of_v4 = v4.as_ref().ok().map(|(_, port)| *port);
-        let v6 = bind_one(adapter, client, Family::V6, port_of_v4.unwrap_or(port))?;
+    fn try_bind_both(adapter: &Shared<Adapter<P>>, client: &WskClient, port: u16) -> Result<Self> {
+        let v4 = bind(adapter, client, Family::V4.any(port))?;
+        let port_of_v4 = v4.as_ref().map_or(port, |(_, bound)| bound.port());
+        let v6 = bind(adapter, client, Family::V6.any(port_of_v4))?;
         match (v4, v6) {
             (Err(status), Err(_)) => Err(status),
-            (v4, v6) => {
-                let (v4, v6) = (v4.ok(), v6.ok());
-                let port = v4.as_ref().or(v6.as_ref()).map_or(port, |(_, port)| *port);
-                let (v4, v6) = (v4.map(|(socket, _)| socket), v6.map(|(socket, _)| socket));
-                Ok(Self { v4, v6, port })
-            }
+            (Ok((v4, _)), Ok((v6, bound))) => Ok(Self { v4: Some(v4), v6: Some(v6), bound }),
+            (Ok((v4, bound)), Err(_)) => Ok(Self { v4: Some(v4), v6: None, bound }),
+            (Err(_), Ok((v6, bound))) => Ok(Self { v4: None, v6: Some(v6), bound }),
         }
     }
 
-    /// The port of both.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// Where they are bound: of both, that for IPv6.
+    pub(crate) fn bound(&self) -> SocketAddr {
+        self.bound
     }
 
     fn socket(&self, endpoint: &Endpoint) -> Option<&UdpSocket<Receiver<P>>> {
@@ -77,23 +94,22 @@ impl<P: AdapterProtocol> Sockets<P> {
     }
 }
 
-type Bound<P> = (UdpSocket<Receiver<P>>, u16);
+type Bound<P> = (UdpSocket<Receiver<P>>, SocketAddr);
 
-/// The outer error is a port that is taken; the inner one says that the protocol is not there.
-fn bind_one<P: AdapterProtocol>(
+/// The outer error is a port that is taken, or missing memory; the inner one says that the protocol is not there, or the address.
+fn bind<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     client: &WskClient,
-    family: Family,
-    port: u16,
+    address: SocketAddr,
 ) -> Result<core::result::Result<Bound<P>, Status>> {
     let receiver = Receiver { adapter: adapter.clone() };
-    let socket = match UdpSocket::open(client, family, receiver) {
+    let socket = match UdpSocket::open(client, Family::of(&address), receiver) {
         Ok(socket) => socket,
         Err(status) if status == Status::INSUFFICIENT_RESOURCES => return Err(status),
         Err(status) => return Ok(Err(status)),
     };
-    match socket.bind(family.any(port)).map(|bound| bound.port()) {
-        Ok(port) => Ok(Ok((socket, port))),
+    match socket.bind(address) {
+        Ok(bound) => Ok(Ok((socket, bound))),
         Err(status) if is_taken(status) || status == Status::INSUFFICIENT_RESOURCES => Err(status),
         Err(status) => Ok(Err(status)),
     }
@@ -101,12 +117,6 @@ fn bind_one<P: AdapterProtocol>(
 
 fn is_taken(status: Status) -> bool {
     status == Status::ADDRESS_ALREADY_EXISTS || status == Status::SHARING_VIOLATION
-}
-
-impl<P: AdapterProtocol> Clone for Current<P> {
-    fn clone(&self) -> Self {
-        Self { sockets: self.sockets.clone(), senders: self.senders.clone() }
-    }
 }
 
 /// Where an adapter's sockets are, for those who send.
@@ -118,6 +128,12 @@ pub(crate) struct SocketPlace<P: AdapterProtocol> {
 struct Current<P: AdapterProtocol> {
     sockets: Shared<Sockets<P>>,
     senders: Shared<Rundown>,
+}
+
+impl<P: AdapterProtocol> Clone for Current<P> {
+    fn clone(&self) -> Self {
+        Self { sockets: self.sockets.clone(), senders: self.senders.clone() }
+    }
 }
 
 impl<P: AdapterProtocol> SocketPlace<P> {
@@ -151,9 +167,14 @@ impl<P: AdapterProtocol> SocketPlace<P> {
         }
     }
 
+    /// Where they are bound, where there are sockets.
+    pub(crate) fn bound(&self) -> Option<SocketAddr> {
+        self.current.lock().as_ref().map(|current| current.sockets.bound())
+    }
+
     /// The port, where there are sockets.
     pub(crate) fn port(&self) -> Option<u16> {
-        self.current.lock().as_ref().map(|current| current.sockets.port())
+        self.bound().map(|bound| bound.port())
     }
 
     /// Sends a batch, which comes back in every case. No lock may be held.
@@ -177,14 +198,28 @@ impl<P: AdapterProtocol> SocketPlace<P> {
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub(crate) fn send_message(&self, message: &Message) -> Result<()> {
-        let to = &message.endpoint;
+        let sent = self.send_one(message.as_slice(), &message.endpoint, ());
+        sent.map_err(|(status, ())| status)
+    }
+
+    /// Sends one datagram, which is copied; `context` is told how that has ended, or comes back with the reason why it can't be
+    /// tried. No lock may be held.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn send_one<T: OneSent>(
+        &self,
+        datagram: &[u8],
+        to: &Endpoint,
+        context: T,
+    ) -> core::result::Result<(), (Status, T)> {
         let Some(Current { sockets, senders }) = self.enter() else {
-            return Err(Status::DEVICE_NOT_READY);
+            return Err((Status::DEVICE_NOT_READY, context));
         };
-        let sent = sockets
-            .socket(to)
-            .ok_or(Status::NETWORK_UNREACHABLE)
-            .and_then(|socket| socket.send_to(message.as_slice(), to.remote, local(to)));
+        let sent = match sockets.socket(to) {
+            Some(socket) => socket.send_one(datagram, to.remote, local(to), context),
+            None => Err((Status::NETWORK_UNREACHABLE, context)),
+        };
         drop(sockets);
         senders.leave(1);
         sent
@@ -200,6 +235,13 @@ impl<P: AdapterProtocol> SocketPlace<P> {
 
 /// Sockets that are bound and receive, to be installed by [`SocketPlace::replace`]. Dropped instead, they are closed.
 pub(crate) struct NewSockets<P: AdapterProtocol>(Current<P>);
+
+impl<P: AdapterProtocol> NewSockets<P> {
+    /// Where they are bound.
+    pub(crate) fn bound(&self) -> SocketAddr {
+        self.0.sockets.bound()
+    }
+}
 
 fn local(endpoint: &Endpoint) -> Option<PacketInfo> {
     endpoint

@@ -47,6 +47,8 @@ statuses! {
     OBJECT_NAME_INVALID = STATUS_OBJECT_NAME_INVALID;
     /// Somebody else has this exclusively.
     SHARING_VIOLATION = STATUS_SHARING_VIOLATION;
+    /// There is no memory, in ovpn-dco-win's words.
+    NO_MEMORY = STATUS_NO_MEMORY;
     /// There is no memory.
     INSUFFICIENT_RESOURCES = STATUS_INSUFFICIENT_RESOURCES;
     /// This is not offered.

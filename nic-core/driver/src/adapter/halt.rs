@@ -14,6 +14,7 @@ pub(crate) fn halt<P: AdapterProtocol>(core: &Shared<Core>, adapter: Shared<Adap
     removed(&adapter);
     let mut state = adapter.state.lock();
     state.is_up = false;
+    state.is_connected = false;
     adapter.device.set_up(false);
     drop(state);
     adapter.sockets.replace(None);

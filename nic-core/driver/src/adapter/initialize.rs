@@ -19,13 +19,13 @@ use nt::{Result, Shared, Status, random};
 use tunic_ioctl::AdapterId;
 
 use super::mtu::{self, Interfaces, MAXIMUM_MTU_BYTES};
-use super::{Adapter, AdapterProtocol, BITS_PER_SECOND, Device, Gone, Name, State, oid, report};
+use super::{Adapter, AdapterProtocol, BITS_PER_SECOND, Device, Gone, Name, State, oid};
 use crate::control_thread::Control;
 use crate::driver::Core;
 use crate::guid::{self, utf16};
-use crate::log::{Line, Ring};
 use crate::protocols::AnyAdapter;
 use crate::recycler::{Recycler, Sizes};
+use crate::ring::Ring;
 use crate::sockets::SocketPlace;
 use crate::transmit::Sending;
 
@@ -88,8 +88,9 @@ pub(crate) fn make<P: AdapterProtocol>(
         interfaces: Interfaces::new(keywords.mtu_bytes),
         opened: Recycler::new(KEPT_BATCHES, Sizes { packet_bytes: 0, ..sizes })?,
         control: Control::new()?,
-        log: Ring::<Line>::new(report::encode_line)?,
-        events: Ring::new(report::encode_event)?,
+        log: Ring::new()?,
+        events: Ring::new()?,
+        extension: P::new_extension()?,
         allows_test_timers: keywords.test_timers > 0,
         gone: Gone(gone),
     })?;

@@ -25,8 +25,9 @@ use tunic_ioctl::AdapterId;
 
 use crate::control_thread::{Control, Sink};
 use crate::driver::Core;
-use crate::log::{Line, Ring};
+use crate::log::Line;
 use crate::recycler::Recycler;
+use crate::ring::Ring;
 use crate::sockets::SocketPlace;
 use crate::system::{Nt, OpenedPackets};
 use crate::time;
@@ -41,6 +42,7 @@ pub(crate) use pause::pause;
 pub(crate) use protocol::AdapterProtocol;
 pub(crate) use report::{EventRecord, log};
 pub(crate) use restart::restart;
+pub(crate) use statistics::statistics;
 
 /// An adapter's engine.
 pub(crate) type Device<P> = nic_engine::Device<P, Nt<P>>;
@@ -71,6 +73,8 @@ pub(crate) struct Adapter<P: AdapterProtocol> {
     pub(crate) control: Control,
     pub(crate) log: Ring<Line>,
     pub(crate) events: Ring<EventRecord>,
+    /// What the protocol has beside.
+    pub(crate) extension: P::Extension,
     /// The registry allows to change the protocol's timers.
     pub(crate) allows_test_timers: bool,
     /// Tells [`halt()`] that all of the above is gone. Must be the last field: fields are dropped in order.
@@ -79,8 +83,10 @@ pub(crate) struct Adapter<P: AdapterProtocol> {
 
 /// What is asked of an adapter.
 pub(crate) struct State<P: AdapterProtocol> {
-    /// It was brought up.
+    /// It has sockets, and packets may be carried.
     pub(crate) is_up: bool,
+    /// The stack was told that the link is up.
+    pub(crate) is_connected: bool,
     /// NDIS wants no packets.
     pub(crate) is_paused: bool,
     /// Its device is going: nothing can be changed any more.
@@ -96,6 +102,7 @@ impl<P: AdapterProtocol> Default for State<P> {
     fn default() -> Self {
         Self {
             is_up: false,
+            is_connected: false,
             is_paused: true,
             is_removed: false,
             settings: P::Settings::default(),

@@ -9,6 +9,7 @@ use tunic_ioctl::wireguard_nt;
 
 use super::{Adapter, AdapterProtocol};
 use crate::log::{Level, Line};
+use crate::ring::Record;
 use crate::time;
 
 /// An event as it is read.
@@ -29,20 +30,28 @@ pub(crate) fn log<P: AdapterProtocol>(
     adapter.log.push(Line::new(time::filetime(time::now().unix), level, text));
 }
 
-/// Answers WireGuardNT's READ_LOG_LINE.
-pub(super) fn encode_line(line: &Line, irp: &mut Irp) -> Result<usize> {
-    let mut entry = [0; LOG_ENTRY_BYTES];
-    if !wireguard_nt::encode_log_entry(line.filetime, line.as_bytes(), &mut entry) {
-        return Err(Status::BUFFER_TOO_SMALL);
+impl Record for Line {
+    const MOST: usize = 64;
+
+    /// Answers WireGuardNT's READ_LOG_LINE.
+    fn answer(&self, irp: &mut Irp) -> Result<usize> {
+        let mut entry = [0; LOG_ENTRY_BYTES];
+        if !wireguard_nt::encode_log_entry(self.filetime, self.as_bytes(), &mut entry) {
+            return Err(Status::BUFFER_TOO_SMALL);
+        }
+        irp.write_output(&entry)?;
+        Ok(entry.len())
     }
-    irp.write_output(&entry)?;
-    Ok(entry.len())
 }
 
-/// Answers the native ABI's READ_EVENT.
-pub(super) fn encode_event(event: &EventRecord, irp: &mut Irp) -> Result<usize> {
-    let mut record = [0; EVENT_BYTES];
-    let bytes = reply::event(event, &mut record).ok_or(Status::BUFFER_TOO_SMALL)?;
-    irp.write_output(record.get(..bytes).unwrap_or_default())?;
-    Ok(bytes)
+impl Record for EventRecord {
+    const MOST: usize = 64;
+
+    /// Answers the native ABI's READ_EVENT.
+    fn answer(&self, irp: &mut Irp) -> Result<usize> {
+        let mut record = [0; EVENT_BYTES];
+        let bytes = reply::event(self, &mut record).ok_or(Status::BUFFER_TOO_SMALL)?;
+        irp.write_output(record.get(..bytes).unwrap_or_default())?;
+        Ok(bytes)
+    }
 }

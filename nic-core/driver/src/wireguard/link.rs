@@ -32,6 +32,7 @@ pub(super) fn up(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refusal
     })?;
     adapter.sockets.replace(Some(sockets));
     state.is_up = true;
+    state.is_connected = true;
     adapter.device.set_up(!state.is_paused);
     let mut sink = Sink::new(adapter);
     adapter.device.configure(time::now(), &mut sink, |configuration| {
@@ -53,7 +54,7 @@ pub(super) fn bind(
     port: u16,
 ) -> nt::Result<NewSockets<WireGuard>> {
     let client = adapter.core.wsk()?;
-    SocketPlace::prepare(Sockets::bind(adapter, &client, port)?)
+    SocketPlace::prepare(Sockets::bind_both(adapter, &client, port)?)
 }
 
 /// Brings an adapter down: sessions end, the link is disconnected, and the sockets are closed.
@@ -69,6 +70,7 @@ pub(super) fn down(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refus
         return Ok(Status::ALREADY_COMPLETE);
     }
     state.is_up = false;
+    state.is_connected = false;
     adapter.device.set_up(false);
     let mut sink = Sink::new(adapter);
     adapter.device.configure(time::now(), &mut sink, |configuration| {

@@ -30,6 +30,7 @@ impl AdapterProtocol for WireGuard {
     const CAPABILITY: u64 = CAPABILITY_WIREGUARD;
 
     type Settings = Settings;
+    type Extension = ();
 
     fn new_control(keywords: &Keywords) -> Control {
         let constants = match keywords.test_timers {
@@ -37,6 +38,10 @@ impl AdapterProtocol for WireGuard {
             divisor => TimerConstants::shortened(divisor),
         };
         Control::new(constants)
+    }
+
+    fn new_extension() -> nt::Result<()> {
+        Ok(())
     }
 
     fn asked_port(settings: &Settings) -> u16 {

@@ -1,0 +1,239 @@
+//! What is told of an adapter and its peers.
+
+use nic_crypto::Suite;
+use nic_engine::protocol::PeerId;
+use nic_openvpn::configure::{self, PeerState};
+use nic_openvpn::{Format, SlotInfo};
+use nt::irp::{Dispatched, Irp};
+use nt::pool::PoolBytes;
+use nt::{Shared, Status};
+use tunic_ioctl::data_channel::{self, ChannelInfo, PeerInfo, PeerSelector, PeerTraffic};
+use tunic_ioctl::native::channel::{self, reply::ChannelEncoder};
+use tunic_ioctl::{Encoded, native, ovpn_dco};
+
+use super::{Adapter, Device, peers};
+use crate::control;
+use crate::control_thread::Sink;
+use crate::status::{ChannelResult, PeerUse, Refusal};
+use crate::{adapter, time};
+
+/// Counters at the time from which ovpn-dco-win's count.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Baseline(ovpn_dco::Statistics);
+
+/// The counters now, to count from.
+pub(super) fn baseline(adapter: &Shared<Adapter>) -> Baseline {
+    Baseline(counters(adapter))
+}
+
+/// ovpn-dco-win's version.
+pub(super) fn version(irp: &mut Irp) -> ChannelResult<usize> {
+    write(irp, &ovpn_dco::encode_version())
+}
+
+/// An adapter's counters, as ovpn-dco-win tells them.
+pub(super) fn statistics(adapter: &Shared<Adapter>, irp: &mut Irp) -> ChannelResult<usize> {
+    let Baseline(start) = adapter.state.lock().settings.baseline;
+    let now = counters(adapter);
+    let since = |now: u64, start: u64| now.wrapping_sub(start);
+    let mut statistics = ovpn_dco::Statistics {
+        lost_in_control: since(now.lost_in_control, start.lost_in_control),
+        lost_out_control: since(now.lost_out_control, start.lost_out_control),
+        lost_in_data: since(now.lost_in_data, start.lost_in_data),
+        lost_out_data: since(now.lost_out_data, start.lost_out_data),
+        received_data: since(now.received_data, start.received_data),
+        received_control: since(now.received_control, start.received_control),
+        sent_control: since(now.sent_control, start.sent_control),
+        sent_data: since(now.sent_data, start.sent_data),
+        transport_sent_bytes: since(now.transport_sent_bytes, start.transport_sent_bytes),
+        transport_received_bytes: since(
+            now.transport_received_bytes,
+            start.transport_received_bytes,
+        ),
+        ..ovpn_dco::Statistics::default()
+    };
+    // Peers count these; those of peers that are gone have gone with them.
+    look(adapter, |device| {
+        for_each_peer(device, |_, _, state| {
+            let traffic = traffic(state);
+            statistics.tun_sent_bytes =
+                statistics.tun_sent_bytes.wrapping_add(traffic.vpn_tx_bytes);
+            statistics.tun_received_bytes =
+                statistics.tun_received_bytes.wrapping_add(traffic.vpn_rx_bytes);
+        });
+    });
+    write(irp, &ovpn_dco::encode_statistics(&statistics))
+}
+
+/// A peer's counters, as ovpn-dco-win tells them.
+pub(super) fn peer(
+    adapter: &Shared<Adapter>,
+    irp: &mut Irp,
+    selector: PeerSelector,
+) -> ChannelResult<usize> {
+    let (PeerSelector::Id(asked) | PeerSelector::ByMode(asked)) = selector else {
+        return Err(Status::INVALID_PARAMETER.into());
+    };
+    let id = peers::receive_id(&adapter.state.lock(), selector)?;
+    let traffic = look(adapter, |device| {
+        let peer = peers::find(device, id, PeerUse::Statistics)?;
+        let state = configure::peer_state(device, peer);
+        ChannelResult::Ok(state.map(|state| traffic(&state)).unwrap_or_default())
+    })?;
+    write(irp, &ovpn_dco::encode_peer_stats(asked, &traffic))
+}
+
+/// The counters of all peers, as ovpn-dco-win tells them; where they don't fit, how many bytes that takes.
+pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
+    /// Bytes of one.
+    const SIZE: usize = ovpn_dco::PeerStats::SIZE;
+    let (count, answer) = look(adapter, |device| {
+        let count = device.peer_count();
+        let needed = count.saturating_mul(SIZE);
+        if needed > irp.output_bytes() {
+            return (count, None);
+        }
+        let mut answer = PoolBytes::zeroed(needed);
+        if let Ok(answer) = &mut answer {
+            let mut places = answer.chunks_exact_mut(SIZE);
+            for_each_peer(device, |_, _, state| {
+                if let Some(place) = places.next() {
+                    let id = state.receive_id.unwrap_or(u32::MAX);
+                    place.copy_from_slice(&ovpn_dco::encode_peer_stats(id, &traffic(state)));
+                }
+            });
+        }
+        (count, Some(answer))
+    });
+    let result = match answer {
+        None if irp.output_bytes() < 4 => Err(Status::BUFFER_TOO_SMALL),
+        None => match irp.write_output(&ovpn_dco::encode_required_bytes(count)) {
+            Ok(()) => return irp.complete(Status::BUFFER_OVERFLOW, 4),
+            Err(status) => Err(status),
+        },
+        Some(answer) => answer.and_then(|answer| irp.write_output(&answer).map(|()| answer.len())),
+    };
+    match result {
+        Ok(bytes) => irp.complete(Status::SUCCESS, bytes),
+        Err(status) => irp.complete(status, 0),
+    }
+}
+
+/// All that there is to tell, in the native ABI.
+pub(super) fn channel(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
+    let result = encode_channel(adapter, &mut irp);
+    control::complete_encoded(irp, result)
+}
+
+fn encode_channel(adapter: &Shared<Adapter>, irp: &mut Irp) -> Result<Encoded, Refusal> {
+    let state = adapter.state.lock();
+    let mut info = ChannelInfo {
+        mode: state.settings.mode,
+        is_started: state.is_connected,
+        local: adapter.sockets.bound(),
+        peers_count: 0,
+    };
+    drop(state);
+    let (answer, encoded) = look(adapter, |device| {
+        let count = device.peer_count();
+        info.peers_count = u32::try_from(count).unwrap_or(u32::MAX);
+        let fixed = native::Reply::SIZE.saturating_add(channel::Info::SIZE);
+        let most = count.saturating_mul(channel::PeerInfo::SIZE).saturating_add(fixed);
+        let mut answer = PoolBytes::zeroed(irp.output_bytes().min(most))?;
+        let mut encoder = ChannelEncoder::new(&mut answer, &info);
+        for_each_peer(device, |device, peer, state| {
+            let mut routes_count = 0_u32;
+            device.for_each_route(peer, &mut |_| routes_count = routes_count.saturating_add(1));
+            encoder.peer(&PeerInfo { routes_count, ..peer_info(state) });
+        });
+        let encoded = encoder.finish();
+        nt::Result::Ok((answer, encoded))
+    })?;
+    irp.write_output(answer.get(..encoded.written_bytes).unwrap_or_default())?;
+    Ok(encoded)
+}
+
+fn look<R>(adapter: &Shared<Adapter>, f: impl FnOnce(&mut Device<'_>) -> R) -> R {
+    adapter.device.configure(time::now(), &mut Sink::new(adapter), f)
+}
+
+fn for_each_peer(device: &mut Device<'_>, mut f: impl FnMut(&mut Device<'_>, PeerId, &PeerState)) {
+    let mut last = None;
+    while let Some(peer) = device.next_peer(last) {
+        last = Some(peer);
+        if let Some(state) = configure::peer_state(device, peer) {
+            f(device, peer, &state);
+        }
+    }
+}
+
+/// All but the bytes within the tunnel, since the adapter was made.
+fn counters(adapter: &Shared<Adapter>) -> ovpn_dco::Statistics {
+    let data = adapter::statistics(adapter);
+    let extension = &adapter.extension;
+    ovpn_dco::Statistics {
+        lost_in_control: extension.inbox.ring.lost(),
+        lost_out_control: extension.outbox.lost(),
+        lost_in_data: data.receive_errors.wrapping_add(data.receive_discards),
+        lost_out_data: data.send_errors.wrapping_add(data.send_discards),
+        received_data: data.received_packets,
+        received_control: extension.inbox.received(),
+        sent_control: extension.outbox.sent(),
+        sent_data: data.sent_packets,
+        transport_sent_bytes: data.sent_bytes,
+        transport_received_bytes: data.received_bytes,
+        tun_sent_bytes: 0,
+        tun_received_bytes: 0,
+    }
+}
+
+fn traffic(state: &PeerState) -> PeerTraffic {
+    let counters = &state.counters;
+    PeerTraffic {
+        rx_packets: counters.received_packets,
+        tx_packets: counters.sent_packets,
+        link_rx_bytes: counters.received_bytes,
+        link_tx_bytes: counters.sent_bytes,
+        vpn_rx_bytes: counters.received_payload_bytes,
+        vpn_tx_bytes: counters.sent_payload_bytes,
+    }
+}
+
+/// All but how many routes lead to it.
+fn peer_info(state: &PeerState) -> PeerInfo {
+    /// Where a peer is whose address was lost, which does not happen.
+    const NOWHERE: core::net::SocketAddr =
+        core::net::SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), 0);
+    PeerInfo {
+        receive_id: state.receive_id,
+        transmit_id: state.transmit_id,
+        remote: state.endpoint.map_or(NOWHERE, |endpoint| endpoint.remote),
+        vpn4: state.vpn4,
+        vpn6: state.vpn6,
+        routes_count: 0,
+        keepalive_s: state.keepalive_s,
+        timeout_s: state.timeout_s,
+        mss_bytes: state.mss_bytes,
+        primary: state.primary.map(slot_info),
+        secondary: state.secondary.map(slot_info),
+        traffic: traffic(state),
+    }
+}
+
+fn slot_info(info: SlotInfo) -> data_channel::SlotInfo {
+    data_channel::SlotInfo {
+        suite: match info.suite {
+            Suite::Aes128Gcm => data_channel::Suite::Aes128Gcm,
+            Suite::Aes192Gcm => data_channel::Suite::Aes192Gcm,
+            Suite::Aes256Gcm => data_channel::Suite::Aes256Gcm,
+            Suite::ChaCha20Poly1305 => data_channel::Suite::ChaCha20Poly1305,
+        },
+        key_id: info.key_id,
+        is_epoch: info.format == Format::Epoch,
+    }
+}
+
+fn write(irp: &mut Irp, answer: &[u8]) -> ChannelResult<usize> {
+    irp.write_output(answer)?;
+    Ok(answer.len())
+}

@@ -1,0 +1,163 @@
+//! Sockets and the state of the link.
+
+use core::net::{IpAddr, SocketAddr};
+use core::sync::atomic::Ordering;
+
+use nic_openvpn::configure;
+use nt::{Shared, Status};
+use tunic_ioctl::data_channel::{Listen, Mode};
+
+use super::inbox::Sources;
+use super::{Adapter, State};
+use crate::adapter::{self, BITS_PER_SECOND, follow_mtu};
+use crate::control_thread::Sink;
+use crate::sockets::{NewSockets, SocketPlace, Sockets};
+use crate::status::{ChannelRefusal, ChannelResult, Refusal};
+use crate::time;
+
+/// IPv4 addresses that are written as IPv6 ones are IPv4 addresses here.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(v4) => SocketAddr::new(v4.into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// Binds the sockets of multi-peer mode; says where.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(super) fn listen(
+    adapter: &Shared<Adapter>,
+    state: &mut State,
+    listen: &Listen,
+) -> ChannelResult<SocketAddr> {
+    if state.settings.mode != Mode::MultiPeer {
+        return Err(ChannelRefusal::WrongMode);
+    }
+    if state.is_up {
+        return Err(Status::ALREADY_INITIALIZED.into());
+    }
+    let local = canonical(listen.local);
+    let is_for_both = local.is_ipv6() && local.ip().is_unspecified() && !listen.v6_only;
+    let client = adapter.core.wsk()?;
+    let sockets = if is_for_both {
+        Sockets::bind_both(adapter, &client, local.port())
+    } else {
+        Sockets::bind_one(adapter, &client, local)
+    };
+    let sockets = SocketPlace::prepare(sockets?)?;
+    let bound = sockets.bound();
+    adapter.extension.inbox.accept(Sources::Anybody);
+    install(adapter, state, sockets);
+    Ok(bound)
+}
+
+/// Binds a socket for the only peer of point-to-point mode. `None` where there is one on that address already.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(super) fn bind_for_peer(
+    adapter: &Shared<Adapter>,
+    local: SocketAddr,
+) -> ChannelResult<Option<NewSockets<nic_openvpn::OpenVpn>>> {
+    if let Some(bound) = adapter.sockets.bound().filter(|_| local.port() != 0) {
+        if bound == local {
+            return Ok(None);
+        }
+        if bound.port() == local.port() && bound.is_ipv4() == local.is_ipv4() {
+            // It would be in its successor's way.
+            adapter.sockets.replace(None);
+        }
+    }
+    let client = adapter.core.wsk()?;
+    let sockets = Sockets::bind_one(adapter, &client, local)?;
+    Ok(Some(SocketPlace::prepare(sockets)?))
+}
+
+/// Puts sockets in place of those that there are, and lets packets through.
+pub(super) fn install(
+    adapter: &Shared<Adapter>,
+    state: &mut State,
+    sockets: NewSockets<nic_openvpn::OpenVpn>,
+) {
+    adapter.sockets.replace(Some(sockets));
+    state.is_up = true;
+    adapter.device.set_up(!state.is_paused);
+}
+
+/// Tells the stack that the link is up.
+pub(super) fn connect(adapter: &Shared<Adapter>, state: &mut State) {
+    if !core::mem::replace(&mut state.is_connected, true) {
+        adapter.handle.indicate_link(true, BITS_PER_SECOND);
+    }
+}
+
+/// Tells the stack that the link is down.
+pub(super) fn disconnect(adapter: &Shared<Adapter>, state: &mut State) {
+    if core::mem::replace(&mut state.is_connected, false) {
+        adapter.handle.indicate_link(false, BITS_PER_SECOND);
+    }
+}
+
+/// Ends everything but the state of the link: peers, sockets, mode, what is queued, requests that wait.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(super) fn stop(adapter: &Shared<Adapter>, state: &mut State) {
+    state.is_up = false;
+    state.settings.mode = Mode::default();
+    adapter.device.set_up(false);
+    let extension = &adapter.extension;
+    extension.inbox.accept(Sources::Nobody);
+    let mut sink = Sink::new(adapter);
+    adapter.device.configure(time::now(), &mut sink, configure::reset);
+    adapter.sockets.replace(None);
+    extension.is_disconnected.store(false, Ordering::Relaxed);
+    extension.inbox.ring.clear();
+    extension.outbox.clear();
+    extension.notices.clear();
+}
+
+/// Brings an adapter up: its link is connected, once there is somebody to send to.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(super) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
+    follow_mtu(adapter);
+    let mut state = adapter.state.lock();
+    if state.is_removed {
+        return Err(Status::DEVICE_REMOVED.into());
+    }
+    if state.is_connected {
+        return Ok(Status::ALREADY_COMPLETE);
+    }
+    if !can_start(adapter, &state) {
+        return Err(Status::INVALID_DEVICE_STATE.into());
+    }
+    connect(adapter, &mut state);
+    drop(state);
+    adapter.control.wake();
+    Ok(Status::SUCCESS)
+}
+
+/// Brings an adapter down: its link is disconnected. Peers, keys and the way of control datagrams stay.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(super) fn down(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
+    let mut state = adapter.state.lock();
+    if state.is_removed {
+        return Err(Status::DEVICE_REMOVED.into());
+    }
+    if !state.is_connected {
+        return Ok(Status::ALREADY_COMPLETE);
+    }
+    disconnect(adapter, &mut state);
+    Ok(Status::SUCCESS)
+}
+
+/// Whether the link may be connected: there is a peer, or there may be many.
+pub(super) fn can_start(adapter: &Shared<Adapter>, state: &State) -> bool {
+    state.settings.mode == Mode::MultiPeer || adapter::peer_count(adapter) > 0
+}

@@ -1,0 +1,191 @@
+//! Commands, from whichever ABI: who may give them, what they do, and how they are answered.
+
+use nic_openvpn::configure;
+use nt::irp::{Dispatched, Irp};
+use nt::{Shared, Status};
+use tunic_ioctl::data_channel::{Command, Form, Listen, MAX_CONTROL_BYTES, Mode};
+use tunic_ioctl::native::channel;
+use tunic_ioctl::ovpn_dco;
+
+use super::peers::configured;
+use super::{Adapter, State, answers, link, owner, peers};
+use crate::control_thread::Sink;
+use crate::status::{ChannelRefusal, ChannelResult};
+
+/// Does what is asked.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(super) fn run(
+    adapter: &Shared<Adapter>,
+    form: Form,
+    command: Command<'_>,
+    mut irp: Irp,
+) -> Dispatched {
+    let answered = match command {
+        Command::QueryVersion => answers::version(&mut irp),
+        Command::QueryPeers(_) if form == Form::Native => {
+            return answers::channel(adapter, irp);
+        }
+        Command::ReadEvent | Command::ReadControl => return wait(adapter, form, command, irp),
+        Command::QueryPeers(Some(peer)) => {
+            admit(adapter, form, &irp).and_then(|()| answers::peer(adapter, &mut irp, peer))
+        }
+        Command::QueryPeers(None) => match admit(adapter, form, &irp) {
+            Ok(()) => return answers::peers(adapter, irp),
+            Err(refusal) => Err(refusal),
+        },
+        Command::QueryStatistics => {
+            admit(adapter, form, &irp).and_then(|()| answers::statistics(adapter, &mut irp))
+        }
+        command => change(adapter, form, command, &mut irp),
+    };
+    match answered {
+        Ok(bytes) => irp.complete(Status::SUCCESS, bytes),
+        Err(refusal) => irp.complete(refusal.status(form), 0),
+    }
+}
+
+/// Handles a read of the device: ovpn-dco-win's way to have a control datagram.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(super) fn read(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
+    match admit(adapter, Form::OvpnDco, &irp) {
+        Ok(()) => adapter.extension.inbox.ring.read(irp),
+        Err(refusal) => irp.complete(refusal.status(Form::OvpnDco), 0),
+    }
+}
+
+fn wait(adapter: &Shared<Adapter>, form: Form, command: Command<'_>, irp: Irp) -> Dispatched {
+    let needed = match (command, form) {
+        (Command::ReadEvent, Form::Native) => channel::Event::SIZE,
+        (Command::ReadEvent, Form::OvpnDco) => ovpn_dco::NotifyEvent::SIZE,
+        // The longest that there can be, so that none is lost.
+        _ => channel::Datagram::SIZE + MAX_CONTROL_BYTES,
+    };
+    if let Err(refusal) = admit(adapter, form, &irp) {
+        return irp.complete(refusal.status(form), 0);
+    }
+    if irp.output_bytes() < needed {
+        return irp.complete(Status::BUFFER_TOO_SMALL, 0);
+    }
+    match command {
+        Command::ReadEvent => adapter.extension.notices.read(irp),
+        _ => adapter.extension.inbox.ring.read(irp),
+    }
+}
+
+fn admit(adapter: &Shared<Adapter>, form: Form, irp: &Irp) -> ChannelResult<()> {
+    owner::admit(adapter, &mut adapter.state.lock(), form, irp.file())
+}
+
+/// Changes something, whole or not at all. Says how many bytes the answer has.
+fn change(
+    adapter: &Shared<Adapter>,
+    form: Form,
+    command: Command<'_>,
+    irp: &mut Irp,
+) -> ChannelResult<usize> {
+    let mut sink = Sink::new(adapter);
+    let mut state = adapter.state.lock();
+    let done = owner::admit(adapter, &mut state, form, irp.file())
+        .and_then(|()| apply(adapter, &mut state, &mut sink, form, command, irp));
+    drop(state);
+    sink.act();
+    adapter.handle.transmit.flush();
+    adapter.control.wake();
+    done
+}
+
+fn apply(
+    adapter: &Shared<Adapter>,
+    state: &mut State,
+    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    form: Form,
+    command: Command<'_>,
+    irp: &mut Irp,
+) -> ChannelResult<usize> {
+    match command {
+        Command::SetMode(mode) => set_mode(adapter, state, sink, form, mode)?,
+        Command::Listen(listen) => return self::listen(adapter, state, form, &listen, irp),
+        Command::NewPeer(new) => peers::add(adapter, state, sink, &new)?,
+        Command::DeletePeer(peer) => peers::remove(adapter, state, sink, peer)?,
+        Command::SetPeer(change) => peers::change(adapter, state, sink, &change)?,
+        Command::InstallKey(key) => peers::install_key(adapter, state, sink, &key)?,
+        Command::SwapKeys(peer) => peers::swap_keys(adapter, state, sink, peer)?,
+        Command::DeleteKey(peer, slot) => peers::delete_key(adapter, state, sink, peer, slot)?,
+        Command::AddRoute(peer, prefix) => peers::add_route(adapter, state, sink, peer, prefix)?,
+        Command::RemoveRoute(prefix) => peers::remove_route(adapter, state, sink, prefix)?,
+        Command::Start => start(adapter, state, form)?,
+        Command::Stop => {
+            link::stop(adapter, state);
+            // ovpn-dco-win leaves the link to the end of the file.
+            if form == Form::Native {
+                link::disconnect(adapter, state);
+            }
+        }
+        _ => return Err(Status::INVALID_DEVICE_REQUEST.into()),
+    }
+    Ok(0)
+}
+
+fn set_mode(
+    adapter: &Shared<Adapter>,
+    state: &mut State,
+    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    form: Form,
+    mode: Mode,
+) -> ChannelResult<()> {
+    if form == Form::OvpnDco && state.settings.mode == Mode::MultiPeer {
+        return Err(Status::ALREADY_INITIALIZED.into());
+    }
+    let wanted = match mode {
+        Mode::PointToPoint => nic_openvpn::Mode::PointToPoint,
+        Mode::MultiPeer => nic_openvpn::Mode::MultiPeer,
+    };
+    // The socket of one mode is none of the other.
+    if state.is_up && mode != state.settings.mode {
+        return Err(ChannelRefusal::WrongMode);
+    }
+    configured(adapter, sink, |device| Ok(configure::set_mode(device, wanted)?))?;
+    state.settings.mode = mode;
+    if form == Form::OvpnDco && mode == Mode::MultiPeer {
+        link::connect(adapter, state);
+    }
+    Ok(())
+}
+
+fn listen(
+    adapter: &Shared<Adapter>,
+    state: &mut State,
+    form: Form,
+    listen: &Listen,
+    irp: &mut Irp,
+) -> ChannelResult<usize> {
+    let size = match form {
+        Form::Native => channel::Listen::SIZE,
+        Form::OvpnDco => ovpn_dco::MpStartVpn::SIZE,
+    };
+    // Judged first: nothing can be undone afterwards.
+    if irp.output_bytes() < size {
+        return Err(Status::BUFFER_TOO_SMALL.into());
+    }
+    let bound = Listen { local: link::listen(adapter, state, listen)?, ..*listen };
+    match form {
+        Form::Native => irp.write_output(&channel::encode_listen(adapter.id, &bound))?,
+        Form::OvpnDco => irp.write_output(&ovpn_dco::encode_listen(&bound))?,
+    }
+    Ok(size)
+}
+
+fn start(adapter: &Shared<Adapter>, state: &mut State, form: Form) -> ChannelResult<()> {
+    if form == Form::OvpnDco && state.settings.mode == Mode::MultiPeer {
+        return Err(ChannelRefusal::WrongMode);
+    }
+    if !link::can_start(adapter, state) {
+        return Err(ChannelRefusal::NoPeer(crate::status::PeerUse::Change));
+    }
+    link::connect(adapter, state);
+    Ok(())
+}

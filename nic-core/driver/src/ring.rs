@@ -1,0 +1,177 @@
+//! What an adapter has to tell: log lines, events, datagrams for userspace. Each is kept until somebody reads it; who reads when there
+//! is nothing waits.
+
+use alloc::collections::VecDeque;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use nt::irp::{Dispatched, FileId, Irp, IrpQueue};
+use nt::lock::SpinMutex;
+use nt::{Result, Status};
+
+/// What a ring keeps.
+pub(crate) trait Record: Send {
+    /// How many records are kept at most; a new one takes the place of the oldest.
+    const MOST: usize;
+    /// How many bytes of [`Record::bytes`] they have at most.
+    const MOST_BYTES: usize = usize::MAX;
+
+    /// What it counts for, in bytes.
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    /// Writes it as the answer to a request; says how many bytes that has. Where it fails, the record is lost.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    fn answer(&self, irp: &mut Irp) -> Result<usize>;
+}
+
+/// Records, and the requests that wait for one.
+pub(crate) struct Ring<T: Record> {
+    records: SpinMutex<Records<T>>,
+    waiting: IrpQueue,
+    is_closed: AtomicBool,
+    /// Records that nobody read.
+    lost: AtomicU64,
+}
+
+struct Records<T> {
+    queue: VecDeque<T>,
+    bytes: usize,
+}
+
+impl<T: Record> Ring<T> {
+    /// An empty ring.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            records: SpinMutex::new(Records { queue: VecDeque::new(), bytes: 0 }),
+            waiting: IrpQueue::new()?,
+            is_closed: AtomicBool::new(false),
+            lost: AtomicU64::new(0),
+        })
+    }
+
+    /// Adds a record. Without memory it is lost; without room the oldest are. Says how many were lost.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn push(&self, record: T) -> u64 {
+        let mut record = Some(record);
+        let mut lost = 0;
+        loop {
+            let mut records = self.records.lock();
+            let dropped = records.make_room(record.as_ref()).or_else(|| records.push(&mut record));
+            drop(records);
+            // Dropped here, under no lock.
+            match dropped {
+                Some(_) => lost += 1,
+                None => break,
+            }
+        }
+        self.lost.fetch_add(lost, Ordering::Relaxed);
+        self.deliver();
+        lost
+    }
+
+    /// Completes a request with the oldest record, now or when there is one.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn read(&self, irp: Irp) -> Dispatched {
+        let dispatched = self.waiting.push(irp);
+        // Looked at after the push, as whoever adds a record looks for requests after that: one of the two sees both.
+        self.deliver();
+        if self.is_closed.load(Ordering::SeqCst) {
+            self.waiting.cancel_all();
+        }
+        dispatched
+    }
+
+    /// Ends one of the requests that wait. False where none does.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn fail_one(&self, status: Status) -> bool {
+        let waiting = self.waiting.pop();
+        waiting.map(|irp| irp.complete(status, 0)).is_some()
+    }
+
+    /// How many records were lost.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Cancels the requests of a file that is closed.
+    pub(crate) fn cancel_of(&self, file: FileId) {
+        self.waiting.cancel_of(file);
+    }
+
+    /// Forgets all records.
+    pub(crate) fn forget(&self) {
+        let mut records = self.records.lock();
+        let queue = core::mem::take(&mut records.queue);
+        records.bytes = 0;
+        drop(records);
+        // Dropped here, under no lock.
+        drop(queue);
+    }
+
+    /// Forgets all records, and cancels all requests that wait.
+    pub(crate) fn clear(&self) {
+        self.forget();
+        self.waiting.cancel_all();
+    }
+
+    /// Cancels all requests, from now on, too.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.waiting.cancel_all();
+    }
+
+    /// Brings records and requests together while there are both.
+    fn deliver(&self) {
+        loop {
+            let mut records = self.records.lock();
+            if records.queue.is_empty() {
+                return;
+            }
+            let Some(mut irp) = self.waiting.pop() else { return };
+            let record = records.pop();
+            drop(records);
+            let Some(record) = record else { return };
+            let _ = match record.answer(&mut irp) {
+                Ok(bytes) => irp.complete(Status::SUCCESS, bytes),
+                Err(status) => {
+                    self.lost.fetch_add(1, Ordering::Relaxed);
+                    irp.complete(status, 0)
+                }
+            };
+        }
+    }
+}
+
+impl<T: Record> Records<T> {
+    /// Takes the oldest record where a new one would not fit.
+    fn make_room(&mut self, new: Option<&T>) -> Option<T> {
+        let bytes = self.bytes.saturating_add(new?.bytes());
+        if self.queue.len() >= T::MOST || bytes > T::MOST_BYTES { self.pop() } else { None }
+    }
+
+    /// Adds a record; gives it back where there is no memory.
+    fn push(&mut self, record: &mut Option<T>) -> Option<T> {
+        let new = record.take()?;
+        if self.queue.try_reserve(1).is_err() {
+            return Some(new);
+        }
+        self.bytes = self.bytes.saturating_add(new.bytes());
+        self.queue.push_back(new);
+        None
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let record = self.queue.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(record.bytes());
+        Some(record)
+    }
+}
