@@ -3,6 +3,7 @@
 //! One process is one NT machine with one set of the driver's statics. So each test runs in a process of its own
 //! ([`alone`]), which also bounds its time and lets nobody else disturb it.
 
+mod channel;
 mod end;
 
 use std::process::Command;
@@ -15,7 +16,8 @@ use nt_host::{Driver, LoadError, Machine, MachineOptions, pool};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ntdef::NTSTATUS;
 
-pub use self::end::{End, Ioctls, add, connect, open, path};
+pub use self::channel::{Channel, Refused, TestKeys, multi_peer, peer_at};
+pub use self::end::{End, Ioctls, Setup, add, add_as, connect, open, path};
 use crate::{command, image};
 
 /// Memory that the driver's Rust code allocates counts as its own: it can run out, and be leaked.

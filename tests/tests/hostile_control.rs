@@ -18,6 +18,7 @@ use nt_sys::status::{
 use tunic::{
     AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, Key, PeerChange, Transport,
 };
+use tunic_ioctl::native::channel;
 use tunic_ioctl::{AdapterId, KeyChange, native, wireguard_nt};
 use tunic_tests::machine::{self, End, Ioctls, Loaded, alone, boot, boot_with, connect};
 use tunic_tests::random::Random;
@@ -36,8 +37,8 @@ const NATIVE_REFUSAL: NTSTATUS = STATUS_NOT_FOUND;
 
 const MUTATIONS: usize = 50_000;
 
-/// All control codes that the driver knows.
-const KNOWN: [u32; 13] = [
+/// All control codes that the driver knows, but for those of ovpn-dco-win.
+const KNOWN: [u32; 29] = [
     wireguard_nt::IOCTL_GET,
     wireguard_nt::IOCTL_SET,
     wireguard_nt::IOCTL_SET_ADAPTER_STATE,
@@ -51,6 +52,22 @@ const KNOWN: [u32; 13] = [
     native::IOCTL_SET_CONFIGURATION,
     native::IOCTL_READ_EVENT,
     native::IOCTL_SET_TIMER_SCALE,
+    channel::IOCTL_CHANNEL_SET_MODE,
+    channel::IOCTL_CHANNEL_LISTEN,
+    channel::IOCTL_CHANNEL_NEW_PEER,
+    channel::IOCTL_CHANNEL_DELETE_PEER,
+    channel::IOCTL_CHANNEL_SET_PEER,
+    channel::IOCTL_CHANNEL_INSTALL_KEY,
+    channel::IOCTL_CHANNEL_SWAP_KEYS,
+    channel::IOCTL_CHANNEL_DELETE_KEY,
+    channel::IOCTL_CHANNEL_ADD_ROUTE,
+    channel::IOCTL_CHANNEL_REMOVE_ROUTE,
+    channel::IOCTL_CHANNEL_START,
+    channel::IOCTL_CHANNEL_STOP,
+    channel::IOCTL_CHANNEL_QUERY,
+    channel::IOCTL_CHANNEL_READ_EVENT,
+    channel::IOCTL_CHANNEL_SEND_CONTROL,
+    channel::IOCTL_CHANNEL_READ_CONTROL,
 ];
 
 /// The configuration as the driver writes it.

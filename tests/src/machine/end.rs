@@ -45,6 +45,27 @@ pub struct End {
     number: u8,
 }
 
+/// How an adapter is set up.
+#[derive(Clone)]
+pub struct Setup {
+    /// Its number, which its GUID, name and addresses come from.
+    pub number: u8,
+    /// What it speaks; WireGuard where nothing is said.
+    pub protocol: Option<&'static str>,
+    /// So many times as fast are its timers.
+    pub timer_divisor: u32,
+    /// How the stack above hands packets over and takes them.
+    pub tuning: Tuning,
+}
+
+impl Setup {
+    /// WireGuard with its own timers, under a stack whose packets are out of reach once they are completed.
+    #[must_use]
+    pub fn new(number: u8) -> Self {
+        Self { number, protocol: None, timer_divisor: 0, tuning: guarded() }
+    }
+}
+
 impl End {
     /// Adds adapter `number` with the protocol's own timers.
     #[must_use]
@@ -55,19 +76,30 @@ impl End {
     /// Adds adapter `number`, with timers that are `divisor` times as fast.
     #[must_use]
     pub fn with_timers(loaded: &Loaded, number: u8, divisor: u32) -> Self {
-        Self::create(loaded, number, divisor, guarded())
+        Self::create(loaded, &Setup { timer_divisor: divisor, ..Setup::new(number) })
+    }
+
+    /// Adds adapter `number`, that speaks this protocol.
+    #[must_use]
+    pub fn speaking(loaded: &Loaded, number: u8, protocol: &'static str) -> Self {
+        Self::create(loaded, &Setup { protocol: Some(protocol), ..Setup::new(number) })
     }
 
     /// Adds adapter `number` under a stack that hands packets over and takes them in a way of its own.
     #[must_use]
     pub fn with_tuning(loaded: &Loaded, number: u8, tuning: Tuning) -> Self {
-        Self::create(loaded, number, 0, tuning)
+        Self::create(loaded, &Setup { tuning, ..Setup::new(number) })
     }
 
-    fn create(loaded: &Loaded, number: u8, divisor: u32, tuning: Tuning) -> Self {
+    /// Adds an adapter.
+    ///
+    /// # Panics
+    /// Where the driver refuses it.
+    #[must_use]
+    pub fn create(loaded: &Loaded, setup: &Setup) -> Self {
+        let number = setup.number;
         let edge = Capture::new();
-        let adapter =
-            add_tuned(loaded, number, divisor, &edge, tuning).expect("the adapter starts");
+        let adapter = add_as(loaded, setup, &edge).expect("the adapter starts");
         let file = open(loaded, number).expect("the adapter opens");
         Self {
             edge,
@@ -243,31 +275,33 @@ pub fn add(
     timer_divisor: u32,
     edge: &Capture,
 ) -> Result<Adapter, NTSTATUS> {
-    add_tuned(loaded, number, timer_divisor, edge, guarded())
+    add_as(loaded, &Setup { timer_divisor, ..Setup::new(number) }, edge)
 }
 
-fn add_tuned(
-    loaded: &Loaded,
-    number: u8,
-    timer_divisor: u32,
-    edge: &Capture,
-    tuning: Tuning,
-) -> Result<Adapter, NTSTATUS> {
-    let keywords = [
+/// Adds an adapter under an edge, as it is set up.
+///
+/// # Errors
+/// The status with which the driver refused.
+pub fn add_as(loaded: &Loaded, setup: &Setup, edge: &Capture) -> Result<Adapter, NTSTATUS> {
+    let number = setup.number;
+    let mut keywords = vec![
         ("NetCfgInstanceId", ConfigValue::String(guid(number))),
         ("TunicName", ConfigValue::String(format!("end{number}"))),
-        ("TunicTestTimers", ConfigValue::Dword(timer_divisor)),
+        ("TunicTestTimers", ConfigValue::Dword(setup.timer_divisor)),
     ];
+    let protocol = setup.protocol.map(|protocol| ConfigValue::String(protocol.to_owned()));
+    keywords.extend(protocol.map(|protocol| ("TunicProtocol", protocol)));
+    let keywords = keywords.into_iter().map(|(name, value)| (name.to_owned(), value));
     let options = AdapterOptions {
         name: format!("end{number}"),
         guid: [number; 16],
         if_index: number.into(),
         net_luid_index: number.into(),
         mtu: MTU_BYTES as u32,
-        configuration: keywords.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        configuration: keywords.collect(),
         edge: Box::new(edge.clone()),
     };
-    Adapter::add_tuned(loaded.miniport, options, tuning)
+    Adapter::add_tuned(loaded.miniport, options, setup.tuning.clone())
 }
 
 /// Opens an adapter, for reading and writing.
