@@ -243,6 +243,21 @@ fn nobody_is_followed_to_anothers_address() {
 }
 
 #[test]
+fn what_userspace_says_of_addresses_counts_and_leaves_nothing_behind() {
+    let (mut server, peers) = server(3);
+    // The first is put where the second is, and goes; the second stays.
+    server.configure(|device| device.set_endpoint(peers[0], Endpoint::new(at(2))));
+    assert_eq!(is_at(&server, peers[0]), at(2));
+    server.configure(|device| configure::remove_peer(device, peers[0]));
+    let mut third = client(3);
+    let inner = packet([10, 8, 0, 3], [10, 8, 0, 254], 60);
+    let mut send = || third.send(&inner).remove(0);
+    assert!(server.receive_from(at(2), &send()).is_empty());
+    assert_eq!(server.receive_from(at(1), &send()).len(), 1);
+    assert_eq!(is_at(&server, peers[2]), at(1));
+}
+
+#[test]
 fn syn_packets_are_lowered_both_ways_and_the_stacks_copy_is_not() {
     let syn = channel::hex(concat!(
         "4500002c000040004006",

@@ -19,8 +19,13 @@ impl<P: Protocol, S: System> Device<P, S> {
                 let mut book = self.addresses.lock();
                 self.peers.with(peer, |state| {
                     let before = state.endpoint.replace(endpoint);
-                    // Userspace's word counts; where another has the address, that one keeps its claim to it.
-                    book.move_peer(peer, before.map(|it| it.remote), endpoint.remote);
+                    let from = before.map(|before| before.remote);
+                    // Userspace's word counts; but where another has the address, that one keeps its claim to it.
+                    if !book.move_peer(peer, from, endpoint.remote)
+                        && let Some(from) = from
+                    {
+                        book.remove(peer, &from);
+                    }
                     before
                 })
             }

@@ -156,6 +156,7 @@ fn prefixes_longer_than_their_address_are_refused() {
     ] {
         assert_eq!(table.insert(bad, peer(1)), Err(InsertError::BadLength));
         assert!(!table.remove(bad, peer(1)));
+        assert_eq!(table.owner(bad), None);
     }
     assert_eq!(owner(&table, "127.0.0.1"), None);
 }
@@ -200,10 +201,12 @@ fn it_agrees_with_a_naive_table_over_random_operations() {
                 };
                 let by = if random.below(8) == 0 { peer(random.below(24) as u32) } else { owner };
                 let expected = naive.0.get(&(is_v4, bits, length)) == Some(&by);
+                let prefix = Prefix { address, length };
+                assert_eq!(table.owner(prefix), naive.0.get(&(is_v4, bits, length)).copied());
                 if expected {
                     naive.0.remove(&(is_v4, bits, length));
                 }
-                assert_eq!(table.remove(Prefix { address, length }, by), expected);
+                assert_eq!(table.remove(prefix, by), expected);
             }
             _ if random.below(40) == 0 => {
                 table.remove_peer(owner);
