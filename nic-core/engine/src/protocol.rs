@@ -169,6 +169,12 @@ pub trait Protocol: Sized + 'static {
 
     // Data plane
 
+    /// Whether a packet that begins like this (as [`crate::Packet::head`]) may go to the peer. Peer lock, for each packet.
+    #[inline]
+    fn admits(data: &Self::PeerData, endpoint: &Endpoint, head: &[u8]) -> bool {
+        _ = (data, endpoint, head);
+        true
+    }
     /// Reserves counters for a batch and copies the key. Peer lock.
     fn seal_begin(
         data: &mut Self::PeerData,
@@ -258,6 +264,8 @@ pub enum Discard {
     NoRoute,
     /// The peer's address is not known.
     NoEndpoint,
+    /// The protocol does not let it go to the peer: one that would go round in circles.
+    NotAdmitted,
     /// The queue was full.
     QueueFull,
     /// It waited too long in a standing queue (CoDel).

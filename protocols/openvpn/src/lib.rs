@@ -24,6 +24,7 @@ mod derivation;
 mod hex;
 mod key;
 mod mss;
+mod own_transport;
 mod packet;
 mod peer;
 #[cfg(test)]
@@ -91,6 +92,11 @@ impl Protocol for OpenVpn {
 
     fn classify(head: &[u8], _datagram_bytes: usize) -> Class {
         packet::classify(head)
+    }
+
+    fn admits(data: &PeerData, endpoint: &Endpoint, head: &[u8]) -> bool {
+        // The only peer has all routes. What we send to it ourselves comes back where the host has no other route to it.
+        data.mode == Mode::MultiPeer || !own_transport::is_for(head, endpoint.remote)
     }
 
     fn seal_begin(data: &mut PeerData, load: Load, now: Instant) -> Result<SealContext, NotReady> {

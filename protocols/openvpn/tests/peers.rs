@@ -72,6 +72,18 @@ fn the_only_peer_gets_all_and_may_send_all_by_any_id() {
 }
 
 #[test]
+fn what_is_sent_to_the_only_peer_itself_does_not_go_round_in_circles() {
+    let (mut here, peer) = Channel::with_peer();
+    here.install(peer, Slot::Primary, &symmetric_key(1, 9));
+    let SocketAddr::V4(v4) = remote() else { panic!("it is IPv4") };
+    let mut own = packet([10, 0, 0, 1], v4.ip().octets(), 80);
+    own[22..24].copy_from_slice(&v4.port().to_be_bytes());
+    assert_eq!(here.node.submit([own.clone()], here.now), [(own.clone(), Discard::NotAdmitted)]);
+    own[23] ^= 1;
+    assert_eq!(here.send(&own).len(), 1, "to another port");
+}
+
+#[test]
 fn the_only_peer_is_replaced_by_a_new_one() {
     let (mut here, old) = Channel::with_peer();
     here.install(old, Slot::Primary, &symmetric_key(1, 9));

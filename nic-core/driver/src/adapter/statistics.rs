@@ -6,9 +6,10 @@ use nt::oid::Statistics;
 use super::{Adapter, AdapterProtocol};
 
 /// Reasons that packets of the stack above were not sent for.
-const SEND_DISCARDS: [Discard; 7] = [
+const SEND_DISCARDS: [Discard; 8] = [
     Discard::NoRoute,
     Discard::NoEndpoint,
+    Discard::NotAdmitted,
     Discard::QueueFull,
     Discard::QueuedTooLong,
     Discard::NoKey,

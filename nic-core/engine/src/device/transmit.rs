@@ -211,17 +211,21 @@ impl<P: Protocol, S: System> Device<P, S> {
         if run.is_empty() {
             return;
         }
-        let mut full = S::Queue::default();
+        let (mut full, mut not_admitted) = (S::Queue::default(), S::Queue::default());
         let refused = self.peers.with(peer, |state| {
             // Asked again under the lock: whoever stops the adapter takes it afterwards, and empties the queue.
             if !self.is_up() {
                 return Some(Discard::Down);
             }
-            if state.endpoint.is_none() {
+            let Some(endpoint) = &state.endpoint else {
                 return Some(Discard::NoEndpoint);
-            }
+            };
             while let Some(packet) = run.pop_front() {
-                state.backlog.push(packet, now, &mut full);
+                if P::admits(&state.data, endpoint, packet.head()) {
+                    state.backlog.push(packet, now, &mut full);
+                } else {
+                    not_admitted.push_back(packet);
+                }
             }
             None
         });
@@ -232,6 +236,7 @@ impl<P: Protocol, S: System> Device<P, S> {
             None => self.reject(run, Discard::NoRoute, rejected),
         }
         self.reject(&mut full, Discard::QueueFull, rejected);
+        self.reject(&mut not_admitted, Discard::NotAdmitted, rejected);
     }
 
     fn reject(
