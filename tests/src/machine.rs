@@ -4,6 +4,7 @@
 //! ([`alone`]), which also bounds its time and lets nobody else disturb it.
 
 mod channel;
+pub mod dco;
 mod end;
 
 use std::process::Command;
