@@ -31,6 +31,14 @@ const HOST: usize = 0x057;
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 
+static ALL_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes that the process has on this heap: what was not given back, whatever the system's allocator makes of it.
+#[must_use]
+pub fn live_bytes() -> usize {
+    ALL_BYTES.load(Ordering::Relaxed)
+}
+
 /// Blocks and bytes that the driver has.
 pub(crate) fn usage() -> (usize, usize) {
     (BLOCKS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed))
@@ -59,6 +67,7 @@ unsafe impl GlobalAlloc for DriverHeap {
             BLOCKS.fetch_sub(1, Ordering::Relaxed);
             BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
         }
+        ALL_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: the system's block begins so many bytes before.
         let start = unsafe { block.sub(head) };
         // SAFETY: it was allocated with this layout.
@@ -76,6 +85,7 @@ fn allocate(layout: Layout, allocate: impl FnOnce(Layout) -> *mut u8) -> *mut u8
     if start.is_null() {
         return start;
     }
+    ALL_BYTES.fetch_add(layout.size(), Ordering::Relaxed);
     if is_drivers {
         BLOCKS.fetch_add(1, Ordering::Relaxed);
         BYTES.fetch_add(layout.size(), Ordering::Relaxed);

@@ -3,7 +3,9 @@
 use core::ops::Range;
 use core::ptr;
 use core::slice;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 /// What may be done with a part of an image. No part can be written and executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,16 @@ impl Mapping {
         }
         let start = address.expose_provenance();
         Ok(Self { range: start..start + bytes, protected: false })
+    }
+
+    /// The content of a file. Not on the heap, in which blocks as large leave holes.
+    pub(super) fn of_file(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        // A mapping of nothing is none.
+        let mut content = Self::new(length.max(1))?;
+        file.read_exact(content.bytes().get_mut(..length).unwrap_or_default())?;
+        Ok(content)
     }
 
     /// Its addresses.

@@ -41,9 +41,10 @@ pub(crate) struct Image {
 impl Image {
     /// Maps the image in a file and resolves its imports. Nothing of it has run.
     pub(crate) fn load(path: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path).map_err(LoadError::Unreadable)?;
-        file::check_sum(&bytes)?;
-        let file = ImageFile::parse(&bytes)?;
+        let mut content = Mapping::of_file(path).map_err(LoadError::Unreadable)?;
+        let bytes = &*content.bytes();
+        file::check_sum(bytes)?;
+        let file = ImageFile::parse(bytes)?;
         let mapping = map(&file)?;
         let module = Arc::new(Module::new(path, &file, mapping.range()));
         module::add(&module, mapping);
