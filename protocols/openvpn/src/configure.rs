@@ -239,8 +239,7 @@ pub fn install_key<S: System>(
         if let Some(id) = key.transmit_id {
             data.transmit_id = Some(id);
         }
-        data.slots.put(slot, &mut made);
-        data.key_changed();
+        data.put_key(slot, &mut made);
     });
     // What was in the slot is erased here, under no spin lock.
     drop(made);
@@ -253,10 +252,7 @@ pub fn install_key<S: System>(
 
 /// Exchanges the slots, also where one is empty. False where the peer is gone.
 pub fn swap_keys<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> bool {
-    let is_there = device.with_peer_data(peer, |data| {
-        data.slots.swap();
-        data.key_changed();
-    });
+    let is_there = device.with_peer_data(peer, PeerData::swap_keys);
     if is_there {
         device.with_protocol(|_, host| host.send_queued(peer));
     }
@@ -266,10 +262,7 @@ pub fn swap_keys<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> bool {
 /// Erases the key in a slot. False where the peer is gone or the slot is empty.
 pub fn delete_key<S: System>(device: &mut Device<'_, S>, peer: PeerId, slot: Slot) -> bool {
     let mut removed = None;
-    device.with_peer_data(peer, |data| {
-        data.slots.put(slot, &mut removed);
-        data.key_changed();
-    });
+    device.with_peer_data(peer, |data| data.put_key(slot, &mut removed));
     // It is erased here, under no spin lock.
     removed.is_some()
 }

@@ -8,7 +8,7 @@ use nic_engine::{Endpoint, Instant};
 
 use crate::derivation::EpochSecret;
 use crate::packet::UNDEFINED_PEER_ID;
-use crate::{Mode, OpenVpn, configure};
+use crate::{Mode, OpenVpn, Slot, configure};
 
 /// While packets wait for a key, userspace hears of it so often: an event may get lost.
 const KEY_WANTED_PERIOD: Duration = Duration::from_secs(10);
@@ -94,7 +94,7 @@ pub(crate) fn timeout(control: &mut Control, host: &mut Host<'_>, peer: PeerId, 
         if due.is_timed_out {
             data.timers.timeout_told();
         }
-        due.is_ping = data.slots.iter().next().is_some() && data.timers.keepalive_due() <= now;
+        due.is_ping = data.slots.get(Slot::Primary).is_some() && data.timers.keepalive_due() <= now;
         if due.is_ping {
             data.timers.sent(now);
         }

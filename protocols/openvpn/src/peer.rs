@@ -6,6 +6,7 @@ use nic_engine::Instant;
 
 use crate::Mode;
 use crate::configure::PeerChange;
+use crate::key::DataKey;
 use crate::packet::{Format, UNDEFINED_PEER_ID};
 use crate::slots::{Slot, Slots};
 use crate::timers::Timers;
@@ -61,11 +62,24 @@ impl PeerData {
         }
     }
 
-    /// Another key seals: what was noted of the one before counts no more.
-    pub(crate) const fn key_changed(&mut self) {
+    /// Puts a key, or none, into a slot, and leaves what was there in its place.
+    pub(crate) const fn put_key(&mut self, slot: Slot, key: &mut Option<DataKey>) {
+        self.slots.put(slot, key);
+        if matches!(slot, Slot::Primary) {
+            self.sealing_key_changed();
+        }
+    }
+
+    /// Exchanges the slots.
+    pub(crate) const fn swap_keys(&mut self) {
+        self.slots.swap();
+        self.sealing_key_changed();
+    }
+
+    /// What was noted of the key before counts no more.
+    const fn sealing_key_changed(&mut self) {
         self.key_wanted_at = None;
         self.is_limit_near = false;
-        self.wants_derivation = true;
     }
 
     /// How the primary key's packets are laid out.

@@ -165,13 +165,14 @@ fn userspace_hears_of_a_limit_before_it_is_reached_and_sending_stops_there() {
         here.install(peer, Slot::Primary, &limited);
         for n in 1..=80 {
             assert_eq!(here.send(&any_packet()).len(), 1);
+            // A key for later changes nothing.
+            here.install(peer, Slot::Secondary, &Key { key_id: 2, ..key });
             let expected = if n == 71 { vec![Event::KeyLimitNear(peer)] } else { vec![] };
             assert_eq!(here.events(), expected, "after {n}");
         }
         assert!(here.send(&any_packet()).is_empty());
         assert_eq!(here.events(), [Event::KeyWanted(peer)]);
         // The other slot comes into its place, and what waited goes with it.
-        here.install(peer, Slot::Secondary, &Key { key_id: 2, ..key });
         here.configure(|device| configure::swap_keys(device, peer));
         assert_eq!(key_id(&here.sent()[0].bytes), 2);
     }
