@@ -131,19 +131,33 @@ impl DataKey {
             return Err(InstallKeyError::BadKey(KeyError::BadKeyId));
         }
         let (suite, limit) = (key.suite, key.packet_limit);
-        let (format, sender, receiver) = match key.material {
+        match key.material {
             Material::Classic { seal, open } => {
                 let seal = PacketKey::classic(suite, &seal).map_err(InstallKeyError::BadKey)?;
                 let open = PacketKey::classic(suite, &open).map_err(InstallKeyError::BadKey)?;
-                (Format::Classic, Sender::classic(seal, limit), Receiver::classic(open))
+                Self::boxed(key, serial, Format::Classic, Sender::classic(seal, limit), open)
             }
-            Material::Epoch { seal, open } => (
-                Format::Epoch,
-                Sender::epoch(&EpochSecret::new(seal), suite, limit)?,
-                Receiver::epoch(&EpochSecret::new(open), suite)?,
-            ),
-        };
-        let info = SlotInfo { key_id: key.key_id, suite, format };
+            Material::Epoch { seal, open } => {
+                let sender = Sender::epoch(&EpochSecret::new(seal), suite, limit)?;
+                let secret = EpochSecret::new(open);
+                let bad = InstallKeyError::BadKey(KeyError::BadLength);
+                let open = secret.key(suite).ok_or(bad)?;
+                let mut made = Self::boxed(key, serial, Format::Epoch, sender, open)?;
+                made.get_mut().receiver.begin_epochs(secret.next(), suite);
+                Ok(made)
+            }
+        }
+    }
+
+    fn boxed(
+        key: &Key<'_>,
+        serial: u64,
+        format: Format,
+        sender: Sender,
+        open: PacketKey,
+    ) -> Result<Self, InstallKeyError> {
+        let info = SlotInfo { key_id: key.key_id, suite: key.suite, format };
+        let receiver = Receiver::new(open);
         let mut state = Vec::new();
         state.try_reserve_exact(1).map_err(|_| InstallKeyError::NoMemory)?;
         state.push(KeyState { serial, info, sender, receiver, is_near_told: false });

@@ -1,13 +1,10 @@
 //! The receiving half of a key.
 
-use core::mem;
-
 use nic_crypto::Suite;
 use nic_engine::Instant;
 
-use crate::configure::InstallKeyError;
 use crate::derivation::EpochSecret;
-use crate::key::{KeyError, PacketKey};
+use crate::key::PacketKey;
 use crate::replay::Window;
 
 /// How many epochs ahead of the peer's a packet is accepted from.
@@ -24,165 +21,133 @@ pub(crate) enum Freshness {
     Replayed,
 }
 
-/// Opens, and remembers what was seen.
-#[expect(clippy::large_enum_variant, reason = "it lies on the heap")]
-pub(crate) enum Receiver {
-    /// A key without epochs.
-    Classic(Lane),
-    /// A key with epochs.
-    Epochs(Epochs<FUTURE_EPOCHS>),
+/// Opens, and remembers what was seen: by one key, or, where it has epochs, by that of the peer's epoch, of the one before, for what is
+/// still on its way, and of up to `N` that may follow.
+///
+/// Lanes take turns: windows are too large to be moved about on a kernel's stack.
+pub(crate) struct Receiver<const N: usize = FUTURE_EPOCHS> {
+    lanes: [Lane; 2],
+    /// The lane of the peer's epoch. The other one is that of the epoch before that was in use.
+    current: usize,
+    /// What comes next, where the key has epochs.
+    ahead: Option<Ahead<N>>,
 }
 
-/// One key and what it has seen.
-pub(crate) struct Lane {
-    key: PacketKey,
+/// The key of one epoch, and what it has seen.
+struct Lane {
+    /// 0 where the key has no epochs.
+    epoch: u16,
+    key: Option<PacketKey>,
     window: Window,
 }
 
-/// The peer's epoch, the one before, for what is still on its way, and `N` that may follow.
-pub(crate) struct Epochs<const N: usize> {
-    epoch: u16,
-    current: Lane,
-    /// The epoch before the current one that was in use, with its window.
-    retiring: Option<(u16, Lane)>,
-    /// The keys of the epochs that follow, as far as they are derived.
-    future: [Option<PacketKey>; N],
+/// The epochs that follow.
+struct Ahead<const N: usize> {
+    /// Their keys, as far as they are derived.
+    keys: [Option<PacketKey>; N],
     /// The secret of the first epoch whose key is not derived.
     secret: EpochSecret,
     suite: Suite,
 }
 
-impl Receiver {
+impl<const N: usize> Receiver<N> {
     /// A key without epochs.
-    pub(crate) const fn classic(key: PacketKey) -> Self {
-        Self::Classic(Lane::new(key))
+    pub(crate) const fn new(key: PacketKey) -> Self {
+        Self { lanes: [Lane::new(Some(key)), Lane::new(None)], current: 0, ahead: None }
     }
 
-    /// A key in its first epoch.
-    pub(crate) fn epoch(secret: &EpochSecret, suite: Suite) -> Result<Self, InstallKeyError> {
-        let bad = InstallKeyError::BadKey(KeyError::BadLength);
-        Epochs::new(secret, suite).map(Self::Epochs).ok_or(bad)
+    /// Says that the key is that of epoch 1, and derives what may follow from the secret of epoch 2.
+    pub(crate) fn begin_epochs(&mut self, secret: EpochSecret, suite: Suite) {
+        self.ahead = Some(Ahead { keys: [const { None }; N], secret, suite });
+        if let Some(lane) = self.lanes.get_mut(self.current) {
+            lane.epoch = 1;
+        }
+        while let Some((secret, suite)) = self.wanted() {
+            let Some(key) = secret.key(suite) else { return };
+            let next = secret.next();
+            self.derived(key, next);
+        }
     }
 
     /// The key that opens packets of an epoch; it doesn't count where there are none.
     pub(crate) fn key(&self, epoch: u16) -> Option<&PacketKey> {
-        match self {
-            Self::Classic(lane) => Some(&lane.key),
-            Self::Epochs(epochs) => epochs.key(epoch),
+        let Some(ahead) = &self.ahead else {
+            return self.lanes.get(self.current)?.key.as_ref();
+        };
+        let lane = self.lanes.iter().find(|lane| lane.epoch == epoch);
+        match lane.and_then(|lane| lane.key.as_ref()) {
+            Some(key) => Some(key),
+            None => ahead.keys.get(self.steps_to(epoch)?)?.as_ref(),
         }
     }
 
-    /// Judges an authentic packet.
+    /// Judges an authentic packet. The epoch doesn't count where there are none.
     pub(crate) fn accept(&mut self, epoch: u16, counter: u64, now: Instant) -> Freshness {
-        match self {
-            Self::Classic(lane) => freshness(lane.window.accept(counter, now)),
-            Self::Epochs(epochs) => epochs.accept(epoch, counter, now),
+        let steps = self.steps_to(epoch);
+        let Some(ahead) = &mut self.ahead else {
+            let lane = self.lanes.get_mut(self.current);
+            return freshness(lane.is_some_and(|lane| lane.window.accept(counter, now)));
+        };
+        let is_of = |lane: &&mut Lane| lane.epoch == epoch && lane.key.is_some();
+        if let Some(lane) = self.lanes.iter_mut().find(is_of) {
+            return freshness(lane.window.accept(counter, now));
         }
+        // Over meanwhile, too far ahead, or no packet at all: none has the counter 0.
+        let key = steps.filter(|_| counter > 0).and_then(|steps| ahead.keys.get_mut(steps)?.take());
+        let (Some(steps), Some(key)) = (steps, key) else {
+            return Freshness::Replayed;
+        };
+        // What was skipped is erased, and then what the lane had.
+        let passed = steps.saturating_add(1).min(N);
+        for key in ahead.keys.iter_mut().take(passed) {
+            *key = None;
+        }
+        ahead.keys.rotate_left(passed);
+        self.current ^= 1;
+        let Some(lane) = self.lanes.get_mut(self.current) else {
+            return Freshness::Replayed;
+        };
+        lane.epoch = epoch;
+        lane.key = Some(key);
+        lane.window.clear();
+        lane.window.accept(counter, now);
+        Freshness::NewEpoch
     }
 
     /// The secret of the next epoch whose key is to be derived.
     pub(crate) fn wanted(&self) -> Option<(&EpochSecret, Suite)> {
-        match self {
-            Self::Classic(_) => None,
-            Self::Epochs(epochs) => epochs.wanted(),
-        }
+        let ahead = self.ahead.as_ref()?;
+        let derived = ahead.keys.iter().flatten().count();
+        let next = usize::from(self.epoch()).checked_add(derived)?.checked_add(1)?;
+        (derived < N && next <= last_epoch(N)).then_some((&ahead.secret, ahead.suite))
     }
 
     /// Takes that epoch's key, and the secret of the one behind it.
     pub(crate) fn derived(&mut self, key: PacketKey, secret: EpochSecret) {
-        if let Self::Epochs(epochs) = self {
-            epochs.derived(key, secret);
+        // Keys are derived in order, so the first place that is free is the next epoch's.
+        if let Some(ahead) = &mut self.ahead
+            && let Some(place) = ahead.keys.iter_mut().find(|place| place.is_none())
+        {
+            *place = Some(key);
+            ahead.secret = secret;
         }
+    }
+
+    /// The peer's epoch.
+    fn epoch(&self) -> u16 {
+        self.lanes.get(self.current).map_or(0, |lane| lane.epoch)
+    }
+
+    /// How many epochs lie before this one that follows.
+    fn steps_to(&self, epoch: u16) -> Option<usize> {
+        let ahead = usize::from(epoch).checked_sub(usize::from(self.epoch()))?;
+        ahead.checked_sub(1).filter(|_| usize::from(epoch) <= last_epoch(N))
     }
 }
 
 impl Lane {
-    const fn new(key: PacketKey) -> Self {
-        Self { key, window: Window::new() }
-    }
-}
-
-impl<const N: usize> Epochs<N> {
-    /// The first epoch, and all keys that may follow.
-    pub(crate) fn new(secret: &EpochSecret, suite: Suite) -> Option<Self> {
-        let current = Lane::new(secret.key(suite)?);
-        let mut epochs = Self {
-            epoch: 1,
-            current,
-            retiring: None,
-            future: [const { None }; N],
-            secret: secret.next(),
-            suite,
-        };
-        while let Some((secret, suite)) = epochs.wanted() {
-            let (key, next) = (secret.key(suite)?, secret.next());
-            epochs.derived(key, next);
-        }
-        Some(epochs)
-    }
-
-    fn key(&self, epoch: u16) -> Option<&PacketKey> {
-        if epoch == self.epoch {
-            return Some(&self.current.key);
-        }
-        if let Some((_, lane)) = self.retiring.as_ref().filter(|(retiring, _)| *retiring == epoch) {
-            return Some(&lane.key);
-        }
-        self.future.get(self.steps_to(epoch)?)?.as_ref()
-    }
-
-    fn accept(&mut self, epoch: u16, counter: u64, now: Instant) -> Freshness {
-        if epoch == self.epoch {
-            return freshness(self.current.window.accept(counter, now));
-        }
-        if let Some((_, lane)) = self.retiring.as_mut().filter(|(retiring, _)| *retiring == epoch) {
-            return freshness(lane.window.accept(counter, now));
-        }
-        // Over meanwhile, or too far ahead.
-        let Some(steps) = self.steps_to(epoch) else {
-            return Freshness::Replayed;
-        };
-        let Some(key) = self.future.get_mut(steps).and_then(Option::take) else {
-            return Freshness::Replayed;
-        };
-        let mut next = Lane::new(key);
-        if !next.window.accept(counter, now) {
-            // No packet has the counter 0. The key goes back to its place.
-            if let Some(place) = self.future.get_mut(steps) {
-                *place = Some(next.key);
-            }
-            return Freshness::Replayed;
-        }
-        let before = mem::replace(&mut self.current, next);
-        self.retiring = Some((self.epoch, before));
-        self.epoch = epoch;
-        // What was skipped is erased.
-        let passed = steps.saturating_add(1);
-        for key in self.future.iter_mut().take(passed) {
-            *key = None;
-        }
-        self.future.rotate_left(passed.min(N));
-        Freshness::NewEpoch
-    }
-
-    fn wanted(&self) -> Option<(&EpochSecret, Suite)> {
-        let derived = self.future.iter().flatten().count();
-        let next = usize::from(self.epoch).checked_add(derived)?.checked_add(1)?;
-        (derived < N && next <= last_epoch(N)).then_some((&self.secret, self.suite))
-    }
-
-    fn derived(&mut self, key: PacketKey, secret: EpochSecret) {
-        // Keys are derived in order, so the first place that is free is the next epoch's.
-        if let Some(place) = self.future.iter_mut().find(|place| place.is_none()) {
-            *place = Some(key);
-            self.secret = secret;
-        }
-    }
-
-    /// How many future epochs lie before this one.
-    fn steps_to(&self, epoch: u16) -> Option<usize> {
-        let ahead = usize::from(epoch).checked_sub(usize::from(self.epoch))?;
-        ahead.checked_sub(1).filter(|_| usize::from(epoch) <= last_epoch(N))
+    const fn new(key: Option<PacketKey>) -> Self {
+        Self { epoch: 0, key, window: Window::new() }
     }
 }
 
@@ -205,12 +170,15 @@ mod tests {
 
     const NOW: Instant = Instant::from_nanos(1_000_000_000);
 
-    fn epochs<const N: usize>() -> Epochs<N> {
-        Epochs::new(&EpochSecret::new(&[9; 32]), Suite::ChaCha20Poly1305).unwrap()
+    fn epochs<const N: usize>() -> Receiver<N> {
+        let secret = EpochSecret::new(&[9; 32]);
+        let mut receiver = Receiver::new(secret.key(Suite::ChaCha20Poly1305).unwrap());
+        receiver.begin_epochs(secret.next(), Suite::ChaCha20Poly1305);
+        receiver
     }
 
     /// What the control plane does; false where nothing is left to do.
-    fn derive<const N: usize>(epochs: &mut Epochs<N>) -> bool {
+    fn derive<const N: usize>(epochs: &mut Receiver<N>) -> bool {
         let Some((secret, suite)) = epochs.wanted() else { return false };
         let (key, next) = (secret.key(suite).unwrap(), secret.next());
         epochs.derived(key, next);
@@ -259,7 +227,7 @@ mod tests {
     #[test]
     fn the_last_epochs_are_not_accepted() {
         let mut epochs = epochs::<4>();
-        epochs.epoch = 0xfffa - 3;
+        epochs.lanes[0].epoch = 0xfffa - 3;
         assert!(epochs.key(0xfffa).is_some());
         assert!(epochs.key(0xfffb).is_none());
         assert_eq!(epochs.accept(0xfffb, 1, NOW), Freshness::Replayed);

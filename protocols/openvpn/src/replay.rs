@@ -24,6 +24,11 @@ impl Window {
         Self { seen: ReplayWindow::new(), last: Instant::ZERO }
     }
 
+    /// Forgets all.
+    pub(crate) const fn clear(&mut self) {
+        *self = Self::new();
+    }
+
     /// Notes an authentic packet. False where it was seen before or is too old to tell; 0 is no packet's counter.
     pub(crate) fn accept(&mut self, counter: u64, now: Instant) -> bool {
         if counter == 0 {
