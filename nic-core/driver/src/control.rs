@@ -8,7 +8,9 @@ use nt::pool::PoolBytes;
 use nt::{Shared, Status};
 use tunic_ioctl::native::reply::{self, AdapterEncoder, AdapterInfo, Traffic, VersionInfo};
 use tunic_ioctl::native::{self, CAPABILITY_EVENTS, CAPABILITY_TIMER_SCALE, Event};
-use tunic_ioctl::{AdapterId, AdapterState, Command, Encoded, decode, wireguard_nt};
+use tunic_ioctl::{
+    AdapterId, AdapterState, Command, Encoded, data_channel, decode, ovpn_dco, wireguard_nt,
+};
 
 use crate::adapter::{self, Adapter, AdapterProtocol};
 use crate::driver::Core;
@@ -54,6 +56,13 @@ impl ControlPoint {
         match request.command {
             Command::QueryVersion => return answer_version(irp),
             Command::ListAdapters => return self.list_adapters(irp),
+            // ovpn-dco-win has a device of its own for this, which is no adapter's either.
+            Command::DataChannel(_, data_channel::Command::QueryVersion)
+                if file.adapter.is_none() =>
+            {
+                let version = ovpn_dco::encode_version();
+                return complete_fixed(irp, Some(version.len()), &version);
+            }
             _ => {}
         }
         let Some(adapter) = self.adapter(file, request.adapter) else {
