@@ -1,49 +1,55 @@
 //! What the control channel asks of a data path.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::Suite;
 use crate::keys::DataKeys;
+use crate::options::Network;
 
-/// A data path that owns the UDP socket and the keys, and hands every control datagram up. One has a single peer (a client), or
-/// many that are told apart by their receive id (a server). Each call is done when it returns.
+/// A data path that owns the UDP socket and the keys, and hands every control datagram up. One has a single peer (a client's:
+/// [`DataChannel::connect`]), or many that are told apart by their receive id (a server's: [`DataChannel::listen`]). Each call is
+/// done when it returns.
 pub trait DataChannel: Send + Sync {
-    /// Opens the socket on a local address, port 0 for any, and says which it got. Control datagrams flow from here on.
-    fn bind(&self, local: SocketAddr) -> io::Result<SocketAddr>;
+    /// Opens the socket towards the only peer. Control datagrams flow from here on.
+    fn connect(&self, local: Option<SocketAddr>, remote: SocketAddr) -> io::Result<()>;
 
-    /// Adds a peer.
+    /// Opens the socket for many peers, port 0 for any, and says where it is. Control datagrams flow from here on.
+    fn listen(&self, local: SocketAddr) -> io::Result<SocketAddr>;
+
+    /// Adds one of many peers.
     fn new_peer(&self, peer: &NewPeer) -> io::Result<()>;
 
-    /// Removes a peer and its keys.
-    fn delete_peer(&self, receive_id: u32) -> io::Result<()>;
+    /// Removes a peer, its keys and its routes.
+    fn delete_peer(&self, peer: Peer) -> io::Result<()>;
 
     /// Changes a peer's timers and MSS; what is `None` stays.
-    fn set_peer(&self, receive_id: u32, change: &PeerChange) -> io::Result<()>;
+    fn set_peer(&self, peer: Peer, change: &PeerChange) -> io::Result<()>;
 
-    /// Puts a key into a peer's slot, in place of what is there.
-    fn install_key(&self, receive_id: u32, key: &InstallKey) -> io::Result<()>;
+    /// Puts a key into a peer's slot, in place of what is there. `send_id` is the id on packets to the peer from here on, where it
+    /// changes.
+    fn install_key(&self, peer: Peer, key: &InstallKey, send_id: Option<u32>) -> io::Result<()>;
 
     /// Exchanges a peer's slots. What is in the primary one seals; both open.
-    fn swap_keys(&self, receive_id: u32) -> io::Result<()>;
+    fn swap_keys(&self, peer: Peer) -> io::Result<()>;
 
     /// Empties a peer's slot.
-    fn delete_key(&self, receive_id: u32, slot: Slot) -> io::Result<()>;
+    fn delete_key(&self, peer: Peer, slot: Slot) -> io::Result<()>;
 
-    /// Routes a network behind a peer (multi-peer mode).
-    fn add_route(&self, receive_id: u32, network: IpAddr, prefix_length: u8) -> io::Result<()>;
+    /// Routes a network behind one of many peers.
+    fn add_route(&self, receive_id: u32, network: Network) -> io::Result<()>;
 
-    /// Takes it back.
-    fn remove_route(&self, receive_id: u32, network: IpAddr, prefix_length: u8) -> io::Result<()>;
+    /// Takes that back.
+    fn remove_route(&self, network: Network) -> io::Result<()>;
 
     /// What a peer carried.
-    fn statistics(&self, receive_id: u32) -> io::Result<PeerStatistics>;
+    fn statistics(&self, peer: Peer) -> io::Result<PeerStatistics>;
 
     /// Says that the tunnel is there: the interface's link connects.
     fn start(&self) -> io::Result<()>;
 
-    /// Drops all peers, keys and the socket; the link disconnects, and pending reads end with an error.
+    /// Drops all peers, keys and the socket; the link disconnects, and calls that wait end with an error.
     fn stop(&self) -> io::Result<()>;
 
     /// Sends a control datagram.
@@ -56,7 +62,16 @@ pub trait DataChannel: Send + Sync {
     fn next_event(&self) -> io::Result<DataEvent>;
 }
 
-/// A peer to be.
+/// Which peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The only one.
+    Only,
+    /// The one of many with this receive id.
+    Id(u32),
+}
+
+/// One of many peers to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewPeer {
     /// The id on packets that come to us, 24 bits; it names the peer.
@@ -65,9 +80,9 @@ pub struct NewPeer {
     pub send_id: u32,
     /// Where it is.
     pub remote: SocketAddr,
-    /// Its inner address (multi-peer mode).
+    /// Its inner address.
     pub address_v4: Option<Ipv4Addr>,
-    /// Its inner IPv6 address (multi-peer mode).
+    /// Its inner IPv6 address.
     pub address_v6: Option<Ipv6Addr>,
 }
 
@@ -130,33 +145,25 @@ pub struct PeerStatistics {
 
 /// What happened in the data path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataEvent {
+    /// To which peer.
+    pub peer: Peer,
+    /// What.
+    pub kind: DataEventKind,
+}
+
+/// Kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum DataEvent {
+pub enum DataEventKind {
     /// A packet is to be sent and there is no key.
-    KeyWanted {
-        /// To whom.
-        receive_id: u32,
-    },
+    KeyWanted,
     /// A key comes near to the end of its use: another is due.
-    LimitNear {
-        /// Whose.
-        receive_id: u32,
-    },
+    LimitNear,
     /// Nothing came for the keepalive timeout.
-    TimedOut {
-        /// From whom.
-        receive_id: u32,
-    },
-    /// A peer sends from another address.
-    Floated {
-        /// Who.
-        receive_id: u32,
-        /// From where.
-        remote: SocketAddr,
-    },
-    /// A peer is no more.
-    Deleted {
-        /// Who.
-        receive_id: u32,
-    },
+    TimedOut,
+    /// The peer sends from another address, and is answered there.
+    Floated(SocketAddr),
+    /// The peer is no more.
+    Deleted,
 }
