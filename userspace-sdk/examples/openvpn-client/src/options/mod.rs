@@ -51,6 +51,8 @@ pub struct TunnelOptions {
     pub is_exporter: bool,
     /// Data packets have the epoch format.
     pub is_epoch: bool,
+    /// Renewals of the session are wrapped by a key of their own.
+    pub is_dynamic_tls_crypt: bool,
     /// `EXIT` may be sent over the control channel.
     pub is_exit_by_control: bool,
     /// What is to stand for the password from now on.
@@ -204,8 +206,7 @@ impl TunnelOptions {
                         "tls-ekm" => self.is_exporter = true,
                         "aead-epoch" => self.is_epoch = true,
                         "cc-exit" => self.is_exit_by_control = true,
-                        // Packets would be unreadable.
-                        "dyn-tls-crypt" => return Err(unsupported()),
+                        "dyn-tls-crypt" => self.is_dynamic_tls_crypt = true,
                         _ => self.ignored.push(format!("protocol-flags {flag}")),
                     }
                 }

@@ -36,6 +36,12 @@ impl Network {
     pub const fn prefix_length(&self) -> u8 {
         self.prefix_length
     }
+
+    /// Whether an address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        Self::new(address, self.prefix_length)
+            .is_some_and(|network| network == *self && address.is_ipv4() == self.address.is_ipv4())
+    }
 }
 
 impl fmt::Display for Network {

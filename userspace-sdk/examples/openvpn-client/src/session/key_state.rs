@@ -13,6 +13,7 @@ use crate::packet::{ControlPacket, MAX_ACKS, Opcode, SessionId};
 use crate::session::key_method::{Hello, KeyMethod};
 use crate::session::reliable::{Acks, Arrival, ReceiveWindow, SendWindow};
 use crate::session::{Derivation, SessionError};
+use crate::wrap::{DYNAMIC_TLS_CRYPT_LABEL, StaticKey};
 
 /// The most acks that a packet with a payload carries (reference 4.1).
 const PIGGYBACKED_ACKS: usize = 4;
@@ -298,6 +299,17 @@ impl KeyState {
     pub(super) fn tls_terms(&self) -> (Option<ProtocolVersion>, Option<CipherSuite>) {
         let suite = self.tls.negotiated_cipher_suite().map(|suite| suite.suite());
         (self.tls.protocol_version(), suite)
+    }
+
+    /// The key that wraps renewals.
+    pub(super) fn renewal_key(&self) -> Result<StaticKey, SessionError> {
+        let bytes = self.tls.export_keying_material([0; 256], DYNAMIC_TLS_CRYPT_LABEL, None);
+        Ok(StaticKey::from_bytes(&*Zeroizing::new(bytes.map_err(SessionError::Tls)?)))
+    }
+
+    /// Whether all that was sent has arrived, and nothing waits.
+    pub(super) fn is_all_acknowledged(&self) -> bool {
+        self.tls_out.is_empty() && self.sender.is_empty()
     }
 
     /// The bytes that data keys are cut from.

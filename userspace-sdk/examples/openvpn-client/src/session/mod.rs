@@ -110,6 +110,8 @@ pub struct Session {
     peer_id: Option<SessionId>,
     config: SessionConfig,
     wrap: Box<dyn Wrap>,
+    /// What is around the packets of all keys but the first, where that is not `wrap`.
+    renewal_wrap: Option<Box<dyn Wrap>>,
     /// When the session began; part of the replay ids of [`Wrap`].
     unix_time_s: u32,
     /// The oldest first; the last may be on its way to be established.
@@ -169,6 +171,7 @@ impl Session {
             peer_id,
             config,
             wrap,
+            renewal_wrap: None,
             unix_time_s,
             keys: vec![key],
             parameters: None,
@@ -207,7 +210,8 @@ impl Session {
     ///
     /// When it is not the peer's, or not of this session; then it has changed nothing.
     pub fn datagram_in(&mut self, datagram: &[u8], now: Instant) -> Result<(), DatagramError> {
-        let plain = Zeroizing::new(self.wrap.unwrap(datagram)?);
+        let key_id = datagram.first().map_or(0, |first| first & 7);
+        let plain = Zeroizing::new(self.wrap_of(key_id).unwrap(datagram)?);
         let packet = ControlPacket::decode(&plain)?;
         if self.is_over {
             return Ok(());
@@ -247,13 +251,18 @@ impl Session {
 
     /// The next datagram for the peer.
     pub fn poll_datagram(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let renewal = self.renewal_wrap.as_ref().map_or(0, |wrap| wrap.overhead_bytes());
+        let overhead = self.wrap.overhead_bytes().max(renewal);
         let limits = Limits {
-            packet_bytes: MAX_DATAGRAM_BYTES.saturating_sub(self.wrap.overhead_bytes()),
+            packet_bytes: MAX_DATAGRAM_BYTES.saturating_sub(overhead),
             wrapped_key_bytes: self.wrap.wrapped_key_bytes(),
         };
-        let plain =
-            self.keys.iter_mut().find_map(|key| key.poll(now, self.id, self.peer_id, limits))?;
-        Some(self.wrap.wrap(&plain, self.unix_time_s))
+        let poll = |key: &mut KeyState| {
+            Some((key.key_id, key.poll(now, self.id, self.peer_id, limits)?))
+        };
+        let (key_id, plain) = self.keys.iter_mut().find_map(poll)?;
+        let unix_time_s = self.unix_time_s;
+        Some(self.wrap_of(key_id).wrap(&plain, unix_time_s))
     }
 
     /// The next thing that the owner must know or do.
@@ -312,6 +321,22 @@ impl Session {
         self.fail_on(result);
     }
 
+    /// Wraps all keys but the first by what TLS exports now: both sides have agreed on that.
+    ///
+    /// # Errors
+    ///
+    /// When no key is established.
+    pub fn use_dynamic_tls_crypt(&mut self) -> Result<(), SessionError> {
+        let exported = self.established().ok_or(SessionError::NotEstablished)?.renewal_key()?;
+        self.renewal_wrap = Some(self.wrap.for_renegotiation(&exported, self.role));
+        Ok(())
+    }
+
+    /// Whether the peer has acknowledged all that was sent.
+    pub fn is_all_acknowledged(&self) -> bool {
+        self.keys.iter().all(KeyState::is_all_acknowledged)
+    }
+
     /// Sends a message to the peer inside of TLS.
     ///
     /// # Errors
@@ -321,6 +346,14 @@ impl Session {
         let established = |key: &&mut KeyState| key.phase == Phase::Established;
         let key = self.keys.iter_mut().rfind(established).ok_or(SessionError::NotEstablished)?;
         key.send_message(text)
+    }
+
+    /// What is around a key's packets. Key 0 is a session's first, and no other's.
+    fn wrap_of(&mut self, key_id: u8) -> &mut dyn Wrap {
+        match &mut self.renewal_wrap {
+            Some(wrap) if key_id > 0 => &mut **wrap,
+            _ => &mut *self.wrap,
+        }
     }
 
     fn established(&self) -> Option<&KeyState> {

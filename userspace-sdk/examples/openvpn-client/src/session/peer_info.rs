@@ -18,6 +18,8 @@ pub mod proto {
     pub const EXIT_BY_CONTROL: u32 = 1 << 7;
     /// `AUTH_FAILED,TEMP` is understood.
     pub const TEMPORARY_AUTH_FAILED: u32 = 1 << 8;
+    /// Renewals may be wrapped by a key of their own.
+    pub const DYNAMIC_TLS_CRYPT: u32 = 1 << 9;
     /// Data packets may have the epoch format.
     pub const EPOCH: u32 = 1 << 10;
 }

@@ -53,6 +53,11 @@ impl SendWindow {
         self.unacked.len() < SEND_WINDOW
     }
 
+    /// Whether everything was acknowledged.
+    pub(super) fn is_empty(&self) -> bool {
+        self.unacked.is_empty()
+    }
+
     /// Takes a packet that is to go, and again until it is acknowledged.
     pub(super) fn push(&mut self, opcode: Opcode, payload: Vec<u8>) {
         let packet = Outgoing { opcode, id: self.next_id, payload };

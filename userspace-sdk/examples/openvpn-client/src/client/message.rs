@@ -1,0 +1,121 @@
+//! What servers say over the control channel.
+
+use std::time::Duration;
+
+/// A message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Message<'t> {
+    /// Options, separated by commas.
+    PushReply(&'t str),
+    /// Who we are is not believed, and why.
+    AuthFailed(&'t str),
+    /// This did not work now, but may later: after how long, and whether to ask another server.
+    AuthFailedNow {
+        /// Until the next try.
+        backoff: Option<Duration>,
+        /// Whether that is to be at another server.
+        is_elsewhere: bool,
+        /// Why.
+        reason: &'t str,
+    },
+    /// Someone is deciding: wait so long.
+    AuthPending(Option<Duration>),
+    /// The server begins anew: connect again, or to the next one.
+    Restart {
+        /// The next server.
+        is_elsewhere: bool,
+        /// Why.
+        reason: &'t str,
+    },
+    /// The server wants us to end.
+    Halt(&'t str),
+    /// The server leaves.
+    Exit,
+    /// For people.
+    Info(&'t str),
+    /// Something else.
+    Other,
+}
+
+impl<'t> Message<'t> {
+    /// Reads a message.
+    pub(super) fn of(text: &'t str) -> Self {
+        let (word, rest) = text.split_once(',').unwrap_or((text, ""));
+        match word {
+            "PUSH_REPLY" => Self::PushReply(rest),
+            "AUTH_FAILED" => Self::auth_failed(rest),
+            "AUTH_PENDING" => Self::AuthPending(rest.split(',').find_map(|keyword| {
+                let seconds: u32 = keyword.strip_prefix("timeout ")?.trim().parse().ok()?;
+                Some(Duration::from_secs(seconds.into()))
+            })),
+            "RESTART" => {
+                let (flags, reason) = flags(rest);
+                Self::Restart { is_elsewhere: flags.contains('N'), reason }
+            }
+            "HALT" => Self::Halt(flags(rest).1),
+            "EXIT" => Self::Exit,
+            "INFO" | "INFO_PRE" => Self::Info(rest),
+            _ => Self::Other,
+        }
+    }
+
+    /// `TEMP[backoff N,advance no|remote|addr]:reason`, or just a reason.
+    fn auth_failed(text: &'t str) -> Self {
+        let Some(rest) = text.strip_prefix("TEMP") else { return Self::AuthFailed(text) };
+        let (flags, reason) = flags(rest);
+        let mut backoff = None;
+        let mut is_elsewhere = true;
+        for flag in flags.split(',') {
+            match flag.trim().split_once(' ') {
+                Some(("backoff", seconds)) => {
+                    backoff = seconds.parse().ok().map(|s: u32| Duration::from_secs(s.into()));
+                }
+                Some(("advance", way)) => is_elsewhere = way != "no",
+                _ => {}
+            }
+        }
+        Self::AuthFailedNow { backoff, is_elsewhere, reason }
+    }
+}
+
+/// Splits `[flags]reason` and `[flags]:reason`.
+fn flags(text: &str) -> (&str, &str) {
+    let (flags, reason) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some(parts) => parts,
+        None => ("", text),
+    };
+    (flags, reason.strip_prefix(':').unwrap_or(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_read() {
+        assert_eq!(Message::of("PUSH_REPLY,ping 1,b"), Message::PushReply("ping 1,b"));
+        assert_eq!(Message::of("AUTH_FAILED"), Message::AuthFailed(""));
+        assert_eq!(Message::of("AUTH_FAILED,no, never"), Message::AuthFailed("no, never"));
+        assert_eq!(
+            Message::of("AUTH_FAILED,TEMP[backoff 42,advance no]:full"),
+            Message::AuthFailedNow {
+                backoff: Some(Duration::from_secs(42)),
+                is_elsewhere: false,
+                reason: "full"
+            }
+        );
+        assert_eq!(
+            Message::of("AUTH_FAILED,TEMP"),
+            Message::AuthFailedNow { backoff: None, is_elsewhere: true, reason: "" }
+        );
+        let minute = Some(Duration::from_secs(60));
+        assert_eq!(Message::of("AUTH_PENDING,timeout 60"), Message::AuthPending(minute));
+        assert_eq!(Message::of("AUTH_PENDING"), Message::AuthPending(None));
+        let restart = |is_elsewhere, reason| Message::Restart { is_elsewhere, reason };
+        assert_eq!(Message::of("RESTART"), restart(false, ""));
+        assert_eq!(Message::of("RESTART,[N]later"), restart(true, "later"));
+        assert_eq!(Message::of("HALT,go"), Message::Halt("go"));
+        assert_eq!(Message::of("EXIT"), Message::Exit);
+        assert_eq!(Message::of("CR_RESPONSE,x"), Message::Other);
+    }
+}

@@ -1,0 +1,157 @@
+//! Carries a plan out by `ip`, and takes it back.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::process::{Command, Stdio};
+
+use crate::client::log::Log;
+use crate::client::network::{Address, Plan, PlannedRoute, Way};
+
+/// A plan that was carried out. Taken back when dropped.
+pub(in crate::client) struct Applied {
+    pub(in crate::client) plan: Plan,
+    interface: String,
+    /// Commands that undo what was done, the last first.
+    undo: Vec<Vec<String>>,
+    log: Log,
+}
+
+impl Applied {
+    /// Sets the interface up and makes the routes. A route that can't be made is told and left out.
+    ///
+    /// # Errors
+    ///
+    /// When the interface itself can't be set up; then nothing is left of it.
+    pub(in crate::client) fn new(plan: Plan, interface: &str, log: Log) -> io::Result<Self> {
+        let mut applied = Self { plan, interface: interface.to_owned(), undo: Vec::new(), log };
+        let plan = applied.plan.clone();
+        let mtu = plan.mtu.to_string();
+        applied.ip(&words(&["link", "set", "dev", interface, "mtu", &mtu, "up"]))?;
+        applied.undo.push(words(&["link", "set", "dev", interface, "down"]));
+        for address in &plan.addresses {
+            applied.add_address(address)?;
+        }
+        for route in &plan.routes {
+            applied.add_route(route);
+        }
+        applied.set_dns();
+        Ok(applied)
+    }
+
+    fn add_address(&mut self, address: &Address) -> io::Result<()> {
+        let Address { local, prefix_length, remote } = address;
+        let mut command = words(&["addr", "add"]);
+        match remote {
+            Some(remote) => command.extend(words(&[
+                &local.to_string(),
+                "peer",
+                &format!("{remote}/{prefix_length}"),
+            ])),
+            None => command.push(format!("{local}/{prefix_length}")),
+        }
+        command.extend(words(&["dev", &self.interface]));
+        let mut undo = command.clone();
+        if local.is_ipv6() {
+            // Nobody else is on a tunnel's link who could have the address.
+            command.push("nodad".into());
+        }
+        self.ip(&command)?;
+        self.log.step(format_args!("{}: address {local}/{prefix_length}", self.interface));
+        undo[1] = "del".into();
+        self.undo.push(undo);
+        Ok(())
+    }
+
+    fn add_route(&mut self, route: &PlannedRoute) {
+        let family = if route.network.address().is_ipv4() { "-4" } else { "-6" };
+        let mut command = words(&[family, "route", "add", &route.network.to_string()]);
+        match &route.way {
+            Way::Tunnel => command.extend(words(&["dev", &self.interface])),
+            Way::Gateway(gateway) => command.extend(words(&["via", &gateway.to_string()])),
+            Way::Hop(hop) => {
+                if let Some(gateway) = hop.gateway {
+                    command.extend(words(&["via", &gateway.to_string()]));
+                }
+                command.extend(words(&["dev", &hop.device]));
+            }
+        }
+        if let Some(metric) = route.metric {
+            command.extend(words(&["metric", &metric.to_string()]));
+        }
+        match self.ip(&command) {
+            Ok(()) => {
+                self.log.step(format_args!("route: {}", command[3..].join(" ")));
+                command[2] = "del".into();
+                self.undo.push(command);
+            }
+            Err(error) => self.log.error(format_args!("route left out: {error}")),
+        }
+    }
+
+    /// Names the servers, and gives them to resolvconf(8) where there is one.
+    fn set_dns(&self) {
+        let Plan { dns_servers, dns_search, .. } = &self.plan;
+        if dns_servers.is_empty() && dns_search.is_empty() {
+            return;
+        }
+        let servers: Vec<_> = dns_servers.iter().map(IpAddr::to_string).collect();
+        let text = format!("DNS: servers {}; search {}", servers.join(" "), dns_search.join(" "));
+        let mut lines = String::new();
+        for server in &servers {
+            lines.push_str(&format!("nameserver {server}\n"));
+        }
+        if !dns_search.is_empty() {
+            lines.push_str(&format!("search {}\n", dns_search.join(" ")));
+        }
+        match resolvconf(&["-a", &self.interface], &lines) {
+            Ok(()) => self.log.step(format_args!("{text} (by resolvconf)")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.log.step(format_args!("{text} (not set: there is no resolvconf)"));
+            }
+            Err(error) => self.log.error(format_args!("{text} (not set: resolvconf: {error})")),
+        }
+    }
+
+    fn ip(&self, arguments: &[String]) -> io::Result<()> {
+        self.log.detail(format_args!("ip {}", arguments.join(" ")));
+        let output = Command::new("ip").args(arguments).stdin(Stdio::null()).output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(io::Error::other(format!("ip {}: {}", arguments.join(" "), said.trim())))
+    }
+}
+
+impl Drop for Applied {
+    fn drop(&mut self) {
+        if !(self.plan.dns_servers.is_empty() && self.plan.dns_search.is_empty()) {
+            // What was not set is not there to be taken back.
+            let _ = resolvconf(&["-d", &self.interface], "");
+        }
+        for command in std::mem::take(&mut self.undo).into_iter().rev() {
+            // The interface may be gone, and with it all that hung on it.
+            if let Err(error) = self.ip(&command) {
+                self.log.detail(error);
+            }
+        }
+    }
+}
+
+fn resolvconf(arguments: &[&str], input: &str) -> io::Result<()> {
+    let mut child = Command::new("resolvconf")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes())?;
+    }
+    let status = child.wait()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}

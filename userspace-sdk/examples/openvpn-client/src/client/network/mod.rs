@@ -1,0 +1,280 @@
+//! Addresses, MTU and routes: what a tunnel's options come to on this machine.
+
+mod apply;
+mod hop;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub(super) use apply::Applied;
+pub(super) use hop::{Hop, Hops};
+
+use crate::options::{
+    Network, Route, RouteGateway, RouteNetwork, Topology, TunnelOptions, mask_length,
+};
+
+/// The MTU where nobody says one.
+const DEFAULT_MTU: u32 = 1500;
+
+/// All of IPv4 and IPv6 in halves, which are more specific than a default route and leave it where it is.
+const HALVES_V4: [(Ipv4Addr, u8); 2] = [(Ipv4Addr::UNSPECIFIED, 1), (Ipv4Addr::new(128, 0, 0, 0), 1)];
+const HALVES_V6: [(Ipv6Addr, u8); 2] =
+    [(Ipv6Addr::UNSPECIFIED, 1), (Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0), 1)];
+
+/// What is to be set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) mtu: u32,
+    pub(super) addresses: Vec<Address>,
+    /// In the order to make them.
+    pub(super) routes: Vec<PlannedRoute>,
+    pub(super) dns_servers: Vec<IpAddr>,
+    pub(super) dns_search: Vec<String>,
+}
+
+/// An address of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) local: IpAddr,
+    pub(super) prefix_length: u8,
+    /// The other end, where the interface has but one.
+    pub(super) remote: Option<IpAddr>,
+}
+
+/// A route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlannedRoute {
+    pub(super) network: Network,
+    pub(super) way: Way,
+    pub(super) metric: Option<u32>,
+}
+
+/// Which way a route goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Into the tunnel.
+    Tunnel,
+    /// Where the machine sent such packets before.
+    Hop(Hop),
+    /// To a gateway, wherever the machine finds it.
+    Gateway(IpAddr),
+}
+
+/// Why options come to no plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlanError {
+    /// The mask of `ifconfig` has holes.
+    Mask(Ipv4Addr),
+    /// The MTU is out of range.
+    Mtu(u32),
+    /// A route goes around the tunnel, and there is no default route.
+    NoWayAround(Network),
+}
+
+impl Plan {
+    /// What these options come to, with a server there and the machine's routes as they are.
+    pub(super) fn new(
+        options: &TunnelOptions,
+        server: IpAddr,
+        hops: &Hops,
+    ) -> Result<Self, PlanError> {
+        let mtu = options.tun_mtu.unwrap_or(DEFAULT_MTU);
+        // RFC 791's least, and the longest IP packet.
+        if !(68..=65535).contains(&mtu) {
+            return Err(PlanError::Mtu(mtu));
+        }
+        let mut plan = Self {
+            mtu,
+            addresses: addresses(options)?,
+            routes: Vec::new(),
+            dns_servers: options.dns_servers.clone(),
+            dns_search: options.dns_search.clone(),
+        };
+        for route in &options.routes {
+            plan.routes.push(planned(route, options, server, hops)?);
+        }
+        plan.redirect(options);
+        plan.keep_way_to(server, options, hops);
+        Ok(plan)
+    }
+
+    fn redirect(&mut self, options: &TunnelOptions) {
+        let Some(redirect) = options.redirect_gateway else { return };
+        let mut halves = Vec::new();
+        if !redirect.is_not_ipv4 {
+            halves.extend(HALVES_V4.map(|(address, length)| (IpAddr::from(address), length)));
+        }
+        if redirect.is_ipv6 {
+            halves.extend(HALVES_V6.map(|(address, length)| (IpAddr::from(address), length)));
+        }
+        let networks = halves.into_iter().filter_map(|(address, length)| Network::new(address, length));
+        let route = |network| PlannedRoute { network, way: Way::Tunnel, metric: None };
+        self.routes.extend(networks.map(route));
+    }
+
+    /// Where the tunnel would swallow its own packets, the server gets a route as it was before.
+    fn keep_way_to(&mut self, server: IpAddr, options: &TunnelOptions, hops: &Hops) {
+        let is_local = options.redirect_gateway.is_some_and(|redirect| redirect.is_local);
+        let is_swallowed =
+            |route: &PlannedRoute| route.way == Way::Tunnel && route.network.contains(server);
+        if is_local || !self.routes.iter().any(is_swallowed) {
+            return;
+        }
+        let length = if server.is_ipv4() { 32 } else { 128 };
+        if let (Some(network), Some(hop)) = (Network::new(server, length), &hops.to_server) {
+            let route = PlannedRoute { network, way: Way::Hop(hop.clone()), metric: None };
+            self.routes.insert(0, route);
+        }
+    }
+}
+
+fn addresses(options: &TunnelOptions) -> Result<Vec<Address>, PlanError> {
+    let mut addresses = Vec::new();
+    if let Some((local, second)) = options.ifconfig {
+        addresses.push(match options.topology() {
+            Topology::Subnet => Address {
+                local: local.into(),
+                prefix_length: mask_length(second).ok_or(PlanError::Mask(second))?,
+                remote: None,
+            },
+            Topology::Net30 | Topology::P2p => {
+                Address { local: local.into(), prefix_length: 32, remote: Some(second.into()) }
+            }
+        });
+    }
+    if let Some((local, prefix_length, _)) = options.ifconfig_v6 {
+        addresses.push(Address { local: local.into(), prefix_length, remote: None });
+    }
+    Ok(addresses)
+}
+
+fn planned(
+    route: &Route,
+    options: &TunnelOptions,
+    server: IpAddr,
+    hops: &Hops,
+) -> Result<PlannedRoute, PlanError> {
+    let network = match route.network {
+        RouteNetwork::Network(network) => Some(network),
+        RouteNetwork::Server => Network::new(server, if server.is_ipv4() { 32 } else { 128 }),
+    };
+    // Lengths are right by what they are made of.
+    let network = network.ok_or(PlanError::Mtu(0))?;
+    let hop = if network.address().is_ipv4() { &hops.default_v4 } else { &hops.default_v6 };
+    let way = match route.gateway {
+        RouteGateway::Tunnel => Way::Tunnel,
+        RouteGateway::Around => Way::Hop(hop.clone().ok_or(PlanError::NoWayAround(network))?),
+        RouteGateway::Address(gateway) if is_within(gateway, options) => Way::Tunnel,
+        RouteGateway::Address(gateway) => Way::Gateway(gateway),
+    };
+    Ok(PlannedRoute { network, way, metric: route.metric.or(options.route_metric) })
+}
+
+/// Whether a gateway is at the other end of the tunnel: then its address does not matter, as there are no links in it.
+fn is_within(gateway: IpAddr, options: &TunnelOptions) -> bool {
+    let gateways = [
+        options.route_gateway.map(IpAddr::from),
+        options.route_gateway_v6.map(IpAddr::from),
+        options.ifconfig_v6.and_then(|(.., remote)| remote).map(IpAddr::from),
+    ];
+    let subnet = |address: &Address| {
+        address.remote == Some(gateway)
+            || Network::new(address.local, address.prefix_length)
+                .is_some_and(|network| network.contains(gateway))
+    };
+    gateways.contains(&Some(gateway))
+        || addresses(options).is_ok_and(|addresses| addresses.iter().any(subnet))
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mask(mask) => write!(f, "ifconfig has a mask with holes: {mask}"),
+            Self::Mtu(mtu) => write!(f, "an MTU of {mtu} bytes can't be"),
+            Self::NoWayAround(network) => {
+                write!(f, "{network} is to go around the tunnel, and there is no default route")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(options: &[&str]) -> Result<Plan, PlanError> {
+        let mut tunnel = TunnelOptions::default();
+        for option in options {
+            let words: Vec<_> = option.split(' ').collect();
+            assert_eq!(tunnel.apply(&words), Ok(true), "{option}");
+        }
+        let hop = || Some(Hop { gateway: Some([192, 0, 2, 1].into()), device: "eth0".into() });
+        let hops = Hops { to_server: hop(), default_v4: hop(), default_v6: None };
+        Plan::new(&tunnel, [198, 51, 100, 7].into(), &hops)
+    }
+
+    fn routes(options: &[&str]) -> Vec<String> {
+        let shown = |route: &PlannedRoute| {
+            let way = match &route.way {
+                Way::Tunnel => "tunnel".to_owned(),
+                Way::Hop(hop) => hop.device.clone(),
+                Way::Gateway(gateway) => gateway.to_string(),
+            };
+            format!("{} {way} {}", route.network, route.metric.unwrap_or(0))
+        };
+        plan(options).unwrap().routes.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn addresses_follow_the_topology() {
+        let subnet = plan(&["topology subnet", "ifconfig 10.8.0.2 255.255.255.0"]).unwrap();
+        let address = Address { local: [10, 8, 0, 2].into(), prefix_length: 24, remote: None };
+        assert_eq!(subnet.addresses, [address]);
+        let remote = Some([10, 8, 0, 5].into());
+        let address = Address { local: [10, 8, 0, 6].into(), prefix_length: 32, remote };
+        for topology in ["topology net30", "topology p2p"] {
+            assert_eq!(plan(&[topology, "ifconfig 10.8.0.6 10.8.0.5"]).unwrap().addresses, [address]);
+        }
+        let v6 = plan(&["ifconfig-ipv6 fd00::2/112 fd00::1"]).unwrap();
+        assert_eq!(v6.addresses[0].prefix_length, 112);
+        let holes = plan(&["topology subnet", "ifconfig 10.8.0.2 255.0.255.0"]);
+        assert_eq!(holes, Err(PlanError::Mask([255, 0, 255, 0].into())));
+        assert_eq!(plan(&["tun-mtu 20"]), Err(PlanError::Mtu(20)));
+    }
+
+    #[test]
+    fn routes_go_into_the_tunnel_or_around() {
+        let options = [
+            "topology subnet",
+            "ifconfig 10.8.0.2 255.255.255.0",
+            "route-metric 9",
+            "route 10.1.0.0 255.255.0.0",
+            "route 10.2.0.0 255.255.0.0 10.8.0.1 3",
+            "route 10.3.0.0 255.255.0.0 net_gateway",
+            "route 10.4.0.0 255.255.0.0 172.16.0.1",
+        ];
+        let expected = [
+            "10.1.0.0/16 tunnel 9",
+            "10.2.0.0/16 tunnel 3",
+            "10.3.0.0/16 eth0 9",
+            "10.4.0.0/16 172.16.0.1 9",
+        ];
+        assert_eq!(routes(&options), expected);
+        let around = plan(&["route-ipv6 fd00::/64 net_gateway"]);
+        assert!(matches!(around, Err(PlanError::NoWayAround(_))), "{around:?}");
+    }
+
+    #[test]
+    fn the_server_is_still_reached_when_all_goes_into_the_tunnel() {
+        assert_eq!(
+            routes(&["redirect-gateway def1"]),
+            ["198.51.100.7/32 eth0 0", "0.0.0.0/1 tunnel 0", "128.0.0.0/1 tunnel 0"]
+        );
+        assert_eq!(routes(&["redirect-gateway def1 local"]).len(), 2);
+        assert_eq!(routes(&["redirect-gateway ipv6 !ipv4"]), ["::/1 tunnel 0", "8000::/1 tunnel 0"]);
+        assert_eq!(
+            routes(&["route 198.51.0.0 255.255.0.0"]),
+            ["198.51.100.7/32 eth0 0", "198.51.0.0/16 tunnel 0"]
+        );
+    }
+}
