@@ -20,6 +20,7 @@
 //! It never reads a clock and never waits.
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod data_channel;
 pub mod keys;
 pub mod options;

@@ -63,8 +63,8 @@ impl<'p> Pull<'p> {
         if let Some(filter) = self.profile.pull_filters.iter().find(matches) {
             return filter.action;
         }
-        let is_kept_out = self.profile.is_route_nopull
-            && ROUTING.iter().any(|prefix| option.starts_with(prefix));
+        let is_kept_out =
+            self.profile.is_route_nopull && ROUTING.iter().any(|prefix| option.starts_with(prefix));
         if is_kept_out { PullAction::Ignore } else { PullAction::Accept }
     }
 }
@@ -113,7 +113,8 @@ mod tests {
         let mut pull = Pull::new(&profile);
         let first = "route 10.1.0.0 255.255.0.0,push-continuation 2";
         assert_eq!(pull.reply(first).unwrap(), None);
-        let options = pull.reply("route 10.2.0.0 255.255.0.0,key-derivation tls-ekm,push-continuation 1");
+        let options =
+            pull.reply("route 10.2.0.0 255.255.0.0,key-derivation tls-ekm,push-continuation 1");
         let options = options.unwrap().expect("the last reply");
         assert_eq!(options.routes.len(), 2);
         assert!(options.is_exporter);
@@ -121,12 +122,12 @@ mod tests {
 
     #[test]
     fn filters_and_nopull_keep_options_out() {
-        let mut profile = Profile::default();
-        profile.pull_filters = vec![
+        let pull_filters = vec![
             filter(PullAction::Accept, "route 10.1."),
             filter(PullAction::Ignore, "route "),
             filter(PullAction::Reject, "redirect-gateway"),
         ];
+        let profile = Profile { pull_filters, ..Profile::default() };
         let mut pull = Pull::new(&profile);
         let options = pull.reply("route 10.1.0.0 255.255.0.0,route 10.2.0.0 255.255.0.0").unwrap();
         assert_eq!(options.expect("the last reply").routes.len(), 1);
@@ -142,7 +143,9 @@ mod tests {
     #[test]
     fn what_would_garble_the_tunnel_is_an_error() {
         let profile = Profile::default();
-        for bad in ["comp-lzo yes", "compress lz4", "cipher BF-CBC", "ifconfig 10.0.0.1", "peer-id x"] {
+        for bad in
+            ["comp-lzo yes", "compress lz4", "cipher BF-CBC", "ifconfig 10.0.0.1", "peer-id x"]
+        {
             assert!(Pull::new(&profile).reply(bad).is_err(), "{bad}");
         }
         let options = Pull::new(&profile).reply("block-outside-dns,echo hello").unwrap();

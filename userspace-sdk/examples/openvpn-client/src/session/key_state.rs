@@ -304,7 +304,7 @@ impl KeyState {
     /// The key that wraps renewals.
     pub(super) fn renewal_key(&self) -> Result<StaticKey, SessionError> {
         let bytes = self.tls.export_keying_material([0; 256], DYNAMIC_TLS_CRYPT_LABEL, None);
-        Ok(StaticKey::from_bytes(&*Zeroizing::new(bytes.map_err(SessionError::Tls)?)))
+        Ok(StaticKey::from_bytes(&Zeroizing::new(bytes.map_err(SessionError::Tls)?)))
     }
 
     /// Whether all that was sent has arrived, and nothing waits.

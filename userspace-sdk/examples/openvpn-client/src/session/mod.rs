@@ -257,9 +257,8 @@ impl Session {
             packet_bytes: MAX_DATAGRAM_BYTES.saturating_sub(overhead),
             wrapped_key_bytes: self.wrap.wrapped_key_bytes(),
         };
-        let poll = |key: &mut KeyState| {
-            Some((key.key_id, key.poll(now, self.id, self.peer_id, limits)?))
-        };
+        let poll =
+            |key: &mut KeyState| Some((key.key_id, key.poll(now, self.id, self.peer_id, limits)?));
         let (key_id, plain) = self.keys.iter_mut().find_map(poll)?;
         let unix_time_s = self.unix_time_s;
         Some(self.wrap_of(key_id).wrap(&plain, unix_time_s))

@@ -65,7 +65,9 @@ mod tests {
         );
         assert_eq!(Hop::read("10.0.0.9 dev eth0 src 10.0.0.2 uid 0"), hop(None, "eth0"));
         assert_eq!(
-            Hop::read("default via 10.0.0.1 dev wlan0 proto dhcp metric 600\ndefault via 10.0.1.1 dev eth0"),
+            Hop::read(
+                "default via 10.0.0.1 dev wlan0 proto dhcp metric 600\ndefault via 10.0.1.1 dev eth0"
+            ),
             hop(Some([10, 0, 0, 1]), "wlan0")
         );
         assert_eq!(Hop::read(""), None);

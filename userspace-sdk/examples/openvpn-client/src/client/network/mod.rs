@@ -17,7 +17,8 @@ use crate::options::{
 const DEFAULT_MTU: u32 = 1500;
 
 /// All of IPv4 and IPv6 in halves, which are more specific than a default route and leave it where it is.
-const HALVES_V4: [(Ipv4Addr, u8); 2] = [(Ipv4Addr::UNSPECIFIED, 1), (Ipv4Addr::new(128, 0, 0, 0), 1)];
+const HALVES_V4: [(Ipv4Addr, u8); 2] =
+    [(Ipv4Addr::UNSPECIFIED, 1), (Ipv4Addr::new(128, 0, 0, 0), 1)];
 const HALVES_V6: [(Ipv6Addr, u8); 2] =
     [(Ipv6Addr::UNSPECIFIED, 1), (Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0), 1)];
 
@@ -107,7 +108,8 @@ impl Plan {
         if redirect.is_ipv6 {
             halves.extend(HALVES_V6.map(|(address, length)| (IpAddr::from(address), length)));
         }
-        let networks = halves.into_iter().filter_map(|(address, length)| Network::new(address, length));
+        let networks =
+            halves.into_iter().filter_map(|(address, length)| Network::new(address, length));
         let route = |network| PlannedRoute { network, way: Way::Tunnel, metric: None };
         self.routes.extend(networks.map(route));
     }
@@ -233,7 +235,10 @@ mod tests {
         let remote = Some([10, 8, 0, 5].into());
         let address = Address { local: [10, 8, 0, 6].into(), prefix_length: 32, remote };
         for topology in ["topology net30", "topology p2p"] {
-            assert_eq!(plan(&[topology, "ifconfig 10.8.0.6 10.8.0.5"]).unwrap().addresses, [address]);
+            assert_eq!(
+                plan(&[topology, "ifconfig 10.8.0.6 10.8.0.5"]).unwrap().addresses,
+                [address]
+            );
         }
         let v6 = plan(&["ifconfig-ipv6 fd00::2/112 fd00::1"]).unwrap();
         assert_eq!(v6.addresses[0].prefix_length, 112);
@@ -271,7 +276,10 @@ mod tests {
             ["198.51.100.7/32 eth0 0", "0.0.0.0/1 tunnel 0", "128.0.0.0/1 tunnel 0"]
         );
         assert_eq!(routes(&["redirect-gateway def1 local"]).len(), 2);
-        assert_eq!(routes(&["redirect-gateway ipv6 !ipv4"]), ["::/1 tunnel 0", "8000::/1 tunnel 0"]);
+        assert_eq!(
+            routes(&["redirect-gateway ipv6 !ipv4"]),
+            ["::/1 tunnel 0", "8000::/1 tunnel 0"]
+        );
         assert_eq!(
             routes(&["route 198.51.0.0 255.255.0.0"]),
             ["198.51.100.7/32 eth0 0", "198.51.0.0/16 tunnel 0"]

@@ -1,0 +1,505 @@
+//! One connection with a server, from the first packet to the last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::sys::signal::Signal;
+
+use crate::client::credentials::Credentials;
+use crate::client::log::Log;
+use crate::client::message::Message;
+use crate::client::network::{Applied, Hops, Plan};
+use crate::client::pull::Pull;
+use crate::client::readers::{Input, Readers, What};
+use crate::client::setup::Setup;
+use crate::data_channel::{
+    DataChannel, DataEvent, DataEventKind, DataFormat, Peer, PeerChange, PeerStatistics,
+};
+use crate::options::TunnelOptions;
+use crate::profile::Profile;
+use crate::session::{DataParameters, Derivation, Established, Session, SessionEvent};
+use crate::tls::Subject;
+
+/// How often the server is asked to push.
+const PUSH_REQUEST_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long a server that may push unasked gets to do so.
+const PUSH_GRACE: Duration = Duration::from_secs(1);
+
+/// How long the server may take to push.
+const PULL_WINDOW: Duration = Duration::from_secs(60);
+
+/// The most that `AUTH_PENDING` makes of it.
+const MAX_PULL_WINDOW: Duration = Duration::from_secs(3600);
+
+/// Silence after which a server is given up where nobody says: OpenVPN's default for clients.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long `EXIT` gets to be acknowledged.
+const EXIT_WINDOW: Duration = Duration::from_secs(1);
+
+/// The longest UDP payload with an inner TCP segment where the profile says nothing: what fits into 1492 bytes with IPv6's and
+/// UDP's headers, as OpenVPN's default is.
+const DEFAULT_MSSFIX: u32 = 1492 - 48;
+
+/// IPv4's and TCP's headers.
+const INNER_HEADERS: u32 = 40;
+
+/// What all connections of a client have in common.
+pub(super) struct Common<'c> {
+    pub(super) profile: &'c Profile,
+    pub(super) setup: &'c Setup,
+    pub(super) channel: &'c Arc<dyn DataChannel>,
+    pub(super) interface: &'c str,
+    pub(super) inputs: &'c Receiver<Input>,
+    pub(super) sender: &'c Sender<Input>,
+    pub(super) log: Log,
+}
+
+/// How a connection ended.
+pub(super) struct Ending {
+    pub(super) reason: String,
+    pub(super) then: Then,
+    /// Whether packets could flow.
+    pub(super) was_up: bool,
+}
+
+/// What is to be done then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Connect again.
+    Again {
+        /// To the next server.
+        is_elsewhere: bool,
+        /// After this, where it is said.
+        after: Option<Duration>,
+    },
+    /// End well.
+    Leave,
+    /// End with an error.
+    Fail,
+}
+
+const AGAIN: Then = Then::Again { is_elsewhere: false, after: None };
+const ELSEWHERE: Then = Then::Again { is_elsewhere: true, after: None };
+
+/// A connection.
+pub(super) struct Connection<'c> {
+    common: &'c Common<'c>,
+    number: u64,
+    remote: SocketAddr,
+    session: Session,
+    credentials: &'c mut Credentials,
+    hops: Hops,
+    pull: Option<Pull<'c>>,
+    /// By when the server must have answered at all.
+    answer_by: Option<Instant>,
+    push_request_at: Option<Instant>,
+    pull_by: Option<Instant>,
+    /// What was pushed, once packets can flow.
+    options: Option<TunnelOptions>,
+    /// The id that the next key brings onto packets.
+    send_id: Option<u32>,
+    network: Option<Applied>,
+}
+
+impl<'c> Connection<'c> {
+    /// Leads a connection from its beginning to its end.
+    pub(super) fn run(
+        common: &'c Common<'c>,
+        number: u64,
+        remote: SocketAddr,
+        credentials: &'c mut Credentials,
+    ) -> Ending {
+        let end = |reason: String, then| Ending { reason, then, was_up: false };
+        let now = Instant::now();
+        let config = common.setup.session(credentials);
+        let wrap = common.setup.wrap();
+        let session = match Session::connect(config, wrap, unix_time_s(), now) {
+            Ok(session) => session,
+            Err(error) => return end(error.to_string(), Then::Fail),
+        };
+        let hops = match Hops::find(remote.ip()) {
+            Ok(hops) => hops,
+            Err(error) => return end(format!("ip route: {error}"), Then::Fail),
+        };
+        if let Err(error) = common.channel.connect(local_address(common.profile, remote), remote) {
+            return end(format!("no socket towards {remote}: {error}"), ELSEWHERE);
+        }
+        let readers = Readers::start(common.channel, number, common.sender);
+        let poll_timeout = common.profile.server_poll_timeout;
+        let mut connection = Connection {
+            common,
+            number,
+            remote,
+            session,
+            credentials,
+            hops,
+            pull: Some(Pull::new(common.profile)),
+            answer_by: poll_timeout.map(|timeout| now + timeout),
+            push_request_at: None,
+            pull_by: None,
+            options: None,
+            send_id: None,
+            network: None,
+        };
+        let mut ending = connection.lead();
+        ending.was_up = connection.options.is_some();
+        connection.leave(ending.then);
+        drop(connection);
+        if let Err(error) = common.channel.stop() {
+            common.log.error(format_args!("the data path does not stop: {error}"));
+        }
+        readers.join();
+        ending
+    }
+
+    /// Moves what there is to be moved until the end.
+    fn lead(&mut self) -> Ending {
+        loop {
+            if let Err(ending) = self.work() {
+                self.flush();
+                return ending;
+            }
+            self.flush();
+            let deadline = self.deadline();
+            let input = match deadline {
+                Some(at) => {
+                    self.common.inputs.recv_timeout(at.saturating_duration_since(Instant::now()))
+                }
+                None => self.common.inputs.recv().map_err(RecvTimeoutError::from),
+            };
+            let result = match input {
+                Ok(input) => self.input(input),
+                Err(RecvTimeoutError::Timeout) => Ok(()),
+                Err(RecvTimeoutError::Disconnected) => Err(end("no more input", Then::Fail)),
+            };
+            if let Err(ending) = result {
+                return ending;
+            }
+        }
+    }
+
+    /// When something is due.
+    fn deadline(&self) -> Option<Instant> {
+        [self.session.deadline(), self.answer_by, self.push_request_at, self.pull_by]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due, and what the session wants.
+    fn work(&mut self) -> Result<(), Ending> {
+        let now = Instant::now();
+        self.session.timer(now);
+        while let Some(event) = self.session.poll_event() {
+            self.session_event(event, now)?;
+        }
+        if self.session.peer_id().is_some() {
+            self.answer_by = None;
+        }
+        if self.answer_by.is_some_and(|by| by <= now) {
+            return Err(end("the server does not answer", ELSEWHERE));
+        }
+        if self.push_request_at.is_some_and(|at| at <= now) {
+            self.push_request_at = Some(now + PUSH_REQUEST_INTERVAL);
+            self.say("PUSH_REQUEST");
+        }
+        if self.pull_by.is_some_and(|by| by <= now) {
+            return Err(end("the server pushes nothing", ELSEWHERE));
+        }
+        Ok(())
+    }
+
+    /// Sends what the session has for the server.
+    fn flush(&mut self) {
+        while let Some(datagram) = self.session.poll_datagram(Instant::now()) {
+            if let Err(error) = self.common.channel.send_control(self.remote, &datagram) {
+                // As good as lost: it is sent again.
+                self.common.log.trace(format_args!("a control packet was not sent: {error}"));
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) -> Result<(), Ending> {
+        if input.connection.is_some_and(|number| number != self.number) {
+            return Ok(());
+        }
+        match input.what {
+            What::Control(from, datagram) => self.control(from, &datagram),
+            What::Data(event) => return self.data_event(event),
+            What::Broken(error) => {
+                return Err(end(format!("the data path is gone: {error}"), AGAIN));
+            }
+            What::Signal(Signal::SIGUSR1 | Signal::SIGHUP) => {
+                return Err(end("told to connect again", AGAIN));
+            }
+            What::Signal(signal) => return Err(end(format!("{signal}"), Then::Leave)),
+        }
+        Ok(())
+    }
+
+    fn control(&mut self, from: SocketAddr, datagram: &[u8]) {
+        let log = self.common.log;
+        if !is_same(from, self.remote) {
+            log.trace(format_args!("a control packet from {from} is not the server's"));
+        } else if let Err(error) = self.session.datagram_in(datagram, Instant::now()) {
+            log.trace(error);
+        }
+    }
+
+    fn data_event(&mut self, event: DataEvent) -> Result<(), Ending> {
+        let log = self.common.log;
+        match event.kind {
+            DataEventKind::KeyWanted => log.trace("a packet waits for a key"),
+            DataEventKind::LimitNear => {
+                log.step("the key is nearly used up: renewing");
+                self.session.renegotiate(Instant::now());
+            }
+            DataEventKind::TimedOut => {
+                let is_last = self.options.as_ref().is_some_and(|o| o.ping_exit.is_some());
+                let then = if is_last { Then::Leave } else { AGAIN };
+                return Err(end("the server is silent", then));
+            }
+            DataEventKind::Floated(remote) => {
+                log.step(format_args!("the server has moved to {remote}"));
+                self.remote = remote;
+            }
+            DataEventKind::Deleted => return Err(end("the data path dropped the server", AGAIN)),
+        }
+        Ok(())
+    }
+
+    fn session_event(&mut self, event: SessionEvent, now: Instant) -> Result<(), Ending> {
+        let channel = self.common.channel;
+        let done = match event {
+            SessionEvent::Established(established) => {
+                self.established(&established, now);
+                Ok(())
+            }
+            SessionEvent::Message(text) => return self.message(&text, now),
+            SessionEvent::InstallKey(key) => {
+                channel.install_key(Peer::Only, &key, self.send_id.take())
+            }
+            SessionEvent::SwapKeys => channel.swap_keys(Peer::Only),
+            SessionEvent::DeleteKey(slot) => channel.delete_key(Peer::Only, slot),
+            SessionEvent::Failed(error) => return Err(end(error.to_string(), ELSEWHERE)),
+        };
+        done.map_err(|error| end(format!("the data path refuses a key: {error}"), Then::Fail))
+    }
+
+    fn established(&mut self, established: &Established, now: Instant) {
+        let log = self.common.log;
+        let version = established.version.map(|version| format!("{version:?}"));
+        let suite = established.cipher_suite.map(|suite| format!("{suite:?}"));
+        let terms = format!("{} {}", version.unwrap_or_default(), suite.unwrap_or_default());
+        if established.key_id != 0 {
+            log.step(format_args!("keys renewed (key {}, {terms})", established.key_id));
+            return;
+        }
+        let subject = established.certificate.as_ref().and_then(Subject::of).unwrap_or_default();
+        log.step(format_args!("the server is {subject} ({terms})"));
+        let grace = if self.common.setup.may_push_unasked { PUSH_GRACE } else { Duration::ZERO };
+        self.push_request_at = Some(now + grace);
+        self.pull_by = Some(now + PULL_WINDOW);
+    }
+
+    fn message(&mut self, text: &str, now: Instant) -> Result<(), Ending> {
+        let log = self.common.log;
+        match Message::of(text) {
+            Message::PushReply(options) => return self.pushed(options, now),
+            Message::AuthFailed(reason) => {
+                let had_token = self.credentials.forget_token();
+                let is_final = !had_token && !self.common.profile.is_auth_retried;
+                let then = if is_final { Then::Fail } else { AGAIN };
+                return Err(end(format!("the server does not let us in: {reason}"), then));
+            }
+            Message::AuthFailedNow { backoff, is_elsewhere, reason } => {
+                let then = Then::Again { is_elsewhere, after: backoff };
+                return Err(end(format!("the server does not let us in now: {reason}"), then));
+            }
+            Message::AuthPending(timeout) => {
+                log.step("the server waits for somebody's decision");
+                let window = timeout.unwrap_or(PULL_WINDOW).min(MAX_PULL_WINDOW);
+                self.pull_by = self.pull_by.map(|by| by.max(now + window));
+            }
+            Message::Restart { is_elsewhere, reason } => {
+                let then = Then::Again { is_elsewhere, after: None };
+                return Err(end(format!("the server restarts {reason}"), then));
+            }
+            Message::Halt(reason) => {
+                return Err(end(format!("the server tells us to end: {reason}"), Then::Fail));
+            }
+            Message::Exit => return Err(end("the server leaves", AGAIN)),
+            Message::Info(text) => log.step(format_args!("the server says: {text}")),
+            Message::Other => log.detail("the server said something unknown"),
+        }
+        Ok(())
+    }
+
+    fn pushed(&mut self, text: &str, now: Instant) -> Result<(), Ending> {
+        let cant = |error: &dyn std::fmt::Display| {
+            end(format!("what the server pushes can't be followed: {error}"), Then::Fail)
+        };
+        // Answers to several requests are all the same.
+        let Some(pull) = &mut self.pull else { return Ok(()) };
+        let Some(mut options) = pull.reply(text).map_err(|error| cant(&error))? else {
+            return Ok(());
+        };
+        (self.pull, self.push_request_at, self.pull_by) = (None, None, None);
+        if let Some(token) = options.auth_token.take() {
+            self.credentials.set_token(token);
+            let (username, password) = self.credentials.current();
+            let hello = self.session.hello_mut();
+            (hello.username, hello.password) = (username, password);
+        }
+        let peer_id = options.peer_id.ok_or_else(|| {
+            cant(&"no peer-id: its data packets would be of a format that the data path has not")
+        })?;
+        let suite = options.cipher.or(self.common.profile.fallback_cipher).ok_or_else(|| {
+            cant(&"no cipher that the data channel has (set data-ciphers-fallback?)")
+        })?;
+        let plan = Plan::new(&options, self.remote.ip(), &self.hops).map_err(|e| cant(&e))?;
+        let parameters = DataParameters {
+            suite,
+            derivation: if options.is_exporter { Derivation::Exporter } else { Derivation::Prf },
+            format: if options.is_epoch { DataFormat::Epoch } else { DataFormat::Classic },
+        };
+        if options.is_dynamic_tls_crypt {
+            self.session.use_dynamic_tls_crypt().map_err(|error| cant(&error))?;
+        }
+        for ignored in &options.ignored {
+            self.common.log.detail(format_args!("pushed without effect here: {ignored}"));
+        }
+        self.send_id = Some(peer_id);
+        self.session.set_data_parameters(parameters, now);
+        while let Some(event) = self.session.poll_event() {
+            self.session_event(event, now)?;
+        }
+        self.raise(options, plan, parameters)
+    }
+
+    /// Lets packets flow.
+    fn raise(
+        &mut self,
+        options: TunnelOptions,
+        plan: Plan,
+        parameters: DataParameters,
+    ) -> Result<(), Ending> {
+        let Common { channel, log, interface, .. } = *self.common;
+        let refused =
+            |what: &str, error: std::io::Error| end(format!("{what}: {error}"), Then::Fail);
+        let timeout = options.ping_exit.or(options.ping_restart).unwrap_or(DEFAULT_TIMEOUT);
+        let change = PeerChange {
+            keepalive_interval: options.ping,
+            keepalive_timeout: Some(timeout),
+            mss_bytes: Some(mss_bytes(self.common.profile, parameters.format)),
+        };
+        channel
+            .set_peer(Peer::Only, &change)
+            .map_err(|error| refused("the data path refuses the timers", error))?;
+        let network = Applied::new(plan, interface, log)
+            .map_err(|error| refused("the interface can't be set up", error))?;
+        channel.start().map_err(|error| refused("the data path does not start", error))?;
+        let addresses: Vec<_> =
+            network.plan.addresses.iter().map(|address| address.local.to_string()).collect();
+        log.step(format_args!(
+            "connected: {interface} is {} ({}, {:?} format, keys by {:?}, peer-id {}, MTU {})",
+            addresses.join(" and "),
+            parameters.suite,
+            parameters.format,
+            parameters.derivation,
+            options.peer_id.unwrap_or_default(),
+            network.plan.mtu,
+        ));
+        self.network = Some(network);
+        self.options = Some(options);
+        Ok(())
+    }
+
+    /// Says goodbye, and takes back what was set up.
+    fn leave(&mut self, then: Then) {
+        let log = self.common.log;
+        let Some(options) = &self.options else { return };
+        if then == Then::Leave && options.is_exit_by_control {
+            self.say("EXIT");
+            self.flush();
+            self.await_acks();
+        }
+        if let Ok(PeerStatistics { rx_packets, rx_bytes, tx_packets, tx_bytes }) =
+            self.common.channel.statistics(Peer::Only)
+        {
+            log.step(format_args!(
+                "received {rx_packets} packets, {rx_bytes} bytes; sent {tx_packets} packets, {tx_bytes} bytes"
+            ));
+        }
+        self.network = None;
+    }
+
+    /// Waits until the server has all that was said, for a while.
+    fn await_acks(&mut self) {
+        let by = Instant::now() + EXIT_WINDOW;
+        while !self.session.is_all_acknowledged() {
+            let left = by.saturating_duration_since(Instant::now());
+            match self.common.inputs.recv_timeout(left) {
+                Ok(Input { connection: Some(number), what: What::Control(from, datagram) })
+                    if number == self.number =>
+                {
+                    self.control(from, &datagram);
+                }
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn say(&mut self, message: &str) {
+        if let Err(error) = self.session.send_message(message) {
+            self.common.log.error(error);
+        }
+    }
+}
+
+fn end(reason: impl Into<String>, then: Then) -> Ending {
+    Ending { reason: reason.into(), then, was_up: false }
+}
+
+/// The segment size that the profile's `mssfix` comes to; 0 is none.
+fn mss_bytes(profile: &Profile, format: DataFormat) -> u16 {
+    // Reference 3.2 and 3.3.
+    let overhead = match format {
+        DataFormat::Classic => 24,
+        DataFormat::Epoch => 28,
+    };
+    match profile.mssfix.unwrap_or(DEFAULT_MSSFIX) {
+        0 => 0,
+        most => u16::try_from(most.saturating_sub(overhead + INNER_HEADERS)).unwrap_or(0),
+    }
+}
+
+/// Where our end of the socket is to be; `None` is anywhere.
+fn local_address(profile: &Profile, remote: SocketAddr) -> Option<SocketAddr> {
+    let address = profile.local_address.filter(|local| local.is_ipv4() == remote.is_ipv4());
+    if address.is_none() && profile.local_port.is_none() {
+        return None;
+    }
+    let any = match remote {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    Some(SocketAddr::new(address.unwrap_or(any), profile.local_port.unwrap_or(0)))
+}
+
+/// Whether two addresses are the same, however the socket saw them.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port() && one.ip().to_canonical() == other.ip().to_canonical()
+}
+
+/// Seconds since 1970, as replay ids have them.
+fn unix_time_s() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Until 2106.
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,248 @@
+//! The client: connects to a profile's servers in turn, again and again, until told to leave.
+
+mod connection;
+mod credentials;
+mod log;
+mod message;
+mod network;
+mod pull;
+mod readers;
+mod setup;
+mod signals;
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+
+pub use log::Log;
+pub use signals::Signals;
+
+use crate::client::connection::{Common, Connection, Ending, Then};
+use crate::client::credentials::Credentials;
+use crate::client::readers::{Input, What};
+use crate::client::setup::Setup;
+use crate::data_channel::DataChannel;
+use crate::profile::{Family, Profile, Remote};
+
+/// Between two rounds through all servers, and the most that doubling makes of it: OpenVPN's defaults.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// A client that may begin.
+pub struct Client {
+    profile: Profile,
+    setup: Setup,
+    credentials: Credentials,
+    log: Log,
+}
+
+impl Client {
+    /// Judges the profile, and asks the user for what it leaves open. `protocol` is said to servers as `IV_PROTO` in place of
+    /// what we know.
+    pub fn new(profile: Profile, protocol: Option<u32>, log: Log) -> Result<Self> {
+        let setup = Setup::new(&profile, protocol)?;
+        for warning in &profile.warnings {
+            log.step(format_args!("profile: {warning}"));
+        }
+        let credentials = Credentials::collect(profile.credentials.as_ref())?;
+        Ok(Self { profile, setup, credentials, log })
+    }
+
+    /// Connects by this data path, whose interface has this name, until a signal or a server ends it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no use in going on.
+    pub fn run(
+        mut self,
+        channel: &Arc<dyn DataChannel>,
+        interface: &str,
+        signals: Signals,
+    ) -> Result<()> {
+        let (sender, inputs) = mpsc::channel();
+        let signal_sender = sender.clone();
+        signals.forward(move |signal| {
+            let input = Input { connection: None, what: What::Signal(signal) };
+            signal_sender.send(input).is_ok()
+        });
+        let common = Common {
+            profile: &self.profile,
+            setup: &self.setup,
+            channel,
+            interface,
+            inputs: &inputs,
+            sender: &sender,
+            log: self.log,
+        };
+        let mut number = 0;
+        let mut rounds = Rounds::new(&self.profile);
+        loop {
+            let remote = rounds.remote().clone();
+            let then = match resolve(&remote) {
+                Err(error) => {
+                    self.log.error(format_args!("{}: {error:#}", remote.host));
+                    Then::Again { is_elsewhere: true, after: None }
+                }
+                Ok(addresses) => {
+                    let address = rounds.pick(&addresses);
+                    self.log.step(format_args!("connecting to {} ({address})", remote.host));
+                    number += 1;
+                    let Ending { reason, then, was_up } =
+                        Connection::run(&common, number, address, &mut self.credentials);
+                    if was_up {
+                        rounds.succeeded();
+                    }
+                    match then {
+                        Then::Leave => self.log.step(format_args!("left: {reason}")),
+                        _ => self.log.error(format_args!("disconnected: {reason}")),
+                    }
+                    then
+                }
+            };
+            let pause = match then {
+                Then::Leave => return Ok(()),
+                Then::Fail => bail!("gave up"),
+                Then::Again { is_elsewhere, after } => {
+                    let pause = rounds.next(is_elsewhere).context("no server can be reached")?;
+                    after.unwrap_or(pause)
+                }
+            };
+            if !pause.is_zero() {
+                self.log.step(format_args!("connecting again in {} s", pause.as_secs()));
+            }
+            if is_told_to_leave(&inputs, pause) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Waits; true when a signal ends the program meanwhile.
+fn is_told_to_leave(inputs: &Receiver<Input>, pause: Duration) -> bool {
+    let until = Instant::now() + pause;
+    loop {
+        match inputs.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Input { what: What::Signal(Signal::SIGINT | Signal::SIGTERM), .. }) => return true,
+            Ok(Input { what: What::Signal(_), .. }) | Err(RecvTimeoutError::Timeout) => {
+                return false;
+            }
+            Ok(_) => {}
+            Err(RecvTimeoutError::Disconnected) => return true,
+        }
+    }
+}
+
+/// Whose turn it is.
+struct Rounds<'p> {
+    remotes: Vec<&'p Remote>,
+    index: usize,
+    /// Which of a name's addresses is next.
+    attempt: usize,
+    rounds: u32,
+    most_rounds: Option<u32>,
+    pause: Duration,
+    pauses: (Duration, Duration),
+}
+
+impl<'p> Rounds<'p> {
+    fn new(profile: &'p Profile) -> Self {
+        let mut remotes: Vec<_> = profile.remotes.iter().collect();
+        if profile.is_remote_random && !remotes.is_empty() {
+            let mut bytes = [0; 4];
+            // Without random bytes any order is as good.
+            let _ = getrandom::fill(&mut bytes);
+            let by = u32::from_ne_bytes(bytes) as usize % remotes.len();
+            remotes.rotate_left(by);
+        }
+        let pauses = profile.connect_retry.unwrap_or(RETRY);
+        let most_rounds = profile.connect_retry_max;
+        Self { remotes, index: 0, attempt: 0, rounds: 0, most_rounds, pause: pauses.0, pauses }
+    }
+
+    fn remote(&self) -> &'p Remote {
+        self.remotes[self.index]
+    }
+
+    fn pick(&self, addresses: &[SocketAddr]) -> SocketAddr {
+        addresses[self.attempt % addresses.len()]
+    }
+
+    /// A connection came to be: patience begins anew.
+    fn succeeded(&mut self) {
+        self.rounds = 0;
+        self.pause = self.pauses.0;
+    }
+
+    /// Goes on, and says how long to wait before; `None` when there were enough rounds.
+    fn next(&mut self, is_elsewhere: bool) -> Option<Duration> {
+        if !is_elsewhere {
+            return Some(self.pauses.0);
+        }
+        self.index = (self.index + 1) % self.remotes.len();
+        if self.index > 0 {
+            return Some(Duration::ZERO);
+        }
+        self.attempt += 1;
+        self.rounds += 1;
+        if self.most_rounds.is_some_and(|most| most > 0 && self.rounds >= most) {
+            return None;
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(self.pauses.1);
+        Some(pause)
+    }
+}
+
+/// A server's addresses; at least one.
+fn resolve(remote: &Remote) -> Result<Vec<SocketAddr>> {
+    let addresses: Vec<_> = (remote.host.as_str(), remote.port)
+        .to_socket_addrs()?
+        .filter(|address| match remote.family {
+            None => true,
+            Some(Family::V4) => address.is_ipv4(),
+            Some(Family::V6) => address.is_ipv6(),
+        })
+        .collect();
+    if addresses.is_empty() {
+        bail!("no address of the family that the profile wants");
+    }
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(hosts: &[&str], most: Option<u32>) -> Profile {
+        let remote = |host: &&str| Remote { host: (*host).into(), port: 1194, family: None };
+        let remotes = hosts.iter().map(remote).collect();
+        Profile { remotes, connect_retry_max: most, ..Profile::default() }
+    }
+
+    #[test]
+    fn servers_take_turns_and_pauses_double() {
+        let profile = profile(&["a", "b"], None);
+        let mut rounds = Rounds::new(&profile);
+        let mut turns = Vec::new();
+        for _ in 0..24 {
+            turns.push(rounds.remote().host.as_str());
+            turns.push(if rounds.next(true).unwrap() > Duration::ZERO { "wait" } else { "" });
+        }
+        assert_eq!(turns[..6], ["a", "", "b", "wait", "a", ""]);
+        assert_eq!(rounds.pause, RETRY.1);
+        rounds.succeeded();
+        assert_eq!(rounds.next(false), Some(RETRY.0));
+        assert_eq!(rounds.remote().host, "a");
+    }
+
+    #[test]
+    fn enough_rounds_are_enough() {
+        let profile = profile(&["a", "b"], Some(2));
+        let mut rounds = Rounds::new(&profile);
+        let went_on = std::iter::from_fn(|| rounds.next(true)).count();
+        assert_eq!(went_on, 3);
+    }
+}
