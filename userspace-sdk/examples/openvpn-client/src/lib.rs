@@ -12,6 +12,7 @@
 //! | [`options`] | what a tunnel is configured with, pushed by a server or written in a profile | nobody |
 //! | [`profile`] | `.ovpn` files | [`options`] |
 //! | [`data_channel`] | what the control channel asks of a data path: the trait [`data_channel::DataChannel`] | [`keys`] |
+//! | [`adapter`] | the data path that there is: a Tunic adapter, by the SDK; [`tunicd`] runs it | [`data_channel`] |
 //! | [`server`] | the server: many clients' sessions, addresses, networks; one data channel with a peer for each | all |
 //! | [`client`] | the client: a profile's session, its data channel, Linux's addresses and routes | all |
 //!
@@ -20,6 +21,7 @@
 //! It never reads a clock and never waits.
 #![forbid(unsafe_code)]
 
+pub mod adapter;
 pub mod client;
 pub mod data_channel;
 pub mod keys;
@@ -31,6 +33,7 @@ pub mod server;
 pub mod session;
 mod suite;
 pub mod tls;
+pub mod tunicd;
 pub mod wrap;
 
 pub use role::Role;

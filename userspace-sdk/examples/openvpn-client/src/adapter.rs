@@ -1,0 +1,202 @@
+//! A Tunic adapter as data path.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tunic::data_channel::{
+    ControlDatagram, DirectionKey, EventKind, InstallKey as AdapterKey, KeyMaterial, Listen, Mode,
+    NewPeer as AdapterPeer, PeerSelector, PeerTransport, Prefix, SetPeer, Slot as AdapterSlot,
+    Suite as AdapterSuite,
+};
+use tunic::{Error, UnixTransport};
+
+use crate::Suite;
+use crate::data_channel::{
+    DataChannel, DataEvent, DataEventKind, DataFormat, InstallKey, NewPeer, Peer, PeerChange,
+    PeerStatistics, Slot,
+};
+use crate::options::Network;
+
+/// An adapter that speaks OpenVPN's data channel, reached by the SDK.
+pub struct Adapter(tunic::DataChannel<UnixTransport>);
+
+impl Adapter {
+    /// Opens the adapter of this name, and takes away what somebody left in it.
+    pub fn open(name: &str) -> Result<Self, Error> {
+        let channel = tunic::DataChannel::open(name)?;
+        channel.stop()?;
+        Ok(Self(channel))
+    }
+}
+
+impl DataChannel for Adapter {
+    fn connect(&self, local: Option<SocketAddr>, remote: SocketAddr) -> io::Result<()> {
+        let peer = AdapterPeer {
+            receive_id: None,
+            transmit_id: None,
+            transport: PeerTransport::Udp,
+            local,
+            remote,
+            vpn4: None,
+            vpn6: None,
+        };
+        self.0.new_peer(&peer).map_err(io::Error::other)
+    }
+
+    fn listen(&self, local: SocketAddr) -> io::Result<SocketAddr> {
+        self.0.set_mode(Mode::MultiPeer).map_err(io::Error::other)?;
+        self.0.listen(&Listen { local, v6_only: false }).map_err(io::Error::other)
+    }
+
+    fn new_peer(&self, peer: &NewPeer) -> io::Result<()> {
+        let peer = AdapterPeer {
+            receive_id: Some(peer.receive_id),
+            transmit_id: Some(peer.send_id),
+            transport: PeerTransport::Udp,
+            local: None,
+            remote: peer.remote,
+            vpn4: peer.address_v4,
+            vpn6: peer.address_v6,
+        };
+        self.0.new_peer(&peer).map_err(io::Error::other)
+    }
+
+    fn delete_peer(&self, peer: Peer) -> io::Result<()> {
+        self.0.delete_peer(selector(peer)).map_err(io::Error::other)
+    }
+
+    fn set_peer(&self, peer: Peer, change: &PeerChange) -> io::Result<()> {
+        let seconds = |duration: Option<Duration>| {
+            duration.map(|duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))
+        };
+        let change = SetPeer {
+            peer: selector(peer),
+            keepalive_s: seconds(change.keepalive_interval),
+            timeout_s: seconds(change.keepalive_timeout),
+            mss_bytes: change.mss_bytes,
+        };
+        self.0.set_peer(&change).map_err(io::Error::other)
+    }
+
+    fn install_key(&self, peer: Peer, key: &InstallKey, send_id: Option<u32>) -> io::Result<()> {
+        let (encrypt, decrypt) = (&key.keys.send, &key.keys.receive);
+        let length = key.suite.key_bytes();
+        let material = match key.format {
+            DataFormat::Classic => KeyMaterial::Fixed {
+                encrypt: DirectionKey {
+                    key: &encrypt.key[..length],
+                    nonce_tail: &encrypt.nonce_tail,
+                },
+                decrypt: DirectionKey {
+                    key: &decrypt.key[..length],
+                    nonce_tail: &decrypt.nonce_tail,
+                },
+            },
+            DataFormat::Epoch => {
+                KeyMaterial::Epoch { encrypt: &encrypt.key, decrypt: &decrypt.key }
+            }
+        };
+        let key = AdapterKey {
+            peer: selector(peer),
+            slot: adapter_slot(key.slot),
+            key_id: key.key_id,
+            suite: match key.suite {
+                Suite::Aes128Gcm => AdapterSuite::Aes128Gcm,
+                Suite::Aes192Gcm => AdapterSuite::Aes192Gcm,
+                Suite::Aes256Gcm => AdapterSuite::Aes256Gcm,
+                Suite::ChaCha20Poly1305 => AdapterSuite::ChaCha20Poly1305,
+            },
+            material,
+            transmit_id: send_id,
+            packet_limit: None,
+        };
+        self.0.install_key(&key).map_err(io::Error::other)
+    }
+
+    fn swap_keys(&self, peer: Peer) -> io::Result<()> {
+        self.0.swap_keys(selector(peer)).map_err(io::Error::other)
+    }
+
+    fn delete_key(&self, peer: Peer, slot: Slot) -> io::Result<()> {
+        self.0.delete_key(selector(peer), adapter_slot(slot)).map_err(io::Error::other)
+    }
+
+    fn add_route(&self, receive_id: u32, network: Network) -> io::Result<()> {
+        self.0.add_route(PeerSelector::Id(receive_id), prefix(network)?).map_err(io::Error::other)
+    }
+
+    fn remove_route(&self, network: Network) -> io::Result<()> {
+        self.0.remove_route(prefix(network)?).map_err(io::Error::other)
+    }
+
+    fn statistics(&self, peer: Peer) -> io::Result<PeerStatistics> {
+        let id = match peer {
+            Peer::Only => None,
+            Peer::Id(id) => Some(id),
+        };
+        let (_, peers) = self.0.status().map_err(io::Error::other)?;
+        let peer = peers.iter().find(|peer| peer.receive_id == id);
+        let traffic = peer.ok_or(io::ErrorKind::NotFound)?.traffic;
+        Ok(PeerStatistics {
+            rx_packets: traffic.rx_packets,
+            rx_bytes: traffic.vpn_rx_bytes,
+            tx_packets: traffic.tx_packets,
+            tx_bytes: traffic.vpn_tx_bytes,
+        })
+    }
+
+    fn start(&self) -> io::Result<()> {
+        self.0.start().map_err(io::Error::other)
+    }
+
+    fn stop(&self) -> io::Result<()> {
+        self.0.stop().map_err(io::Error::other)
+    }
+
+    fn send_control(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        let datagram = ControlDatagram { address: Some(to), data: datagram };
+        self.0.send_control(&datagram).map_err(io::Error::other)
+    }
+
+    fn receive_control(&self) -> io::Result<(SocketAddr, Vec<u8>)> {
+        // Without a timeout there is a datagram or an error, and the native ABI says from where.
+        let datagram = self.0.receive_control(None).map_err(io::Error::other)?;
+        let datagram = datagram.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok((datagram.from.ok_or(io::ErrorKind::AddrNotAvailable)?, datagram.data))
+    }
+
+    fn next_event(&self) -> io::Result<DataEvent> {
+        let event = self.0.next_event(None).map_err(io::Error::other)?;
+        let event = event.ok_or(io::ErrorKind::UnexpectedEof)?.event;
+        Ok(DataEvent {
+            peer: event.peer.map_or(Peer::Only, Peer::Id),
+            kind: match event.kind {
+                EventKind::KeyWanted => DataEventKind::KeyWanted,
+                EventKind::UsageLimitNear => DataEventKind::LimitNear,
+                EventKind::TimedOut => DataEventKind::TimedOut,
+                EventKind::Floated(remote) => DataEventKind::Floated(remote),
+                EventKind::Deleted(_) => DataEventKind::Deleted,
+            },
+        })
+    }
+}
+
+const fn selector(peer: Peer) -> PeerSelector {
+    match peer {
+        Peer::Only => PeerSelector::Only,
+        Peer::Id(id) => PeerSelector::Id(id),
+    }
+}
+
+const fn adapter_slot(slot: Slot) -> AdapterSlot {
+    match slot {
+        Slot::Primary => AdapterSlot::Primary,
+        Slot::Secondary => AdapterSlot::Secondary,
+    }
+}
+
+fn prefix(network: Network) -> io::Result<Prefix> {
+    Prefix::new(network.address(), network.prefix_length())
+        .ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}

@@ -1,0 +1,95 @@
+//! `tunicd`, which runs the driver that the data path is.
+
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::adapter::Adapter;
+
+/// How long it may take to start, and to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An interface's daemon: one that runs already, or one that we start and that ends with us.
+pub struct Tunicd {
+    process: Option<Child>,
+}
+
+impl Tunicd {
+    /// Opens the adapter of this interface, and starts a daemon for it where there is none.
+    pub fn attach(interface: &str) -> Result<(Self, Adapter)> {
+        match Adapter::open(interface) {
+            Ok(adapter) => return Ok((Self { process: None }, adapter)),
+            Err(tunic::Error::NoAdapter(_)) => {}
+            Err(error) => return Err(error).with_context(|| interface.to_owned()),
+        }
+        let mut command = Command::new(program());
+        command.args(["--foreground", "--log-level", "error", "--protocol", "openvpn", interface]);
+        // In a group of its own: Ctrl-C is for us, who still need it for saying goodbye.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
+        let process = command.spawn().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow::anyhow!("tunicd is neither beside us nor on the path"),
+            _ => anyhow::anyhow!("tunicd does not start: {error}"),
+        })?;
+        let mut tunicd = Self { process: Some(process) };
+        let adapter = tunicd.await_adapter(interface)?;
+        Ok((tunicd, adapter))
+    }
+
+    /// Whether it was started by us.
+    pub fn is_ours(&self) -> bool {
+        self.process.is_some()
+    }
+
+    fn await_adapter(&mut self, interface: &str) -> Result<Adapter> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Adapter::open(interface) {
+                Ok(adapter) => return Ok(adapter),
+                Err(tunic::Error::NoAdapter(_)) => {}
+                Err(error) => return Err(error).with_context(|| interface.to_owned()),
+            }
+            if let Some(process) = &mut self.process
+                && let Some(status) = process.try_wait()?
+            {
+                bail!("tunicd ended: {status}");
+            }
+            if Instant::now() >= deadline {
+                bail!("tunicd does not serve {interface}");
+            }
+            thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Tunicd {
+    /// Ends it, where it was started by us, and waits.
+    fn drop(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        if let Ok(pid) = i32::try_from(process.id()) {
+            // It may have ended already.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(process.try_wait(), Ok(None)) {
+            if Instant::now() >= deadline {
+                let _ = process.kill();
+                let _ = process.wait();
+                return;
+            }
+            thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+}
+
+/// The program: beside us, or wherever the path finds it.
+fn program() -> PathBuf {
+    let beside = std::env::current_exe().ok().map(|program| program.with_file_name("tunicd"));
+    beside.filter(|program| program.is_file()).unwrap_or_else(|| "tunicd".into())
+}
