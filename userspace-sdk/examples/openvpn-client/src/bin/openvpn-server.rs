@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use openvpn_client::adapter::Adapter;
 use openvpn_client::data_channel::DataChannel;
 use openvpn_client::profile::ServerProfile;
-use openvpn_client::server::{self, Adapter};
+use openvpn_client::server;
 
 /// Serves OpenVPN clients over a Tunic adapter (`tunicd --protocol openvpn`). Ends by SIGTERM or SIGINT.
 #[derive(Parser)]

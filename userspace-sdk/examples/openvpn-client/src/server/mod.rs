@@ -7,7 +7,6 @@
 //!
 //! [`Server`] reads no clock, waits for nothing and has no threads: [`run()`] moves datagrams, events, commands and time into it.
 
-mod adapter;
 mod client;
 mod client_file;
 mod door;
@@ -26,7 +25,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use rustls::pki_types::CertificateDer;
 
-pub use adapter::Adapter;
 pub use client_file::ClientFile;
 pub use door::{Door, Knock, KnockError};
 pub use pool::{Lease, Pool, PoolError};
@@ -34,7 +32,9 @@ pub use run::run;
 pub use terms::{Terms, TermsError};
 
 use crate::Suite;
-use crate::data_channel::{DataChannel, DataEvent, DataFormat, NewPeer, PeerChange};
+use crate::data_channel::{
+    DataChannel, DataEvent, DataEventKind, DataFormat, NewPeer, Peer, PeerChange,
+};
 use crate::profile::{CertificateUse, ServerProfile, TlsVersion};
 use crate::session::{DatagramError, Established, Hello, Session, SessionConfig, SessionEvent};
 use crate::tls::{ExpectedPeer, Identity, Subject, TlsConfig, Versions, certificates};
@@ -142,16 +142,17 @@ impl Server {
 
     /// Takes in what happened in the data path.
     pub fn event(&mut self, event: DataEvent, now: Instant) {
-        match event {
-            DataEvent::KeyWanted { receive_id } | DataEvent::LimitNear { receive_id } => {
+        let Peer::Id(receive_id) = event.peer else { return };
+        match event.kind {
+            DataEventKind::KeyWanted | DataEventKind::LimitNear => {
                 if let Some(client) = self.clients.get_mut(&receive_id) {
                     client.session.renegotiate(now);
                     self.drive(receive_id, now);
                 }
             }
-            DataEvent::TimedOut { receive_id } => self.remove(receive_id, "timed out"),
-            DataEvent::Deleted { receive_id } => self.remove(receive_id, "lost its peer"),
-            DataEvent::Floated { receive_id, remote } => self.float(receive_id, remote),
+            DataEventKind::TimedOut => self.remove(receive_id, "timed out"),
+            DataEventKind::Deleted => self.remove(receive_id, "lost its peer"),
+            DataEventKind::Floated(remote) => self.float(receive_id, remote),
         }
     }
 
@@ -196,7 +197,7 @@ impl Server {
     pub fn status(&self, now: Instant) -> Vec<String> {
         let line = |(id, client): (&u32, &Client)| {
             let connected = client.connected()?;
-            let statistics = self.data.statistics(*id).unwrap_or_default();
+            let statistics = self.data.statistics(Peer::Id(*id)).unwrap_or_default();
             let address_v6 = connected.lease.address_v6;
             Some(format!(
                 "{}\t{}\t{}\t{}\t{}\t{}\t{}",
@@ -282,9 +283,9 @@ impl Server {
                 self.flush(id, now);
                 return self.remove(id, &error.to_string());
             }
-            SessionEvent::InstallKey(key) => self.data.install_key(id, &key),
-            SessionEvent::SwapKeys => self.data.swap_keys(id),
-            SessionEvent::DeleteKey(slot) => self.data.delete_key(id, slot),
+            SessionEvent::InstallKey(key) => self.data.install_key(Peer::Id(id), &key, None),
+            SessionEvent::SwapKeys => self.data.swap_keys(Peer::Id(id)),
+            SessionEvent::DeleteKey(slot) => self.data.delete_key(Peer::Id(id), slot),
         };
         if let Err(error) = result {
             self.dismiss(id, "RESTART", &format!("its keys can't be set: {error}"), now);
@@ -383,7 +384,7 @@ impl Server {
         })?;
         let tunnel = &self.profile.common.tunnel;
         self.data.set_peer(
-            id,
+            Peer::Id(id),
             &PeerChange {
                 keepalive_interval: tunnel.ping,
                 // A server waits twice as long as it tells its clients to (manual, `--keepalive`).
@@ -392,7 +393,7 @@ impl Server {
             },
         )?;
         for network in &file.networks {
-            self.data.add_route(id, network.address(), network.prefix_length())?;
+            self.data.add_route(id, *network)?;
         }
         Ok(())
     }
@@ -455,13 +456,13 @@ impl Server {
         }
         let mut line = format!("{}: {why}", client.label());
         if client.connected().is_some()
-            && let Ok(statistics) = self.data.statistics(id)
+            && let Ok(statistics) = self.data.statistics(Peer::Id(id))
         {
             line +=
                 &format!(" (received {} bytes, sent {})", statistics.rx_bytes, statistics.tx_bytes);
         }
         // There may be none: it timed out, or none was made.
-        let _ = self.data.delete_peer(id);
+        let _ = self.data.delete_peer(Peer::Id(id));
         self.pool.release(id);
         self.say(&line);
     }

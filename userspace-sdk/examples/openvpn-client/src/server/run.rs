@@ -46,7 +46,7 @@ pub fn run(profile: ServerProfile, interface: &str, data: &Arc<dyn DataChannel>)
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block()?;
     let pool = Pool::new(profile.network, profile.network_v6);
-    let local = data.bind(local_address(&profile)).context("the UDP port")?;
+    let local = data.listen(local_address(&profile)).context("the UDP port")?;
     data.start().context("the data path")?;
     let _host = Host::configure(interface, &profile, &pool)?;
     say(&format!("listens on UDP {local}, the tunnel is {} on {interface}", profile.network));
