@@ -27,6 +27,17 @@ pub fn tunic() -> Result<PathBuf> {
         .map_err(|error| anyhow!(error))
 }
 
+/// The path of `openvpn-client`.
+pub fn openvpn_client() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            build("openvpn-client", "openvpn-client").map_err(|error| format!("{error:#}"))
+        })
+        .clone()
+        .map_err(|error| anyhow!(error))
+}
+
 /// Builds a package's program in the profile that the running one was built in; does nothing where it is up to date.
 fn build(package: &str, program: &str) -> Result<PathBuf> {
     let running = std::env::current_exe()?;

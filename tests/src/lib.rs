@@ -12,6 +12,7 @@ pub mod iperf;
 pub mod link;
 pub mod machine;
 pub mod namespace;
+pub mod openvpn;
 pub mod peer;
 pub mod ping;
 pub mod random;

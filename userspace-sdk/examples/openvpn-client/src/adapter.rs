@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tunic::data_channel::{
@@ -19,14 +20,22 @@ use crate::data_channel::{
 use crate::options::Network;
 
 /// An adapter that speaks OpenVPN's data channel, reached by the SDK.
-pub struct Adapter(tunic::DataChannel<UnixTransport>);
+pub struct Adapter {
+    channel: tunic::DataChannel<UnixTransport>,
+    /// Where the only peer is, when there is one: then control datagrams say neither whence nor whither.
+    only: Mutex<Option<SocketAddr>>,
+}
 
 impl Adapter {
     /// Opens the adapter of this name, and takes away what somebody left in it.
     pub fn open(name: &str) -> Result<Self, Error> {
         let channel = tunic::DataChannel::open(name)?;
         channel.stop()?;
-        Ok(Self(channel))
+        Ok(Self { channel, only: Mutex::new(None) })
+    }
+
+    fn only(&self) -> MutexGuard<'_, Option<SocketAddr>> {
+        self.only.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -41,12 +50,14 @@ impl DataChannel for Adapter {
             vpn4: None,
             vpn6: None,
         };
-        self.0.new_peer(&peer).map_err(io::Error::other)
+        self.channel.new_peer(&peer).map_err(io::Error::other)?;
+        *self.only() = Some(remote);
+        Ok(())
     }
 
     fn listen(&self, local: SocketAddr) -> io::Result<SocketAddr> {
-        self.0.set_mode(Mode::MultiPeer).map_err(io::Error::other)?;
-        self.0.listen(&Listen { local, v6_only: false }).map_err(io::Error::other)
+        self.channel.set_mode(Mode::MultiPeer).map_err(io::Error::other)?;
+        self.channel.listen(&Listen { local, v6_only: false }).map_err(io::Error::other)
     }
 
     fn new_peer(&self, peer: &NewPeer) -> io::Result<()> {
@@ -59,11 +70,11 @@ impl DataChannel for Adapter {
             vpn4: peer.address_v4,
             vpn6: peer.address_v6,
         };
-        self.0.new_peer(&peer).map_err(io::Error::other)
+        self.channel.new_peer(&peer).map_err(io::Error::other)
     }
 
     fn delete_peer(&self, peer: Peer) -> io::Result<()> {
-        self.0.delete_peer(selector(peer)).map_err(io::Error::other)
+        self.channel.delete_peer(selector(peer)).map_err(io::Error::other)
     }
 
     fn set_peer(&self, peer: Peer, change: &PeerChange) -> io::Result<()> {
@@ -76,7 +87,7 @@ impl DataChannel for Adapter {
             timeout_s: seconds(change.keepalive_timeout),
             mss_bytes: change.mss_bytes,
         };
-        self.0.set_peer(&change).map_err(io::Error::other)
+        self.channel.set_peer(&change).map_err(io::Error::other)
     }
 
     fn install_key(&self, peer: Peer, key: &InstallKey, send_id: Option<u32>) -> io::Result<()> {
@@ -111,23 +122,25 @@ impl DataChannel for Adapter {
             transmit_id: send_id,
             packet_limit: None,
         };
-        self.0.install_key(&key).map_err(io::Error::other)
+        self.channel.install_key(&key).map_err(io::Error::other)
     }
 
     fn swap_keys(&self, peer: Peer) -> io::Result<()> {
-        self.0.swap_keys(selector(peer)).map_err(io::Error::other)
+        self.channel.swap_keys(selector(peer)).map_err(io::Error::other)
     }
 
     fn delete_key(&self, peer: Peer, slot: Slot) -> io::Result<()> {
-        self.0.delete_key(selector(peer), adapter_slot(slot)).map_err(io::Error::other)
+        self.channel.delete_key(selector(peer), adapter_slot(slot)).map_err(io::Error::other)
     }
 
     fn add_route(&self, receive_id: u32, network: Network) -> io::Result<()> {
-        self.0.add_route(PeerSelector::Id(receive_id), prefix(network)?).map_err(io::Error::other)
+        self.channel
+            .add_route(PeerSelector::Id(receive_id), prefix(network)?)
+            .map_err(io::Error::other)
     }
 
     fn remove_route(&self, network: Network) -> io::Result<()> {
-        self.0.remove_route(prefix(network)?).map_err(io::Error::other)
+        self.channel.remove_route(prefix(network)?).map_err(io::Error::other)
     }
 
     fn statistics(&self, peer: Peer) -> io::Result<PeerStatistics> {
@@ -135,7 +148,7 @@ impl DataChannel for Adapter {
             Peer::Only => None,
             Peer::Id(id) => Some(id),
         };
-        let (_, peers) = self.0.status().map_err(io::Error::other)?;
+        let (_, peers) = self.channel.status().map_err(io::Error::other)?;
         let peer = peers.iter().find(|peer| peer.receive_id == id);
         let traffic = peer.ok_or(io::ErrorKind::NotFound)?.traffic;
         Ok(PeerStatistics {
@@ -147,27 +160,30 @@ impl DataChannel for Adapter {
     }
 
     fn start(&self) -> io::Result<()> {
-        self.0.start().map_err(io::Error::other)
+        self.channel.start().map_err(io::Error::other)
     }
 
     fn stop(&self) -> io::Result<()> {
-        self.0.stop().map_err(io::Error::other)
+        *self.only() = None;
+        self.channel.stop().map_err(io::Error::other)
     }
 
     fn send_control(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
-        let datagram = ControlDatagram { address: Some(to), data: datagram };
-        self.0.send_control(&datagram).map_err(io::Error::other)
+        let address = Some(to).filter(|_| self.only().is_none());
+        let datagram = ControlDatagram { address, data: datagram };
+        self.channel.send_control(&datagram).map_err(io::Error::other)
     }
 
     fn receive_control(&self) -> io::Result<(SocketAddr, Vec<u8>)> {
-        // Without a timeout there is a datagram or an error, and the native ABI says from where.
-        let datagram = self.0.receive_control(None).map_err(io::Error::other)?;
+        // Without a timeout there is a datagram or an error.
+        let datagram = self.channel.receive_control(None).map_err(io::Error::other)?;
         let datagram = datagram.ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok((datagram.from.ok_or(io::ErrorKind::AddrNotAvailable)?, datagram.data))
+        let from = datagram.from.or(*self.only()).ok_or(io::ErrorKind::NotConnected)?;
+        Ok((from, datagram.data))
     }
 
     fn next_event(&self) -> io::Result<DataEvent> {
-        let event = self.0.next_event(None).map_err(io::Error::other)?;
+        let event = self.channel.next_event(None).map_err(io::Error::other)?;
         let event = event.ok_or(io::ErrorKind::UnexpectedEof)?.event;
         Ok(DataEvent {
             peer: event.peer.map_or(Peer::Only, Peer::Id),

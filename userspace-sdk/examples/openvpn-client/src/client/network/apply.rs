@@ -17,11 +17,11 @@ pub(in crate::client) struct Applied {
 }
 
 impl Applied {
-    /// Sets the interface up and makes the routes. A route that can't be made is told and left out.
+    /// Configures the interface and makes the routes. A route that can't be made is told and left out.
     ///
     /// # Errors
     ///
-    /// When the interface itself can't be set up; then nothing is left of it.
+    /// When the interface itself can't be configured; then nothing is left of it.
     pub(in crate::client) fn new(plan: Plan, interface: &str, log: Log) -> io::Result<Self> {
         let mut applied = Self { plan, interface: interface.to_owned(), undo: Vec::new(), log };
         let plan = applied.plan.clone();

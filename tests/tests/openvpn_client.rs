@@ -1,0 +1,272 @@
+//! Our OpenVPN client, with tunicd as its data path, against stock openvpn as server.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use tunic_tests::link::Link;
+use tunic_tests::openvpn::{CLIENT_V4, Client, NEEDS, Pki, SERVER_V4, StockServer};
+use tunic_tests::{ping, require};
+
+/// A link, certificates, a server on its right, and our client on its left.
+struct Tunnel {
+    client: Client,
+    server: StockServer,
+    pki: Pki,
+    link: Link,
+}
+
+impl Tunnel {
+    /// Starts both, and waits until they are connected.
+    fn new(server: &str, client: &str) -> Result<Self> {
+        let mut tunnel = Self::begin(server, client, &[])?;
+        tunnel.client.await_connected(1).with_context(|| tunnel.explain())?;
+        Ok(tunnel)
+    }
+
+    /// Starts both. `PKI/` in options becomes the folder of certificates and keys.
+    fn begin(server: &str, client: &str, arguments: &[&str]) -> Result<Self> {
+        let (link, pki) = (Link::new()?, Pki::new()?);
+        let folder = pki.file("");
+        let with = |options: &str| options.replace("PKI/", &folder.to_string_lossy());
+        let server = StockServer::start(&link.right, &pki, &with(server))?;
+        let client = Client::start_with(&link.left, &pki, &with(client), arguments)?;
+        Ok(Self { client, server, pki, link })
+    }
+
+    /// Expects all of some pings of the server's inner address to be answered.
+    fn ping(&self) -> Result<()> {
+        let replies = ping::replies(&self.link.left, SERVER_V4, 5, &[])?;
+        ensure!(replies == 5, "{replies} of 5 replies\n{}", self.explain());
+        Ok(())
+    }
+
+    fn explain(&self) -> String {
+        format!("client: {}\nserver: {}", self.client.log(), self.server.log())
+    }
+}
+
+/// The rows of reference openvpn-dco.md 4.6 that 2.6 has: what we say, what the server has, and what comes of it.
+const COMBINATIONS: [(&str, &str, [&str; 3]); 11] = [
+    ("14", "", ["TLSv1_3", "AES-256-GCM", "Exporter"]),
+    ("10", "", ["TLSv1_3", "AES-256-GCM", "Exporter"]),
+    ("142", "", ["TLSv1_3", "AES-256-GCM", "Exporter"]),
+    ("526", "", ["TLSv1_3", "AES-256-GCM", "Exporter"]),
+    ("138", "data-ciphers CHACHA20-POLY1305", ["TLSv1_3", "CHACHA20-POLY1305", "Exporter"]),
+    ("142", "data-ciphers CHACHA20-POLY1305", ["TLSv1_3", "CHACHA20-POLY1305", "Exporter"]),
+    ("10", "tls-version-max 1.2", ["TLSv1_2", "AES-256-GCM", "Exporter"]),
+    ("6", "", ["TLSv1_3", "AES-256-GCM", "Prf"]),
+    (
+        "2",
+        "tls-version-max 1.2\ndata-ciphers CHACHA20-POLY1305",
+        ["TLSv1_2", "CHACHA20-POLY1305", "Prf"],
+    ),
+    ("142", "data-ciphers AES-128-GCM", ["TLSv1_3", "AES-128-GCM", "Exporter"]),
+    ("1950", "data-ciphers AES-192-GCM", ["TLSv1_3", "AES-192-GCM", "Exporter"]),
+];
+
+#[test]
+fn packets_flow_in_every_combination_of_protocol_tls_and_cipher() -> Result<()> {
+    if !require::all("combinations", &NEEDS) {
+        return Ok(());
+    }
+    for (protocol, server, expected) in COMBINATIONS {
+        let case = format!("{protocol} {server}");
+        let client = "data-ciphers AES-256-GCM:AES-128-GCM:AES-192-GCM:CHACHA20-POLY1305";
+        let mut tunnel = Tunnel::begin(server, client, &["--iv-proto", protocol])?;
+        let said = tunnel.client.await_connected(1).with_context(|| case.clone())?;
+        for word in expected {
+            ensure!(said.contains(word), "{case}: no {word} in {said}");
+        }
+        tunnel.ping().with_context(|| case.clone())?;
+        tunnel.client.stop().context(case)?;
+    }
+    Ok(())
+}
+
+/// Without peer-id the server would send DATA_V1, which no driver carries.
+#[test]
+fn a_server_without_peer_ids_is_refused_in_words() -> Result<()> {
+    if !require::all("no peer-id", &NEEDS) {
+        return Ok(());
+    }
+    let mut tunnel = Tunnel::begin("", "", &["--iv-proto", "0"])?;
+    let said = tunnel.client.await_failure()?;
+    ensure!(said.contains("no peer-id"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn control_packets_are_wrapped_as_the_profile_says() -> Result<()> {
+    if !require::all("wraps", &NEEDS) {
+        return Ok(());
+    }
+    for (server, client) in [
+        ("tls-auth PKI/ta.key 0", "tls-auth PKI/ta.key 1"),
+        ("tls-auth PKI/ta.key\nauth SHA512", "tls-auth PKI/ta.key\nauth SHA512"),
+        ("tls-crypt PKI/ta.key", "tls-crypt PKI/ta.key"),
+        ("tls-crypt-v2 PKI/v2-server.key", "tls-crypt-v2 PKI/v2-client.key"),
+        ("tls-crypt-v2 PKI/v2-server.key force-cookie", "tls-crypt-v2 PKI/v2-client.key"),
+    ] {
+        // With a renewal, whose packets are wrapped by another key where both know dynamic tls-crypt.
+        let mut tunnel = Tunnel::new(&format!("{server}\nreneg-sec 3"), client)?;
+        tunnel.ping().context(server)?;
+        tunnel.client.await_count("keys renewed", 1).context(server)?;
+        tunnel.ping().context(server)?;
+        tunnel.client.stop().context(server)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn who_has_not_the_key_is_not_answered() -> Result<()> {
+    if !require::all("wrong keys", &NEEDS) {
+        return Ok(());
+    }
+    let wrong = Pki::new()?;
+    let key = wrong.file("ta.key");
+    let client = format!("tls-crypt {}\nserver-poll-timeout 3\nconnect-retry-max 1", key.display());
+    let mut tunnel = Tunnel::begin("tls-crypt PKI/ta.key", &client, &[])?;
+    let said = tunnel.client.await_failure()?;
+    ensure!(said.contains("the server does not answer"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn certificates_of_others_are_refused_by_both_sides() -> Result<()> {
+    if !require::all("certificates", &NEEDS) {
+        return Ok(());
+    }
+    let other = Pki::new()?;
+    let once = "connect-retry-max 1";
+    // Our certificate is of another CA.
+    let (certificate, key) = (other.file("client.crt"), other.file("client.key"));
+    let client = format!("{once}\ncert {}\nkey {}", certificate.display(), key.display());
+    let mut tunnel = Tunnel::begin("", &client, &[])?;
+    let said = tunnel.client.await_failure()?;
+    ensure!(!said.contains("connected: to"), "{said}");
+    tunnel.server.await_line("VERIFY ERROR")?;
+    // The server's certificate is of another CA, or somebody else's.
+    let foreign_ca = format!("{once}\nca {}", other.file("ca.crt").display());
+    for (client, reason) in [
+        (foreign_ca.as_str(), "not trusted"),
+        ("connect-retry-max 1\nverify-x509-name alice name", "is CN=server's"),
+    ] {
+        let mut tunnel = Tunnel::begin("", client, &[])?;
+        let said = tunnel.client.await_failure()?;
+        ensure!(said.contains(reason), "no {reason:?}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_machine_is_as_before_when_the_client_ends() -> Result<()> {
+    if !require::all("clean-up", &NEEDS) {
+        return Ok(());
+    }
+    let server = "push \"redirect-gateway def1\"\npush \"route 10.70.0.0 255.255.0.0\"\n\
+                  push \"dhcp-option DNS 10.98.0.1\"";
+    let (link, pki) = (Link::new()?, Pki::new()?);
+    let server = StockServer::start(&link.right, &pki, server)?;
+    link.right.ip("addr add 10.70.0.1/32 dev lo")?;
+    link.right.ip("addr add 192.0.2.9/32 dev lo")?;
+    link.left.ip("route add default via 10.9.0.3")?;
+    let routes = || link.left.ip("route show");
+    let before = routes()?;
+    let mut client = Client::start(&link.left, &pki, "")?;
+    let said = client.await_connected(1)?;
+    ensure!(said.contains("DNS: servers 10.98.0.1"), "{said}");
+    let interface = client.interface().to_owned();
+    for far in ["10.70.0.1", "192.0.2.9"] {
+        let way = link.left.ip(&format!("route get {far}"))?;
+        ensure!(way.contains(&interface), "{way}");
+        ensure!(ping::replies(&link.left, far, 3, &[])? == 3, "{far}: {}", server.log());
+    }
+    let way = link.left.ip("route get 10.9.0.2")?;
+    ensure!(way.contains("dev v0"), "{way}");
+    let said = client.stop()?;
+    server.await_line("Exit message received by peer").with_context(|| said.clone())?;
+    let after = routes()?;
+    ensure!(after == before, "before: {before}\nafter: {after}\n{said}");
+    ensure!(link.left.ip(&format!("link show {interface}")).is_err(), "{interface} is left");
+    Ok(())
+}
+
+#[test]
+fn addresses_of_every_topology_and_family_work() -> Result<()> {
+    if !require::all("topologies", &NEEDS) {
+        return Ok(());
+    }
+    let tunnel = Tunnel::new("server-ipv6 fd98::/64", "")?;
+    tunnel.ping()?;
+    let replies = ping::replies(&tunnel.link.left, "fd98::1", 3, &["-6"])?;
+    ensure!(replies == 3, "{replies} of 3 over IPv6: {}", tunnel.explain());
+    tunnel.client.stop()?;
+    for topology in ["net30", "p2p"] {
+        let tunnel = Tunnel::new(&format!("topology {topology}"), "")?;
+        tunnel.ping().context(topology)?;
+        tunnel.client.stop()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn username_and_password_are_judged() -> Result<()> {
+    if !require::all("passwords", &NEEDS) {
+        return Ok(());
+    }
+    let server = "script-security 3\nauth-user-pass-verify \
+                  \"/bin/sh -c '[ $username = alice ] && [ $password = open-sesame ]'\" via-env";
+    let inline = |password| format!("<auth-user-pass>\nalice\n{password}\n</auth-user-pass>");
+    let tunnel = Tunnel::new(server, &inline("open-sesame"))?;
+    tunnel.ping()?;
+    let mut tunnel = Tunnel::begin(server, &inline("wrong"), &[])?;
+    let said = tunnel.client.await_failure()?;
+    ensure!(said.contains("does not let us in"), "{said}");
+    ensure!(!said.contains("wrong"), "the password is in the log: {said}");
+    Ok(())
+}
+
+/// The server is gone without a word; when it is back, so is the tunnel.
+#[test]
+fn a_server_that_restarts_is_found_again() -> Result<()> {
+    if !require::all("server restart", &NEEDS) {
+        return Ok(());
+    }
+    let mut tunnel = Tunnel::new("keepalive 1 3", "connect-retry 1 2")?;
+    tunnel.ping()?;
+    tunnel.server.restart(&tunnel.link.right)?;
+    tunnel.client.await_count("the server is silent", 1)?;
+    tunnel.client.await_connected(2)?;
+    tunnel.ping()?;
+    // Told by a signal, it does the same at once.
+    tunnel.client.signal(Signal::SIGUSR1)?;
+    tunnel.client.await_connected(3)?;
+    tunnel.ping()?;
+    tunnel.client.stop()?;
+    Ok(())
+}
+
+/// Either side notices when the other is silent; and not while it only has nothing to say.
+#[test]
+fn keepalives_keep_a_quiet_tunnel_and_end_a_dead_one() -> Result<()> {
+    if !require::all("keepalive", &NEEDS) {
+        return Ok(());
+    }
+    let mut tunnel = Tunnel::new("keepalive 1 4", "")?;
+    let quiet = Duration::from_secs(7);
+    let start = std::time::Instant::now();
+    while start.elapsed() < quiet {
+        ensure!(tunnel.client.count("disconnected") == 0, "{}", tunnel.explain());
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    tunnel.link.right.ip("link set v0 down")?;
+    tunnel.client.await_count("the server is silent", 1)?;
+    tunnel.server.await_line("Inactivity timeout")?;
+    // The link is down, so no address of the tunnel's is left behind.
+    let addresses = tunnel.link.left.ip("addr show")?;
+    ensure!(!addresses.contains(CLIENT_V4), "{addresses}");
+    tunnel.client.stop()?;
+    let _ = &tunnel.pki;
+    Ok(())
+}
