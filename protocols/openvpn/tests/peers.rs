@@ -248,7 +248,9 @@ fn nobody_is_followed_to_anothers_address() {
     // And where it was removed.
     server.configure(|device| configure::remove_peer(device, peers[1]));
     assert_eq!(server.receive_from(at(3), &send()).len(), 1);
-    for nowhere in ["0.0.0.0:5", "[ff02::1]:5", "239.1.1.1:5", "192.0.2.5:0"] {
+    for nowhere in
+        ["0.0.0.0:5", "[::]:5", "[ff02::1]:5", "239.1.1.1:5", "255.255.255.255:5", "192.0.2.5:0"]
+    {
         assert!(server.receive_from(nowhere.parse().unwrap(), &send()).is_empty());
     }
     assert_eq!(is_at(&server, peers[0]), at(3));

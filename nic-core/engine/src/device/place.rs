@@ -1,5 +1,7 @@
 //! Where peers are.
 
+use core::net::{IpAddr, SocketAddr};
+
 use crate::{
     Endpoint, Protocol, System,
     device::Device,
@@ -34,8 +36,7 @@ impl<P: Protocol, S: System> Device<P, S> {
 
     /// Follows a peer to where an authentic packet came from. False where that is another's, or can't be a peer's.
     pub(super) fn follow(&self, peer: PeerId, to: Endpoint) -> bool {
-        let address = to.remote.ip().to_canonical();
-        if address.is_unspecified() || address.is_multicast() || to.remote.port() == 0 {
+        if !is_unicast(to.remote) {
             return false;
         }
         let mut book = self.addresses.lock();
@@ -57,4 +58,13 @@ impl<P: Protocol, S: System> Device<P, S> {
             self.addresses.lock().remove(peer, &last.remote);
         }
     }
+}
+
+/// Whether it is one machine's address and port.
+const fn is_unicast(address: SocketAddr) -> bool {
+    let is_for_many = match address.ip().to_canonical() {
+        IpAddr::V4(v4) => v4.is_broadcast() || v4.is_multicast() || v4.is_unspecified(),
+        IpAddr::V6(v6) => v6.is_multicast() || v6.is_unspecified(),
+    };
+    !is_for_many && address.port() != 0
 }
