@@ -27,7 +27,7 @@ fn on_panic(panic: &PanicInfo<'_>) -> ! {
 /// # Safety
 /// To be called by NT, once.
 #[unsafe(export_name = "DriverEntry")]
-unsafe extern "system" fn driver_entry(
+unsafe extern "efiapi" fn driver_entry(
     driver: *mut DRIVER_OBJECT,
     registry_path: *mut UNICODE_STRING,
 ) -> NTSTATUS {

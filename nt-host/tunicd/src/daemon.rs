@@ -5,8 +5,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
+
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 /// Set in the child's environment.
 const CHILD: &str = "TUNICD_CHILD";
@@ -38,10 +39,7 @@ pub fn spawn() -> io::Result<Result<(), u8>> {
 
 /// Leaves the parent's session, so that the end of its terminal does not end the child.
 pub fn leave_session() -> io::Result<()> {
-    // SAFETY: setsid takes no arguments and touches no memory.
-    if unsafe { libc::setsid() } == -1 {
-        return Err(io::Error::last_os_error());
-    }
+    nix::unistd::setsid()?;
     Ok(())
 }
 
@@ -51,11 +49,9 @@ pub fn ready() -> io::Result<()> {
     io::stdout().write_all(READY)?;
     io::stdout().flush()?;
     let null = File::options().read(true).write(true).open("/dev/null")?;
-    for stream in 0..=2 {
-        // SAFETY: both are descriptors; whoever uses a standard stream from now on uses /dev/null.
-        if unsafe { libc::dup2(null.as_raw_fd(), stream) } == -1 {
-            return Err(io::Error::last_os_error());
-        }
-    }
+    // Whoever uses a standard stream from now on uses /dev/null.
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    dup2_stderr(&null)?;
     Ok(())
 }

@@ -7,6 +7,7 @@
 //!
 //! The parts know the driver only as a [`tunic::Transport`] and an [`ioctl_socket::Device`], so that tests can put something else
 //! in its place.
+#![forbid(unsafe_code)]
 
 pub mod daemon;
 pub mod host;

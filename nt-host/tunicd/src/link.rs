@@ -1,9 +1,13 @@
 //! What becomes of the interface: rtnetlink(7) tells.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::FromRawFd;
+use std::os::fd::AsRawFd;
+
+use nix::net::if_::if_nametoindex;
+use nix::sys::socket::{
+    AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket,
+};
 
 /// What became of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,25 +30,14 @@ impl LinkWatch {
     /// Watches the interface of this name.
     pub fn new(interface: &str) -> io::Result<Self> {
         let index = index(interface)?;
-        // SAFETY: no pointers.
-        let descriptor = unsafe {
-            libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::NETLINK_ROUTE)
-        };
-        if descriptor == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the descriptor is new and nobody else's.
-        let socket = unsafe { File::from_raw_fd(descriptor) };
-        // SAFETY: a sockaddr_nl is plain numbers, for which zeroes are valid.
-        let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
-        address.nl_family = libc::AF_NETLINK as u16;
-        address.nl_groups = libc::RTMGRP_LINK as u32;
-        let length = size_of_val(&address) as u32;
-        // SAFETY: `address` is a sockaddr_nl of this length.
-        let bound = unsafe { libc::bind(descriptor, (&raw const address).cast(), length) };
-        if bound == -1 {
-            return Err(io::Error::last_os_error());
-        }
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkRoute,
+        )?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, libc::RTMGRP_LINK as u32))?;
+        let socket = File::from(socket);
         let mut watch = Self { socket, index };
         watch.ask()?;
         Ok(watch)
@@ -82,13 +75,7 @@ impl LinkWatch {
 
 /// The index of an interface.
 pub fn index(interface: &str) -> io::Result<i32> {
-    let name = CString::new(interface)?;
-    // SAFETY: `name` is a NUL-terminated string.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    match i32::try_from(index) {
-        Ok(index) if index > 0 => Ok(index),
-        _ => Err(io::Error::last_os_error()),
-    }
+    i32::try_from(if_nametoindex(interface)?).map_err(io::Error::other)
 }
 
 /// `nlmsghdr`: length, type, flags, sequence, port.

@@ -1,4 +1,5 @@
 //! Runs the Tunic driver on Linux as a WireGuard daemon: `tunicd [-f] IFACE`.
+#![forbid(unsafe_code)]
 
 use std::env;
 use std::path::PathBuf;

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use nix::sys::socket;
+
 /// What is done with a connection, until either side ends it.
 pub type Handler = dyn Fn(&UnixStream) + Send + Sync;
 
@@ -81,8 +83,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // SAFETY: the descriptor is ours; a shut down listener ends `accept` for good.
-        unsafe { libc::shutdown(self.listener.as_raw_fd(), libc::SHUT_RDWR) };
+        // A listener that is shut down ends `accept` for good.
+        let _ = socket::shutdown(self.listener.as_raw_fd(), socket::Shutdown::Both);
         if self.is_present() {
             let _ = fs::remove_file(&self.path);
         }
