@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use nic_engine::protocol::Discard;
 use tunic::{
     AdapterState, AllowedIp, AllowedIpChange, Configuration, ConfigurationChange, Error, Key,
     PeerAction, PeerChange, Transport,
@@ -313,4 +314,43 @@ fn events_and_lines_are_waited_for(loaded: &Loaded, first: End) {
     assert!(matches!(control.state(), Err(Error::Refused(STATUS_NOT_FOUND))));
     drop((file, control, waiting));
     second.remove(false);
+}
+
+#[test]
+fn every_reason_for_a_discard_has_its_name() {
+    use Discard as D;
+    let reasons = [
+        D::NotIp,
+        D::NoRoute,
+        D::NoEndpoint,
+        D::NotAdmitted,
+        D::QueueFull,
+        D::QueuedTooLong,
+        D::NoKey,
+        D::Down,
+        D::NoMemory,
+        D::Malformed,
+        D::UnknownContext,
+        D::Forged,
+        D::Replayed,
+        D::SourceNotAllowed,
+        D::AddressTaken,
+        D::ForeignControl,
+        D::BadAuthenticator,
+        D::CookieRequired,
+        D::RateLimited,
+        D::BadHandshake,
+        D::SendFailed,
+    ];
+    let names = reasons.map(|reason| {
+        let name = format!("{reason:?}");
+        let dashed = name.chars().enumerate().flat_map(|(index, letter)| {
+            let dash = (letter.is_uppercase() && index > 0).then_some('-');
+            dash.into_iter().chain(letter.to_lowercase())
+        });
+        dashed.collect::<String>()
+    });
+    assert_eq!(names.len(), Discard::COUNT, "a reason is not in this list");
+    assert_eq!(reasons.map(|reason| reason as usize), std::array::from_fn(|index| index));
+    assert_eq!(names.as_slice(), native::DISCARD_NAMES);
 }

@@ -106,10 +106,11 @@ pub const CAPABILITY_TIMER_SCALE: u64 = 0x4;
 pub const CAPABILITY_OPENVPN: u64 = 0x8;
 
 /// What [`Statistics`] counts behind its fixed part, by index. New reasons come at the end.
-pub const DISCARD_NAMES: [&str; 20] = [
+pub const DISCARD_NAMES: [&str; 21] = [
     "not-ip",
     "no-route",
     "no-endpoint",
+    "not-admitted",
     "queue-full",
     "queued-too-long",
     "no-key",

@@ -1,12 +1,16 @@
 //! `tunicd` itself, with the driver. Needs root, ip(8) and wg(8).
 
 use std::fs;
+use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tunic::{Adapter, AdapterState, ConfigurationChange, Key};
+use tunic::data_channel::{
+    ControlDatagram, DeleteReason, EventKind, Listen, Mode, NewPeer, PeerSelector, PeerTransport,
+};
+use tunic::{Adapter, AdapterState, ConfigurationChange, DataChannel, Error, Key, Protocol};
 use tunicd::{ioctl_socket, socket};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -66,8 +70,13 @@ struct Foreground(Child);
 
 impl Foreground {
     fn start(interface: &str) -> Self {
+        Self::start_with(&[], interface)
+    }
+
+    fn start_with(options: &[&str], interface: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunicd"));
-        let child = command.args(["--foreground", interface]).stdin(Stdio::null()).spawn().unwrap();
+        let command = command.arg("--foreground").args(options).arg(interface);
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
         let daemon = Self(child);
         await_true("sockets", || Adapter::open(interface).is_ok());
         daemon
@@ -150,6 +159,89 @@ fn the_end_of_the_socket_is_the_end_of_the_daemon() {
     fs::remove_file(socket::path(&name)).unwrap();
     daemon.succeeds();
     assert!(!exists(&name));
+}
+
+#[test]
+fn an_openvpn_adapter_is_the_sdks() {
+    let Some(name) = interface("g") else { return };
+    let mut daemon = Foreground::start_with(&["--protocol", "openvpn"], &name);
+    assert!(!socket::path(&name).exists(), "there is nothing that wg could configure");
+    assert_eq!(Adapter::open(&name).unwrap().info().unwrap().protocol, Protocol::OpenVpn);
+    let channel = DataChannel::open(&name).unwrap();
+    channel.set_mode(Mode::MultiPeer).unwrap();
+    let any = Listen { local: "127.0.0.1:0".parse().unwrap(), v6_only: false };
+    let at = channel.listen(&any).unwrap();
+
+    // Six threads exchange datagrams with a client each, over one connection, while three ask and change.
+    thread::scope(|scope| {
+        let echoes: Vec<_> = (0..6_u8)
+            .map(|number| {
+                let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+                client.set_read_timeout(Some(DEADLINE)).unwrap();
+                scope.spawn(move || {
+                    for round in 0..100 {
+                        let hello = [0x38, number, round];
+                        client.send_to(&hello, at).unwrap();
+                        let mut answer = [0; 64];
+                        let length = client.recv(&mut answer).unwrap();
+                        assert_eq!(answer[..length], hello);
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..6 {
+            let channel = &channel;
+            scope.spawn(move || {
+                for _ in 0..100 {
+                    let datagram = channel.receive_control(Some(DEADLINE)).unwrap().unwrap();
+                    let (address, data) = (datagram.from, datagram.data.as_slice());
+                    channel.send_control(&ControlDatagram { address, data }).unwrap();
+                }
+            });
+        }
+        for id in 0..3 {
+            let channel = &channel;
+            scope.spawn(move || {
+                for round in 0..100 {
+                    let peer = NewPeer {
+                        receive_id: Some(id),
+                        transmit_id: Some(id),
+                        transport: PeerTransport::Udp,
+                        local: None,
+                        remote: ([127, 0, 0, 1], 2000 + round).into(),
+                        vpn4: None,
+                        vpn6: None,
+                    };
+                    channel.new_peer(&peer).unwrap();
+                    let status = channel.status().unwrap();
+                    assert!(status.1.iter().any(|peer| peer.receive_id == Some(id)));
+                    channel.delete_peer(PeerSelector::Id(id)).unwrap();
+                    let event = channel.next_event(Some(DEADLINE)).unwrap().unwrap().event;
+                    assert_eq!(event.kind, EventKind::Deleted(DeleteReason::Userspace));
+                }
+            });
+        }
+        echoes.into_iter().for_each(|echo| echo.join().unwrap());
+    });
+
+    // What waits ends when all is stopped, and when the daemon is.
+    let waits = |channel: &DataChannel<_>| channel.receive_control(None).err();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| waits(&channel));
+        while channel.receive_control(Some(Duration::from_millis(1))).unwrap().is_some() {}
+        await_true("the end of the wait", || {
+            channel.stop().unwrap();
+            waiting.is_finished()
+        });
+        assert!(matches!(waiting.join().unwrap(), Some(Error::Refused(0xC000_0120))));
+    });
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| waits(&channel));
+        daemon.signal("-TERM");
+        daemon.succeeds();
+        assert!(matches!(waiting.join().unwrap(), Some(Error::Transport(_) | Error::Refused(_))));
+    });
+    assert!(!exists(&name) && !ioctl_socket::path(&name).exists());
 }
 
 #[test]

@@ -18,11 +18,13 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::adapter::{ATTEMPTS, STATUS_BUFFER_OVERFLOW, require_success};
-use crate::transport::{OverlappedTransport, PendingRequest, Request};
+use crate::transport::{Completion, OverlappedTransport, PendingRequest, Request};
 
 /// The adapter of this module's requests: that of the transport.
 const THIS: AdapterId = AdapterId([0; 16]);
 
+/// STATUS_CANCELLED
+const STATUS_CANCELLED: u32 = 0xC000_0120;
 /// STATUS_NOT_SUPPORTED
 const STATUS_NOT_SUPPORTED: u32 = 0xC000_00BB;
 
@@ -194,7 +196,12 @@ impl<T: OverlappedTransport> DataChannel<T> {
 
     /// Removes everything: peers, keys, routes, the socket, the mode. What waits ends, and the link disconnects.
     pub fn stop(&self) -> Result<(), Error> {
-        self.change(channel::IOCTL_CHANNEL_STOP, &native::encode_select(THIS))
+        self.change(channel::IOCTL_CHANNEL_STOP, &native::encode_select(THIS))?;
+        // What they got belongs to what was removed.
+        for waiting in [&self.datagrams, &self.events] {
+            waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        Ok(())
     }
 
     /// What the adapter does, and its peers with their counters.
@@ -266,28 +273,38 @@ impl<T: OverlappedTransport> DataChannel<T> {
         room: usize,
         timeout: Option<Duration>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let lock = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let given_up = lock().pop();
-        let mut pending = match given_up {
-            Some(pending) => pending,
-            None => {
-                let input = native::encode_select(THIS);
-                self.transport.start(&Request::Ioctl {
-                    code,
-                    input: &input,
-                    output: &vec![0; room],
-                })?
-            }
-        };
-        let Some(completion) = pending.wait(timeout)? else {
-            lock().push(pending);
-            return Ok(None);
-        };
-        require_success(completion.reply)?;
-        Ok(Some(completion.data))
+        let take = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        while let Some(mut pending) = take() {
+            let answer = match pending.wait(Some(Duration::ZERO))? {
+                // A stop has ended it, which is no news to who waits now.
+                Some(completion) if completion.reply.status == STATUS_CANCELLED => continue,
+                None => pending.wait(timeout)?,
+                answer => answer,
+            };
+            return finish(waiting, pending, answer);
+        }
+        let input = native::encode_select(THIS);
+        let request = Request::Ioctl { code, input: &input, output: &vec![0; room] };
+        let mut pending = self.transport.start(&request)?;
+        let answer = pending.wait(timeout)?;
+        finish(waiting, pending, answer)
     }
 
     fn change(&self, code: u32, request: &[u8]) -> Result<(), Error> {
         require_success(self.transport.ioctl(code, request, &mut [])?)
     }
+}
+
+/// Ends a wait with the answer, or keeps the request for the next one.
+fn finish(
+    waiting: &Waiting,
+    pending: Box<dyn PendingRequest>,
+    answer: Option<Completion>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let Some(completion) = answer else {
+        waiting.lock().unwrap_or_else(PoisonError::into_inner).push(pending);
+        return Ok(None);
+    };
+    require_success(completion.reply)?;
+    Ok(Some(completion.data))
 }

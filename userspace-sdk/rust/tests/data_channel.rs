@@ -117,6 +117,30 @@ fn control_datagrams_go_down_and_come_up() {
 }
 
 #[test]
+fn a_stop_ends_the_waits_that_there_are_and_no_later_ones() {
+    let driver = MockDriver::default();
+    let channel = DataChannel::new(driver.clone());
+    let soon = Some(Duration::from_millis(1));
+    assert_eq!(channel.receive_control(soon).unwrap(), None);
+    driver.receive(&ControlDatagram { address: None, data: b"old" });
+    channel.stop().unwrap();
+    assert_eq!(channel.receive_control(soon).unwrap(), None);
+    // Stopped by somebody else.
+    DataChannel::new(driver.clone()).stop().unwrap();
+    driver.receive(&ControlDatagram { address: None, data: b"new" });
+    assert_eq!(channel.receive_control(None).unwrap().unwrap().data, b"new");
+    // One that was given up before, and is waited for again.
+    assert_eq!(channel.receive_control(soon).unwrap(), None);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| channel.receive_control(None));
+        while !waiting.is_finished() {
+            channel.stop().unwrap();
+        }
+        assert!(matches!(waiting.join().unwrap(), Err(Error::Refused(0xC000_0120))));
+    });
+}
+
+#[test]
 fn events_come_while_others_wait_for_datagrams() {
     let driver = MockDriver::default();
     let channel = DataChannel::new(driver.clone());

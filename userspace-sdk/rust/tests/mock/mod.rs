@@ -20,6 +20,7 @@ use tunic_ioctl::{Encoded, decode};
 const SUCCESS: u32 = 0;
 const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
 const STATUS_INVALID_PARAMETER: u32 = 0xC000_000D;
+const STATUS_CANCELLED: u32 = 0xC000_0120;
 const STATUS_NOT_FOUND: u32 = 0xC000_0225;
 
 /// The port of whoever asks for any.
@@ -41,35 +42,44 @@ pub(crate) struct State {
     events: Queue,
 }
 
+/// A status and data.
+type Answer = (u32, Vec<u8>);
+
 #[derive(Default)]
 struct Queue {
     answers: VecDeque<Vec<u8>>,
-    waits: VecDeque<Sender<Vec<u8>>>,
+    waits: VecDeque<Sender<Answer>>,
 }
 
 impl Queue {
     fn push(&mut self, mut answer: Vec<u8>) {
         while let Some(wait) = self.waits.pop_front() {
-            match wait.send(answer) {
+            match wait.send((SUCCESS, answer)) {
                 Ok(()) => return,
                 // Cancelled.
-                Err(back) => answer = back.0,
+                Err(back) => (_, answer) = back.0,
             }
         }
         self.answers.push_back(answer);
     }
 
-    fn wait(&mut self) -> Receiver<Vec<u8>> {
+    fn wait(&mut self) -> Receiver<Answer> {
         let (sender, receiver) = channel();
         match self.answers.pop_front() {
-            Some(answer) => sender.send(answer).unwrap(),
+            Some(answer) => sender.send((SUCCESS, answer)).unwrap(),
             None => self.waits.push_back(sender),
         }
         receiver
     }
+
+    fn stop(&mut self) {
+        for wait in self.waits.drain(..) {
+            let _ = wait.send((STATUS_CANCELLED, Vec::new()));
+        }
+    }
 }
 
-struct Wait(Receiver<Vec<u8>>);
+struct Wait(Receiver<Answer>);
 
 impl PendingRequest for Wait {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Option<Completion>> {
@@ -78,8 +88,8 @@ impl PendingRequest for Wait {
             Some(timeout) => self.0.recv_timeout(timeout),
         };
         match answer {
-            Ok(data) => {
-                let reply = IoctlReply { status: SUCCESS, information: data.len() as u64 };
+            Ok((status, data)) => {
+                let reply = IoctlReply { status, information: data.len() as u64 };
                 Ok(Some(Completion { reply, data: data.into() }))
             }
             Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -183,7 +193,11 @@ impl State {
                 std::mem::swap(&mut peer.primary, &mut peer.secondary);
             }
             Command::Start => self.info.is_started = true,
-            Command::Stop => *self = Self::default(),
+            Command::Stop => {
+                self.datagrams.stop();
+                self.events.stop();
+                *self = Self::default();
+            }
             Command::QueryPeers(None) => {
                 let encoded = self.encode(output);
                 let status = if encoded.is_complete() { SUCCESS } else { STATUS_BUFFER_OVERFLOW };
