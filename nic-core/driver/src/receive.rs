@@ -238,7 +238,7 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
                 Some(true) => IpVersion::V4,
                 _ => IpVersion::V6,
             };
-            if packet.set_content(total_bytes, version).is_ok() {
+            if packet.set_content(total_bytes, version, adapter.receive_checksums).is_ok() {
                 chain.push_back(packet);
             }
         }

@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod bugcheck;
+pub mod checksums;
 pub mod clock;
 pub mod configuration;
 pub mod datagrams;

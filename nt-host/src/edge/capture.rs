@@ -23,6 +23,8 @@ struct Shared {
 struct State {
     port: Option<AdapterPort>,
     received: Vec<Vec<u8>>,
+    /// What the packet received last says of its checksums.
+    checksums: usize,
     /// Lists in each indication.
     indications: Vec<usize>,
     link: Option<bool>,
@@ -85,6 +87,12 @@ impl Capture {
         std::mem::take(&mut state.room) > 0
     }
 
+    /// What the packet received last says of its checksums (`NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO::RECEIVE_*`).
+    #[must_use]
+    pub fn checksums(&self) -> usize {
+        self.state().checksums
+    }
+
     /// How many lists each indication had so far.
     #[must_use]
     pub fn indications(&self) -> Vec<usize> {
@@ -124,7 +132,10 @@ impl Edge for Capture {
     fn receive(&self, packets: &ReceivedBatch<'_>) {
         let mut state = self.state();
         state.indications.push(packets.lists());
-        packets.for_each(|packet| state.received.push(packet.data.to_vec()));
+        packets.for_each(|packet| {
+            state.checksums = packet.checksum.Value;
+            state.received.push(packet.data.to_vec());
+        });
         self.shared.changed.notify_all();
     }
 

@@ -54,6 +54,8 @@ pub struct Setup {
     pub protocol: Option<&'static str>,
     /// So many times as fast are its timers.
     pub timer_divisor: u32,
+    /// What else its key in the registry says, as an INF writes it.
+    pub keywords: &'static [(&'static str, &'static str)],
     /// How the stack above hands packets over and takes them.
     pub tuning: Tuning,
 }
@@ -62,7 +64,7 @@ impl Setup {
     /// WireGuard with its own timers, under a stack whose packets are out of reach once they are completed.
     #[must_use]
     pub fn new(number: u8) -> Self {
-        Self { number, protocol: None, timer_divisor: 0, tuning: guarded() }
+        Self { number, protocol: None, timer_divisor: 0, keywords: &[], tuning: guarded() }
     }
 }
 
@@ -291,6 +293,8 @@ pub fn add_as(loaded: &Loaded, setup: &Setup, edge: &Capture) -> Result<Adapter,
     ];
     let protocol = setup.protocol.map(|protocol| ConfigValue::String(protocol.to_owned()));
     keywords.extend(protocol.map(|protocol| ("TunicProtocol", protocol)));
+    let others = setup.keywords.iter();
+    keywords.extend(others.map(|(name, value)| (*name, ConfigValue::String((*value).to_owned()))));
     let keywords = keywords.into_iter().map(|(name, value)| (name.to_owned(), value));
     let options = AdapterOptions {
         name: format!("end{number}"),

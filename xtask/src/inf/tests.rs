@@ -40,7 +40,7 @@ fn the_date_and_version_are_stamped() {
 }
 
 /// Rule, what is replaced, by what.
-const BAD: [(&str, &str, &str); 42] = [
+const BAD: [(&str, &str, &str); 43] = [
     ("syntax: encoding", "\"Name\"", "\"N\u{e4}me\""),
     ("syntax", "\"Name\"", "\"Name"),
     ("syntax", "[Strings]", "[Strings"),
@@ -80,6 +80,7 @@ const BAD: [(&str, &str, &str); 42] = [
     ("interfaces", "HKR, Ndi\\Interfaces, LowerRange, 0, \"nolower\"\r\n", ""),
     ("keyword", "\"wireguard\"", "\"ipsec\""),
     ("keyword", "Default,   0, \"1420\"", "Default,   0, \"70000\""),
+    ("keyword", "Default,   0, \"2\"", "Default,   0, \"3\""),
     ("keyword", "TunicName", "TunicNick"),
     ("strings", "%MTU%", "%MaximumTransmissionUnit%"),
     ("sections", "[SourceDisksNames]", "[SourceDiskNames]"),

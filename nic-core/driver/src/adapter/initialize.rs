@@ -8,9 +8,11 @@
 //! | `TunicName` | string | a name by which it can be opened as well |
 //! | `TunicProtocol` | string | what it speaks: `wireguard` where there is none; with another one that is not known, there is no adapter |
 //! | `MTU` | number | the MTU that the stack's interfaces start with, in bytes, 576 to 65 455; 1420 where there is none |
+//! | `*IPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv4`, `*UDPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv6`, `*UDPChecksumOffloadIPv6` | number | 2 where there is none: received packets say that this checksum is right; 0: they don't |
 //! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
 
 use nic_engine::Mtu;
+use nt::checksums::ReceiveChecksums;
 use nt::configuration::Configuration;
 use nt::event::{Event, EventKind};
 use nt::lock::SleepMutex;
@@ -35,6 +37,9 @@ const DEFAULT_MTU_BYTES: u32 = 1420;
 /// IPv4 needs no less (RFC 791).
 const MINIMUM_MTU_BYTES: u32 = 576;
 
+/// The bit of a keyword for an offload that is about received packets.
+const OFFLOAD_RECEIVE: u32 = 2;
+
 /// Batches that are kept for reuse; of each kind.
 const KEPT_BATCHES: usize = 32;
 
@@ -52,6 +57,7 @@ pub(crate) fn initialize(
         mtu_bytes: MAXIMUM_MTU_BYTES,
         bits_per_second: BITS_PER_SECOND,
         oids: &oid::SUPPORTED,
+        receive_checksums: keywords.receive_checksums,
     };
     Ok((adapter, attributes))
 }
@@ -87,6 +93,7 @@ pub(crate) fn make<P: AdapterProtocol>(
         sending: Sending::default(),
         interfaces: Interfaces::new(keywords.mtu_bytes),
         opened: Recycler::new(KEPT_BATCHES, Sizes { packet_bytes: 0, ..sizes })?,
+        receive_checksums: keywords.receive_checksums,
         control: Control::new()?,
         log: Ring::new()?,
         events: Ring::new()?,
@@ -109,6 +116,7 @@ pub(crate) struct Keywords {
     /// What it is to speak; empty where nothing is said.
     protocol: Name,
     mtu_bytes: u32,
+    receive_checksums: ReceiveChecksums,
     /// What the times of the protocol's timers are divided by; 0 where the registry doesn't allow tests to change them.
     pub(crate) test_timers: u32,
 }
@@ -128,6 +136,7 @@ impl Keywords {
             name: Name::from_utf16(&[]),
             protocol: Name::from_utf16(&[]),
             mtu_bytes: DEFAULT_MTU_BYTES,
+            receive_checksums: ReceiveChecksums::ALL,
             test_timers: 0,
         };
         match handle.configuration() {
@@ -154,6 +163,23 @@ impl Keywords {
         }
         if let Some(divisor) = configuration.integer(&utf16!("TunicTestTimers"))? {
             self.test_timers = divisor;
+        }
+        self.take_checksums(configuration)
+    }
+
+    /// The values are those of "Using Registry Values to Enable and Disable Task Offloading" (ndis docs).
+    fn take_checksums(&mut self, configuration: &Configuration) -> Result<()> {
+        let checksums = &mut self.receive_checksums;
+        for (keyword, is_on) in [
+            (&utf16!("*IPChecksumOffloadIPv4") as &[u16], &mut checksums.ipv4),
+            (&utf16!("*TCPChecksumOffloadIPv4"), &mut checksums.tcp_ipv4),
+            (&utf16!("*UDPChecksumOffloadIPv4"), &mut checksums.udp_ipv4),
+            (&utf16!("*TCPChecksumOffloadIPv6"), &mut checksums.tcp_ipv6),
+            (&utf16!("*UDPChecksumOffloadIPv6"), &mut checksums.udp_ipv6),
+        ] {
+            if let Some(value) = configuration.integer(keyword)? {
+                *is_on = value & OFFLOAD_RECEIVE != 0;
+            }
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod restart;
 mod statistics;
 
 use nt::Shared;
+use nt::checksums::ReceiveChecksums;
 use nt::event::Event;
 use nt::lock::SleepMutex;
 use nt::miniport::AdapterHandle;
@@ -70,6 +71,8 @@ pub(crate) struct Adapter<P: AdapterProtocol> {
     pub(crate) sending: Sending,
     pub(crate) interfaces: mtu::Interfaces,
     pub(crate) opened: Shared<Recycler<OpenedPackets>>,
+    /// The peer's authentication covers what its stack has made, so all are right; the registry may want the stack to look itself.
+    pub(crate) receive_checksums: ReceiveChecksums,
     pub(crate) control: Control,
     pub(crate) log: Ring<Line>,
     pub(crate) events: Ring<EventRecord>,

@@ -4,8 +4,7 @@ use core::ptr;
 
 use nt_sys::ndis::{
     IF_TYPE_PROP_VIRTUAL, MediaConnectStateConnected, MediaConnectStateDisconnected,
-    MediaDuplexStateFull, NDIS_CHECKSUM_OFFLOAD_FIELDS, NDIS_ENCAPSULATION_NULL, NDIS_HANDLE,
-    NDIS_LINK_STATE, NDIS_LINK_STATE_DUPLEX_AUTO_NEGOTIATED,
+    MediaDuplexStateFull, NDIS_HANDLE, NDIS_LINK_STATE, NDIS_LINK_STATE_DUPLEX_AUTO_NEGOTIATED,
     NDIS_LINK_STATE_PAUSE_FUNCTIONS_AUTO_NEGOTIATED,
     NDIS_LINK_STATE_RCV_LINK_SPEED_AUTO_NEGOTIATED, NDIS_LINK_STATE_REVISION_1,
     NDIS_LINK_STATE_XMIT_LINK_SPEED_AUTO_NEGOTIATED, NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA,
@@ -20,10 +19,10 @@ use nt_sys::ndis::{
     NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
     NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, NDIS_OBJECT_TYPE_OFFLOAD,
     NDIS_OFFLOAD, NDIS_OFFLOAD_REVISION_4, NDIS_OFFLOAD_REVISION_5, NDIS_OFFLOAD_REVISION_6,
-    NDIS_OFFLOAD_REVISION_7, NDIS_OFFLOAD_SUPPORTED, NDIS_OID, NDIS_PACKET_TYPE_ALL_FUNCTIONAL,
-    NDIS_PACKET_TYPE_ALL_LOCAL, NDIS_PACKET_TYPE_ALL_MULTICAST, NDIS_PACKET_TYPE_BROADCAST,
-    NDIS_PACKET_TYPE_DIRECTED, NDIS_PM_CAPABILITIES, NDIS_PM_CAPABILITIES_REVISION_2,
-    NDIS_SIZEOF_LINK_STATE_REVISION_1, NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2,
+    NDIS_OFFLOAD_REVISION_7, NDIS_OID, NDIS_PACKET_TYPE_ALL_FUNCTIONAL, NDIS_PACKET_TYPE_ALL_LOCAL,
+    NDIS_PACKET_TYPE_ALL_MULTICAST, NDIS_PACKET_TYPE_BROADCAST, NDIS_PACKET_TYPE_DIRECTED,
+    NDIS_PM_CAPABILITIES, NDIS_PM_CAPABILITIES_REVISION_2, NDIS_SIZEOF_LINK_STATE_REVISION_1,
+    NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2,
     NDIS_SIZEOF_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1,
     NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2,
     NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_4, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_5,
@@ -36,6 +35,7 @@ use nt_sys::ndis::{
 };
 use nt_sys::ntdef::ULONG;
 
+use crate::checksums::ReceiveChecksums;
 use crate::status::{Result, Status};
 
 /// Speeds, duplex and flow control are what they are; nothing is configured by hand.
@@ -53,6 +53,8 @@ pub struct Attributes {
     pub bits_per_second: u64,
     /// The OIDs that the driver handles.
     pub oids: &'static [NDIS_OID],
+    /// Which checksums the driver says to be right; it could say all.
+    pub receive_checksums: ReceiveChecksums,
 }
 
 impl Attributes {
@@ -74,15 +76,16 @@ impl Attributes {
         let general = self.general(&mut power, &mut oids)?;
         // SAFETY: as above.
         unsafe { set(handle, &general.Header) }?;
-        let mut offload = offload(ndis_version);
+        let mut current = offload(ndis_version, self.receive_checksums);
+        let mut capabilities = offload(ndis_version, ReceiveChecksums::ALL);
         let offload = NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES {
             Header: NDIS_OBJECT_HEADER {
                 Type: NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
                 Revision: NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1,
                 Size: NDIS_SIZEOF_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1,
             },
-            DefaultOffloadConfiguration: &raw mut offload,
-            HardwareOffloadCapabilities: &raw mut offload,
+            DefaultOffloadConfiguration: &raw mut current,
+            HardwareOffloadCapabilities: &raw mut capabilities,
             DefaultTcpConnectionOffloadConfiguration: ptr::null_mut(),
             TcpConnectionOffloadHardwareCapabilities: ptr::null_mut(),
         };
@@ -191,8 +194,8 @@ fn power() -> NDIS_PM_CAPABILITIES {
     }
 }
 
-/// Received checksums are known to be right; nothing else is offloaded yet.
-fn offload(ndis_version: u32) -> NDIS_OFFLOAD {
+/// Nothing but received checksums is offloaded yet.
+fn offload(ndis_version: u32, checksums: ReceiveChecksums) -> NDIS_OFFLOAD {
     let (revision, size) = match ndis_version {
         version if version < NDIS_MAKE_VERSION(6, 70) => {
             (NDIS_OFFLOAD_REVISION_4, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_4)
@@ -205,26 +208,15 @@ fn offload(ndis_version: u32) -> NDIS_OFFLOAD {
         }
         _ => (NDIS_OFFLOAD_REVISION_7, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7),
     };
-    let mut offload = NDIS_OFFLOAD {
+    NDIS_OFFLOAD {
         Header: NDIS_OBJECT_HEADER {
             Type: NDIS_OBJECT_TYPE_OFFLOAD,
             Revision: revision,
             Size: size,
         },
+        Checksum: checksums.offload(),
         ..NDIS_OFFLOAD::default()
-    };
-    let tcp_udp = NDIS_OFFLOAD_SUPPORTED << NDIS_CHECKSUM_OFFLOAD_FIELDS::IP_OPTIONS_SHIFT
-        | NDIS_OFFLOAD_SUPPORTED << NDIS_CHECKSUM_OFFLOAD_FIELDS::TCP_OPTIONS_SHIFT
-        | NDIS_OFFLOAD_SUPPORTED << NDIS_CHECKSUM_OFFLOAD_FIELDS::TCP_CHECKSUM_SHIFT
-        | NDIS_OFFLOAD_SUPPORTED << NDIS_CHECKSUM_OFFLOAD_FIELDS::UDP_CHECKSUM_SHIFT;
-    let ip = NDIS_OFFLOAD_SUPPORTED << NDIS_CHECKSUM_OFFLOAD_FIELDS::IP_CHECKSUM_SHIFT;
-    offload.Checksum.IPv4Receive = NDIS_CHECKSUM_OFFLOAD_FIELDS {
-        Encapsulation: NDIS_ENCAPSULATION_NULL,
-        Supported: tcp_udp | ip,
-    };
-    offload.Checksum.IPv6Receive =
-        NDIS_CHECKSUM_OFFLOAD_FIELDS { Encapsulation: NDIS_ENCAPSULATION_NULL, Supported: tcp_udp };
-    offload
+    }
 }
 
 /// # Safety

@@ -16,14 +16,14 @@ use nt_sys::ndis::{
     NDIS_DEFAULT_PORT_NUMBER, NDIS_HANDLE, NDIS_NBL_FLAGS_IS_IPV4, NDIS_NBL_FLAGS_IS_IPV6,
     NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_PROTOCOL_ID_DEFAULT,
     NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-    NDIS_STATUS_SUCCESS, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO as ChecksumInfo,
-    NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS, NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-    NdisAllocateNetBufferList, NdisAllocateNetBufferListPool, NdisFreeNetBufferList,
-    NdisFreeNetBufferListPool, NdisMIndicateReceiveNetBufferLists, NetBufferListFrameType,
-    TcpIpChecksumNetBufferListInfo,
+    NDIS_STATUS_SUCCESS, NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS,
+    NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1, NdisAllocateNetBufferList,
+    NdisAllocateNetBufferListPool, NdisFreeNetBufferList, NdisFreeNetBufferListPool,
+    NdisMIndicateReceiveNetBufferLists, NetBufferListFrameType, TcpIpChecksumNetBufferListInfo,
 };
 use nt_sys::ntdef::TRUE;
 
+use crate::checksums::ReceiveChecksums;
 use crate::lock::SpinMutex;
 use crate::mdl;
 use crate::pool::TAG;
@@ -37,11 +37,6 @@ const SIZES: [u32; 4] = [256, 2048, 9216, 65_536];
 
 /// Bytes of returned packets that each pool keeps for reuse.
 const KEPT_BYTES: usize = 4 << 20;
-
-/// Every checksum was checked: the AEAD tag covers the packet that the peer's stack has made.
-const CHECKSUMS_VALID: usize = ChecksumInfo::RECEIVE_IP_CHECKSUM_SUCCEEDED
-    | ChecksumInfo::RECEIVE_TCP_CHECKSUM_SUCCEEDED
-    | ChecksumInfo::RECEIVE_UDP_CHECKSUM_SUCCEEDED;
 
 /// The version of a packet's IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,8 +291,13 @@ impl ReceivePacket {
         unsafe { core::slice::from_raw_parts_mut(data.cast(), class.data_bytes as usize) }
     }
 
-    /// Says what was filled in: so many bytes of an IP packet, whose checksums are right. Fails where there is no such room.
-    pub fn set_content(&mut self, length: usize, version: IpVersion) -> Result<()> {
+    /// Says what was filled in: so many bytes of an IP packet, of which these checksums are right. Fails where there is no such room.
+    pub fn set_content(
+        &mut self,
+        length: usize,
+        version: IpVersion,
+        checksums: ReceiveChecksums,
+    ) -> Result<()> {
         let length = u32::try_from(length).map_err(|_| Status::INVALID_PARAMETER)?;
         if self.class().is_none_or(|class| length > class.data_bytes) {
             return Err(Status::INVALID_PARAMETER);
@@ -318,7 +318,7 @@ impl ReceivePacket {
         // SAFETY: as above.
         unsafe {
             (*raw).NetBufferListInfo[TcpIpChecksumNetBufferListInfo] =
-                ptr::without_provenance_mut(CHECKSUMS_VALID);
+                ptr::without_provenance_mut(checksums.info(version));
         };
         // SAFETY: as above.
         let buffer = unsafe { (*raw).FirstNetBuffer };
