@@ -24,6 +24,9 @@ type Answer = PoolBytes;
 /// The most bytes of an answer that is not a configuration.
 const ANSWER_BYTES: usize = 1024;
 
+/// The ABI has a name for every counter of the engine's.
+const _: () = assert!(native::DISCARD_NAMES.len() == nic_engine::protocol::Discard::COUNT);
+
 /// The control device.
 pub(crate) struct ControlPoint {
     core: Shared<Core>,
