@@ -82,7 +82,9 @@ pub(crate) fn removed(control: &Control, host: &mut Host<'_>, peer: PeerId) {
 
 /// Does what is due for a peer.
 pub(crate) fn timeout(control: &mut Control, host: &mut Host<'_>, peer: PeerId, now: Instant) {
-    derive_keys(host, peer);
+    if derive_keys(host, peer) {
+        host.send_queued(peer);
+    }
     let mut due = Due::default();
     host.with_peer_data(peer, &mut |data| {
         due.is_limit_near = core::mem::take(&mut data.is_limit_near);
@@ -157,8 +159,9 @@ enum Direction {
     Open,
 }
 
-/// Derives what keys are missing, one after the other and under no spin lock.
-fn derive_keys(host: &mut Host<'_>, peer: PeerId) {
+/// Derives what keys are missing, one after the other and under no spin lock. True where one of them seals.
+fn derive_keys(host: &mut Host<'_>, peer: PeerId) -> bool {
+    let mut may_seal = false;
     for _ in 0..DERIVATIONS {
         let mut wanted = None;
         host.with_peer_data(peer, &mut |data| {
@@ -173,8 +176,9 @@ fn derive_keys(host: &mut Host<'_>, peer: PeerId) {
             });
             data.wants_derivation = wanted.is_some();
         });
-        let Some(Derivation { serial, direction, secret, suite }) = wanted else { return };
-        let Some(key) = secret.key(suite) else { return };
+        let Some(Derivation { serial, direction, secret, suite }) = wanted else { break };
+        let Some(key) = secret.key(suite) else { break };
+        may_seal |= direction == Direction::Seal;
         let mut derived = Some((key, secret.next()));
         host.with_peer_data(peer, &mut |data| {
             if let (Some(slot), Some((key, next))) =
@@ -187,6 +191,7 @@ fn derive_keys(host: &mut Host<'_>, peer: PeerId) {
             }
         });
     }
+    may_seal
 }
 
 /// The context that a peer's packets name.

@@ -60,11 +60,13 @@ pub(crate) fn seal_begin(
     let (wire_id, mss_bytes) = (data.wire_id(), data.mss_bytes);
     let reserved = data.slots.primary_mut().and_then(|key| Some((key.sender.reserve(load)?, key)));
     let Some((reserved, key)) = reserved else {
-        // A ping isn't worth a key.
-        if load.payload_bytes > 0 {
+        if wants_derivation(data) {
+            // The next epoch's may do; the control plane derives it, and asks again.
+            data.wants_derivation = true;
+        } else if load.payload_bytes > 0 {
+            // A ping isn't worth a key.
             data.key_wanted_at.get_or_insert(now);
         }
-        data.wants_derivation |= wants_derivation(data);
         return Err(NotReady::NoKey);
     };
     let context = SealContext {

@@ -147,6 +147,7 @@ fn a_late_control_plane_delays_but_loses_nothing() {
     let sent: Vec<Datagram> = left.node.sent.drain(..).collect();
     assert_eq!(sent.iter().map(epoch).collect::<Vec<_>>(), [3]);
     assert!(right.receives(&sent[0]));
+    assert_eq!(left.node.events, [], "userspace has nothing to do with it");
 }
 
 #[test]
