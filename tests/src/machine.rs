@@ -6,6 +6,7 @@
 mod channel;
 pub mod dco;
 mod end;
+mod memory;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use nt_sys::ntdef::NTSTATUS;
 
 pub use self::channel::{Channel, Refused, TestKeys, multi_peer, peer_at};
 pub use self::end::{End, Ioctls, Setup, add, add_as, connect, open, path};
+pub use self::memory::{every_allocation, every_allocation_until};
 use crate::{command, image};
 
 /// Memory that the driver's Rust code allocates counts as its own: it can run out, and be leaked.

@@ -15,54 +15,14 @@ use tunic::{
     AdapterState, AllowedIp, AllowedIpChange, Configuration, ConfigurationChange, Error, Key,
     PeerChange,
 };
-use tunic_tests::machine::{self, End, Loaded, alone, boot, connect};
+use tunic_tests::machine::{
+    self, End, Loaded, alone, boot, connect, every_allocation, every_allocation_until,
+};
 
 const TIME: Duration = Duration::from_secs(120);
 
-/// More than any operation has allocations: a loop that gets here never ends.
-const MOST: u64 = 5_000;
-
 /// Sessions end and handshakes are tried again within tens of milliseconds.
 const FAST: u32 = 100;
-
-/// Does something again and again, while one allocation fails: the first, the second, until there are no more. `done` gets
-/// what came of it, and puts everything back as it was.
-fn every_allocation<T>(what: &str, mut act: impl FnMut() -> T, mut done: impl FnMut(u64, T)) {
-    every_allocation_until(
-        what,
-        || (),
-        |()| act(),
-        |failing, outcome| {
-            done(failing, outcome);
-            true
-        },
-    );
-}
-
-/// As [`every_allocation`]; each time, something is prepared first, while there is memory. `done` says whether all of it was
-/// done: what other threads do may take longer than one waits, and then there are more allocations than were seen.
-fn every_allocation_until<P, T>(
-    what: &str,
-    mut prepare: impl FnMut() -> P,
-    mut act: impl FnMut(P) -> T,
-    mut done: impl FnMut(u64, T) -> bool,
-) {
-    for failing in 1..MOST {
-        let prepared = prepare();
-        let before = pool::allocation_count();
-        pool::fail_allocation(failing);
-        let outcome = act(prepared);
-        pool::fail_allocation(0);
-        let count = pool::allocation_count() - before;
-        let is_whole = done(failing, outcome);
-        if count < failing && is_whole {
-            println!("{what}: {} allocations", failing - 1);
-            assert!(failing > 1, "{what}: nothing is allocated, so nothing was tested");
-            return;
-        }
-    }
-    panic!("{what}: {MOST} allocations and no end");
-}
 
 /// The refusal is one for want of memory.
 fn require_no_memory(what: &str, failing: u64, status: NTSTATUS) {
