@@ -2,6 +2,8 @@
 
 mod crypto;
 mod handshake;
+mod openvpn;
+mod probe;
 mod report;
 mod routes;
 mod tunnel;
@@ -11,6 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use tunic_tests::openvpn::NEEDS;
 use tunic_tests::require::{self, Need};
 use tunnel::Carrier;
 
@@ -64,6 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     );
     if !options.no_tunnels {
         tunnels(options, &mut report)?;
+        openvpn(options, &mut report)?;
     }
     let text = report.finish();
     if options.print {
@@ -95,9 +99,29 @@ fn tunnels(options: &Options, report: &mut report::Report) -> Result<()> {
         for path in &paths {
             eprintln!("round {round} of {}: {}", options.rounds, path.carrier().name());
             let sample = path.measure(options.seconds).with_context(|| path.carrier().name())?;
-            samples.push((path.carrier(), sample));
+            samples.push((path.carrier().name().to_owned(), sample));
         }
     }
     report.tunnels(&samples);
+    Ok(())
+}
+
+fn openvpn(options: &Options, report: &mut report::Report) -> Result<()> {
+    let needs = [NEEDS.as_slice(), &[Need::Program("iperf3", "iperf3")]].concat();
+    if !require::all("OpenVPN", &needs) {
+        return Ok(());
+    }
+    let server = openvpn::Server::new()?;
+    let mut samples = Vec::new();
+    for round in 1..=options.rounds {
+        for candidate in openvpn::candidates() {
+            let name = openvpn::name(candidate);
+            eprintln!("round {round} of {}: {name}", options.rounds);
+            let sample =
+                server.measure(candidate, options.seconds).with_context(|| name.clone())?;
+            samples.push((name, sample));
+        }
+    }
+    report.openvpn(&samples);
     Ok(())
 }

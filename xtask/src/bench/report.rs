@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use crate::bench::Options;
-use crate::bench::tunnel::{Carrier, Sample};
+use crate::bench::probe::Sample;
 
 /// A column's title, its figure, and the figure's decimals.
 type Column = (&'static str, fn(&Sample) -> f64, usize);
@@ -41,36 +41,24 @@ impl Report {
         let _ = write!(self.0, "\n## {title}\n\n{introduction}\n\n{}\n", table.trim_end());
     }
 
-    /// Adds the tunnels' table: medians, and the ratio to ours.
-    pub(crate) fn tunnels(&mut self, samples: &[(Carrier, Sample)]) {
-        let columns: [Column; 6] = [
-            ("TCP 1 stream, Mbit/s", |sample| sample.tcp_1, 0),
-            ("TCP 4 streams, Mbit/s", |sample| sample.tcp_4, 0),
-            ("UDP 1300 B, kpps", |sample| sample.udp_1300, 1),
-            ("UDP 64 B, kpps", |sample| sample.udp_64, 1),
-            ("ping under UDP 64 B, ms", |sample| sample.ping_loaded, 2),
-            ("ping idle, ms", |sample| sample.ping_idle, 3),
-        ];
-        let mut table = String::from("| |");
-        for (title, ..) in columns {
-            let _ = write!(table, " {title} |");
-        }
-        let _ = write!(table, "\n|---|{}\n", "---:|".repeat(columns.len()));
-        for carrier in Carrier::ALL {
-            let _ = write!(table, "| {} |", carrier.name());
-            for (_, value, digits) in columns {
-                let values = samples.iter().filter(|(of, _)| *of == carrier);
-                let median = median(values.map(|(_, sample)| value(sample)).collect());
-                let _ = write!(table, " {median:.digits$} |");
-            }
-            table.push('\n');
-        }
+    /// Adds the tunnels' section.
+    pub(crate) fn tunnels(&mut self, samples: &[(String, Sample)]) {
         self.section(
             "Tunnels",
             "The same program at both ends, each end in a network namespace of this one machine, joined by a veth pair; \
              default settings, inner MTU 1420; iperf3. Sender, both ends of the tunnel and receiver share the processors, \
              so a figure is the cost of the whole way.",
-            &table,
+            &table(samples),
+        );
+    }
+
+    /// Adds the OpenVPN clients' section.
+    pub(crate) fn openvpn(&mut self, samples: &[(String, Sample)]) {
+        self.section(
+            "OpenVPN",
+            "Clients that take turns at one stock openvpn server, without DCO on either side; namespaces and iperf3 as \
+             above, inner MTU 1500. The server's own data path, in userspace, is in every figure and bounds it.",
+            &table(samples),
         );
     }
 
@@ -78,6 +66,39 @@ impl Report {
     pub(crate) fn finish(self) -> String {
         self.0
     }
+}
+
+/// Medians, a line for each name in the order in which they come first.
+fn table(samples: &[(String, Sample)]) -> String {
+    let columns: [Column; 6] = [
+        ("TCP 1 stream, Mbit/s", |sample| sample.tcp_1, 0),
+        ("TCP 4 streams, Mbit/s", |sample| sample.tcp_4, 0),
+        ("UDP 1300 B, kpps", |sample| sample.udp_1300, 1),
+        ("UDP 64 B, kpps", |sample| sample.udp_64, 1),
+        ("ping under UDP 64 B, ms", |sample| sample.ping_loaded, 2),
+        ("ping idle, ms", |sample| sample.ping_idle, 3),
+    ];
+    let mut table = String::from("| |");
+    for (title, ..) in columns {
+        let _ = write!(table, " {title} |");
+    }
+    let _ = write!(table, "\n|---|{}\n", "---:|".repeat(columns.len()));
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in samples {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    for name in names {
+        let _ = write!(table, "| {name} |");
+        for (_, value, digits) in columns {
+            let values = samples.iter().filter(|(of, _)| of == name);
+            let median = median(values.map(|(_, sample)| value(sample)).collect());
+            let _ = write!(table, " {median:.digits$} |");
+        }
+        table.push('\n');
+    }
+    table
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
