@@ -359,9 +359,10 @@ impl TransmitPacket {
 
     /// Ends the packet. The list that this was the last packet of, if so.
     fn finish(self, is_sent: bool) -> Option<NonNull<NET_BUFFER_LIST>> {
-        let list = self.list()?;
-        let head = self.raw_head();
+        let (list, head) = (self.list(), self.raw_head());
+        // `drop` would come back here.
         core::mem::forget(self);
+        let list = list?;
         if head.addr() & HEAD_IS_COPY != 0
             && let Some(copy) = NonNull::new(head.map_addr(|address| address & !HEAD_IS_COPY))
         {
