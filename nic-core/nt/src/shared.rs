@@ -1,5 +1,6 @@
 //! An object with several owners.
 
+use core::mem::MaybeUninit;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -23,8 +24,14 @@ struct Inner<T> {
 impl<T> Shared<T> {
     /// Moves `object` into the pool, with one owner.
     pub fn new(object: T) -> Result<Self> {
-        let inner = PoolBox::new(Inner { owners: AtomicUsize::new(1), object })?;
-        Ok(Self { inner: PoolBox::into_raw(inner) })
+        // Written where it stays: an object may be larger than what a frame should have.
+        let mut block = PoolBox::new(MaybeUninit::<Inner<T>>::uninit())?;
+        let inner = block.as_mut_ptr();
+        // SAFETY: the block is ours.
+        unsafe { (&raw mut (*inner).owners).write(AtomicUsize::new(1)) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*inner).object).write(object) };
+        Ok(Self { inner: PoolBox::into_raw(block).cast() })
     }
 
     /// Whether both own the same object.

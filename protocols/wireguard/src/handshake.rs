@@ -159,6 +159,7 @@ fn admit(
 }
 
 /// Reads an initiation and sends the response: there is a session then, which the peer's first packet confirms.
+#[inline(never)] // Its frame is large, and not its caller's.
 fn answer(
     control: &mut Control,
     host: &mut Host<'_>,
@@ -228,6 +229,7 @@ fn answer(
 }
 
 /// Reads a response: there is a session then, ready to send.
+#[inline(never)] // Its frame is large, and not its caller's.
 fn conclude(
     control: &mut Control,
     host: &mut Host<'_>,

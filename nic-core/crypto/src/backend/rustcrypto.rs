@@ -62,6 +62,8 @@ impl Cipher {
     }
 }
 
+/// A function for each suite, not one with the frames of all.
+#[inline(never)]
 fn seal<C>(key: &[u8], packets: &mut [Seal<'_>])
 where
     C: KeyInit + AeadInPlace<NonceSize = U12, TagSize = U16>,
@@ -85,6 +87,8 @@ where
     }
 }
 
+/// As `seal`.
+#[inline(never)]
 fn open<C>(key: &[u8], packets: &mut [Open<'_>])
 where
     C: KeyInit + AeadInPlace<NonceSize = U12, TagSize = U16>,

@@ -17,7 +17,7 @@ use nt::configuration::Configuration;
 use nt::event::{Event, EventKind};
 use nt::lock::SleepMutex;
 use nt::miniport::{AdapterHandle, Attributes};
-use nt::{Result, Shared, Status, random};
+use nt::{PoolBox, Result, Shared, Status, random};
 use tunic_ioctl::AdapterId;
 
 use super::mtu::{self, Interfaces, MAXIMUM_MTU_BYTES};
@@ -66,16 +66,13 @@ pub(crate) fn initialize(
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
+#[inline(never)]
 pub(crate) fn make<P: AdapterProtocol>(
     core: &Shared<Core>,
     handle: AdapterHandle,
     keywords: &Keywords,
 ) -> Result<Shared<Adapter<P>>> {
-    let mut hash_key = [0; 16];
-    random::fill(&mut hash_key)?;
-    let device = Device::<P>::new(P::new_control(keywords), hash_key);
-    device.set_mtu(Mtu::of_both(keywords.mtu_bytes));
-
+    let device = make_device::<P>(keywords)?;
     let packet_bytes = mtu::slot_bytes::<P>(keywords.mtu_bytes as usize);
     let packets = nic_engine::device::BATCH_PACKETS as usize;
     let sizes = Sizes { packets, packet_bytes };
@@ -107,6 +104,16 @@ pub(crate) fn make<P: AdapterProtocol>(
         return Err(status);
     }
     Ok(adapter)
+}
+
+/// Makes an adapter's device where it stays. A function of its own, as it is large.
+#[inline(never)]
+fn make_device<P: AdapterProtocol>(keywords: &Keywords) -> Result<PoolBox<Device<P>>> {
+    let mut hash_key = [0; 16];
+    random::fill(&mut hash_key)?;
+    let device = PoolBox::new(Device::<P>::new(P::new_control(keywords), hash_key))?;
+    device.set_mtu(Mtu::of_both(keywords.mtu_bytes));
+    Ok(device)
 }
 
 /// What the registry says of an adapter.

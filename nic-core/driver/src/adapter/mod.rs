@@ -16,12 +16,12 @@ mod report;
 mod restart;
 mod statistics;
 
-use nt::Shared;
 use nt::checksums::ReceiveChecksums;
 use nt::event::Event;
 use nt::lock::SleepMutex;
 use nt::miniport::AdapterHandle;
 use nt::wsk::SendBatch;
+use nt::{PoolBox, Shared};
 use tunic_ioctl::AdapterId;
 
 use crate::control_thread::{Control, Sink};
@@ -64,7 +64,7 @@ pub(crate) struct Adapter<P: AdapterProtocol> {
     pub(crate) handle: AdapterHandle,
     pub(crate) core: Shared<Core>,
     pub(crate) work: Shared<WorkQueue>,
-    pub(crate) device: Device<P>,
+    pub(crate) device: PoolBox<Device<P>>,
     pub(crate) state: SleepMutex<State<P>>,
     pub(crate) sockets: SocketPlace<P>,
     pub(crate) send_batches: Shared<Recycler<SendBatch<InFlight<P>>>>,
