@@ -8,6 +8,7 @@ mod image;
 mod inf;
 mod layouts;
 mod package;
+mod stack;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -33,6 +34,8 @@ enum Task {
     CheckImage(image::Options),
     /// Packs driver, INF, symbols and header for Windows into target/package
     Package(package::Options),
+    /// Checks what the x64 image's functions and chains of calls take of the stack
+    CheckStack(stack::Options),
 }
 
 fn main() -> Result<()> {
@@ -43,5 +46,6 @@ fn main() -> Result<()> {
         Task::CheckInf(options) => inf::run(&options),
         Task::CheckImage(options) => image::run(&options),
         Task::Package(options) => package::run(&options),
+        Task::CheckStack(options) => stack::run(&options),
     }
 }

@@ -103,7 +103,7 @@ fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
         .args(["--target", arch.target(), "--target-dir"])
         .arg(target_folder)
         .arg("--config")
-        .arg(without_paths(arch)?)
+        .arg(flags(arch)?)
         .arg("--")
         .args(link::arguments(&resource))
         .status()
@@ -118,12 +118,14 @@ fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
     })
 }
 
-/// Flags that keep the paths of this machine out of the image, in cargo's form for `--config`.
-fn without_paths(arch: Arch) -> Result<OsString> {
+/// Flags for all crates, in cargo's form for `--config`: no paths of this machine in the image; names in the map that say of what type
+/// a generic function is.
+fn flags(arch: Arch) -> Result<OsString> {
     let home = std::env::home_dir().context("no home directory")?;
     let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     let flag = |from: &Path, to| format!("--remap-path-prefix={}={to}", from.display());
-    let flags = [flag(&cargo, "cargo"), flag(&workspace(), "tunic")];
+    let names = "-Csymbol-mangling-version=v0".to_owned();
+    let flags = [flag(&cargo, "cargo"), flag(&workspace(), "tunic"), names];
     Ok(format!("target.{}.rustflags={flags:?}", arch.target()).into())
 }
 

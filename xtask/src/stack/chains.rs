@@ -1,0 +1,145 @@
+//! Chains of calls, and what they take of the stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::calls::Calls;
+use super::names::Names;
+use super::rules::{Rules, is_one};
+
+/// What a call pushes: its return address.
+const RETURN_ADDRESS_BYTES: u32 = 8;
+
+/// The deepest chain from a function on.
+#[derive(Clone, Copy)]
+struct Deepest {
+    bytes: u32,
+    /// The next in the chain.
+    next: Option<Step>,
+}
+
+/// A function in a chain, and an index of how often others may still come.
+type Step = (u32, usize);
+
+/// The chains of an image.
+pub(crate) struct Chains<'a> {
+    calls: &'a Calls,
+    names: &'a Names,
+    rules: &'a Rules,
+    callees: BTreeMap<u32, BTreeSet<u32>>,
+    /// How often the functions of each rule may still come, of which a step has an index.
+    budgets: Vec<Vec<u8>>,
+    deepest: BTreeMap<Step, Deepest>,
+    /// The chain that is being looked at.
+    chain: Vec<Step>,
+    pub(crate) faults: BTreeSet<String>,
+}
+
+impl<'a> Chains<'a> {
+    pub(crate) fn new(calls: &'a Calls, names: &'a Names, rules: &'a Rules) -> Self {
+        let mut chains = Self {
+            calls,
+            names,
+            rules,
+            callees: BTreeMap::new(),
+            budgets: vec![rules.again_limits()],
+            deepest: BTreeMap::new(),
+            chain: Vec::new(),
+            faults: BTreeSet::new(),
+        };
+        chains.callees =
+            calls.functions.keys().map(|address| (*address, chains.callees_of(*address))).collect();
+        chains
+    }
+
+    /// Whom a function may call, directly, through pointers, or by an import that calls back.
+    fn callees_of(&mut self, address: u32) -> BTreeSet<u32> {
+        let Some(function) = self.calls.functions.get(&address) else { return BTreeSet::new() };
+        let mut callees = function.calls.clone();
+        let mut patterns: Vec<&str> = Vec::new();
+        for import in &function.imports {
+            patterns.extend(self.rules.called_back(import));
+        }
+        if !function.indirect_calls.is_empty() {
+            match self.rules.targets(self.names.all(address)) {
+                Some(targets) => patterns.extend(targets),
+                None => {
+                    let (name, at) = (self.names.one(address), &function.indirect_calls);
+                    self.faults.insert(format!(
+                        "{name} calls through pointers (at {at:x?}), and stack.tsv says not whom"
+                    ));
+                }
+            }
+        }
+        for pattern in patterns {
+            let found = self
+                .calls
+                .address_taken
+                .iter()
+                .filter(|taken| is_one(pattern, self.names.all(**taken)));
+            callees.extend(found);
+        }
+        callees
+    }
+
+    /// The most that a chain from here takes, in bytes.
+    pub(crate) fn depth(&mut self, start: u32) -> u32 {
+        self.visit((start, 0)).bytes
+    }
+
+    /// The functions of the deepest chain from here, with what each takes.
+    pub(crate) fn deepest(&mut self, start: u32) -> Vec<(String, u32)> {
+        let mut chain = Vec::new();
+        let mut step = Some((start, 0));
+        // A recursion, which is a fault of its own, has no end.
+        let mut seen = BTreeSet::new();
+        while let Some(place) = step.filter(|place| seen.insert(*place)) {
+            let Some(function) = self.calls.functions.get(&place.0) else { break };
+            chain.push((self.names.one(place.0), function.frame_bytes));
+            step = self.visit(place).next;
+        }
+        chain
+    }
+
+    fn visit(&mut self, step: Step) -> Deepest {
+        if let Some(known) = self.deepest.get(&step) {
+            return *known;
+        }
+        if let Some(first) = self.chain.iter().position(|place| *place == step) {
+            let names: Vec<String> =
+                self.chain[first..].iter().map(|place| self.names.one(place.0)).collect();
+            self.faults.insert(format!("recursion: {}", names.join(" -> ")));
+            return Deepest { bytes: 0, next: None };
+        }
+        self.chain.push(step);
+        let mut deepest = Deepest { bytes: 0, next: None };
+        for callee in self.callees.get(&step.0).cloned().unwrap_or_default() {
+            let Some(next) = self.enter(callee, step.1) else { continue };
+            let below = self.visit(next).bytes;
+            if deepest.next.is_none() || below > deepest.bytes {
+                deepest = Deepest { bytes: below, next: Some(next) };
+            }
+        }
+        self.chain.pop();
+        let own = self.calls.functions.get(&step.0).map_or(0, |function| function.frame_bytes);
+        deepest.bytes += own + RETURN_ADDRESS_BYTES;
+        self.deepest.insert(step, deepest);
+        deepest
+    }
+
+    /// The step into a function, where its rule allows it once more.
+    fn enter(&mut self, callee: u32, budget: usize) -> Option<Step> {
+        let Some((rule, _)) = self.rules.again(self.names.all(callee)) else {
+            return Some((callee, budget));
+        };
+        let mut left = self.budgets[budget].clone();
+        left[rule] = left[rule].checked_sub(1)?;
+        let known = self.budgets.iter().position(|budget| *budget == left);
+        Some((
+            callee,
+            known.unwrap_or_else(|| {
+                self.budgets.push(left);
+                self.budgets.len() - 1
+            }),
+        ))
+    }
+}

@@ -1,0 +1,110 @@
+//! What takes too much of the stack is refused.
+
+use std::collections::BTreeSet;
+
+use object::LittleEndian as LE;
+use object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION;
+use tunic_tests::require::{self, Need};
+
+use super::calls::{Calls, Function};
+use super::chains::Chains;
+use super::names::Names;
+use super::rules::Rules;
+use super::{FRAME_BYTES, RULES, measure};
+use crate::arch::Arch;
+use crate::driver;
+use crate::image::file::ImageFile;
+
+/// Functions a, b, c at 0x1000, 0x2000, 0x3000.
+const MAP: &str = " Preferred load address is 0000000140000000
+ 0001:00000000       a       0000000140001000     an.o
+ 0001:00001000       b       0000000140002000     an.o
+ 0001:00002000       c       0000000140003000     an.o
+";
+const A: u32 = 0x1000;
+const B: u32 = 0x2000;
+const C: u32 = 0x3000;
+
+fn function(frame_bytes: u32, calls: &[u32], indirect_calls: &[u32]) -> Function {
+    Function {
+        frame_bytes,
+        calls: calls.iter().copied().collect(),
+        indirect_calls: indirect_calls.to_vec(),
+        ..Function::default()
+    }
+}
+
+/// How deep calls from `a` on go, and what is wrong with them.
+fn depth(functions: [Function; 3], rules: &str) -> (u32, BTreeSet<String>) {
+    let calls = Calls {
+        functions: [A, B, C].into_iter().zip(functions).collect(),
+        address_taken: [B, C].into(),
+    };
+    let (names, rules) = (Names::parse(MAP).unwrap(), Rules::parse(rules).unwrap());
+    let mut chains = Chains::new(&calls, &names, &rules);
+    (chains.depth(A), chains.faults)
+}
+
+#[test]
+fn the_deepest_chain_counts() {
+    let functions =
+        [function(100, &[B, C], &[]), function(1000, &[], &[]), function(10, &[B], &[])];
+    assert_eq!(depth(functions, ""), (100 + 10 + 1000 + 3 * 8, BTreeSet::new()));
+}
+
+#[test]
+fn a_pointer_leads_where_a_rule_says() {
+    let functions =
+        || [function(100, &[], &[0x1010]), function(1000, &[], &[]), function(10, &[], &[])];
+    let (_, faults) = depth(functions(), "");
+    assert!(faults.iter().any(|fault| fault.contains("calls through pointers")), "{faults:?}");
+    assert_eq!(depth(functions(), "pointer\ta\tc"), (100 + 10 + 16, BTreeSet::new()));
+    assert_eq!(depth(functions(), "pointer\ta\t*"), (100 + 1000 + 16, BTreeSet::new()));
+}
+
+#[test]
+fn recursion_needs_a_bound() {
+    let functions =
+        || [function(100, &[B], &[]), function(1000, &[C], &[]), function(10, &[B], &[])];
+    let (_, faults) = depth(functions(), "");
+    assert!(faults.iter().any(|fault| fault.starts_with("recursion: b -> c")), "{faults:?}");
+    assert_eq!(
+        depth(functions(), "again\tb\t2\tso"),
+        (100 + 1000 + 10 + 1000 + 10 + 5 * 8, BTreeSet::new())
+    );
+}
+
+#[test]
+fn the_driver_passes_and_a_frame_of_three_kilobytes_does_not() {
+    let test = "the_driver_passes_and_a_frame_of_three_kilobytes_does_not";
+    if !require::all(test, &[Need::RustTarget(Arch::X64.target())]) {
+        return;
+    }
+    let built = driver::build(Arch::X64).unwrap();
+    let map = std::fs::read_to_string(built.map).unwrap();
+    let rules = Rules::parse(RULES).unwrap();
+    let mut file = ImageFile::read(&built.sys).unwrap();
+    assert_eq!(measure(&file.parse().unwrap(), &map, &rules).unwrap().faults, BTreeSet::new());
+
+    let slot = large_frame(&file);
+    file.bytes[slot..slot + 2].copy_from_slice(&(3072_u16 / 8).to_le_bytes());
+    let faults = measure(&file.parse().unwrap(), &map, &rules).unwrap().faults;
+    assert!(
+        faults.iter().any(|fault| fault.contains(&format!("more than {FRAME_BYTES}"))),
+        "{faults:?}"
+    );
+}
+
+/// Where in the file the unwind data of some function has the size of its frame, in a slot of 16 bits.
+fn large_frame(file: &ImageFile) -> usize {
+    let image = file.parse().unwrap();
+    let table = image.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION).unwrap().virtual_address.get(LE);
+    let entries = image.data_at(table).unwrap().chunks_exact(12);
+    let information = entries
+        .map(|entry| u32::from_le_bytes(entry[8..12].try_into().unwrap()))
+        .find(|information| image.data_at(*information).unwrap()[5] == 0x01)
+        .unwrap();
+    let section = image.section_at(information).unwrap();
+    (information - section.virtual_address.get(LE) + section.pointer_to_raw_data.get(LE)) as usize
+        + 6
+}
