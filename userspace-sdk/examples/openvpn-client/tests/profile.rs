@@ -158,5 +158,9 @@ fn what_can_not_be_done_is_said_with_its_line() {
     }
     let incomplete = |text| parse(text).unwrap_err().to_string();
     assert_eq!(incomplete("remote a"), "not a client's profile: `client` is missing");
+    assert_eq!(
+        parse("client\nremote a\ndev work\ndev-type tun").unwrap().device.as_deref(),
+        Some("work")
+    );
     assert_eq!(incomplete("client"), "no server: `remote` is missing");
 }

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use openvpn_client::adapter::Adapter;
 use openvpn_client::data_channel::DataChannel;
 use openvpn_client::profile::ServerProfile;
 use openvpn_client::server;
+use openvpn_client::tunicd::Tunicd;
 
-/// Serves OpenVPN clients over a Tunic adapter (`tunicd --protocol openvpn`). Ends by SIGTERM or SIGINT.
+/// Serves OpenVPN clients over a Tunic adapter. Ends by SIGTERM or SIGINT.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     /// The configuration, as for `openvpn --config`.
     config: PathBuf,
-    /// The adapter; by default the one that `dev` names.
+    /// The adapter, which `tunicd` is started for where it does not run; by default the one that `dev` names.
     #[arg(long)]
     interface: Option<String>,
     /// Reads the configuration, says what has no effect, and ends.
@@ -37,8 +37,8 @@ fn main() -> Result<()> {
         .interface
         .or_else(|| profile.common.device.clone())
         .context("which adapter? say `dev tun0` or --interface tun0")?;
-    let adapter = Adapter::open(&interface)
-        .with_context(|| format!("adapter {interface} (is tunicd --protocol openvpn running?)"))?;
+    let signals = server::block_signals()?;
+    let (_tunicd, adapter) = Tunicd::attach(&interface)?;
     let data: Arc<dyn DataChannel> = Arc::new(adapter);
-    server::run(profile, &interface, &data)
+    server::run(profile, &interface, &data, signals)
 }

@@ -32,7 +32,7 @@ impl Reader {
                 return Err(line.error("option not supported: remote-random-hostname"));
             }
             ("dev", [device]) => {
-                if !device.starts_with("tun") {
+                if !device.starts_with("tun") && !self.is_tun {
                     return Err(line.error(format!("only tun devices are supported, not {device}")));
                 }
                 self.profile.device = (*device != "tun").then(|| (*device).to_owned());

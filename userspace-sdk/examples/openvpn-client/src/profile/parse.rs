@@ -59,6 +59,8 @@ pub(super) struct Reader {
     pub(super) folder: PathBuf,
     /// Names of `ignore-unknown-option`.
     ignored: Vec<String>,
+    /// `dev-type tun` is there, so that the device may have any name.
+    pub(super) is_tun: bool,
     pub(super) remotes: Vec<UnfinishedRemote>,
     pub(super) port: Option<u16>,
     pub(super) family: Option<Family>,
@@ -84,6 +86,7 @@ impl Reader {
             profile: Profile::default(),
             folder: folder.to_owned(),
             ignored,
+            is_tun: lines.iter().any(|line| line.name == "dev-type" && line.arguments() == ["tun"]),
             remotes: Vec::new(),
             port: None,
             family: None,

@@ -28,7 +28,7 @@ use rustls::pki_types::CertificateDer;
 pub use client_file::ClientFile;
 pub use door::{Door, Knock, KnockError};
 pub use pool::{Lease, Pool, PoolError};
-pub use run::run;
+pub use run::{block_signals, run};
 pub use terms::{Terms, TermsError};
 
 use crate::Suite;
@@ -358,6 +358,10 @@ impl Server {
         client.stage =
             Stage::Connected(Connected { name, lease, since: now, push, pushed_at: None });
         client.session.set_data_parameters(terms.data, now);
+        if terms.is_dynamic_tls_crypt {
+            // It fails for a session alone that is not established.
+            let _ = client.session.use_dynamic_tls_crypt();
+        }
         if terms.is_push_unasked {
             client.push(now);
         }

@@ -36,15 +36,28 @@ pub(super) enum Input {
     Gone(io::Error),
 }
 
-/// Serves until SIGTERM or SIGINT, over a data path for many peers whose interface is given. It must be called before there are other
-/// threads, as they would get the signals.
+/// The signals that end a server. To be called before there are other threads, as they would be ended by them.
+///
+/// # Errors
+///
+/// When the system refuses.
+pub fn block_signals() -> Result<SigSet> {
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    signals.thread_block()?;
+    Ok(signals)
+}
+
+/// Serves until one of the signals comes, over a data path for many peers whose interface is given.
 ///
 /// # Errors
 ///
 /// When the profile can't be followed, or the data path ends.
-pub fn run(profile: ServerProfile, interface: &str, data: &Arc<dyn DataChannel>) -> Result<()> {
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    signals.thread_block()?;
+pub fn run(
+    profile: ServerProfile,
+    interface: &str,
+    data: &Arc<dyn DataChannel>,
+    signals: SigSet,
+) -> Result<()> {
     let pool = Pool::new(profile.network, profile.network_v6);
     let local = data.listen(local_address(&profile)).context("the UDP port")?;
     data.start().context("the data path")?;

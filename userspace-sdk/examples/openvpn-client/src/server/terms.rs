@@ -15,6 +15,8 @@ pub struct Terms {
     pub is_push_unasked: bool,
     /// The client knows `protocol-flags`, and says `EXIT` over the control channel.
     pub is_exit_by_control: bool,
+    /// Renewals are wrapped by a key of their own.
+    pub is_dynamic_tls_crypt: bool,
     /// The client takes an MTU.
     pub is_mtu_pushed: bool,
 }
@@ -64,6 +66,10 @@ impl Terms {
             },
             is_push_unasked: can(proto::REQUEST_PUSH),
             is_exit_by_control: can(proto::EXIT_BY_CONTROL),
+            // It is told by `protocol-flags`, and its key comes from the exporter.
+            is_dynamic_tls_crypt: can(proto::DYNAMIC_TLS_CRYPT)
+                && can(proto::EXIT_BY_CONTROL)
+                && can(proto::TLS_EXPORTER),
             is_mtu_pushed: value(peer_info, "IV_MTU").is_some(),
         })
     }
@@ -75,6 +81,7 @@ impl Terms {
         if self.is_exit_by_control {
             flags.push("cc-exit");
             flags.extend(is_exporter.then_some("tls-ekm"));
+            flags.extend(self.is_dynamic_tls_crypt.then_some("dyn-tls-crypt"));
         }
         flags.extend((self.data.format == DataFormat::Epoch).then_some("aead-epoch"));
         let mut options = vec![format!("cipher {}", self.data.suite)];
@@ -114,8 +121,9 @@ mod tests {
     fn stock_clients_get_what_they_can() {
         let ciphers = "IV_CIPHERS=CHACHA20-POLY1305:AES-256-GCM";
         for (protocol, expected) in [
-            (990, "cipher AES-256-GCM,protocol-flags cc-exit tls-ekm"),
-            (8094, "cipher AES-256-GCM,protocol-flags cc-exit tls-ekm aead-epoch"),
+            (990, "cipher AES-256-GCM,protocol-flags cc-exit tls-ekm dyn-tls-crypt"),
+            (8094, "cipher AES-256-GCM,protocol-flags cc-exit tls-ekm dyn-tls-crypt aead-epoch"),
+            (142, "cipher AES-256-GCM,protocol-flags cc-exit tls-ekm"),
             (1038, "cipher AES-256-GCM,key-derivation tls-ekm,protocol-flags aead-epoch"),
             (14, "cipher AES-256-GCM,key-derivation tls-ekm"),
             (6, "cipher AES-256-GCM"),

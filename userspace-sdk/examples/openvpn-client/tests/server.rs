@@ -1,0 +1,449 @@
+//! The server and clients of ours over a network in memory, with a data path that only takes notes.
+
+mod pki;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use openvpn_client::Suite;
+use openvpn_client::data_channel::{
+    DataChannel, DataEvent, DataEventKind, DataFormat, InstallKey, NewPeer, Peer, PeerChange,
+    PeerStatistics, Slot,
+};
+use openvpn_client::options::{Network, TunnelOptions, words};
+use openvpn_client::packet::{ControlPacket, Opcode};
+use openvpn_client::profile::ServerProfile;
+use openvpn_client::server::Server;
+use openvpn_client::session::{
+    DataParameters, Derivation, Hello, Session, SessionConfig, SessionEvent, peer_info,
+};
+use openvpn_client::tls::{ExpectedPeer, Identity, TlsConfig, Versions, certificates};
+use openvpn_client::wrap::{ClientKey, Digest, Direction, Plain, TlsAuth, TlsCrypt, Wrap};
+use pki::Authority;
+use rcgen::ExtendedKeyUsagePurpose as Use;
+
+const STATIC_KEY: &str = include_str!("wrap/static.key");
+const SERVER_KEY: &str = include_str!("wrap/tls-crypt-v2-server.key");
+const CLIENT_KEY: &str = include_str!("wrap/tls-crypt-v2-client.key");
+const HANDSHAKE: u32 = 1000;
+
+/// What the data path was told.
+#[derive(Default)]
+struct Notes {
+    sent: VecDeque<(SocketAddr, Vec<u8>)>,
+    peers: BTreeMap<u32, NewPeer>,
+    changes: BTreeMap<u32, PeerChange>,
+    keys: BTreeMap<u32, InstallKey>,
+    routes: Vec<(u32, String)>,
+}
+
+#[derive(Default)]
+struct Data(Mutex<Notes>);
+
+impl DataChannel for Data {
+    fn connect(&self, _: Option<SocketAddr>, _: SocketAddr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn listen(&self, local: SocketAddr) -> io::Result<SocketAddr> {
+        Ok(local)
+    }
+    fn new_peer(&self, peer: &NewPeer) -> io::Result<()> {
+        self.0.lock().unwrap().peers.insert(peer.receive_id, *peer);
+        Ok(())
+    }
+    fn delete_peer(&self, peer: Peer) -> io::Result<()> {
+        let id = id(peer);
+        let mut notes = self.0.lock().unwrap();
+        notes.routes.retain(|(peer, _)| *peer != id);
+        notes.peers.remove(&id).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
+    }
+    fn set_peer(&self, peer: Peer, change: &PeerChange) -> io::Result<()> {
+        self.0.lock().unwrap().changes.insert(id(peer), *change);
+        Ok(())
+    }
+    fn install_key(&self, peer: Peer, key: &InstallKey, _: Option<u32>) -> io::Result<()> {
+        self.0.lock().unwrap().keys.insert(id(peer), key.clone());
+        Ok(())
+    }
+    fn swap_keys(&self, _: Peer) -> io::Result<()> {
+        Ok(())
+    }
+    fn delete_key(&self, _: Peer, _: Slot) -> io::Result<()> {
+        Ok(())
+    }
+    fn add_route(&self, id: u32, network: Network) -> io::Result<()> {
+        self.0.lock().unwrap().routes.push((id, network.to_string()));
+        Ok(())
+    }
+    fn remove_route(&self, _: Network) -> io::Result<()> {
+        Ok(())
+    }
+    fn statistics(&self, _: Peer) -> io::Result<PeerStatistics> {
+        Ok(PeerStatistics::default())
+    }
+    fn start(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn stop(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn send_control(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap().sent.push_back((to, datagram.to_vec()));
+        Ok(())
+    }
+    fn receive_control(&self) -> io::Result<(SocketAddr, Vec<u8>)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn next_event(&self) -> io::Result<DataEvent> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// A server's peers all have ids.
+fn id(peer: Peer) -> u32 {
+    match peer {
+        Peer::Id(id) => id,
+        Peer::Only => panic!("a server has no only peer"),
+    }
+}
+
+/// A client, and what its session told.
+struct Client {
+    session: Session,
+    messages: Vec<String>,
+    key: Option<InstallKey>,
+    is_over: bool,
+}
+
+/// A server and its clients, by address.
+struct World {
+    ca: Authority,
+    data: Arc<Data>,
+    server: Server,
+    clients: BTreeMap<SocketAddr, Client>,
+    now: Instant,
+}
+
+impl World {
+    fn new(options: &str) -> Self {
+        let ca = Authority::new();
+        let identity = ca.issue("server-1", &[Use::ServerAuth]);
+        let text = format!(
+            "server 10.8.0.0 255.255.255.0\nkeepalive 10 60\n{options}\n<ca>\n{}\n</ca>\n<cert>\n{}\n</cert>\n<key>\n{}\n</key>\n",
+            ca.pem(),
+            identity.certificate,
+            identity.key
+        );
+        let profile = ServerProfile::parse(&text, Path::new("/nonexistent")).unwrap();
+        let data = Arc::new(Data::default());
+        let server = Server::new(profile, data.clone(), Box::new(|_| {})).unwrap();
+        Self { ca, data, server, clients: BTreeMap::new(), now: Instant::now() }
+    }
+
+    /// Lets a client begin, and carries its handshake.
+    fn connect(&mut self, port: u16, name: &str, wrap: Box<dyn Wrap>) -> SocketAddr {
+        let suites = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
+        self.connect_saying(port, name, wrap, &peer_info(1166, &suites, &[]))
+    }
+
+    fn connect_saying(
+        &mut self,
+        port: u16,
+        name: &str,
+        wrap: Box<dyn Wrap>,
+        peer_info: &str,
+    ) -> SocketAddr {
+        let issued = self.ca.issue(name, &[Use::ClientAuth]);
+        let identity = Identity::from_pem(&issued.certificate, &issued.key).unwrap();
+        let peer = ExpectedPeer {
+            ca: certificates(&self.ca.pem()).unwrap(),
+            is_use_required: true,
+            name: None,
+        };
+        let config = SessionConfig {
+            tls: TlsConfig::client(peer, Some(identity), Versions::Both).unwrap(),
+            hello: Hello { peer_info: peer_info.into(), ..Hello::default() },
+            handshake_window: Duration::from_secs(60),
+            transition_window: Duration::from_secs(3600),
+            renegotiate_after: None,
+        };
+        let session = Session::connect(config, wrap, HANDSHAKE, self.now).unwrap();
+        let address = SocketAddr::from(([192, 0, 2, 1], port));
+        let client = Client { session, messages: Vec::new(), key: None, is_over: false };
+        self.clients.insert(address, client);
+        self.exchange();
+        if self.clients[&address].session.is_established() {
+            self.client(address).session.send_message("PUSH_REQUEST").unwrap();
+            self.exchange();
+        }
+        address
+    }
+
+    /// Carries datagrams until there are none.
+    fn exchange(&mut self) {
+        loop {
+            let mut is_quiet = true;
+            for (address, client) in &mut self.clients {
+                while let Some(datagram) = client.session.poll_datagram(self.now) {
+                    is_quiet = false;
+                    self.server.datagram_in(*address, &datagram, HANDSHAKE, self.now);
+                }
+            }
+            while let Some((to, datagram)) = self.sent() {
+                is_quiet = false;
+                let Some(client) = self.clients.get_mut(&to) else { continue };
+                let _ = client.session.datagram_in(&datagram, self.now);
+                while let Some(event) = client.session.poll_event() {
+                    client.told(event, self.now);
+                }
+            }
+            if is_quiet {
+                return;
+            }
+        }
+    }
+
+    fn sent(&self) -> Option<(SocketAddr, Vec<u8>)> {
+        self.notes().sent.pop_front()
+    }
+
+    fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
+        self.data.0.lock().unwrap()
+    }
+
+    fn client(&mut self, address: SocketAddr) -> &mut Client {
+        self.clients.get_mut(&address).unwrap()
+    }
+
+    /// Something happens to a peer of the data path.
+    fn event(&mut self, id: u32, kind: DataEventKind) {
+        self.server.event(DataEvent { peer: Peer::Id(id), kind }, self.now);
+    }
+
+    /// What a client was told last.
+    fn last_word(&self, address: SocketAddr) -> &str {
+        self.clients[&address].messages.last().map_or("", String::as_str)
+    }
+
+    /// The inner addresses of the data path's peers.
+    fn peers(&self) -> Vec<String> {
+        let notes = self.notes();
+        notes.peers.values().map(|peer| peer.address_v4.unwrap().to_string()).collect()
+    }
+}
+
+impl Client {
+    fn told(&mut self, event: SessionEvent, now: Instant) {
+        match event {
+            SessionEvent::Message(text) => {
+                if let Some(options) = text.strip_prefix("PUSH_REPLY,") {
+                    let mut tunnel = TunnelOptions::default();
+                    for option in options.split(',') {
+                        let words = words(option).unwrap();
+                        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                        tunnel.apply(&words).unwrap();
+                    }
+                    let derivation =
+                        if tunnel.is_exporter { Derivation::Exporter } else { Derivation::Prf };
+                    let format =
+                        if tunnel.is_epoch { DataFormat::Epoch } else { DataFormat::Classic };
+                    let suite = tunnel.cipher.unwrap();
+                    let parameters = DataParameters { suite, derivation, format };
+                    self.session.set_data_parameters(parameters, now);
+                }
+                self.messages.push(text.to_string());
+            }
+            SessionEvent::InstallKey(key) => self.key = Some(key),
+            SessionEvent::Failed(_) => self.is_over = true,
+            _ => {}
+        }
+    }
+}
+
+fn plain() -> Box<dyn Wrap> {
+    Box::new(Plain)
+}
+
+#[test]
+fn a_client_gets_its_configuration_and_the_servers_keys() {
+    for (protocol, format) in [
+        (1166, DataFormat::Epoch),
+        (142, DataFormat::Classic),
+        (14, DataFormat::Classic),
+        (2, DataFormat::Classic),
+    ] {
+        let mut world = World::new("push \"route 10.77.0.0 255.255.0.0\"\nserver-ipv6 fd00::/64");
+        let peer_info = peer_info(protocol, &[Suite::ChaCha20Poly1305], &[]);
+        let address = world.connect_saying(1, "alice", plain(), &peer_info);
+        let message = world.last_word(address);
+        for option in [
+            "PUSH_REPLY,route 10.77.0.0 255.255.0.0,route-gateway 10.8.0.1,topology subnet,ping 10,ping-restart 60,",
+            ",ifconfig 10.8.0.2 255.255.255.0,ifconfig-ipv6 fd00::2/64 fd00::1,peer-id 1,cipher CHACHA20-POLY1305",
+        ] {
+            assert!(message.contains(option), "{message}");
+        }
+        let ours = world.clients[&address].key.as_ref().unwrap();
+        let notes = world.notes();
+        let theirs = &notes.keys[&1];
+        assert!(ours.keys.send == theirs.keys.receive && ours.keys.receive == theirs.keys.send);
+        assert_eq!((ours.format, theirs.format, theirs.slot), (format, format, Slot::Primary));
+        let peer = notes.peers[&1];
+        assert_eq!((peer.remote, peer.send_id), (address, 1));
+        assert_eq!(peer.address_v6, "fd00::2".parse().ok());
+        assert_eq!(notes.changes[&1].keepalive_timeout, Some(Duration::from_secs(120)));
+    }
+}
+
+#[test]
+fn nothing_is_remembered_before_the_cookie_comes_back() {
+    let mut world = World::new("max-clients 1");
+    let knock = |opcode, acks: Vec<u32>, acked_session| ControlPacket {
+        opcode,
+        key_id: 0,
+        session_id: openvpn_client::packet::SessionId(*b"a client"),
+        acks,
+        acked_session,
+        packet_id: Some(u32::from(opcode != Opcode::HardResetClientV2)),
+        payload: b"",
+    };
+    let address = |port| SocketAddr::from(([192, 0, 2, 9], port));
+    let reset = knock(Opcode::HardResetClientV2, vec![], None).encode();
+    for port in 1..1000 {
+        world.server.datagram_in(address(port), &reset, HANDSHAKE, world.now);
+        assert_eq!(world.server.deadline(), None);
+        let (to, answer) = world.sent().unwrap();
+        assert_eq!(to, address(port));
+        assert!(answer.len() <= 2 * reset.len(), "it amplifies");
+    }
+    world.server.datagram_in(address(1), &reset, HANDSHAKE, world.now);
+    let (_, answer) = world.sent().unwrap();
+    let answer = ControlPacket::decode(&answer).unwrap();
+    assert_eq!((answer.opcode, answer.acks), (Opcode::HardResetServerV2, vec![0]));
+    let back = knock(Opcode::ControlV1, vec![0], Some(answer.session_id)).encode();
+    let mut forged = answer.session_id;
+    forged.0[7] ^= 1;
+    let forged = knock(Opcode::ControlV1, vec![0], Some(forged)).encode();
+    for (from, datagram, time) in
+        [(2, &back, HANDSHAKE), (1, &forged, HANDSHAKE), (1, &back, HANDSHAKE + 90)]
+    {
+        world.server.datagram_in(address(from), datagram, time, world.now);
+        assert_eq!((world.server.deadline(), world.sent()), (None, None));
+    }
+    world.server.datagram_in(address(1), &back, HANDSHAKE + 29, world.now);
+    assert!(world.server.deadline().is_some() && world.sent().is_some());
+    // A session that comes to nothing makes room for the next.
+    world.now += Duration::from_secs(61);
+    world.server.timer(world.now);
+    let address = world.connect(5, "alice", plain());
+    assert!(world.last_word(address).starts_with("PUSH_REPLY"));
+}
+
+#[test]
+fn every_wrapping_leads_in_and_no_other() {
+    let client_key: ClientKey = CLIENT_KEY.parse().unwrap();
+    let v2 = || -> Box<dyn Wrap> { Box::new(TlsCrypt::with_client_key(&client_key)) };
+    let key = STATIC_KEY.parse().unwrap();
+    let crypt = || -> Box<dyn Wrap> { Box::new(TlsCrypt::new(&key, openvpn_client::Role::Client)) };
+    let auth = |direction| -> Box<dyn Wrap> {
+        Box::new(TlsAuth::new(&key, Digest::Sha512, Some(direction)))
+    };
+    let block = |name: &str, key: &str| format!("<{name}>\n{key}\n</{name}>\n");
+    let v2_and_auth = block("tls-crypt-v2", SERVER_KEY)
+        + &block("tls-auth", STATIC_KEY)
+        + "key-direction 0\nauth SHA512";
+    for (options, wrap, gets_in) in [
+        (block("tls-crypt", STATIC_KEY), crypt(), true),
+        (block("tls-crypt", STATIC_KEY), plain(), false),
+        (block("tls-crypt-v2", SERVER_KEY), v2(), true),
+        (block("tls-crypt-v2", SERVER_KEY), plain(), false),
+        (block("tls-crypt-v2", SERVER_KEY), crypt(), false),
+        (v2_and_auth.clone(), v2(), true),
+        (v2_and_auth.clone(), auth(Direction::Inverse), true),
+        (v2_and_auth, auth(Direction::Normal), false),
+        (String::new(), v2(), false),
+    ] {
+        let mut world = World::new(&options);
+        let address = world.connect(1, "alice", wrap);
+        assert_eq!(world.last_word(address).starts_with("PUSH_REPLY"), gets_in, "{options}");
+    }
+}
+
+#[test]
+fn who_is_not_to_come_in_is_told_so() {
+    let folder = std::env::temp_dir().join(format!("tunic-ccd-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write(
+        "branch",
+        "ifconfig-push 10.8.0.50 255.255.255.0\niroute 10.55.0.0 255.255.0.0\npush-remove route\n",
+    );
+    write("lost", "disable\n");
+    write("wrong", "iroute nowhere\n");
+    let mut world = World::new(&format!(
+        "client-config-dir {}\nccd-exclusive\npush \"route 10.77.0.0 255.255.0.0\"",
+        folder.display()
+    ));
+    let branch = world.connect(1, "branch", plain());
+    let told = world.last_word(branch);
+    assert!(told.contains("ifconfig 10.8.0.50 ") && !told.contains("route 10.77"), "{told}");
+    assert_eq!(world.notes().routes, [(1, "10.55.0.0/16".to_owned())]);
+    for (port, name) in [(2, "lost"), (3, "wrong"), (4, "unknown")] {
+        let address = world.connect(port, name, plain());
+        assert_eq!(world.last_word(address), "AUTH_FAILED", "{name}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    let peer_info = peer_info(142, &[Suite::Aes192Gcm], &[]);
+    let mut world = World::new("");
+    let address = world.connect_saying(5, "other-ciphers", plain(), &peer_info);
+    assert!(world.last_word(address).starts_with("AUTH_FAILED,Data channel cipher"));
+    assert_eq!(world.peers(), Vec::<String>::new());
+}
+
+#[test]
+fn clients_come_move_and_go() {
+    let mut world = World::new("");
+    let [alice, bob, carol] = [(1, "alice"), (2, "bob"), (3, "carol")]
+        .map(|(port, name)| world.connect(port, name, plain()));
+    assert_eq!(world.peers(), ["10.8.0.2", "10.8.0.3", "10.8.0.4"]);
+
+    // The same name once more takes the place of the old one, and its address.
+    let again = world.connect(4, "alice", plain());
+    assert_eq!(world.peers(), ["10.8.0.3", "10.8.0.4", "10.8.0.2"]);
+    world.clients.remove(&alice);
+
+    // Bob moves: what is sent to him goes where he is.
+    let moved = SocketAddr::from(([198, 51, 100, 7], 77));
+    world.event(2, DataEventKind::Floated(moved));
+    let client = world.clients.remove(&bob).unwrap();
+    world.clients.insert(moved, client);
+    world.event(2, DataEventKind::LimitNear);
+    world.exchange();
+    assert_eq!(world.clients[&moved].key.as_ref().map(|key| key.key_id), Some(1));
+    assert_eq!(world.notes().keys[&2].slot, Slot::Secondary);
+
+    // Carol dies, alice leaves, bob is removed.
+    world.event(3, DataEventKind::TimedOut);
+    assert_eq!(world.peers(), ["10.8.0.3", "10.8.0.2"]);
+    world.client(again).session.send_message("EXIT").unwrap();
+    world.exchange();
+    assert_eq!(world.peers(), ["10.8.0.3"]);
+    assert_eq!(world.server.kill("nobody", "HALT", world.now), 0);
+    assert_eq!(world.server.kill("bob", "HALT", world.now), 1);
+    world.exchange();
+    assert_eq!((world.peers(), world.last_word(moved)), (vec![], "HALT"));
+
+    // Nothing of them is left, and an address of before does not matter.
+    world.now += Duration::from_secs(3);
+    world.server.timer(world.now);
+    assert_eq!(world.server.deadline(), None);
+    world.clients.remove(&carol);
+    let carol = world.connect(3, "carol", plain());
+    assert!(world.last_word(carol).contains("ifconfig 10.8.0.4 "));
+    world.server.stop(world.now);
+    world.exchange();
+    assert_eq!((world.peers(), world.last_word(carol)), (vec![], "RESTART"));
+}
