@@ -38,6 +38,17 @@ pub fn openvpn_client() -> Result<PathBuf> {
         .map_err(|error| anyhow!(error))
 }
 
+/// The path of `openvpn-server`.
+pub fn openvpn_server() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            build("openvpn-client", "openvpn-server").map_err(|error| format!("{error:#}"))
+        })
+        .clone()
+        .map_err(|error| anyhow!(error))
+}
+
 /// Builds a package's program in the profile that the running one was built in; does nothing where it is up to date.
 fn build(package: &str, program: &str) -> Result<PathBuf> {
     let running = std::env::current_exe()?;

@@ -35,44 +35,49 @@ pub const NEEDS: [Need; 4] = [
 ];
 
 /// A folder with a CA, certificates of a server and a client, and keys for tls-auth and tls-crypt. Goes when dropped.
-#[derive(Debug)]
 pub struct Pki {
     folder: PathBuf,
+    authority: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Pki {
     /// Makes one.
     pub fn new() -> Result<Self> {
-        let pki = Self { folder: std::env::temp_dir().join(unique("pki")) };
-        fs::create_dir(&pki.folder)?;
+        let folder = std::env::temp_dir().join(unique("pki"));
+        fs::create_dir(&folder)?;
         let mut authority = named("Test CA")?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-        fs::write(pki.file("ca.crt"), authority.pem())?;
-        pki.issue(&authority, "server", ExtendedKeyUsagePurpose::ServerAuth)?;
-        pki.issue(&authority, "client", ExtendedKeyUsagePurpose::ClientAuth)?;
+        let pki = Self { folder, authority };
+        fs::write(pki.file("ca.crt"), pki.authority.pem())?;
+        pki.issue("server", ExtendedKeyUsagePurpose::ServerAuth)?;
+        pki.certify("client")?;
         pki.openvpn("--genkey secret ta.key")?;
         pki.openvpn("--genkey tls-crypt-v2-server v2-server.key")?;
         pki.openvpn("--tls-crypt-v2 v2-server.key --genkey tls-crypt-v2-client v2-client.key")?;
         Ok(pki)
     }
 
-    fn issue(
-        &self,
-        authority: &CertifiedIssuer<'_, KeyPair>,
-        name: &str,
-        usage: ExtendedKeyUsagePurpose,
-    ) -> Result<()> {
+    /// Makes a client's certificate and key, `NAME.crt` and `NAME.key`.
+    pub fn certify(&self, name: &str) -> Result<()> {
+        self.issue(name, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Result<()> {
         let mut parameters = named(name)?;
+        // Stock openvpn wants both.
+        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         parameters.extended_key_usages = vec![usage];
         let key = KeyPair::generate()?;
-        fs::write(self.file(&format!("{name}.crt")), parameters.signed_by(&key, authority)?.pem())?;
+        let certificate = parameters.signed_by(&key, &self.authority)?;
+        fs::write(self.file(&format!("{name}.crt")), certificate.pem())?;
         fs::write(self.file(&format!("{name}.key")), key.serialize_pem())?;
         Ok(())
     }
 
-    fn openvpn(&self, arguments: &str) -> Result<()> {
+    /// Runs stock openvpn in the folder, to make a key.
+    pub fn openvpn(&self, arguments: &str) -> Result<()> {
         let mut openvpn = Command::new("openvpn");
         openvpn.current_dir(&self.folder).args(arguments.split(' '));
         command::run(&mut openvpn, b"", PATIENCE)?.success()?;

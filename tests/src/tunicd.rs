@@ -27,6 +27,24 @@ impl Tunicd {
 
     /// Like [`Tunicd::start`], with the interface's name given.
     pub fn start_as(namespace: &Namespace, interface: &str, options: &[&str]) -> Result<Self> {
+        Self::launch(namespace, interface, options, || {
+            wg::wg(&["show", interface], "").is_ok_and(|output| output.status.success())
+        })
+    }
+
+    /// Starts one whose adapter is for OpenVPN's data channel, and waits until the SDK can talk to it.
+    pub fn start_openvpn(namespace: &Namespace, interface: &str) -> Result<Self> {
+        Self::launch(namespace, interface, &["--protocol", "openvpn"], || {
+            tunic::DataChannel::open(interface).is_ok()
+        })
+    }
+
+    fn launch(
+        namespace: &Namespace,
+        interface: &str,
+        options: &[&str],
+        is_ready: impl Fn() -> bool,
+    ) -> Result<Self> {
         let log = std::env::temp_dir().join(format!("{interface}.log"));
         let mut command = namespace.command(binary::tunicd()?);
         command.args(["--foreground"]).args(options).arg(interface);
@@ -34,9 +52,8 @@ impl Tunicd {
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&log)?);
         let process = namespace.spawn(&mut command)?;
         let mut tunicd = Self { interface: interface.to_owned(), log, process };
-        wait::until("wg can talk to tunicd", Duration::from_secs(20), || {
-            tunicd.process.0.try_wait().is_ok_and(|status| status.is_some())
-                || wg::wg(&["show", interface], "").is_ok_and(|output| output.status.success())
+        wait::until("tunicd can be talked to", Duration::from_secs(20), || {
+            tunicd.process.0.try_wait().is_ok_and(|status| status.is_some()) || is_ready()
         })
         .with_context(|| tunicd.log())?;
         if tunicd.process.0.try_wait()?.is_some() {

@@ -1,0 +1,199 @@
+//! Stock OpenVPN clients against `openvpn-server` over `tunicd`, in network namespaces. Needs root.
+
+#[path = "openvpn_server/network.rs"]
+mod network;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tunic_tests::openvpn::NEEDS;
+use tunic_tests::require::{self, Need};
+use tunic_tests::{iperf, ping, wait};
+
+use network::{Client, Network, PATIENCE};
+
+const SERVER: &str = "10.8.0.1";
+
+/// Runs a test, or says why not.
+fn run(name: &str, test: fn() -> Result<()>) {
+    let more = [Need::Program("iperf3", "iperf3"), Need::Program("sysctl", "procps")];
+    if require::all(name, &[&NEEDS[..], &more].concat())
+        && let Err(error) = test()
+    {
+        panic!("{name}: {error:#}");
+    }
+}
+
+#[test]
+fn three_clients_reach_each_other() {
+    run("three_clients_reach_each_other", || {
+        let network = Network::new()?;
+        std::fs::create_dir(network.pki.file("ccd"))?;
+        network.write(
+            "ccd/bob",
+            "ifconfig-push 10.8.0.77 255.255.255.0\niroute 10.55.0.0 255.255.255.0\n",
+        )?;
+        let server = network.serve(
+            "tls-crypt-v2 v2-server.key\nclient-config-dir ccd\nclient-to-client\nkeepalive 1 10\n\
+             push \"route 10.55.0.0 255.255.255.0\"\nroute 10.55.0.0 255.255.255.0\n",
+        )?;
+        let mut clients = Vec::new();
+        for (index, name) in ["alice", "bob", "carol"].into_iter().enumerate() {
+            let key = format!("{name}-v2.key");
+            let genkey = format!("--genkey tls-crypt-v2-client {key}");
+            network.pki.openvpn(&format!("--tls-crypt-v2 v2-server.key {genkey}"))?;
+            let host = 11 + u8::try_from(index)?;
+            clients.push(network.connect(name, host, &format!("tls-crypt-v2 {key}"))?);
+        }
+        clients.iter_mut().try_for_each(Client::is_up)?;
+        let [alice, bob, carol] = &clients[..] else { unreachable!() };
+        bob.namespace.ip("addr add 10.55.0.1/32 dev lo")?;
+
+        // To the server, to each other, and into the network behind one of them.
+        for (client, targets) in [
+            (alice, &[SERVER, "fd08::1", "10.8.0.77", "10.55.0.1"][..]),
+            (bob, &[SERVER, "fd08::1"]),
+            (carol, &[SERVER, "fd08::1", "10.8.0.77", "10.55.0.1"]),
+        ] {
+            for target in targets {
+                let replies = ping::replies(&client.namespace, target, 20, &[])?;
+                ensure!(replies == 20, "{replies} replies from {target}\n{}", server.log());
+            }
+        }
+        // What claims to come from elsewhere stays out.
+        alice.namespace.ip("addr add 10.66.0.1/32 dev lo")?;
+        let forged = ping::replies(&alice.namespace, SERVER, 3, &["-W", "1", "-I", "10.66.0.1"])?;
+        ensure!(forged == 0, "{forged} replies to a foreign source");
+
+        let _iperf = serve_iperf(&network)?;
+        for options in [&[][..], &["--reverse"]] {
+            let rate = iperf::tcp(&carol.namespace, SERVER, 3, options)?;
+            ensure!(rate > 5.0, "{rate} Mbit/s with {options:?}");
+        }
+        let status = server.command("status")?;
+        ensure!(status.starts_with("NAME\tADDRESS"), "{status}");
+        for client in &mut clients {
+            client.leave()?;
+        }
+        wait::until("all have left", PATIENCE, || server.log().matches(": left").count() == 3)?;
+        server.stop()
+    });
+}
+
+#[test]
+fn clients_renew_move_die_and_are_removed() {
+    run("clients_renew_move_die_and_are_removed", || {
+        let network = Network::new()?;
+        let mut server =
+            network.serve("tls-crypt ta.key\nkeepalive 1 5\nreneg-sec 6\ntran-window 12\n")?;
+        let connect = |name, host| -> Result<Client> {
+            let mut client = network.connect(name, host, "tls-crypt ta.key\nreneg-sec 0")?;
+            client.is_up()?;
+            Ok(client)
+        };
+        let (alice, mut bob, mut carol) =
+            (connect("alice", 11)?, connect("bob", 12)?, connect("carol", 13)?);
+
+        // Keys are renewed beneath connections, and no packet is lost by it.
+        let _iperf = serve_iperf(&network)?;
+        let pinged = std::thread::scope(|scope| {
+            let pings = scope.spawn(|| ping::replies(&bob.namespace, SERVER, 180, &["-i", "0.1"]));
+            // As much as leaves room for the pings.
+            let rate = iperf::tcp(&alice.namespace, SERVER, 16, &["--bitrate", "20M"])?;
+            ensure!(rate > 5.0, "{rate} Mbit/s while keys are renewed");
+            pings.join().map_err(|_| anyhow::anyhow!("ping panicked"))?
+        })?;
+        ensure!(pinged >= 178, "{pinged} of 180 replies while keys are renewed");
+        for name in ["alice", "bob"] {
+            let is_renewed = |line: &str| line.starts_with(name) && line.ends_with("has key 2");
+            wait::until("keys are renewed twice", PATIENCE, || {
+                server.log().lines().any(is_renewed)
+            })
+            .with_context(|| format!("{name}: {}", server.log()))?;
+        }
+
+        // Alice moves to another address; the tunnel stays.
+        alice.namespace.ip("addr add 10.9.0.99/24 dev v0")?;
+        alice.namespace.ip("addr del 10.9.0.11/24 dev v0")?;
+        ensure!(ping::reaches(&alice.namespace, SERVER, PATIENCE)?, "{}", server.log());
+        server.says("moved to 10.9.0.99:")?;
+        let replies = ping::replies(&alice.namespace, SERVER, 20, &[])?;
+        ensure!(replies == 20, "{replies} replies after the move");
+
+        bob.die()?;
+        server.says("timed out")?;
+        let status = server.command("kill carol HALT")?;
+        ensure!(status == "SUCCESS: carol: 1 client(s) killed", "{status}");
+        carol.ends()?;
+        ensure!(server.command("kill carol")?.starts_with("ERROR"), "{}", server.log());
+        let replies = ping::replies(&alice.namespace, SERVER, 20, &[])?;
+        ensure!(replies == 20, "{replies} replies to who is left");
+        server.stop()
+    });
+}
+
+#[test]
+fn every_wrapping_and_cipher_connects() {
+    run("every_wrapping_and_cipher_connects", || {
+        for (ours, theirs) in [
+            ("", "data-ciphers AES-128-GCM"),
+            ("tls-auth ta.key 0\nauth SHA512", "tls-auth ta.key 1\nauth SHA512"),
+            ("tls-crypt ta.key\ntls-version-min 1.3", "tls-crypt ta.key"),
+            (
+                "data-ciphers CHACHA20-POLY1305:AES-256-GCM\ntls-version-max 1.2",
+                "data-ciphers AES-256-GCM:CHACHA20-POLY1305",
+            ),
+        ] {
+            let network = Network::new()?;
+            let server = network.serve(&format!("keepalive 1 10\n{ours}"))?;
+            let mut client = network.connect("alice", 11, theirs)?;
+            client.is_up()?;
+            let replies = ping::replies(&client.namespace, SERVER, 10, &[])?;
+            ensure!(replies == 10, "{replies} replies with {ours:?}\n{}", client.log());
+            // The server says so when it goes, and the client does not wait for its timeout.
+            server.stop()?;
+            client.says("server-pushed-connection-reset")?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn who_has_another_key_or_certificate_stays_out() {
+    run("who_has_another_key_or_certificate_stays_out", || {
+        let network = Network::new()?;
+        let other = Network::new()?;
+        let mut server = network.serve("tls-crypt ta.key\nkeepalive 1 10\nmax-clients 8")?;
+        let mut inside = network.connect("alice", 11, "tls-crypt ta.key")?;
+        inside.is_up()?;
+        // With the key but a certificate of another CA, the handshake fails; with another key, nobody answers.
+        let (_, foreign) =
+            (other.connect("mallory", 12, "")?, other.pki.file("").display().to_string());
+        let options =
+            format!("tls-crypt ta.key\ncert {foreign}/mallory.crt\nkey {foreign}/mallory.key");
+        let mut certificate = network.connect("trudy", 13, &options)?;
+        certificate.says("TLS: Initial packet")?;
+        server.says("10.9.0.13:")?;
+        server.says("TLS: ")?;
+        let options = format!("tls-crypt {foreign}/ta.key\nconnect-timeout 3");
+        let mut key = network.connect("eve", 14, &options)?;
+        key.says("Server poll timeout")?;
+        ensure!(!key.log().contains("Initial packet") && !server.log().contains("10.9.0.14"));
+        let replies = ping::replies(&inside.namespace, SERVER, 10, &[])?;
+        ensure!(replies == 10, "{replies} replies");
+        server.stop()
+    });
+}
+
+/// Starts iperf3's server beside ours.
+fn serve_iperf(network: &Network) -> Result<tunic_tests::namespace::Running> {
+    let mut command = network.namespace.command("iperf3");
+    command.args(["--server", "--port", &iperf::PORT.to_string()]);
+    command.stdout(std::process::Stdio::null());
+    let server = network.namespace.spawn(&mut command)?;
+    let listening = format!("ss -Hltn 'sport = :{}' | grep -q .", iperf::PORT);
+    wait::until("iperf3 listens", Duration::from_secs(10), || {
+        network.namespace.shell(&listening, PATIENCE).is_ok()
+    })?;
+    Ok(server)
+}

@@ -1,0 +1,194 @@
+//! A server of ours and stock clients, each in a namespace of its own, around a bridge.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tunic_tests::command::{self, shell};
+use tunic_tests::namespace::{Namespace, Running, unique};
+use tunic_tests::openvpn::Pki;
+use tunic_tests::tunicd::Tunicd;
+use tunic_tests::{binary, wait};
+
+/// How long something may take to come about.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The server's namespace: a bridge with 10.9.0.1 on which clients are, and files.
+pub(crate) struct Network {
+    pub(crate) namespace: Namespace,
+    pub(crate) pki: Pki,
+}
+
+impl Network {
+    pub(crate) fn new() -> Result<Self> {
+        let namespace = Namespace::new()?;
+        namespace.ip("link add br0 type bridge")?;
+        namespace.ip("addr add 10.9.0.1/24 dev br0")?;
+        namespace.ip("link set br0 up")?;
+        let sysctl = "net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1";
+        namespace.shell(&format!("sysctl -qw {sysctl}"), PATIENCE)?;
+        Ok(Self { namespace, pki: Pki::new()? })
+    }
+
+    /// Writes a file beside certificates and keys.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.pki.file(name);
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Starts our server with more options, on an adapter of its own.
+    pub(crate) fn serve(&self, options: &str) -> Result<Server> {
+        let interface = unique("ts");
+        let tunicd = Tunicd::start_openvpn(&self.namespace, &interface)?;
+        let management = self.pki.file("management");
+        let configuration = format!(
+            "dev {interface}\ndev-type tun\nlocal 10.9.0.1\nca ca.crt\ncert server.crt\nkey server.key\ndh none\n\
+             topology subnet\nserver 10.8.0.0 255.255.255.0\nserver-ipv6 fd08::/64\n\
+             management {} unix\n{options}\n",
+            management.display()
+        );
+        let configuration = self.write("server.conf", &configuration)?;
+        let log = self.pki.file("server.log");
+        let mut command = self.namespace.command(binary::openvpn_server()?);
+        command
+            .arg(&configuration)
+            .stdout(File::create(&log)?)
+            .stderr(File::create(self.pki.file("server.err"))?);
+        let process = self.namespace.spawn(&mut command)?;
+        let mut server = Server { process, log, management, tunicd: Some(tunicd) };
+        server.says("listens on")?;
+        Ok(server)
+    }
+
+    /// Starts a stock client in a namespace of its own, at 10.9.0.`host`.
+    pub(crate) fn connect(&self, name: &str, host: u8, options: &str) -> Result<Client> {
+        let namespace = Namespace::new()?;
+        let (here, there) = (unique("vc"), unique("vs"));
+        shell(&format!("ip link add {here} type veth peer name {there}"))?;
+        shell(&format!("ip link set {there} netns {}", self.namespace.name()))?;
+        self.namespace.ip(&format!("link set {there} master br0 up"))?;
+        shell(&format!("ip link set {here} netns {} name v0", namespace.name()))?;
+        namespace.ip(&format!("addr add 10.9.0.{host}/24 dev v0"))?;
+        namespace.ip("link set v0 up")?;
+        self.pki.certify(name)?;
+        let configuration = format!(
+            "client\ndev tun\nproto udp\nremote 10.9.0.1\nnobind\ndisable-dco\nverb 4\nca ca.crt\n\
+             cert {name}.crt\nkey {name}.key\nremote-cert-tls server\nconnect-retry 1 1\nexplicit-exit-notify\n{options}\n"
+        );
+        self.write(&format!("{name}.conf"), &configuration)?;
+        let log = self.pki.file(&format!("{name}.log"));
+        let mut command = namespace.command("openvpn");
+        command.arg("--cd").arg(self.pki.file("")).args(["--config", &format!("{name}.conf")]);
+        command.stdout(File::create(&log)?).stderr(Stdio::null());
+        let process = namespace.spawn(&mut command)?;
+        Ok(Client { namespace, process, log })
+    }
+}
+
+/// Our server.
+pub(crate) struct Server {
+    process: Running,
+    log: PathBuf,
+    management: PathBuf,
+    tunicd: Option<Tunicd>,
+}
+
+impl Server {
+    /// Waits until it has said something.
+    pub(crate) fn says(&mut self, text: &str) -> Result<()> {
+        says(&mut self.process, &self.log, text)
+    }
+
+    /// Everything that it said.
+    pub(crate) fn log(&self) -> String {
+        read(&self.log)
+    }
+
+    /// The first line of its answer to a command.
+    pub(crate) fn command(&self, command: &str) -> Result<String> {
+        let mut stream = UnixStream::connect(&self.management)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("{command}\n").as_bytes())?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line)?;
+        Ok(line.trim().to_owned())
+    }
+
+    /// Ends it by SIGTERM, then its daemon.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        kill(Pid::from_raw(i32::try_from(self.process.0.id())?), Signal::SIGTERM)?;
+        let status = command::wait(&mut self.process.0, PATIENCE)?;
+        if !status.success() {
+            bail!("the server ended with {status}: {}", self.log());
+        }
+        self.tunicd.take().context("it was started")?.stop()
+    }
+}
+
+/// A stock client.
+pub(crate) struct Client {
+    pub(crate) namespace: Namespace,
+    process: Running,
+    log: PathBuf,
+}
+
+impl Client {
+    /// Waits until its tunnel is up.
+    pub(crate) fn is_up(&mut self) -> Result<()> {
+        self.says("Initialization Sequence Completed")
+    }
+
+    /// Waits until it has said something.
+    pub(crate) fn says(&mut self, text: &str) -> Result<()> {
+        says(&mut self.process, &self.log, text)
+    }
+
+    /// Everything that it said.
+    pub(crate) fn log(&self) -> String {
+        read(&self.log)
+    }
+
+    /// Ends it without a farewell.
+    pub(crate) fn die(&mut self) -> Result<()> {
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ends(&mut self) -> Result<()> {
+        command::wait(&mut self.process.0, PATIENCE).map(|_| ()).with_context(|| self.log())
+    }
+
+    /// Asks it to end.
+    pub(crate) fn leave(&mut self) -> Result<()> {
+        kill(Pid::from_raw(i32::try_from(self.process.0.id())?), Signal::SIGTERM)?;
+        self.ends()
+    }
+}
+
+/// Waits until a program's log has a text; an error with the log where the program ends before.
+fn says(process: &mut Running, log: &Path, text: &str) -> Result<()> {
+    let mut has_ended = false;
+    wait::until(text, PATIENCE, || {
+        has_ended = process.0.try_wait().is_ok_and(|status| status.is_some());
+        read(log).contains(text) || has_ended
+    })
+    .with_context(|| read(log))?;
+    if !read(log).contains(text) {
+        let errors = read(&log.with_extension("err"));
+        bail!("it ended without having said {text:?}: {}\n{errors}", read(log));
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_default()
+}
