@@ -53,12 +53,14 @@ pub(super) fn listen(
     Ok(bound)
 }
 
-/// Binds a socket for the only peer of point-to-point mode. `None` where there is one on that address already.
+/// Binds a socket for the only peer of point-to-point mode. `None` where there is one on that address already. One on the same port
+/// of another address is closed first, as it would be in the new one's way: where that fails, the peer has none.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(super) fn bind_for_peer(
     adapter: &Shared<Adapter>,
+    state: &mut State,
     local: SocketAddr,
 ) -> ChannelResult<Option<NewSockets<nic_openvpn::OpenVpn>>> {
     if let Some(bound) = adapter.sockets.bound().filter(|_| local.port() != 0) {
@@ -66,8 +68,7 @@ pub(super) fn bind_for_peer(
             return Ok(None);
         }
         if bound.port() == local.port() && bound.is_ipv4() == local.is_ipv4() {
-            // It would be in its successor's way.
-            adapter.sockets.replace(None);
+            uninstall(adapter, state);
         }
     }
     let client = adapter.core.wsk()?;
@@ -84,6 +85,14 @@ pub(super) fn install(
     adapter.sockets.replace(Some(sockets));
     state.is_up = true;
     adapter.device.set_up(!state.is_paused);
+}
+
+/// Closes the sockets, and lets nothing through.
+pub(super) fn uninstall(adapter: &Shared<Adapter>, state: &mut State) {
+    state.is_up = false;
+    adapter.device.set_up(false);
+    adapter.extension.inbox.accept(Sources::Nobody);
+    adapter.sockets.replace(None);
 }
 
 /// Tells the stack that the link is up.
@@ -105,14 +114,11 @@ pub(super) fn disconnect(adapter: &Shared<Adapter>, state: &mut State) {
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(super) fn stop(adapter: &Shared<Adapter>, state: &mut State) {
-    state.is_up = false;
     state.settings.mode = Mode::default();
-    adapter.device.set_up(false);
+    // What resetting would have sent goes nowhere.
+    adapter.device.configure(time::now(), &mut Sink::new(adapter), configure::reset);
+    uninstall(adapter, state);
     let extension = &adapter.extension;
-    extension.inbox.accept(Sources::Nobody);
-    let mut sink = Sink::new(adapter);
-    adapter.device.configure(time::now(), &mut sink, configure::reset);
-    adapter.sockets.replace(None);
     extension.is_disconnected.store(false, Ordering::Relaxed);
     extension.inbox.ring.clear();
     extension.outbox.clear();

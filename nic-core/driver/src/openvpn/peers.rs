@@ -52,7 +52,7 @@ pub(super) fn add(
         configured(adapter, sink, |device| Ok(configure::new_peer(device, &peer)?))?;
         return Ok(());
     }
-    let sockets = link::bind_for_peer(adapter, local_address(new.local, &remote)?)?;
+    let sockets = link::bind_for_peer(adapter, state, local_address(new.local, &remote)?)?;
     configured(adapter, sink, |device| Ok(configure::new_peer(device, &peer)?))?;
     let extension = &adapter.extension;
     extension.inbox.accept(Sources::Only(remote));
@@ -93,10 +93,7 @@ pub(super) fn remove(
         Ok(())
     })?;
     if id.is_none() {
-        adapter.extension.inbox.accept(Sources::Nobody);
-        state.is_up = false;
-        adapter.device.set_up(false);
-        adapter.sockets.replace(None);
+        link::uninstall(adapter, state);
         adapter.extension.is_disconnected.store(false, Ordering::Release);
     }
     let kind = EventKind::Deleted(DeleteReason::Userspace);
