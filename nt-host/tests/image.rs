@@ -30,6 +30,15 @@ const ENDLESS: u32 = 13;
 /// One driver at a time: what is left is looked for when the last goes.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// Says which test a child process runs.
+const CHILD: &str = "NT_HOST_TEST_BREAKS";
+
+/// Boots the machine; with names for perf, but in a child, which leaves without taking its file away.
+fn boot() -> Machine {
+    let perf_map = std::env::var_os(CHILD).is_none();
+    Machine::boot(MachineOptions { perf_map, ..MachineOptions::default() })
+}
+
 struct Loaded {
     machine: Machine,
     driver: Driver,
@@ -41,9 +50,15 @@ impl Loaded {
     fn new() -> Option<Self> {
         let path = probe::path()?;
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let machine = Machine::boot(MachineOptions::default());
+        let machine = boot();
         let driver = machine.load_image(path).expect("the image loads");
         Some(Self { machine, driver, _turn: turn })
+    }
+
+    /// Unloads it, and takes away what was written for perf.
+    fn unload(self) {
+        self.driver.unload();
+        let _ = std::fs::remove_file(perf_map());
     }
 
     fn call(&self, function: u32, argument: u64) -> Result<u64, NTSTATUS> {
@@ -56,6 +71,10 @@ impl Loaded {
             (status, _) => Err(status),
         }
     }
+}
+
+fn perf_map() -> String {
+    format!("/tmp/perf-{}.map", std::process::id())
 }
 
 #[test]
@@ -71,7 +90,27 @@ fn an_image_runs_as_on_windows() {
     assert_eq!(loaded.call(MEMORY, 0), Ok(3));
     assert_eq!(loaded.call(THREAD, 0), Ok(0));
     assert_eq!(loaded.call(THREAD_OF_ANOTHER_TYPE, 0), Err(STATUS_OBJECT_TYPE_MISMATCH));
-    loaded.driver.unload();
+    loaded.unload();
+}
+
+/// perf looks for the names of code that is in no file in `/tmp/perf-PID.map`: start, size and name, in hexadecimal.
+#[test]
+fn perf_finds_the_names_of_functions() {
+    let Some(loaded) = Loaded::new() else { return };
+    // SAFETY: the driver is loaded.
+    let object = unsafe { &*loaded.driver.object() };
+    let image = object.DriverStart.addr()..object.DriverStart.addr() + object.DriverSize as usize;
+    let map = std::fs::read_to_string(perf_map()).expect("the names are written");
+    let number = |word: Option<&str>| word.and_then(|word| usize::from_str_radix(word, 16).ok());
+    let found = map.lines().any(|line| {
+        let mut words = line.splitn(3, ' ');
+        let (start, bytes) = (number(words.next()), number(words.next()));
+        start.is_some_and(|start| image.contains(&start))
+            && bytes.is_some_and(|bytes| bytes > 0)
+            && words.next().is_some_and(|name| name.ends_with("::large_frame"))
+    });
+    assert!(found, "{image:x?}: {map}");
+    loaded.unload();
 }
 
 #[test]
@@ -83,13 +122,13 @@ fn an_image_is_loaded_and_unloaded_again_and_again() {
         let object = unsafe { &*object };
         assert!(!object.DriverStart.is_null() && object.DriverSize != 0);
         assert_eq!(loaded.call(ADD_ONE, 1), Ok(2));
-        loaded.driver.unload();
+        loaded.unload();
     }
 }
 
 #[test]
 fn a_file_that_is_no_image_is_refused() {
-    let machine = Machine::boot(MachineOptions::default());
+    let machine = boot();
     let missing = machine.load_image("/nonexistent/driver.sys".as_ref());
     assert!(matches!(missing, Err(LoadError::Unreadable(_))), "{missing:?}");
     let program = std::env::current_exe().expect("the test has a file");
@@ -100,7 +139,6 @@ fn a_file_that_is_no_image_is_refused() {
 /// Has the probe do something in a child process, which must be stopped for it with this rule. The line that says so, and those
 /// after it; none where there is no compiler.
 fn stops(test: &str, rule: &str, breaking: fn(Loaded)) -> Option<(String, Vec<String>)> {
-    const CHILD: &str = "NT_HOST_TEST_BREAKS";
     let image = probe::path()?;
     if std::env::var(CHILD).as_deref() == Ok(test) {
         // SAFETY: has no conditions. A child that hangs ends with a signal, and not with the exit code of a stop.
