@@ -8,10 +8,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
-};
 
 use crate::namespace::{Namespace, Running, unique};
 use crate::require::Need;
@@ -27,31 +23,30 @@ pub const PORT: u16 = 1194;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a test with stock openvpn needs.
-pub const NEEDS: [Need; 4] = [
+pub const NEEDS: [Need; 5] = [
     Need::Root,
     Need::Program("ip", "iproute2"),
     Need::Program("ping", "iputils-ping"),
+    Need::Program("openssl", "openssl"),
     Need::Program("openvpn", "openvpn"),
 ];
 
 /// A folder with a CA, certificates of a server and a client, and keys for tls-auth and tls-crypt. Goes when dropped.
+#[derive(Debug)]
 pub struct Pki {
     folder: PathBuf,
-    authority: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Pki {
     /// Makes one.
     pub fn new() -> Result<Self> {
-        let folder = std::env::temp_dir().join(unique("pki"));
-        fs::create_dir(&folder)?;
-        let mut authority = named("Test CA")?;
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-        let pki = Self { folder, authority };
-        fs::write(pki.file("ca.crt"), pki.authority.pem())?;
-        pki.issue("server", ExtendedKeyUsagePurpose::ServerAuth)?;
+        let pki = Self { folder: std::env::temp_dir().join(unique("pki")) };
+        fs::create_dir(&pki.folder)?;
+        pki.openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+             -subj /CN=CA -keyout ca.key -out ca.crt",
+        )?;
+        pki.issue("server", "serverAuth")?;
         pki.certify("client")?;
         pki.openvpn("--genkey secret ta.key")?;
         pki.openvpn("--genkey tls-crypt-v2-server v2-server.key")?;
@@ -61,18 +56,27 @@ impl Pki {
 
     /// Makes a client's certificate and key, `NAME.crt` and `NAME.key`.
     pub fn certify(&self, name: &str) -> Result<()> {
-        self.issue(name, ExtendedKeyUsagePurpose::ClientAuth)
+        self.issue(name, "clientAuth")
     }
 
-    fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Result<()> {
-        let mut parameters = named(name)?;
+    fn issue(&self, name: &str, usage: &str) -> Result<()> {
         // Stock openvpn wants both.
-        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        parameters.extended_key_usages = vec![usage];
-        let key = KeyPair::generate()?;
-        let certificate = parameters.signed_by(&key, &self.authority)?;
-        fs::write(self.file(&format!("{name}.crt")), certificate.pem())?;
-        fs::write(self.file(&format!("{name}.key")), key.serialize_pem())?;
+        let usages = format!("keyUsage=digitalSignature\nextendedKeyUsage={usage}\n");
+        fs::write(self.file("usages"), usages)?;
+        self.openssl(&format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} \
+             -keyout {name}.key -out {name}.csr"
+        ))?;
+        self.openssl(&format!(
+            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 \
+             -extfile usages -out {name}.crt"
+        ))
+    }
+
+    fn openssl(&self, arguments: &str) -> Result<()> {
+        let mut openssl = Command::new("openssl");
+        openssl.current_dir(&self.folder).args(arguments.split_whitespace());
+        command::run(&mut openssl, b"", PATIENCE)?.success()?;
         Ok(())
     }
 
@@ -94,13 +98,6 @@ impl Drop for Pki {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-fn named(name: &str) -> Result<CertificateParams> {
-    let mut parameters = CertificateParams::new([])?;
-    parameters.distinguished_name = DistinguishedName::new();
-    parameters.distinguished_name.push(DnType::CommonName, name);
-    Ok(parameters)
 }
 
 /// Stock openvpn as server, without DCO. Its log is read for what it did.
@@ -256,6 +253,13 @@ impl Client {
             bail!("ended well: {}", self.log());
         }
         Ok(self.log())
+    }
+
+    /// How many packets its adapter dropped for a reason, as `tunic show` names it.
+    pub fn discards(&self, reason: &str) -> Result<u64> {
+        let statistics = tunic::Adapter::open(&self.interface)?.statistics()?;
+        let count = statistics.discards.iter().find(|(name, _)| *name == reason);
+        count.map(|(_, count)| *count).with_context(|| format!("no reason {reason}"))
     }
 
     /// Sends it a signal.

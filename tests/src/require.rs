@@ -16,8 +16,8 @@ pub enum Need {
     KernelPeer,
 }
 
-/// Whether a missing need is an error rather than a reason to skip.
-fn is_strict() -> bool {
+/// Whether a missing need is an error rather than a reason to skip: so in CI.
+pub fn is_strict() -> bool {
     std::env::var_os("TUNIC_REQUIRE_ALL").is_some_and(|value| value == "1")
 }
 
