@@ -231,7 +231,8 @@ impl Client {
 
     /// Waits until it has connected so often, and gives what it said.
     pub fn await_connected(&mut self, times: usize) -> Result<String> {
-        self.await_count("connected: ", times + self.count("disconnected: "))
+        // A line of its own, not the end of "disconnected: ".
+        self.await_count("\nconnected: ", times)
     }
 
     /// Waits until it has said this so often.

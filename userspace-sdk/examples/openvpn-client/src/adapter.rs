@@ -50,14 +50,14 @@ impl DataChannel for Adapter {
             vpn4: None,
             vpn6: None,
         };
-        self.channel.new_peer(&peer).map_err(io::Error::other)?;
+        self.channel.new_peer(&peer).map_err(io_error)?;
         *self.only() = Some(remote);
         Ok(())
     }
 
     fn listen(&self, local: SocketAddr) -> io::Result<SocketAddr> {
-        self.channel.set_mode(Mode::MultiPeer).map_err(io::Error::other)?;
-        self.channel.listen(&Listen { local, v6_only: false }).map_err(io::Error::other)
+        self.channel.set_mode(Mode::MultiPeer).map_err(io_error)?;
+        self.channel.listen(&Listen { local, v6_only: false }).map_err(io_error)
     }
 
     fn new_peer(&self, peer: &NewPeer) -> io::Result<()> {
@@ -70,11 +70,11 @@ impl DataChannel for Adapter {
             vpn4: peer.address_v4,
             vpn6: peer.address_v6,
         };
-        self.channel.new_peer(&peer).map_err(io::Error::other)
+        self.channel.new_peer(&peer).map_err(io_error)
     }
 
     fn delete_peer(&self, peer: Peer) -> io::Result<()> {
-        self.channel.delete_peer(selector(peer)).map_err(io::Error::other)
+        self.channel.delete_peer(selector(peer)).map_err(io_error)
     }
 
     fn set_peer(&self, peer: Peer, change: &PeerChange) -> io::Result<()> {
@@ -87,7 +87,7 @@ impl DataChannel for Adapter {
             timeout_s: seconds(change.keepalive_timeout),
             mss_bytes: change.mss_bytes,
         };
-        self.channel.set_peer(&change).map_err(io::Error::other)
+        self.channel.set_peer(&change).map_err(io_error)
     }
 
     fn install_key(&self, peer: Peer, key: &InstallKey, send_id: Option<u32>) -> io::Result<()> {
@@ -122,25 +122,23 @@ impl DataChannel for Adapter {
             transmit_id: send_id,
             packet_limit: None,
         };
-        self.channel.install_key(&key).map_err(io::Error::other)
+        self.channel.install_key(&key).map_err(io_error)
     }
 
     fn swap_keys(&self, peer: Peer) -> io::Result<()> {
-        self.channel.swap_keys(selector(peer)).map_err(io::Error::other)
+        self.channel.swap_keys(selector(peer)).map_err(io_error)
     }
 
     fn delete_key(&self, peer: Peer, slot: Slot) -> io::Result<()> {
-        self.channel.delete_key(selector(peer), adapter_slot(slot)).map_err(io::Error::other)
+        self.channel.delete_key(selector(peer), adapter_slot(slot)).map_err(io_error)
     }
 
     fn add_route(&self, receive_id: u32, network: Network) -> io::Result<()> {
-        self.channel
-            .add_route(PeerSelector::Id(receive_id), prefix(network)?)
-            .map_err(io::Error::other)
+        self.channel.add_route(PeerSelector::Id(receive_id), prefix(network)?).map_err(io_error)
     }
 
     fn remove_route(&self, network: Network) -> io::Result<()> {
-        self.channel.remove_route(prefix(network)?).map_err(io::Error::other)
+        self.channel.remove_route(prefix(network)?).map_err(io_error)
     }
 
     fn statistics(&self, peer: Peer) -> io::Result<PeerStatistics> {
@@ -148,7 +146,7 @@ impl DataChannel for Adapter {
             Peer::Only => None,
             Peer::Id(id) => Some(id),
         };
-        let (_, peers) = self.channel.status().map_err(io::Error::other)?;
+        let (_, peers) = self.channel.status().map_err(io_error)?;
         let peer = peers.iter().find(|peer| peer.receive_id == id);
         let traffic = peer.ok_or(io::ErrorKind::NotFound)?.traffic;
         Ok(PeerStatistics {
@@ -160,30 +158,30 @@ impl DataChannel for Adapter {
     }
 
     fn start(&self) -> io::Result<()> {
-        self.channel.start().map_err(io::Error::other)
+        self.channel.start().map_err(io_error)
     }
 
     fn stop(&self) -> io::Result<()> {
         *self.only() = None;
-        self.channel.stop().map_err(io::Error::other)
+        self.channel.stop().map_err(io_error)
     }
 
     fn send_control(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
         let address = Some(to).filter(|_| self.only().is_none());
         let datagram = ControlDatagram { address, data: datagram };
-        self.channel.send_control(&datagram).map_err(io::Error::other)
+        self.channel.send_control(&datagram).map_err(io_error)
     }
 
     fn receive_control(&self) -> io::Result<(SocketAddr, Vec<u8>)> {
         // Without a timeout there is a datagram or an error.
-        let datagram = self.channel.receive_control(None).map_err(io::Error::other)?;
+        let datagram = self.channel.receive_control(None).map_err(io_error)?;
         let datagram = datagram.ok_or(io::ErrorKind::UnexpectedEof)?;
         let from = datagram.from.or(*self.only()).ok_or(io::ErrorKind::NotConnected)?;
         Ok((from, datagram.data))
     }
 
     fn next_event(&self) -> io::Result<DataEvent> {
-        let event = self.channel.next_event(None).map_err(io::Error::other)?;
+        let event = self.channel.next_event(None).map_err(io_error)?;
         let event = event.ok_or(io::ErrorKind::UnexpectedEof)?.event;
         Ok(DataEvent {
             peer: event.peer.map_or(Peer::Only, Peer::Id),
@@ -195,6 +193,14 @@ impl DataChannel for Adapter {
                 EventKind::Deleted(_) => DataEventKind::Deleted,
             },
         })
+    }
+}
+
+/// A daemon that is gone is [`io::ErrorKind::ConnectionAborted`]: there is no use in trying again.
+fn io_error(error: Error) -> io::Error {
+    match error {
+        Error::Transport(error) => io::Error::new(io::ErrorKind::ConnectionAborted, error),
+        error => io::Error::other(error),
     }
 }
 

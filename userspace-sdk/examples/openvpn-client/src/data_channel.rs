@@ -10,7 +10,7 @@ use crate::options::Network;
 
 /// A data path that owns the UDP socket and the keys, and hands every control datagram up. One has a single peer (a client's:
 /// [`DataChannel::connect`]), or many that are told apart by their receive id (a server's: [`DataChannel::listen`]). Each call is
-/// done when it returns.
+/// done when it returns. An error of the kind [`io::ErrorKind::ConnectionAborted`] is the end of the data path itself.
 pub trait DataChannel: Send + Sync {
     /// Opens the socket towards the only peer. Control datagrams flow from here on.
     fn connect(&self, local: Option<SocketAddr>, remote: SocketAddr) -> io::Result<()>;

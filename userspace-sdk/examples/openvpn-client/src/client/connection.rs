@@ -1,5 +1,6 @@
 //! One connection with a server, from the first packet to the last.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -126,7 +127,7 @@ impl<'c> Connection<'c> {
             Err(error) => return end(format!("ip route: {error}"), Then::Fail),
         };
         if let Err(error) = common.channel.connect(local_address(common.profile, remote), remote) {
-            return end(format!("no socket towards {remote}: {error}"), ELSEWHERE);
+            return end(format!("no socket towards {remote}: {error}"), after(&error, ELSEWHERE));
         }
         let readers = Readers::start(common.channel, number, common.sender);
         let poll_timeout = common.profile.server_poll_timeout;
@@ -231,7 +232,7 @@ impl<'c> Connection<'c> {
             What::Control(from, datagram) => self.control(from, &datagram),
             What::Data(event) => return self.data_event(event),
             What::Broken(error) => {
-                return Err(end(format!("the data path is gone: {error}"), AGAIN));
+                return Err(end(format!("the data path is gone: {error}"), after(&error, AGAIN)));
             }
             What::Signal(Signal::SIGUSR1 | Signal::SIGHUP) => {
                 return Err(end("told to connect again", AGAIN));
@@ -389,8 +390,7 @@ impl<'c> Connection<'c> {
         parameters: DataParameters,
     ) -> Result<(), Ending> {
         let Common { channel, log, interface, .. } = *self.common;
-        let refused =
-            |what: &str, error: std::io::Error| end(format!("{what}: {error}"), Then::Fail);
+        let refused = |what: &str, error: io::Error| end(format!("{what}: {error}"), Then::Fail);
         let timeout = options.ping_exit.or(options.ping_restart).unwrap_or(DEFAULT_TIMEOUT);
         let change = PeerChange {
             keepalive_interval: options.ping,
@@ -464,6 +464,11 @@ impl<'c> Connection<'c> {
 
 fn end(reason: impl Into<String>, then: Then) -> Ending {
     Ending { reason: reason.into(), then, was_up: false }
+}
+
+/// What is to be done after an error of the data path, where that is still there.
+fn after(error: &io::Error, then: Then) -> Then {
+    if error.kind() == io::ErrorKind::ConnectionAborted { Then::Fail } else { then }
 }
 
 /// The segment size that the profile's `mssfix` comes to; 0 is none.
