@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use rustls::CertificateError;
+
 use crate::packet::PacketError;
 use crate::session::KeyMethodError;
 use crate::wrap::WrapError;
@@ -47,6 +49,10 @@ impl fmt::Display for SessionError {
             ),
             Self::Timeout(Stage::Tls) => f.write_str("the TLS handshake came to no end in time"),
             Self::Timeout(Stage::KeyMethod) => f.write_str("no key message came in time"),
+            // Our own verdict, which rustls would show as it shows Debug.
+            Self::Tls(rustls::Error::InvalidCertificate(CertificateError::Other(verdict))) => {
+                write!(f, "{}", verdict.0)
+            }
             Self::Tls(error) => write!(f, "TLS: {error}"),
             Self::TlsBuffer(error) => write!(f, "TLS takes no more: {error}"),
             Self::Closed => f.write_str("the peer closed TLS"),
