@@ -2,6 +2,7 @@
 //! to userspace and comes down from there, and everything ends clean.
 #![forbid(unsafe_code)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nt_host::pool;
@@ -349,6 +350,42 @@ fn adapters_vanish_while_requests_wait() {
             drop(files);
         }
         machine::wait_for_blocks(before + 16);
+        loaded.unload();
+    });
+}
+
+#[test]
+fn adapters_pause_and_vanish_under_traffic() {
+    alone("adapters_pause_and_vanish_under_traffic", TIME, || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        for round in 0..10 {
+            let [client, server] = tunnel(&loaded);
+            let packet = client.packet(&server, 700, 0x11);
+            let is_over = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        client.offer(&packet, 32);
+                        assert!(server.edge.take().iter().all(|found| *found == packet));
+                    }
+                });
+                for end in [&server, &client, &server] {
+                    let goal = server.statistics().traffic.rx_packets + 20;
+                    machine::wait_until(
+                        || server.statistics().traffic.rx_packets >= goal,
+                        || format!("{:?}", server.all_discards()),
+                    );
+                    end.adapter.pause().expect("it pauses");
+                    assert_eq!(end.adapter.outstanding(), (0, 0), "all packets are back");
+                    end.adapter.restart().expect("it restarts");
+                }
+                // Everything goes while packets come.
+                Channel(&server).stop().expect("it stops");
+                is_over.store(true, Ordering::Relaxed);
+            });
+            client.remove(round % 2 == 0);
+            server.remove(round % 2 == 1);
+        }
         loaded.unload();
     });
 }
