@@ -28,9 +28,13 @@ impl<T> Shared<T> {
         let mut block = PoolBox::new(MaybeUninit::<Inner<T>>::uninit())?;
         let inner = block.as_mut_ptr();
         // SAFETY: the block is ours.
-        unsafe { (&raw mut (*inner).owners).write(AtomicUsize::new(1)) };
+        let owners = unsafe { &raw mut (*inner).owners };
         // SAFETY: as above.
-        unsafe { (&raw mut (*inner).object).write(object) };
+        unsafe { owners.write(AtomicUsize::new(1)) };
+        // SAFETY: as above.
+        let place = unsafe { &raw mut (*inner).object };
+        // SAFETY: as above.
+        unsafe { place.write(object) };
         Ok(Self { inner: PoolBox::into_raw(block).cast() })
     }
 
