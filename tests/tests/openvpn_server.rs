@@ -113,8 +113,8 @@ fn clients_renew_move_die_and_are_removed() {
         }
 
         // Alice moves to another address; the tunnel stays.
-        alice.namespace.ip("addr add 10.9.0.99/24 dev v0")?;
         alice.namespace.ip("addr del 10.9.0.11/24 dev v0")?;
+        alice.namespace.ip("addr add 10.9.0.99/24 dev v0")?;
         ensure!(ping::reaches(&alice.namespace, SERVER, PATIENCE)?, "{}", server.log());
         server.says("moved to 10.9.0.99:")?;
         let replies = ping::replies(&alice.namespace, SERVER, 20, &[])?;

@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tunic::data_channel::{
-    ControlDatagram, DirectionKey, EventKind, InstallKey as AdapterKey, KeyMaterial, Listen, Mode,
-    NewPeer as AdapterPeer, PeerSelector, PeerTransport, Prefix, SetPeer, Slot as AdapterSlot,
-    Suite as AdapterSuite,
+    ControlDatagram, DeleteReason, DirectionKey, EventKind, InstallKey as AdapterKey, KeyMaterial,
+    Listen, Mode, NewPeer as AdapterPeer, PeerSelector, PeerTransport, Prefix, SetPeer,
+    Slot as AdapterSlot, Suite as AdapterSuite,
 };
 use tunic::{Error, UnixTransport};
 
@@ -190,6 +190,8 @@ impl DataChannel for Adapter {
                 EventKind::UsageLimitNear => DataEventKind::LimitNear,
                 EventKind::TimedOut => DataEventKind::TimedOut,
                 EventKind::Floated(remote) => DataEventKind::Floated(remote),
+                // Of many peers, one that is silent for too long is gone.
+                EventKind::Deleted(DeleteReason::Expired) => DataEventKind::TimedOut,
                 EventKind::Deleted(_) => DataEventKind::Deleted,
             },
         })
