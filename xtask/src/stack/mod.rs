@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("{} faults", found.faults.len());
     }
     println!(
-        "{}: {} functions, no frame over {FRAME_BYTES} and no chain over {CHAIN_BYTES} bytes",
+        "{}: {} functions, no chain over {CHAIN_BYTES} bytes, no frame over {FRAME_BYTES} but those that stack.tsv excepts",
         path.display(),
         found.functions
     );
