@@ -51,7 +51,7 @@ impl fmt::Display for SessionError {
             Self::Timeout(Stage::KeyMethod) => f.write_str("no key message came in time"),
             // Our own verdict, which rustls would show as it shows Debug.
             Self::Tls(rustls::Error::InvalidCertificate(CertificateError::Other(verdict))) => {
-                write!(f, "{}", verdict.0)
+                write!(f, "TLS: {}", verdict.0)
             }
             Self::Tls(error) => write!(f, "TLS: {error}"),
             Self::TlsBuffer(error) => write!(f, "TLS takes no more: {error}"),
