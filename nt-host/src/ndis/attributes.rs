@@ -34,8 +34,11 @@ pub(super) struct Attributes {
     pub(super) general: Option<General>,
     pub(super) supported_oids: Vec<NDIS_OID>,
     /// Default configuration and hardware capabilities.
-    pub(super) offload: Option<(NDIS_OFFLOAD, NDIS_OFFLOAD)>,
+    pub(super) offload: Option<(Offload, Offload)>,
 }
+
+/// An `NDIS_OFFLOAD`, with the padding that it came with.
+pub(super) type Offload = [u8; size_of::<NDIS_OFFLOAD>()];
 
 /// The general attributes that the host uses.
 #[derive(Clone, Copy)]
@@ -216,8 +219,8 @@ unsafe fn set_offload(
 /// Reads an offload struct of whatever revision; `None` when its header is wrong.
 ///
 /// # Safety
-/// It is null, or has as many bytes as its header says.
-pub(super) unsafe fn read_offload(from: *const NDIS_OFFLOAD) -> Option<NDIS_OFFLOAD> {
+/// It is null, or has as many bytes as its header says, padding that was written included.
+pub(super) unsafe fn read_offload(from: *const NDIS_OFFLOAD) -> Option<Offload> {
     if from.is_null() {
         return None;
     }
@@ -236,11 +239,10 @@ pub(super) unsafe fn read_offload(from: *const NDIS_OFFLOAD) -> Option<NDIS_OFFL
     if header.Type != NDIS_OBJECT_TYPE_OFFLOAD || header.Size < least_bytes {
         return None;
     }
-    let mut offload = NDIS_OFFLOAD::default();
-    let bytes = usize::from(header.Size).min(size_of::<NDIS_OFFLOAD>());
-    let to = (&raw mut offload).cast::<u8>();
+    let mut offload = [0; size_of::<NDIS_OFFLOAD>()];
+    let bytes = usize::from(header.Size).min(offload.len());
     // SAFETY: both have that many bytes.
-    unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), to, bytes) };
+    unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), offload.as_mut_ptr(), bytes) };
     Some(offload)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nt_sys::ndis::{
     MediaConnectStateConnected, NDIS_DEFAULT_PORT_NUMBER, NDIS_HANDLE, NDIS_MAKE_VERSION,
-    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OFFLOAD, NDIS_OID, NDIS_OID_REQUEST,
+    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID, NDIS_OID_REQUEST,
     NDIS_OID_REQUEST_DATA, NDIS_OID_REQUEST_METHOD, NDIS_OID_REQUEST_QUERY,
     NDIS_OID_REQUEST_REVISION_2, NDIS_OID_REQUEST_SET, NDIS_PM_CAPABILITIES,
     NDIS_SIZEOF_OID_REQUEST_REVISION_2, NDIS_STATUS, NDIS_STATUS_BUFFER_TOO_SHORT,
@@ -388,13 +388,13 @@ impl AdapterInner {
             OID_TCP_OFFLOAD_CURRENT_CONFIG => Some(
                 attributes
                     .offload
-                    .map(|(current, _): (NDIS_OFFLOAD, _)| bytes_of(&current))
+                    .map(|(current, _)| current.to_vec())
                     .ok_or(NDIS_STATUS_NOT_SUPPORTED),
             ),
             OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES => Some(
                 attributes
                     .offload
-                    .map(|(_, hardware)| bytes_of(&hardware))
+                    .map(|(_, hardware)| hardware.to_vec())
                     .ok_or(NDIS_STATUS_NOT_SUPPORTED),
             ),
             _ if oid == 0 => Some(Err(NDIS_STATUS_INVALID_DATA)),

@@ -1,5 +1,6 @@
 //! What an adapter of `NdisMediumIP` tells NDIS of itself.
 
+use core::mem::MaybeUninit;
 use core::ptr;
 
 use nt_sys::ndis::{
@@ -76,16 +77,17 @@ impl Attributes {
         let general = self.general(&mut power, &mut oids)?;
         // SAFETY: as above.
         unsafe { set(handle, &general.Header) }?;
-        let mut current = offload(ndis_version, self.receive_checksums);
-        let mut capabilities = offload(ndis_version, ReceiveChecksums::ALL);
+        let (mut current, mut capabilities) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        let current = offload(&mut current, ndis_version, self.receive_checksums);
+        let capabilities = offload(&mut capabilities, ndis_version, ReceiveChecksums::ALL);
         let offload = NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES {
             Header: NDIS_OBJECT_HEADER {
                 Type: NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
                 Revision: NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1,
                 Size: NDIS_SIZEOF_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1,
             },
-            DefaultOffloadConfiguration: &raw mut current,
-            HardwareOffloadCapabilities: &raw mut capabilities,
+            DefaultOffloadConfiguration: current,
+            HardwareOffloadCapabilities: capabilities,
             DefaultTcpConnectionOffloadConfiguration: ptr::null_mut(),
             TcpConnectionOffloadHardwareCapabilities: ptr::null_mut(),
         };
@@ -194,8 +196,13 @@ fn power() -> NDIS_PM_CAPABILITIES {
     }
 }
 
-/// Nothing but received checksums is offloaded yet.
-fn offload(ndis_version: u32, checksums: ReceiveChecksums) -> NDIS_OFFLOAD {
+/// Nothing but received checksums is offloaded yet. The struct is made where it stays: its padding is zeros, which a copy needn't keep,
+/// as NDIS shows all of its bytes to whom asks for the OID.
+fn offload(
+    place: &mut MaybeUninit<NDIS_OFFLOAD>,
+    ndis_version: u32,
+    checksums: ReceiveChecksums,
+) -> &mut NDIS_OFFLOAD {
     let (revision, size) = match ndis_version {
         version if version < NDIS_MAKE_VERSION(6, 70) => {
             (NDIS_OFFLOAD_REVISION_4, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_4)
@@ -208,15 +215,14 @@ fn offload(ndis_version: u32, checksums: ReceiveChecksums) -> NDIS_OFFLOAD {
         }
         _ => (NDIS_OFFLOAD_REVISION_7, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7),
     };
-    NDIS_OFFLOAD {
-        Header: NDIS_OBJECT_HEADER {
-            Type: NDIS_OBJECT_TYPE_OFFLOAD,
-            Revision: revision,
-            Size: size,
-        },
-        Checksum: checksums.offload(),
-        ..NDIS_OFFLOAD::default()
-    }
+    // SAFETY: it is one struct long.
+    unsafe { place.as_mut_ptr().write_bytes(0, 1) };
+    // SAFETY: the struct is numbers, for which zeros are values.
+    let offload = unsafe { place.assume_init_mut() };
+    offload.Header =
+        NDIS_OBJECT_HEADER { Type: NDIS_OBJECT_TYPE_OFFLOAD, Revision: revision, Size: size };
+    offload.Checksum = checksums.offload();
+    offload
 }
 
 /// # Safety
