@@ -1,0 +1,5 @@
+//! The linker's arguments for a driver.
+
+fn main() -> Result<(), wdk_build::ConfigError> {
+    wdk_build::configure_wdk_binary_build()
+}
