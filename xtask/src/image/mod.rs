@@ -4,6 +4,7 @@ pub(crate) mod file;
 pub(crate) mod headers;
 mod imports;
 mod instructions;
+mod panics;
 mod sections;
 mod signature;
 pub(crate) mod symbols;
@@ -30,7 +31,7 @@ pub(crate) struct Options {
     /// The INF whose DriverVer the images are to have; where none is named, they are to have the workspace's version
     #[arg(long)]
     inf: Option<PathBuf>,
-    /// The images' PDB; where none is named, it is beside the image
+    /// The images' PDB; where none is named, it is beside the image, as the linker's map is in any case
     #[arg(long)]
     pdb: Option<PathBuf>,
 }
@@ -57,6 +58,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             is_signed: options.signed,
             version,
             pdb: options.pdb.clone().unwrap_or_else(|| path.with_extension("pdb")),
+            map: path.with_extension("map"),
+            panics: panics::BUDGET,
         };
         let found = find_faults(&ImageFile::read(path)?, &wanted)?;
         for fault in &found {
@@ -78,6 +81,10 @@ struct Wanted {
     is_signed: bool,
     version: [u16; 4],
     pdb: PathBuf,
+    /// The linker's map.
+    map: PathBuf,
+    /// How many calls may begin a panic.
+    panics: u32,
 }
 
 /// What is wrong with an image, and the check that found it.
@@ -89,13 +96,14 @@ struct Fault {
 type Check = fn(&Image<'_>, &Wanted) -> Result<Vec<String>>;
 
 /// All checks, by name.
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("headers", |image, _| headers::check(image)),
     ("checksum", |image, _| headers::check_checksum(image)),
     ("sections", |image, _| sections::check(image)),
     ("paging", |image, _| sections::check_paging(image)),
     ("imports", |image, _| imports::check(image)),
     ("instructions", |image, _| instructions::check(image)),
+    ("panics", |image, wanted| panics::check(image, &wanted.map, wanted.panics)),
     ("symbols", |image, wanted| symbols::check(image, &wanted.pdb)),
     ("version", |image, wanted| version::check(image, wanted.version)),
     (

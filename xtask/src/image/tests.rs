@@ -14,7 +14,7 @@ use tunic_tests::require::{self, Need};
 
 use super::file::{ImageFile, section_name};
 use super::headers::{checksum, checksum_offset};
-use super::{Wanted, find_faults};
+use super::{Wanted, find_faults, panics};
 use crate::arch::Arch;
 use crate::driver;
 
@@ -38,6 +38,8 @@ fn wanted() -> Wanted {
         is_signed: false,
         version: driver::version::quadruple(env!("CARGO_PKG_VERSION")).unwrap(),
         pdb: driver::Image::of(Arch::X64).pdb,
+        map: driver::Image::of(Arch::X64).map,
+        panics: panics::BUDGET,
     }
 }
 
@@ -190,6 +192,17 @@ fn an_instruction_of_avx() {
         let start = u32::from_le_bytes(bytes[headers..headers + 4].try_into().unwrap()) as usize;
         bytes[start..start + 4].copy_from_slice(&[0xc5, 0xf4, 0x58, 0xc2]);
     });
+}
+
+#[test]
+fn one_panic_too_many() {
+    let Some(bytes) = good("one_panic_too_many") else { return };
+    let file = ImageFile { path: "sample.sys".into(), bytes };
+    let map = std::fs::read_to_string(wanted().map).unwrap();
+    let calls: u32 = panics::count(&file.parse().unwrap(), &map).unwrap().values().sum();
+    let refusals = |panics| refusals(file.bytes.clone(), &Wanted { panics, ..wanted() });
+    assert_eq!(refusals(calls), [""; 0]);
+    assert_eq!(refusals(calls - 1), ["panics"]);
 }
 
 #[test]

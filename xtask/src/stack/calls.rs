@@ -17,8 +17,10 @@ use crate::image::file::Image;
 #[derive(Default)]
 pub(crate) struct Function {
     pub(crate) frame_bytes: u32,
-    /// Functions of the image that it calls, or jumps to as its last act.
-    pub(crate) calls: BTreeSet<u32>,
+    /// Functions of the image that it calls, or jumps to as its last act, and at how many places.
+    pub(crate) calls: BTreeMap<u32, u32>,
+    /// Whether it has a `ret`, or a jump to another as its last act, which returns for it.
+    pub(crate) returns: bool,
     /// Functions of other modules that it calls.
     pub(crate) imports: BTreeSet<String>,
     /// Where it calls through a pointer.
@@ -96,10 +98,13 @@ impl Function {
                     let target = instruction.near_branch_target() as u32;
                     // A jump within the function is no call; a call of itself is.
                     if instruction.flow_control() == FlowControl::Call || !own.contains(&target) {
-                        function.calls.insert(target);
+                        *function.calls.entry(target).or_default() += 1;
+                        function.returns |= instruction.flow_control() != FlowControl::Call;
                     }
                 }
                 FlowControl::IndirectCall | FlowControl::IndirectBranch => {
+                    function.returns |= instruction.flow_control() == FlowControl::IndirectBranch
+                        && !is_switch(instruction);
                     let name = imports
                         .loaded_by(instruction)
                         .or_else(|| held.get(&Place::of(instruction, 0)?).copied());
@@ -109,6 +114,7 @@ impl Function {
                         None => function.indirect_calls.push(instruction.ip() as u32),
                     }
                 }
+                FlowControl::Return => function.returns = true,
                 _ => {}
             }
         }

@@ -54,7 +54,7 @@ impl<'a> Chains<'a> {
     /// Whom a function may call, directly, through pointers, or by an import that calls back.
     fn callees_of(&mut self, address: u32) -> BTreeSet<u32> {
         let Some(function) = self.calls.functions.get(&address) else { return BTreeSet::new() };
-        let mut callees = function.calls.clone();
+        let mut callees: BTreeSet<u32> = function.calls.keys().copied().collect();
         let mut patterns: Vec<&str> = Vec::new();
         for import in &function.imports {
             patterns.extend(self.rules.called_back(import));

@@ -3,11 +3,11 @@
 //! Frames are what the image's own unwind data says. Calls are what its instructions are; those through pointers lead to
 //! whom `nic-core/driver/stack.tsv` says. ARM64's code is of the same source and is not looked at.
 
-mod calls;
+pub(crate) mod calls;
 mod chains;
-mod frames;
+pub(crate) mod frames;
 mod imports;
-mod names;
+pub(crate) mod names;
 mod rules;
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ const C: u32 = 0x3000;
 fn function(frame_bytes: u32, calls: &[u32], indirect_calls: &[u32]) -> Function {
     Function {
         frame_bytes,
-        calls: calls.iter().copied().collect(),
+        calls: calls.iter().map(|callee| (*callee, 1)).collect(),
         indirect_calls: indirect_calls.to_vec(),
         ..Function::default()
     }
