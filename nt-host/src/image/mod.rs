@@ -1,6 +1,6 @@
 //! Images: drivers as the files that Windows loads.
 //!
-//! [`Image::load`] does what the kernel's loader does with a `.sys` file (the formats are those of Microsoft's "PE Format"): it
+//! `Image::load` does what the kernel's loader does with a `.sys` file (the formats are those of Microsoft's "PE Format"): it
 //! maps the sections, relocates them, resolves the imports to the functions that a linked driver calls, and protects each
 //! section as the file says. What the file says wrong is refused before anything of it runs.
 //!

@@ -83,7 +83,7 @@ impl Inf {
         lines.flat_map(|line| line.values.iter().map(String::as_str)).collect()
     }
 
-    /// Replaces the tokens that [Strings] has; `%%` is a percent sign. Others stay.
+    /// Replaces the tokens that `[Strings]` has; `%%` is a percent sign. Others stay.
     pub(crate) fn expand(&self, text: &str) -> String {
         let mut expanded = String::new();
         let mut rest = text;

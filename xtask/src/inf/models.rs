@@ -1,4 +1,4 @@
-//! [Manufacturer] and the models: for which Windows, and for which devices.
+//! `[Manufacturer]` and the models: for which Windows, and for which devices.
 
 use super::{Inf, SOURCES, Surroundings};
 use crate::arch::Arch;
