@@ -1,6 +1,7 @@
 //! Build, check and measure Tunic: `cargo xtask`.
 #![forbid(unsafe_code)]
 
+mod alloc;
 mod arch;
 mod bench;
 mod driver;
@@ -36,6 +37,8 @@ enum Task {
     Package(package::Options),
     /// Checks what the x64 image's functions and chains of calls take of the stack
     CheckStack(stack::Options),
+    /// Checks that the x64 image calls no allocation that can't fail
+    CheckAlloc,
 }
 
 fn main() -> Result<()> {
@@ -47,5 +50,6 @@ fn main() -> Result<()> {
         Task::CheckImage(options) => image::run(&options),
         Task::Package(options) => package::run(&options),
         Task::CheckStack(options) => stack::run(&options),
+        Task::CheckAlloc => alloc::run(),
     }
 }

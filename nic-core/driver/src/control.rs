@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use nic_memory::Push;
 use nt::device::ControlDevice;
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::pool::PoolBytes;
@@ -96,11 +97,7 @@ impl ControlPoint {
         let mut adapters: Vec<AnyAdapter> = Vec::new();
         let mut is_complete = true;
         self.core.for_each(|adapter| {
-            if adapters.try_reserve(1).is_ok() {
-                adapters.push(adapter.clone());
-            } else {
-                is_complete = false;
-            }
+            is_complete &= adapters.try_push(adapter.clone()).is_ok();
         });
         if !is_complete {
             return irp.complete(Status::INSUFFICIENT_RESOURCES, 0);

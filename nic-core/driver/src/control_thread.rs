@@ -4,13 +4,13 @@
 //! or somebody who has changed a deadline. What the engine wants sent is collected under its control lock, and sent when
 //! that is free again.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
 use nic_engine::protocol::{Discard, Event as EngineEvent, PeerId};
 use nic_engine::{ControlSink, Endpoint, Instant};
+use nic_memory::{Push, Queue};
 use nt::event::{Event, EventKind};
 use nt::lock::{SleepMutex, SpinMutex};
 use nt::thread::Thread;
@@ -67,9 +67,9 @@ impl Message {
 
 /// What the control thread and those who wake it share.
 pub(crate) struct Control {
-    messages: SpinMutex<VecDeque<Message>>,
+    messages: SpinMutex<Queue<Message>>,
     /// Peers that were seen at another address on the data path, to be reported.
-    moved: SpinMutex<VecDeque<PeerId>>,
+    moved: SpinMutex<Queue<PeerId>>,
     /// When the queue was last seen loaded, in nanoseconds; 0 for never.
     loaded_at: AtomicU64,
     wake: Event,
@@ -81,8 +81,8 @@ impl Control {
     /// No thread yet.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            messages: SpinMutex::new(VecDeque::new()),
-            moved: SpinMutex::new(VecDeque::new()),
+            messages: SpinMutex::new(Queue::new()),
+            moved: SpinMutex::new(Queue::new()),
             loaded_at: AtomicU64::new(0),
             wake: Event::new(EventKind::Automatic)?,
             is_stopping: AtomicBool::new(false),
@@ -121,10 +121,12 @@ impl Control {
     /// `<= DISPATCH_LEVEL`
     pub(crate) fn push(&self, message: Message) -> bool {
         let mut messages = self.messages.lock();
-        if messages.len() >= CAPACITY || messages.try_reserve(1).is_err() {
+        if messages.len() >= CAPACITY
+            || messages.try_reserve(1).is_err()
+            || messages.push_back(message).is_err()
+        {
             return false;
         }
-        messages.push_back(message);
         let is_loaded = messages.len() >= LOAD;
         drop(messages);
         if is_loaded {
@@ -141,7 +143,8 @@ impl Control {
     pub(crate) fn endpoint_moved(&self, peer: PeerId) {
         let mut moved = self.moved.lock();
         if moved.len() < MOVED && moved.try_reserve(1).is_ok() {
-            moved.push_back(peer);
+            // There is room.
+            let _ = moved.push_back(peer);
         }
         drop(moved);
         self.wake();
@@ -224,11 +227,7 @@ impl<'a, P: AdapterProtocol> Sink<'a, P> {
 impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
     fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool {
         let Some(message) = Message::new(*to, datagram) else { return false };
-        if self.sends.try_reserve(1).is_err() {
-            return false;
-        }
-        self.sends.push(message);
-        true
+        self.sends.try_push(message).is_ok()
     }
 
     fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool {
@@ -237,16 +236,14 @@ impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
 
     fn pump(&mut self, peer: PeerId) {
         // Without memory the packets wait for the next that is queued behind them, or for a timer.
-        if self.pumps.last() != Some(&peer) && self.pumps.try_reserve(1).is_ok() {
-            self.pumps.push(peer);
+        if self.pumps.last() != Some(&peer) {
+            let _ = self.pumps.try_push(peer);
         }
     }
 
     fn event(&mut self, event: EngineEvent) {
         // Without memory nobody hears of it; the state itself can always be asked for.
-        if self.events.try_reserve(1).is_ok() {
-            self.events.push(event);
-        }
+        let _ = self.events.try_push(event);
     }
 
     fn fill_random(&mut self, bytes: &mut [u8]) -> bool {

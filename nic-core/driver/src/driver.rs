@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use nic_memory::Push;
 use nt::device::{DeviceName, DeviceRegistration};
 use nt::lock::SleepMutex;
 use nt::miniport::{AdapterHandle, Attributes, DriverHandle, Miniport};
@@ -37,9 +38,7 @@ impl Core {
     /// Makes an adapter known.
     pub(crate) fn add(&self, adapter: AnyAdapter) -> Result<()> {
         let mut adapters = self.adapters.lock();
-        adapters.try_reserve(1).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
-        adapters.push(adapter);
-        Ok(())
+        adapters.try_push(adapter).map_err(|_| Status::INSUFFICIENT_RESOURCES)
     }
 
     /// Makes an adapter unknown.

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use nic_memory::Push;
 use nt::lock::SpinMutex;
 use nt::{Result, Shared, Status};
 
@@ -72,13 +73,9 @@ impl<T: Recycled> Recycler<T> {
     /// `<= DISPATCH_LEVEL`
     pub(crate) fn give_back(&self, object: T) {
         if object.packet_bytes() <= self.packet_bytes.load(Ordering::Relaxed) {
-            let mut free = self.free.lock();
-            if free.len() < free.capacity() {
-                free.push(object);
-                return;
-            }
+            let kept = self.free.lock().push_in_capacity(object);
+            // Freed under no lock.
+            drop(kept);
         }
-        // Freed under no lock.
-        drop(object);
     }
 }

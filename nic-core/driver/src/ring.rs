@@ -1,9 +1,9 @@
 //! What an adapter has to tell: log lines, events, datagrams for userspace. Each is kept until somebody reads it; who reads when there
 //! is nothing waits.
 
-use alloc::collections::VecDeque;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use nic_memory::Queue;
 use nt::irp::{Dispatched, FileId, Irp, IrpQueue};
 use nt::lock::SpinMutex;
 use nt::{Result, Status};
@@ -37,7 +37,7 @@ pub(crate) struct Ring<T: Record> {
 }
 
 struct Records<T> {
-    queue: VecDeque<T>,
+    queue: Queue<T>,
     bytes: usize,
 }
 
@@ -45,7 +45,7 @@ impl<T: Record> Ring<T> {
     /// An empty ring.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            records: SpinMutex::new(Records { queue: VecDeque::new(), bytes: 0 }),
+            records: SpinMutex::new(Records { queue: Queue::new(), bytes: 0 }),
             waiting: IrpQueue::new()?,
             is_closed: AtomicBool::new(false),
             lost: AtomicU64::new(0),
@@ -164,8 +164,11 @@ impl<T: Record> Records<T> {
         if self.queue.try_reserve(1).is_err() {
             return Some(new);
         }
-        self.bytes = self.bytes.saturating_add(new.bytes());
-        self.queue.push_back(new);
+        let bytes = new.bytes();
+        if let Err(new) = self.queue.push_back(new) {
+            return Some(new);
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
         None
     }
 

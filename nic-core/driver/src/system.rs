@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 
 use nic_engine::device::AcceptItem;
 use nic_engine::{Instant, Packet, PacketQueue, System};
+use nic_memory::Push;
 use nt::lock::{SleepLock, SpinLock};
 use nt::nbl::{ReceivePacket, TransmitPacket, TransmitQueue};
 use nt::wsk::SendBatch;
@@ -149,9 +150,9 @@ impl OpenedPackets {
         let has_room = self.packets.len() < self.packets.capacity()
             && self.items.len() < self.items.capacity();
         if has_room {
-            self.packets.push(packet);
-            self.items.push(item);
+            return self.packets.push_in_capacity(packet).is_ok()
+                && self.items.push_in_capacity(item).is_ok();
         }
-        has_room
+        false
     }
 }

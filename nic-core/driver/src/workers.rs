@@ -3,10 +3,10 @@
 //! Work that is small is done where it appears. What is more goes into one bounded queue; a worker is woken only when there is more
 //! in the queue than workers that are awake, so a quiet tunnel wakes nobody and a busy one spreads out.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use nic_engine::protocol::PeerId;
+use nic_memory::{Push, Queue};
 use nt::lock::SpinMutex;
 use nt::semaphore::Semaphore;
 use nt::thread::Thread;
@@ -46,7 +46,7 @@ pub(crate) struct WorkQueue {
 }
 
 struct State {
-    jobs: VecDeque<AnyJob>,
+    jobs: Queue<AnyJob>,
     /// Workers that exist.
     workers: usize,
     /// Workers that wait to be woken.
@@ -57,8 +57,8 @@ struct State {
 impl WorkQueue {
     /// An empty queue without workers.
     pub(crate) fn new() -> Result<Shared<Self>> {
-        let mut jobs = VecDeque::new();
-        jobs.try_reserve_exact(CAPACITY).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        let mut jobs = Queue::new();
+        jobs.try_reserve(CAPACITY).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         let state = State { jobs, workers: 0, asleep: 0, is_stopping: false };
         Shared::new(Self { state: SpinMutex::new(state), wake: Semaphore::new()? })
     }
@@ -72,7 +72,8 @@ impl WorkQueue {
         if state.jobs.len() >= CAPACITY || state.is_stopping {
             return Some(job);
         }
-        state.jobs.push_back(P::any_job(job));
+        // There is room: `new` made it.
+        let _ = state.jobs.push_back(P::any_job(job));
         let awake = state.workers.saturating_sub(state.asleep);
         let is_more_than_awake = state.jobs.len() > awake;
         let wakes = is_more_than_awake && state.asleep > 0;
@@ -154,7 +155,10 @@ impl Workers {
         for _ in 0..count {
             let queue = workers.queue.clone();
             match Thread::spawn(move || queue.work()) {
-                Ok(thread) => workers.threads.push(thread),
+                Ok(thread) => workers
+                    .threads
+                    .push_in_capacity(thread)
+                    .map_err(|_| Status::INSUFFICIENT_RESOURCES)?,
                 Err(status) if workers.threads.is_empty() => return Err(status),
                 Err(_) => break,
             }

@@ -2,14 +2,12 @@
 
 use core::{hash::Hasher, mem, net::SocketAddr};
 
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 use lock_api::{Mutex, MutexGuard, RawMutex};
+use nic_memory::{NoMemory, slice};
 use siphasher::sip::SipHasher13;
 
-use crate::{
-    fallible::{self, NoMemory},
-    protocol::PeerId,
-};
+use crate::protocol::PeerId;
 
 /// The addresses of an adapter's peers.
 ///
@@ -21,7 +19,7 @@ pub(crate) struct AddressBook<L> {
 
 /// An open-addressed hash table, at most half full.
 pub(crate) struct Table {
-    entries: Box<[Option<Entry>]>,
+    entries: Vec<Option<Entry>>,
     hash_key: [u8; 16],
 }
 
@@ -33,7 +31,7 @@ struct Entry {
 
 impl<L: RawMutex> AddressBook<L> {
     pub(crate) fn new(hash_key: [u8; 16]) -> Self {
-        Self { table: Mutex::new(Table { entries: Box::default(), hash_key }) }
+        Self { table: Mutex::new(Table { entries: Vec::new(), hash_key }) }
     }
 
     /// Makes room for so many addresses. One caller at a time.
@@ -42,7 +40,7 @@ impl<L: RawMutex> AddressBook<L> {
         if length <= self.table.lock().entries.len() {
             return Ok(());
         }
-        let mut new = Table { entries: fallible::slice(length, |_| None)?, hash_key: [0; 16] };
+        let mut new = Table { entries: slice(length, |_| None)?.into_vec(), hash_key: [0; 16] };
         let mut table = self.table.lock();
         new.hash_key = table.hash_key;
         for entry in table.entries.iter().flatten() {

@@ -2,23 +2,23 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use once_cell::race::OnceBox;
-
-use crate::fallible::{self, Boxed, NoMemory};
+use alloc::boxed::Box;
+use nic_memory::{NoMemory, slice};
+use spin::Once;
 
 /// A growing array whose items stay where they are.
 ///
 /// Chunk `k` holds `FIRST_CHUNK << k` items, so that a few chunks reach any length and a small arena stays small. Nothing
 /// is freed before the arena is dropped.
 pub(crate) struct Arena<T> {
-    chunks: [OnceBox<[alloc::boxed::Box<[T]>; 1]>; CHUNKS],
+    chunks: [Once<Box<[T]>>; CHUNKS],
     length: AtomicUsize,
 }
 
 impl<T> Arena<T> {
     /// An empty arena.
     pub(crate) const fn new() -> Self {
-        Self { chunks: [const { OnceBox::new() }; CHUNKS], length: AtomicUsize::new(0) }
+        Self { chunks: [const { Once::new() }; CHUNKS], length: AtomicUsize::new(0) }
     }
 
     /// How many items it holds.
@@ -29,8 +29,7 @@ impl<T> Arena<T> {
     /// The item of this number.
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         let (chunk, offset) = place(index);
-        let [items] = self.chunks.get(chunk)?.get()?;
-        items.get(offset)
+        self.chunks.get(chunk)?.get()?.get(offset)
     }
 
     /// Makes it hold at least `length` items. One caller at a time.
@@ -38,11 +37,8 @@ impl<T> Arena<T> {
         while self.len() < length {
             let (chunk, _) = place(self.len());
             let cell = self.chunks.get(chunk).ok_or(NoMemory)?;
-            let items = fallible::slice(FIRST_CHUNK << chunk, |_| item())?;
-            let more = items.len();
-            let items: Boxed<_> = fallible::boxed(items)?;
-            cell.set(items).map_err(|_| NoMemory)?;
-            self.length.fetch_add(more, Ordering::Release);
+            let items = cell.try_call_once(|| slice(FIRST_CHUNK << chunk, |_| item()))?;
+            self.length.fetch_add(items.len(), Ordering::Release);
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use lock_api::{Mutex, RawMutex};
 
+use nic_memory::{NoMemory, slice};
+
 use crate::{
-    fallible::{self, NoMemory},
     growing::Growing,
     protocol::{ClaimError, ContextId},
 };
@@ -114,7 +115,7 @@ impl<L: RawMutex> ContextTable<L> {
         let old = self.slots.slice();
         let mut length = (old.len() * 2).max(FIRST_LENGTH);
         while length <= (used + 1).saturating_mul(SPARSEST).max(FIRST_LENGTH) {
-            let new = fallible::slice(length, |_| AtomicU64::new(FREE))?;
+            let new = slice(length, |_| AtomicU64::new(FREE))?;
             let mut contexts =
                 old.iter().map(|slot| slot.load(Ordering::Relaxed)).filter(|&slot| slot != FREE);
             if contexts.all(|slot| place(&new, slot)) {

@@ -3,16 +3,15 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use alloc::boxed::Box;
-use once_cell::race::OnceBox;
-
-use crate::fallible::{self, NoMemory};
+use nic_memory::NoMemory;
+use spin::Once;
 
 /// A slice that grows by being copied: readers need one load to find it, and the one they have stays valid.
 ///
 /// Each version is at least twice as long as the one before, and all live as long as the whole: together at most as
 /// much again as the last. A version that was replaced is not written any more.
 pub(crate) struct Growing<T> {
-    versions: [OnceBox<[Box<[T]>; 1]>; VERSIONS],
+    versions: [Once<Box<[T]>>; VERSIONS],
     /// How many versions there are.
     count: AtomicUsize,
 }
@@ -20,23 +19,20 @@ pub(crate) struct Growing<T> {
 impl<T> Growing<T> {
     /// An empty slice.
     pub(crate) const fn new() -> Self {
-        Self { versions: [const { OnceBox::new() }; VERSIONS], count: AtomicUsize::new(0) }
+        Self { versions: [const { Once::new() }; VERSIONS], count: AtomicUsize::new(0) }
     }
 
     /// The newest version.
     pub(crate) fn slice(&self) -> &[T] {
         let last = self.count.load(Ordering::Acquire).wrapping_sub(1);
-        match self.versions.get(last).and_then(OnceBox::get) {
-            Some([items]) => items,
-            None => &[],
-        }
+        self.versions.get(last).and_then(Once::get).map_or(&[], |items| items)
     }
 
     /// Publishes a version, twice as long as the one before. One caller at a time.
     pub(crate) fn replace(&self, items: Box<[T]>) -> Result<(), NoMemory> {
         let count = self.count.load(Ordering::Relaxed);
         let cell = self.versions.get(count).ok_or(NoMemory)?;
-        cell.set(fallible::boxed(items)?).map_err(|_| NoMemory)?;
+        cell.call_once(|| items);
         self.count.store(count + 1, Ordering::Release);
         Ok(())
     }

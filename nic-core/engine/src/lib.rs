@@ -37,7 +37,6 @@ mod backlog;
 mod byte_limit;
 mod codel;
 mod context_table;
-mod fallible;
 mod growing;
 mod mtu;
 mod peer;
@@ -47,9 +46,9 @@ mod reorder;
 
 pub use device::{ControlSink, Device};
 pub use endpoint::{Endpoint, LocalAddress};
-pub use fallible::NoMemory;
 pub use inner_packet::InnerPacket;
 pub use mtu::Mtu;
+pub use nic_memory::NoMemory;
 pub use peer::PeerCounters;
 pub use peer_directory::{AddPeerError, MAX_PEERS, PeerName};
 pub use protocol::{ControlHost, Protocol};

@@ -1,10 +1,11 @@
 //! One peer's state on the data path.
 
 use lock_api::Mutex;
+use nic_memory::Boxed;
 
 use crate::{
-    Endpoint, Protocol, System, backlog::Backlog, byte_limit::ByteLimit, fallible::Boxed,
-    protocol::Sent, reorder::Turnstile,
+    Endpoint, Protocol, System, backlog::Backlog, byte_limit::ByteLimit, protocol::Sent,
+    reorder::Turnstile,
 };
 
 /// What a peer has sent and received: UDP payload, keepalives and handshakes included.

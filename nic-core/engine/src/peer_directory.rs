@@ -1,14 +1,12 @@
 //! Peers as the control plane finds them: by name, and one after the other.
 
-use alloc::{collections::BinaryHeap, vec::Vec};
-use core::{cmp::Reverse, hash::Hasher};
+use alloc::vec::Vec;
+use core::hash::Hasher;
 
+use nic_memory::{Boxed, Least, NoMemory, Push, slice};
 use siphasher::sip::SipHasher13;
 
-use crate::{
-    fallible::{Boxed, NoMemory},
-    protocol::PeerId,
-};
+use crate::protocol::PeerId;
 
 /// The most peers an adapter can have.
 pub const MAX_PEERS: usize = 1 << 20;
@@ -41,7 +39,7 @@ pub(crate) struct PeerDirectory<C> {
     /// By slot.
     entries: Vec<Entry<C>>,
     /// Slots that were used before; the lowest is used first, which keeps peers in the order of creation where all were removed.
-    free: BinaryHeap<Reverse<u32>>,
+    free: Least<u32>,
     /// An open-addressed hash table of slot + 1, or 0; a power of two long, at most half full.
     buckets: Vec<u32>,
     count: usize,
@@ -60,7 +58,7 @@ impl<C> PeerDirectory<C> {
     pub(crate) const fn new(hash_key: [u8; 16]) -> Self {
         Self {
             entries: Vec::new(),
-            free: BinaryHeap::new(),
+            free: Least::new(),
             buckets: Vec::new(),
             count: 0,
             first: 0,
@@ -91,7 +89,7 @@ impl<C> PeerDirectory<C> {
         let slots = self.slots_for(more);
         self.entries.try_reserve(slots.saturating_sub(self.entries.len())).map_err(|_| NoMemory)?;
         // Every slot may become free; then giving one back takes no memory.
-        self.free.try_reserve(slots.saturating_sub(self.free.len())).map_err(|_| NoMemory)?;
+        self.free.try_reserve(slots.saturating_sub(self.free.len()))?;
         let buckets = (count.max(8) * 2).next_power_of_two();
         if buckets > self.buckets.len() {
             self.rehash(buckets)?;
@@ -122,7 +120,7 @@ impl<C> PeerDirectory<C> {
 
     /// The slot that the next peer gets.
     pub(crate) fn next_index(&self) -> u32 {
-        self.free.peek().map_or(self.entries.len() as u32, |&Reverse(index)| index)
+        self.free.peek().unwrap_or(self.entries.len() as u32)
     }
 
     /// Adds a peer, whose slot is [`PeerDirectory::next_index`] and has this generation.
@@ -143,7 +141,7 @@ impl<C> PeerDirectory<C> {
                 *slot = entry;
                 self.free.pop();
             }
-            None => self.entries.push(entry),
+            None => self.entries.try_push(entry)?,
         }
         self.count += 1;
         self.first = self.first.min(index as usize);
@@ -161,7 +159,8 @@ impl<C> PeerDirectory<C> {
         let bucket = self.bucket(&name)?;
         self.empty_bucket(bucket);
         self.count = self.count.saturating_sub(1);
-        self.free.push(Reverse(id.index));
+        // `reserve` made room for every slot.
+        let _ = self.free.push(id.index);
         let control = self.entries.get_mut(id.index as usize)?.control.take();
         if self.first == id.index as usize {
             self.first = self.next(Some(id)).map_or(self.entries.len(), |next| next.index as usize);
@@ -184,10 +183,7 @@ impl<C> PeerDirectory<C> {
     }
 
     fn rehash(&mut self, length: usize) -> Result<(), NoMemory> {
-        let mut buckets = Vec::new();
-        buckets.try_reserve_exact(length).map_err(|_| NoMemory)?;
-        buckets.resize(length, 0);
-        self.buckets = buckets;
+        self.buckets = slice(length, |_| 0)?.into_vec();
         for index in 0..self.entries.len() as u32 {
             if self.id(index).is_some() {
                 self.place(index);
@@ -260,7 +256,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::fallible::boxed;
+    use nic_memory::boxed;
 
     fn name(number: u32) -> PeerName {
         let mut name = [7; 32];

@@ -2,10 +2,11 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use nic_memory::{Boxed, NoMemory};
+
 use crate::{
     Instant, Protocol, System,
     arena::Arena,
-    fallible::{Boxed, NoMemory},
     peer::{Peer, PeerSlot},
     protocol::PeerId,
 };

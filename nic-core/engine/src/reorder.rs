@@ -1,8 +1,6 @@
 //! Puts batches that were worked on in parallel back in order.
 
-use alloc::collections::VecDeque;
-
-use crate::fallible::NoMemory;
+use nic_memory::{NoMemory, Queue};
 
 /// A place in the order, to be given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub(crate) enum NoTicket {
 /// it and all finished ones behind it. The caller locks.
 pub(crate) struct Turnstile<T> {
     /// From the oldest outstanding ticket on.
-    places: VecDeque<Place<T>>,
+    places: Queue<Place<T>>,
     /// The oldest outstanding ticket.
     first: u64,
     /// The sum of the outstanding weights.
@@ -56,7 +54,7 @@ enum State<T> {
 impl<T> Turnstile<T> {
     /// One with nothing outstanding; takes memory with the first ticket.
     pub(crate) const fn new() -> Self {
-        Self { places: VecDeque::new(), first: 0, weight: 0, is_draining: false }
+        Self { places: Queue::new(), first: 0, weight: 0, is_draining: false }
     }
 
     /// Makes sure that [`Turnstile::issue`] succeeds: fewer than `most` batches and `most_weight` are outstanding.
@@ -69,11 +67,9 @@ impl<T> Turnstile<T> {
 
     /// Gives the next ticket, after [`Turnstile::prepare`].
     pub(crate) fn issue(&mut self, weight: u32) -> Result<Ticket, NoMemory> {
-        if self.places.len() == self.places.capacity() {
-            return Err(NoMemory);
-        }
         let ticket = Ticket(self.first.wrapping_add(self.places.len() as u64));
-        self.places.push_back(Place { state: State::Working, weight });
+        let place = Place { state: State::Working, weight };
+        self.places.push_back(place).map_err(|_| NoMemory)?;
         self.weight = self.weight.saturating_add(weight);
         Ok(ticket)
     }

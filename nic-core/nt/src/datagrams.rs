@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::ptr;
 
+use nic_memory::Push;
 use nt_sys::wsk::{WSK_BUF, WSK_BUF_LIST};
 
 use crate::mdl::Mdl;
@@ -42,11 +43,11 @@ impl DatagramBuffer {
         let mut list = room_for(slots)?;
         for slot in memory.chunks_exact_mut(slot_bytes) {
             // SAFETY: the slot is in the non-paged pool, and the buffer drops both together.
-            mdls.push(unsafe { Mdl::new(slot.as_mut_ptr(), mdl_bytes) }?);
-            list.push(WSK_BUF_LIST {
-                Next: ptr::null_mut(),
-                Buffer: WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 },
-            });
+            let mdl = unsafe { Mdl::new(slot.as_mut_ptr(), mdl_bytes) }?;
+            let buffer = WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 };
+            let entry = WSK_BUF_LIST { Next: ptr::null_mut(), Buffer: buffer };
+            mdls.try_push(mdl).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+            list.try_push(entry).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         }
         Ok(Self { memory, slot_bytes, mdls, lengths: room_for(slots)?, list })
     }
@@ -76,8 +77,7 @@ impl DatagramBuffer {
         let has_slot = self.lengths.len() < self.mdls.len();
         match u32::try_from(length) {
             Ok(bytes) if has_slot && length <= self.slot_bytes => {
-                self.lengths.push(bytes);
-                true
+                self.lengths.push_in_capacity(bytes).is_ok()
             }
             _ => false,
         }

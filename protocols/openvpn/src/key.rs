@@ -1,11 +1,10 @@
 //! Keys: as userspace gives them, and as they are kept in a slot.
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
 use nic_crypto::{AeadKey, NONCE_LEN, Suite};
 use nic_engine::{Instant, NoMemory};
+use nic_memory::{Boxed, boxed};
 use zeroize::Zeroizing;
 
 use crate::configure::InstallKeyError;
@@ -110,7 +109,7 @@ impl PacketKey {
 }
 
 /// What is in a slot: both directions of a key. On the heap, as replay windows are too large to be moved about on a kernel's stack.
-pub(crate) struct DataKey(Box<[KeyState; 1]>);
+pub(crate) struct DataKey(Boxed<KeyState>);
 
 /// Both directions.
 pub(crate) struct KeyState {
@@ -158,10 +157,8 @@ impl DataKey {
     ) -> Result<Self, InstallKeyError> {
         let info = SlotInfo { key_id: key.key_id, suite: key.suite, format };
         let receiver = Receiver::new(open);
-        let mut state = Vec::new();
-        state.try_reserve_exact(1).map_err(|_| InstallKeyError::NoMemory)?;
-        state.push(KeyState { serial, info, sender, receiver, is_near_told: false });
-        Box::try_from(state.into_boxed_slice()).map(Self).map_err(|_| InstallKeyError::NoMemory)
+        let state = KeyState { serial, info, sender, receiver, is_near_told: false };
+        boxed(state).map(Self).map_err(|NoMemory| InstallKeyError::NoMemory)
     }
 
     pub(crate) fn get(&self) -> &KeyState {

@@ -2,14 +2,13 @@
 //!
 //! Slots are swapped, never moved out of: a key that is dropped is zeroized where it lies.
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::mem;
 use core::ops::{Deref, DerefMut};
 
 use nic_engine::cipher_context::{KeyLimits, ReplayWindow, Reserved, SendCounter};
 use nic_engine::protocol::ContextId;
 use nic_engine::{Instant, NoMemory};
+use nic_memory::{Boxed, boxed};
 
 use crate::noise::{SessionKey, SessionKeys};
 use crate::timers::TimerConstants;
@@ -138,16 +137,13 @@ impl Retired {
 }
 
 /// The sessions of a peer on the heap: their replay windows are too large to be moved about on a kernel's stack.
-pub(crate) struct BoxedKeypairs(Box<[Keypairs; 1]>);
+pub(crate) struct BoxedKeypairs(Boxed<Keypairs>);
 
 impl BoxedKeypairs {
     /// No sessions.
     #[inline(never)]
     pub(crate) fn new() -> Result<Self, NoMemory> {
-        let mut keypairs = Vec::new();
-        keypairs.try_reserve_exact(1).map_err(|_| NoMemory)?;
-        keypairs.push(Keypairs::default());
-        Box::try_from(keypairs.into_boxed_slice()).map(Self).map_err(|_| NoMemory)
+        boxed(Keypairs::default()).map(Self)
     }
 }
 

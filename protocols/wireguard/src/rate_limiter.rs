@@ -7,12 +7,12 @@
 extern crate alloc;
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::hash::Hasher;
 use core::net::IpAddr;
 use core::time::Duration;
 
 use nic_engine::Instant;
+use nic_memory::slice;
 use siphasher::sip::SipHasher13;
 
 /// Messages per second that an address may send in the long run.
@@ -90,10 +90,8 @@ impl Table {
         if !random(&mut key) {
             return None;
         }
-        let mut sets = Vec::new();
-        sets.try_reserve_exact(SETS).ok()?;
-        sets.resize(SETS, [Entry { prefix: Prefix::V4(0), full_at: Instant::ZERO }; WAYS]);
-        Some(Self { key, sets: sets.into_boxed_slice(), used: Instant::ZERO })
+        let empty = [Entry { prefix: Prefix::V4(0), full_at: Instant::ZERO }; WAYS];
+        Some(Self { key, sets: slice(SETS, |_| empty).ok()?, used: Instant::ZERO })
     }
 
     fn admit(&mut self, address: IpAddr, now: Instant) -> bool {

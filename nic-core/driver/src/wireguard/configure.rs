@@ -9,6 +9,7 @@ use nic_engine::device::{Configuration, NewPeer};
 use nic_engine::protocol::PeerId;
 use nic_engine::routes::Prefix;
 use nic_engine::{ControlHost, Endpoint};
+use nic_memory::Push;
 use nic_wireguard::configure::{self as wireguard, NewPeerError};
 use nic_wireguard::{Control as ProtocolControl, Identity, TimerConstants, WireGuard};
 use nt::pool::PoolBytes;
@@ -152,8 +153,7 @@ impl Prepared {
             } else {
                 None
             };
-            new_peers.try_reserve(1).map_err(|_| Refusal::NoMemory)?;
-            new_peers.push(new_peer);
+            new_peers.try_push(new_peer)?;
         }
         device.reserve(peers, v4_prefixes, v6_prefixes)?;
         Ok(Self { new_peers, changes_key })

@@ -1,9 +1,10 @@
 //! Configuration: peers, their addresses and routes.
 
+use nic_memory::{Boxed, NoMemory, boxed};
+
 use crate::{
     Endpoint, Now, Protocol, System,
     device::{ControlSink, ControlState, Device, host::Host},
-    fallible::{self, Boxed, NoMemory},
     peer::{Peer, PeerCounters},
     peer_directory::{AddPeerError, PeerName},
     protocol::{Addresses, ClaimError, ControlHost, PeerId},
@@ -35,11 +36,7 @@ impl<P: Protocol, S: System> NewPeer<P, S> {
         control: P::PeerControl,
         data: P::PeerData,
     ) -> Result<Self, NoMemory> {
-        Ok(Self {
-            name,
-            control: fallible::boxed(control)?,
-            state: fallible::boxed(Peer::new(data))?,
-        })
+        Ok(Self { name, control: boxed(control)?, state: boxed(Peer::new(data))? })
     }
 }
 

@@ -14,7 +14,9 @@ use self::{
     address::{Address, V4, V6},
     trie::{Trie, Writer},
 };
-use crate::{fallible::NoMemory, protocol::PeerId};
+use nic_memory::NoMemory;
+
+use crate::protocol::PeerId;
 
 /// Addresses that begin alike: an IP address, and how many of its first bits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,12 +8,10 @@
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
+use nic_memory::{NoMemory, Push, slice};
+
 use super::address::Address;
-use crate::{
-    fallible::{self, NoMemory},
-    growing::Growing,
-    protocol::PeerId,
-};
+use crate::{growing::Growing, protocol::PeerId};
 
 /// Prefixes of one address family and whose they are.
 pub(super) struct Trie<A: Address> {
@@ -246,7 +244,7 @@ impl<A: Address> Trie<A> {
         let more_peers = peers.saturating_sub(writer.lists.len());
         writer.lists.try_reserve(more_peers).map_err(|_| NoMemory)?;
         while writer.lists.len() < peers {
-            writer.lists.push(Link::EMPTY);
+            writer.lists.try_push(Link::EMPTY)?;
         }
         // A prefix takes a node, and sometimes a fork.
         let needed = prefixes
@@ -265,11 +263,10 @@ impl<A: Address> Trie<A> {
         writer.free.try_reserve_exact(free).map_err(|_| NoMemory)?;
         let links = length.saturating_sub(writer.links.len());
         writer.links.try_reserve_exact(links).map_err(|_| NoMemory)?;
-        let new =
-            fallible::slice(length, |index| old.get(index).map_or_else(Node::default, Node::copy))?;
+        let new = slice(length, |index| old.get(index).map_or_else(Node::default, Node::copy))?;
         self.nodes.replace(new)?;
         while writer.links.len() < length {
-            writer.links.push(Link::EMPTY);
+            writer.links.try_push(Link::EMPTY)?;
         }
         writer.used = writer.used.max(1);
         Ok(())
@@ -321,9 +318,8 @@ impl<A: Address> Trie<A> {
         let parent = self.node(parent);
         let side = usize::from(parent.child(1) == at);
         parent.set_child(side, child);
-        if writer.free.len() < writer.free.capacity() {
-            writer.free.push(at);
-        }
+        // There is room for all; a node without any would stay unused.
+        let _ = writer.free.push_in_capacity(at);
     }
 
     fn node(&self, index: u32) -> &Node<A> {

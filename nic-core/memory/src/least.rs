@@ -1,0 +1,115 @@
+//! The least first.
+
+use alloc::vec::Vec;
+
+use crate::{NoMemory, Push};
+
+/// Items of which the least is found first: a binary heap.
+pub struct Least<T> {
+    /// No item is less than the one at `(index - 1) / 2`.
+    items: Vec<T>,
+}
+
+impl<T: Copy + Ord> Least<T> {
+    /// None, without memory.
+    pub const fn new() -> Self {
+        Self { items: Vec::new() }
+    }
+
+    /// How many items it holds.
+    pub const fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether it holds none.
+    pub const fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// How many it has memory for.
+    pub const fn capacity(&self) -> usize {
+        self.items.capacity()
+    }
+
+    /// Makes sure that so many more items have room.
+    pub fn try_reserve(&mut self, more: usize) -> Result<(), NoMemory> {
+        self.items.try_reserve(more).map_err(|_| NoMemory)
+    }
+
+    /// The least item.
+    pub fn peek(&self) -> Option<T> {
+        self.items.first().copied()
+    }
+
+    /// Adds an item; gives it back where there is no room.
+    pub fn push(&mut self, item: T) -> Result<(), T> {
+        let mut at = self.items.len();
+        self.items.push_in_capacity(item)?;
+        while let Some(above) = at.checked_sub(1).map(|below| below / 2) {
+            if self.items.get(above).is_none_or(|above| *above <= item) {
+                break;
+            }
+            self.items.swap(above, at);
+            at = above;
+        }
+        Ok(())
+    }
+
+    /// Takes the least item.
+    pub fn pop(&mut self) -> Option<T> {
+        let last = self.items.pop()?;
+        let Some(first) = self.items.first_mut() else {
+            return Some(last);
+        };
+        let least = core::mem::replace(first, last);
+        let mut at = 0;
+        loop {
+            let [left, right] = [2 * at + 1, 2 * at + 2];
+            let below = match (self.items.get(left), self.items.get(right)) {
+                (Some(one), Some(other)) if other < one => right,
+                (Some(_), _) => left,
+                (None, _) => break,
+            };
+            if self.items.get(below).is_none_or(|below| *below >= last) {
+                break;
+            }
+            self.items.swap(at, below);
+            at = below;
+        }
+        Some(least)
+    }
+}
+
+impl<T: Copy + Ord> Default for Least<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cmp::Reverse;
+    use std::collections::BinaryHeap;
+
+    use super::*;
+
+    #[test]
+    fn it_is_as_the_one_of_std() {
+        let (mut least, mut model) = (Least::new(), BinaryHeap::new());
+        assert_eq!(least.push(1), Err(1));
+        let mut random = 1_u32;
+        for round in 0..10_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if random >> 16 & 3 > round >> 11 & 3 {
+                let number = random >> 22;
+                least.try_reserve(1).unwrap();
+                assert_eq!(least.push(number), Ok(()));
+                model.push(Reverse(number));
+            } else {
+                assert_eq!(least.pop(), model.pop().map(|Reverse(number)| number));
+            }
+            assert_eq!(least.peek(), model.peek().map(|&Reverse(number)| number));
+            assert_eq!(least.len(), model.len());
+        }
+    }
+}

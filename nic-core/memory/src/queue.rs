@@ -1,0 +1,145 @@
+//! First in, first out.
+
+use alloc::vec::Vec;
+
+use crate::{NoMemory, Push};
+
+/// A queue that takes memory when it is asked to, and keeps it.
+pub struct Queue<T> {
+    /// A ring.
+    places: Vec<Option<T>>,
+    /// Where the first item is.
+    first: usize,
+    length: usize,
+}
+
+impl<T> Queue<T> {
+    /// An empty queue without memory.
+    pub const fn new() -> Self {
+        Self { places: Vec::new(), first: 0, length: 0 }
+    }
+
+    /// How many items it holds.
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it holds none.
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Makes sure that so many more items have room; where they don't, there is at least twice the room afterwards.
+    pub fn try_reserve(&mut self, more: usize) -> Result<(), NoMemory> {
+        let needed = self.length.checked_add(more).ok_or(NoMemory)?;
+        if needed <= self.places.len() {
+            return Ok(());
+        }
+        let room = needed.max(self.places.len().saturating_mul(2)).max(FEWEST);
+        let mut places = Vec::new();
+        places.try_reserve_exact(room).map_err(|_| NoMemory)?;
+        for ahead in 0..room {
+            let item = self.place(ahead).and_then(Option::take);
+            places.push_in_capacity(item).map_err(|_| NoMemory)?;
+        }
+        self.places = places;
+        self.first = 0;
+        Ok(())
+    }
+
+    /// Adds an item at the end; gives it back where there is no room.
+    pub fn push_back(&mut self, item: T) -> Result<(), T> {
+        match self.place(self.length) {
+            Some(place) => *place = Some(item),
+            None => return Err(item),
+        }
+        self.length += 1;
+        Ok(())
+    }
+
+    /// Takes the first item.
+    pub fn pop_front(&mut self) -> Option<T> {
+        let item = self.place(0)?.take()?;
+        self.first = if self.first + 1 < self.places.len() { self.first + 1 } else { 0 };
+        self.length -= 1;
+        Some(item)
+    }
+
+    /// The first item.
+    pub fn front(&self) -> Option<&T> {
+        self.places.get(self.first)?.as_ref()
+    }
+
+    /// The item that so many are ahead of.
+    pub fn get_mut(&mut self, ahead: usize) -> Option<&mut T> {
+        self.place(ahead)?.as_mut()
+    }
+
+    /// Drops all items.
+    pub fn clear(&mut self) {
+        while self.pop_front().is_some() {}
+    }
+
+    /// The place of the item that so many are ahead of; `None` behind the last.
+    fn place(&mut self, ahead: usize) -> Option<&mut Option<T>> {
+        let room = self.places.len();
+        if ahead >= room {
+            return None;
+        }
+        let to_end = room - self.first;
+        let at = if ahead < to_end { self.first + ahead } else { ahead - to_end };
+        self.places.get_mut(at)
+    }
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The least room there is once there is any.
+const FEWEST: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    #[test]
+    fn it_is_as_the_one_of_std() {
+        let (mut queue, mut model) = (Queue::new(), VecDeque::new());
+        let mut random = 1_u32;
+        for number in 0..10_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // It fills up for a while, then empties.
+            if random >> 16 & 3 > number >> 11 & 3 {
+                queue.try_reserve(1).unwrap();
+                assert_eq!(queue.push_back(number), Ok(()));
+                model.push_back(number);
+            } else {
+                assert_eq!(queue.pop_front(), model.pop_front());
+            }
+            let ahead = (random >> 20) as usize % (model.len() + 2);
+            assert_eq!(queue.get_mut(ahead), model.get_mut(ahead));
+            assert_eq!(queue.front(), model.front());
+            assert_eq!((queue.len(), queue.is_empty()), (model.len(), model.is_empty()));
+        }
+        queue.clear();
+        assert_eq!((queue.len(), queue.pop_front()), (0, None));
+    }
+
+    #[test]
+    fn without_room_an_item_comes_back() {
+        let mut queue = Queue::new();
+        assert_eq!(queue.push_back(1), Err(1));
+        queue.try_reserve(5).unwrap();
+        assert!((0..5).all(|number| queue.push_back(number).is_ok()));
+        assert_eq!(queue.push_back(5), Err(5));
+        assert_eq!(queue.pop_front(), Some(0));
+        assert_eq!(queue.push_back(5), Ok(()));
+        assert_eq!(queue.try_reserve(usize::MAX), Err(NoMemory));
+        assert!((1..=5).all(|number| queue.pop_front() == Some(number)));
+    }
+}

@@ -1,0 +1,61 @@
+//! A `Vec` that is added to where it has room.
+
+use alloc::vec::Vec;
+
+use crate::NoMemory;
+
+/// What `Vec::push` is for, without its allocation that can't fail.
+pub trait Push<T> {
+    /// Adds an item at the end; gives it back where the capacity is used up.
+    fn push_in_capacity(&mut self, item: T) -> Result<(), T>;
+
+    /// Adds an item at the end, with more capacity where that is used up. Without memory it is dropped.
+    fn try_push(&mut self, item: T) -> Result<(), NoMemory>;
+}
+
+impl<T> Push<T> for Vec<T> {
+    #[inline]
+    fn push_in_capacity(&mut self, item: T) -> Result<(), T> {
+        let length = self.len();
+        let Some(place) = self.spare_capacity_mut().first_mut() else {
+            return Err(item);
+        };
+        place.write(item);
+        // SAFETY: there is capacity behind the last item, and an item is there now.
+        unsafe { self.set_len(length + 1) };
+        Ok(())
+    }
+
+    #[inline]
+    fn try_push(&mut self, item: T) -> Result<(), NoMemory> {
+        self.try_reserve(1).map_err(|_| NoMemory)?;
+        self.push_in_capacity(item).map_err(|_| NoMemory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_added_in_order_and_no_further_than_the_capacity() {
+        let mut items = Vec::new();
+        assert_eq!(items.push_in_capacity("none"), Err("none"));
+        items.try_reserve_exact(2).unwrap();
+        let room = items.capacity();
+        for _ in 0..room {
+            assert_eq!(items.push_in_capacity("in"), Ok(()));
+        }
+        assert_eq!(items.push_in_capacity("beyond"), Err("beyond"));
+        assert_eq!(items.try_push("more"), Ok(()));
+        assert_eq!((items.len(), items.last()), (room + 1, Some(&"more")));
+    }
+
+    #[test]
+    fn items_without_a_size_are_counted() {
+        let mut items = Vec::new();
+        assert_eq!(items.push_in_capacity(()), Ok(()));
+        assert_eq!(items.try_push(()), Ok(()));
+        assert_eq!(items.len(), 2);
+    }
+}
