@@ -3,22 +3,21 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use alloc::boxed::Box;
-use nic_memory::{NoMemory, slice};
-use spin::Once;
+use nic_memory::{NoMemory, OnceBox, boxed, slice};
 
 /// A growing array whose items stay where they are.
 ///
 /// Chunk `k` holds `FIRST_CHUNK << k` items, so that a few chunks reach any length and a small arena stays small. Nothing
 /// is freed before the arena is dropped.
 pub(crate) struct Arena<T> {
-    chunks: [Once<Box<[T]>>; CHUNKS],
+    chunks: [OnceBox<Box<[T]>>; CHUNKS],
     length: AtomicUsize,
 }
 
 impl<T> Arena<T> {
     /// An empty arena.
     pub(crate) const fn new() -> Self {
-        Self { chunks: [const { Once::new() }; CHUNKS], length: AtomicUsize::new(0) }
+        Self { chunks: [const { OnceBox::new() }; CHUNKS], length: AtomicUsize::new(0) }
     }
 
     /// How many items it holds.
@@ -37,8 +36,10 @@ impl<T> Arena<T> {
         while self.len() < length {
             let (chunk, _) = place(self.len());
             let cell = self.chunks.get(chunk).ok_or(NoMemory)?;
-            let items = cell.try_call_once(|| slice(FIRST_CHUNK << chunk, |_| item()))?;
-            self.length.fetch_add(items.len(), Ordering::Release);
+            let items = slice(FIRST_CHUNK << chunk, |_| item())?;
+            let more = items.len();
+            cell.set(boxed(items)?).map_err(|_| NoMemory)?;
+            self.length.fetch_add(more, Ordering::Release);
         }
         Ok(())
     }

@@ -3,15 +3,14 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use alloc::boxed::Box;
-use nic_memory::NoMemory;
-use spin::Once;
+use nic_memory::{NoMemory, OnceBox, boxed};
 
 /// A slice that grows by being copied: readers need one load to find it, and the one they have stays valid.
 ///
 /// Each version is at least twice as long as the one before, and all live as long as the whole: together at most as
 /// much again as the last. A version that was replaced is not written any more.
 pub(crate) struct Growing<T> {
-    versions: [Once<Box<[T]>>; VERSIONS],
+    versions: [OnceBox<Box<[T]>>; VERSIONS],
     /// How many versions there are.
     count: AtomicUsize,
 }
@@ -19,20 +18,23 @@ pub(crate) struct Growing<T> {
 impl<T> Growing<T> {
     /// An empty slice.
     pub(crate) const fn new() -> Self {
-        Self { versions: [const { Once::new() }; VERSIONS], count: AtomicUsize::new(0) }
+        Self { versions: [const { OnceBox::new() }; VERSIONS], count: AtomicUsize::new(0) }
     }
 
     /// The newest version.
     pub(crate) fn slice(&self) -> &[T] {
         let last = self.count.load(Ordering::Acquire).wrapping_sub(1);
-        self.versions.get(last).and_then(Once::get).map_or(&[], |items| items)
+        match self.versions.get(last).and_then(OnceBox::get) {
+            Some(items) => items,
+            None => &[],
+        }
     }
 
     /// Publishes a version, twice as long as the one before. One caller at a time.
     pub(crate) fn replace(&self, items: Box<[T]>) -> Result<(), NoMemory> {
         let count = self.count.load(Ordering::Relaxed);
         let cell = self.versions.get(count).ok_or(NoMemory)?;
-        cell.call_once(|| items);
+        cell.set(boxed(items)?).map_err(|_| NoMemory)?;
         self.count.store(count + 1, Ordering::Release);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use crate::{NoMemory, Push};
+use crate::{NoMemory, vec::push};
 
 /// A value on the heap.
 pub type Boxed<T> = Box<[T; 1]>;
@@ -12,7 +12,7 @@ pub type Boxed<T> = Box<[T; 1]>;
 pub fn boxed<T>(value: T) -> Result<Boxed<T>, NoMemory> {
     let mut items = Vec::new();
     items.try_reserve_exact(1).map_err(|_| NoMemory)?;
-    items.push_in_capacity(value).map_err(|_| NoMemory)?;
+    push(&mut items, value)?;
     Box::try_from(full(items)?).map_err(|_| NoMemory)
 }
 
@@ -21,7 +21,7 @@ pub fn slice<T>(length: usize, mut item: impl FnMut(usize) -> T) -> Result<Box<[
     let mut items = Vec::new();
     items.try_reserve_exact(length).map_err(|_| NoMemory)?;
     for index in 0..length {
-        items.push_in_capacity(item(index)).map_err(|_| NoMemory)?;
+        push(&mut items, item(index))?;
     }
     full(items)
 }

@@ -16,21 +16,28 @@ pub trait Push<T> {
 impl<T> Push<T> for Vec<T> {
     #[inline]
     fn push_in_capacity(&mut self, item: T) -> Result<(), T> {
-        let length = self.len();
-        let Some(place) = self.spare_capacity_mut().first_mut() else {
+        if self.len() == self.capacity() {
             return Err(item);
-        };
-        place.write(item);
-        // SAFETY: there is capacity behind the last item, and an item is there now.
-        unsafe { self.set_len(length + 1) };
+        }
+        let _ = push(self, item);
         Ok(())
     }
 
     #[inline]
     fn try_push(&mut self, item: T) -> Result<(), NoMemory> {
         self.try_reserve(1).map_err(|_| NoMemory)?;
-        self.push_in_capacity(item).map_err(|_| NoMemory)
+        push(self, item)
     }
+}
+
+/// Adds an item at the end, or drops it where there is no room; it is moved once only.
+#[inline]
+pub(crate) fn push<T>(items: &mut Vec<T>, item: T) -> Result<(), NoMemory> {
+    let length = items.len();
+    items.spare_capacity_mut().first_mut().ok_or(NoMemory)?.write(item);
+    // SAFETY: there is capacity behind the last item, and an item is there now.
+    unsafe { items.set_len(length + 1) };
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,97 @@
+//! A value that is set once, while others look.
+
+use alloc::boxed::Box;
+use core::marker::PhantomData;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::Boxed;
+
+/// A place for a box, found by one load: no reader ever waits.
+pub struct OnceBox<T> {
+    /// Of `Box::into_raw`, or null.
+    value: AtomicPtr<[T; 1]>,
+    /// It owns the value; the pointer, so that what may cross threads is said below.
+    owns: PhantomData<(*mut T, Boxed<T>)>,
+}
+
+impl<T> OnceBox<T> {
+    /// An empty place.
+    pub const fn new() -> Self {
+        Self { value: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
+    }
+
+    /// The value, if it has been set.
+    pub fn get(&self) -> Option<&T> {
+        let value = self.value.load(Ordering::Acquire);
+        // SAFETY: what is not null is a box's, which was whole when it was published, and lives unchanged as long as `self`.
+        let [value] = unsafe { value.as_ref() }?;
+        Some(value)
+    }
+
+    /// Sets the value; gives it back where there is one.
+    pub fn set(&self, value: Boxed<T>) -> Result<(), Boxed<T>> {
+        let value = Box::into_raw(value);
+        let (from, none) = (ptr::null_mut(), Ordering::Relaxed);
+        match self.value.compare_exchange(from, value, Ordering::Release, none) {
+            Ok(_) => Ok(()),
+            // SAFETY: it was made above and has not been published.
+            Err(_) => Err(unsafe { Box::from_raw(value) }),
+        }
+    }
+}
+
+// SAFETY: it is a box, or nothing.
+unsafe impl<T: Send> Send for OnceBox<T> {}
+// SAFETY: a value that is set by one thread is read and dropped by others.
+unsafe impl<T: Send + Sync> Sync for OnceBox<T> {}
+
+impl<T> Default for OnceBox<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Drop for OnceBox<T> {
+    fn drop(&mut self) {
+        let value = *self.value.get_mut();
+        if !value.is_null() {
+            // SAFETY: it is of `Box::into_raw`, and nobody looks at it any more.
+            drop(unsafe { Box::from_raw(value) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+    use crate::boxed;
+
+    #[test]
+    fn one_of_many_sets_it_and_all_see_that_one() {
+        let counted = Arc::new(());
+        let place = OnceBox::new();
+        assert!(place.get().is_none());
+        let winners = thread::scope(|scope| {
+            let threads = [0, 1, 2, 3].map(|number| {
+                let (place, value) = (&place, boxed((number, Arc::clone(&counted))).unwrap());
+                scope.spawn(move || {
+                    let won = place.set(value).is_ok();
+                    (won.then_some(number), place.get().map(|value| value.0))
+                })
+            });
+            threads.map(|thread| thread.join().unwrap())
+        });
+        let winner = place.get().map(|value| value.0);
+        assert_eq!(winners.iter().filter(|(won, _)| won.is_some()).count(), 1);
+        assert!(
+            winners.iter().all(|(won, seen)| *seen == winner && (won.is_none() || *won == winner))
+        );
+        assert_eq!(Arc::strong_count(&counted), 2);
+        drop(place);
+        assert_eq!(Arc::strong_count(&counted), 1);
+    }
+}
