@@ -23,7 +23,7 @@ pub(crate) fn run(interface: Option<&str>) -> anyhow::Result<()> {
         let transport = match UnixTransport::open(name) {
             // It has gone since its name was found.
             Err(tunic::Error::NoAdapter(_)) if interface.is_none() => continue,
-            transport => Arc::new(transport.with_context(|| name.clone())?),
+            transport => Arc::new(transport?),
         };
         let adapter = Adapter::new(Arc::clone(&transport));
         let statistics = adapter.statistics().with_context(|| name.clone())?;
