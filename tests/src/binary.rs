@@ -9,42 +9,35 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::command;
 
+/// What came of building a program, kept for the tests of one process that use it as well.
+type Built = OnceLock<Result<PathBuf, String>>;
+
 /// The path of `tunicd`.
 pub fn tunicd() -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    BUILT
-        .get_or_init(|| build("tunicd", "tunicd").map_err(|error| format!("{error:#}")))
-        .clone()
-        .map_err(|error| anyhow!(error))
+    static BUILT: Built = OnceLock::new();
+    built(&BUILT, "tunicd", "tunicd")
 }
 
 /// The path of `tunic`.
 pub fn tunic() -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    BUILT
-        .get_or_init(|| build("tunic-cli", "tunic").map_err(|error| format!("{error:#}")))
-        .clone()
-        .map_err(|error| anyhow!(error))
+    static BUILT: Built = OnceLock::new();
+    built(&BUILT, "tunic-cli", "tunic")
 }
 
 /// The path of `openvpn-client`.
 pub fn openvpn_client() -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            build("openvpn-client", "openvpn-client").map_err(|error| format!("{error:#}"))
-        })
-        .clone()
-        .map_err(|error| anyhow!(error))
+    static BUILT: Built = OnceLock::new();
+    built(&BUILT, "openvpn-client", "openvpn-client")
 }
 
 /// The path of `openvpn-server`.
 pub fn openvpn_server() -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            build("openvpn-client", "openvpn-server").map_err(|error| format!("{error:#}"))
-        })
+    static BUILT: Built = OnceLock::new();
+    built(&BUILT, "openvpn-client", "openvpn-server")
+}
+
+fn built(cell: &Built, package: &str, program: &str) -> Result<PathBuf> {
+    cell.get_or_init(|| build(package, program).map_err(|error| format!("{error:#}")))
         .clone()
         .map_err(|error| anyhow!(error))
 }
