@@ -9,7 +9,7 @@ use nt_host::edge::capture::Capture;
 use nt_host::machine::{Machine, MachineOptions};
 use nt_host::ndis::{Adapter, AdapterOptions, MiniportDriver, OidRequest, SendLevel, Tuning};
 use nt_host::violation::EXIT_CODE;
-use nt_sys::ndis::OID_GEN_VENDOR_ID;
+use nt_sys::ndis::{OID_GEN_VENDOR_ID, OID_TCP_OFFLOAD_PARAMETERS};
 
 use miniport::fault::Fault;
 
@@ -47,6 +47,8 @@ fn expected(fault: Fault) -> &'static str {
         Fault::NoAttributes => "ATTRIBUTES MISSING: MiniportInitializeEx: ",
         Fault::CompleteOidTwice => "NOT PENDING: NdisMOidRequestComplete: ",
         Fault::HaltWithDevice => "LEFT AT UNLOAD: loopback: DriverUnload: device ",
+        Fault::ChecksumUnasked => "OFFLOAD NOT ON: NdisMIndicateReceiveNetBufferLists: ",
+        Fault::OffloadUntold => "OFFLOAD NOT TOLD: MiniportOidRequest: ",
     }
 }
 
@@ -114,6 +116,10 @@ fn run(fault: Fault) {
     adapter
         .oid(OidRequest::Query { oid: OID_GEN_VENDOR_ID, buffer: &mut buffer })
         .expect("it answers");
+    if fault == Fault::OffloadUntold {
+        let change = OidRequest::Set { oid: OID_TCP_OFFLOAD_PARAMETERS, buffer: &[0; 20] };
+        adapter.oid(change).expect("it says that it has changed them");
+    }
     adapter.pause().expect("it pauses");
     if fault == Fault::IndicateWhilePaused {
         miniport::packets::indicate_one(0);

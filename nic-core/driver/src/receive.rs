@@ -231,6 +231,7 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
         if outcome.control_due {
             adapter.control.wake();
         }
+        let checksums = adapter.offloads.receive_checksums();
         let mut chain = ReceiveChain::new();
         for (mut packet, item) in packets.packets.drain(..).zip(&packets.items) {
             let Accepted::Deliver { total_bytes } = item.verdict else { continue };
@@ -238,7 +239,7 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
                 Some(true) => IpVersion::V4,
                 _ => IpVersion::V6,
             };
-            if packet.set_content(total_bytes, version, adapter.receive_checksums).is_ok() {
+            if packet.set_content(total_bytes, version, checksums).is_ok() {
                 chain.push_back(packet);
             }
         }

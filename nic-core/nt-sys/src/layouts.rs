@@ -628,6 +628,16 @@ layouts! {
         UdpSegmentationIPv4, 32, 1, "6.83";
         UdpSegmentationIPv6, 33, 1, "6.83";
     }
+    ndis::NDIS_OFFLOAD_ENCAPSULATION, 28, 4, "6.0" {
+        Header, 0, 4, "6.0";
+        IPv4, 4, 12, "6.0";
+        IPv6, 16, 12, "6.0";
+    }
+    ndis::NDIS_OFFLOAD_ENCAPSULATION_FIELDS, 12, 4, "6.0" {
+        Enabled, 0, 4, "6.0";
+        EncapsulationType, 4, 4, "6.0";
+        HeaderSize, 8, 4, "6.0";
+    }
     ndis::NDIS_OID_REQUEST, 248, 8, "6.50" {
         Header, 0, 4, "6.0";
         RequestType, 4, 4, "6.0";

@@ -28,6 +28,38 @@ impl ReceiveChecksums {
     pub const ALL: Self =
         Self { ipv4: true, tcp_ipv4: true, udp_ipv4: true, tcp_ipv6: true, udp_ipv6: true };
 
+    /// Those of these versions of IP alone.
+    #[must_use]
+    pub const fn of_versions(self, ipv4: bool, ipv6: bool) -> Self {
+        Self {
+            ipv4: self.ipv4 && ipv4,
+            tcp_ipv4: self.tcp_ipv4 && ipv4,
+            udp_ipv4: self.udp_ipv4 && ipv4,
+            tcp_ipv6: self.tcp_ipv6 && ipv6,
+            udp_ipv6: self.udp_ipv6 && ipv6,
+        }
+    }
+
+    /// A bit for each, for an atomic number.
+    pub const fn to_bits(self) -> u8 {
+        self.ipv4 as u8
+            | (self.tcp_ipv4 as u8) << 1
+            | (self.udp_ipv4 as u8) << 2
+            | (self.tcp_ipv6 as u8) << 3
+            | (self.udp_ipv6 as u8) << 4
+    }
+
+    /// As [`Self::to_bits`] made them.
+    pub const fn from_bits(bits: u8) -> Self {
+        Self {
+            ipv4: bits & 1 != 0,
+            tcp_ipv4: bits & 2 != 0,
+            udp_ipv4: bits & 4 != 0,
+            tcp_ipv6: bits & 8 != 0,
+            udp_ipv6: bits & 16 != 0,
+        }
+    }
+
     /// What a packet of this version says of its checksums.
     pub(crate) fn info(self, version: IpVersion) -> usize {
         let (ip, tcp, udp) = match version {

@@ -20,6 +20,7 @@ pub mod lock;
 pub mod mdl;
 pub mod miniport;
 pub mod nbl;
+pub mod offload;
 pub mod oid;
 pub mod pool;
 pub mod processor;

@@ -4,6 +4,7 @@
 //! what it is given and calls a safe method.
 
 mod attributes;
+mod indication;
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -12,19 +13,16 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use nt_sys::io::DRIVER_OBJECT;
 use nt_sys::ndis::{
-    NDIS_DEFAULT_PORT_NUMBER, NDIS_HALT_ACTION, NDIS_HANDLE, NDIS_LINK_STATE, NDIS_MAKE_VERSION,
-    NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+    NDIS_HALT_ACTION, NDIS_HANDLE, NDIS_MAKE_VERSION, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
+    NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
     NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3, NDIS_MINIPORT_INIT_PARAMETERS,
     NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_MINIPORT_RESTART_PARAMETERS, NDIS_OBJECT_HEADER,
-    NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_OBJECT_TYPE_STATUS_INDICATION,
-    NDIS_OID_REQUEST, NDIS_PORT_NUMBER, NDIS_SHUTDOWN_ACTION,
-    NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
-    NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3,
-    NDIS_SIZEOF_STATUS_INDICATION_REVISION_1, NDIS_STATUS, NDIS_STATUS_BAD_VERSION,
-    NDIS_STATUS_INDICATION, NDIS_STATUS_INDICATION_REVISION_1, NDIS_STATUS_LINK_STATE,
+    NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_OID_REQUEST, NDIS_PORT_NUMBER,
+    NDIS_SHUTDOWN_ACTION, NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+    NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3, NDIS_STATUS, NDIS_STATUS_BAD_VERSION,
     NDIS_STATUS_NOT_SUPPORTED, NET_BUFFER_LIST, NET_DEVICE_PNP_EVENT, NdisDevicePnPEventRemoved,
     NdisDevicePnPEventSurpriseRemoved, NdisGetVersion, NdisMDeregisterMiniportDriver,
-    NdisMIndicateStatusEx, NdisMRegisterMiniportDriver,
+    NdisMRegisterMiniportDriver,
 };
 use nt_sys::ntdef::{NTSTATUS, PVOID, ULONG, UNICODE_STRING};
 
@@ -94,6 +92,7 @@ impl DriverHandle {
 #[derive(Clone)]
 pub struct AdapterHandle {
     handle: NDIS_HANDLE,
+    ndis_version: u32,
     /// The number of its network interface.
     pub interface_index: u32,
     /// The LUID of its network interface.
@@ -112,31 +111,6 @@ impl AdapterHandle {
     pub fn configuration(&self) -> Result<Configuration> {
         // SAFETY: the handle is the adapter's.
         unsafe { Configuration::open(self.handle) }
-    }
-
-    /// Tells the stack that the link is up or down.
-    ///
-    /// # IRQL
-    /// `<= DISPATCH_LEVEL`
-    pub fn indicate_link(&self, is_connected: bool, bits_per_second: u64) {
-        let mut state = attributes::link_state(is_connected, bits_per_second);
-        // SAFETY: a NDIS_STATUS_INDICATION is numbers and pointers, for which zeros are values.
-        let zeroed: NDIS_STATUS_INDICATION = unsafe { core::mem::zeroed() };
-        let indication = NDIS_STATUS_INDICATION {
-            Header: NDIS_OBJECT_HEADER {
-                Type: NDIS_OBJECT_TYPE_STATUS_INDICATION,
-                Revision: NDIS_STATUS_INDICATION_REVISION_1,
-                Size: NDIS_SIZEOF_STATUS_INDICATION_REVISION_1,
-            },
-            SourceHandle: self.handle,
-            PortNumber: NDIS_DEFAULT_PORT_NUMBER,
-            StatusCode: NDIS_STATUS_LINK_STATE,
-            StatusBuffer: (&raw mut state).cast(),
-            StatusBufferSize: size_of::<NDIS_LINK_STATE>() as ULONG,
-            ..zeroed
-        };
-        // SAFETY: the handle is the adapter's; the pointers are to the stack.
-        unsafe { NdisMIndicateStatusEx(self.handle, &raw const indication) };
     }
 }
 
@@ -304,15 +278,16 @@ fn add_adapter<M: Miniport>(
 ) -> Result<()> {
     let transmit = TransmitPath::new(handle)?;
     let receive = ReceivePath::new(handle)?;
+    // SAFETY: the driver outlives its adapters.
+    let driver_state = unsafe { driver.as_ref() };
     let adapter_handle = AdapterHandle {
         handle,
+        ndis_version: driver_state.ndis_version,
         interface_index: parameters.IfIndex,
         interface_luid: parameters.NetLuid,
         transmit: transmit.clone(),
         receive: receive.clone(),
     };
-    // SAFETY: the driver outlives its adapters.
-    let driver_state = unsafe { driver.as_ref() };
     let miniport = &driver_state.miniport;
     // Before there is an adapter that would have to be halted.
     let context = PoolBox::new(MaybeUninit::uninit())?;

@@ -2,9 +2,11 @@
 
 use nt_sys::ndis::{
     NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
-    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OID_REQUEST,
-    NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1, NDIS_SIZEOF_STATISTICS_INFO_REVISION_1,
-    NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV,
+    NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION,
+    NDIS_OFFLOAD_ENCAPSULATION, NDIS_OFFLOAD_PARAMETERS, NDIS_OID_REQUEST,
+    NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
+    NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1, NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1,
+    NDIS_SIZEOF_STATISTICS_INFO_REVISION_1, NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV,
     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT,
     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV,
     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT, NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV,
@@ -18,8 +20,9 @@ use nt_sys::ndis::{
     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT, NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS,
     NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR, NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS,
     NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR, NDIS_STATISTICS_INFO, NDIS_STATISTICS_INFO_REVISION_1,
-    NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_LENGTH, NdisInterruptModerationNotSupported,
-    NdisRequestQueryInformation, NdisRequestQueryStatistics, NdisRequestSetInformation,
+    NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_DATA, NDIS_STATUS_INVALID_LENGTH,
+    NdisInterruptModerationNotSupported, NdisRequestQueryInformation, NdisRequestQueryStatistics,
+    NdisRequestSetInformation,
 };
 
 pub use nt_sys::ndis::{
@@ -27,10 +30,11 @@ pub use nt_sys::ndis::{
     OID_GEN_INTERRUPT_MODERATION, OID_GEN_LINK_PARAMETERS, OID_GEN_MAXIMUM_TOTAL_SIZE,
     OID_GEN_RCV_OK, OID_GEN_RECEIVE_BLOCK_SIZE, OID_GEN_RECEIVE_BUFFER_SPACE, OID_GEN_STATISTICS,
     OID_GEN_TRANSMIT_BLOCK_SIZE, OID_GEN_TRANSMIT_BUFFER_SPACE, OID_GEN_VENDOR_DESCRIPTION,
-    OID_GEN_VENDOR_DRIVER_VERSION, OID_GEN_VENDOR_ID, OID_GEN_XMIT_OK, OID_PNP_QUERY_POWER,
-    OID_PNP_SET_POWER,
+    OID_GEN_VENDOR_DRIVER_VERSION, OID_GEN_VENDOR_ID, OID_GEN_XMIT_OK, OID_OFFLOAD_ENCAPSULATION,
+    OID_PNP_QUERY_POWER, OID_PNP_SET_POWER, OID_TCP_OFFLOAD_PARAMETERS,
 };
 
+use crate::offload::{OffloadChange, OffloadSwitch};
 use crate::status::Status;
 
 /// What a request wants.
@@ -240,6 +244,72 @@ impl<'a> OidRequest<'a> {
         let value = unsafe { set.InformationBuffer.cast::<[u8; N]>().read_unaligned() };
         set.BytesRead = N as u32;
         Ok(value)
+    }
+
+    /// What `OID_TCP_OFFLOAD_PARAMETERS` changes; the handler must return the error.
+    pub fn offload_change(&mut self) -> core::result::Result<OffloadChange, Status> {
+        // SAFETY: the struct is numbers.
+        let parameters = unsafe {
+            self.object::<NDIS_OFFLOAD_PARAMETERS>(
+                NDIS_OBJECT_TYPE_DEFAULT,
+                NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1,
+            )
+        }?;
+        OffloadChange::of(&parameters)
+    }
+
+    /// What `OID_OFFLOAD_ENCAPSULATION` turns on and off; the handler must return the error.
+    pub fn offload_switch(&mut self) -> core::result::Result<OffloadSwitch, Status> {
+        // SAFETY: the struct is numbers.
+        let encapsulation = unsafe {
+            self.object::<NDIS_OFFLOAD_ENCAPSULATION>(
+                NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION,
+                NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1,
+            )
+        }?;
+        OffloadSwitch::of(&encapsulation)
+    }
+
+    /// The struct to set, whose first revision has `least` bytes. What its revision lacks is zeros.
+    ///
+    /// # Safety
+    /// `T` must begin with an object header, and all bytes be a value of it.
+    unsafe fn object<T: Default>(
+        &mut self,
+        object_type: u8,
+        least: u16,
+    ) -> core::result::Result<T, Status> {
+        if self.kind() != OidKind::Set {
+            return Err(Status(nt_sys::ndis::NDIS_STATUS_INVALID_OID));
+        }
+        // SAFETY: it is a set.
+        let set = unsafe { &mut self.request.DATA.SET_INFORMATION };
+        set.BytesRead = 0;
+        if set.InformationBufferLength < u32::from(least) || set.InformationBuffer.is_null() {
+            set.BytesNeeded = u32::from(least);
+            return Err(Status(NDIS_STATUS_INVALID_LENGTH));
+        }
+        // SAFETY: the buffer has more bytes than a header.
+        let header = unsafe { set.InformationBuffer.cast::<NDIS_OBJECT_HEADER>().read_unaligned() };
+        if header.Type != object_type
+            || header.Revision == 0
+            || header.Size < least
+            || u32::from(header.Size) > set.InformationBufferLength
+        {
+            return Err(Status(NDIS_STATUS_INVALID_DATA));
+        }
+        let mut object = T::default();
+        // SAFETY: neither the buffer, as was checked, nor the struct is shorter than what is copied, and by the caller's promise all
+        // bytes are a value.
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                set.InformationBuffer.cast::<u8>(),
+                (&raw mut object).cast::<u8>(),
+                usize::from(header.Size).min(size_of::<T>()),
+            );
+        };
+        set.BytesRead = set.InformationBufferLength;
+        Ok(object)
     }
 
     /// Says that the value to set was taken, whatever it is.

@@ -34,6 +34,7 @@ use super::attributes::Attributes;
 use super::configuration::ConfigValue;
 use super::driver::MiniportDriver;
 use super::interface::InterfaceMtu;
+use super::offload::Offloads;
 use super::oid::{OidFailure, OidRequest, OidSlot};
 use super::options::{AdapterOptions, Tuning};
 use super::port::AdapterPort;
@@ -75,6 +76,7 @@ pub(super) struct AdapterInner {
     /// Packets received by the stack.
     pub(super) received_packets: AtomicU64,
     pub(super) oids: OidSlot,
+    pub(super) offloads: Offloads,
     /// Held by whoever changes the adapter's state: NDIS does one such operation at a time.
     operation: Mutex<()>,
 }
@@ -124,6 +126,7 @@ impl Adapter {
             indicated: AtomicUsize::new(0),
             received_packets: AtomicU64::new(0),
             oids: OidSlot::new(),
+            offloads: Offloads::default(),
             operation: Mutex::new(()),
         }));
         {
@@ -496,6 +499,7 @@ impl AdapterInner {
         let wanted =
             NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_ALL_MULTICAST | NDIS_PACKET_TYPE_BROADCAST;
         self.set_ulong(OID_GEN_CURRENT_PACKET_FILTER, wanted & filters)?;
+        self.turn_offloads_on();
         self.pnp_event(NdisDevicePnPEventPowerProfileChanged);
         Ok(())
     }

@@ -19,6 +19,7 @@ pub(crate) mod interface;
 pub mod nbl_pool;
 pub mod net_buffer;
 mod object;
+mod offload;
 pub mod oid;
 mod options;
 mod port;

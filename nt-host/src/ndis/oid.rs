@@ -155,6 +155,8 @@ impl AdapterInner {
             },
             OidRequest::Set { oid, buffer } => {
                 let mut memory = aligned(buffer);
+                let told_before = self.offloads.times_told();
+                self.before_set(oid);
                 let read = self.ask(
                     |information, bytes| {
                         (
@@ -174,6 +176,7 @@ impl AdapterInner {
                     buffer.len(),
                 )?;
                 self.note_set(oid, buffer);
+                self.require_told(oid, told_before);
                 Ok(read)
             }
             OidRequest::Method { oid, method, input_bytes, buffer } => {
@@ -404,7 +407,7 @@ impl AdapterInner {
 }
 
 /// The bytes of a struct of integers, with its padding as it is.
-fn bytes_of<T: Copy>(value: &T) -> Vec<u8> {
+pub(super) fn bytes_of<T: Copy>(value: &T) -> Vec<u8> {
     let mut bytes = vec![0; size_of::<T>()];
     // SAFETY: both have that many bytes, and they are not the same memory.
     unsafe {

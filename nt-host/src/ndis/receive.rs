@@ -193,6 +193,8 @@ fn accept(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) -> (usize, u64) {
                 ),
             );
         }
+        let checksums = nbl.NetBufferListInfo.get(TcpIpChecksumNetBufferListInfo);
+        adapter.offloads.require_on(FUNCTION, checksums.map_or(0, |info| info.addr()));
         if nbl.FirstNetBuffer.is_null() {
             stop(
                 Rule::NBL_BAD_CHAIN,

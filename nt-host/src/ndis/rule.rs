@@ -39,4 +39,8 @@ impl Rule {
     pub const NOT_PENDING: Self = Self("NOT PENDING");
     /// The answer to an OID request is not one.
     pub const BAD_OID_ANSWER: Self = Self("BAD OID ANSWER");
+    /// An offload was used before the stack has turned offloads on.
+    pub const OFFLOAD_NOT_ON: Self = Self("OFFLOAD NOT ON");
+    /// Offloads were changed as the stack wanted, and the stack was not told what they are since.
+    pub const OFFLOAD_NOT_TOLD: Self = Self("OFFLOAD NOT TOLD");
 }

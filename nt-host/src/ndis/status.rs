@@ -62,6 +62,7 @@ export! { "ndis.sys";
                 let Some(current) = offload else {
                     stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("no NDIS_OFFLOAD in the indication"));
                 };
+                adapter.offloads.tell();
                 let mut attributes = adapter.attributes();
                 if let Some((default, _)) = &mut attributes.offload {
                     *default = current;

@@ -27,9 +27,11 @@ pub(crate) enum Fault {
     NoAttributes,
     CompleteOidTwice,
     HaltWithDevice,
+    ChecksumUnasked,
+    OffloadUntold,
 }
 
-pub(crate) const ALL: [Fault; 20] = [
+pub(crate) const ALL: [Fault; 22] = [
     Fault::CompleteTwice,
     Fault::TouchAfterCompletion,
     Fault::ReadAfterCompletion,
@@ -50,6 +52,8 @@ pub(crate) const ALL: [Fault; 20] = [
     Fault::NoAttributes,
     Fault::CompleteOidTwice,
     Fault::HaltWithDevice,
+    Fault::ChecksumUnasked,
+    Fault::OffloadUntold,
 ];
 
 pub(crate) static FAULT: AtomicU32 = AtomicU32::new(0);

@@ -62,6 +62,10 @@ pub(crate) unsafe extern "efiapi" fn oid_request(
                     set.BytesRead = 4;
                     NDIS_STATUS_SUCCESS
                 }
+                OID_TCP_OFFLOAD_PARAMETERS if is(Fault::OffloadUntold) => {
+                    set.BytesRead = set.InformationBufferLength;
+                    NDIS_STATUS_SUCCESS
+                }
                 _ => NDIS_STATUS_NOT_SUPPORTED,
             }
         }

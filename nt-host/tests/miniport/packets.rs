@@ -183,6 +183,11 @@ fn copy(target: Shared, packet: *mut NET_BUFFER) -> Option<*mut NET_BUFFER_LIST>
     // SAFETY: null, or a new list.
     let fields = unsafe { list.as_mut() }?;
     fields.SourceHandle = target.handle();
+    if is(Fault::ChecksumUnasked) {
+        let right = NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO::RECEIVE_IP_CHECKSUM_SUCCEEDED;
+        fields.NetBufferListInfo[TcpIpChecksumNetBufferListInfo] =
+            ptr::without_provenance_mut(right);
+    }
     // SAFETY: allocated with the list.
     let net_buffer = unsafe { &mut *fields.FirstNetBuffer };
     // SAFETY: a sent packet.

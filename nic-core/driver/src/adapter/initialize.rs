@@ -21,6 +21,7 @@ use nt::{PoolBox, Result, Shared, Status, random};
 use tunic_ioctl::AdapterId;
 
 use super::mtu::{self, Interfaces, MAXIMUM_MTU_BYTES};
+use super::offloads::Offloads;
 use super::{Adapter, AdapterProtocol, BITS_PER_SECOND, Device, Gone, Name, State, oid};
 use crate::control_thread::Control;
 use crate::driver::Core;
@@ -90,7 +91,7 @@ pub(crate) fn make<P: AdapterProtocol>(
         sending: Sending::default(),
         interfaces: Interfaces::new(keywords.mtu_bytes),
         opened: Recycler::new(KEPT_BATCHES, Sizes { packet_bytes: 0, ..sizes })?,
-        receive_checksums: keywords.receive_checksums,
+        offloads: Offloads::new(keywords.receive_checksums),
         control: Control::new()?,
         log: Ring::new()?,
         events: Ring::new()?,

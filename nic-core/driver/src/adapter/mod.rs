@@ -9,6 +9,7 @@
 mod halt;
 mod initialize;
 mod mtu;
+mod offloads;
 mod oid;
 mod pause;
 mod protocol;
@@ -16,7 +17,6 @@ mod report;
 mod restart;
 mod statistics;
 
-use nt::checksums::ReceiveChecksums;
 use nt::event::Event;
 use nt::lock::SleepMutex;
 use nt::miniport::AdapterHandle;
@@ -38,6 +38,7 @@ use crate::workers::WorkQueue;
 pub(crate) use halt::{halt, removed};
 pub(crate) use initialize::{Keywords, initialize, make};
 pub(crate) use mtu::{MAXIMUM_MTU_BYTES, follow as follow_mtu, slot_bytes};
+use offloads::Offloads;
 pub(crate) use oid::oid_request;
 pub(crate) use pause::pause;
 pub(crate) use protocol::AdapterProtocol;
@@ -71,8 +72,7 @@ pub(crate) struct Adapter<P: AdapterProtocol> {
     pub(crate) sending: Sending,
     pub(crate) interfaces: mtu::Interfaces,
     pub(crate) opened: Shared<Recycler<OpenedPackets>>,
-    /// The peer's authentication covers what its stack has made, so all are right; the registry may want the stack to look itself.
-    pub(crate) receive_checksums: ReceiveChecksums,
+    pub(crate) offloads: Offloads,
     pub(crate) control: Control,
     pub(crate) log: Ring<Line>,
     pub(crate) events: Ring<EventRecord>,

@@ -1,20 +1,21 @@
 //! MiniportOidRequest.
 
+use nt::checksums::ReceiveChecksums;
 use nt::oid::{
     NDIS_OID, OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER,
     OID_GEN_INTERRUPT_MODERATION, OID_GEN_LINK_PARAMETERS, OID_GEN_MAXIMUM_TOTAL_SIZE,
     OID_GEN_RCV_OK, OID_GEN_RECEIVE_BLOCK_SIZE, OID_GEN_RECEIVE_BUFFER_SPACE, OID_GEN_STATISTICS,
     OID_GEN_TRANSMIT_BLOCK_SIZE, OID_GEN_TRANSMIT_BUFFER_SPACE, OID_GEN_VENDOR_DESCRIPTION,
-    OID_GEN_VENDOR_DRIVER_VERSION, OID_GEN_VENDOR_ID, OID_GEN_XMIT_OK, OID_PNP_QUERY_POWER,
-    OID_PNP_SET_POWER, OidKind, OidRequest,
+    OID_GEN_VENDOR_DRIVER_VERSION, OID_GEN_VENDOR_ID, OID_GEN_XMIT_OK, OID_OFFLOAD_ENCAPSULATION,
+    OID_PNP_QUERY_POWER, OID_PNP_SET_POWER, OID_TCP_OFFLOAD_PARAMETERS, OidKind, OidRequest,
 };
-use nt::{Shared, Status};
+use nt::{Result, Shared, Status};
 
 use super::{Adapter, AdapterProtocol, MAXIMUM_MTU_BYTES, statistics};
 use crate::VERSION;
 
 /// The OIDs that are handled here.
-pub(super) static SUPPORTED: [NDIS_OID; 17] = [
+pub(super) static SUPPORTED: [NDIS_OID; 19] = [
     OID_GEN_MAXIMUM_TOTAL_SIZE,
     OID_GEN_CURRENT_LOOKAHEAD,
     OID_GEN_TRANSMIT_BUFFER_SPACE,
@@ -32,6 +33,8 @@ pub(super) static SUPPORTED: [NDIS_OID; 17] = [
     OID_GEN_LINK_PARAMETERS,
     OID_PNP_SET_POWER,
     OID_PNP_QUERY_POWER,
+    OID_TCP_OFFLOAD_PARAMETERS,
+    OID_OFFLOAD_ENCAPSULATION,
 ];
 
 /// No buffers of hardware: what protocols may think that there is, in bytes.
@@ -102,6 +105,28 @@ fn set<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidReques
             }
             Err(status) => status,
         },
+        OID_TCP_OFFLOAD_PARAMETERS => {
+            let change = request.offload_change();
+            tell(adapter, change.map(|change| adapter.offloads.change(change)))
+        }
+        OID_OFFLOAD_ENCAPSULATION => {
+            let switch = request.offload_switch();
+            tell(adapter, switch.map(|switch| adapter.offloads.switch(switch)))
+        }
         _ => Status::NOT_SUPPORTED,
+    }
+}
+
+/// Tells the stack what is offloaded after a change, as both of these OIDs ask for.
+fn tell<P: AdapterProtocol>(
+    adapter: &Shared<Adapter<P>>,
+    checksums: Result<ReceiveChecksums>,
+) -> Status {
+    match checksums {
+        Ok(checksums) => {
+            adapter.handle.indicate_receive_checksums(checksums);
+            Status::SUCCESS
+        }
+        Err(status) => status,
     }
 }

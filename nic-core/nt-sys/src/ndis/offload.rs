@@ -321,3 +321,32 @@ pub const NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED: UCHAR = 2;
 pub const NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED: UCHAR = 3;
 /// On both ways.
 pub const NDIS_OFFLOAD_PARAMETERS_TX_RX_ENABLED: UCHAR = 4;
+
+/// encapsulationconfig.h: what `OID_OFFLOAD_ENCAPSULATION` sets.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NDIS_OFFLOAD_ENCAPSULATION {
+    /// `NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION`
+    pub Header: NDIS_OBJECT_HEADER,
+    /// Of IPv4.
+    pub IPv4: NDIS_OFFLOAD_ENCAPSULATION_FIELDS,
+    /// Of IPv6.
+    pub IPv6: NDIS_OFFLOAD_ENCAPSULATION_FIELDS,
+}
+
+/// One of the two anonymous structs of [`NDIS_OFFLOAD_ENCAPSULATION`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NDIS_OFFLOAD_ENCAPSULATION_FIELDS {
+    /// `NDIS_OFFLOAD_SET_*`
+    pub Enabled: ULONG,
+    /// `NDIS_ENCAPSULATION_*`, where it is on; else 0.
+    pub EncapsulationType: ULONG,
+    /// Bytes of the link's header, where it is on; else 0.
+    pub HeaderSize: ULONG,
+}
+
+/// Of [`NDIS_OFFLOAD_ENCAPSULATION`].
+pub const NDIS_OFFLOAD_ENCAPSULATION_REVISION_1: UCHAR = 1;
+/// Of [`NDIS_OFFLOAD_ENCAPSULATION`].
+pub const NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1: USHORT = 28;

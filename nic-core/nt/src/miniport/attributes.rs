@@ -198,7 +198,7 @@ fn power() -> NDIS_PM_CAPABILITIES {
 
 /// Nothing but received checksums is offloaded yet. The struct is made where it stays: its padding is zeros, which a copy needn't keep,
 /// as NDIS shows all of its bytes to whom asks for the OID.
-fn offload(
+pub(super) fn offload(
     place: &mut MaybeUninit<NDIS_OFFLOAD>,
     ndis_version: u32,
     checksums: ReceiveChecksums,

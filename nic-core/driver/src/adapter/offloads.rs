@@ -1,0 +1,85 @@
+//! What an adapter computes for the stack: checksums of received packets.
+//!
+//! A peer's authentication covers what its stack has made, so all checksums are right. The registry or the stack may want the stack
+//! to look itself; and the stack turns offloads on before any is used (ndis docs, `OID_OFFLOAD_ENCAPSULATION`).
+
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use nt::checksums::ReceiveChecksums;
+use nt::lock::SleepMutex;
+use nt::offload::{OffloadChange, OffloadSwitch};
+
+/// Offloads of an adapter.
+pub(crate) struct Offloads {
+    settings: SleepMutex<Settings>,
+    /// What received packets say: bits of [`ReceiveChecksums`].
+    in_use: AtomicU8,
+}
+
+struct Settings {
+    configured: ReceiveChecksums,
+    ipv4: Switch,
+    ipv6: Switch,
+}
+
+/// What the stack wants of one version of IP.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Switch {
+    /// Nothing yet: offloads are offered and not used.
+    Offered,
+    On,
+    Off,
+}
+
+impl Offloads {
+    pub(crate) fn new(configured: ReceiveChecksums) -> Self {
+        let settings = Settings { configured, ipv4: Switch::Offered, ipv6: Switch::Offered };
+        Self { settings: SleepMutex::new(settings), in_use: AtomicU8::new(0) }
+    }
+
+    /// What received packets say of their checksums.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(crate) fn receive_checksums(&self) -> ReceiveChecksums {
+        ReceiveChecksums::from_bits(self.in_use.load(Ordering::Relaxed))
+    }
+
+    /// Configures offloads, and returns what the stack is to be told.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub(crate) fn change(&self, change: OffloadChange) -> ReceiveChecksums {
+        self.update(|settings| settings.configured = change.apply(settings.configured))
+    }
+
+    /// Turns offloads on or off, and returns what the stack is to be told.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub(crate) fn switch(&self, switch: OffloadSwitch) -> ReceiveChecksums {
+        self.update(|settings| {
+            settings.ipv4.set(switch.ipv4);
+            settings.ipv6.set(switch.ipv6);
+        })
+    }
+
+    fn update(&self, update: impl FnOnce(&mut Settings)) -> ReceiveChecksums {
+        let mut settings = self.settings.lock();
+        update(&mut settings);
+        let Settings { configured, ipv4, ipv6 } = *settings;
+        let in_use = configured.of_versions(ipv4 == Switch::On, ipv6 == Switch::On);
+        self.in_use.store(in_use.to_bits(), Ordering::Relaxed);
+        configured.of_versions(ipv4 != Switch::Off, ipv6 != Switch::Off)
+    }
+}
+
+impl Switch {
+    fn set(&mut self, wanted: Option<bool>) {
+        *self = match wanted {
+            None => return,
+            Some(true) => Self::On,
+            Some(false) => Self::Off,
+        };
+    }
+}

@@ -1,0 +1,117 @@
+//! How the stack changes offloads while an adapter runs (ndis docs, `OID_TCP_OFFLOAD_PARAMETERS` and `OID_OFFLOAD_ENCAPSULATION`).
+
+use nt_sys::ndis::{
+    NDIS_ENCAPSULATION_NULL, NDIS_OFFLOAD_ENCAPSULATION, NDIS_OFFLOAD_ENCAPSULATION_FIELDS,
+    NDIS_OFFLOAD_PARAMETERS, NDIS_OFFLOAD_PARAMETERS_NO_CHANGE,
+    NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED, NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED,
+    NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED, NDIS_OFFLOAD_PARAMETERS_TX_RX_ENABLED,
+    NDIS_OFFLOAD_SET_NO_CHANGE, NDIS_OFFLOAD_SET_OFF, NDIS_OFFLOAD_SET_ON,
+    NDIS_STATUS_INVALID_DATA, NDIS_STATUS_INVALID_PARAMETER,
+};
+use nt_sys::ntdef::{UCHAR, ULONG};
+
+use crate::checksums::ReceiveChecksums;
+use crate::status::Status;
+
+type Result<T> = core::result::Result<T, Status>;
+
+/// The most that a field without directions may say: on (ntddndis.h, `NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED` and its like).
+const DISABLED: UCHAR = 1;
+
+/// A change of what is offloaded. `None` leaves a checksum as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OffloadChange {
+    ipv4: Option<bool>,
+    tcp_ipv4: Option<bool>,
+    udp_ipv4: Option<bool>,
+    tcp_ipv6: Option<bool>,
+    udp_ipv6: Option<bool>,
+}
+
+impl OffloadChange {
+    /// `NDIS_STATUS_INVALID_DATA` where a field has no such value, or turns on what there is not.
+    pub(crate) fn of(parameters: &NDIS_OFFLOAD_PARAMETERS) -> Result<Self> {
+        let others = [
+            parameters.LsoV1,
+            parameters.IPsecV1,
+            parameters.LsoV2IPv4,
+            parameters.LsoV2IPv6,
+            parameters.TcpConnectionIPv4,
+            parameters.TcpConnectionIPv6,
+            parameters.IPsecV2,
+            parameters.IPsecV2IPv4,
+            parameters.RscIPv4,
+            parameters.RscIPv6,
+            parameters.UdpSegmentationIPv4,
+            parameters.UdpSegmentationIPv6,
+        ];
+        // Tasks inside of encapsulated packets are said to be off by another number.
+        let encapsulated = ULONG::from(parameters.EncapsulatedPacketTaskOffload);
+        if others.iter().any(|wanted| *wanted > DISABLED)
+            || !matches!(encapsulated, NDIS_OFFLOAD_SET_NO_CHANGE | NDIS_OFFLOAD_SET_OFF)
+        {
+            return Err(Status(NDIS_STATUS_INVALID_DATA));
+        }
+        Ok(Self {
+            ipv4: received(parameters.IPv4Checksum)?,
+            tcp_ipv4: received(parameters.TCPIPv4Checksum)?,
+            udp_ipv4: received(parameters.UDPIPv4Checksum)?,
+            tcp_ipv6: received(parameters.TCPIPv6Checksum)?,
+            udp_ipv6: received(parameters.UDPIPv6Checksum)?,
+        })
+    }
+
+    /// The checksums after the change.
+    pub fn apply(self, to: ReceiveChecksums) -> ReceiveChecksums {
+        ReceiveChecksums {
+            ipv4: self.ipv4.unwrap_or(to.ipv4),
+            tcp_ipv4: self.tcp_ipv4.unwrap_or(to.tcp_ipv4),
+            udp_ipv4: self.udp_ipv4.unwrap_or(to.udp_ipv4),
+            tcp_ipv6: self.tcp_ipv6.unwrap_or(to.tcp_ipv6),
+            udp_ipv6: self.udp_ipv6.unwrap_or(to.udp_ipv6),
+        }
+    }
+}
+
+/// Whether checksums of received packets are wanted. Those of sent ones are never computed here, as the adapter says of itself, so
+/// that the other direction is no matter.
+fn received(wanted: UCHAR) -> Result<Option<bool>> {
+    match wanted {
+        NDIS_OFFLOAD_PARAMETERS_NO_CHANGE => Ok(None),
+        NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED | NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED => {
+            Ok(Some(false))
+        }
+        NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED | NDIS_OFFLOAD_PARAMETERS_TX_RX_ENABLED => {
+            Ok(Some(true))
+        }
+        _ => Err(Status(NDIS_STATUS_INVALID_DATA)),
+    }
+}
+
+/// Whether offloads that are configured are to be used, by version of IP. `None` leaves it as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OffloadSwitch {
+    /// Those of IPv4.
+    pub ipv4: Option<bool>,
+    /// Those of IPv6.
+    pub ipv6: Option<bool>,
+}
+
+impl OffloadSwitch {
+    /// `NDIS_STATUS_INVALID_PARAMETER` for an encapsulation that the adapter doesn't have.
+    pub(crate) fn of(encapsulation: &NDIS_OFFLOAD_ENCAPSULATION) -> Result<Self> {
+        Ok(Self { ipv4: switch(&encapsulation.IPv4)?, ipv6: switch(&encapsulation.IPv6)? })
+    }
+}
+
+fn switch(fields: &NDIS_OFFLOAD_ENCAPSULATION_FIELDS) -> Result<Option<bool>> {
+    match fields.Enabled {
+        NDIS_OFFLOAD_SET_NO_CHANGE => Ok(None),
+        NDIS_OFFLOAD_SET_OFF => Ok(Some(false)),
+        NDIS_OFFLOAD_SET_ON if fields.EncapsulationType & NDIS_ENCAPSULATION_NULL != 0 => {
+            Ok(Some(true))
+        }
+        NDIS_OFFLOAD_SET_ON => Err(Status(NDIS_STATUS_INVALID_PARAMETER)),
+        _ => Err(Status(NDIS_STATUS_INVALID_DATA)),
+    }
+}
