@@ -13,11 +13,11 @@ use tunic_ioctl::{
     AdapterId, AdapterState, Command, Encoded, data_channel, decode, ovpn_dco, wireguard_nt,
 };
 
+use crate::VERSION;
 use crate::adapter::{self, Adapter, AdapterProtocol};
 use crate::driver::Core;
 use crate::protocols::{AnyAdapter, CAPABILITIES};
 use crate::status::Refusal;
-use crate::{VERSION, guid};
 
 /// What answers are written into before they are copied to the caller.
 type Answer = PoolBytes;
@@ -39,9 +39,21 @@ pub(crate) struct File {
     adapter: Option<AdapterId>,
 }
 
+impl File {
+    /// A handle on an adapter.
+    pub(crate) fn of(adapter: &AnyAdapter) -> Self {
+        Self { adapter: Some(adapter.id()) }
+    }
+}
+
 impl ControlPoint {
     pub(crate) fn new(core: Shared<Core>) -> Self {
         Self { core }
+    }
+
+    /// What the adapters are found in.
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 
     fn run(&self, file: &File, mut irp: Irp) -> Dispatched {
@@ -64,8 +76,7 @@ impl ControlPoint {
             Command::DataChannel(_, data_channel::Command::QueryVersion)
                 if file.adapter.is_none() =>
             {
-                let version = ovpn_dco::encode_version();
-                return complete_fixed(irp, Some(version.len()), &version);
+                return answer_ovpn_dco_version(irp);
             }
             _ => {}
         }
@@ -110,21 +121,11 @@ impl ControlPoint {
 impl ControlDevice for ControlPoint {
     type File = File;
 
-    fn open(&self, name: &[u16]) -> nt::Result<File> {
-        let name = match name {
-            [first, rest @ ..] if *first == u16::from(b'\\') => rest,
-            name => name,
-        };
-        if name.is_empty() {
-            return Ok(File { adapter: None });
-        }
-        let adapter = match guid::parse(name) {
-            Some(id) => self.core.find(id),
-            None => self.core.find_name(adapter::Name::from_utf16(name).as_bytes()),
-        };
-        let adapter = adapter.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;
+    fn open(&self, name: &[u16], _id: FileId) -> nt::Result<File> {
+        let Some(named) = self.core.find_path(name) else { return Ok(File { adapter: None }) };
+        let adapter = named.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;
         with_adapter!(&adapter, adapter => AdapterProtocol::may_open(adapter))?;
-        Ok(File { adapter: Some(adapter.id()) })
+        Ok(File::of(&adapter))
     }
 
     fn control(&self, file: &File, irp: Irp) -> Dispatched {
@@ -277,6 +278,12 @@ fn encode_adapter<P: AdapterProtocol>(
         peers_count: adapter::peer_count(adapter),
         name: adapter.name.as_bytes(),
     });
+}
+
+/// Answers ovpn-dco-win's version.
+pub(crate) fn answer_ovpn_dco_version(irp: Irp) -> Dispatched {
+    let version = ovpn_dco::encode_version();
+    complete_fixed(irp, Some(version.len()), &version)
 }
 
 /// Ends a request whose answer is one record, or `None` where it doesn't fit into anything.

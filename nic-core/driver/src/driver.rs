@@ -12,9 +12,10 @@ use nt::wsk::WskClient;
 use nt::{Result, Shared, Status};
 use tunic_ioctl::AdapterId;
 
-use crate::adapter;
+use crate::adapter::{self, Keywords};
 use crate::control::ControlPoint;
-use crate::guid::utf16;
+use crate::guid::{self, utf16};
+use crate::ovpn_dco::OvpnDco;
 use crate::protocols::AnyAdapter;
 use crate::workers::{WorkQueue, Workers};
 use crate::{VERSION, transmit};
@@ -24,11 +25,13 @@ pub(crate) struct Tunic {
     core: Shared<Core>,
     workers: SleepMutex<Option<Workers>>,
     control_device: SleepMutex<Option<DeviceRegistration<ControlPoint>>>,
+    ovpn_dco: OvpnDco,
 }
 
 /// What adapters and requests share.
 pub(crate) struct Core {
     pub(crate) work: Shared<WorkQueue>,
+    /// In the order in which they came.
     adapters: SleepMutex<Vec<AnyAdapter>>,
     /// Attached when the first adapter comes up.
     wsk: SleepMutex<Option<WskClient>>,
@@ -46,7 +49,7 @@ impl Core {
         let removed = {
             let mut adapters = self.adapters.lock();
             let place = adapters.iter().position(|known| known.is_same(adapter));
-            place.map(|place| adapters.swap_remove(place))
+            place.map(|place| adapters.remove(place))
         };
         drop(removed);
     }
@@ -59,6 +62,27 @@ impl Core {
     /// The adapter with this name, UTF-8.
     pub(crate) fn find_name(&self, name: &[u8]) -> Option<AnyAdapter> {
         self.adapters.lock().iter().find(|adapter| adapter.name() == name).cloned()
+    }
+
+    /// What is called so behind a device's own name: an adapter by its GUID or name, if there is such a one. `None` where there is
+    /// nothing behind.
+    pub(crate) fn find_path(&self, path: &[u16]) -> Option<Option<AnyAdapter>> {
+        let name = match path {
+            [first, rest @ ..] if *first == u16::from(b'\\') => rest,
+            name => name,
+        };
+        if name.is_empty() {
+            return None;
+        }
+        Some(match guid::parse(name) {
+            Some(id) => self.find(id),
+            None => self.find_name(adapter::Name::from_utf16(name).as_bytes()),
+        })
+    }
+
+    /// The first adapter that programs find as ovpn-dco-win's.
+    pub(crate) fn first_ovpn_dco(&self) -> Option<AnyAdapter> {
+        self.adapters.lock().iter().find(|adapter| adapter.is_ovpn_dco()).cloned()
     }
 
     /// Calls `f` with each adapter. It must not make any known or unknown.
@@ -93,6 +117,7 @@ impl Miniport for Tunic {
             core: Shared::new(core)?,
             workers: SleepMutex::new(Some(workers)),
             control_device: SleepMutex::new(None),
+            ovpn_dco: OvpnDco::new(),
         })
     }
 
@@ -110,6 +135,7 @@ impl Miniport for Tunic {
     }
 
     fn unload(&self) {
+        self.ovpn_dco.remove();
         let control_device = self.control_device.lock().take();
         drop(control_device);
         let workers = self.workers.lock().take();
@@ -118,8 +144,16 @@ impl Miniport for Tunic {
         drop(wsk);
     }
 
-    fn initialize(&self, handle: AdapterHandle) -> Result<(Self::Adapter, Attributes)> {
-        adapter::initialize(&self.core, handle)
+    fn initialize(
+        &self,
+        driver: &DriverHandle,
+        handle: AdapterHandle,
+    ) -> Result<(Self::Adapter, Attributes)> {
+        let keywords = Keywords::read(&handle)?;
+        if keywords.is_ovpn_dco() {
+            self.ovpn_dco.offer(driver, &self.core)?;
+        }
+        adapter::initialize(&self.core, handle, &keywords)
     }
 
     fn halt(&self, adapter: Self::Adapter) {

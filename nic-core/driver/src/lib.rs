@@ -23,6 +23,7 @@ mod driver;
 mod guid;
 mod log;
 mod openvpn;
+mod ovpn_dco;
 mod receive;
 mod recycler;
 mod ring;

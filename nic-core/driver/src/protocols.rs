@@ -112,6 +112,11 @@ impl AnyAdapter {
         with_adapter!(self, adapter => adapter.name.as_bytes())
     }
 
+    /// Whether it is found by ovpn-dco-win's names as well.
+    pub(crate) fn is_ovpn_dco(&self) -> bool {
+        with_adapter!(self, adapter => adapter.is_ovpn_dco)
+    }
+
     /// Whether both are the same adapter.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         core::ptr::eq(self.address(), other.address())

@@ -26,11 +26,12 @@ pub trait ControlDevice: Send + Sync + 'static {
     /// An open file.
     type File: Send + Sync;
 
-    /// Opens a file: `name` is what follows the device's own name, UTF-16, empty for the device itself.
+    /// Opens a file: `name` is what follows the device's own name, UTF-16, empty for the device itself. Once this has succeeded,
+    /// [`Self::cleanup`] follows.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    fn open(&self, name: &[u16]) -> Result<Self::File>;
+    fn open(&self, name: &[u16], id: FileId) -> Result<Self::File>;
 
     /// Handles an IOCTL.
     ///
@@ -188,7 +189,7 @@ unsafe fn call<'a, D: ControlDevice>(
 
 impl<D: ControlDevice> Call<'_, D> {
     /// What [`create`] left in the file.
-    fn file(&self) -> Option<NonNull<D::File>> {
+    fn file(&self) -> Option<NonNull<Option<D::File>>> {
         let file = NonNull::new(self.file)?;
         // SAFETY: the I/O manager keeps the file while it has requests.
         NonNull::new(unsafe { (*file.as_ptr()).FsContext }.cast())
@@ -214,7 +215,11 @@ unsafe extern "efiapi" fn create<D: ControlDevice>(
         // SAFETY: the I/O manager keeps the name while the file is being opened.
         unsafe { core::slice::from_raw_parts(name.Buffer, usize::from(name.Length) / 2) }
     };
-    let opened = device.open(name).and_then(PoolBox::new);
+    // Its place comes first: what was opened must not be lost for want of one.
+    let opened = PoolBox::new(None).and_then(|mut place: PoolBox<Option<D::File>>| {
+        *place = Some(device.open(name, FileId(call.file))?);
+        Ok(place)
+    });
     let status = match opened {
         Ok(opened) => {
             // SAFETY: the field is for the driver that opens the file.
@@ -236,7 +241,9 @@ unsafe extern "efiapi" fn cleanup<D: ControlDevice>(
     };
     if let (Some(device), Some(file)) = (call.device, call.file()) {
         // SAFETY: the file's object lives until `close`.
-        device.cleanup(unsafe { file.as_ref() }, FileId(call.file));
+        if let Some(opened) = unsafe { file.as_ref() } {
+            device.cleanup(opened, FileId(call.file));
+        }
     }
     call.irp.complete(Status::SUCCESS, 0).status().0
 }
@@ -299,6 +306,8 @@ unsafe fn dispatch<D: ControlDevice>(
         return call.irp.complete(Status::DEVICE_NOT_READY, 0).status().0;
     };
     // SAFETY: the file's object lives until `close`.
-    let file = unsafe { file.as_ref() };
-    handle(device, file, call.irp).status().0
+    match unsafe { file.as_ref() } {
+        Some(file) => handle(device, file, call.irp).status().0,
+        None => call.irp.complete(Status::DEVICE_NOT_READY, 0).status().0,
+    }
 }

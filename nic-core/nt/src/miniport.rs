@@ -57,8 +57,12 @@ pub trait Miniport: Send + Sync + Sized + 'static {
     /// Undoes [`Miniport::registered`]; no adapter is left.
     fn unload(&self);
 
-    /// An adapter appears; it is paused at first. The handle is good until the end of [`Miniport::halt`].
-    fn initialize(&self, handle: AdapterHandle) -> Result<(Self::Adapter, Attributes)>;
+    /// An adapter appears; it is paused at first. Its handle is good until the end of [`Miniport::halt`].
+    fn initialize(
+        &self,
+        driver: &DriverHandle,
+        handle: AdapterHandle,
+    ) -> Result<(Self::Adapter, Attributes)>;
     /// An adapter goes; it is paused.
     fn halt(&self, adapter: Self::Adapter);
     /// Packets may flow: after it, the stack sends.
@@ -291,7 +295,8 @@ fn add_adapter<M: Miniport>(
     let miniport = &driver_state.miniport;
     // Before there is an adapter that would have to be halted.
     let context = PoolBox::new(MaybeUninit::uninit())?;
-    let (adapter, attributes) = miniport.initialize(adapter_handle)?;
+    let driver_handle = DriverHandle { handle: driver_state.handle };
+    let (adapter, attributes) = miniport.initialize(&driver_handle, adapter_handle)?;
     let context = PoolBox::fill(context, Context { driver, transmit, receive, adapter });
     let context = PoolBox::into_raw(context);
     // SAFETY: the handle is the one that NDIS initializes, and the context is what our callbacks expect.

@@ -4,7 +4,8 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nt_sys::io::{
-    DEVICE_OBJECT, FILE_DEVICE_SECURE_OPEN, IRP, IRP_MJ_COUNT, IRP_MJ_PNP, IRP_MJ_POWER,
+    DEVICE_OBJECT, FILE_DEVICE_SECURE_OPEN, GENERIC_READ, GENERIC_WRITE, IRP, IRP_MJ_COUNT,
+    IRP_MJ_PNP, IRP_MJ_POWER,
 };
 use nt_sys::ndis::{
     NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES,
@@ -55,7 +56,7 @@ pub fn open_as(
     // Files on a device are the driver's to guard, unless it leaves that to the system (windows-driver-docs, "Controlling Device
     // Namespace Access").
     let is_checked = file.is_empty() || is_secure_open;
-    if is_checked && sddl.is_some_and(|sddl| !allows(&sddl, administrator)) {
+    if is_checked && sddl.is_some_and(|sddl| !allows(&sddl, access, administrator)) {
         return Err(STATUS_ACCESS_DENIED);
     }
     machine.open(path, access)
@@ -79,23 +80,38 @@ fn registered(device: usize) -> Option<String> {
     devices().iter().find(|known| known.device == device).map(|known| known.sddl.clone())
 }
 
-/// Whether a security descriptor lets an administrator, or somebody who is none, open the device.
+/// Whether a security descriptor lets an administrator, or somebody who is none, open the device for this access.
 ///
-/// Understands what device objects use (windows-driver-docs, "SDDL for Device Objects"): a DACL of allowing entries for
-/// well-known groups. An entry that it does not understand allows nobody.
-fn allows(sddl: &str, administrator: bool) -> bool {
-    sddl.split('(').skip(1).filter_map(|entry| entry.split(')').next()).any(|entry| {
+/// Understands what device objects use (windows-driver-docs, "SDDL for Device Objects"): a DACL of allowing entries with
+/// generic rights, for well-known groups. An entry that it does not understand allows nobody anything.
+fn allows(sddl: &str, access: ACCESS_MASK, administrator: bool) -> bool {
+    let mut granted = 0;
+    for entry in sddl.split('(').skip(1).filter_map(|entry| entry.split(')').next()) {
         let mut fields = entry.split(';');
         let (kind, rights, trustee) = (fields.next(), fields.nth(1), fields.nth(2));
-        let is_granted = kind == Some("A") && rights.is_some_and(|rights| !rights.is_empty());
         let is_meant = match trustee {
             // Everyone, authenticated users, users, the interactive user.
             Some("WD" | "AU" | "BU" | "IU") => true,
             Some("BA") => administrator,
             _ => false,
         };
-        is_granted && is_meant
-    })
+        if kind == Some("A") && is_meant {
+            granted |= generic_rights(rights.unwrap_or_default());
+        }
+    }
+    // Who has no right to it at all can't open it for none, either.
+    granted != 0 && access & !granted == 0
+}
+
+/// The rights that an entry's letters give: of two letters each.
+fn generic_rights(letters: &str) -> ACCESS_MASK {
+    let right = |pair: &[u8]| match pair {
+        b"GA" => GENERIC_READ | GENERIC_WRITE,
+        b"GR" => GENERIC_READ,
+        b"GW" => GENERIC_WRITE,
+        _ => 0,
+    };
+    letters.as_bytes().chunks(2).map(right).fold(0, |rights, right| rights | right)
 }
 
 /// What NDIS puts into `DRIVER_OBJECT::MajorFunction`, for devices without dispatch routines of their own.

@@ -14,7 +14,7 @@ use nt_host::{
     UnloadReport,
 };
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
-use nt_sys::ntdef::NTSTATUS;
+use nt_sys::ntdef::{ACCESS_MASK, NTSTATUS};
 use tunic::{IoctlReply, Transport};
 
 use crate::protocol::Protocol;
@@ -28,6 +28,8 @@ pub struct HostOptions {
     pub machine: MachineOptions,
     /// What the adapter speaks.
     pub protocol: Protocol,
+    /// The adapter has ovpn-dco-win's names as well.
+    pub ovpn_dco: bool,
     /// What WireGuard's times are divided by, for tests; none for those that the protocol has.
     pub timer_divisor: Option<u32>,
 }
@@ -53,6 +55,9 @@ impl Host {
             ("TunicName".to_owned(), ConfigValue::String(interface.to_owned())),
             ("TunicProtocol".to_owned(), ConfigValue::String(protocol.keyword().to_owned())),
         ];
+        if options.ovpn_dco {
+            configuration.push(("TunicOvpnDco".to_owned(), ConfigValue::Dword(1)));
+        }
         if let Some(divisor) = options.timer_divisor {
             configuration.push(("TunicTestTimers".to_owned(), ConfigValue::Dword(divisor)));
         }
@@ -81,7 +86,8 @@ impl Host {
         };
         let handle = (protocol == Protocol::Wireguard).then(open).transpose()?;
         let luid = adapter.luid();
-        let device = Arc::new(Device { machine, protocol, path, handle, tun, luid });
+        let ovpn_dco = options.ovpn_dco;
+        let device = Arc::new(Device { machine, protocol, ovpn_dco, path, handle, tun, luid });
         Ok(Self { driver, adapter, device })
     }
 
@@ -102,6 +108,8 @@ impl Host {
 pub struct Device {
     machine: Machine,
     protocol: Protocol,
+    /// It has ovpn-dco-win's names as well.
+    ovpn_dco: bool,
     /// In the object manager.
     path: String,
     /// Open for the daemon's own requests. A protocol whose device belongs to who opens it has none.
@@ -121,6 +129,20 @@ impl Transport for Device {
 impl ioctl_socket::Device for Device {
     fn open(&self) -> Result<Box<dyn ioctl_socket::File>, NTSTATUS> {
         let handle = self.machine.open(&self.path, GENERIC_READ | GENERIC_WRITE)?;
+        Ok(Box::new(OpenFile(handle)))
+    }
+}
+
+/// A device of the driver that has a name for Win32.
+struct NamedDevice {
+    machine: Machine,
+    name: &'static str,
+    access: ACCESS_MASK,
+}
+
+impl ioctl_socket::Device for NamedDevice {
+    fn open(&self) -> Result<Box<dyn ioctl_socket::File>, NTSTATUS> {
+        let handle = self.machine.open(&format!(r"\\.\{}", self.name), self.access)?;
         Ok(Box::new(OpenFile(handle)))
     }
 }
@@ -149,6 +171,15 @@ impl ioctl_socket::Started for StartedRequest {
 impl Driver for Device {
     fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    fn named_devices(&self) -> Vec<(&'static str, Arc<dyn ioctl_socket::Device>)> {
+        if !self.ovpn_dco {
+            return Vec::new();
+        }
+        let names = [("ovpn-dco", GENERIC_READ | GENERIC_WRITE), ("ovpn-dco-ver", GENERIC_READ)];
+        let device = |(name, access)| NamedDevice { machine: self.machine, name, access };
+        names.map(device).map(|device| (device.name, Arc::new(device) as _)).into()
     }
 
     fn link_changed(&self) {

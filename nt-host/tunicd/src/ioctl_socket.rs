@@ -1,5 +1,5 @@
 //! The SDK's socket: `/var/run/tunic/IFACE.sock` carries requests, framed as [`tunic_ioctl::frame`] says. A connection is one open
-//! file on the adapter's device.
+//! file on the adapter's device. Likewise `/var/run/tunic/devices/NAME.sock` for other devices that the driver has.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -42,6 +42,11 @@ pub trait Started: Send {
 /// The socket of an interface.
 pub fn path(interface: &str) -> PathBuf {
     Path::new(tunic::SOCKET_DIRECTORY).join(format!("{interface}.sock"))
+}
+
+/// The socket of a device that has a name for Win32, as `\\.\NAME`.
+pub fn device_path(name: &str) -> PathBuf {
+    Path::new(tunic::DEVICE_DIRECTORY).join(format!("{name}.sock"))
 }
 
 /// Serves a device at `path`.

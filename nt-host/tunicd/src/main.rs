@@ -37,6 +37,9 @@ struct Options {
     /// What the interface speaks.
     #[arg(long, value_enum, default_value_t)]
     protocol: Protocol,
+    /// Have ovpn-dco-win's names as well, as sockets in /var/run/tunic/devices; with --protocol openvpn.
+    #[arg(long)]
+    ovpn_dco: bool,
     /// Run the driver that is this file, `tunic.sys` as Windows loads it, and not the one that is linked with this program;
     /// TUNIC_DRIVER in the environment says the same.
     #[arg(long, value_name = "PATH")]
@@ -74,6 +77,9 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("signals")?;
     let sink = if is_daemon { Sink::syslog() } else { Sink::Stderr };
     log::start(options.level(), &options.interface, sink);
+    if options.ovpn_dco && options.protocol != Protocol::Openvpn {
+        anyhow::bail!("--ovpn-dco is for --protocol openvpn");
+    }
     if is_daemon {
         daemon::leave_session().context("setsid")?;
     }
@@ -88,8 +94,12 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
         perf_map: options.perf_map,
         ..MachineOptions::default()
     };
-    let host_options =
-        HostOptions { machine, protocol: options.protocol, timer_divisor: options.timer_divisor };
+    let host_options = HostOptions {
+        machine,
+        protocol: options.protocol,
+        ovpn_dco: options.ovpn_dco,
+        timer_divisor: options.timer_divisor,
+    };
     let host = Host::start(&options.interface, &options.driver(), host_options)?;
     let served =
         service::serve(&options.interface, host.device(), signals, nt_host::wsk::set_mark, || {

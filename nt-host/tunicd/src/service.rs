@@ -25,6 +25,10 @@ pub trait Driver: Transport + ioctl_socket::Device + 'static {
     fn protocol(&self) -> Protocol {
         Protocol::default()
     }
+    /// Other devices that have a name for Win32, as `\\.\NAME`, with that name.
+    fn named_devices(&self) -> Vec<(&'static str, Arc<dyn ioctl_socket::Device>)> {
+        Vec::new()
+    }
     /// Something about the interface changed: its state or its MTU.
     fn link_changed(&self) {}
 }
@@ -83,6 +87,16 @@ pub fn serve<D: Driver>(
     let path = ioctl_socket::path(interface);
     let server = ioctl_socket::serve(&path, Arc::clone(driver) as _);
     servers.push(server.with_context(|| path.display().to_string())?);
+    for (name, device) in driver.named_devices() {
+        let path = ioctl_socket::device_path(name);
+        match ioctl_socket::serve(&path, device) {
+            // A name is one daemon's, as it is one driver's on Windows.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                log::info(format_args!("another daemon has the name {name}"));
+            }
+            server => servers.push(server.with_context(|| path.display().to_string())?),
+        }
+    }
     ready()?;
 
     let stop = loop {

@@ -10,10 +10,16 @@ use std::time::{Duration, Instant};
 use tunic::data_channel::{
     ControlDatagram, DeleteReason, EventKind, Listen, Mode, NewPeer, PeerSelector, PeerTransport,
 };
-use tunic::{Adapter, AdapterState, ConfigurationChange, DataChannel, Error, Key, Protocol};
+use tunic::{
+    Adapter, AdapterState, ConfigurationChange, DataChannel, Error, Key, Protocol, Transport,
+    UnixTransport,
+};
+use tunic_ioctl::ovpn_dco;
 use tunicd::{ioctl_socket, socket};
 
 const DEADLINE: Duration = Duration::from_secs(30);
+const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xC000_0010;
+const STATUS_ACCESS_DENIED: u32 = 0xC000_0022;
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap()
@@ -242,6 +248,49 @@ fn an_openvpn_adapter_is_the_sdks() {
         assert!(matches!(waiting.join().unwrap(), Some(Error::Transport(_) | Error::Refused(_))));
     });
     assert!(!exists(&name) && !ioctl_socket::path(&name).exists());
+}
+
+#[test]
+fn programs_find_the_adapter_as_ovpn_dco_win_s() {
+    let Some(name) = interface("n") else { return };
+    // There is one of each name on this machine.
+    let names = fs::File::create(std::env::temp_dir().join("tunic-device-names")).unwrap();
+    names.lock().unwrap();
+    let refused = tunicd(&["--foreground", "--ovpn-dco", &name]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--protocol openvpn"));
+    let mut daemon = Foreground::start_with(&["--protocol", "openvpn", "--ovpn-dco"], &name);
+    let _deleted = Deleted(&name);
+    let open = |device| UnixTransport::connect(ioctl_socket::device_path(device));
+
+    let owner = open("ovpn-dco").unwrap();
+    assert!(matches!(open("ovpn-dco"), Err(Error::Refused(STATUS_ACCESS_DENIED))));
+    assert!(matches!(DataChannel::open(&name), Err(Error::Refused(STATUS_ACCESS_DENIED))));
+    for transport in [open("ovpn-dco-ver").unwrap(), open("ovpn-dco-ver").unwrap()] {
+        let mut version = [0; ovpn_dco::Version::SIZE];
+        let reply = transport.ioctl(ovpn_dco::IOCTL_GET_VERSION, &[], &mut version).unwrap();
+        assert_eq!((reply.status, version), (0, ovpn_dco::encode_version()));
+        let reply = transport.ioctl(ovpn_dco::IOCTL_DEL_PEER, &[], &mut []).unwrap();
+        assert_eq!(reply.status, STATUS_INVALID_DEVICE_REQUEST);
+    }
+    let multi_peer = 1_u32.to_le_bytes();
+    let reply = owner.ioctl(ovpn_dco::IOCTL_SET_MODE, &multi_peer, &mut []).unwrap();
+    assert_eq!(reply.status, 0);
+    drop(owner);
+    await_true("the end of what the connection has set up", || {
+        Adapter::open(&name).is_ok_and(|adapter| !adapter.info().unwrap().is_connected)
+    });
+
+    // Another daemon does without the names, and leaves them alone when it ends.
+    let Some(second_name) = interface("o") else { return };
+    let options = ["--protocol", "openvpn", "--ovpn-dco"];
+    let mut second = Foreground::start_with(&options, &second_name);
+    let _second_deleted = Deleted(&second_name);
+    second.signal("-TERM");
+    second.succeeds();
+    drop(open("ovpn-dco").unwrap());
+    daemon.signal("-TERM");
+    daemon.succeeds();
+    assert!(!ioctl_socket::device_path("ovpn-dco").exists());
 }
 
 #[test]

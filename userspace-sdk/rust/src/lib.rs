@@ -46,4 +46,4 @@ pub use transport::{
 pub use tunic_ioctl::native::reply::{EventInfo, EventKind, Traffic};
 pub use tunic_ioctl::{AdapterId, AdapterState, PeerAction};
 #[cfg(unix)]
-pub use unix::{SOCKET_DIRECTORY, UnixTransport};
+pub use unix::{DEVICE_DIRECTORY, SOCKET_DIRECTORY, UnixTransport};

@@ -123,6 +123,7 @@ fn the_compatible_inf_differs_in_its_identity_alone() {
             "CatalogFile = tunic-ovpn-dco.cat",
             "%Tunic.Description% = Tunic.Install, ovpn-dco",
             "HKR, , TunicProtocol, 0x00000002, \"openvpn\"",
+            "HKR, Ndi\\params\\TunicOvpnDco,      Default,   0, \"1\"",
             "Tunic.Description         = \"Tunic network adapter for OpenVPN\"",
         ]
     );

@@ -7,11 +7,13 @@
 //! | `NetCfgInstanceId` | string | Windows' GUID of the adapter, by which it is opened; the LUID where there is none |
 //! | `TunicName` | string | a name by which it can be opened as well |
 //! | `TunicProtocol` | string | what it speaks: `wireguard` where there is none; with another one that is not known, there is no adapter |
+//! | `TunicOvpnDco` | number | 1: an adapter that speaks OpenVPN is found by ovpn-dco-win's names as well; 0 where there is none |
 //! | `MTU` | number | the MTU that the stack's interfaces start with, in bytes, 576 to 65 455; 1420 where there is none |
 //! | `*IPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv4`, `*UDPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv6`, `*UDPChecksumOffloadIPv6` | number | 2 where there is none: received packets say that this checksum is right; 0: they don't |
 //! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
 
 use nic_engine::Mtu;
+use nic_openvpn::OpenVpn;
 use nt::checksums::ReceiveChecksums;
 use nt::configuration::Configuration;
 use nt::event::{Event, EventKind};
@@ -51,9 +53,9 @@ const KEPT_BATCHES: usize = 32;
 pub(crate) fn initialize(
     core: &Shared<Core>,
     handle: AdapterHandle,
+    keywords: &Keywords,
 ) -> Result<(AnyAdapter, Attributes)> {
-    let keywords = Keywords::read(&handle)?;
-    let adapter = AnyAdapter::new(core, handle, &keywords)?;
+    let adapter = AnyAdapter::new(core, handle, keywords)?;
     let attributes = Attributes {
         mtu_bytes: MAXIMUM_MTU_BYTES,
         bits_per_second: BITS_PER_SECOND,
@@ -97,6 +99,7 @@ pub(crate) fn make<P: AdapterProtocol>(
         events: Ring::new()?,
         extension: P::new_extension()?,
         allows_test_timers: keywords.test_timers > 0,
+        is_ovpn_dco: keywords.is_ovpn_dco(),
         gone: Gone(gone),
     })?;
     Control::start(&adapter)?;
@@ -125,6 +128,8 @@ pub(crate) struct Keywords {
     protocol: Name,
     mtu_bytes: u32,
     receive_checksums: ReceiveChecksums,
+    /// It is to be found as ovpn-dco-win's adapters are.
+    is_ovpn_dco: bool,
     /// What the times of the protocol's timers are divided by; 0 where the registry doesn't allow tests to change them.
     pub(crate) test_timers: u32,
 }
@@ -136,15 +141,24 @@ impl Keywords {
         asked.is_empty() || asked.eq_ignore_ascii_case(protocol.as_bytes())
     }
 
+    /// Whether it is to be found as ovpn-dco-win's adapters are, which speak OpenVPN.
+    pub(crate) fn is_ovpn_dco(&self) -> bool {
+        self.is_ovpn_dco && !self.protocol.as_bytes().is_empty() && self.asks_for(OpenVpn::KEYWORD)
+    }
+
     /// Reads them; what is missing or makes no sense has its default. Without memory to read them with, there can be no adapter:
     /// it would be another one than was asked for.
-    fn read(handle: &AdapterHandle) -> Result<Self> {
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub(crate) fn read(handle: &AdapterHandle) -> Result<Self> {
         let mut keywords = Self {
             id: guid::of_luid(handle.interface_luid),
             name: Name::from_utf16(&[]),
             protocol: Name::from_utf16(&[]),
             mtu_bytes: DEFAULT_MTU_BYTES,
             receive_checksums: ReceiveChecksums::ALL,
+            is_ovpn_dco: false,
             test_timers: 0,
         };
         match handle.configuration() {
@@ -168,6 +182,9 @@ impl Keywords {
         }
         if let Some(mtu_bytes) = configuration.integer(&utf16!("MTU"))? {
             self.mtu_bytes = mtu_bytes.clamp(MINIMUM_MTU_BYTES, MAXIMUM_MTU_BYTES);
+        }
+        if let Some(value) = configuration.integer(&utf16!("TunicOvpnDco"))? {
+            self.is_ovpn_dco = value != 0;
         }
         if let Some(divisor) = configuration.integer(&utf16!("TunicTestTimers"))? {
             self.test_timers = divisor;

@@ -80,6 +80,8 @@ pub(crate) struct Adapter<P: AdapterProtocol> {
     pub(crate) extension: P::Extension,
     /// The registry allows to change the protocol's timers.
     pub(crate) allows_test_timers: bool,
+    /// It is found by ovpn-dco-win's names as well.
+    pub(crate) is_ovpn_dco: bool,
     /// Tells [`halt()`] that all of the above is gone. Must be the last field: fields are dropped in order.
     gone: Gone,
 }

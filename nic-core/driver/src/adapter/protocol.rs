@@ -74,6 +74,11 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
         Ok(())
     }
 
+    /// Makes a file that is being opened the adapter's owner: nobody else can open it by its name or change it until that is closed.
+    fn own(_adapter: &Shared<Adapter<Self>>, _file: FileId) -> nt::Result<()> {
+        Err(Status::NOT_SUPPORTED)
+    }
+
     /// Handles a read of the adapter's device.
     fn read(_adapter: &Shared<Adapter<Self>>, irp: Irp) -> Dispatched {
         irp.complete(Status::INVALID_DEVICE_REQUEST, 0)

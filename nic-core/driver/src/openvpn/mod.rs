@@ -122,6 +122,10 @@ impl AdapterProtocol for OpenVpn {
         owner::may_open(adapter)
     }
 
+    fn own(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
+        owner::open(adapter, file)
+    }
+
     fn read(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
         requests::read(adapter, irp)
     }

@@ -17,6 +17,12 @@ pub(super) fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
     }
 }
 
+/// Opens an adapter for a file that is its owner from the first.
+pub(super) fn open(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
+    let opened = admit(adapter, &mut adapter.state.lock(), Form::OvpnDco, file);
+    opened.map_err(|refusal| refusal.status(Form::OvpnDco))
+}
+
 /// Whether a file may change an adapter. In ovpn-dco-win's form that makes it the owner, where there is none and nothing that
 /// somebody else has set up.
 ///
