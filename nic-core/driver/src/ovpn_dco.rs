@@ -17,6 +17,7 @@ use crate::adapter::AdapterProtocol;
 use crate::control::{ControlPoint, File, answer_ovpn_dco_version};
 use crate::driver::Core;
 use crate::guid::utf16;
+use crate::protocols::AnyAdapter;
 
 /// The devices, once an adapter wants them.
 pub(crate) struct OvpnDco {
@@ -82,7 +83,7 @@ impl ControlDevice for Adapters {
     fn open(&self, name: &[u16], id: FileId) -> Result<File> {
         let core = self.0.core();
         let adapter = match core.find_path(name) {
-            Some(named) => named.filter(|adapter| adapter.is_ovpn_dco()),
+            Some(named) => named.filter(AnyAdapter::is_ovpn_dco),
             None => core.first_ovpn_dco(),
         };
         let adapter = adapter.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;
