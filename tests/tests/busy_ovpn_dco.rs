@@ -1,11 +1,12 @@
 //! ovpn-dco-win's ABI under load: writes that wait for their turn, peers by the hundred, modes that change under nine threads.
 #![forbid(unsafe_code)]
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use nt_host::{Operation, pool};
+use nt_host::{CompletionPort, Operation, pool};
 use tunic_tests::machine::dco::{Dco, DcoKey, Notice, code, ended, prefix};
 use tunic_tests::machine::{self, End, Loaded, alone, boot};
 use tunic_tests::random::Random;
@@ -59,6 +60,65 @@ fn writes_wait_for_their_turn_and_end() {
             }
             let _ = serve(&end);
         }
+        drop(server);
+        end.remove(false);
+        loaded.unload();
+    });
+}
+
+#[test]
+fn reads_end_in_the_order_of_their_datagrams() {
+    alone("reads_end_in_the_order_of_their_datagrams", TIME, || {
+        const LAST: u32 = 20_000;
+        const READS: usize = 32;
+        /// Fewer than wait in the adapter before the oldest is lost.
+        const AHEAD: u32 = 256;
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let end = End::speaking(&loaded, 1, "openvpn");
+        let (server, at) = serve(&end);
+        let port = CompletionPort::new();
+        let (wanted, wishes) = mpsc::sync_channel(READS);
+        let wishes = Mutex::new(wishes);
+        let seen = AtomicU32::new(0);
+        let mut swapped = Vec::new();
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while wishes.lock().expect("no panic").recv().is_ok() {
+                        drop(server.0.start_on(Operation::Read { bytes: 2048 }, &port, 0));
+                    }
+                });
+            }
+            scope.spawn(|| {
+                let peer = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+                let mut number = 0;
+                while seen.load(Ordering::Relaxed) < LAST {
+                    let behind = number - seen.load(Ordering::Relaxed).min(number);
+                    if behind >= AHEAD && number < LAST {
+                        std::thread::yield_now();
+                        continue;
+                    }
+                    // The last again and again, lest the system has lost it.
+                    number = LAST.min(number + 1);
+                    let datagram = [&[0x38][..], &number.to_be_bytes()].concat();
+                    peer.send_to(&datagram, at).expect("it is sent");
+                }
+            });
+            for _ in 0..READS {
+                wanted.send(()).expect("somebody reads");
+            }
+            while seen.load(Ordering::Relaxed) < LAST {
+                let (_, completed) = port.wait().expect("it is open");
+                let number = completed.output[17..21].try_into().map(u32::from_be_bytes).unwrap();
+                let before = seen.fetch_max(number, Ordering::Relaxed);
+                if number <= before {
+                    swapped.push((before, number));
+                }
+                wanted.send(()).expect("somebody reads");
+            }
+            drop(wanted);
+        });
+        assert!(swapped.is_empty(), "{} came after a later one: {swapped:?}", swapped.len());
         drop(server);
         end.remove(false);
         loaded.unload();

@@ -39,13 +39,19 @@ pub(crate) struct Ring<T: Record> {
 struct Records<T> {
     queue: Queue<T>,
     bytes: usize,
+    /// Somebody ends requests with records, and will look again.
+    is_delivering: bool,
 }
 
 impl<T: Record> Ring<T> {
     /// An empty ring.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            records: SpinMutex::new(Records { queue: Queue::new(), bytes: 0 }),
+            records: SpinMutex::new(Records {
+                queue: Queue::new(),
+                bytes: 0,
+                is_delivering: false,
+            }),
             waiting: IrpQueue::new()?,
             is_closed: AtomicBool::new(false),
             lost: AtomicU64::new(0),
@@ -129,25 +135,35 @@ impl<T: Record> Ring<T> {
         self.waiting.cancel_all();
     }
 
-    /// Brings records and requests together while there are both.
+    /// Brings records and requests together while there are both. One thread at a time does, so that requests end in the order of
+    /// their records; what others bring meanwhile, it finds.
     fn deliver(&self) {
-        loop {
-            let mut records = self.records.lock();
-            if records.queue.is_empty() {
-                return;
-            }
-            let Some(mut irp) = self.waiting.pop() else { return };
+        let mut records = self.records.lock();
+        if core::mem::replace(&mut records.is_delivering, true) {
+            return;
+        }
+        while !records.queue.is_empty()
+            && let Some(irp) = self.waiting.pop()
+        {
             let record = records.pop();
             drop(records);
-            let Some(record) = record else { return };
-            let _ = match record.answer(&mut irp) {
-                Ok(bytes) => irp.complete(Status::SUCCESS, bytes),
-                Err(status) => {
-                    self.lost.fetch_add(1, Ordering::Relaxed);
-                    irp.complete(status, 0)
-                }
-            };
+            if let Some(record) = record {
+                self.end(irp, &record);
+            }
+            records = self.records.lock();
         }
+        records.is_delivering = false;
+    }
+
+    /// Ends a request with a record.
+    fn end(&self, mut irp: Irp, record: &T) {
+        let _ = match record.answer(&mut irp) {
+            Ok(bytes) => irp.complete(Status::SUCCESS, bytes),
+            Err(status) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                irp.complete(status, 0)
+            }
+        };
     }
 }
 
