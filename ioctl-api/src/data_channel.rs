@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::num::NonZeroU64;
 
 use crate::AllowedIpChange;
+pub use crate::suite::{ParseSuiteError, Suite};
 
 /// Ids of peers have 24 bits; this one is nobody's.
 pub const UNDEFINED_PEER_ID: u32 = 0x00FF_FFFF;
@@ -147,40 +148,6 @@ pub enum Slot {
     Primary = 0,
     /// Opens alone.
     Secondary = 1,
-}
-
-/// An AEAD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Suite {
-    /// AES-128-GCM
-    Aes128Gcm = 1,
-    /// AES-192-GCM
-    Aes192Gcm = 2,
-    /// AES-256-GCM
-    Aes256Gcm = 3,
-    /// CHACHA20-POLY1305
-    ChaCha20Poly1305 = 4,
-}
-
-impl Suite {
-    /// All, by number.
-    pub const ALL: [Self; 4] =
-        [Self::Aes128Gcm, Self::Aes192Gcm, Self::Aes256Gcm, Self::ChaCha20Poly1305];
-
-    /// Bytes of a key.
-    pub const fn key_bytes(self) -> usize {
-        match self {
-            Self::Aes128Gcm => 16,
-            Self::Aes192Gcm => 24,
-            Self::Aes256Gcm | Self::ChaCha20Poly1305 => 32,
-        }
-    }
-
-    /// The suite of this number in the native ABI.
-    pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|&suite| suite as u32 == number)
-    }
 }
 
 /// A key for a slot.

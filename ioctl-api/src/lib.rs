@@ -28,6 +28,7 @@ pub mod frame;
 pub mod header;
 pub mod native;
 pub mod ovpn_dco;
+mod suite;
 pub mod wireguard_nt;
 
 pub use command::{

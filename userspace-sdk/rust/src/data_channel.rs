@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 pub use tunic_ioctl::data_channel::{
     ChannelInfo, ControlDatagram, DeleteReason, DirectionKey, EventInfo, EventKind, InstallKey,
-    KeyMaterial, Listen, MAX_CONTROL_BYTES, MAX_KEY_ID, Mode, NewPeer, PeerInfo, PeerSelector,
-    PeerTraffic, Prefix, SetPeer, Slot, SlotInfo, Suite, Transport as PeerTransport,
+    KeyMaterial, Listen, MAX_CONTROL_BYTES, MAX_KEY_ID, Mode, NewPeer, ParseSuiteError, PeerInfo,
+    PeerSelector, PeerTraffic, Prefix, SetPeer, Slot, SlotInfo, Suite, Transport as PeerTransport,
     UNDEFINED_PEER_ID,
 };
 use tunic_ioctl::native::channel::reply;

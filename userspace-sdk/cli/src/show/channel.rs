@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use tunic::Statistics;
-use tunic::data_channel::{ChannelInfo, Mode, PeerInfo, SlotInfo, Suite};
+use tunic::data_channel::{ChannelInfo, Mode, PeerInfo, SlotInfo};
 
 use super::{Bytes, write_discards};
 
@@ -82,12 +82,6 @@ struct Slot(SlotInfo);
 impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SlotInfo { suite, key_id, is_epoch } = self.0;
-        let suite = match suite {
-            Suite::Aes128Gcm => "AES-128-GCM",
-            Suite::Aes192Gcm => "AES-192-GCM",
-            Suite::Aes256Gcm => "AES-256-GCM",
-            Suite::ChaCha20Poly1305 => "CHACHA20-POLY1305",
-        };
         write!(f, "{suite}, id {key_id}{}", if is_epoch { ", epochs" } else { "" })
     }
 }
@@ -95,7 +89,7 @@ impl fmt::Display for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tunic::data_channel::PeerTraffic;
+    use tunic::data_channel::{PeerTraffic, Suite};
 
     #[test]
     fn peers_are_shown_with_their_slots() {

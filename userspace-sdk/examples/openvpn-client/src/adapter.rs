@@ -8,11 +8,9 @@ use std::time::Duration;
 use tunic::data_channel::{
     ControlDatagram, DeleteReason, DirectionKey, EventKind, InstallKey as AdapterKey, KeyMaterial,
     Listen, Mode, NewPeer as AdapterPeer, PeerSelector, PeerTransport, Prefix, SetPeer,
-    Slot as AdapterSlot, Suite as AdapterSuite,
 };
 use tunic::{Error, UnixTransport};
 
-use crate::Suite;
 use crate::data_channel::{
     DataChannel, DataEvent, DataEventKind, DataFormat, InstallKey, NewPeer, Peer, PeerChange,
     PeerStatistics, Slot,
@@ -110,14 +108,9 @@ impl DataChannel for Adapter {
         };
         let key = AdapterKey {
             peer: selector(peer),
-            slot: adapter_slot(key.slot),
+            slot: key.slot,
             key_id: key.key_id,
-            suite: match key.suite {
-                Suite::Aes128Gcm => AdapterSuite::Aes128Gcm,
-                Suite::Aes192Gcm => AdapterSuite::Aes192Gcm,
-                Suite::Aes256Gcm => AdapterSuite::Aes256Gcm,
-                Suite::ChaCha20Poly1305 => AdapterSuite::ChaCha20Poly1305,
-            },
+            suite: key.suite,
             material,
             transmit_id: send_id,
             packet_limit: None,
@@ -130,7 +123,7 @@ impl DataChannel for Adapter {
     }
 
     fn delete_key(&self, peer: Peer, slot: Slot) -> io::Result<()> {
-        self.channel.delete_key(selector(peer), adapter_slot(slot)).map_err(io_error)
+        self.channel.delete_key(selector(peer), slot).map_err(io_error)
     }
 
     fn add_route(&self, receive_id: u32, network: Network) -> io::Result<()> {
@@ -210,13 +203,6 @@ const fn selector(peer: Peer) -> PeerSelector {
     match peer {
         Peer::Only => PeerSelector::Only,
         Peer::Id(id) => PeerSelector::Id(id),
-    }
-}
-
-const fn adapter_slot(slot: Slot) -> AdapterSlot {
-    match slot {
-        Slot::Primary => AdapterSlot::Primary,
-        Slot::Secondary => AdapterSlot::Secondary,
     }
 }
 

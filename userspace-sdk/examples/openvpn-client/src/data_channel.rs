@@ -4,6 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+pub use tunic::data_channel::Slot;
+
 use crate::Suite;
 use crate::keys::DataKeys;
 use crate::options::Network;
@@ -97,15 +99,6 @@ pub struct PeerChange {
     pub mss_bytes: Option<u16>,
 }
 
-/// Where a key goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
-    /// The one that seals.
-    Primary,
-    /// The one that only opens.
-    Secondary,
-}
-
 /// Packets on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataFormat {
@@ -113,6 +106,16 @@ pub enum DataFormat {
     Classic,
     /// Epochs of keys, a 48-bit counter, the tag behind the ciphertext.
     Epoch,
+}
+
+impl DataFormat {
+    /// What it adds to an inner packet, in bytes (reference openvpn-dco.md 3.2, 3.3).
+    pub const fn overhead_bytes(self) -> u32 {
+        match self {
+            Self::Classic => 24,
+            Self::Epoch => 28,
+        }
+    }
 }
 
 /// A key to install.

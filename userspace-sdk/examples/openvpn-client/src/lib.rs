@@ -23,6 +23,7 @@
 
 pub mod adapter;
 pub mod client;
+mod clock;
 pub mod data_channel;
 pub mod keys;
 pub mod options;
@@ -31,10 +32,9 @@ pub mod profile;
 mod role;
 pub mod server;
 pub mod session;
-mod suite;
 pub mod tls;
 pub mod tunicd;
 pub mod wrap;
 
 pub use role::Role;
-pub use suite::{ParseSuiteError, Suite};
+pub use tunic::data_channel::Suite;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use openvpn_client::Suite;
 use openvpn_client::profile::{
     CertificateUse, ControlWrap, CredentialSource, Family, Profile, ProfileError, PullAction,
-    Remote, RemoteName, TlsVersion,
+    Remote, TlsVersion,
 };
+use openvpn_client::tls::NameRule;
 
 fn parse(text: &str) -> Result<Profile, ProfileError> {
     Profile::parse(text, Path::new("/nonexistent"))
@@ -88,7 +89,7 @@ up /etc/openvpn/up.sh
     assert_eq!(profile.data_ciphers, [Suite::ChaCha20Poly1305, Suite::Aes256Gcm]);
     assert_eq!(profile.fallback_cipher, None);
     assert_eq!(profile.remote_certificate_use, Some(CertificateUse::Server));
-    assert_eq!(profile.remote_name, Some(RemoteName::Name("vpn server".into())));
+    assert_eq!(profile.remote_name, Some(NameRule::CommonName("vpn server".into())));
     assert_eq!(profile.tls_version_min, Some(TlsVersion::V13));
     assert_eq!(profile.renegotiate_after, Some(Duration::from_secs(600)));
     assert_eq!(profile.tunnel.ping_restart, Some(Duration::from_secs(60)));

@@ -130,7 +130,10 @@ struct World {
 
 impl World {
     fn new(options: &str) -> Self {
-        let ca = Authority::new();
+        Self::of(Authority::new(), options)
+    }
+
+    fn of(ca: Authority, options: &str) -> Self {
         let identity = ca.issue("server-1", &[Use::ServerAuth]);
         let text = format!(
             "server 10.8.0.0 255.255.255.0\nkeepalive 10 60\n{options}\n<ca>\n{}\n</ca>\n<cert>\n{}\n</cert>\n<key>\n{}\n</key>\n",
@@ -163,6 +166,7 @@ impl World {
             ca: certificates(&self.ca.pem()).unwrap(),
             is_use_required: true,
             name: None,
+            revocations: None,
         };
         let config = SessionConfig {
             tls: TlsConfig::client(peer, Some(identity), Versions::Both).unwrap(),
@@ -446,4 +450,71 @@ fn clients_come_move_and_go() {
     world.server.stop(world.now);
     world.exchange();
     assert_eq!((world.peers(), world.last_word(carol)), (vec![], "RESTART"));
+}
+
+#[test]
+fn strangers_take_no_clients_place() {
+    let mut world = World::new("max-clients 2");
+    let address = |port| SocketAddr::from(([192, 0, 2, 9], port));
+    let mut begun = 0;
+    for port in 1..=100 {
+        let mut packet = ControlPacket {
+            opcode: Opcode::HardResetClientV2,
+            key_id: 0,
+            session_id: openvpn_client::packet::SessionId(*b"stranger"),
+            acks: vec![],
+            acked_session: None,
+            packet_id: Some(0),
+            payload: b"",
+        };
+        world.server.datagram_in(address(port), &packet.encode(), HANDSHAKE, world.now);
+        let (_, answer) = world.sent().unwrap();
+        let answer = ControlPacket::decode(&answer).unwrap();
+        (packet.opcode, packet.packet_id) = (Opcode::ControlV1, Some(1));
+        (packet.acks, packet.acked_session) = (vec![0], Some(answer.session_id));
+        world.server.datagram_in(address(port), &packet.encode(), HANDSHAKE, world.now);
+        begun += usize::from(world.sent().is_some());
+    }
+    assert_eq!(begun, 64, "handshakes of one address");
+    // Those who show who they are still come in, as many as there may be.
+    let [alice, bob, carol] = [(1, "alice"), (2, "bob"), (3, "carol")]
+        .map(|(port, name)| world.connect(port, name, plain()));
+    for address in [alice, bob] {
+        assert!(world.last_word(address).starts_with("PUSH_REPLY"));
+    }
+    assert_eq!(world.last_word(carol), "RESTART,[N]the server is full");
+    // Who is in already may come in anew, in its own place.
+    let again = world.connect(4, "alice", plain());
+    assert!(world.last_word(again).starts_with("PUSH_REPLY"));
+    assert_eq!(world.peers().len(), 2);
+}
+
+#[test]
+fn who_is_revoked_stays_out_and_goes_when_keys_are_renewed() {
+    let file = std::env::temp_dir().join(format!("tunic-crl-{}.pem", std::process::id()));
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    let ca = Authority::new();
+    write(&ca.revocation_list(&["mallory"]));
+    let mut world = World::of(ca, &format!("crl-verify {}", file.display()));
+    let mallory = world.connect(1, "mallory", plain());
+    assert!(world.clients[&mallory].is_over && world.peers().is_empty());
+    let alice = world.connect(2, "alice", plain());
+    let bob = world.connect(3, "bob", plain());
+    assert_eq!(world.peers().len(), 2);
+    // The file is read again, and both are asked for their certificates again.
+    write(&world.ca.revocation_list(&["mallory", "alice"]));
+    let ids: Vec<u32> = world.notes().peers.keys().copied().collect();
+    for id in ids {
+        world.event(id, DataEventKind::LimitNear);
+    }
+    world.exchange();
+    assert!(world.clients[&alice].is_over && !world.clients[&bob].is_over);
+    assert_eq!(world.peers(), ["10.8.0.3"]);
+    // A list of another CA says nothing of ours, and what is no list says nothing at all: nobody comes in.
+    for list in [Authority::new().revocation_list(&[]), "none".into()] {
+        write(&list);
+        let carol = world.connect(4, "carol", plain());
+        assert!(world.clients[&carol].is_over, "{list}");
+    }
+    std::fs::remove_file(&file).unwrap();
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -15,6 +15,7 @@ use crate::client::network::{Applied, Hops, Plan};
 use crate::client::pull::Pull;
 use crate::client::readers::{Input, Readers, What};
 use crate::client::setup::Setup;
+use crate::clock::unix_time_s;
 use crate::data_channel::{
     DataChannel, DataEvent, DataEventKind, DataFormat, Peer, PeerChange, PeerStatistics,
 };
@@ -40,13 +41,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long `EXIT` gets to be acknowledged.
 const EXIT_WINDOW: Duration = Duration::from_secs(1);
-
-/// The longest UDP payload with an inner TCP segment where the profile says nothing: what fits into 1492 bytes with IPv6's and
-/// UDP's headers, as OpenVPN's default is.
-const DEFAULT_MSSFIX: u32 = 1492 - 48;
-
-/// IPv4's and TCP's headers.
-const INNER_HEADERS: u32 = 40;
 
 /// What all connections of a client have in common.
 pub(super) struct Common<'c> {
@@ -395,7 +389,7 @@ impl<'c> Connection<'c> {
         let change = PeerChange {
             keepalive_interval: options.ping,
             keepalive_timeout: Some(timeout),
-            mss_bytes: Some(mss_bytes(self.common.profile, parameters.format)),
+            mss_bytes: Some(self.common.profile.mss_bytes(parameters.format)),
         };
         channel
             .set_peer(Peer::Only, &change)
@@ -471,19 +465,6 @@ fn after(error: &io::Error, then: Then) -> Then {
     if error.kind() == io::ErrorKind::ConnectionAborted { Then::Fail } else { then }
 }
 
-/// The segment size that the profile's `mssfix` comes to; 0 is none.
-fn mss_bytes(profile: &Profile, format: DataFormat) -> u16 {
-    // Reference 3.2 and 3.3.
-    let overhead = match format {
-        DataFormat::Classic => 24,
-        DataFormat::Epoch => 28,
-    };
-    match profile.mssfix.unwrap_or(DEFAULT_MSSFIX) {
-        0 => 0,
-        most => u16::try_from(most.saturating_sub(overhead + INNER_HEADERS)).unwrap_or(0),
-    }
-}
-
 /// Where our end of the socket is to be; `None` is anywhere.
 fn local_address(profile: &Profile, remote: SocketAddr) -> Option<SocketAddr> {
     let address = profile.local_address.filter(|local| local.is_ipv4() == remote.is_ipv4());
@@ -500,11 +481,4 @@ fn local_address(profile: &Profile, remote: SocketAddr) -> Option<SocketAddr> {
 /// Whether two addresses are the same, however the socket saw them.
 fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && one.ip().to_canonical() == other.ip().to_canonical()
-}
-
-/// Seconds since 1970, as replay ids have them.
-fn unix_time_s() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // Until 2106.
-    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
 }

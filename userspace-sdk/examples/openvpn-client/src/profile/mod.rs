@@ -17,7 +17,9 @@ pub(crate) use lines::{Line, lines};
 pub use server::ServerProfile;
 
 use crate::Suite;
+use crate::data_channel::DataFormat;
 use crate::options::TunnelOptions;
+use crate::tls::{NameRule, RevocationSource};
 
 /// What a profile says. Files that it names are read when it is: everything here is contents.
 #[derive(Debug, Default)]
@@ -44,7 +46,9 @@ pub struct Profile {
     /// What the other side's certificate must be for (`remote-cert-tls`).
     pub remote_certificate_use: Option<CertificateUse>,
     /// Whose the other side's certificate must be (`verify-x509-name`).
-    pub remote_name: Option<RemoteName>,
+    pub remote_name: Option<NameRule>,
+    /// Certificates that are believed no more (`crl-verify`).
+    pub revocations: Option<RevocationSource>,
     /// Where username and password come from (`auth-user-pass`).
     pub credentials: Option<CredentialSource>,
     /// A wrong password is not final (`auth-retry`).
@@ -85,6 +89,26 @@ pub struct Profile {
     pub tunnel: TunnelOptions,
     /// The interface's MTU in bytes is `tunnel.tun_mtu`. What the profile says that has no effect here, for people.
     pub warnings: Vec<String>,
+}
+
+/// The longest UDP payload with an inner TCP segment where `mssfix` does not say: what fits into 1492 bytes with IPv6's and UDP's
+/// headers, as OpenVPN's default is.
+const DEFAULT_MSSFIX: u32 = 1492 - 48;
+
+/// IPv4's and TCP's headers.
+const INNER_HEADERS: u32 = 40;
+
+impl Profile {
+    /// The TCP MSS, of IPv4, that `mssfix` comes to; 0 is none.
+    pub fn mss_bytes(&self, format: DataFormat) -> u16 {
+        match self.mssfix.unwrap_or(DEFAULT_MSSFIX) {
+            0 => 0,
+            most => {
+                let bytes = most.saturating_sub(format.overhead_bytes() + INNER_HEADERS);
+                u16::try_from(bytes).unwrap_or(0)
+            }
+        }
+    }
 }
 
 /// A server's address.
@@ -141,17 +165,6 @@ pub enum CertificateUse {
     Server,
     /// A client's.
     Client,
-}
-
-/// Whose a certificate is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RemoteName {
-    /// The whole subject, as `C=KG, ST=NA, CN=Server-1`.
-    Subject(String),
-    /// The common name.
-    Name(String),
-    /// The beginning of the common name.
-    NamePrefix(String),
 }
 
 /// Where username and password come from.

@@ -2,8 +2,9 @@
 
 use super::lines::Line;
 use super::parse::{Reader, direction_of, malformed, no_effect, seconds};
-use super::{CertificateUse, ProfileError, RemoteName, TlsVersion};
+use super::{CertificateUse, ProfileError, TlsVersion};
 use crate::Suite;
+use crate::tls::{NameRule, RevocationSource};
 use crate::wrap::Digest;
 
 impl Reader {
@@ -40,11 +41,24 @@ impl Reader {
             ("verify-x509-name", [name, rest @ ..]) if rest.len() <= 1 => {
                 let name = (*name).to_owned();
                 profile.remote_name = Some(match rest.first() {
-                    None | Some(&"subject") => RemoteName::Subject(name),
-                    Some(&"name") => RemoteName::Name(name),
-                    Some(&"name-prefix") => RemoteName::NamePrefix(name),
+                    None | Some(&"subject") => NameRule::Subject(name),
+                    Some(&"name") => NameRule::CommonName(name),
+                    Some(&"name-prefix") => NameRule::CommonNamePrefix(name),
                     Some(_) => return Err(malformed(line)),
                 });
+            }
+            ("crl-verify", ["[inline]"]) => {}
+            ("crl-verify", [path]) => {
+                profile.revocations = Some(RevocationSource::File(self.folder.join(path)));
+            }
+            ("crl-verify", []) if line.block.is_some() => {
+                let text = line.block.as_ref().map(|block| block.to_string());
+                profile.revocations = text.map(RevocationSource::Text);
+            }
+            ("crl-verify", [_, "dir"]) => {
+                return Err(
+                    line.error("a folder of revoked numbers is not supported: name a PEM file")
+                );
             }
             ("tls-version-min", [version] | [version, "or-highest"]) => {
                 profile.tls_version_min = Some(match *version {
@@ -77,6 +91,7 @@ impl Reader {
                 | "data-ciphers-fallback"
                 | "remote-cert-tls"
                 | "verify-x509-name"
+                | "crl-verify"
                 | "tls-version-min"
                 | "tls-version-max"
                 | "reneg-sec"

@@ -128,7 +128,6 @@ const REFUSED: &[&str] = &[
     "client-connect",
     "client-crresponse",
     "client-disconnect",
-    "crl-verify",
     "cryptoapicert",
     "http-proxy",
     "http-proxy-option",

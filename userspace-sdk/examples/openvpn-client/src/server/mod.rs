@@ -7,6 +7,7 @@
 //!
 //! [`Server`] reads no clock, waits for nothing and has no threads: [`run()`] moves datagrams, events, commands and time into it.
 
+mod admission;
 mod client;
 mod client_file;
 mod door;
@@ -20,32 +21,28 @@ mod terms;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use rustls::pki_types::CertificateDer;
-
 pub use client_file::ClientFile;
 pub use door::{Door, Knock, KnockError};
 pub use pool::{Lease, Pool, PoolError};
 pub use run::{block_signals, run};
 pub use terms::{Terms, TermsError};
 
-use crate::Suite;
-use crate::data_channel::{
-    DataChannel, DataEvent, DataEventKind, DataFormat, NewPeer, Peer, PeerChange,
-};
-use crate::profile::{CertificateUse, ServerProfile, TlsVersion};
-use crate::session::{DatagramError, Established, Hello, Session, SessionConfig, SessionEvent};
-use crate::tls::{ExpectedPeer, Identity, Subject, TlsConfig, Versions, certificates};
-use client::{Client, Connected, Stage};
-use push::push_reply;
+use crate::data_channel::{DataChannel, DataEvent, DataEventKind, Peer};
+use crate::profile::ServerProfile;
+use crate::session::{DatagramError, Hello, Session, SessionConfig, SessionEvent};
+use crate::{Role, Suite};
+use client::{Client, Stage};
 
 const DEFAULT_CIPHERS: [Suite; 3] = [Suite::Aes256Gcm, Suite::Aes128Gcm, Suite::ChaCha20Poly1305];
 /// A receive id has 24 bits, of which all ones mean none.
 const MAX_ID: u32 = 0xFF_FFFE;
-/// The longest UDP payload that connections in the tunnel are held to, where `mssfix` does not say: 1492 with IPv6's and UDP's headers.
-const DEFAULT_MSSFIX: u32 = 1492 - 48;
+/// How many clients there may be at once of whom it is not known who they are, or who were told to go; and how many with one address. Each
+/// has shown that its address is its own, and costs the memory of a handshake.
+const MAX_STRANGERS: usize = 512;
+const MAX_STRANGERS_OF_ADDRESS: usize = 64;
 
 /// What stock clients compare with their own, and warn of. They don't go on without any.
 const OPTIONS: &str = "V4,dev-type tun,tun-mtu 1500,proto UDPv4,key-method 2,tls-server";
@@ -65,14 +62,6 @@ pub struct Server {
     log: Box<dyn FnMut(&str) + Send>,
 }
 
-/// Why a client is not let in.
-struct Refusal {
-    /// What it is told.
-    told: &'static str,
-    /// What the log says.
-    logged: String,
-}
-
 impl Server {
     /// A server over a data path that is bound, which has no clients yet. Its lines go to `log`.
     ///
@@ -90,9 +79,10 @@ impl Server {
             [] => DEFAULT_CIPHERS.to_vec(),
             ciphers => ciphers.to_vec(),
         };
+        let hello = Hello { options: OPTIONS.into(), ..Hello::default() };
         Ok(Self {
             ciphers,
-            session: session_config(&profile)?,
+            session: SessionConfig::new(&profile.common, Role::Server, hello)?,
             door: Door::new(&profile, secret).context("tls-auth, tls-crypt or tls-crypt-v2")?,
             pool: Pool::new(profile.network, profile.network_v6),
             profile,
@@ -227,8 +217,11 @@ impl Server {
         if let Some(old) = self.addresses.get(&from).copied() {
             self.remove(old, "began a new session");
         }
-        if self.clients.len() >= self.profile.max_clients {
-            return self.say(&format!("{from}: turned away: {} clients", self.clients.len()));
+        let strangers = || self.clients.values().filter(|client| client.connected().is_none());
+        let neighbours = strangers().filter(|client| client.address.ip() == from.ip()).count();
+        // It may come again. A line for each would be a gift.
+        if neighbours >= MAX_STRANGERS_OF_ADDRESS || strangers().count() >= MAX_STRANGERS {
+            return;
         }
         let id = self.free_id();
         self.clients.insert(id, Client { address: from, session, stage: Stage::Handshake });
@@ -289,127 +282,6 @@ impl Server {
         };
         if let Err(error) = result {
             self.dismiss(id, "RESTART", &format!("its keys can't be set: {error}"), now);
-        }
-    }
-
-    /// A key is established: the first one says who the client is, later ones that it is still the same.
-    fn established(&mut self, id: u32, established: &Established, now: Instant) {
-        let name = established
-            .certificate
-            .as_ref()
-            .and_then(|certificate: &CertificateDer<'_>| Subject::of(certificate))
-            .and_then(|subject| subject.common_name().map(str::to_owned));
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        if let Stage::Connected(connected) = &client.stage {
-            if name.as_ref() != Some(&connected.name) {
-                return self.dismiss(id, "AUTH_FAILED", "came back as another", now);
-            }
-            let line = format!("{}: has key {}", client.label(), established.key_id);
-            return self.say(&line);
-        }
-        let result = match name {
-            Some(name) => self.admit(id, name, &established.hello, now),
-            None => Err(Refusal { told: "", logged: "its certificate has no common name".into() }),
-        };
-        if let Err(refusal) = result {
-            let word = match refusal.told {
-                "" => "AUTH_FAILED".into(),
-                told => format!("AUTH_FAILED,{told}"),
-            };
-            self.dismiss(id, &word, &format!("refused: {}", refusal.logged), now);
-        }
-    }
-
-    /// Gives a client that is known now what it needs.
-    fn admit(&mut self, id: u32, name: String, hello: &Hello, now: Instant) -> Result<(), Refusal> {
-        let refusal = |logged: String| Refusal { told: "", logged };
-        let file = match &self.profile.client_folder {
-            Some(folder) => ClientFile::load(folder, &name)
-                .map_err(|error| refusal(format!("{name}'s file: {error}")))?,
-            None => None,
-        };
-        if file.is_none() && self.profile.is_client_file_required {
-            return Err(refusal(format!("{name} has no file")));
-        }
-        let file = file.unwrap_or_default();
-        if file.is_disabled {
-            return Err(refusal(format!("{name} is disabled")));
-        }
-        let terms = Terms::agree(&hello.peer_info, &self.ciphers).map_err(|error| Refusal {
-            told: match error {
-                TermsError::NoSharedCipher => {
-                    "Data channel cipher negotiation failed (no shared cipher)"
-                }
-                TermsError::NoPeerId => "The client is too old",
-            },
-            logged: format!("{name}: {error}"),
-        })?;
-        if !self.profile.is_duplicate_name_allowed {
-            self.remove_older(id, &name);
-        }
-        let lease = self
-            .pool
-            .lease(id, &name, file.address, file.address_v6)
-            .map_err(|error| refusal(format!("{name}: {error}")))?;
-        self.add_peer(id, &file, &terms, lease)
-            .map_err(|error| refusal(format!("{name}: no peer: {error}")))?;
-        let push = push_reply(&self.profile, &self.pool, &file, &terms, &lease, id);
-        let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
-        client.stage =
-            Stage::Connected(Connected { name, lease, since: now, push, pushed_at: None });
-        client.session.set_data_parameters(terms.data, now);
-        if terms.is_dynamic_tls_crypt {
-            // It fails for a session alone that is not established.
-            let _ = client.session.use_dynamic_tls_crypt();
-        }
-        if terms.is_push_unasked {
-            client.push(now);
-        }
-        let line = format!("{}: has {}, {}", client.label(), lease.address, terms.data.suite);
-        self.say(&line);
-        Ok(())
-    }
-
-    /// Makes a client's peer in the data path. When that fails, the client's removal takes back what was made.
-    fn add_peer(
-        &self,
-        id: u32,
-        file: &ClientFile,
-        terms: &Terms,
-        lease: Lease,
-    ) -> std::io::Result<()> {
-        let Some(client) = self.clients.get(&id) else { return Ok(()) };
-        self.data.new_peer(&NewPeer {
-            receive_id: id,
-            send_id: id,
-            remote: client.address,
-            address_v4: Some(lease.address),
-            address_v6: lease.address_v6,
-        })?;
-        let tunnel = &self.profile.common.tunnel;
-        self.data.set_peer(
-            Peer::Id(id),
-            &PeerChange {
-                keepalive_interval: tunnel.ping,
-                // A server waits twice as long as it tells its clients to (manual, `--keepalive`).
-                keepalive_timeout: tunnel.ping_restart.map(|timeout| timeout * 2),
-                mss_bytes: Some(mss(&self.profile, terms.data.format)),
-            },
-        )?;
-        for network in &file.networks {
-            self.data.add_route(id, *network)?;
-        }
-        Ok(())
-    }
-
-    /// Removes the clients that had a name before this one.
-    fn remove_older(&mut self, id: u32, name: &str) {
-        let is_older = |(other, client): &(&u32, &Client)| {
-            **other != id && client.connected().is_some_and(|connected| connected.name == name)
-        };
-        let older: Vec<u32> = self.clients.iter().filter(is_older).map(|(id, _)| *id).collect();
-        for id in older {
-            self.remove(id, "connected once more");
         }
     }
 
@@ -482,43 +354,4 @@ impl Server {
     fn say(&mut self, line: &str) {
         (self.log)(line);
     }
-}
-
-/// The TCP MSS, of IPv4, that the profile's `mssfix` comes to.
-fn mss(profile: &ServerProfile, format: DataFormat) -> u16 {
-    // Headers of IPv4 and TCP, and what the data channel adds (reference openvpn-dco.md 3.2, 3.3).
-    let headers = 40
-        + match format {
-            DataFormat::Classic => 24,
-            DataFormat::Epoch => 28,
-        };
-    let most = profile.common.mssfix.unwrap_or(DEFAULT_MSSFIX);
-    most.checked_sub(headers).and_then(|mss| u16::try_from(mss).ok()).unwrap_or(0)
-}
-
-/// How sessions are led.
-fn session_config(profile: &ServerProfile) -> anyhow::Result<SessionConfig> {
-    let common = &profile.common;
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let key = common.private_key.as_ref().map_or("", |key| key.as_str());
-    let identity = Identity::from_pem(&text(&common.certificate), key).context("cert and key")?;
-    let peer = ExpectedPeer {
-        ca: certificates(&text(&common.ca)).context("ca")?,
-        is_use_required: common.remote_certificate_use == Some(CertificateUse::Client),
-        name: None,
-    };
-    let versions = match (common.tls_version_min, common.tls_version_max) {
-        (Some(TlsVersion::V13), _) => Versions::Only13,
-        (_, Some(TlsVersion::V12)) => Versions::Only12,
-        _ => Versions::Both,
-    };
-    let hour = Duration::from_secs(3600);
-    let renegotiate_after = common.renegotiate_after.unwrap_or(hour);
-    Ok(SessionConfig {
-        tls: TlsConfig::server(peer, identity, versions).context("TLS")?,
-        hello: Hello { options: OPTIONS.into(), ..Hello::default() },
-        handshake_window: common.handshake_window.unwrap_or(Duration::from_secs(60)),
-        transition_window: common.transition_window.unwrap_or(hour),
-        renegotiate_after: (!renegotiate_after.is_zero()).then_some(renegotiate_after),
-    })
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{SigSet, Signal};
@@ -13,6 +13,7 @@ use nix::sys::signal::{SigSet, Signal};
 use super::host::{self, Host};
 use super::management::{self, obey};
 use super::{Pool, Server};
+use crate::clock::unix_time_s;
 use crate::data_channel::{DataChannel, DataEvent};
 use crate::profile::{Family, ServerProfile};
 
@@ -144,12 +145,6 @@ fn local_address(profile: &ServerProfile) -> SocketAddr {
     };
     let address = common.local_address.unwrap_or(any);
     SocketAddr::new(address, common.local_port.unwrap_or(DEFAULT_PORT))
-}
-
-fn unix_time_s() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    // CAST: wraps in 2106, as the protocol does.
-    since.map_or(0, |since| since.as_secs()) as u32
 }
 
 /// A line for people, on standard output.

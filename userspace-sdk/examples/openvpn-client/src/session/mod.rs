@@ -9,6 +9,7 @@
 //! are to be ([`Session::set_data_parameters`], after the push), the session says which key goes where and when to swap, for
 //! this key and all that follow.
 
+mod config;
 mod error;
 mod key_method;
 mod key_state;
@@ -22,6 +23,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ProtocolVersion};
 use zeroize::Zeroizing;
 
+pub use config::SessionConfig;
 pub use error::{DatagramError, SessionError, Stage};
 pub use key_method::{Hello, KeyMethodError};
 pub use peer_info::{peer_info, proto, value};
@@ -29,27 +31,14 @@ pub use peer_info::{peer_info, proto, value};
 use crate::data_channel::{DataFormat, InstallKey, Slot};
 use crate::packet::{ControlPacket, Opcode, SessionId};
 use crate::session::key_state::{KeyState, Limits, Phase};
-use crate::tls::TlsConfig;
 use crate::wrap::Wrap;
 use crate::{Role, Suite};
 
 /// The longest datagram of ours, as stock servers have it (reference 4.1).
 const MAX_DATAGRAM_BYTES: usize = 1222;
 
-/// How a session is led.
-#[derive(Clone)]
-pub struct SessionConfig {
-    /// Our side of TLS.
-    pub tls: TlsConfig,
-    /// What we say of ourselves.
-    pub hello: Hello,
-    /// How long a key may take to be established.
-    pub handshake_window: Duration,
-    /// How long an old key still opens packets.
-    pub transition_window: Duration,
-    /// When we renew a key; `None` leaves it to the peer.
-    pub renegotiate_after: Option<Duration>,
-}
+/// A stock peer sends a packet again after 2 s (manual, `--tls-timeout`); then we acknowledge it again.
+const ACK_RESENT: Duration = Duration::from_secs(3);
 
 /// What data keys are to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,7 +263,8 @@ impl Session {
         let negotiating = self.keys.iter().filter(|key| key.phase < Phase::Established);
         let handshakes = negotiating.map(|key| key.deadline).filter(|_| !self.is_over);
         let packets = self.keys.iter().filter_map(KeyState::resend_at);
-        let others = [self.renegotiate_at, self.swap_at, self.delete_at];
+        let swap_at = self.swap_at.filter(|_| self.has_peer_all());
+        let others = [self.renegotiate_at, swap_at, self.delete_at];
         handshakes.chain(packets).chain(others.into_iter().flatten()).min()
     }
 
@@ -293,7 +283,7 @@ impl Session {
             self.fail_on(Err(error));
             return;
         }
-        if self.swap_at.is_some_and(|at| at <= now) {
+        if self.swap_at.is_some_and(|at| at <= now) && self.has_peer_all() {
             self.swap(now);
         }
         if self.delete_at.is_some_and(|at| at <= now) {
@@ -366,8 +356,12 @@ impl Session {
             .is_some_and(|key| key.phase == Phase::Established && next_key_id(key.key_id) == key_id)
     }
 
-    /// Adds the next key, whose reset will be sent, and forgets all but the one before it.
+    /// Adds the next key, whose reset will be sent, and forgets all but the one before it; so does the peer, which opens packets
+    /// by no older one from here on.
     fn begin_key(&mut self, now: Instant) {
+        if self.swap_at.is_some() {
+            self.swap(now);
+        }
         let Some(last) = self.keys.pop() else { return };
         let key_id = next_key_id(last.key_id);
         self.keys = vec![last];
@@ -407,34 +401,30 @@ impl Session {
         let keys = key.key_block(parameters.derivation, self.id, peer_id)?.data_keys(self.role);
         let key_id = key.key_id;
         let slot = if self.has_primary { Slot::Secondary } else { Slot::Primary };
-        if self.swap_at.is_some() {
-            self.swap(now);
-        }
         let DataParameters { suite, format, .. } = parameters;
         let key = InstallKey { slot, key_id, suite, format, keys };
         self.events.push_back(SessionEvent::InstallKey(key));
         self.delete_at = None;
         if self.has_primary {
             self.swap_at = Some(now + self.hold_back());
-            if self.role == Role::Client {
-                self.swap(now);
-            }
         }
         self.has_primary = true;
         Ok(())
     }
 
-    /// How long a new key only opens packets. A client's peer has it already. A server's may still wait for our key message, and
-    /// stock servers wait for that so long (reference 3.7).
+    /// How long a new key only opens packets, at least. Stock servers wait so long (reference 3.7). A client's peer has its keys
+    /// when our last acknowledgement has come, which may be lost once.
     fn hold_back(&self) -> Duration {
-        match self.role {
-            Role::Client => Duration::ZERO,
-            Role::Server => {
-                self.config.renegotiate_after.map_or(self.config.handshake_window, |after| {
-                    (after / 2).min(self.config.handshake_window)
-                })
-            }
-        }
+        let most = match self.role {
+            Role::Client => ACK_RESENT,
+            Role::Server => self.config.handshake_window,
+        };
+        self.config.renegotiate_after.map_or(most, |after| most.min(after / 2))
+    }
+
+    /// Whether the peer has acknowledged all that the newest key's messages say: before, it may not have that key.
+    fn has_peer_all(&self) -> bool {
+        self.established().is_some_and(KeyState::is_all_acknowledged)
     }
 
     fn swap(&mut self, now: Instant) {

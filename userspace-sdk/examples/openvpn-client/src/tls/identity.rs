@@ -1,6 +1,6 @@
 //! Certificates and keys out of PEM.
 
-use std::fmt;
+use std::{fmt, io};
 
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -44,6 +44,14 @@ pub enum TlsFileError {
     Key(pem::Error),
     /// The private key is encrypted, which is not supported.
     EncryptedKey,
+    /// The file of revocation lists can't be read.
+    RevocationFile(io::Error),
+    /// A revocation list is not PEM.
+    RevocationPem(pem::Error),
+    /// A revocation list is malformed.
+    RevocationList(webpki::Error),
+    /// There is no revocation list in it.
+    NoRevocationList,
 }
 
 impl fmt::Display for TlsFileError {
@@ -55,6 +63,10 @@ impl fmt::Display for TlsFileError {
             Self::EncryptedKey => f.write_str(
                 "the private key is encrypted: decrypt it first (openssl pkey -in KEY -out PLAIN)",
             ),
+            Self::RevocationFile(error) => write!(f, "the revocation list: {error}"),
+            Self::RevocationPem(error) => write!(f, "the revocation list: {error}"),
+            Self::RevocationList(error) => write!(f, "the revocation list: {error}"),
+            Self::NoRevocationList => f.write_str("no revocation list"),
         }
     }
 }

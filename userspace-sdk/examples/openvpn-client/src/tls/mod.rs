@@ -1,6 +1,7 @@
 //! TLS as OpenVPN uses it: no host names, certificates on both sides, trust from the profile alone.
 
 mod identity;
+mod revocation;
 mod subject;
 mod verify;
 
@@ -17,6 +18,7 @@ use rustls::{
 };
 
 pub use identity::{Identity, TlsFileError, certificates};
+pub use revocation::{RevocationSource, Revocations};
 pub use subject::Subject;
 pub use verify::{ExpectedPeer, NameRule};
 

@@ -12,16 +12,19 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::{
+    EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
+    RevocationOptionsBuilder, UnknownStatusPolicy,
+};
 
-use crate::tls::Subject;
+use crate::tls::{Revocations, Subject, TlsFileError};
 
 // RFC 5280 section 4.2.1.12.
 const SERVER_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 1];
 const CLIENT_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 2];
 
 /// What the peer's certificate must be.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ExpectedPeer {
     /// Who may have signed it.
     pub ca: Vec<CertificateDer<'static>>,
@@ -29,6 +32,8 @@ pub struct ExpectedPeer {
     pub is_use_required: bool,
     /// Whose it must be.
     pub name: Option<NameRule>,
+    /// What its CA and those above took back, where that is looked at: then there must be a list of each of them.
+    pub revocations: Option<Revocations>,
 }
 
 /// Whose a certificate must be (`verify-x509-name`).
@@ -48,6 +53,7 @@ struct Verifier {
     anchors: Vec<TrustAnchor<'static>>,
     usage: KeyUsage,
     name: Option<NameRule>,
+    revocations: Option<Revocations>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -92,6 +98,7 @@ impl Verifier {
                 false => KeyUsage::required_if_present(usage),
             },
             name: peer.name,
+            revocations: peer.revocations,
             algorithms: ring::default_provider().signature_verification_algorithms,
         })
     }
@@ -103,18 +110,36 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), Error> {
         let untrusted = |error| refused(Refusal::Chain(error));
-        EndEntityCert::try_from(certificate)
-            .map_err(untrusted)?
-            .verify_for_usage(
-                self.algorithms.all,
-                &self.anchors,
-                intermediates,
-                now,
-                self.usage,
-                None,
-                None,
-            )
-            .map_err(untrusted)?;
+        let certificate_of = EndEntityCert::try_from(certificate).map_err(untrusted)?;
+        let judge = |revocation: Option<RevocationOptions<'_>>| {
+            certificate_of
+                .verify_for_usage(
+                    self.algorithms.all,
+                    &self.anchors,
+                    intermediates,
+                    now,
+                    self.usage,
+                    revocation,
+                    None,
+                )
+                .map(|_| ())
+                .map_err(untrusted)
+        };
+        match &self.revocations {
+            None => judge(None)?,
+            Some(revocations) => revocations
+                .judge(|lists| {
+                    let options = RevocationOptionsBuilder::new(lists).ok().map(|options| {
+                        options
+                            .with_depth(RevocationCheckDepth::Chain)
+                            .with_status_policy(UnknownStatusPolicy::Deny)
+                            .with_expiration_policy(ExpirationPolicy::Enforce)
+                            .build()
+                    });
+                    judge(options)
+                })
+                .map_err(|error| refused(Refusal::Revocations(error)))??,
+        }
         let Some(rule) = &self.name else { return Ok(()) };
         let subject = Subject::of(certificate).unwrap_or_default();
         if rule.matches(&subject) { Ok(()) } else { Err(refused(Refusal::Name(subject))) }
@@ -141,6 +166,8 @@ enum Refusal {
     Ca(webpki::Error),
     /// It does not lead to the CA, is out of date, or is for something else.
     Chain(webpki::Error),
+    /// What was revoked can't be read.
+    Revocations(TlsFileError),
     /// It is someone else's.
     Name(Subject),
 }
@@ -149,6 +176,13 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ca(error) => write!(f, "the CA's certificate is of no use: {error}"),
+            Self::Chain(webpki::Error::CertRevoked) => {
+                f.write_str("the peer's certificate, or one above it, is revoked")
+            }
+            Self::Chain(webpki::Error::UnknownRevocationStatus) => f.write_str(
+                "the peer's certificate is not trusted: there is no revocation list of its CA, or of one above it",
+            ),
+            Self::Revocations(error) => write!(f, "nobody is trusted: {error}"),
             Self::Chain(error) => write!(f, "the peer's certificate is not trusted: {error}"),
             Self::Name(subject) => write!(f, "the peer's certificate is {subject}'s"),
         }

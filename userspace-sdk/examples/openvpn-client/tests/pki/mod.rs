@@ -1,8 +1,9 @@
 //! Throwaway certificates.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber, date_time_ymd,
 };
 
 /// A certificate authority.
@@ -31,9 +32,33 @@ impl Authority {
     pub(crate) fn issue(&self, name: &str, uses: &[ExtendedKeyUsagePurpose]) -> Issued {
         let mut parameters = named(name);
         parameters.extended_key_usages = uses.to_vec();
+        parameters.serial_number = Some(SerialNumber::from_slice(name.as_bytes()));
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
         Issued { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+}
+
+/// What a CA took back: the certificates of these names, in PEM.
+#[allow(dead_code, reason = "not every test revokes")]
+impl Authority {
+    pub(crate) fn revocation_list(&self, names: &[&str]) -> String {
+        let day = |year| date_time_ymd(year, 1, 1);
+        let revoked = |name: &&str| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(name.as_bytes()),
+            revocation_time: day(2020),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let parameters = CertificateRevocationListParams {
+            this_update: day(2020),
+            next_update: day(2200),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: names.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        parameters.signed_by(&self.0).unwrap().pem().unwrap()
     }
 }
 

@@ -1,22 +1,32 @@
 //! The data channel's ciphers.
 
-use std::fmt;
-use std::str::FromStr;
+use core::error::Error;
+use core::fmt;
+use core::str::FromStr;
 
-/// A cipher of the data channel. OpenVPN names them as OpenSSL does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// An AEAD of the data channel. Its text is OpenSSL's name, as it is on the wire and in profiles of OpenVPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Suite {
     /// AES-128-GCM
-    Aes128Gcm,
+    Aes128Gcm = 1,
     /// AES-192-GCM
-    Aes192Gcm,
+    Aes192Gcm = 2,
     /// AES-256-GCM
-    Aes256Gcm,
+    Aes256Gcm = 3,
     /// CHACHA20-POLY1305
-    ChaCha20Poly1305,
+    ChaCha20Poly1305 = 4,
 }
 
+/// A text names no cipher that the data channel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseSuiteError;
+
 impl Suite {
+    /// All, by number.
+    pub const ALL: [Self; 4] =
+        [Self::Aes128Gcm, Self::Aes192Gcm, Self::Aes256Gcm, Self::ChaCha20Poly1305];
+
     /// Bytes of a key.
     pub const fn key_bytes(self) -> usize {
         match self {
@@ -26,7 +36,7 @@ impl Suite {
         }
     }
 
-    /// The name on the wire and in profiles.
+    /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Aes128Gcm => "AES-128-GCM",
@@ -34,6 +44,11 @@ impl Suite {
             Self::Aes256Gcm => "AES-256-GCM",
             Self::ChaCha20Poly1305 => "CHACHA20-POLY1305",
         }
+    }
+
+    /// The suite of this number in the native ABI.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|&suite| suite as u32 == number)
     }
 }
 
@@ -47,16 +62,10 @@ impl FromStr for Suite {
     type Err = ParseSuiteError;
 
     fn from_str(text: &str) -> Result<Self, ParseSuiteError> {
-        [Self::Aes128Gcm, Self::Aes192Gcm, Self::Aes256Gcm, Self::ChaCha20Poly1305]
-            .into_iter()
-            .find(|suite| suite.name().eq_ignore_ascii_case(text))
-            .ok_or(ParseSuiteError)
+        let is_named = |suite: &Self| suite.name().eq_ignore_ascii_case(text);
+        Self::ALL.into_iter().find(is_named).ok_or(ParseSuiteError)
     }
 }
-
-/// A text names no cipher that the data channel has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParseSuiteError;
 
 impl fmt::Display for ParseSuiteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,4 +73,4 @@ impl fmt::Display for ParseSuiteError {
     }
 }
 
-impl std::error::Error for ParseSuiteError {}
+impl Error for ParseSuiteError {}

@@ -1,0 +1,151 @@
+//! Who is let in: what a client that has shown its certificate gets, or why it must go.
+
+use std::io;
+use std::time::Instant;
+
+use rustls::pki_types::CertificateDer;
+
+use super::client::{Connected, Stage};
+use super::client_file::ClientFile;
+use super::pool::Lease;
+use super::push::push_reply;
+use super::terms::{Terms, TermsError};
+use super::{Client, Server};
+use crate::data_channel::{NewPeer, Peer, PeerChange};
+use crate::session::{Established, Hello};
+use crate::tls::Subject;
+
+/// Told to a client for whom there is no room: it goes to the next server that it knows, or comes back.
+const FULL: &str = "RESTART,[N]the server is full";
+
+/// Why a client is not let in.
+struct Refusal {
+    /// What it is told.
+    told: String,
+    /// What the log says.
+    logged: String,
+}
+
+impl Refusal {
+    /// One that the client is told no reason of.
+    fn silent(logged: String) -> Self {
+        Self { told: "AUTH_FAILED".into(), logged }
+    }
+}
+
+impl Server {
+    /// A key is established: the first one says who the client is, later ones that it is still the same.
+    pub(super) fn established(&mut self, id: u32, established: &Established, now: Instant) {
+        let name = established
+            .certificate
+            .as_ref()
+            .and_then(|certificate: &CertificateDer<'_>| Subject::of(certificate))
+            .and_then(|subject| subject.common_name().map(str::to_owned));
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if let Stage::Connected(connected) = &client.stage {
+            if name.as_ref() != Some(&connected.name) {
+                return self.dismiss(id, "AUTH_FAILED", "came back as another", now);
+            }
+            let line = format!("{}: has key {}", client.label(), established.key_id);
+            return self.say(&line);
+        }
+        let result = match name {
+            Some(name) => self.admit(id, name, &established.hello, now),
+            None => Err(Refusal::silent("its certificate has no common name".into())),
+        };
+        if let Err(Refusal { told, logged }) = result {
+            self.dismiss(id, &told, &format!("refused: {logged}"), now);
+        }
+    }
+
+    /// Gives a client that is known by now what it needs.
+    fn admit(&mut self, id: u32, name: String, hello: &Hello, now: Instant) -> Result<(), Refusal> {
+        let file = match &self.profile.client_folder {
+            Some(folder) => ClientFile::load(folder, &name)
+                .map_err(|error| Refusal::silent(format!("{name}'s file: {error}")))?,
+            None => None,
+        };
+        if file.is_none() && self.profile.is_client_file_required {
+            return Err(Refusal::silent(format!("{name} has no file")));
+        }
+        let file = file.unwrap_or_default();
+        if file.is_disabled {
+            return Err(Refusal::silent(format!("{name} is disabled")));
+        }
+        let terms = Terms::agree(&hello.peer_info, &self.ciphers).map_err(|error| Refusal {
+            told: match error {
+                TermsError::NoSharedCipher => {
+                    "AUTH_FAILED,Data channel cipher negotiation failed (no shared cipher)".into()
+                }
+                TermsError::NoPeerId => "AUTH_FAILED,The client is too old".into(),
+            },
+            logged: format!("{name}: {error}"),
+        })?;
+        if !self.profile.is_duplicate_name_allowed {
+            self.remove_older(id, &name);
+        }
+        let connected = self.clients.values().filter_map(Client::connected).count();
+        if connected >= self.profile.max_clients {
+            let logged = format!("{name}: there are {connected} clients");
+            return Err(Refusal { told: FULL.into(), logged });
+        }
+        let lease = self
+            .pool
+            .lease(id, &name, file.address, file.address_v6)
+            .map_err(|error| Refusal::silent(format!("{name}: {error}")))?;
+        self.add_peer(id, &file, &terms, lease)
+            .map_err(|error| Refusal::silent(format!("{name}: no peer: {error}")))?;
+        let push = push_reply(&self.profile, &self.pool, &file, &terms, &lease, id);
+        let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
+        client.stage =
+            Stage::Connected(Connected { name, lease, since: now, push, pushed_at: None });
+        client.session.set_data_parameters(terms.data, now);
+        if terms.is_dynamic_tls_crypt {
+            // It fails for a session alone that is not established.
+            let _ = client.session.use_dynamic_tls_crypt();
+        }
+        if terms.is_push_unasked {
+            client.push(now);
+        }
+        let line = format!("{}: has {}, {}", client.label(), lease.address, terms.data.suite);
+        self.say(&line);
+        Ok(())
+    }
+
+    /// Makes a client's peer in the data path. When that fails, the client's removal takes back what was made.
+    fn add_peer(&self, id: u32, file: &ClientFile, terms: &Terms, lease: Lease) -> io::Result<()> {
+        let Some(client) = self.clients.get(&id) else { return Ok(()) };
+        self.data.new_peer(&NewPeer {
+            receive_id: id,
+            send_id: id,
+            remote: client.address,
+            address_v4: Some(lease.address),
+            address_v6: lease.address_v6,
+        })?;
+        let tunnel = &self.profile.common.tunnel;
+        self.data.set_peer(
+            Peer::Id(id),
+            &PeerChange {
+                keepalive_interval: tunnel.ping,
+                // A server waits twice as long as it tells its clients to (manual, `--keepalive`).
+                keepalive_timeout: tunnel.ping_restart.map(|timeout| timeout * 2),
+                mss_bytes: Some(self.profile.common.mss_bytes(terms.data.format)),
+            },
+        )?;
+        for network in &file.networks {
+            self.data.add_route(id, *network)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the clients that had a name before this one.
+    fn remove_older(&mut self, id: u32, name: &str) {
+        let is_older = |(other, client): &(&u32, &Client)| {
+            **other != id && client.connected().is_some_and(|connected| connected.name == name)
+        };
+        let older: Vec<u32> = self.clients.iter().filter(is_older).map(|(id, _)| *id).collect();
+        for id in older {
+            self.remove(id, "connected once more");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Certificates that their CA took back (`crl-verify`).
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::pem::PemObject;
+use webpki::{CertRevocationList, OwnedCertRevocationList};
+
+use super::TlsFileError;
+
+/// Where revocation lists come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevocationSource {
+    /// PEM.
+    Text(String),
+    /// A file of PEM, which is read again when it has changed.
+    File(PathBuf),
+}
+
+/// Revocation lists, as new as their file.
+#[derive(Debug)]
+pub struct Revocations {
+    source: RevocationSource,
+    read: Mutex<Lists>,
+}
+
+#[derive(Debug)]
+struct Lists {
+    lists: Vec<CertRevocationList<'static>>,
+    /// When the file was changed last, and its size.
+    version: Option<(SystemTime, u64)>,
+}
+
+impl Revocations {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read, a list is malformed, or there is none.
+    pub fn read(source: RevocationSource) -> Result<Self, TlsFileError> {
+        let read = Mutex::new(Lists::read(&source)?);
+        Ok(Self { source, read })
+    }
+
+    /// Hands the lists to `judge`, once they are read again where the file has changed.
+    pub(super) fn judge<T>(
+        &self,
+        judge: impl FnOnce(&[&CertRevocationList<'_>]) -> T,
+    ) -> Result<T, TlsFileError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let RevocationSource::File(path) = &self.source {
+            let version = fs::metadata(path).and_then(|metadata| version(&metadata));
+            if Some(version.map_err(TlsFileError::RevocationFile)?) != read.version {
+                *read = Lists::read(&self.source)?;
+            }
+        }
+        let lists: Vec<&CertRevocationList<'_>> = read.lists.iter().collect();
+        Ok(judge(&lists))
+    }
+}
+
+impl Lists {
+    fn read(source: &RevocationSource) -> Result<Self, TlsFileError> {
+        let (text, version) = match source {
+            RevocationSource::Text(text) => (text.clone(), None),
+            RevocationSource::File(path) => {
+                let read = || {
+                    let mut file = File::open(path)?;
+                    let version = version(&file.metadata()?)?;
+                    let mut text = String::new();
+                    file.read_to_string(&mut text)?;
+                    Ok((text, Some(version)))
+                };
+                read().map_err(TlsFileError::RevocationFile)?
+            }
+        };
+        let lists = CertificateRevocationListDer::pem_slice_iter(text.as_bytes())
+            .map(|list| {
+                let list = list.map_err(TlsFileError::RevocationPem)?;
+                let list = OwnedCertRevocationList::from_der(&list);
+                list.map(CertRevocationList::from).map_err(TlsFileError::RevocationList)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        match lists.is_empty() {
+            true => Err(TlsFileError::NoRevocationList),
+            false => Ok(Self { lists, version }),
+        }
+    }
+}
+
+fn version(metadata: &fs::Metadata) -> io::Result<(SystemTime, u64)> {
+    Ok((metadata.modified()?, metadata.len()))
+}
