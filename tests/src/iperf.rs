@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::command;
 use crate::namespace::Namespace;
@@ -15,6 +15,23 @@ const START: Duration = Duration::from_secs(20);
 
 /// Runs a TCP stream for some seconds and gives the megabits per second that arrived.
 pub fn tcp(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Result<f64> {
+    let rates = run(from, server, seconds, options)?;
+    rates.last().copied().context("no rate from iperf3")
+}
+
+/// Runs a TCP stream each way at once, and gives the megabits per second that arrived by each: there, and back.
+pub fn tcp_both_ways(
+    from: &Namespace,
+    server: &str,
+    seconds: u32,
+    options: &[&str],
+) -> Result<[f64; 2]> {
+    let rates = run(from, server, seconds, &[options, &["--bidir"]].concat())?;
+    <[f64; 2]>::try_from(rates).map_err(|rates| anyhow!("not two rates from iperf3: {rates:?}"))
+}
+
+/// What each stream's receiver got, in megabits per second.
+fn run(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Result<Vec<f64>> {
     let deadline = Instant::now() + START;
     let text = loop {
         let mut command = from.command("iperf3");
@@ -33,11 +50,12 @@ pub fn tcp(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Re
         }
         break output.success().with_context(|| format!("iperf3 to {server} with {options:?}"))?;
     };
-    let line = text
-        .lines()
-        .rev()
-        .find(|line| line.contains("receiver"))
-        .with_context(|| format!("no receiver's line from iperf3:\n{text}"))?;
-    let before = line.split("Mbits/sec").next().unwrap_or_default();
-    Ok(before.split_whitespace().next_back().context("no rate from iperf3")?.parse()?)
+    let rate = |line: &str| -> Result<f64> {
+        let before = line.split("Mbits/sec").next().unwrap_or_default();
+        Ok(before.split_whitespace().next_back().context("no rate from iperf3")?.parse()?)
+    };
+    let rates: Vec<f64> =
+        text.lines().filter(|line| line.contains("receiver")).map(rate).collect::<Result<_>>()?;
+    ensure!(!rates.is_empty(), "no receiver's line from iperf3:\n{text}");
+    Ok(rates)
 }

@@ -1,24 +1,30 @@
 //! Stock `ping` inside a namespace.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 
 use crate::command;
 use crate::namespace::Namespace;
 
-/// Pings and gives the number of replies.
+/// More pings that are sent behind those that count.
+const MORE: u32 = 10;
+
+/// Pings and gives the number of those that were answered.
+///
+/// `ping` waits for its last reply for an interval alone, which is nothing where the machine is busy: there are some more
+/// behind those that count.
 pub fn replies(namespace: &Namespace, to: &str, count: u32, options: &[&str]) -> Result<u32> {
     let mut command = namespace.command("ping");
-    command.args(["-n", "-i", "0.05", "-W", "2", "-c", &count.to_string()]).args(options).arg(to);
-    let output = command::run(&mut command, b"", Duration::from_secs(60))?;
-    let summary = output
-        .stdout
-        .lines()
-        .find(|line| line.contains("packets transmitted"))
-        .with_context(|| format!("no summary from ping: {output:?}"))?;
-    let received = summary.split(", ").nth(1).and_then(|part| part.split(' ').next());
-    Ok(received.context("no count from ping")?.parse()?)
+    command.args(["-n", "-i", "0.05", "-W", "2", "-c", &(count + MORE).to_string()]);
+    let output = command::run(command.args(options).arg(to), b"", Duration::from_secs(60))?;
+    ensure!(output.stdout.contains("packets transmitted"), "no summary from ping: {output:?}");
+    let numbers = output.stdout.lines().filter(|line| line.contains(" bytes from "));
+    let numbers = numbers.filter_map(|line| line.split_once("icmp_seq=")?.1.split(' ').next());
+    let counted =
+        numbers.filter_map(|number| number.parse().ok()).filter(|it| (1..=count).contains(it));
+    Ok(u32::try_from(counted.collect::<BTreeSet<u32>>().len())?)
 }
 
 /// Pings until the first reply comes, as a handshake may be due first; false when none comes in time.

@@ -21,6 +21,11 @@ pub fn is_strict() -> bool {
     std::env::var_os("TUNIC_REQUIRE_ALL").is_some_and(|value| value == "1")
 }
 
+/// How long something takes in CI, as long as is promised, and at a desk, a shorter run of the same.
+pub fn seconds(in_ci: u32, at_a_desk: u32) -> u32 {
+    if is_strict() { in_ci } else { at_a_desk }
+}
+
 /// True where all needs are met. Where one isn't, says which, and fails under `TUNIC_REQUIRE_ALL=1`.
 ///
 /// # Panics
@@ -78,7 +83,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The folder into which `.ci/peers` installs peers that are crates.
+/// The folder into which `.ci/peers` installs peers.
 fn peer_programs() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)

@@ -5,28 +5,32 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tunic_tests::command::{self, shell};
-use tunic_tests::namespace::{Namespace, Running, unique};
-use tunic_tests::openvpn::Pki;
-use tunic_tests::tunicd::Tunicd;
-use tunic_tests::{binary, wait};
 
-/// How long something may take to come about.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+use super::{PATIENCE, Pki, Stock};
+use crate::command::{self, shell};
+use crate::namespace::{Namespace, Running, unique};
+use crate::tunicd::Tunicd;
+use crate::{binary, iperf, ping, wait};
+
+/// The inner address of our server.
+pub const OURS_V4: &str = "10.8.0.1";
 
 /// The server's namespace: a bridge with 10.9.0.1 on which clients are, and files.
-pub(crate) struct Network {
-    pub(crate) namespace: Namespace,
-    pub(crate) pki: Pki,
+#[derive(Debug)]
+pub struct Network {
+    /// The server's.
+    pub namespace: Namespace,
+    /// Whose certificates all have.
+    pub pki: Pki,
 }
 
 impl Network {
-    pub(crate) fn new() -> Result<Self> {
+    /// A network without anybody.
+    pub fn new() -> Result<Self> {
         let namespace = Namespace::new()?;
         namespace.ip("link add br0 type bridge")?;
         namespace.ip("addr add 10.9.0.1/24 dev br0")?;
@@ -37,14 +41,14 @@ impl Network {
     }
 
     /// Writes a file beside certificates and keys.
-    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.pki.file(name);
         fs::write(&path, text)?;
         Ok(path)
     }
 
     /// Starts our server with more options, on an adapter of its own.
-    pub(crate) fn serve(&self, options: &str) -> Result<Server> {
+    pub fn serve(&self, options: &str) -> Result<Server> {
         let interface = unique("ts");
         let tunicd = Tunicd::start_openvpn(&self.namespace, &interface)?;
         let management = self.pki.file("management");
@@ -62,13 +66,36 @@ impl Network {
             .stdout(File::create(&log)?)
             .stderr(File::create(self.pki.file("server.err"))?);
         let process = self.namespace.spawn(&mut command)?;
-        let mut server = Server { process, log, management, tunicd: Some(tunicd) };
+        let mut server = Server { interface, process, log, management, tunicd: Some(tunicd) };
         server.says("listens on")?;
         Ok(server)
     }
 
+    /// Starts iperf3's server beside ours.
+    pub fn serve_iperf(&self) -> Result<Running> {
+        let mut command = self.namespace.command("iperf3");
+        command.args(["--server", "--port", &iperf::PORT.to_string()]);
+        let server = self.namespace.spawn(command.stdout(Stdio::null()))?;
+        let listening = format!("ss -Hltn 'sport = :{}' | grep -q .", iperf::PORT);
+        wait::until("iperf3 listens", PATIENCE, || {
+            self.namespace.shell(&listening, PATIENCE).is_ok()
+        })?;
+        Ok(server)
+    }
+
     /// Starts a stock client in a namespace of its own, at 10.9.0.`host`.
-    pub(crate) fn connect(&self, name: &str, host: u8, options: &str) -> Result<Client> {
+    pub fn connect(&self, name: &str, host: u8, options: &str) -> Result<StockClient> {
+        self.connect_as(Stock::Installed, name, host, options)
+    }
+
+    /// Like [`Network::connect`], of another version.
+    pub fn connect_as(
+        &self,
+        stock: Stock,
+        name: &str,
+        host: u8,
+        options: &str,
+    ) -> Result<StockClient> {
         let namespace = Namespace::new()?;
         let (here, there) = (unique("vc"), unique("vs"));
         shell(&format!("ip link add {here} type veth peer name {there}"))?;
@@ -78,22 +105,25 @@ impl Network {
         namespace.ip(&format!("addr add 10.9.0.{host}/24 dev v0"))?;
         namespace.ip("link set v0 up")?;
         self.pki.certify(name)?;
+        let remote = if options.contains("remote 1") { "" } else { "remote 10.9.0.1\n" };
         let configuration = format!(
-            "client\ndev tun\nproto udp\nremote 10.9.0.1\nnobind\ndisable-dco\nverb 4\nca ca.crt\n\
+            "client\ndev tun\nproto udp\n{remote}nobind\ndisable-dco\nverb 4\nca ca.crt\n\
              cert {name}.crt\nkey {name}.key\nremote-cert-tls server\nconnect-retry 1 1\nexplicit-exit-notify\n{options}\n"
         );
         self.write(&format!("{name}.conf"), &configuration)?;
         let log = self.pki.file(&format!("{name}.log"));
-        let mut command = namespace.command("openvpn");
+        let mut command = namespace.command(stock.program()?);
         command.arg("--cd").arg(self.pki.file("")).args(["--config", &format!("{name}.conf")]);
         command.stdout(File::create(&log)?).stderr(Stdio::null());
         let process = namespace.spawn(&mut command)?;
-        Ok(Client { namespace, process, log })
+        Ok(StockClient { namespace, process, log })
     }
 }
 
 /// Our server.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
+    interface: String,
     process: Running,
     log: PathBuf,
     management: PathBuf,
@@ -102,17 +132,17 @@ pub(crate) struct Server {
 
 impl Server {
     /// Waits until it has said something.
-    pub(crate) fn says(&mut self, text: &str) -> Result<()> {
+    pub fn says(&mut self, text: &str) -> Result<()> {
         says(&mut self.process, &self.log, text)
     }
 
     /// Everything that it said.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         read(&self.log)
     }
 
     /// The first line of its answer to a command.
-    pub(crate) fn command(&self, command: &str) -> Result<String> {
+    pub fn command(&self, command: &str) -> Result<String> {
         let mut stream = UnixStream::connect(&self.management)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(format!("{command}\n").as_bytes())?;
@@ -121,8 +151,22 @@ impl Server {
         Ok(line.trim().to_owned())
     }
 
+    /// What its adapter dropped, by reason.
+    pub fn discards(&self) -> Result<String> {
+        let statistics = tunic::Adapter::open(&self.interface)?.statistics()?;
+        let counts = statistics.discards.iter().filter(|(_, count)| *count > 0);
+        Ok(format!("{:?}", counts.collect::<Vec<_>>()))
+    }
+
+    /// Whether the keys that it sends to its clients by have epochs, in the order of their ids.
+    pub fn has_epochs(&self) -> Result<Vec<bool>> {
+        let (_, peers) = tunic::DataChannel::open(&self.interface)?.status()?;
+        let primaries = peers.iter().filter_map(|peer| peer.primary);
+        Ok(primaries.map(|slot| slot.is_epoch).collect())
+    }
+
     /// Ends it by SIGTERM, then its daemon.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    pub fn stop(mut self) -> Result<()> {
         kill(Pid::from_raw(i32::try_from(self.process.0.id())?), Signal::SIGTERM)?;
         let status = command::wait(&mut self.process.0, PATIENCE)?;
         if !status.success() {
@@ -133,42 +177,47 @@ impl Server {
 }
 
 /// A stock client.
-pub(crate) struct Client {
-    pub(crate) namespace: Namespace,
+#[derive(Debug)]
+pub struct StockClient {
+    /// Where it is.
+    pub namespace: Namespace,
     process: Running,
     log: PathBuf,
 }
 
-impl Client {
-    /// Waits until its tunnel is up.
-    pub(crate) fn is_up(&mut self) -> Result<()> {
-        self.says("Initialization Sequence Completed")
+impl StockClient {
+    /// Waits until its tunnel carries packets: it says that it is up some time before it has its keys.
+    pub fn is_up(&mut self) -> Result<()> {
+        self.says("Initialization Sequence Completed")?;
+        let is_there = ping::reaches(&self.namespace, OURS_V4, PATIENCE)?;
+        ensure!(is_there, "no reply: {}", self.log());
+        Ok(())
     }
 
     /// Waits until it has said something.
-    pub(crate) fn says(&mut self, text: &str) -> Result<()> {
+    pub fn says(&mut self, text: &str) -> Result<()> {
         says(&mut self.process, &self.log, text)
     }
 
     /// Everything that it said.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         read(&self.log)
     }
 
     /// Ends it without a farewell.
-    pub(crate) fn die(&mut self) -> Result<()> {
+    pub fn die(&mut self) -> Result<()> {
         self.process.0.kill()?;
         self.process.0.wait()?;
         Ok(())
     }
 
     /// Waits until it has ended by itself.
-    pub(crate) fn ends(&mut self) -> Result<()> {
+    pub fn ends(&mut self) -> Result<()> {
         command::wait(&mut self.process.0, PATIENCE).map(|_| ()).with_context(|| self.log())
     }
 
     /// Asks it to end.
-    pub(crate) fn leave(&mut self) -> Result<()> {
+    pub fn leave(&mut self) -> Result<()> {
         kill(Pid::from_raw(i32::try_from(self.process.0.id())?), Signal::SIGTERM)?;
         self.ends()
     }

@@ -1,0 +1,91 @@
+//! OpenVPN 2.7, which knows epochs: our client and a stock server, stock clients and our server. Needs root, and `.ci/peers`.
+
+use anyhow::{Context, Result, ensure};
+use tunic_tests::openvpn::{NEEDS, Network, OURS_V4, SERVER_V4, Stock, Tunnel};
+use tunic_tests::require::{self, Need};
+use tunic_tests::{iperf, ping};
+
+fn has_all(test: &str) -> bool {
+    let more = [Stock::Newer.need(), Need::Program("iperf3", "iperf3")];
+    require::all(test, &[&NEEDS[..], &more].concat())
+}
+
+/// The rows of reference openvpn-dco.md 4.6 that 2.7 has: what we say, the cipher, and the format that comes of it.
+const COMBINATIONS: [(&str, &str, &str); 5] = [
+    ("14", "AES-256-GCM", "Classic format"),
+    ("1038", "AES-256-GCM", "Epoch format"),
+    ("1166", "AES-256-GCM", "Epoch format"),
+    ("1162", "CHACHA20-POLY1305", "Epoch format"),
+    ("1166", "CHACHA20-POLY1305", "Epoch format"),
+];
+
+#[test]
+fn our_client_and_its_server_renew_keys_in_every_combination() -> Result<()> {
+    if !has_all("2.7 as server") {
+        return Ok(());
+    }
+    let case = |protocol: &str, cipher: &str, format: &str| -> Result<()> {
+        let server = format!("data-ciphers {cipher}\nreneg-sec 5");
+        let client = "data-ciphers AES-256-GCM:CHACHA20-POLY1305";
+        let arguments = ["--iv-proto", protocol];
+        let mut tunnel = Tunnel::begin_as(Stock::Newer, &server, client, &arguments)?;
+        let said = tunnel.client.await_connected(1)?;
+        for word in ["TLSv1_3", "keys by Exporter", cipher, format] {
+            ensure!(said.contains(word), "no {word} in {said}");
+        }
+        tunnel.ping()?;
+        let replies = ping::replies(&tunnel.link.left, SERVER_V4, 160, &[])?;
+        ensure!(replies == 160, "{replies} of 160\n{}", tunnel.explain());
+        tunnel.client.await_count("keys renewed", 1)?;
+        tunnel.ping()?;
+        tunnel.client.stop()?;
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads = COMBINATIONS.map(|(protocol, cipher, format)| {
+            let thread = scope.spawn(move || case(protocol, cipher, format));
+            (format!("{protocol} {cipher}"), thread)
+        });
+        for (name, thread) in threads {
+            thread.join().ok().context("a panic").flatten().context(name)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn its_clients_and_our_server_renew_keys() -> Result<()> {
+    if !has_all("2.7 as client") {
+        return Ok(());
+    }
+    let network = Network::new()?;
+    let options = "tls-crypt ta.key\nkeepalive 1 10\nreneg-sec 6\n\
+                   data-ciphers AES-256-GCM:CHACHA20-POLY1305";
+    let server = network.serve(options)?;
+    let connect = |name, host, cipher| {
+        let options = format!("tls-crypt ta.key\ndata-ciphers {cipher}");
+        network.connect_as(Stock::Newer, name, host, &options)
+    };
+    let mut alice = connect("alice", 11, "AES-256-GCM")?;
+    alice.is_up()?;
+    let mut bob = connect("bob", 12, "CHACHA20-POLY1305")?;
+    bob.is_up()?;
+    ensure!(server.has_epochs()? == [true, true], "no epochs: {}", alice.log());
+    let _iperf = network.serve_iperf()?;
+    std::thread::scope(|scope| {
+        let pings = scope.spawn(|| ping::replies(&bob.namespace, OURS_V4, 280, &[]));
+        let rates = iperf::tcp_both_ways(&alice.namespace, OURS_V4, 14, &["--bitrate", "10M"])?;
+        ensure!(rates.iter().all(|rate| *rate > 5.0), "{rates:?} Mbit/s");
+        let replies = pings.join().ok().context("the pings panicked")??;
+        ensure!(replies == 280, "{replies} of 280: {}\n{}", server.discards()?, bob.log());
+        Ok(())
+    })?;
+    for name in ["alice", "bob"] {
+        let is_renewed = |line: &str| line.starts_with(name) && line.ends_with("has key 2");
+        ensure!(server.log().lines().any(is_renewed), "{}", server.log());
+    }
+    for client in [&mut alice, &mut bob] {
+        client.leave()?;
+    }
+    server.stop()
+}
