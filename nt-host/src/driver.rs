@@ -3,12 +3,14 @@
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use nt_sys::io::{DRIVER_INITIALIZE, DRIVER_OBJECT, IO_TYPE_DRIVER};
 use nt_sys::ntdef::{CSHORT, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, ULONG, UNICODE_STRING};
 
+use crate::given;
 use crate::handle;
 use crate::image::{Image, LoadError};
 use crate::io::{device, request};
@@ -73,12 +75,26 @@ pub struct UnloadReport {
     pub leaks: Vec<String>,
 }
 
-/// What a driver object's strings point to.
-struct Strings {
+/// A driver object with what it points to. The object comes first.
+#[repr(C)]
+struct Memory {
+    object: DRIVER_OBJECT,
     name: OwnedString,
     registry_path: OwnedString,
     hardware_database: OwnedString,
+    hardware: UNICODE_STRING,
 }
+
+/// How many drivers keep their objects after their unload: one that runs after it shall be told so, and not crash.
+const KEPT: usize = 8;
+
+/// The objects of drivers that were unloaded, the latest last.
+static UNLOADED_OBJECTS: Mutex<VecDeque<Retired>> = Mutex::new(VecDeque::new());
+
+struct Retired(#[expect(dead_code, reason = "only kept")] Box<Memory>);
+
+// SAFETY: nothing is done with it but to drop it.
+unsafe impl Send for Retired {}
 
 impl Driver {
     /// Loads a driver that is linked.
@@ -93,23 +109,14 @@ impl Driver {
 
     fn start(name: &str, entry: DRIVER_INITIALIZE, image: Option<Image>) -> Result<Self, NTSTATUS> {
         irql::require_exactly("load", PASSIVE_LEVEL);
-        let strings = Box::leak(Box::new(Strings {
-            name: OwnedString::new(&format!(r"\Driver\{name}")),
-            registry_path: OwnedString::new(&format!(
-                r"\Registry\Machine\System\CurrentControlSet\Services\{name}"
-            )),
-            hardware_database: OwnedString::new(r"\Registry\Machine\Hardware\Description\System"),
-        }));
-        // The strings and the object stay: a driver that runs after its unload shall be told so, and not crash.
-        let mut registry_path = strings.registry_path.view();
-        let hardware = Box::leak(Box::new(strings.hardware_database.view()));
-        let object = Box::leak(Box::new(new_object(entry, strings.name.view(), hardware)));
+        let mut memory = Memory::new(name, entry);
+        let mut registry_path = memory.registry_path.view();
         if let Some(image) = &image {
             let range = image.module().range();
-            object.DriverStart = ptr::with_exposed_provenance_mut(range.start);
-            object.DriverSize = range.len() as ULONG;
+            memory.object.DriverStart = ptr::with_exposed_provenance_mut(range.start);
+            memory.object.DriverSize = range.len() as ULONG;
         }
-        let object = ptr::from_mut(object);
+        let object = Box::into_raw(memory).cast::<DRIVER_OBJECT>();
         {
             let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
             *count += 1;
@@ -152,10 +159,17 @@ impl Driver {
         UnloadReport { leaks: leaks.into_iter().map(|(_, line)| line).collect() }
     }
 
-    /// What is an image goes from memory.
+    /// The driver's object goes from memory in the end, and what is an image at once.
     fn take_away(self) {
         if let Some(image) = self.image {
             image.retire();
+        }
+        // SAFETY: made by `Box::into_raw` of this, and given up here.
+        let memory = Retired(unsafe { Box::from_raw(self.object.cast::<Memory>()) });
+        let mut unloaded = UNLOADED_OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
+        unloaded.push_back(memory);
+        if unloaded.len() > KEPT {
+            unloaded.pop_front();
         }
     }
 
@@ -202,6 +216,8 @@ impl Driver {
         CURRENT.store(ptr::null_mut(), Ordering::Release);
         STATE.store(UNLOADED, Ordering::Release);
         pool::check();
+        pool::forget();
+        given::release();
         leaks
     }
 }
@@ -232,19 +248,26 @@ fn require_nothing(function: &str, leaks: &[(Rule, String)]) {
     }
 }
 
-fn new_object(
-    entry: DRIVER_INITIALIZE,
-    name: UNICODE_STRING,
-    hardware_database: *mut UNICODE_STRING,
-) -> DRIVER_OBJECT {
-    // SAFETY: all zeros is a value of this type.
-    let mut object: DRIVER_OBJECT = unsafe { core::mem::zeroed() };
-    object.Type = IO_TYPE_DRIVER;
-    object.Size = size_of::<DRIVER_OBJECT>() as CSHORT;
-    object.DriverName = name;
-    object.HardwareDatabase = hardware_database;
-    object.DriverInit = Some(entry);
-    object
+impl Memory {
+    fn new(name: &str, entry: DRIVER_INITIALIZE) -> Box<Self> {
+        let services = r"\Registry\Machine\System\CurrentControlSet\Services";
+        let mut hardware_database =
+            OwnedString::new(r"\Registry\Machine\Hardware\Description\System");
+        let mut memory = Box::new(Self {
+            // SAFETY: all zeros is a value of this type.
+            object: unsafe { core::mem::zeroed() },
+            name: OwnedString::new(&format!(r"\Driver\{name}")),
+            registry_path: OwnedString::new(&format!(r"{services}\{name}")),
+            hardware: hardware_database.view(),
+            hardware_database,
+        });
+        memory.object.Type = IO_TYPE_DRIVER;
+        memory.object.Size = size_of::<DRIVER_OBJECT>() as CSHORT;
+        memory.object.DriverName = memory.name.view();
+        memory.object.HardwareDatabase = &raw mut memory.hardware;
+        memory.object.DriverInit = Some(entry);
+        memory
+    }
 }
 
 /// Stops when the caller of `function` is driver code that should be gone.

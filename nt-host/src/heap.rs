@@ -31,12 +31,13 @@ const HOST: usize = 0x057;
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 
+static ALL_BLOCKS: AtomicUsize = AtomicUsize::new(0);
 static ALL_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// Bytes that the process has on this heap: what was not given back, whatever the system's allocator makes of it.
+/// Blocks and bytes that the process has on this heap: what was not given back, whatever the system's allocator makes of it.
 #[must_use]
-pub fn live_bytes() -> usize {
-    ALL_BYTES.load(Ordering::Relaxed)
+pub fn live() -> (usize, usize) {
+    (ALL_BLOCKS.load(Ordering::Relaxed), ALL_BYTES.load(Ordering::Relaxed))
 }
 
 /// Blocks and bytes that the driver has.
@@ -67,6 +68,7 @@ unsafe impl GlobalAlloc for DriverHeap {
             BLOCKS.fetch_sub(1, Ordering::Relaxed);
             BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
         }
+        ALL_BLOCKS.fetch_sub(1, Ordering::Relaxed);
         ALL_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: the system's block begins so many bytes before.
         let start = unsafe { block.sub(head) };
@@ -85,6 +87,7 @@ fn allocate(layout: Layout, allocate: impl FnOnce(Layout) -> *mut u8) -> *mut u8
     if start.is_null() {
         return start;
     }
+    ALL_BLOCKS.fetch_add(1, Ordering::Relaxed);
     ALL_BYTES.fetch_add(layout.size(), Ordering::Relaxed);
     if is_drivers {
         BLOCKS.fetch_add(1, Ordering::Relaxed);

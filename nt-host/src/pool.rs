@@ -246,6 +246,17 @@ pub fn check() {
     }
 }
 
+/// Gives the memory of freed blocks back: there is no driver that could use it.
+pub(crate) fn forget() {
+    let mut pool = lock();
+    pool.kept.clear();
+    pool.kept_bytes = 0;
+    for (start, block) in core::mem::take(&mut pool.freed) {
+        check_freed(start, &block);
+        release(&block);
+    }
+}
+
 /// What block a faulting address belongs to: for the signal handler, which must not wait for the lock.
 pub(crate) fn explain(address: usize) -> Option<(Rule, Explanation)> {
     let pool = POOL.try_lock().ok()?;

@@ -16,6 +16,7 @@ use crate::ex::push_lock;
 use crate::irql::{self, Name};
 use crate::ke::spin_lock;
 use crate::ke::xstate;
+use crate::pages::Pages;
 use crate::violation::{Rule, stop};
 
 /// Bytes of a driver's stack. Code that is not optimized needs more, which says nothing of what ships.
@@ -247,37 +248,37 @@ fn below(stack_pointer: usize) -> usize {
 
 /// A mapped stack with a guard, and a signal stack on which its overrun can be told.
 struct Stack {
-    mapping: usize,
-    signal_stack: usize,
+    pages: Pages,
+    _signal_stack: Pages,
 }
 
 const SIGNAL_STACK_BYTES: usize = 64 * 1024;
 
 impl Stack {
     fn new() -> Self {
-        let mapping = map(GUARD_BYTES + STACK_BYTES);
-        let guard = ptr::with_exposed_provenance_mut(mapping);
-        // SAFETY: the range is the lower end of the new mapping.
+        let pages = Pages::new(GUARD_BYTES + STACK_BYTES).expect("memory for a stack");
+        let guard = ptr::with_exposed_provenance_mut(pages.address());
+        // SAFETY: the range is the lower end of the new pages.
         let protected = unsafe { libc::mprotect(guard, GUARD_BYTES, libc::PROT_NONE) };
         assert_eq!(protected, 0, "the guard of a stack cannot be protected");
-        let signal_stack = map(SIGNAL_STACK_BYTES);
+        let signal_stack = Pages::new(SIGNAL_STACK_BYTES).expect("memory for a signal stack");
         let alternate = libc::stack_t {
-            ss_sp: ptr::with_exposed_provenance_mut(signal_stack),
+            ss_sp: ptr::with_exposed_provenance_mut(signal_stack.address()),
             ss_flags: 0,
             ss_size: SIGNAL_STACK_BYTES,
         };
         // SAFETY: the memory stays mapped until the stack is taken back in `drop`.
         unsafe { libc::sigaltstack(&raw const alternate, ptr::null_mut()) };
-        GUARD_TOP.set(mapping + GUARD_BYTES);
-        Self { mapping, signal_stack }
+        GUARD_TOP.set(pages.address() + GUARD_BYTES);
+        Self { pages, _signal_stack: signal_stack }
     }
 
     fn base(&self) -> usize {
-        self.mapping + GUARD_BYTES
+        self.pages.address() + GUARD_BYTES
     }
 
     fn top(&self) -> usize {
-        self.mapping + GUARD_BYTES + STACK_BYTES
+        self.base() + STACK_BYTES
     }
 }
 
@@ -287,29 +288,5 @@ impl Drop for Stack {
         let none = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
         // SAFETY: no signal stack is a valid state.
         unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
-        unmap(self.signal_stack, SIGNAL_STACK_BYTES);
-        unmap(self.mapping, GUARD_BYTES + STACK_BYTES);
     }
-}
-
-/// New zeroed pages.
-fn map(bytes: usize) -> usize {
-    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
-    let address = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            bytes,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    assert_ne!(address, libc::MAP_FAILED, "no memory for a stack");
-    address.expose_provenance()
-}
-
-fn unmap(address: usize, bytes: usize) {
-    // SAFETY: the range was mapped by `map`, and nothing uses it any more.
-    unsafe { libc::munmap(ptr::with_exposed_provenance_mut(address), bytes) };
 }

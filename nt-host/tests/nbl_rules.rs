@@ -49,6 +49,14 @@ fn expected(fault: Fault) -> &'static str {
         Fault::HaltWithDevice => "LEFT AT UNLOAD: loopback: DriverUnload: device ",
         Fault::ChecksumUnasked => "OFFLOAD NOT ON: NdisMIndicateReceiveNetBufferLists: ",
         Fault::OffloadUntold => "OFFLOAD NOT TOLD: MiniportOidRequest: ",
+        Fault::UseHaltedAdapter => {
+            "WRONG ADAPTER STATE: NdisWriteErrorLogEntry: adapter lo is halted"
+        }
+        Fault::UseFreedPool => "BAD NDIS HANDLE: NdisAllocateNetBufferList: ",
+        Fault::LeakConfiguration => {
+            "LEFT AT UNLOAD: loopback: DriverUnload: open configuration of adapter lo"
+        }
+        Fault::CloseConfigurationTwice => "BAD NDIS HANDLE: NdisCloseConfiguration: ",
     }
 }
 

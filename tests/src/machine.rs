@@ -41,13 +41,23 @@ const CHILD: &str = "TUNIC_TEST_ALONE";
 /// # Panics
 /// When it does not, with all that it said.
 pub fn alone(test: &str, timeout: Duration, body: impl FnOnce()) {
+    alone_with(test, timeout, &[], body);
+}
+
+/// As [`alone`], in an environment with these variables.
+///
+/// # Panics
+/// As [`alone`].
+pub fn alone_with(test: &str, timeout: Duration, variables: &[(&str, &str)], body: impl FnOnce()) {
     if std::env::var(CHILD).as_deref() == Ok(test) {
         body();
         return;
     }
     let program = std::env::current_exe().expect("a test has a file");
     let arguments = [test, "--exact", "--nocapture", "--test-threads=1"];
-    let output = command::run(Command::new(program).args(arguments).env(CHILD, test), b"", timeout)
+    let mut child = Command::new(program);
+    child.args(arguments).env(CHILD, test).envs(variables.iter().copied());
+    let output = command::run(&mut child, b"", timeout)
         .and_then(command::Output::success)
         .unwrap_or_else(|error| panic!("{error:#}"));
     assert!(output.contains("1 passed"), "no test {test} ran: {output}");
@@ -101,7 +111,7 @@ impl Loaded {
     /// What NDIS knows of it.
     #[must_use]
     pub fn miniport(&self) -> MiniportDriver {
-        self.miniport
+        self.miniport.clone()
     }
 
     /// Opens an adapter by its name or GUID, or for an empty one the driver itself, for reading and writing.

@@ -42,7 +42,7 @@ impl Capture {
     /// The adapter's port, while it is attached.
     #[must_use]
     pub fn port(&self) -> Option<AdapterPort> {
-        self.state().port
+        self.state().port.clone()
     }
 
     /// Sends packets as one batch.

@@ -143,7 +143,7 @@ impl Edge for Tun {
         let tun = self.clone();
         let reader = thread::Builder::new()
             .name(format!("tun-{}", self.name()))
-            .spawn(move || read(&tun, port))?;
+            .spawn(move || read(&tun, &port))?;
         *self.shared.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
         Ok(())
     }
@@ -240,7 +240,7 @@ enum Filled {
 }
 
 /// Reads until the edge is detached.
-fn read(tun: &Tun, port: AdapterPort) {
+fn read(tun: &Tun, port: &AdapterPort) {
     let mut batch = port.batch();
     let mut reader = Reader::new(tun.shared.device.as_raw_fd());
     while !tun.shared.stops.load(Ordering::Acquire) {

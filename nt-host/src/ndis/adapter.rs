@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,7 @@ use super::port::AdapterPort;
 use super::send::{CompletionLog, Sends};
 use super::state::{State, StateMachine};
 use crate::edge::Edge;
+use crate::given;
 use crate::irql;
 use crate::stack;
 use crate::violation::{Rule, stop};
@@ -50,10 +51,10 @@ const TRANSITION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A miniport adapter. Removed (with a halt) when dropped.
 pub struct Adapter {
-    inner: &'static AdapterInner,
+    inner: Arc<AdapterInner>,
 }
 
-/// What a miniport adapter handle points at. Never given back to the allocator, so a stale handle is recognized.
+/// What a miniport adapter handle points at.
 pub(super) struct AdapterInner {
     magic: u64,
     pub(super) driver: MiniportDriver,
@@ -83,7 +84,7 @@ pub(super) struct AdapterInner {
 
 const MAGIC: u64 = 0x4e44_4953_4144_4150;
 
-static ADAPTERS: Mutex<Vec<&'static AdapterInner>> = Mutex::new(Vec::new());
+static ADAPTERS: Mutex<Vec<Arc<AdapterInner>>> = Mutex::new(Vec::new());
 
 impl Adapter {
     /// Makes an adapter of `driver` and starts it: MiniportInitializeEx, the edge's attach, MiniportRestart, and the OIDs
@@ -106,7 +107,7 @@ impl Adapter {
     ) -> Result<Self, NDIS_STATUS> {
         let AdapterOptions { name, guid, if_index, net_luid_index, mtu, configuration, edge } =
             options;
-        let inner: &'static AdapterInner = Box::leak(Box::new(AdapterInner {
+        let inner = Arc::new(AdapterInner {
             magic: MAGIC,
             driver,
             name,
@@ -128,19 +129,20 @@ impl Adapter {
             oids: OidSlot::new(),
             offloads: Offloads::default(),
             operation: Mutex::new(()),
-        }));
+        });
+        given::keep(Arc::clone(&inner));
         {
             let _operation = inner.operation();
             inner.initialize()?;
         }
-        adapters().push(inner);
+        adapters().push(Arc::clone(&inner));
         let adapter = Self { inner };
-        if inner.edge.attach(AdapterPort::new(inner)).is_err() {
+        if adapter.inner.edge.attach(adapter.port()).is_err() {
             adapter.inner.halt_after_failure();
             return Err(NDIS_STATUS_FAILURE);
         }
-        adapter.restart().and_then(|()| inner.bind()).inspect_err(|_| {
-            inner.halt_after_failure();
+        adapter.restart().and_then(|()| adapter.inner.bind()).inspect_err(|_| {
+            adapter.inner.halt_after_failure();
         })?;
         Ok(adapter)
     }
@@ -166,7 +168,7 @@ impl Adapter {
     /// What its edge uses it with.
     #[must_use]
     pub fn port(&self) -> AdapterPort {
-        AdapterPort::new(self.inner)
+        AdapterPort::new(Arc::clone(&self.inner))
     }
 
     /// Its state.
@@ -297,11 +299,11 @@ impl Drop for Adapter {
 }
 
 impl AdapterInner {
-    /// The adapter behind a miniport adapter handle; stops when it is none.
-    pub(super) fn of(function: &str, handle: NDIS_HANDLE) -> &'static Self {
+    /// The adapter behind a miniport adapter handle, which stays for the driver's call; stops when it is none.
+    pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE) -> &'a Self {
         let adapter = handle.cast::<Self>();
         if !adapter.is_null() && adapter.is_aligned() {
-            // SAFETY: adapters are never freed; another pointer of a driver faults or fails the next check.
+            // SAFETY: adapters stay while a driver is loaded; another pointer of a driver faults or fails the next check.
             let adapter = unsafe { &*adapter };
             if adapter.magic == MAGIC {
                 if adapter.states.state() == State::Halted {
@@ -349,7 +351,7 @@ impl AdapterInner {
         self.operation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn initialize(&'static self) -> Result<(), NDIS_STATUS> {
+    fn initialize(&self) -> Result<(), NDIS_STATUS> {
         let Some(handler) = self.driver.0.characteristics.InitializeHandlerEx else {
             return Err(NDIS_STATUS_FAILURE);
         };
@@ -395,7 +397,7 @@ impl AdapterInner {
         Ok(())
     }
 
-    fn restart(&'static self) -> Result<(), NDIS_STATUS> {
+    fn restart(&self) -> Result<(), NDIS_STATUS> {
         let Some(handler) = self.driver.0.characteristics.RestartHandler else {
             return Err(NDIS_STATUS_FAILURE);
         };
@@ -426,7 +428,7 @@ impl AdapterInner {
         Ok(())
     }
 
-    fn pause(&'static self, reason: ULONG) -> Result<(), NDIS_STATUS> {
+    fn pause(&self, reason: ULONG) -> Result<(), NDIS_STATUS> {
         let Some(handler) = self.driver.0.characteristics.PauseHandler else {
             return Err(NDIS_STATUS_FAILURE);
         };
@@ -487,7 +489,7 @@ impl AdapterInner {
     }
 
     /// What TCP/IP sets when it binds.
-    fn bind(&'static self) -> Result<(), NDIS_STATUS> {
+    fn bind(&self) -> Result<(), NDIS_STATUS> {
         let (lookahead, filters) = {
             let attributes = self.attributes();
             let Some(general) = attributes.general.as_ref() else {
@@ -504,13 +506,13 @@ impl AdapterInner {
         Ok(())
     }
 
-    fn set_ulong(&'static self, oid: ULONG, value: ULONG) -> Result<(), NDIS_STATUS> {
+    fn set_ulong(&self, oid: ULONG, value: ULONG) -> Result<(), NDIS_STATUS> {
         self.oid(OidRequest::Set { oid, buffer: &value.to_ne_bytes() })
             .map(drop)
             .map_err(|failure| failure.status)
     }
 
-    fn remove(&'static self, surprise: bool) {
+    fn remove(&self, surprise: bool) {
         let _operation = self.operation();
         if surprise {
             self.pnp_event(NdisDevicePnPEventSurpriseRemoved);
@@ -527,7 +529,7 @@ impl AdapterInner {
         self.halt(if surprise { NdisHaltDeviceSurpriseRemoved } else { NdisHaltDeviceDisabled });
     }
 
-    fn halt_after_failure(&'static self) {
+    fn halt_after_failure(&self) {
         let _operation = self.operation();
         if self.states.state() == State::Running {
             let _ = self.pause(NDIS_PAUSE_NDIS_INTERNAL);
@@ -536,7 +538,7 @@ impl AdapterInner {
         self.halt(NdisHaltDeviceInitializationFailed);
     }
 
-    fn halt(&'static self, action: NDIS_HALT_ACTION) {
+    fn halt(&self, action: NDIS_HALT_ACTION) {
         if self.states.state() != State::Paused {
             return;
         }
@@ -550,9 +552,9 @@ impl AdapterInner {
         self.sends.release();
     }
 
-    fn halted(&'static self) {
+    fn halted(&self) {
         let _ = self.states.go(State::Paused, State::Halted);
-        adapters().retain(|known| !ptr::eq(*known, self));
+        adapters().retain(|known| !ptr::eq(Arc::as_ptr(known), self));
         self.driver.0.adapters.fetch_sub(1, Ordering::AcqRel);
     }
 
@@ -586,16 +588,16 @@ impl AdapterInner {
 }
 
 /// The initialized adapter with this `NET_LUID`.
-pub(super) fn by_luid(luid: u64) -> Option<&'static AdapterInner> {
+pub(super) fn by_luid(luid: u64) -> Option<Arc<AdapterInner>> {
     find(|adapter| adapter.luid == luid)
 }
 
 /// The first initialized adapter that is so.
-pub(super) fn find(is_it: impl Fn(&AdapterInner) -> bool) -> Option<&'static AdapterInner> {
-    adapters().iter().find(|adapter| is_it(adapter)).copied()
+pub(super) fn find(is_it: impl Fn(&AdapterInner) -> bool) -> Option<Arc<AdapterInner>> {
+    adapters().iter().find(|adapter| is_it(adapter)).cloned()
 }
 
-fn adapters() -> MutexGuard<'static, Vec<&'static AdapterInner>> {
+fn adapters() -> MutexGuard<'static, Vec<Arc<AdapterInner>>> {
     ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,7 +1,9 @@
 //! An adapter's keywords (ndis.h).
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nt_sys::ndis::{
     BINARY_DATA, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER,
@@ -30,11 +32,13 @@ pub enum ConfigValue {
 
 /// What a configuration handle points at. Its memory goes back when it is closed.
 struct Configuration {
-    magic: u64,
-    adapter: &'static AdapterInner,
+    keywords: Vec<(String, ConfigValue)>,
     /// What was answered, which the driver may use until it closes the handle.
     answers: Vec<Pin<Box<Answer>>>,
 }
+
+/// The handles that are open, with the names of their adapters.
+static OPEN: Mutex<BTreeMap<usize, String>> = Mutex::new(BTreeMap::new());
 
 struct Answer {
     parameter: NDIS_CONFIGURATION_PARAMETER,
@@ -43,27 +47,16 @@ struct Answer {
     _bytes: Vec<u8>,
 }
 
-const MAGIC: u64 = 0x4e44_4953_434f_4e46;
-
 impl Configuration {
     fn of(function: &str, handle: NDIS_HANDLE) -> *mut Self {
-        let configuration = handle.cast::<Self>();
-        if configuration.is_null() || !configuration.is_aligned() {
-            stop(
-                Rule::BAD_NDIS_HANDLE,
-                function,
-                format_args!("{handle:p} is no configuration handle"),
-            );
-        }
-        // SAFETY: a pointer of a driver that is no handle faults or fails this check.
-        if unsafe { (*configuration).magic } != MAGIC {
+        if !open().contains_key(&handle.addr()) {
             stop(
                 Rule::BAD_NDIS_HANDLE,
                 function,
                 format_args!("{handle:p} is no configuration handle, or closed"),
             );
         }
-        configuration
+        handle.cast()
     }
 }
 
@@ -95,7 +88,11 @@ export! { "ndis.sys";
         if !pool::admit() {
             return NDIS_STATUS_RESOURCES;
         }
-        let configuration = Box::into_raw(Box::new(Configuration { magic: MAGIC, adapter, answers: Vec::new() }));
+        crate::driver::at_unload(left_at_unload);
+        let mut keywords = adapter.configuration.clone();
+        keywords.push(written_by_setup(adapter));
+        let configuration = Box::into_raw(Box::new(Configuration { keywords, answers: Vec::new() }));
+        open().insert(configuration.expose_provenance(), adapter.name.clone());
         // SAFETY: the driver's promise.
         unsafe { configuration_handle.write(configuration.cast()) };
         NDIS_STATUS_SUCCESS
@@ -124,12 +121,10 @@ export! { "ndis.sys";
         // SAFETY: the driver's promise.
         let keyword = unsafe { text(keyword) };
         let found = configuration
-            .adapter
-            .configuration
+            .keywords
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(&keyword))
-            .map(|(_, value)| value.clone())
-            .or_else(|| written_by_setup(configuration.adapter, &keyword));
+            .map(|(_, value)| value.clone());
         let (answer, parameter) = match found {
             None => (NDIS_STATUS_FAILURE, ptr::null_mut()),
             Some(_) if !pool::admit() => (NDIS_STATUS_RESOURCES, ptr::null_mut()),
@@ -157,16 +152,24 @@ export! { "ndis.sys";
         const FUNCTION: &str = "NdisCloseConfiguration";
         irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
         let configuration = Configuration::of(FUNCTION, configuration_handle);
-        // SAFETY: made by `Box::into_raw` in NdisOpenConfigurationEx, and closed once.
-        let mut configuration = unsafe { Box::from_raw(configuration) };
-        configuration.magic = 0;
+        open().remove(&configuration.addr());
+        // SAFETY: made by `Box::into_raw` in NdisOpenConfigurationEx, and was open until the line above.
+        drop(unsafe { Box::from_raw(configuration) });
     }
 }
 
 /// What Windows writes into every adapter's key when it is installed.
-fn written_by_setup(adapter: &AdapterInner, keyword: &str) -> Option<ConfigValue> {
-    let is_id = keyword.eq_ignore_ascii_case("NetCfgInstanceId");
-    is_id.then(|| ConfigValue::String(text_of_guid(&adapter.guid)))
+fn written_by_setup(adapter: &AdapterInner) -> (String, ConfigValue) {
+    ("NetCfgInstanceId".to_owned(), ConfigValue::String(text_of_guid(&adapter.guid)))
+}
+
+/// The handles that are not closed, one line for each.
+fn left_at_unload() -> Vec<String> {
+    open().values().map(|adapter| format!("open configuration of adapter {adapter}")).collect()
+}
+
+fn open() -> MutexGuard<'static, BTreeMap<usize, String>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A GUID (guiddef.h) in braces and capitals: its first three parts are numbers, in this machine's order of bytes.

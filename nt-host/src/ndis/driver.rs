@@ -2,7 +2,7 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nt_sys::io::DRIVER_OBJECT;
 use nt_sys::ndis::{
@@ -16,6 +16,7 @@ use nt_sys::ndis::{
 use nt_sys::ntdef::{DISPATCH_LEVEL, PASSIVE_LEVEL, ULONG, UNICODE_STRING};
 
 use super::device;
+use crate::given;
 use crate::irql;
 use crate::stack;
 use crate::violation::{Rule, stop};
@@ -23,7 +24,7 @@ use crate::violation::{Rule, stop};
 /// The newest version of NDIS, of Windows 11 24H2.
 static VERSION: AtomicU32 = AtomicU32::new(NDIS_MAKE_VERSION(6, 89));
 
-static DRIVERS: Mutex<Vec<&'static Registration>> = Mutex::new(Vec::new());
+static DRIVERS: Mutex<Vec<Arc<Registration>>> = Mutex::new(Vec::new());
 
 /// Sets what NdisGetVersion answers, before a driver is loaded.
 pub fn set_version(major: u8, minor: u8) {
@@ -31,10 +32,10 @@ pub fn set_version(major: u8, minor: u8) {
 }
 
 /// A registered miniport driver.
-#[derive(Clone, Copy)]
-pub struct MiniportDriver(pub(super) &'static Registration);
+#[derive(Clone)]
+pub struct MiniportDriver(pub(super) Arc<Registration>);
 
-/// What a driver handle points at. Never given back to the allocator, so a stale handle is recognized.
+/// What a driver handle points at.
 pub(super) struct Registration {
     magic: u64,
     is_registered: AtomicBool,
@@ -56,27 +57,27 @@ impl MiniportDriver {
         drivers
             .iter()
             .find(|driver| driver.driver_object == driver_object.addr())
-            .copied()
+            .cloned()
             .map(Self)
     }
 
     /// All that are registered, the oldest first.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().map(Self).collect()
+        DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().map(Self).collect()
     }
 
-    pub(super) fn context(self) -> NDIS_HANDLE {
+    pub(super) fn context(&self) -> NDIS_HANDLE {
         ptr::with_exposed_provenance_mut(self.0.context)
     }
 }
 
 impl Registration {
-    /// The registration behind a driver handle; stops when it is none.
-    pub(super) fn of(function: &str, handle: NDIS_HANDLE) -> &'static Self {
+    /// The registration behind a driver handle, which stays for the driver's call; stops when it is none.
+    pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE) -> &'a Self {
         let registration = handle.cast::<Self>();
         if !registration.is_null() && registration.is_aligned() {
-            // SAFETY: registrations are never freed; another pointer of a driver faults or fails the next check.
+            // SAFETY: registrations stay while a driver is loaded; another pointer of a driver faults or fails the next check.
             let registration = unsafe { &*registration };
             if registration.magic == MAGIC && registration.is_registered.load(Ordering::Acquire) {
                 return registration;
@@ -202,27 +203,28 @@ export! { "ndis.sys";
         if let Err(status) = check(&characteristics) {
             return status;
         }
-        let registration: &Registration = Box::leak(Box::new(Registration {
+        let registration = Arc::new(Registration {
             magic: MAGIC,
             is_registered: AtomicBool::new(true),
             driver_object: driver_object.expose_provenance(),
             context: miniport_driver_context.expose_provenance(),
             characteristics,
             adapters: AtomicUsize::new(0),
-        }));
+        });
+        given::keep(Arc::clone(&registration));
         // SAFETY: the driver's promise.
         let object = unsafe { &mut *driver_object };
         object.DriverUnload = Some(unload);
         object.MajorFunction = [Some(device::dispatch); nt_sys::io::IRP_MJ_COUNT];
-        let handle = ptr::from_ref(registration).cast_mut().cast();
+        let handle = Arc::as_ptr(&registration).cast_mut().cast();
         // SAFETY: the driver's promise.
         unsafe { ndis_miniport_driver_handle.write(handle) };
-        DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).push(registration);
+        DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&registration));
         if let Some(set_options) = characteristics.SetOptionsHandler {
             // SAFETY: the driver's handler, called as documented.
             let status = stack::enter_driver(|| unsafe { set_options(handle, miniport_driver_context) });
             if status != NDIS_STATUS_SUCCESS {
-                deregister(registration);
+                deregister(&registration);
                 return status;
             }
         }
@@ -248,10 +250,10 @@ export! { "ndis.sys";
     }
 }
 
-fn deregister(registration: &'static Registration) {
+fn deregister(registration: &Registration) {
     registration.is_registered.store(false, Ordering::Release);
     DRIVERS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .retain(|known| !ptr::eq(*known, registration));
+        .retain(|known| !ptr::eq(Arc::as_ptr(known), registration));
 }

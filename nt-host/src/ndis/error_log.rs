@@ -1,5 +1,6 @@
 //! NdisWriteErrorLogEntry (ndis.h): the event log.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use nt_sys::ndis::NDIS_HANDLE;
@@ -8,12 +9,15 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 use super::adapter::AdapterInner;
 use crate::irql;
 
-static LOG: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
+/// How many entries are kept.
+const KEPT: usize = 1024;
 
-/// What drivers wrote to the event log so far: the adapter's name and the error code.
+static LOG: Mutex<VecDeque<(String, u32)>> = Mutex::new(VecDeque::new());
+
+/// What drivers wrote to the event log, the last 1024 entries: the adapter's name and the error code.
 #[must_use]
 pub fn error_log() -> Vec<(String, u32)> {
-    LOG.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    LOG.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
 export! { "ndis.sys";
@@ -34,6 +38,10 @@ export! { "ndis.sys";
         let _ = number_of_error_values;
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
         let adapter = AdapterInner::of(FUNCTION, ndis_adapter_handle);
-        LOG.lock().unwrap_or_else(PoisonError::into_inner).push((adapter.name.clone(), error_code));
+        let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push_back((adapter.name.clone(), error_code));
+        if log.len() > KEPT {
+            log.pop_front();
+        }
     }
 }

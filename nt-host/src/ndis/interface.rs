@@ -1,5 +1,6 @@
 //! The stack's interface on an adapter: its MTU.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::adapter::{AdapterInner, by_luid, find};
@@ -50,8 +51,7 @@ impl InterfaceMtu {
 }
 
 /// An interface of the stack: there is one above each adapter that has been initialized.
-#[derive(Clone, Copy)]
-pub(crate) struct Interface(&'static AdapterInner);
+pub(crate) struct Interface(Arc<AdapterInner>);
 
 impl Interface {
     pub(crate) fn by_luid(luid: u64) -> Option<Self> {
@@ -62,29 +62,29 @@ impl Interface {
         find(|adapter| adapter.if_index == index).map(Self)
     }
 
-    pub(crate) fn luid(self) -> u64 {
+    pub(crate) fn luid(&self) -> u64 {
         self.0.luid
     }
 
-    pub(crate) fn index(self) -> u32 {
+    pub(crate) fn index(&self) -> u32 {
         self.0.if_index
     }
 
-    pub(crate) fn is_connected(self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.0.link_is_up.load(Ordering::Acquire) != 0
     }
 
     /// What the miniport said to be its own (`NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES::MtuSize`).
-    pub(crate) fn greatest_mtu(self) -> u32 {
+    pub(crate) fn greatest_mtu(&self) -> u32 {
         self.0.attributes().general.map_or(0, |general| general.mtu)
     }
 
-    pub(crate) fn mtu(self, version: IpVersion) -> u32 {
+    pub(crate) fn mtu(&self, version: IpVersion) -> u32 {
         self.0.mtu.of(version)
     }
 
     /// Sets it, and tells the edge where packets may be of another length now.
-    pub(crate) fn set_mtu(self, version: IpVersion, bytes: u32) {
+    pub(crate) fn set_mtu(&self, version: IpVersion, bytes: u32) {
         let before = self.0.mtu.longest();
         self.0.mtu.set(version, bytes);
         let longest = self.0.mtu.longest();

@@ -34,7 +34,7 @@ fn object_of_net_buffer(function: &str, net_buffer: *mut NET_BUFFER) -> Object {
     Object::of(function, net_buffer.cast::<u8>().wrapping_sub(size_of::<NET_BUFFER_LIST>()).cast())
 }
 
-fn pool_of(function: &str, object: Object, kind: Kind) -> &'static Pool {
+fn pool_of<'a>(function: &str, object: Object, kind: Kind) -> &'a Pool {
     if !is_pool_address(object.pool()) {
         stop(
             Rule::NBL_BAD_FREE,
@@ -298,7 +298,7 @@ export! { "ndis.sys";
 
 fn allocate_list(
     function: &str,
-    pool: &'static Pool,
+    pool: &Pool,
     context_size: USHORT,
     context_back_fill: USHORT,
 ) -> Option<Object> {

@@ -60,7 +60,7 @@ impl Offloads {
 
 impl AdapterInner {
     /// As TCP/IP when it binds: turns on what there is. A miniport may refuse; then nothing is used.
-    pub(super) fn turn_offloads_on(&'static self) {
+    pub(super) fn turn_offloads_on(&self) {
         let Some((current, _)) = self.attributes().offload else { return };
         let [ipv4, ipv6] = offered(&current);
         if !ipv4 && !ipv6 {

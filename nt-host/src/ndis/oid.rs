@@ -114,7 +114,7 @@ impl OidSlot {
 
 impl AdapterInner {
     /// Answers an OID request, or asks the miniport.
-    pub(super) fn oid(&'static self, request: OidRequest<'_>) -> Result<usize, OidFailure> {
+    pub(super) fn oid(&self, request: OidRequest<'_>) -> Result<usize, OidFailure> {
         irql::require_exactly("NdisOidRequest", PASSIVE_LEVEL);
         if matches!(self.states.state(), State::Halted | State::Initializing) {
             return Err(OidFailure::of(NDIS_STATUS_INVALID_STATE));
@@ -214,7 +214,7 @@ impl AdapterInner {
 
     /// Calls MiniportOidRequest and waits for the answer: the bytes written or read.
     fn ask(
-        &'static self,
+        &self,
         body: impl FnOnce(nt_sys::ntdef::PVOID, u32) -> (u32, NDIS_OID_REQUEST_DATA),
         memory: &mut [u64],
         bytes: usize,

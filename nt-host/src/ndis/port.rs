@@ -1,5 +1,6 @@
 //! What an edge has of its adapter.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::adapter::AdapterInner;
@@ -8,9 +9,9 @@ use super::send_pool::DataLayout;
 use super::state::State;
 
 /// The upper side of an adapter: how its edge transmits.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct AdapterPort {
-    adapter: &'static AdapterInner,
+    adapter: Arc<AdapterInner>,
 }
 
 /// Why packets were not given to the miniport. They are discarded.
@@ -36,7 +37,7 @@ pub struct PortCounters {
 }
 
 impl AdapterPort {
-    pub(super) fn new(adapter: &'static AdapterInner) -> Self {
+    pub(super) fn new(adapter: Arc<AdapterInner>) -> Self {
         Self { adapter }
     }
 
@@ -75,8 +76,8 @@ impl AdapterPort {
     #[must_use]
     pub fn batch(&self) -> PacketBatch {
         PacketBatch {
-            adapter: self.adapter,
-            layout: DataLayout::of(self.adapter),
+            adapter: Arc::clone(&self.adapter),
+            layout: DataLayout::of(&self.adapter),
             ready: Vec::with_capacity(BATCH_PACKETS),
             free: Vec::with_capacity(BATCH_PACKETS),
             scratch: Vec::new(),
@@ -104,7 +105,7 @@ pub(crate) const BATCH_PACKETS: usize = 64;
 
 /// Packets on their way to the miniport, in its own buffers.
 pub struct PacketBatch {
-    adapter: &'static AdapterInner,
+    adapter: Arc<AdapterInner>,
     layout: DataLayout,
     /// With a packet.
     ready: Vec<Object>,
@@ -130,10 +131,10 @@ impl PacketBatch {
     /// Room for the next packet, as long as the MTU. `None` when as many packets as may be are with the miniport: then the
     /// edge's `room` is called when some come back.
     pub fn buffer(&mut self) -> Option<&mut [u8]> {
-        if self.layout.is_outdated(self.adapter) {
+        if self.layout.is_outdated(&self.adapter) {
             // What is ready stays as it is; what is free would be too short, or too long.
             self.adapter.sends.pool.give(&mut self.free);
-            self.layout = DataLayout::of(self.adapter);
+            self.layout = DataLayout::of(&self.adapter);
         }
         let object = self.next_free()?;
         let bytes = self.layout.packet_bytes;

@@ -1,6 +1,7 @@
 //! Receiving: NdisMIndicateReceiveNetBufferLists and MiniportReturnNetBufferLists (ndis.h).
 
 use std::cell::RefCell;
+use std::ptr;
 use std::sync::atomic::Ordering;
 use std::thread;
 
@@ -11,7 +12,7 @@ use nt_sys::ndis::{
 };
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
-use super::adapter::AdapterInner;
+use super::adapter::{AdapterInner, find};
 use super::nbl_pool::is_from_driver_pool;
 use super::net_buffer::Pieces;
 use super::object::{Object, Owner};
@@ -138,12 +139,14 @@ export! { "ndis.sys";
         stack::on_host(|| adapter.edge.receive(&ReceivedBatch { first, lists }));
         if receive_flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
             give_back(adapter, net_buffer_list);
-        } else if let Some(time) = adapter.tuning.hold_indications {
+        } else if let Some(time) = adapter.tuning.hold_indications
+            && let Some(adapter) = find(|known| ptr::eq(known, adapter))
+        {
             let chain = Chain(net_buffer_list);
             stack::on_host(|| {
                 thread::spawn(move || {
                     thread::sleep(time);
-                    return_lists(adapter, chain);
+                    return_lists(&adapter, chain);
                 });
             });
         } else {
@@ -235,7 +238,7 @@ fn give_back(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) {
 }
 
 /// Returns a chain by MiniportReturnNetBufferLists.
-fn return_lists(adapter: &'static AdapterInner, chain: Chain) {
+fn return_lists(adapter: &AdapterInner, chain: Chain) {
     let Chain(chain) = chain;
     give_back(adapter, chain);
     let Some(handler) = adapter.driver.0.characteristics.ReturnNetBufferListsHandler else {

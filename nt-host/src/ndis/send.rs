@@ -103,7 +103,7 @@ impl Sends {
 
 impl AdapterInner {
     /// Sends the packets in `objects`, in order, and leaves it empty.
-    pub(super) fn send(&'static self, objects: &mut Vec<Object>) -> Result<usize, TransmitError> {
+    pub(super) fn send(&self, objects: &mut Vec<Object>) -> Result<usize, TransmitError> {
         let count = objects.len();
         let Some(handler) = self.driver.0.characteristics.SendNetBufferListsHandler else {
             return Ok(0);

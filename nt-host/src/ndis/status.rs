@@ -73,7 +73,7 @@ export! { "ndis.sys";
     }
 }
 
-fn set_link(adapter: &'static AdapterInner, link: NDIS_LINK_STATE) {
+fn set_link(adapter: &AdapterInner, link: NDIS_LINK_STATE) {
     if link.Header.Type != NDIS_OBJECT_TYPE_DEFAULT || link.Header.Revision == 0 {
         stop(
             Rule::BAD_ARGUMENT,

@@ -49,6 +49,8 @@ static RUNNING: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
 thread_local! {
     static CURRENT: Cell<*mut Thread> = const { Cell::new(ptr::null_mut()) };
+    /// The object of a thread of the host's.
+    static HOST: HostThread = HostThread(new_object("host thread"));
     static ESCAPE: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -131,10 +133,21 @@ export! { "ntoskrnl.exe";
     pub unsafe fn PsGetCurrentThread() -> *mut KTHREAD {
         irql::require_at_most("PsGetCurrentThread", HIGH_LEVEL);
         if CURRENT.get().is_null() {
-            // A thread of the host: its object stays, because nothing tells when the driver is done with it.
-            CURRENT.set(new_object("host thread"));
+            // A thread of the host.
+            CURRENT.set(HOST.with(|host| host.0));
         }
         CURRENT.get().cast()
+    }
+}
+
+/// A reference of a thread of the host's to its object, which goes with the thread.
+struct HostThread(*mut Thread);
+
+impl Drop for HostThread {
+    fn drop(&mut self) {
+        CURRENT.set(ptr::null_mut());
+        // SAFETY: the reference of the creation.
+        unsafe { ob::dereference("PsGetCurrentThread", self.0.cast()) };
     }
 }
 

@@ -4,16 +4,15 @@
 //! indication, and all indications of a buffer share its MDL, its remote address and its control data. The buffer comes back
 //! when the last of them is released.
 
-use std::alloc::{Layout, alloc_zeroed};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use nt_sys::mm::{MDL, MDL_SOURCE_IS_NONPAGED_POOL, PAGE_SIZE};
 use nt_sys::wsk::{SOCKADDR_IN6, WSK_BUF, WSK_DATAGRAM_INDICATION};
 
 use super::control::Control;
 use super::socket::Socket;
+use crate::pages::Pages;
 
 /// The largest message: a UDP datagram, or a GRO packet.
 pub(super) const DATA_BYTES: usize = 65536;
@@ -41,7 +40,7 @@ struct Indication {
     buffer: *const Buffer,
 }
 
-/// A receive buffer. Never given back to the allocator: a stale pointer of a driver stays readable, and is recognized.
+/// A receive buffer. It stays as long as its client: a stale pointer of a driver stays readable, and is recognized.
 #[repr(C, align(64))]
 pub(super) struct Buffer {
     mdl: MDL,
@@ -63,12 +62,37 @@ pub(super) struct BufferPointer(NonNull<Buffer>);
 // until the last release.
 unsafe impl Send for BufferPointer {}
 
-/// Buffers of sockets that are closed.
-static RETIRED: Mutex<Vec<BufferPointer>> = Mutex::new(Vec::new());
+/// The buffers of a client's sockets, which go with it.
+#[derive(Default)]
+pub(super) struct Slabs {
+    all: Vec<Pages>,
+    /// Buffers of sockets that are closed.
+    unused: Vec<BufferPointer>,
+}
 
-/// Keeps the buffers of a closed socket for the next one.
-pub(super) fn retire(buffers: Vec<BufferPointer>) {
-    RETIRED.lock().unwrap_or_else(PoisonError::into_inner).extend(buffers);
+impl Slabs {
+    /// Gives some buffers. `None` when memory ran out.
+    pub(super) fn take(&mut self) -> Option<Vec<BufferPointer>> {
+        if !self.unused.is_empty() {
+            let kept = self.unused.len().saturating_sub(SLAB_BUFFERS);
+            return Some(self.unused.split_off(kept));
+        }
+        let pages = Pages::new(SLAB_BUFFERS * size_of::<Buffer>())?;
+        let slab = NonNull::new(ptr::with_exposed_provenance_mut::<Buffer>(pages.address()))?;
+        self.all.push(pages);
+        let buffers = (0..SLAB_BUFFERS).map(|index| {
+            // SAFETY: inside the slab.
+            let buffer = BufferPointer(unsafe { slab.add(index) });
+            buffer.initialize();
+            buffer
+        });
+        Some(buffers.collect())
+    }
+
+    /// Keeps the buffers of a closed socket for the next one.
+    pub(super) fn take_back(&mut self, buffers: Vec<BufferPointer>) {
+        self.unused.extend(buffers);
+    }
 }
 
 /// Why a release is wrong.
@@ -81,27 +105,6 @@ pub(super) enum BadRelease {
 }
 
 impl BufferPointer {
-    /// Gives some buffers. `None` when memory ran out.
-    pub(super) fn allocate_slab() -> Option<Vec<Self>> {
-        let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
-        if !retired.is_empty() {
-            let kept = retired.len().saturating_sub(SLAB_BUFFERS);
-            return Some(retired.split_off(kept));
-        }
-        drop(retired);
-        let layout = Layout::array::<Buffer>(SLAB_BUFFERS).ok()?;
-        // SAFETY: the layout has a size.
-        let slab = unsafe { alloc_zeroed(layout) }.cast::<Buffer>();
-        let slab = NonNull::new(slab)?;
-        let buffers = (0..SLAB_BUFFERS).map(|index| {
-            // SAFETY: inside the slab.
-            let buffer = Self(unsafe { slab.add(index) });
-            buffer.initialize();
-            buffer
-        });
-        Some(buffers.collect())
-    }
-
     /// Where `recvmmsg` writes the message.
     pub(super) fn data(self) -> *mut u8 {
         // SAFETY: inside the buffer; no reference is made.
@@ -217,7 +220,7 @@ impl BufferPointer {
 
     fn shared(self) -> Shared<'static> {
         let buffer = self.0.as_ptr();
-        // SAFETY: buffers are never freed.
+        // SAFETY: buffers stay as long as their client.
         let socket = unsafe { &(*buffer).socket };
         // SAFETY: as above.
         let references = unsafe { &(*buffer).references };
@@ -242,13 +245,13 @@ pub(super) struct Chain {
 /// Takes one indication back from a driver. Gives the next of the driver's list, and the buffer if it is free now.
 ///
 /// # Safety
-/// `indication` is a pointer that some `WskReceiveFromEvent` was given, however long ago.
+/// `indication` is a pointer that some `WskReceiveFromEvent` was given since a driver is loaded, however long ago.
 pub(super) unsafe fn release(
     socket: &Socket,
     indication: *mut WSK_DATAGRAM_INDICATION,
 ) -> Result<(*mut WSK_DATAGRAM_INDICATION, Option<BufferPointer>), BadRelease> {
     let indication = indication.cast::<Indication>();
-    // SAFETY: indications are never freed.
+    // SAFETY: indications stay as long as their client.
     let state = unsafe { &(*indication).state };
     // The state goes last, so that two threads that release the same are found out, too.
     if state.load(Ordering::Acquire) != INDICATED {
@@ -279,7 +282,7 @@ fn poison(indication: *mut Indication) -> bool {
         ControlInfoLength: u32::MAX,
         RemoteAddress: bad.cast(),
     };
-    // SAFETY: indications are never freed, and the driver gives this one up now.
+    // SAFETY: indications stay as long as their client, and the driver gives this one up now.
     unsafe { (*indication).wsk = wsk };
     // SAFETY: as above.
     unsafe { &(*indication).state }

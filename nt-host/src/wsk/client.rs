@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use std::{ptr, slice};
 
@@ -21,10 +21,11 @@ use nt_sys::wsk::{
 };
 
 use super::address::Family;
+use super::buffer::Slabs;
 use super::request::Request;
 use super::socket;
 use crate::violation::{Rule, stop};
-use crate::{driver, irql, stack};
+use crate::{driver, given, irql, stack};
 
 /// How long `WskDeregister` waits before it says that it would wait forever.
 const DEREGISTER_LIMIT: Duration = Duration::from_secs(20);
@@ -41,8 +42,8 @@ static DISPATCH: WSK_PROVIDER_DISPATCH = WSK_PROVIDER_DISPATCH {
     WskGetNameInfo: ptr::null(),
 };
 
-/// Registrations by the address of their `WSK_REGISTRATION`, until it is registered again.
-static REGISTRATIONS: LazyLock<Mutex<HashMap<usize, Arc<Client>>>> = LazyLock::new(Mutex::default);
+/// Registrations by the address of their `WSK_REGISTRATION`, until it is registered again or no driver is loaded any more.
+static REGISTRATIONS: LazyLock<Mutex<HashMap<usize, Weak<Client>>>> = LazyLock::new(Mutex::default);
 
 /// What a registration leads to, and the client object of its sockets.
 pub(super) struct Client {
@@ -53,6 +54,8 @@ pub(super) struct Client {
     static_receive: AtomicBool,
     /// Sockets ever made: static events must come first.
     sockets_made: AtomicUsize,
+    /// What its sockets receive into.
+    slabs: Mutex<Slabs>,
 }
 
 #[derive(Default)]
@@ -66,7 +69,8 @@ impl Client {
     /// The client object that a driver got as `PWSK_CLIENT`. Stops when it is none.
     pub(super) fn from_driver(function: &str, client: PVOID) -> Arc<Self> {
         let found = registrations(|all| {
-            all.values().find(|known| Arc::as_ptr(known).addr() == client.addr()).cloned()
+            let known = all.values().find(|known| known.as_ptr().addr() == client.addr());
+            known.and_then(Weak::upgrade)
         });
         match found {
             Some(found) if found.state().captured > 0 => found,
@@ -88,7 +92,11 @@ impl Client {
         self.changed.notify_all();
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn slabs(&self) -> MutexGuard<'_, Slabs> {
+        self.slabs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,9 +132,15 @@ export! { "netio.sys";
             changed: Condvar::new(),
             static_receive: AtomicBool::new(false),
             sockets_made: AtomicUsize::new(0),
+            slabs: Mutex::default(),
         });
+        given::keep(Arc::clone(&client));
         let context: *mut c_void = Arc::as_ptr(&client).cast_mut().cast();
-        let before = registrations(|all| all.insert(wsk_registration.addr(), client));
+        let before = registrations(|all| {
+            all.retain(|_, known| known.strong_count() > 0);
+            all.insert(wsk_registration.addr(), Arc::downgrade(&client))
+        });
+        let before = before.and_then(|before| before.upgrade());
         if before.is_some_and(|before| !before.state().deregistered) {
             stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("the registration is in use"));
         }
@@ -342,7 +356,8 @@ fn transports() -> Vec<WSK_TRANSPORT> {
 /// What a driver must not leave.
 fn left_at_unload() -> Vec<String> {
     registrations(|all| {
-        let left = all.values().filter(|client| !client.state().deregistered);
+        let left = all.values().filter_map(Weak::upgrade);
+        let left = left.filter(|client| !client.state().deregistered);
         left.map(|client| {
             let State { captured, sockets, .. } = *client.state();
             format!("a WSK registration with {captured} captured NPIs and {sockets} sockets")
@@ -353,11 +368,13 @@ fn left_at_unload() -> Vec<String> {
 
 /// The client of a registration. Stops when it was never registered.
 fn registered(function: &str, registration: *mut WSK_REGISTRATION) -> Arc<Client> {
-    registrations(|all| all.get(&registration.addr()).cloned()).unwrap_or_else(|| {
-        stop(Rule::BAD_ARGUMENT, function, format_args!("no registration"));
-    })
+    registrations(|all| all.get(&registration.addr()).and_then(Weak::upgrade)).unwrap_or_else(
+        || {
+            stop(Rule::BAD_ARGUMENT, function, format_args!("no registration"));
+        },
+    )
 }
 
-fn registrations<R>(f: impl FnOnce(&mut HashMap<usize, Arc<Client>>) -> R) -> R {
+fn registrations<R>(f: impl FnOnce(&mut HashMap<usize, Weak<Client>>) -> R) -> R {
     f(&mut REGISTRATIONS.lock().unwrap_or_else(PoisonError::into_inner))
 }

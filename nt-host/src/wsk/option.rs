@@ -92,11 +92,7 @@ pub(super) unsafe extern "efiapi" fn control_socket(
 }
 
 /// SO_WSK_EVENT_CALLBACK. On STATUS_PENDING the request was taken.
-fn set_receive_event(
-    socket: &'static Socket,
-    input: &[u8],
-    request: &mut Option<Request>,
-) -> NTSTATUS {
+fn set_receive_event(socket: &Socket, input: &[u8], request: &mut Option<Request>) -> NTSTATUS {
     let mut life = socket.life();
     // "It must do so after the socket has been bound" (SO_WSK_EVENT_CALLBACK).
     if !life.bound {

@@ -49,14 +49,15 @@ struct Message {
 }
 
 /// Starts the receiver of a socket if it has none. False when there can be no thread.
-pub(super) fn start(socket: &'static Socket, life: &mut Life) -> bool {
+pub(super) fn start(socket: &Socket, life: &mut Life) -> bool {
     if life.has_receiver {
         return true;
     }
+    let Some(socket) = socket.share() else { return false };
     let started = std::thread::Builder::new()
         .name("wsk-receive".into())
         .spawn(move || {
-            Receiver::new(socket).run();
+            Receiver::new(&socket).run();
             socket.life().threads -= 1;
             socket.finish_if_idle();
         })
@@ -69,8 +70,8 @@ pub(super) fn start(socket: &'static Socket, life: &mut Life) -> bool {
 }
 
 /// The receiving thread's own.
-struct Receiver {
-    socket: &'static Socket,
+struct Receiver<'a> {
+    socket: &'a Socket,
     /// Buffers that are ready for `recvmmsg`.
     ready: Vec<BufferPointer>,
     headers: Vec<libc::mmsghdr>,
@@ -81,8 +82,8 @@ struct Receiver {
     batch_messages: usize,
 }
 
-impl Receiver {
-    fn new(socket: &'static Socket) -> Self {
+impl<'a> Receiver<'a> {
+    fn new(socket: &'a Socket) -> Self {
         Self {
             socket,
             ready: Vec::with_capacity(MAX_MESSAGES),
@@ -119,7 +120,7 @@ impl Receiver {
                 return true;
             }
             if buffers.allocated < MAX_BUFFERS
-                && let Some(slab) = BufferPointer::allocate_slab()
+                && let Some(slab) = self.socket.client.slabs().take()
             {
                 buffers.allocated += slab.len();
                 buffers.free.extend(slab);
@@ -312,8 +313,8 @@ impl Receiver {
 }
 
 /// Takes the buffers from a socket that is at its end.
-pub(super) fn retire(socket: &Socket) {
-    buffer::retire(std::mem::take(&mut buffers(socket).free));
+pub(super) fn retire(socket: &Socket) -> Vec<BufferPointer> {
+    std::mem::take(&mut buffers(socket).free)
 }
 
 fn buffers(socket: &Socket) -> MutexGuard<'_, Buffers> {

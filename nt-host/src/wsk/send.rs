@@ -319,14 +319,15 @@ impl Transmission {
 
 /// Queues a request for the socket's sending thread, and starts that if there is none. Gives the request back when there
 /// can be no thread.
-fn wait(socket: &'static Socket, waiter: Box<Waiter>) -> Result<(), Box<Waiter>> {
+fn wait(socket: &Socket, waiter: Box<Waiter>) -> Result<(), Box<Waiter>> {
     let mut waiting = socket.sends.waiting();
     if !waiting.has_thread {
+        let Some(shared) = socket.share() else { return Err(waiter) };
         socket.life().threads += 1;
         let started = std::thread::Builder::new().name("wsk-send".into()).spawn(move || {
-            run(socket);
-            socket.life().threads -= 1;
-            socket.finish_if_idle();
+            run(&shared);
+            shared.life().threads -= 1;
+            shared.finish_if_idle();
         });
         if started.is_err() {
             socket.life().threads -= 1;
@@ -342,7 +343,7 @@ fn wait(socket: &'static Socket, waiter: Box<Waiter>) -> Result<(), Box<Waiter>>
 }
 
 /// The sending thread: waits where callers must not.
-fn run(socket: &'static Socket) {
+fn run(socket: &Socket) {
     let mut messages = Messages::default();
     loop {
         let is_closing = socket.life().is_closing;

@@ -2,9 +2,8 @@
 
 use std::ffi::c_void;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use nt_sys::io::IRP;
 use nt_sys::ntdef::{DISPATCH_LEVEL, NTSTATUS, PVOID, ULONG, USHORT};
@@ -27,7 +26,7 @@ use super::receive::{self, Buffers};
 use super::request::Request;
 use super::send::{self, SendQueue};
 use crate::violation::{Rule, stop};
-use crate::{irql, pool, stack};
+use crate::{given, irql, pool, stack};
 
 /// Size of a socket's buffers at Linux, in bytes each way.
 const SOCKET_BUFFER_BYTES: i32 = 4 << 20;
@@ -50,14 +49,15 @@ static DISPATCH: WSK_PROVIDER_DATAGRAM_DISPATCH = WSK_PROVIDER_DATAGRAM_DISPATCH
     WskSendMessages: Some(send::send_messages),
 };
 
-/// A socket. Leaked, so that a call after its end is recognized.
+/// A socket. It stays after its end while a driver is loaded, so that a late call is recognized.
 #[repr(C)]
 pub(super) struct Socket {
     /// First, so that a driver's pointer is one to this.
     wsk: WSK_SOCKET,
     liveness: AtomicU32,
+    me: Weak<Self>,
     pub(super) family: Family,
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
     descriptor: Mutex<Option<OwnedFd>>,
     raw_descriptor: RawFd,
     pub(super) context: PVOID,
@@ -103,11 +103,11 @@ pub(super) struct Life {
 }
 
 /// A driver's call to a socket that goes on.
-pub(super) struct Call {
-    pub(super) socket: &'static Socket,
+pub(super) struct Call<'a> {
+    pub(super) socket: &'a Socket,
 }
 
-impl Call {
+impl Call<'_> {
     /// Ends the call, and completes its IRP: whoever is told by that may close the socket.
     pub(super) fn complete(
         self,
@@ -120,7 +120,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.socket.calls.fetch_sub(1, Ordering::AcqRel);
     }
@@ -130,14 +130,14 @@ impl Socket {
     /// Begins a driver's call to a socket. Stops when the socket is none, or closed.
     ///
     /// # Safety
-    /// `socket` is a pointer that `WskSocket` gave, however long ago.
-    pub(super) unsafe fn enter(function: &str, socket: *mut WSK_SOCKET) -> Call {
+    /// `socket` is a pointer that `WskSocket` gave since a driver is loaded, however long ago.
+    pub(super) unsafe fn enter<'a>(function: &str, socket: *mut WSK_SOCKET) -> Call<'a> {
         irql::require_at_most(function, DISPATCH_LEVEL);
         if socket.is_null() {
             stop(Rule::BAD_ARGUMENT, function, format_args!("there is no socket"));
         }
-        // SAFETY: sockets are never freed.
-        let socket: &'static Self = unsafe { &*socket.cast::<Self>() };
+        // SAFETY: sockets stay while a driver is loaded.
+        let socket: &Self = unsafe { &*socket.cast::<Self>() };
         match socket.liveness.load(Ordering::Acquire) {
             OPEN => {}
             CLOSING | CLOSED => stop(
@@ -156,16 +156,13 @@ impl Socket {
     ///
     /// # Safety
     /// As for [`Socket::enter`].
-    pub(super) unsafe fn enter_to_release(
-        function: &str,
-        socket: *mut WSK_SOCKET,
-    ) -> &'static Self {
+    pub(super) unsafe fn enter_to_release<'a>(function: &str, socket: *mut WSK_SOCKET) -> &'a Self {
         irql::require_at_most(function, DISPATCH_LEVEL);
         if socket.is_null() {
             stop(Rule::BAD_ARGUMENT, function, format_args!("there is no socket"));
         }
-        // SAFETY: sockets are never freed.
-        let socket: &'static Self = unsafe { &*socket.cast::<Self>() };
+        // SAFETY: sockets stay while a driver is loaded.
+        let socket: &Self = unsafe { &*socket.cast::<Self>() };
         match socket.liveness.load(Ordering::Acquire) {
             OPEN | CLOSING => socket,
             CLOSED => stop(
@@ -175,6 +172,11 @@ impl Socket {
             ),
             _ => stop(Rule::BAD_OBJECT, function, format_args!("{socket:p} is no socket")),
         }
+    }
+
+    /// A share in the socket, for a thread of its own.
+    pub(super) fn share(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
     }
 
     pub(super) fn descriptor(&self) -> RawFd {
@@ -195,7 +197,7 @@ impl Socket {
             return false;
         };
         drop(life);
-        receive::retire(self);
+        self.client.slabs().take_back(receive::retire(self));
         mark::remove(self.raw_descriptor);
         self.descriptor.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.liveness.store(CLOSED, Ordering::Release);
@@ -305,9 +307,10 @@ pub(super) unsafe extern "efiapi" fn create_socket(
     let opened = stack::on_host(|| {
         let descriptor = open_udp(family)?;
         mark::add(descriptor.as_raw_fd())?;
-        let socket = Socket {
+        let socket = Arc::new_cyclic(|me| Socket {
             wsk: WSK_SOCKET { Dispatch: (&raw const DISPATCH).cast() },
             liveness: AtomicU32::new(OPEN),
+            me: me.clone(),
             family,
             client: Arc::clone(&client),
             raw_descriptor: descriptor.as_raw_fd(),
@@ -322,8 +325,10 @@ pub(super) unsafe extern "efiapi" fn create_socket(
             buffers: Mutex::default(),
             released: Condvar::new(),
             sends: SendQueue::default(),
-        };
-        Ok::<_, i32>(ptr::from_ref(Box::leak(Box::new(socket))))
+        });
+        let pointer = Arc::as_ptr(&socket);
+        given::keep(socket);
+        Ok::<_, i32>(pointer)
     });
     match opened {
         Ok(socket) => {

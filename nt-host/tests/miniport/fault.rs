@@ -29,9 +29,13 @@ pub(crate) enum Fault {
     HaltWithDevice,
     ChecksumUnasked,
     OffloadUntold,
+    UseHaltedAdapter,
+    UseFreedPool,
+    LeakConfiguration,
+    CloseConfigurationTwice,
 }
 
-pub(crate) const ALL: [Fault; 22] = [
+pub(crate) const ALL: [Fault; 26] = [
     Fault::CompleteTwice,
     Fault::TouchAfterCompletion,
     Fault::ReadAfterCompletion,
@@ -54,6 +58,10 @@ pub(crate) const ALL: [Fault; 22] = [
     Fault::HaltWithDevice,
     Fault::ChecksumUnasked,
     Fault::OffloadUntold,
+    Fault::UseHaltedAdapter,
+    Fault::UseFreedPool,
+    Fault::LeakConfiguration,
+    Fault::CloseConfigurationTwice,
 ];
 
 pub(crate) static FAULT: AtomicU32 = AtomicU32::new(0);

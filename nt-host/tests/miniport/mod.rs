@@ -23,6 +23,8 @@ use oid::oid_request;
 use packets::{return_lists, send};
 
 static DRIVER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// The adapter that was halted last.
+static HALTED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static ADAPTERS: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
 
 /// What MiniportCancelSend and the like were called with.
@@ -148,6 +150,10 @@ pub(crate) unsafe extern "efiapi" fn driver_entry(
 }
 
 unsafe extern "efiapi" fn unload(_: *mut DRIVER_OBJECT) {
+    if is(Fault::UseHaltedAdapter) {
+        // SAFETY: it is no adapter any more, which the host has to find.
+        unsafe { NdisWriteErrorLogEntry(HALTED.load(Ordering::Relaxed), 0, 0) };
+    }
     // SAFETY: the handle of the registration.
     unsafe { NdisMDeregisterMiniportDriver(DRIVER.load(Ordering::Relaxed)) };
 }
@@ -303,8 +309,15 @@ fn read_keyword(handle: NDIS_HANDLE) {
         // SAFETY: the test gives an integer.
         KEYWORD.store(unsafe { data.IntegerData }, Ordering::Relaxed);
     }
-    // SAFETY: opened above.
-    unsafe { NdisCloseConfiguration(configuration) };
+    let closes = match () {
+        () if is(Fault::LeakConfiguration) => 0,
+        () if is(Fault::CloseConfigurationTwice) => 2,
+        () => 1,
+    };
+    for _ in 0..closes {
+        // SAFETY: opened above.
+        unsafe { NdisCloseConfiguration(configuration) };
+    }
 }
 
 unsafe extern "efiapi" fn halt(adapter: NDIS_HANDLE, _: NDIS_HALT_ACTION) {
@@ -318,6 +331,11 @@ unsafe extern "efiapi" fn halt(adapter: NDIS_HANDLE, _: NDIS_HALT_ACTION) {
         // SAFETY: all lists were returned before the pause was complete.
         unsafe { NdisFreeNetBufferListPool(context.pool()) };
     }
+    if is(Fault::UseFreedPool) {
+        // SAFETY: it is no pool any more, which the host has to find.
+        unsafe { NdisAllocateNetBufferList(context.pool(), 0, 0) };
+    }
+    HALTED.store(context.handle(), Ordering::Relaxed);
     let device = context.device.load(Ordering::Relaxed);
     if !device.is_null() && !is(Fault::HaltWithDevice) {
         // SAFETY: registered by `register_device`.

@@ -305,7 +305,7 @@ pub fn add_as(loaded: &Loaded, setup: &Setup, edge: &Capture) -> Result<Adapter,
         configuration: keywords.collect(),
         edge: Box::new(edge.clone()),
     };
-    Adapter::add_tuned(loaded.miniport, options, setup.tuning.clone())
+    Adapter::add_tuned(loaded.miniport.clone(), options, setup.tuning.clone())
 }
 
 /// Opens an adapter, for reading and writing.

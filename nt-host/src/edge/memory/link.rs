@@ -66,8 +66,8 @@ impl Link {
             incoming: VecDeque::new(),
             used: Vec::new(),
             budget: 0,
-            outgoing: Outgoing { port, batch: port.batch(), blocked: false },
             mtu: port.mtu() as usize,
+            outgoing: Outgoing { batch: port.batch(), port, blocked: false },
         }
     }
 

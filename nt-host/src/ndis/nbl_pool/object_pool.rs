@@ -4,11 +4,12 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nt_sys::ndis::NDIS_HANDLE;
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
+use crate::given;
 use crate::irql;
 use crate::ndis::object::{Object, ObjectShape, Owner};
 use crate::ndis::verification;
@@ -18,7 +19,7 @@ use crate::violation::{Rule, stop};
 const LISTS: usize = 4;
 const LIVE: u64 = 0x4e42_4c50_4f4f_4c21;
 
-/// What a pool's handle points at. Never given back to the allocator, so a stale handle is recognized.
+/// What a pool's handle points at.
 pub(in crate::ndis) struct Pool {
     magic: AtomicU64,
     kind: Kind,
@@ -36,29 +37,33 @@ pub(super) enum Kind {
     Buffers,
 }
 
-static POOLS: Mutex<Vec<&'static Pool>> = Mutex::new(Vec::new());
+static POOLS: Mutex<Vec<Arc<Pool>>> = Mutex::new(Vec::new());
 
 impl Pool {
     pub(super) fn create(kind: Kind, tag: ULONG, shape: ObjectShape) -> NDIS_HANDLE {
         crate::driver::at_unload(left_at_unload);
-        let pool = Box::leak(Box::new(Self {
+        let pool = Arc::new(Self {
             magic: AtomicU64::new(LIVE),
             kind,
             tag,
             shape,
             lists: Default::default(),
             outstanding: AtomicUsize::new(0),
-        }));
+        });
+        given::keep(Arc::clone(&pool));
+        let handle = Arc::as_ptr(&pool).cast_mut().cast();
         POOLS.lock().unwrap_or_else(PoisonError::into_inner).push(pool);
-        ptr::from_ref(pool).cast_mut().cast()
+        handle
     }
 
-    pub(super) fn of(function: &str, handle: NDIS_HANDLE, kind: Kind) -> &'static Self {
+    /// The pool behind a handle, which stays for the driver's call; stops when it is none.
+    pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE, kind: Kind) -> &'a Self {
+        irql::require_at_most(function, DISPATCH_LEVEL);
         let pool = handle.cast::<Self>();
         if pool.is_null() || !pool.is_aligned() {
             stop(Rule::BAD_NDIS_HANDLE, function, format_args!("{handle:p} is no pool"));
         }
-        // SAFETY: pools are never freed; another pointer of a driver faults or fails the next check.
+        // SAFETY: pools stay while a driver is loaded; another pointer of a driver faults or fails the next check.
         let pool = unsafe { &*pool };
         if pool.magic.load(Ordering::Relaxed) != LIVE || pool.kind != kind {
             stop(Rule::BAD_NDIS_HANDLE, function, format_args!("{handle:p} is no pool, or freed"));
@@ -66,8 +71,7 @@ impl Pool {
         pool
     }
 
-    pub(super) fn allocate(&'static self, function: &str, shape: ObjectShape) -> Option<Object> {
-        irql::require_at_most(function, DISPATCH_LEVEL);
+    pub(super) fn allocate(&self, function: &str, shape: ObjectShape) -> Option<Object> {
         if !pool::admit() {
             return None;
         }
@@ -105,7 +109,6 @@ impl Pool {
     }
 
     pub(super) fn free(&self, function: &str, object: Object) {
-        irql::require_at_most(function, DISPATCH_LEVEL);
         if let Err(owner) = object.pass(Owner::Allocator, Owner::Pool) {
             let state = match owner {
                 Owner::Pool => "free already",
@@ -148,8 +151,7 @@ impl Pool {
         self.lists.get(OWN.with(|own| *own)).unwrap_or(first)
     }
 
-    pub(super) fn destroy(&'static self, function: &str) {
-        irql::require_at_most(function, DISPATCH_LEVEL);
+    pub(super) fn destroy(&self, function: &str) {
         let left = self.outstanding.load(Ordering::Acquire);
         if left > 0 {
             stop(
@@ -159,7 +161,10 @@ impl Pool {
             );
         }
         self.magic.store(0, Ordering::Relaxed);
-        POOLS.lock().unwrap_or_else(PoisonError::into_inner).retain(|pool| !ptr::eq(*pool, self));
+        POOLS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|pool| !ptr::eq(Arc::as_ptr(pool), self));
         for list in &self.lists {
             for object in list.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
                 // SAFETY: free, and the pool is gone.
@@ -172,7 +177,11 @@ impl Pool {
 /// Whether `object` is from a pool of a driver.
 pub(in crate::ndis) fn is_from_driver_pool(object: Object) -> bool {
     let pool = ptr::with_exposed_provenance::<Pool>(object.pool());
-    POOLS.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| ptr::eq(*known, pool))
+    POOLS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .any(|known| ptr::eq(Arc::as_ptr(known), pool))
 }
 
 /// The pools that exist, one line for each.
