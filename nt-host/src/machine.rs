@@ -1,5 +1,6 @@
 //! The machine: boots once in a process, loads drivers, opens their devices.
 
+use core::fmt;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -54,6 +55,15 @@ pub enum DriverSource {
     },
     /// It is the file that Windows loads.
     Image(PathBuf),
+}
+
+impl fmt::Display for DriverSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Linked { name, .. } => write!(f, "the linked driver {name}"),
+            Self::Image(path) => write!(f, "the image {}", path.display()),
+        }
+    }
 }
 
 static OPTIONS: OnceLock<MachineOptions> = OnceLock::new();

@@ -9,6 +9,9 @@ use nt_host::DriverSource;
 /// What tells tests, and `tunicd`, of the image.
 const VARIABLE: &str = "TUNIC_DRIVER";
 
+/// Where `cargo xtask driver` puts it.
+pub const BUILT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/driver/x64/tunic.sys");
+
 /// The image. A relative path is one from the workspace's folder.
 pub fn path() -> Option<PathBuf> {
     let path = std::env::var_os(VARIABLE)?;

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::image;
+
 /// Something that a test can't do without.
 #[derive(Clone, Copy, Debug)]
 pub enum Need {
@@ -12,6 +14,8 @@ pub enum Need {
     Program(&'static str, &'static str),
     /// The Rust compiler's standard library for a target.
     RustTarget(&'static str),
+    /// The driver as the file that Windows loads, where the build of it puts it.
+    DriverImage,
     /// The kernel's packages and the script that boots them as a peer.
     KernelPeer,
 }
@@ -53,6 +57,8 @@ fn missing(need: Need) -> Option<String> {
         }
         Need::RustTarget(target) => (!has_rust_target(target))
             .then(|| format!("needs Rust's target {target} (rustup target add {target})")),
+        Need::DriverImage => (!Path::new(image::BUILT).is_file())
+            .then(|| format!("needs {} (cargo xtask driver)", image::BUILT)),
         Need::KernelPeer => kernel_peer_script()
             .is_none()
             .then(|| "needs shared/tools/kernel-wg-peer.sh beside the project".into())

@@ -62,7 +62,9 @@ impl Host {
             configuration.push(("TunicTestTimers".to_owned(), ConfigValue::Dword(divisor)));
         }
         let machine = Machine::boot(options.machine);
-        let driver = machine.load(driver).context("the driver does not load")?;
+        let loaded = machine.load(driver).with_context(|| format!("{driver} does not load"))?;
+        log::info(format_args!("runs {driver}"));
+        let driver = loaded;
         let miniport = MiniportDriver::of(driver.object())
             .ok_or_else(|| anyhow!("the driver registers no miniport"))?;
         let adapter = Adapter::add(

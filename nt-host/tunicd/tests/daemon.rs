@@ -110,6 +110,27 @@ impl Drop for Foreground {
 }
 
 #[test]
+fn a_file_that_is_no_driver_is_named() {
+    let Some(name) = interface("f") else { return };
+    let _deleted = Deleted(&name);
+    for (file, reason) in [
+        ("/nonexistent/tunic.sys", "the image cannot be read: No such file"),
+        (env!("CARGO_BIN_EXE_tunicd"), "not an image of a driver: "),
+    ] {
+        // Foreground and background say the same.
+        for (options, who) in [(&["-f"][..], format!("tunicd({name})")), (&[], "tunicd".to_owned())]
+        {
+            let output = tunicd(&[options, &["--driver", file, &name]].concat());
+            let errors = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{errors}");
+            let start = format!("{who}: the image {file} does not load: {reason}");
+            assert!(errors.starts_with(&start) && errors.lines().count() == 1, "{errors}");
+            await_true("no interface is left", || !exists(&name));
+        }
+    }
+}
+
+#[test]
 fn in_the_background_until_the_interface_is_deleted() {
     let Some(name) = interface("d") else { return };
     let output = tunicd(&[&name]);

@@ -18,3 +18,21 @@ fn everything_is_right() {
     }
     assert!(text.ends_with("everything was right\n"));
 }
+
+#[test]
+fn a_file_that_is_no_driver_is_named() {
+    let program = env!("CARGO_BIN_EXE_tunic");
+    let missing = "/nonexistent/tunic.sys";
+    for (file, reason) in [
+        (missing, "the image cannot be read: No such file"),
+        (program, "not an image of a driver: "),
+        ("/", "the image cannot be read: "),
+        ("/dev/null", "not an image of a driver: "),
+    ] {
+        let output = Command::new(program).args(["demo", "--driver", file]).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        let start = format!("tunic: the image {file} does not load: {reason}");
+        assert!(errors.starts_with(&start) && errors.lines().count() == 1, "{errors}");
+    }
+}

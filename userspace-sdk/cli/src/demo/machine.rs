@@ -52,7 +52,7 @@ impl Demo {
         }
         let options = MachineOptions { guard_pages: check, ..MachineOptions::default() };
         let machine = Machine::boot(options);
-        let driver = machine.load(driver).context("the driver does not load")?;
+        let driver = machine.load(driver).with_context(|| format!("{driver} does not load"))?;
         let left = Side::start(machine, &driver, "left", 1)?;
         let right = Side::start(machine, &driver, "right", 2)?;
         let preshared_key = Key::generate_preshared()?;

@@ -41,14 +41,9 @@ impl Default for Options {
 
 /// Runs the demo and prints what it found.
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let (name, driver) = match &options.driver {
-        Some(path) => (path.display().to_string(), DriverSource::Image(path.clone())),
-        None => {
-            let entry = tunic_driver::driver_entry;
-            ("the driver".to_owned(), DriverSource::Linked { name: "tunic", entry })
-        }
-    };
-    println!("Two adapters of {name} on nt-host, WireGuard between them over UDP on loopback\n");
+    let linked = DriverSource::Linked { name: "tunic", entry: tunic_driver::driver_entry };
+    let driver = options.driver.clone().map_or(linked, DriverSource::Image);
+    println!("Two adapters of {driver} on nt-host, WireGuard between them over UDP on loopback\n");
     let mut report = Report::default();
     let load = Duration::from_secs(options.seconds.into());
     let progress = Progress::new(load);
