@@ -140,10 +140,22 @@ fn a_file_that_is_no_image_is_refused() {
 /// after it; none where there is no compiler.
 fn stops(test: &str, rule: &str, breaking: fn(Loaded)) -> Option<(String, Vec<String>)> {
     let image = probe::path()?;
+    Some(stops_in_child(test, rule, image, || {
+        breaking(Loaded::new().expect("the parent has compiled it"));
+    }))
+}
+
+/// As [`stops`], of what is done in the child.
+fn stops_in_child(
+    test: &str,
+    rule: &str,
+    image: impl AsRef<std::ffi::OsStr>,
+    breaking: impl FnOnce(),
+) -> (String, Vec<String>) {
     if std::env::var(CHILD).as_deref() == Ok(test) {
         // SAFETY: has no conditions. A child that hangs ends with a signal, and not with the exit code of a stop.
         unsafe { libc::alarm(60) };
-        breaking(Loaded::new()?);
+        breaking();
         std::process::exit(0);
     }
     let program = std::env::current_exe().expect("the test has a file");
@@ -159,7 +171,7 @@ fn stops(test: &str, rule: &str, breaking: fn(Loaded)) -> Option<(String, Vec<St
     let start = format!("nt-host: STOP {rule}: ");
     let mut lines = errors.lines().skip_while(|line| !line.contains(&start)).map(str::to_owned);
     let line = lines.next().unwrap_or_else(|| panic!("no {start} in {errors}"));
-    Some((line, lines.collect()))
+    (line, lines.collect())
 }
 
 /// Expects frames of these functions, in this order.
@@ -218,6 +230,31 @@ fn a_broken_rule_is_told_with_who_called() {
     // 100 times 7.
     assert!(line.contains("KeBugCheckEx: 0x000000e2 (0x2bc,"), "{line}");
     assert_frames(&frames, &["::break_inner+", "::break_outer+", "::run+", "::control+"]);
+}
+
+/// The driver that ships, where `cargo xtask driver` has built it: its own functions are named, by the map that lies beside it.
+#[test]
+fn functions_of_the_driver_that_ships_are_named() {
+    let test = "functions_of_the_driver_that_ships_are_named";
+    let image = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/driver/x64/tunic.sys");
+    if !std::path::Path::new(image).is_file() {
+        let strict = std::env::var_os("TUNIC_REQUIRE_ALL").is_some_and(|value| value == "1");
+        assert!(!strict, "{image} is not built (TUNIC_REQUIRE_ALL=1)");
+        eprintln!("SKIPPED {test}: {image} is not built");
+        return;
+    }
+    let (line, frames) = stops_in_child(test, "BAD ARGUMENT", image, || {
+        let driver = boot().load_image(image.as_ref()).expect("the image loads");
+        let object = driver.object();
+        // SAFETY: the driver is loaded.
+        let entry = unsafe { (*object).DriverInit }.expect("it has an entry point");
+        // SAFETY: without a path to its key, which the host has to find.
+        nt_host::stack::enter_driver(|| unsafe { entry(object, std::ptr::null_mut()) });
+    });
+    assert!(line.contains("NdisMRegisterMiniportDriver: "), "{line}");
+    let is_entry = |frame: &String| frame.contains("tunic.sys+0x") && frame.contains("DriverEntry");
+    assert!(frames.first().is_some_and(|frame| frame.contains("tunic.sys+0x")), "{frames:?}");
+    assert!(frames.iter().any(is_entry), "{frames:?}");
 }
 
 #[test]

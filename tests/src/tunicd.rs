@@ -67,6 +67,11 @@ impl Tunicd {
         &self.interface
     }
 
+    /// The daemon's own: `ip netns exec` has become it by exec.
+    pub fn process_id(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -104,8 +109,7 @@ impl Tunicd {
 
     /// Ends it by SIGTERM. An error where it reports a leak, a broken rule, or does not end.
     pub fn stop(mut self) -> Result<()> {
-        // `ip netns exec` has become tunicd by exec, so the child is the daemon itself.
-        let pid = Pid::from_raw(i32::try_from(self.process.0.id())?);
+        let pid = Pid::from_raw(i32::try_from(self.process_id())?);
         if let Some(status) = self.process.0.try_wait()? {
             bail!("tunicd had ended already, {status}: {}", self.log());
         }
