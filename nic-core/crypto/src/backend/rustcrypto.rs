@@ -5,6 +5,7 @@
 //! moved, and nothing ever wipes that. The 32 bytes kept instead are wiped for sure, and they are what a
 //! peer holds six times.
 
+use aes::cipher::{BlockCipher, BlockEncrypt, BlockSizeUser, Key};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use aes_gcm::AesGcm;
 use aes_gcm::aead::consts::{U12, U16};
@@ -40,20 +41,20 @@ impl Cipher {
     /// Seals each packet.
     pub(crate) fn seal(&self, packets: &mut [Seal<'_>]) {
         match self.suite {
-            Suite::ChaCha20Poly1305 => seal::<ChaCha20Poly1305>(self.key(), packets),
-            Suite::Aes128Gcm => seal::<AesGcm<Aes128Enc, U12>>(self.key(), packets),
-            Suite::Aes192Gcm => seal::<AesGcm<Aes192Enc, U12>>(self.key(), packets),
-            Suite::Aes256Gcm => seal::<AesGcm<Aes256Enc, U12>>(self.key(), packets),
+            Suite::ChaCha20Poly1305 => seal_chacha(self.key(), packets),
+            Suite::Aes128Gcm => seal_gcm::<Aes128Enc>(self.key(), packets),
+            Suite::Aes192Gcm => seal_gcm::<Aes192Enc>(self.key(), packets),
+            Suite::Aes256Gcm => seal_gcm::<Aes256Enc>(self.key(), packets),
         }
     }
 
     /// Opens each packet.
     pub(crate) fn open(&self, packets: &mut [Open<'_>]) {
         match self.suite {
-            Suite::ChaCha20Poly1305 => open::<ChaCha20Poly1305>(self.key(), packets),
-            Suite::Aes128Gcm => open::<AesGcm<Aes128Enc, U12>>(self.key(), packets),
-            Suite::Aes192Gcm => open::<AesGcm<Aes192Enc, U12>>(self.key(), packets),
-            Suite::Aes256Gcm => open::<AesGcm<Aes256Enc, U12>>(self.key(), packets),
+            Suite::ChaCha20Poly1305 => open_chacha(self.key(), packets),
+            Suite::Aes128Gcm => open_gcm::<Aes128Enc>(self.key(), packets),
+            Suite::Aes192Gcm => open_gcm::<Aes192Enc>(self.key(), packets),
+            Suite::Aes256Gcm => open_gcm::<Aes256Enc>(self.key(), packets),
         }
     }
 
@@ -62,17 +63,55 @@ impl Cipher {
     }
 }
 
-/// A function for each suite, not one with the frames of all.
+/// An expanded AES key. GCM borrows it: a frame that holds it once is large enough.
+trait Aes: KeyInit + BlockCipher + BlockEncrypt + BlockSizeUser<BlockSize = U16> {}
+
+impl<C: KeyInit + BlockCipher + BlockEncrypt + BlockSizeUser<BlockSize = U16>> Aes for C {}
+
+// Functions for each suite, not one with the frames of all. `Cipher::new` checked the keys' length; a packet that is refused is safe in
+// any case.
+
 #[inline(never)]
-fn seal<C>(key: &[u8], packets: &mut [Seal<'_>])
-where
-    C: KeyInit + AeadInPlace<NonceSize = U12, TagSize = U16>,
-{
-    // `Cipher::new` checked the length; a packet that is refused is safe in any case.
-    let Ok(cipher) = C::new_from_slice(key) else {
-        packets.iter_mut().for_each(Seal::refuse);
-        return;
-    };
+fn seal_chacha(key: &[u8], packets: &mut [Seal<'_>]) {
+    match ChaCha20Poly1305::new_from_slice(key) {
+        Ok(cipher) => seal(&cipher, packets),
+        Err(_) => packets.iter_mut().for_each(Seal::refuse),
+    }
+}
+
+#[inline(never)]
+fn open_chacha(key: &[u8], packets: &mut [Open<'_>]) {
+    match ChaCha20Poly1305::new_from_slice(key) {
+        Ok(cipher) => open(&cipher, packets),
+        Err(_) => packets.iter_mut().for_each(|packet| packet.refuse(Verdict::Malformed)),
+    }
+}
+
+#[inline(never)]
+fn seal_gcm<C: Aes>(key: &[u8], packets: &mut [Seal<'_>]) {
+    if key.len() != C::key_size() {
+        return packets.iter_mut().for_each(Seal::refuse);
+    }
+    let cipher = expand::<C>(Key::<C>::from_slice(key));
+    seal(&AesGcm::<&C, U12>::from(&cipher), packets);
+}
+
+#[inline(never)]
+fn open_gcm<C: Aes>(key: &[u8], packets: &mut [Open<'_>]) {
+    if key.len() != C::key_size() {
+        return packets.iter_mut().for_each(|packet| packet.refuse(Verdict::Malformed));
+    }
+    let cipher = expand::<C>(Key::<C>::from_slice(key));
+    open(&AesGcm::<&C, U12>::from(&cipher), packets);
+}
+
+/// A frame of its own, as the crate makes the key in one place and then moves it.
+#[inline(never)]
+fn expand<C: Aes>(key: &Key<C>) -> C {
+    C::new(key)
+}
+
+fn seal(cipher: &impl AeadInPlace<NonceSize = U12, TagSize = U16>, packets: &mut [Seal<'_>]) {
     for packet in packets {
         if !packet.gather() {
             continue;
@@ -87,19 +126,7 @@ where
     }
 }
 
-/// As `seal`.
-#[inline(never)]
-fn open<C>(key: &[u8], packets: &mut [Open<'_>])
-where
-    C: KeyInit + AeadInPlace<NonceSize = U12, TagSize = U16>,
-{
-    // As in `seal`.
-    let Ok(cipher) = C::new_from_slice(key) else {
-        for packet in packets {
-            packet.refuse(Verdict::Malformed);
-        }
-        return;
-    };
+fn open(cipher: &impl AeadInPlace<NonceSize = U12, TagSize = U16>, packets: &mut [Open<'_>]) {
     for packet in packets {
         if !packet.gather() {
             continue;
