@@ -175,7 +175,8 @@ fn open_chunk<P: AdapterProtocol>(
     adapter.device.count(Discard::Forged, forged);
 }
 
-/// Opens datagrams into packets; a datagram without a packet gets no result.
+/// Opens datagrams into packets; a datagram without a packet gets no result. Not inlined: its arrays make a frame of their own.
+#[inline(never)]
 fn open_packets<P: AdapterProtocol>(
     context: &P::OpenContext,
     chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],

@@ -65,6 +65,30 @@ pub struct OpenPacket<'a> {
     pub result: Option<OpenedPacket>,
 }
 
+/// Fills `output` with what lies `skip` bytes after the start of a packet's pieces. False where they are too short.
+#[inline]
+pub fn gather(pieces: &[&[u8]], mut skip: usize, mut output: &mut [u8]) -> bool {
+    for piece in pieces {
+        let Some(rest) = piece.get(skip..) else {
+            skip = skip.saturating_sub(piece.len());
+            continue;
+        };
+        skip = 0;
+        let length = rest.len().min(output.len());
+        let (Some(front), Some((place, remaining))) =
+            (rest.get(..length), output.split_at_mut_checked(length))
+        else {
+            return false;
+        };
+        place.copy_from_slice(front);
+        output = remaining;
+        if output.is_empty() {
+            return true;
+        }
+    }
+    output.is_empty()
+}
+
 /// An authentic packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenedPacket {
@@ -360,4 +384,24 @@ pub trait ControlHost<P: Protocol> {
     fn count(&mut self, reason: Discard);
     /// Tells userspace.
     fn event(&mut self, event: Event);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gather;
+
+    #[test]
+    fn pieces_are_read_as_one_wherever_they_are_cut() {
+        let all: [u8; 9] = core::array::from_fn(|at| at as u8);
+        for (first, second) in (0..=9).flat_map(|second| (0..=second).map(move |at| (at, second))) {
+            let pieces = [&all[..first], &all[first..second], &all[second..]];
+            for (skip, length) in (0..=10).flat_map(|skip| (0..=10).map(move |n| (skip, n))) {
+                let mut output = [0xff; 10];
+                let wanted = all.get(skip..skip + length);
+                let is_full = gather(&pieces, skip, &mut output[..length]);
+                assert_eq!(is_full, wanted.is_some() || length == 0, "{first} {second} {skip}");
+                assert!(wanted.is_none_or(|wanted| output[..length] == *wanted));
+            }
+        }
+    }
 }

@@ -60,7 +60,7 @@ fn at(milliseconds: u64) -> Now {
 
 /// An adapter with so many peers, all at one place; the last has the routes.
 fn adapter(peers: u32) -> (Adapter, Vec<PeerId>) {
-    let device = Adapter::new(Control { name: [0; 32] }, [1; 16]);
+    let device = Adapter::new(nic_memory::boxed(Control { name: [0; 32] }).unwrap(), [1; 16]);
     device.set_up(true);
     let ids = device.configure(at(0), &mut Sink::default(), |configuration| {
         configuration.reserve(peers as usize, 1, 1).unwrap();

@@ -5,7 +5,7 @@ use core::array;
 use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source};
 use nic_engine::Instant;
 use nic_engine::protocol::{
-    Load, NotReady, OpenPacket, OpenedPacket, SealPacket, Selector, Verdict,
+    Load, NotReady, OpenPacket, OpenedPacket, SealPacket, Selector, Verdict, gather,
 };
 
 use crate::key::PacketKey;
@@ -314,29 +314,6 @@ impl OpenContext {
                 .then_some(u64::from_be_bytes([0, 0, c, d, e, f, g, h])),
         }
     }
-}
-
-/// Copies from the pieces what lies `skip` bytes after their start, as much as fits. False where they are too short.
-fn gather(pieces: &[&[u8]], mut skip: usize, mut output: &mut [u8]) -> bool {
-    for piece in pieces {
-        let Some(rest) = piece.get(skip..) else {
-            skip = skip.saturating_sub(piece.len());
-            continue;
-        };
-        skip = 0;
-        let length = rest.len().min(output.len());
-        let (Some(front), Some((place, remaining))) =
-            (rest.get(..length), output.split_at_mut_checked(length))
-        else {
-            return false;
-        };
-        place.copy_from_slice(front);
-        output = remaining;
-        if output.is_empty() {
-            return true;
-        }
-    }
-    output.is_empty()
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ impl PacketKey {
     }
 }
 
-/// What is in a slot: both directions of a key. On the heap, as replay windows are too large to be moved about on a kernel's stack.
+/// What is in a slot: both directions of a key. On the heap, so that a peer without keys is small.
 pub(crate) struct DataKey(Boxed<KeyState>);
 
 /// Both directions.
@@ -156,9 +156,9 @@ impl DataKey {
         open: PacketKey,
     ) -> Result<Self, InstallKeyError> {
         let info = SlotInfo { key_id: key.key_id, suite: key.suite, format };
-        let receiver = Receiver::new(open);
+        let receiver = Receiver::new(open)?;
         let state = KeyState { serial, info, sender, receiver, is_near_told: false };
-        boxed(state).map(Self).map_err(|NoMemory| InstallKeyError::NoMemory)
+        Ok(Self(boxed(state)?))
     }
 
     pub(crate) fn get(&self) -> &KeyState {

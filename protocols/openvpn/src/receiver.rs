@@ -1,7 +1,8 @@
 //! The receiving half of a key.
 
 use nic_crypto::Suite;
-use nic_engine::Instant;
+use nic_engine::{Instant, NoMemory};
+use nic_memory::{Boxed, boxed};
 
 use crate::derivation::EpochSecret;
 use crate::key::PacketKey;
@@ -23,8 +24,6 @@ pub(crate) enum Freshness {
 
 /// Opens, and remembers what was seen: by one key, or, where it has epochs, by that of the peer's epoch, of the one before, for what is
 /// still on its way, and of up to `N` that may follow.
-///
-/// Lanes take turns: windows are too large to be moved about on a kernel's stack.
 pub(crate) struct Receiver<const N: usize = FUTURE_EPOCHS> {
     lanes: [Lane; 2],
     /// The lane of the peer's epoch. The other one is that of the epoch before that was in use.
@@ -38,7 +37,8 @@ struct Lane {
     /// 0 where the key has no epochs.
     epoch: u16,
     key: Option<PacketKey>,
-    window: Window,
+    /// On the heap: windows are too large to be moved about on a kernel's stack.
+    window: Boxed<Window>,
 }
 
 /// The epochs that follow.
@@ -52,8 +52,9 @@ struct Ahead<const N: usize> {
 
 impl<const N: usize> Receiver<N> {
     /// A key without epochs.
-    pub(crate) const fn new(key: PacketKey) -> Self {
-        Self { lanes: [Lane::new(Some(key)), Lane::new(None)], current: 0, ahead: None }
+    pub(crate) fn new(key: PacketKey) -> Result<Self, NoMemory> {
+        let lanes = [Lane::new(Some(key))?, Lane::new(None)?];
+        Ok(Self { lanes, current: 0, ahead: None })
     }
 
     /// Says that the key is that of epoch 1, and derives what may follow from the secret of epoch 2.
@@ -86,11 +87,11 @@ impl<const N: usize> Receiver<N> {
         let steps = self.steps_to(epoch);
         let Some(ahead) = &mut self.ahead else {
             let lane = self.lanes.get_mut(self.current);
-            return freshness(lane.is_some_and(|lane| lane.window.accept(counter, now)));
+            return freshness(lane.is_some_and(|lane| lane.window().accept(counter, now)));
         };
         let is_of = |lane: &&mut Lane| lane.epoch == epoch && lane.key.is_some();
         if let Some(lane) = self.lanes.iter_mut().find(is_of) {
-            return freshness(lane.window.accept(counter, now));
+            return freshness(lane.window().accept(counter, now));
         }
         // Over meanwhile, too far ahead, or no packet at all: none has the counter 0.
         let key = steps.filter(|_| counter > 0).and_then(|steps| ahead.keys.get_mut(steps)?.take());
@@ -109,8 +110,8 @@ impl<const N: usize> Receiver<N> {
         };
         lane.epoch = epoch;
         lane.key = Some(key);
-        lane.window.clear();
-        lane.window.accept(counter, now);
+        lane.window().clear();
+        lane.window().accept(counter, now);
         Freshness::NewEpoch
     }
 
@@ -146,8 +147,13 @@ impl<const N: usize> Receiver<N> {
 }
 
 impl Lane {
-    const fn new(key: Option<PacketKey>) -> Self {
-        Self { epoch: 0, key, window: Window::new() }
+    fn new(key: Option<PacketKey>) -> Result<Self, NoMemory> {
+        Ok(Self { epoch: 0, key, window: boxed(Window::new())? })
+    }
+
+    fn window(&mut self) -> &mut Window {
+        let [window] = &mut *self.window;
+        window
     }
 }
 
@@ -172,7 +178,7 @@ mod tests {
 
     fn epochs<const N: usize>() -> Receiver<N> {
         let secret = EpochSecret::new(&[9; 32]);
-        let mut receiver = Receiver::new(secret.key(Suite::ChaCha20Poly1305).unwrap());
+        let mut receiver = Receiver::new(secret.key(Suite::ChaCha20Poly1305).unwrap()).unwrap();
         receiver.begin_epochs(secret.next(), Suite::ChaCha20Poly1305);
         receiver
     }

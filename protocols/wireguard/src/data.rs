@@ -5,7 +5,7 @@ use core::array;
 use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source};
 use nic_engine::Instant;
 use nic_engine::protocol::{
-    ContextId, NotReady, OpenPacket, OpenedPacket, SealPacket, Sent, Verdict,
+    ContextId, NotReady, OpenPacket, OpenedPacket, SealPacket, Sent, Verdict, gather,
 };
 
 use crate::message::{DATA_HEADER_BYTES, DataHeader, TAG_BYTES};
@@ -188,14 +188,8 @@ pub(crate) fn accept(
     now: Instant,
 ) -> Verdict {
     let limit = data.timers.constants.reject_after_messages;
-    let keypair = data.keypairs.by_context_mut(context.context);
-    let is_new = keypair.is_some_and(|keypair| {
-        let is_new = packet.counter < limit && keypair.window.accept(packet.counter);
-        if is_new {
-            keypair.last_received = now;
-        }
-        is_new
-    });
+    let is_new =
+        packet.counter < limit && data.keypairs.accept(context.context, packet.counter, now);
     if !is_new {
         return Verdict::Replayed;
     }
@@ -220,29 +214,6 @@ fn header(pieces: &[&[u8]], context: ContextId) -> Option<DataHeader> {
         return None;
     }
     DataHeader::parse(bytes).filter(|header| header.receiver == context.0)
-}
-
-/// Copies from the pieces what lies `skip` bytes after their start. False where they are too short.
-fn gather(pieces: &[&[u8]], mut skip: usize, mut output: &mut [u8]) -> bool {
-    for piece in pieces {
-        let Some(rest) = piece.get(skip..) else {
-            skip = skip.saturating_sub(piece.len());
-            continue;
-        };
-        skip = 0;
-        let length = rest.len().min(output.len());
-        let (Some(front), Some((place, remaining))) =
-            (rest.get(..length), output.split_at_mut_checked(length))
-        else {
-            return false;
-        };
-        place.copy_from_slice(front);
-        output = remaining;
-        if output.is_empty() {
-            return true;
-        }
-    }
-    output.is_empty()
 }
 
 /// Four zeros and the counter.

@@ -3,7 +3,6 @@
 //! Slots are swapped, never moved out of: a key that is dropped is zeroized where it lies.
 
 use core::mem;
-use core::ops::{Deref, DerefMut};
 
 use nic_engine::cipher_context::{KeyLimits, ReplayWindow, Reserved, SendCounter};
 use nic_engine::protocol::ContextId;
@@ -37,8 +36,6 @@ pub(crate) struct Keypair {
     pub(crate) created: Instant,
     /// When the peer's last packet came in; [`Instant::ZERO`] before the first.
     pub(crate) last_received: Instant,
-    /// What may still be received.
-    pub(crate) window: ReplayWindow<WINDOW_WORDS>,
     counter: SendCounter,
     send: SessionKey,
     receive: SessionKey,
@@ -59,7 +56,6 @@ impl Keypair {
             role,
             created,
             last_received: Instant::ZERO,
-            window: ReplayWindow::new(),
             counter: SendCounter::new(),
             send: keys.send,
             receive: keys.receive,
@@ -136,43 +132,68 @@ impl Retired {
     }
 }
 
-/// The sessions of a peer on the heap: their replay windows are too large to be moved about on a kernel's stack.
-pub(crate) struct BoxedKeypairs(Boxed<Keypairs>);
+/// A place for a session and what it has seen: on the heap, as that is too large to be moved about on a kernel's stack.
+struct Slot(Boxed<Session>);
 
-impl BoxedKeypairs {
-    /// No sessions.
-    #[inline(never)]
-    pub(crate) fn new() -> Result<Self, NoMemory> {
-        boxed(Keypairs::default()).map(Self)
-    }
+#[derive(Default)]
+struct Session {
+    keypair: Option<Keypair>,
+    /// What may still be received.
+    window: ReplayWindow<WINDOW_WORDS>,
 }
 
-impl Deref for BoxedKeypairs {
-    type Target = Keypairs;
-
-    fn deref(&self) -> &Keypairs {
-        let [keypairs] = &*self.0;
-        keypairs
+impl Slot {
+    /// A place without a session.
+    #[inline(never)] // Three of them are not in one frame.
+    fn new() -> Result<Self, NoMemory> {
+        boxed(Session::default()).map(Self)
     }
-}
 
-impl DerefMut for BoxedKeypairs {
-    fn deref_mut(&mut self) -> &mut Keypairs {
-        let [keypairs] = &mut *self.0;
-        keypairs
+    fn get(&self) -> Option<&Keypair> {
+        let [session] = &*self.0;
+        session.keypair.as_ref()
+    }
+
+    /// Puts a new session in place.
+    fn put(&mut self, keypair: Keypair) {
+        let [session] = &mut *self.0;
+        session.keypair = Some(keypair);
+        session.window = ReplayWindow::new();
+    }
+
+    /// Erases what is there.
+    fn erase(&mut self) {
+        let [session] = &mut *self.0;
+        session.keypair = None;
+    }
+
+    /// Notes an authentic packet. False where it was seen before or is too old to tell.
+    fn accept(&mut self, counter: u64, now: Instant) -> bool {
+        let [session] = &mut *self.0;
+        let Some(keypair) = &mut session.keypair else { return false };
+        let is_new = session.window.accept(counter);
+        if is_new {
+            keypair.last_received = now;
+        }
+        is_new
     }
 }
 
 /// The sessions of a peer.
-#[derive(Default)]
 pub(crate) struct Keypairs {
-    current: Option<Keypair>,
-    previous: Option<Keypair>,
-    next: Option<Keypair>,
+    current: Slot,
+    previous: Slot,
+    next: Slot,
     retired: Retired,
 }
 
 impl Keypairs {
+    /// No sessions, and room for all that there may be.
+    pub(crate) fn new() -> Result<Self, NoMemory> {
+        let [current, previous, next] = [Slot::new()?, Slot::new()?, Slot::new()?];
+        Ok(Self { current, previous, next, retired: Retired::default() })
+    }
+
     /// Reserves counters in the current session.
     pub(crate) fn reserve(
         &mut self,
@@ -180,28 +201,29 @@ impl Keypairs {
         now: Instant,
         constants: &TimerConstants,
     ) -> Option<Reservation> {
-        self.current.as_mut()?.reserve(packets, now, constants)
+        let [session] = &mut *self.current.0;
+        session.keypair.as_mut()?.reserve(packets, now, constants)
     }
 
     /// The session that receives by this context.
     pub(crate) fn by_context(&self, context: ContextId) -> Option<&Keypair> {
         [&self.current, &self.previous, &self.next]
             .into_iter()
-            .flatten()
+            .filter_map(Slot::get)
             .find(|keypair| keypair.local == context)
     }
 
-    /// The same, to be changed.
-    pub(crate) fn by_context_mut(&mut self, context: ContextId) -> Option<&mut Keypair> {
+    /// Notes an authentic packet that came in by this context. False where it was seen before or is too old to tell.
+    pub(crate) fn accept(&mut self, context: ContextId, counter: u64, now: Instant) -> bool {
         [&mut self.current, &mut self.previous, &mut self.next]
             .into_iter()
-            .flatten()
-            .find(|keypair| keypair.local == context)
+            .find(|slot| slot.get().is_some_and(|keypair| keypair.local == context))
+            .is_some_and(|slot| slot.accept(counter, now))
     }
 
     /// The session that we send by.
     pub(crate) fn current(&self) -> Option<&Keypair> {
-        self.current.as_ref()
+        self.current.get()
     }
 
     /// Puts in place a session that we began: the peer has proven by its response that it has the key.
@@ -209,25 +231,25 @@ impl Keypairs {
     /// Where both sides began at once, the peer's session stays in the next slot until its first packet.
     pub(crate) fn install_as_initiator(&mut self, keypair: Keypair) {
         self.make_room();
-        self.current = Some(keypair);
+        self.current.put(keypair);
     }
 
     /// Puts in place a session that the peer began: used once a packet proves that the peer has the key.
     pub(crate) fn install_as_responder(&mut self, keypair: Keypair) {
-        if let Some(unconfirmed) = &self.next {
+        if let Some(unconfirmed) = self.next.get() {
             self.retired.add(unconfirmed.local);
         }
-        self.next = Some(keypair);
+        self.next.put(keypair);
     }
 
     /// Notes that an authentic packet came in by this context. True where it was the first of the next session, which thereby
     /// becomes the current one.
     pub(crate) fn confirm(&mut self, context: ContextId) -> bool {
-        if self.next.as_ref().is_none_or(|next| next.local != context) {
+        if self.next.get().is_none_or(|next| next.local != context) {
             return false;
         }
         let is_ours_newer =
-            self.current.as_ref().zip(self.next.as_ref()).is_some_and(|(current, next)| {
+            self.current.get().zip(self.next.get()).is_some_and(|(current, next)| {
                 current.role == Role::Initiator && current.created >= next.created
             });
         if is_ours_newer {
@@ -246,10 +268,10 @@ impl Keypairs {
         // Whoever erases gives everything back; so first what waited already, which is none as a rule.
         let mut retired = mem::take(&mut self.retired);
         for slot in [&mut self.current, &mut self.previous, &mut self.next] {
-            if let Some(keypair) = slot {
+            if let Some(keypair) = slot.get() {
                 retired.add(keypair.local);
             }
-            *slot = None;
+            slot.erase();
         }
         retired
     }
@@ -267,7 +289,7 @@ impl Keypairs {
     /// Frees the current slot. The one of both sessions that the peer used last stays as the previous one, for what is still on
     /// its way.
     fn make_room(&mut self) {
-        let last_use = |slot: &Option<Keypair>| slot.as_ref().map(|keypair| keypair.last_received);
+        let last_use = |slot: &Slot| slot.get().map(|keypair| keypair.last_received);
         if last_use(&self.previous) > last_use(&self.current) {
             mem::swap(&mut self.previous, &mut self.current);
         }
@@ -276,9 +298,9 @@ impl Keypairs {
     }
 
     fn retire_previous(&mut self) {
-        if let Some(keypair) = &self.previous {
+        if let Some(keypair) = self.previous.get() {
             self.retired.add(keypair.local);
         }
-        self.previous = None;
+        self.previous.erase();
     }
 }

@@ -8,7 +8,7 @@ use nic_engine::{Instant, NoMemory};
 use zeroize::Zeroizing;
 
 use crate::cookie::CookieJar;
-use crate::keypair::{BoxedKeypairs, Role};
+use crate::keypair::{Keypairs, Role};
 use crate::message::{INITIATION_BYTES, Initiation};
 use crate::noise::{HandshakeError, PROLOGUE, SentInitiation, SessionKeys};
 use crate::timers::{TimerConstants, Timers};
@@ -39,7 +39,7 @@ pub(crate) struct PendingInitiation {
 
 /// A peer's sessions and timers. Belongs to the peer lock.
 pub struct PeerData {
-    pub(crate) keypairs: BoxedKeypairs,
+    pub(crate) keypairs: Keypairs,
     pub(crate) timers: Timers,
 }
 
@@ -143,7 +143,7 @@ impl PeerControl {
 
 impl PeerData {
     pub(crate) fn new(constants: TimerConstants) -> Result<Self, NoMemory> {
-        Ok(Self { keypairs: BoxedKeypairs::new()?, timers: Timers::new(constants) })
+        Ok(Self { keypairs: Keypairs::new()?, timers: Timers::new(constants) })
     }
 
     /// The interval of persistent keepalives.

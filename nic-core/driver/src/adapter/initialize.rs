@@ -13,6 +13,7 @@
 //! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
 
 use nic_engine::Mtu;
+use nic_memory::{Boxed, NoMemory, boxed};
 use nic_openvpn::OpenVpn;
 use nt::checksums::ReceiveChecksums;
 use nt::configuration::Configuration;
@@ -110,14 +111,20 @@ pub(crate) fn make<P: AdapterProtocol>(
     Ok(adapter)
 }
 
-/// Makes an adapter's device where it stays. A function of its own, as it is large.
+/// Makes an adapter's device. A function of its own, as it is large.
 #[inline(never)]
 fn make_device<P: AdapterProtocol>(keywords: &Keywords) -> Result<PoolBox<Device<P>>> {
     let mut hash_key = [0; 16];
     random::fill(&mut hash_key)?;
-    let device = PoolBox::new(Device::<P>::new(P::new_control(keywords), hash_key))?;
+    let device = PoolBox::new(Device::<P>::new(make_control::<P>(keywords)?, hash_key))?;
     device.set_mtu(Mtu::of_both(keywords.mtu_bytes));
     Ok(device)
+}
+
+/// Makes the protocol's state of an adapter. As above.
+#[inline(never)]
+fn make_control<P: AdapterProtocol>(keywords: &Keywords) -> Result<Boxed<P::Control>> {
+    boxed(P::new_control(keywords)).map_err(|NoMemory| Status::INSUFFICIENT_RESOURCES)
 }
 
 /// What the registry says of an adapter.

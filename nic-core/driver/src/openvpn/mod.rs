@@ -20,7 +20,7 @@ use nic_engine::{Endpoint, Instant};
 use nic_openvpn::{Control, OpenVpn};
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::wsk::Datagram;
-use nt::{Result, Shared, Status};
+use nt::{PoolBox, Result, Shared, Status};
 use tunic_ioctl::Command;
 use tunic_ioctl::data_channel::Mode;
 use tunic_ioctl::native::{CAPABILITY_OPENVPN, PROTOCOL_OPENVPN};
@@ -63,14 +63,14 @@ impl AdapterProtocol for OpenVpn {
     const CAPABILITY: u64 = CAPABILITY_OPENVPN;
 
     type Settings = Settings;
-    type Extension = Extension;
+    type Extension = PoolBox<Extension>;
 
     fn new_control(_: &Keywords) -> Control {
         Control::default()
     }
 
-    fn new_extension() -> Result<Extension> {
-        Ok(Extension {
+    fn new_extension() -> Result<PoolBox<Extension>> {
+        PoolBox::new(Extension {
             inbox: Inbox::new()?,
             outbox: Outbox::new()?,
             notices: Ring::new()?,

@@ -183,11 +183,8 @@ fn make_peer(
         Some(KeyChange::Set(key)) => key,
         Some(KeyChange::Clear) | None => &[0; 32],
     };
-    let made = match keyless {
-        Some(keyless) => wireguard::new_peer(keyless, peer.public_key, preshared_key),
-        None => wireguard::new_peer(device.protocol(), peer.public_key, preshared_key),
-    };
-    let (control, data) = match made {
+    let control = keyless.unwrap_or_else(|| device.protocol());
+    let (control, data) = match wireguard::new_peer(control, peer.public_key, preshared_key) {
         Ok(made) => made,
         Err(NewPeerError::OwnKey) => return Ok(None),
         Err(_) => return Err(Refusal::NoMemory),

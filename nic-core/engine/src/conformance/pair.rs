@@ -188,6 +188,7 @@ impl<T: Subject> Default for Pair<T> {
 impl<P: Protocol> Node<P> {
     /// An adapter without peers, up.
     pub fn new(side: Side, control: P::Control) -> Self {
+        let control = nic_memory::boxed(control).expect("memory");
         let device = Device::new(control, [side as u8; 16]);
         device.set_up(true);
         Self {

@@ -31,6 +31,7 @@ pub struct NewPeer<P: Protocol, S: System> {
 
 impl<P: Protocol, S: System> NewPeer<P, S> {
     /// Prepares a peer.
+    #[inline(never)] // Its frame is large, and not its caller's.
     pub fn new(
         name: PeerName,
         control: P::PeerControl,
@@ -61,8 +62,9 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
     }
 
     /// The protocol's state of the adapter.
-    pub const fn protocol(&mut self) -> &mut P::Control {
-        &mut self.control.protocol
+    pub fn protocol(&mut self) -> &mut P::Control {
+        let [protocol] = &mut *self.control.protocol;
+        protocol
     }
 
     /// Calls the protocol with its state and the host, as it is used to.
@@ -71,6 +73,7 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         f: impl FnOnce(&mut P::Control, &mut dyn ControlHost<P>) -> R,
     ) -> R {
         let ControlState { protocol, directory, .. } = &mut *self.control;
+        let [protocol] = &mut **protocol;
         f(protocol, &mut Host { device: self.device, directory, sink: self.sink })
     }
 

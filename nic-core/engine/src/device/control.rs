@@ -40,6 +40,7 @@ impl<P: Protocol, S: System> Device<P, S> {
             return Instant::NEVER;
         }
         let ControlState { protocol, directory, .. } = &mut *control;
+        let [protocol] = &mut **protocol;
         let mut host = Host { device: self, directory, sink };
         P::control_datagram(protocol, &mut host, datagram, from, now);
         self.next_due(&control)

@@ -23,6 +23,7 @@ mod transmit;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use lock_api::Mutex;
+use nic_memory::Boxed;
 
 pub use self::{
     configure::{Configuration, NewPeer},
@@ -58,7 +59,8 @@ pub struct Device<P: Protocol, S: System> {
 
 /// Under the control lock.
 struct ControlState<P: Protocol> {
-    protocol: P::Control,
+    /// On the heap, so that a device fits on a kernel's stack before it is where it stays.
+    protocol: Boxed<P::Control>,
     directory: PeerDirectory<P::PeerControl>,
     next_adapter_timeout: Instant,
     /// The slot at which the next look at all deadlines starts.
@@ -67,7 +69,8 @@ struct ControlState<P: Protocol> {
 
 impl<P: Protocol, S: System> Device<P, S> {
     /// An adapter without peers, down. `hash_key` must be random: it keeps others from choosing keys that collide in tables.
-    pub fn new(control: P::Control, hash_key: [u8; 16]) -> Self {
+    #[inline(never)] // What it is made of is not in its caller's frame as well.
+    pub fn new(control: Boxed<P::Control>, hash_key: [u8; 16]) -> Self {
         Self {
             control: Mutex::new(ControlState {
                 protocol: control,

@@ -16,7 +16,8 @@ impl<P: Protocol, S: System> Device<P, S> {
             return Instant::NEVER;
         }
         if now.instant >= control.next_adapter_timeout {
-            P::adapter_timeout(&mut control.protocol, now);
+            let [protocol] = &mut *control.protocol;
+            P::adapter_timeout(protocol, now);
             control.next_adapter_timeout = now.instant.after(ADAPTER_PERIOD);
         }
         if self.peers.earliest() <= now.instant && !self.visit_due_peers(&mut control, now, sink) {
@@ -35,6 +36,7 @@ impl<P: Protocol, S: System> Device<P, S> {
         sink: &mut dyn ControlSink,
     ) -> bool {
         let ControlState { protocol, directory, scan_from, .. } = control;
+        let [protocol] = &mut **protocol;
         let mut host = Host { device: self, directory, sink };
         let slots = host.directory.slots();
         let start = *scan_from;
