@@ -35,7 +35,7 @@ enum Task {
     CheckImage(image::Options),
     /// Packs driver, INF, symbols and header for Windows into target/package
     Package(package::Options),
-    /// Checks what the x64 image's functions and chains of calls take of the stack
+    /// Checks what an image's functions and chains of calls take of the stack
     CheckStack(stack::Options),
     /// Checks that the x64 image calls no allocation that can't fail
     CheckAlloc,

@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use super::file::Image;
 use crate::arch::Arch;
 use crate::stack::calls::Calls;
-use crate::stack::frames;
 use crate::stack::names::Names;
 
 /// At how many places an image may begin a panic: to be lowered, never to be raised. No input is known to reach one. They are indices that
@@ -43,7 +42,7 @@ pub(crate) fn check(image: &Image<'_>, map: &Path, budget: u32) -> Result<Vec<St
 /// never return, such as `panic_bounds_check` and `handle_alloc_error`.
 pub(crate) fn count(image: &Image<'_>, map: &str) -> Result<BTreeMap<String, u32>> {
     let names = Names::parse(map)?;
-    let calls = Calls::read(image, &frames::read(image)?, &names)?;
+    let calls = Calls::read(image, &names)?;
     let is_of = |address: u32, crates: &[&str]| {
         names.all(address).iter().any(|name| crates.iter().any(|start| name.starts_with(start)))
     };

@@ -1,16 +1,17 @@
-//! Who calls whom in an x64 image, by its instructions.
+//! Who calls whom in an image, by its instructions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use anyhow::Result;
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register};
 use object::LittleEndian as LE;
 use object::pe::{IMAGE_REL_BASED_DIR64, IMAGE_SCN_MEM_EXECUTE};
 
-use super::frames::Frame;
-use super::imports::{Imports, Place};
+use super::code::{Flow, Instruction};
+use super::held::{Addresses, Held, Imports, Value};
 use super::names::Names;
+use super::{Frame, arm64, frames, x64};
+use crate::arch::Arch;
 use crate::image::file::Image;
 
 /// A function: what it takes of the stack, and what it calls.
@@ -34,10 +35,12 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    pub(crate) fn read(image: &Image<'_>, frames: &[Frame], names: &Names) -> Result<Self> {
+    pub(crate) fn read(image: &Image<'_>, names: &Names) -> Result<Self> {
+        let frames = &frames(image)?;
         let imports = Imports::read(image)?;
         let mut calls = Self { functions: BTreeMap::new(), address_taken: BTreeSet::new() };
         let mut references: BTreeSet<u32> = pointers(image)?.into_iter().collect();
+        let mut decoded = Vec::new();
         for section in image.sections() {
             if section.characteristics.get(LE) & IMAGE_SCN_MEM_EXECUTE == 0 {
                 continue;
@@ -47,12 +50,28 @@ impl Calls {
             let bytes = image.data_at(start)?;
             for (range, frame_bytes) in ranges(start, end, frames, names) {
                 let code = &bytes[(range.start - start) as usize..(range.end - start) as usize];
-                let decoder = Decoder::with_ip(64, code, range.start.into(), DecoderOptions::NONE);
-                let code: Vec<Instruction> = decoder.into_iter().collect();
-                references.extend(code.iter().filter_map(address_in));
-                let function = Function::of(image, &code, &range, frame_bytes, &imports);
-                calls.functions.insert(range.start, function);
+                let code = match image.arch {
+                    Arch::X64 => x64::decode(code, range.start),
+                    Arch::Arm64 => arm64::decode(code, range.start),
+                };
+                references.extend(Addresses::of(&code).all);
+                decoded.push((range, frame_bytes, code));
             }
+        }
+        let all = references.clone();
+        for (range, frame_bytes, code) in decoded {
+            let held = imports.held(image, &code, &range, &all);
+            let mut function = Function { frame_bytes, ..Function::default() };
+            for (instruction, held) in code.iter().zip(&held) {
+                let made =
+                    instruction.puts.iter().filter_map(|(_, source)| imports.value(*source, held));
+                references.extend(made.filter_map(|value| match value {
+                    Value::Address(address) => Some(address),
+                    Value::Imports(_) | Value::Sum => None,
+                }));
+                function.add(instruction, held, &range, &imports);
+            }
+            calls.functions.insert(range.start, function);
         }
         references.retain(|address| calls.functions.contains_key(address));
         calls.address_taken = references;
@@ -81,65 +100,35 @@ fn ranges(start: u32, end: u32, frames: &[Frame], names: &Names) -> Vec<(Range<u
 }
 
 impl Function {
-    fn of(
-        image: &Image<'_>,
-        code: &[Instruction],
-        own: &Range<u32>,
-        frame_bytes: u32,
-        imports: &Imports,
-    ) -> Self {
-        let mut function = Self { frame_bytes, ..Self::default() };
-        let held = imports.held(image, code, own);
-        for (instruction, held) in code.iter().zip(held) {
-            match instruction.flow_control() {
-                FlowControl::Call
-                | FlowControl::UnconditionalBranch
-                | FlowControl::ConditionalBranch => {
-                    let target = instruction.near_branch_target() as u32;
-                    // A jump within the function is no call; a call of itself is.
-                    if instruction.flow_control() == FlowControl::Call || !own.contains(&target) {
-                        *function.calls.entry(target).or_default() += 1;
-                        function.returns |= instruction.flow_control() != FlowControl::Call;
-                    }
-                }
-                FlowControl::IndirectCall | FlowControl::IndirectBranch => {
-                    function.returns |= instruction.flow_control() == FlowControl::IndirectBranch
-                        && !is_switch(instruction);
-                    let name = imports
-                        .loaded_by(instruction)
-                        .or_else(|| held.get(&Place::of(instruction, 0)?).copied());
-                    match name {
-                        Some(index) => function.imports.extend(imports.names.get(index).cloned()),
-                        None if is_switch(instruction) => {}
-                        None => function.indirect_calls.push(instruction.ip() as u32),
-                    }
-                }
-                FlowControl::Return => function.returns = true,
-                _ => {}
+    /// Notes what one of its instructions calls. Before that, places hold this.
+    fn add(&mut self, instruction: &Instruction, held: &Held, own: &Range<u32>, imports: &Imports) {
+        match instruction.flow {
+            Flow::Call(target) => *self.calls.entry(target).or_default() += 1,
+            // A jump within the function is no call; a call of itself is.
+            Flow::Jump(target) | Flow::Branch(target) if !own.contains(&target) => {
+                *self.calls.entry(target).or_default() += 1;
+                self.returns = true;
             }
+            Flow::CallOf(source) | Flow::JumpOf(source) | Flow::Switch(source) => {
+                let value = imports.value(source, held);
+                let is_jump = matches!(instruction.flow, Flow::JumpOf(_));
+                let is_switch = matches!(instruction.flow, Flow::Switch(_))
+                    || is_jump && value == Some(Value::Sum);
+                match value {
+                    Some(Value::Imports(indices)) => {
+                        let names =
+                            indices.into_iter().filter_map(|index| imports.names.get(index));
+                        self.imports.extend(names.cloned());
+                    }
+                    _ if is_switch => {}
+                    _ => self.indirect_calls.push(instruction.address),
+                }
+                self.returns |= is_jump && !is_switch;
+            }
+            Flow::Return => self.returns = true,
+            Flow::On | Flow::Jump(_) | Flow::Branch(_) | Flow::End => {}
         }
-        function
     }
-}
-
-/// Whether this is the jump of a `match`: to an address in a register or in the frame. LLVM marks such a call that is the last act with
-/// REX.W, for the unwinder, and so makes it longer; there is no frame then.
-pub(crate) fn is_switch(instruction: &Instruction) -> bool {
-    if instruction.flow_control() != FlowControl::IndirectBranch {
-        return false;
-    }
-    let is_extended = instruction.op0_register().number() >= 8;
-    match instruction.op0_kind() {
-        OpKind::Register => instruction.len() == if is_extended { 3 } else { 2 },
-        _ => matches!(instruction.memory_base(), Register::RSP | Register::RBP),
-    }
-}
-
-/// The address that a `lea` makes.
-pub(crate) fn address_in(instruction: &Instruction) -> Option<u32> {
-    let is_address =
-        instruction.code() == Code::Lea_r64_m && instruction.memory_base() == Register::RIP;
-    is_address.then(|| instruction.memory_displacement64() as u32)
 }
 
 /// The addresses that the loader relocates: pointers in data.

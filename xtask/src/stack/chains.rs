@@ -6,9 +6,6 @@ use super::calls::Calls;
 use super::names::Names;
 use super::rules::{Rules, is_one};
 
-/// What a call pushes: its return address.
-const RETURN_ADDRESS_BYTES: u32 = 8;
-
 /// The deepest chain from a function on.
 #[derive(Clone, Copy)]
 struct Deepest {
@@ -25,6 +22,8 @@ pub(crate) struct Chains<'a> {
     calls: &'a Calls,
     names: &'a Names,
     rules: &'a Rules,
+    /// What a call pushes.
+    call_bytes: u32,
     callees: BTreeMap<u32, BTreeSet<u32>>,
     /// How often the functions of each rule may still come, of which a step has an index.
     budgets: Vec<Vec<u8>>,
@@ -35,11 +34,17 @@ pub(crate) struct Chains<'a> {
 }
 
 impl<'a> Chains<'a> {
-    pub(crate) fn new(calls: &'a Calls, names: &'a Names, rules: &'a Rules) -> Self {
+    pub(crate) fn new(
+        calls: &'a Calls,
+        names: &'a Names,
+        rules: &'a Rules,
+        call_bytes: u32,
+    ) -> Self {
         let mut chains = Self {
             calls,
             names,
             rules,
+            call_bytes,
             callees: BTreeMap::new(),
             budgets: vec![rules.again_limits()],
             deepest: BTreeMap::new(),
@@ -121,7 +126,7 @@ impl<'a> Chains<'a> {
         }
         self.chain.pop();
         let own = self.calls.functions.get(&step.0).map_or(0, |function| function.frame_bytes);
-        deepest.bytes += own + RETURN_ADDRESS_BYTES;
+        deepest.bytes += own + self.call_bytes;
         self.deepest.insert(step, deepest);
         deepest
     }

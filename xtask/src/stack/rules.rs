@@ -13,8 +13,6 @@ pub(crate) struct Rules {
     imports: Vec<(String, String)>,
     /// How often functions may be in one chain; others once.
     again: Vec<(String, u8)>,
-    /// Functions that may take more of the stack than others, and how much.
-    frames: Vec<(String, u32)>,
 }
 
 impl Rules {
@@ -23,13 +21,14 @@ impl Rules {
         for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
             let fields: Vec<&str> = line.split('\t').collect();
             let [kind, name, value, ..] = fields[..] else { bail!("stack.tsv: {line}") };
-            let number = || value.parse().with_context(|| format!("stack.tsv: {line}"));
             let name = name.to_owned();
             match kind {
                 "pointer" => rules.pointers.push((name, (value != "-").then(|| value.to_owned()))),
                 "import" => rules.imports.push((name, value.to_owned())),
-                "again" => rules.again.push((name, number()? as u8)),
-                "frame" => rules.frames.push((name, number()?)),
+                "again" => {
+                    let times = value.parse().with_context(|| format!("stack.tsv: {line}"))?;
+                    rules.again.push((name, times));
+                }
                 _ => bail!("stack.tsv: {line}"),
             }
         }
@@ -61,14 +60,6 @@ impl Rules {
     pub(crate) fn again_limits(&self) -> Vec<u8> {
         self.again.iter().map(|(_, times)| *times).collect()
     }
-
-    /// How much of the stack this function may take.
-    pub(crate) fn frame_limit(&self, function: &[String], others: u32) -> u32 {
-        self.frames
-            .iter()
-            .find(|(name, _)| is_one(name, function))
-            .map_or(others, |(_, limit)| *limit)
-    }
 }
 
 /// Whether a pattern matches one of the names.
@@ -99,8 +90,8 @@ mod tests {
 
     #[test]
     fn lines_have_three_fields_and_a_known_kind() {
-        assert!(Rules::parse("pointer\ta\tb\nframe\tc\t3000\twhy\n").is_ok());
-        for bad in ["pointer\ta", "jump\ta\tb", "frame\ta\tmuch"] {
+        assert!(Rules::parse("pointer\ta\tb\nagain\tc\t2\twhy\n").is_ok());
+        for bad in ["pointer\ta", "frame\ta\t3000", "again\ta\tmuch"] {
             assert!(Rules::parse(bad).is_err(), "{bad}");
         }
     }

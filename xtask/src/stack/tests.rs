@@ -41,7 +41,7 @@ fn depth(functions: [Function; 3], rules: &str) -> (u32, BTreeSet<String>) {
         address_taken: [B, C].into(),
     };
     let (names, rules) = (Names::parse(MAP).unwrap(), Rules::parse(rules).unwrap());
-    let mut chains = Chains::new(&calls, &names, &rules);
+    let mut chains = Chains::new(&calls, &names, &rules, 8);
     (chains.depth(A), chains.faults)
 }
 
@@ -77,25 +77,52 @@ fn recursion_needs_a_bound() {
 #[test]
 fn the_driver_passes_and_a_frame_of_three_kilobytes_does_not() {
     let test = "the_driver_passes_and_a_frame_of_three_kilobytes_does_not";
-    if !require::all(test, &[Need::RustTarget(Arch::X64.target())]) {
-        return;
-    }
-    let built = driver::build(Arch::X64).unwrap();
-    let map = std::fs::read_to_string(built.map).unwrap();
-    let rules = Rules::parse(RULES).unwrap();
-    let mut file = ImageFile::read(&built.sys).unwrap();
-    assert_eq!(measure(&file.parse().unwrap(), &map, &rules).unwrap().faults, BTreeSet::new());
+    for arch in Arch::ALL {
+        if !require::all(test, &[Need::RustTarget(arch.target())]) {
+            continue;
+        }
+        let built = driver::build(arch).unwrap();
+        let map = std::fs::read_to_string(built.map).unwrap();
+        let rules = Rules::parse(RULES).unwrap();
+        let mut file = ImageFile::read(&built.sys).unwrap();
+        assert_eq!(measure(&file.parse().unwrap(), &map, &rules).unwrap().faults, BTreeSet::new());
 
-    let slot = large_frame(&file);
-    file.bytes[slot..slot + 2].copy_from_slice(&(3072_u16 / 8).to_le_bytes());
-    let faults = measure(&file.parse().unwrap(), &map, &rules).unwrap().faults;
-    assert!(
-        faults.iter().any(|fault| fault.contains(&format!("more than {FRAME_BYTES}"))),
-        "{faults:?}"
-    );
+        match arch {
+            Arch::X64 => {
+                let slot = large_frame(&file);
+                file.bytes[slot..slot + 2].copy_from_slice(&(3072_u16 / 8).to_le_bytes());
+            }
+            Arch::Arm64 => {
+                let lowering = lowering(&file);
+                file.bytes[lowering..lowering + 4].copy_from_slice(&sub_sp(3072).to_le_bytes());
+            }
+        }
+        let faults = measure(&file.parse().unwrap(), &map, &rules).unwrap().faults;
+        assert!(
+            faults.iter().any(|fault| fault.contains(&format!("more than {FRAME_BYTES}"))),
+            "{faults:?}"
+        );
+    }
 }
 
-/// Where in the file the unwind data of some function has the size of its frame, in a slot of 16 bits.
+/// ARM64's `sub sp, sp, #bytes`.
+const fn sub_sp(bytes: u32) -> u32 {
+    0xd100_03ff | bytes << 10
+}
+
+/// Where in the file some ARM64 function lowers the stack's pointer.
+fn lowering(file: &ImageFile) -> usize {
+    let image = file.parse().unwrap();
+    let section = image.sections().find(|section| section.raw_name() == b".text").unwrap();
+    let start = section.pointer_to_raw_data.get(LE) as usize;
+    let end = start + section.virtual_size.get(LE) as usize;
+    let mut words = file.bytes[start..end].chunks_exact(4);
+    let is_one =
+        |word: &[u8]| u32::from_le_bytes(word.try_into().unwrap()) & !(0xfff << 10) == sub_sp(0);
+    start + 4 * words.position(is_one).unwrap()
+}
+
+/// Where in the file the unwind data of some x64 function has the size of its frame, in a slot of 16 bits.
 fn large_frame(file: &ImageFile) -> usize {
     let image = file.parse().unwrap();
     let table = image.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION).unwrap().virtual_address.get(LE);

@@ -7,6 +7,7 @@ use object::LittleEndian as LE;
 use object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION;
 
 use crate::image::file::Image;
+use crate::stack::Frame;
 
 /// RUNTIME_FUNCTION: begin, end, unwind information.
 const ENTRY_BYTES: usize = 12;
@@ -23,14 +24,6 @@ const SAVE_XMM128_FAR: u8 = 9;
 
 /// `UNW_FLAG_CHAININFO`: the entry continues another.
 const CHAINED: u8 = 4;
-
-/// A function that takes of the stack: its addresses relative to the image, and how many bytes, without its return address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-    pub(crate) bytes: u32,
-}
 
 /// All frames, by address.
 pub(crate) fn read(image: &Image<'_>) -> Result<Vec<Frame>> {

@@ -1,0 +1,10 @@
+//! x64: what its unwind data and its instructions say.
+
+mod frames;
+mod instructions;
+
+pub(super) use frames::read as frames;
+pub(super) use instructions::decode;
+
+/// What a call pushes: its return address.
+pub(super) const CALL_BYTES: u32 = 8;
