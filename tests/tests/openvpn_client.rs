@@ -227,6 +227,32 @@ fn username_and_password_are_judged() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn an_encrypted_key_is_opened_by_its_password() -> Result<()> {
+    if !require::all("encrypted keys", &NEEDS) {
+        return Ok(());
+    }
+    for (password, said) in [("open-sesame", None), ("wrong", Some("another password"))] {
+        let (link, pki) = (Link::new()?, Pki::new()?);
+        pki.openssl("pkcs8 -topk8 -in client.key -passout pass:open-sesame -out sealed.key")?;
+        std::fs::write(pki.file("password"), format!("{password}\n"))?;
+        let client = "key PKI/sealed.key\naskpass PKI/password";
+        let mut tunnel = Tunnel::of(Stock::Installed, link, pki, "", client, &[])?;
+        match said {
+            None => {
+                tunnel.client.await_connected(1)?;
+                tunnel.ping()?;
+                tunnel.client.stop()?;
+            }
+            Some(words) => {
+                let said = tunnel.client.await_failure()?;
+                ensure!(said.contains(words), "{said}");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The server is gone without a word; when it is back, so is the tunnel.
 #[test]
 fn a_server_that_restarts_is_found_again() -> Result<()> {

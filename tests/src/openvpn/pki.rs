@@ -67,7 +67,8 @@ impl Pki {
         self.openssl(&format!("{ca} -gencrl -out crl.pem"))
     }
 
-    fn openssl(&self, arguments: &str) -> Result<()> {
+    /// Runs openssl in the folder.
+    pub fn openssl(&self, arguments: &str) -> Result<()> {
         let mut openssl = Command::new("openssl");
         openssl.current_dir(&self.folder).args(arguments.split_whitespace());
         command::run(&mut openssl, b"", PATIENCE)?.success()?;

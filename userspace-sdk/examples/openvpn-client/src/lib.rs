@@ -32,6 +32,7 @@ pub mod profile;
 mod role;
 pub mod server;
 pub mod session;
+mod terminal;
 pub mod tls;
 pub mod tunicd;
 pub mod wrap;

@@ -161,7 +161,9 @@ impl World {
         peer_info: &str,
     ) -> SocketAddr {
         let issued = self.ca.issue(name, &[Use::ClientAuth]);
-        let identity = Identity::from_pem(&issued.certificate, &issued.key).unwrap();
+        let identity =
+            Identity::from_pem(&issued.certificate, &issued.key, || unreachable!("it is plain"))
+                .unwrap();
         let peer = ExpectedPeer {
             ca: certificates(&self.ca.pem()).unwrap(),
             is_use_required: true,

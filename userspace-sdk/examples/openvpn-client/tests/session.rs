@@ -60,8 +60,10 @@ impl Default for Setup {
 impl Pair {
     fn new(setup: Setup) -> Self {
         let ca = Authority::new();
-        let identity =
-            |issued: &Issued| Identity::from_pem(&issued.certificate, &issued.key).unwrap();
+        let identity = |issued: &Issued| {
+            Identity::from_pem(&issued.certificate, &issued.key, || unreachable!("it is plain"))
+                .unwrap()
+        };
         let peer = |name| ExpectedPeer {
             ca: certificates(&ca.pem()).unwrap(),
             is_use_required: setup.is_use_required,

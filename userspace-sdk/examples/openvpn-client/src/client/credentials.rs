@@ -1,12 +1,12 @@
 //! Username and password: from the profile, or asked for on the terminal.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io;
 
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::options::AuthToken;
 use crate::profile::CredentialSource;
+use crate::terminal::ask;
 
 /// What the server is told.
 #[derive(Clone, Default)]
@@ -57,33 +57,4 @@ impl Credentials {
             None => (self.username.clone(), self.password.clone()),
         }
     }
-}
-
-/// Asks for a line on the terminal; one that is not echoed is erased.
-fn ask(prompt: &str, is_echoed: bool) -> io::Result<Zeroizing<String>> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "username or password missing, and no terminal to ask on",
-        ));
-    }
-    eprint!("{prompt}");
-    io::stderr().flush()?;
-    let before = tcgetattr(&stdin)?;
-    if !is_echoed {
-        let mut silent = before.clone();
-        silent.local_flags.remove(LocalFlags::ECHO);
-        tcsetattr(&stdin, SetArg::TCSANOW, &silent)?;
-    }
-    let mut line = Zeroizing::new(String::with_capacity(256));
-    let read = stdin.lock().read_line(&mut line);
-    if !is_echoed {
-        tcsetattr(&stdin, SetArg::TCSANOW, &before)?;
-        eprintln!();
-    }
-    read?;
-    let length = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(length);
-    Ok(line)
 }

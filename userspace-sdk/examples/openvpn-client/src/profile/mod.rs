@@ -41,6 +41,8 @@ pub struct Profile {
     pub certificate: Option<String>,
     /// Our private key, in PEM.
     pub private_key: Option<Zeroizing<String>>,
+    /// The password that it is encrypted by (`askpass FILE`); where there is none and it is needed, the user is asked.
+    pub key_password: Option<Zeroizing<String>>,
     /// What goes around control packets.
     pub control_wrap: Option<ControlWrap>,
     /// What the other side's certificate must be for (`remote-cert-tls`).

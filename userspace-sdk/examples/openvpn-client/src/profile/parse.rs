@@ -156,8 +156,12 @@ impl Reader {
     fn is_file(&mut self, line: &Line) -> Result<bool, ProfileError> {
         match line.name.as_str() {
             "ca" | "cert" | "extra-certs" | "key" | "tls-auth" | "tls-crypt" | "tls-crypt-v2"
-            | "auth-user-pass" => {}
+            | "auth-user-pass" | "askpass" => {}
             _ => return Ok(false),
+        }
+        // The user is asked anyway.
+        if line.name == "askpass" && line.arguments.is_empty() {
+            return Ok(true);
         }
         if line.name == "auth-user-pass" && line.arguments.is_empty() && line.block.is_none() {
             self.profile.credentials = Some(CredentialSource::Prompt);
@@ -184,6 +188,10 @@ impl Reader {
                 certificate.push_str(&contents);
             }
             "key" => profile.private_key = Some(contents),
+            "askpass" => {
+                let password = contents.lines().next().unwrap_or_default().to_owned();
+                profile.key_password = Some(Zeroizing::new(password));
+            }
             "tls-auth" => {
                 let digest = String::new();
                 let wrap = ControlWrap::TlsAuth { key: contents, direction: None, digest };

@@ -119,7 +119,6 @@ const WARNED: &[&str] = &[
 
 /// Going on without these would not connect, or would be less safe than the profile's author thinks.
 const REFUSED: &[&str] = &[
-    "askpass",
     "auth-gen-token",
     "auth-user-pass-optional",
     "auth-user-pass-verify",

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::Hello;
 use crate::Role;
 use crate::profile::{CertificateUse, Profile, TlsVersion};
+use crate::terminal::ask;
 use crate::tls::{ExpectedPeer, Identity, Revocations, TlsConfig, Versions, certificates};
 
 // OpenVPN's defaults.
@@ -69,7 +70,11 @@ fn tls(profile: &Profile, role: Role) -> Result<TlsConfig> {
     };
     let identity = match (&profile.certificate, &profile.private_key) {
         (Some(certificate), Some(key)) => {
-            Some(Identity::from_pem(certificate, key).context("cert and key")?)
+            let password = || match &profile.key_password {
+                Some(password) => Ok(password.clone()),
+                None => ask("Private key's password: ", false),
+            };
+            Some(Identity::from_pem(certificate, key, password).context("cert and key")?)
         }
         _ => None,
     };
