@@ -11,6 +11,7 @@
 
 mod config;
 mod error;
+mod event;
 mod key_method;
 mod key_state;
 mod peer_info;
@@ -19,78 +20,25 @@ mod reliable;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
-use rustls::{CipherSuite, ProtocolVersion};
 use zeroize::Zeroizing;
 
 pub use config::SessionConfig;
 pub use error::{DatagramError, SessionError, Stage};
+pub use event::{DataParameters, Derivation, Established, SessionEvent};
 pub use key_method::{Hello, KeyMethodError};
 pub use peer_info::{peer_info, proto, value};
 
-use crate::data_channel::{DataFormat, InstallKey, Slot};
+use crate::Role;
+use crate::data_channel::{InstallKey, Slot};
 use crate::packet::{ControlPacket, Opcode, SessionId};
 use crate::session::key_state::{KeyState, Limits, Phase};
 use crate::wrap::Wrap;
-use crate::{Role, Suite};
 
 /// The longest datagram of ours, as stock servers have it (reference 4.1).
 const MAX_DATAGRAM_BYTES: usize = 1222;
 
 /// A stock peer sends a packet again after 2 s (manual, `--tls-timeout`); then we acknowledge it again.
 const ACK_RESENT: Duration = Duration::from_secs(3);
-
-/// What data keys are to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DataParameters {
-    /// The cipher.
-    pub suite: Suite,
-    /// Where keys come from.
-    pub derivation: Derivation,
-    /// The packets' format.
-    pub format: DataFormat,
-}
-
-/// Where data keys come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Derivation {
-    /// The TLS exporter.
-    Exporter,
-    /// OpenVPN's own PRF over both sides' key messages.
-    Prf,
-}
-
-/// What a session tells.
-#[derive(Debug)]
-pub enum SessionEvent {
-    /// A key is established.
-    Established(Established),
-    /// The peer says something inside of TLS: `PUSH_REPLY,...`
-    Message(Zeroizing<String>),
-    /// A key is to be installed.
-    InstallKey(InstallKey),
-    /// The slots are to be exchanged.
-    SwapKeys,
-    /// A slot is to be emptied.
-    DeleteKey(Slot),
-    /// The session is over. What is left to be sent says so to the peer.
-    Failed(SessionError),
-}
-
-/// A key that is established.
-#[derive(Debug)]
-pub struct Established {
-    /// Its number; 0 is the session's first.
-    pub key_id: u8,
-    /// What the peer says of itself.
-    pub hello: Hello,
-    /// The peer's certificate.
-    pub certificate: Option<CertificateDer<'static>>,
-    /// The version of TLS.
-    pub version: Option<ProtocolVersion>,
-    /// The cipher suite of TLS.
-    pub cipher_suite: Option<CipherSuite>,
-}
 
 /// A session with one peer.
 pub struct Session {

@@ -1,0 +1,132 @@
+//! What a server says inside of TLS, and what is done when it has pushed its configuration.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::{AGAIN, Common, Connection, Ending, PULL_WINDOW, Then, end};
+use crate::client::message::Message;
+use crate::client::network::{Applied, Plan};
+use crate::data_channel::{DataFormat, Peer, PeerChange};
+use crate::options::TunnelOptions;
+use crate::session::{DataParameters, Derivation};
+
+/// The most that `AUTH_PENDING` makes of it.
+const MAX_PULL_WINDOW: Duration = Duration::from_secs(3600);
+
+/// Silence after which a server is given up where nobody says: OpenVPN's default for clients.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+
+impl Connection<'_> {
+    /// Takes in what the server says.
+    pub(super) fn message(&mut self, text: &str, now: Instant) -> Result<(), Ending> {
+        let log = self.common.log;
+        match Message::of(text) {
+            Message::PushReply(options) => return self.pushed(options, now),
+            Message::AuthFailed(reason) => {
+                let had_token = self.credentials.forget_token();
+                let is_final = !had_token && !self.common.profile.is_auth_retried;
+                let then = if is_final { Then::Fail } else { AGAIN };
+                return Err(end(format!("the server does not let us in: {reason}"), then));
+            }
+            Message::AuthFailedNow { backoff, is_elsewhere, reason } => {
+                let then = Then::Again { is_elsewhere, after: backoff };
+                return Err(end(format!("the server does not let us in now: {reason}"), then));
+            }
+            Message::AuthPending(timeout) => {
+                log.step("the server waits for somebody's decision");
+                let window = timeout.unwrap_or(PULL_WINDOW).min(MAX_PULL_WINDOW);
+                self.pull_by = self.pull_by.map(|by| by.max(now + window));
+            }
+            Message::Restart { is_elsewhere, reason } => {
+                let then = Then::Again { is_elsewhere, after: None };
+                return Err(end(format!("the server restarts {reason}"), then));
+            }
+            Message::Halt(reason) => {
+                return Err(end(format!("the server tells us to end: {reason}"), Then::Fail));
+            }
+            Message::Exit => return Err(end("the server leaves", AGAIN)),
+            Message::Info(text) => log.step(format_args!("the server says: {text}")),
+            Message::Other => log.detail("the server said something unknown"),
+        }
+        Ok(())
+    }
+
+    fn pushed(&mut self, text: &str, now: Instant) -> Result<(), Ending> {
+        let cant = |error: &dyn std::fmt::Display| {
+            end(format!("what the server pushes can't be followed: {error}"), Then::Fail)
+        };
+        // Answers to several requests are all the same.
+        let Some(pull) = &mut self.pull else { return Ok(()) };
+        let Some(mut options) = pull.reply(text).map_err(|error| cant(&error))? else {
+            return Ok(());
+        };
+        (self.pull, self.push_request_at, self.pull_by) = (None, None, None);
+        if let Some(token) = options.auth_token.take() {
+            self.credentials.set_token(token);
+            let (username, password) = self.credentials.current();
+            let hello = self.session.hello_mut();
+            (hello.username, hello.password) = (username, password);
+        }
+        let peer_id = options.peer_id.ok_or_else(|| {
+            cant(&"no peer-id: its data packets would be of a format that the data path has not")
+        })?;
+        let suite = options.cipher.or(self.common.profile.fallback_cipher).ok_or_else(|| {
+            cant(&"no cipher that the data channel has (set data-ciphers-fallback?)")
+        })?;
+        let plan = Plan::new(&options, self.remote.ip(), &self.hops).map_err(|e| cant(&e))?;
+        let parameters = DataParameters {
+            suite,
+            derivation: if options.is_exporter { Derivation::Exporter } else { Derivation::Prf },
+            format: if options.is_epoch { DataFormat::Epoch } else { DataFormat::Classic },
+        };
+        if options.is_dynamic_tls_crypt {
+            self.session.use_dynamic_tls_crypt().map_err(|error| cant(&error))?;
+        }
+        for ignored in &options.ignored {
+            self.common.log.detail(format_args!("pushed without effect here: {ignored}"));
+        }
+        self.send_id = Some(peer_id);
+        self.session.set_data_parameters(parameters, now);
+        while let Some(event) = self.session.poll_event() {
+            self.session_event(event, now)?;
+        }
+        self.raise(options, plan, parameters)
+    }
+
+    /// Lets packets flow.
+    fn raise(
+        &mut self,
+        options: TunnelOptions,
+        plan: Plan,
+        parameters: DataParameters,
+    ) -> Result<(), Ending> {
+        let Common { channel, log, interface, .. } = *self.common;
+        let refused = |what: &str, error: io::Error| end(format!("{what}: {error}"), Then::Fail);
+        let timeout = options.ping_exit.or(options.ping_restart).unwrap_or(DEFAULT_TIMEOUT);
+        let change = PeerChange {
+            keepalive_interval: options.ping,
+            keepalive_timeout: Some(timeout),
+            mss_bytes: Some(self.common.profile.mss_bytes(parameters.format)),
+        };
+        channel
+            .set_peer(Peer::Only, &change)
+            .map_err(|error| refused("the data path refuses the timers", error))?;
+        let network = Applied::new(plan, interface, log)
+            .map_err(|error| refused("the interface can't be set up", error))?;
+        channel.start().map_err(|error| refused("the data path does not start", error))?;
+        let addresses: Vec<_> =
+            network.plan.addresses.iter().map(|address| address.local.to_string()).collect();
+        log.step(format_args!(
+            "connected: {interface} is {} ({}, {:?} format, keys by {:?}, peer-id {}, MTU {})",
+            addresses.join(" and "),
+            parameters.suite,
+            parameters.format,
+            parameters.derivation,
+            options.peer_id.unwrap_or_default(),
+            network.plan.mtu,
+        ));
+        self.network = Some(network);
+        self.options = Some(options);
+        Ok(())
+    }
+}
