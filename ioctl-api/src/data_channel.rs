@@ -56,6 +56,8 @@ pub enum Command<'a> {
     Start,
     /// Remove everything: peers, socket, mode, what waits; disconnect the link.
     Stop,
+    /// Have what is set up go with the file that this comes by; of the native form only.
+    Own,
     /// Answer with the adapter's counters; of the compatible form only.
     QueryStatistics,
     /// Answer with one peer's counters, or with those of all.

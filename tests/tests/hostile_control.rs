@@ -38,7 +38,7 @@ const NATIVE_REFUSAL: NTSTATUS = STATUS_NOT_FOUND;
 const MUTATIONS: usize = 50_000;
 
 /// All control codes that the driver knows, but for those of ovpn-dco-win.
-const KNOWN: [u32; 29] = [
+const KNOWN: [u32; 30] = [
     wireguard_nt::IOCTL_GET,
     wireguard_nt::IOCTL_SET,
     wireguard_nt::IOCTL_SET_ADAPTER_STATE,
@@ -64,6 +64,7 @@ const KNOWN: [u32; 29] = [
     channel::IOCTL_CHANNEL_REMOVE_ROUTE,
     channel::IOCTL_CHANNEL_START,
     channel::IOCTL_CHANNEL_STOP,
+    channel::IOCTL_CHANNEL_OWN,
     channel::IOCTL_CHANNEL_QUERY,
     channel::IOCTL_CHANNEL_READ_EVENT,
     channel::IOCTL_CHANNEL_SEND_CONTROL,

@@ -141,6 +141,14 @@ impl Channel<'_> {
         self.set(channel::IOCTL_CHANNEL_STOP, &encode_select(THIS))
     }
 
+    /// Has all go with the file.
+    ///
+    /// # Errors
+    /// The status of the request.
+    pub fn own(&self) -> Refused<()> {
+        self.set(channel::IOCTL_CHANNEL_OWN, &encode_select(THIS))
+    }
+
     /// What it does, and its peers.
     ///
     /// # Panics

@@ -204,6 +204,16 @@ impl<T: OverlappedTransport> DataChannel<T> {
         Ok(())
     }
 
+    /// Has all that is set up go when this connection ends, however that comes: also when the process dies. Until then, nobody else may
+    /// change it, or has its datagrams and events; what is told by [`status`](Self::status) is told to all. What was set up already
+    /// becomes ours.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with STATUS_ACCESS_DENIED (0xC0000022) where it is another's.
+    pub fn own(&self) -> Result<(), Error> {
+        self.change(channel::IOCTL_CHANNEL_OWN, &native::encode_select(THIS))
+    }
+
     /// What the adapter does, and its peers with their counters.
     pub fn status(&self) -> Result<(ChannelInfo, Vec<PeerInfo>), Error> {
         let request = native::encode_select(THIS);

@@ -50,6 +50,9 @@ pub const IOCTL_CHANNEL_READ_EVENT: u32 = change(29);
 pub const IOCTL_CHANNEL_SEND_CONTROL: u32 = change(30);
 /// Takes a [`Select`](super::Select); answers a [`Datagram`] as soon as there is one.
 pub const IOCTL_CHANNEL_READ_CONTROL: u32 = change(31);
+/// Takes a [`Select`](super::Select), of the adapter that the file was opened on: what is set up goes when the file is closed, however
+/// that comes, as by [`IOCTL_CHANNEL_STOP`]; until then, no other file may change it or have its datagrams and events.
+pub const IOCTL_CHANNEL_OWN: u32 = change(32);
 
 /// Instead of a receive id: the one peer of point-to-point mode. Instead of a transmit id: none known.
 pub const CHANNEL_ONLY_PEER: u32 = u32::MAX;

@@ -1,7 +1,7 @@
 //! OpenVPN's data channel: userspace does the handshake, pushes keys, and reads and writes all datagrams but the data channel's.
 //!
 //! It is controlled by the native ABI or by that of ovpn-dco-win; both come here as the same commands. Who uses the latter owns the
-//! adapter: nobody else can open it meanwhile, and all ends when that file is closed.
+//! adapter, and who uses the former may: all ends when that file is closed.
 
 mod answers;
 mod inbox;
@@ -28,6 +28,7 @@ use tunic_ioctl::native::{CAPABILITY_OPENVPN, PROTOCOL_OPENVPN};
 use self::answers::Baseline;
 use self::inbox::Inbox;
 use self::outbox::Outbox;
+use self::owner::Owner;
 use crate::adapter::{self, AdapterProtocol, Keywords};
 use crate::ring::Ring;
 use crate::status::Refusal;
@@ -42,8 +43,8 @@ type Device<'a> = Configuration<'a, OpenVpn, Nt<OpenVpn>>;
 #[derive(Default)]
 pub(crate) struct Settings {
     mode: Mode,
-    /// The file that owns the adapter.
-    owner: Option<FileId>,
+    /// Who owns the adapter.
+    owner: Option<Owner>,
     /// Counters start here, as ovpn-dco-win tells them.
     baseline: Baseline,
 }

@@ -1,5 +1,5 @@
-//! Who owns an adapter: the file by which somebody speaks ovpn-dco-win's ABI to it. There is one at a time, and what it has set up
-//! goes when it is closed.
+//! Who owns an adapter: the file by which somebody speaks ovpn-dco-win's ABI to it, or has asked for it by the native one. There is
+//! one at a time, and what it has set up goes when it is closed.
 
 use nt::irp::FileId;
 use nt::{Result, Shared, Status};
@@ -9,12 +9,28 @@ use super::{Adapter, State, link};
 use crate::adapter;
 use crate::status::{ChannelRefusal, ChannelResult};
 
-/// Whether an adapter may be opened by its name.
+/// An owner.
+#[derive(Clone, Copy)]
+pub(super) struct Owner {
+    file: FileId,
+    /// By which ABI it became one, and so is told what happens.
+    pub(super) form: Form,
+}
+
+/// Whether an adapter may be opened by its name: ovpn-dco-win's have one file at a time.
 pub(super) fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
     match adapter.state.lock().settings.owner {
-        Some(_) => Err(Status::ACCESS_DENIED),
-        None => Ok(()),
+        Some(Owner { form: Form::OvpnDco, .. }) => Err(Status::ACCESS_DENIED),
+        _ => Ok(()),
     }
+}
+
+/// Makes a file the owner by the native ABI, with all that is set up.
+pub(super) fn own(adapter: &Shared<Adapter>, file: FileId) -> ChannelResult<()> {
+    let mut state = adapter.state.lock();
+    admit(adapter, &mut state, Form::Native, file)?;
+    state.settings.owner.get_or_insert(Owner { file, form: Form::Native });
+    Ok(())
 }
 
 /// Opens an adapter for a file that is its owner from the first.
@@ -39,7 +55,7 @@ pub(super) fn admit(
     }
     match (form, state.settings.owner) {
         (Form::Native, None) => Ok(()),
-        (_, Some(owner)) if owner == file => Ok(()),
+        (_, Some(owner)) if owner.file == file => Ok(()),
         (_, Some(_)) => Err(ChannelRefusal::NotYours),
         (Form::OvpnDco, None) => {
             let is_used = state.is_up
@@ -52,7 +68,7 @@ pub(super) fn admit(
             // Nothing that was told to others before is for the owner.
             adapter.extension.inbox.ring.clear();
             adapter.extension.notices.clear();
-            state.settings.owner = Some(file);
+            state.settings.owner = Some(Owner { file, form });
             Ok(())
         }
     }
@@ -61,7 +77,7 @@ pub(super) fn admit(
 /// A file is closed: where it is the owner, all that it has set up goes.
 pub(super) fn closed(adapter: &Shared<Adapter>, file: FileId) {
     let mut state = adapter.state.lock();
-    if state.settings.owner == Some(file) {
+    if state.settings.owner.is_some_and(|owner| owner.file == file) {
         link::stop(adapter, &mut state);
         link::disconnect(adapter, &mut state);
         state.settings.owner = None;

@@ -35,6 +35,7 @@ pub(super) fn run(
             Ok(()) => return answers::peers(adapter, irp),
             Err(refusal) => Err(refusal),
         },
+        Command::Own => owner::own(adapter, irp.file()).map(|()| 0),
         Command::QueryStatistics => {
             admit(adapter, form, &irp).and_then(|()| answers::statistics(adapter, &mut irp))
         }

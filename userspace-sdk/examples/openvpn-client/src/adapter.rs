@@ -3,7 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tunic::data_channel::{
     ControlDatagram, DeleteReason, DirectionKey, EventKind, InstallKey as AdapterKey, KeyMaterial,
@@ -17,6 +18,12 @@ use crate::data_channel::{
 };
 use crate::options::Network;
 
+/// How long an owner may take to be gone that was killed a moment ago.
+const OWNER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Somebody else owns the adapter.
+const STATUS_ACCESS_DENIED: u32 = 0xC000_0022;
+
 /// An adapter that speaks OpenVPN's data channel, reached by the SDK.
 pub struct Adapter {
     channel: tunic::DataChannel<UnixTransport>,
@@ -25,9 +32,19 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Opens the adapter of this name, and takes away what somebody left in it.
+    /// Opens the adapter of this name, makes it ours, and takes away what somebody left in it. What we set up goes with us, even if we
+    /// are killed.
     pub fn open(name: &str) -> Result<Self, Error> {
         let channel = tunic::DataChannel::open(name)?;
+        let deadline = Instant::now() + OWNER_PATIENCE;
+        loop {
+            match channel.own() {
+                Err(Error::Refused(STATUS_ACCESS_DENIED)) if Instant::now() < deadline => {
+                    thread::park_timeout(Duration::from_millis(10));
+                }
+                owned => break owned?,
+            }
+        }
         channel.stop()?;
         Ok(Self { channel, only: Mutex::new(None) })
     }
