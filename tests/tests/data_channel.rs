@@ -5,11 +5,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use nt_host::pool;
+use nt_host::{Handle, pool};
+use tunic_ioctl::AdapterId;
 use tunic_ioctl::data_channel::{
     DeleteReason, EventKind, Mode, NewPeer, PeerSelector, Prefix, SetPeer, Slot, Suite,
 };
-use tunic_ioctl::native::channel;
+use tunic_ioctl::native::{channel, encode_select};
 use tunic_tests::machine::{
     self, Channel, End, Loaded, Setup, TestKeys, add_as, alone, boot, multi_peer, peer_at,
 };
@@ -22,6 +23,7 @@ const KEYS: TestKeys = TestKeys { seed: 0x5a, suite: Suite::Aes256Gcm, is_epoch:
 const CLIENT: PeerSelector = PeerSelector::Id(7);
 const STATUS_INVALID_PARAMETER: u32 = 0xc000_000d;
 const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xc000_0010;
+const STATUS_ACCESS_DENIED: u32 = 0xc000_0022;
 const STATUS_BUFFER_TOO_SMALL: u32 = 0xc000_0023;
 const STATUS_CANCELLED: u32 = 0xc000_0120;
 const STATUS_INVALID_ADDRESS: u32 = 0xc000_0141;
@@ -296,6 +298,59 @@ fn commands_are_refused_in_the_wrong_order() {
         );
         end.remove(false);
         other.remove(true);
+        loaded.unload();
+    });
+}
+
+#[test]
+fn what_a_file_owns_goes_with_it() {
+    alone("what_a_file_owns_goes_with_it", TIME, || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let ends = tunnel(&loaded);
+        let [client, server] = &ends;
+        // What is set up already becomes the owner's.
+        let owner = client.open(&loaded);
+        let select = encode_select(AdapterId([0; 16]));
+        let own = |file: &Handle| {
+            let (status, _) = file.ioctl(channel::IOCTL_CHANNEL_OWN, &select, &mut []);
+            status.cast_unsigned()
+        };
+        assert_eq!((own(&owner), own(&owner)), (0, 0));
+        client.carry(server);
+        // Others see it, and change nothing, nor have what is the owner's.
+        let other = Channel(client);
+        assert_eq!(other.own(), Err(STATUS_ACCESS_DENIED));
+        assert_eq!(other.stop(), Err(STATUS_ACCESS_DENIED));
+        assert_eq!(other.delete_peer(PeerSelector::Only), Err(STATUS_ACCESS_DENIED));
+        let read = other.start_read().wait(Some(machine::TIMEOUT)).expect("it ends");
+        assert_eq!(read.status.cast_unsigned(), STATUS_ACCESS_DENIED);
+        assert_eq!(other.query().1.len(), 1);
+        drop(client.open(&loaded));
+        drop(owner);
+        assert!(client.edge.wait_for_link(false, machine::TIMEOUT), "the link goes with the file");
+        assert!(other.query().1.is_empty(), "the peer goes, and its keys with it");
+        // What nobody owns stays.
+        assert_eq!(Channel(server).query().1.len(), 1);
+        // A file of the driver itself is none of an adapter's.
+        let driver = loaded.open("").expect("it opens");
+        assert_eq!(own(&driver), STATUS_NOT_FOUND);
+        let id = server.control.info().expect("it is told").id;
+        let (status, _) = driver.ioctl(channel::IOCTL_CHANNEL_OWN, &encode_select(id), &mut []);
+        assert_eq!(status.cast_unsigned(), STATUS_INVALID_DEVICE_REQUEST);
+        drop(driver);
+        // The next owner begins anew, and may stop what it has, and go on.
+        let owner = client.open(&loaded);
+        assert_eq!(own(&owner), 0);
+        drop(owner);
+        other.own().expect("it is free");
+        other.new_peer(&peer_at(([127, 0, 0, 1], 9).into())).expect("a socket");
+        other.stop().expect("it stops");
+        let denied = client.open(&loaded);
+        assert_eq!(own(&denied), STATUS_ACCESS_DENIED, "it is owned until its file is closed");
+        drop(denied);
+        for end in ends {
+            end.remove(false);
+        }
         loaded.unload();
     });
 }

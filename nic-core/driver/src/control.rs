@@ -83,10 +83,7 @@ impl ControlPoint {
         let Some(adapter) = self.adapter(file, request.adapter) else {
             return irp.complete(Status::NOT_FOUND, 0);
         };
-        let owns = matches!(
-            request.command,
-            Command::DataChannel(_, data_channel::Command::Own)
-        );
+        let owns = matches!(request.command, Command::DataChannel(_, data_channel::Command::Own));
         if owns && file.adapter != Some(adapter.id()) {
             // Its closing would not be heard of there.
             return irp.complete(Status::INVALID_DEVICE_REQUEST, 0);

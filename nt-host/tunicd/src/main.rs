@@ -1,12 +1,14 @@
 //! Runs the Tunic driver on Linux as a WireGuard daemon: `tunicd [-f] IFACE`.
 #![forbid(unsafe_code)]
 
-use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::{env, io, thread};
 
 use anyhow::Context;
 use clap::Parser;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use nt_host::{DriverSource, MachineOptions};
 use tunicd::host::{Host, HostOptions};
 use tunicd::log::{self, Level, Sink};
@@ -40,6 +42,9 @@ struct Options {
     /// Have ovpn-dco-win's names as well, as sockets in /var/run/tunic/devices; with --protocol openvpn.
     #[arg(long)]
     ovpn_dco: bool,
+    /// End when standard input does: with whoever started it, however that ends.
+    #[arg(long, requires = "foreground")]
+    until_eof: bool,
     /// Run the driver that is this file, `tunic.sys` as Windows loads it, and not the one that is linked with this program;
     /// TUNIC_DRIVER in the environment says the same.
     #[arg(long, value_name = "PATH")]
@@ -84,6 +89,10 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
         daemon::leave_session().context("setsid")?;
     }
 
+    if options.until_eof {
+        end_with_input().context("standard input")?;
+    }
+
     if options.check {
         nt_host::ndis::set_verification(true);
     }
@@ -116,6 +125,16 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     served?;
     log::info(format_args!("the driver is unloaded, {} leaks", report.leaks.len()));
     Ok(if report.leaks.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tells us to end when standard input ends.
+fn end_with_input() -> io::Result<()> {
+    thread::Builder::new().name("input".into()).spawn(|| {
+        // An input that can't be read has ended, too.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        let _ = kill(Pid::this(), Signal::SIGTERM);
+    })?;
+    Ok(())
 }
 
 impl Options {

@@ -33,9 +33,20 @@ impl Client {
         options: &str,
         arguments: &[&str],
     ) -> Result<Self> {
+        Self::start_as(namespace, pki, &unique("to"), options, arguments)
+    }
+
+    /// Like [`Client::start_with`], with the interface's name given.
+    pub fn start_as(
+        namespace: &Namespace,
+        pki: &Pki,
+        interface: &str,
+        options: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
         // It looks for tunicd beside itself.
         binary::tunicd()?;
-        let interface = unique("to");
+        let interface = interface.to_owned();
         let folder = std::env::temp_dir().join(&interface);
         fs::create_dir(&folder)?;
         let remote = if options.contains("remote 1") { "" } else { "remote 10.9.0.2 1194\n" };
@@ -102,6 +113,13 @@ impl Client {
         let statistics = tunic::Adapter::open(&self.interface)?.statistics()?;
         let count = statistics.discards.iter().find(|(name, _)| *name == reason);
         count.map(|(_, count)| *count).with_context(|| format!("no reason {reason}"))
+    }
+
+    /// Kills it, which gives it no time for anything.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        Ok(())
     }
 
     /// Sends it a signal.

@@ -30,9 +30,11 @@ impl Tunicd {
             Err(error) => return Err(error).with_context(|| interface.to_owned()),
         }
         let mut command = Command::new(program());
-        command.args(["--foreground", "--log-level", "error", "--protocol", "openvpn", interface]);
+        command.args(["--foreground", "--until-eof", "--log-level", "error"]);
+        command.args(["--protocol", "openvpn", interface]);
         // In a group of its own: Ctrl-C is for us, who still need it for saying goodbye.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
+        // Its standard input ends with us, even if we are killed.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
         let process = command.spawn().map_err(|error| match error.kind() {
             ErrorKind::NotFound => anyhow::anyhow!("tunicd is neither beside us nor on the path"),
             _ => anyhow::anyhow!("tunicd does not start: {error}"),

@@ -26,6 +26,9 @@ impl Applied {
         let mut applied = Self { plan, interface: interface.to_owned(), undo: Vec::new(), log };
         let plan = applied.plan.clone();
         let mtu = plan.mtu.to_string();
+        // What a client has left that was killed: routes go with the link, addresses don't.
+        applied.ip(&words(&["link", "set", "dev", interface, "down"]))?;
+        applied.ip(&words(&["addr", "flush", "dev", interface]))?;
         applied.ip(&words(&["link", "set", "dev", interface, "mtu", &mtu, "up"]))?;
         applied.undo.push(words(&["link", "set", "dev", interface, "down"]));
         for address in &plan.addresses {
