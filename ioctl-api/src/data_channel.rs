@@ -316,7 +316,7 @@ pub enum DeleteReason {
 pub enum EventKind {
     /// There is no key to seal with, and a packet to seal.
     KeyWanted,
-    /// The key that seals will soon have sealed as much as it may.
+    /// A key will soon have sealed as much as it may, or failed to open as much: another is due.
     UsageLimitNear,
     /// The one peer of point-to-point mode was silent for too long. It stays.
     TimedOut,

@@ -88,7 +88,8 @@ pub const OPTION_EPOCH: u32 = 0x2;
 
 /// What a [`NotifyEvent`] tells: a peer is gone.
 pub const NOTIFY_DEL_PEER: u32 = 0;
-/// What a [`NotifyEvent`] tells: the key that seals will soon have sealed as much as it may.
+/// What a [`NotifyEvent`] tells: a key will soon have sealed as much as it may, or failed to open
+/// as much.
 pub const NOTIFY_SWAP_KEYS: u32 = 1;
 /// What a [`NotifyEvent`] tells: a peer has another address.
 pub const NOTIFY_FLOAT_PEER: u32 = 2;

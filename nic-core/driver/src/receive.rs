@@ -62,8 +62,11 @@ pub(crate) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJo
     let turn = match adapter.opened.take(0) {
         Ok(mut packets) => {
             packets.clear();
-            open_all(adapter, &context, &datagrams, &mut packets);
+            let forged = open_all(adapter, &context, &datagrams, &mut packets);
             datagrams.release();
+            if adapter.device.rejected(peer, &context, forged) {
+                adapter.control.wake();
+            }
             adapter.device.opened(peer, ticket, OpenedBatch { context, packets })
         }
         Err(_) => {
@@ -111,15 +114,16 @@ fn receive_data<P: AdapterProtocol>(
     }
 }
 
-/// Not inlined: its arrays must be off the stack when packets are indicated.
+/// Says how many were not authentic. Not inlined: its arrays must be off the stack when packets are indicated.
 #[inline(never)]
 fn open_all<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &P::OpenContext,
     datagrams: &Datagrams,
     opened: &mut OpenedPackets,
-) {
+) -> u32 {
     let mut datagrams = datagrams.iter();
+    let mut forged = 0_u32;
     loop {
         let mut chunk: [Option<Datagram<'_>>; CHUNK_DATAGRAMS] = [None; CHUNK_DATAGRAMS];
         let mut count = 0_usize;
@@ -128,10 +132,10 @@ fn open_all<P: AdapterProtocol>(
             count = count.wrapping_add(1);
         }
         if count > 0 {
-            open_chunk(adapter, context, &chunk, count, opened);
+            forged = forged.saturating_add(open_chunk(adapter, context, &chunk, count, opened));
         }
         if count < CHUNK_DATAGRAMS {
-            return;
+            return forged;
         }
     }
 }
@@ -142,7 +146,7 @@ fn open_chunk<P: AdapterProtocol>(
     chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
     count: usize,
     opened: &mut OpenedPackets,
-) {
+) -> u32 {
     let mut packets: [Option<ReceivePacket>; CHUNK_DATAGRAMS] = [const { None }; CHUNK_DATAGRAMS];
     let mut results: [Option<OpenedPacket>; CHUNK_DATAGRAMS] = [None; CHUNK_DATAGRAMS];
     for (packet, datagram) in packets.iter_mut().zip(chunk) {
@@ -155,7 +159,7 @@ fn open_chunk<P: AdapterProtocol>(
     }
     open_packets::<P>(context, chunk, count, &mut packets, &mut results);
 
-    let mut forged = 0_u64;
+    let mut forged = 0_u32;
     for ((datagram, packet), result) in chunk.iter().zip(&mut packets).zip(results).take(count) {
         let (Some(datagram), Some(mut packet)) = (datagram, packet.take()) else { continue };
         let (Some(result), Some(from)) = (result, endpoint(datagram)) else {
@@ -172,7 +176,7 @@ fn open_chunk<P: AdapterProtocol>(
         };
         opened.push(packet, item);
     }
-    adapter.device.count(Discard::Forged, forged);
+    forged
 }
 
 /// Opens datagrams into packets; a datagram without a packet gets no result. Not inlined: its arrays make a frame of their own.

@@ -217,6 +217,10 @@ pub trait Protocol: Sized + 'static {
     ) -> Option<Self::OpenContext>;
     /// Opens datagrams. No lock.
     fn open(context: &Self::OpenContext, packets: &mut [OpenPacket<'_>]);
+    /// Notes that so many datagrams of a batch were not authentic, in any order. Peer lock.
+    fn rejected(data: &mut Self::PeerData, context: &Self::OpenContext, datagrams: u32) {
+        _ = (data, context, datagrams);
+    }
     /// Judges one authentic packet; in order of arrival. Peer lock.
     fn accept(
         data: &mut Self::PeerData,
@@ -270,7 +274,7 @@ pub enum Event {
     EndpointMoved(PeerId),
     /// Packets wait for a key that userspace is to bring. Told again while they wait.
     KeyWanted(PeerId),
-    /// The key that packets are sent with is near the end of its use: userspace is to bring another.
+    /// A key is near the end of its use, for what it has sealed or for what it has failed to open: userspace is to bring another.
     KeyLimitNear(PeerId),
     /// Nothing authentic has come from the peer for as long as was configured. It stays.
     TimedOut(PeerId),

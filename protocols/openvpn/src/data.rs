@@ -139,7 +139,7 @@ pub(crate) fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<
 /// The key that a selector asks for.
 pub(crate) fn open_begin(data: &PeerData, selector: Selector) -> Option<OpenContext> {
     let (key_id, epoch) = packet::key_and_epoch(selector);
-    let key = data.slots.by_key_id(key_id)?;
+    let key = data.slots.by_key_id(key_id).filter(|key| !key.failures.are_at_limit())?;
     Some(OpenContext {
         key: key.receiver.key(epoch)?.clone(),
         format: key.info.format,
@@ -169,6 +169,16 @@ pub(crate) fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
                 }
             }
         }
+    }
+}
+
+/// Notes what was not authentic; where a key has failed half as often as it may, userspace is to hear of it.
+pub(crate) fn rejected(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
+    let Some(key) = data.slots.by_serial_mut(context.serial) else { return };
+    key.failures.note(datagrams);
+    if !key.is_near_told && key.failures.are_near_limit() {
+        key.is_near_told = true;
+        data.is_limit_near = true;
     }
 }
 

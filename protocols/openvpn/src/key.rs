@@ -12,6 +12,7 @@ use crate::derivation::EpochSecret;
 use crate::packet::{Format, MAX_KEY_ID};
 use crate::receiver::{Freshness, Receiver};
 use crate::sender::Sender;
+use crate::usage::Failures;
 
 /// A key for a slot.
 #[derive(Clone, Copy)]
@@ -118,6 +119,8 @@ pub(crate) struct KeyState {
     pub(crate) info: SlotInfo,
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
+    /// What it failed to open, of all epochs.
+    pub(crate) failures: Failures,
     /// Userspace was told that the end of its use is near.
     pub(crate) is_near_told: bool,
 }
@@ -157,7 +160,8 @@ impl DataKey {
     ) -> Result<Self, InstallKeyError> {
         let info = SlotInfo { key_id: key.key_id, suite: key.suite, format };
         let receiver = Receiver::new(open)?;
-        let state = KeyState { serial, info, sender, receiver, is_near_told: false };
+        let failures = Failures::NONE;
+        let state = KeyState { serial, info, sender, receiver, failures, is_near_told: false };
         Ok(Self(boxed(state)?))
     }
 

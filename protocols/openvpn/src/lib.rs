@@ -119,6 +119,10 @@ impl Protocol for OpenVpn {
         data::open(context, packets);
     }
 
+    fn rejected(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
+        data::rejected(data, context, datagrams);
+    }
+
     fn accept(
         data: &mut PeerData,
         context: &OpenContext,

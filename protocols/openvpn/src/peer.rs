@@ -28,7 +28,7 @@ pub struct PeerData {
     pub(crate) mss_bytes: u16,
     /// When userspace is to hear, next, that a key is wanted.
     pub(crate) key_wanted_at: Option<Instant>,
-    /// The primary key is near the end of its use, and userspace is to hear of it.
+    /// A key is near the end of its use, and userspace is to hear of it.
     pub(crate) is_limit_near: bool,
     /// Epochs have moved: keys are to be derived.
     pub(crate) wants_derivation: bool,

@@ -68,6 +68,38 @@ impl Usage {
     }
 }
 
+/// How often opening has failed under one key. With each failure, a forgery gets likelier (RFC 9147, section 4.5.3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failures {
+    count: u64,
+    limit: u64,
+}
+
+impl Failures {
+    /// None, of as many as OpenVPN allows, whatever the suite.
+    pub(crate) const NONE: Self = Self::of(1 << 36);
+
+    /// None, of so many.
+    pub(crate) const fn of(limit: u64) -> Self {
+        Self { count: 0, limit }
+    }
+
+    /// Notes so many.
+    pub(crate) const fn note(&mut self, count: u32) {
+        self.count = self.count.saturating_add(count as u64);
+    }
+
+    /// Whether the limit is near: OpenVPN renews its keys at half of it.
+    pub(crate) const fn are_near_limit(&self) -> bool {
+        self.count >= self.limit / 2
+    }
+
+    /// Whether the key may open nothing more.
+    pub(crate) const fn are_at_limit(&self) -> bool {
+        self.count >= self.limit
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +134,20 @@ mod tests {
         assert!(usage.reserve(batch, &limits).is_some());
         assert_eq!(usage.reserve(batch, &limits), None);
         assert!(Limits::new(1, Suite::ChaCha20Poly1305).blocks == u64::MAX);
+    }
+
+    #[test]
+    fn as_many_may_fail_as_openvpn_allows() {
+        let mut failures = Failures::NONE;
+        let failed = |failures: &mut Failures, count: u64| {
+            (0..count / (1 << 31)).for_each(|_| failures.note(1 << 31));
+            (failures.are_near_limit(), failures.are_at_limit())
+        };
+        assert_eq!(failed(&mut failures, (1 << 35) - (1 << 31)), (false, false));
+        assert_eq!(failed(&mut failures, 1 << 31), (true, false));
+        failures.note(u32::MAX / 2);
+        assert_eq!(failed(&mut failures, (1 << 35) - (1 << 31)), (true, false));
+        failures.note(1);
+        assert_eq!(failed(&mut failures, 0), (true, true));
     }
 }

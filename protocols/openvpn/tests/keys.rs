@@ -80,7 +80,7 @@ fn a_packet_that_was_opened_before_its_key_went_is_dropped() {
         to: here.node.address,
         bytes: datagram,
     };
-    let opened = here.node.open(&[received], batch.context);
+    let opened = here.node.open(batch.peer, &[received], batch.context);
     here.install(peer, Slot::Primary, &symmetric_key(1, 7));
     assert_eq!(here.node.device.opened(peer, batch.ticket, opened), nic_engine::Turn::Mine);
     here.node.indicate(peer, here.now);

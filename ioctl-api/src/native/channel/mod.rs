@@ -77,7 +77,7 @@ pub const CHANNEL_KEY_HAS_TRANSMIT_ID: u32 = 0x2;
 
 /// There is no key to seal with, and a packet to seal.
 pub const CHANNEL_EVENT_KEY_WANTED: u32 = 1;
-/// The key that seals will soon have sealed as much as it may.
+/// A key will soon have sealed as much as it may, or failed to open as much: another is due.
 pub const CHANNEL_EVENT_USAGE_LIMIT_NEAR: u32 = 2;
 /// The one peer of point-to-point mode was silent for too long.
 pub const CHANNEL_EVENT_TIMED_OUT: u32 = 3;

@@ -355,7 +355,8 @@ impl<P: Protocol> Node<P> {
                     let Ok(batch) = self.device.begin_open(selector, 1, now) else {
                         continue;
                     };
-                    let opened = self.open(core::slice::from_ref(datagram), batch.context);
+                    let opened =
+                        self.open(batch.peer, core::slice::from_ref(datagram), batch.context);
                     if self.device.opened(batch.peer, batch.ticket, opened) == Turn::Mine {
                         self.indicate(batch.peer, now);
                     }
@@ -365,7 +366,7 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Opens datagrams of one context.
-    pub fn open(&self, datagrams: &[Datagram], context: P::OpenContext) -> Opened<P> {
+    pub fn open(&self, peer: PeerId, datagrams: &[Datagram], context: P::OpenContext) -> Opened<P> {
         let mut outputs: Vec<Vec<u8>> = datagrams
             .iter()
             .map(|datagram| vec![0xbb; P::payload_capacity(datagram.bytes.len())])
@@ -387,9 +388,10 @@ impl<P: Protocol> Node<P> {
         P::open(&context, &mut jobs);
         let results: Vec<_> = jobs.into_iter().map(|job| job.result).collect();
         let mut packets = Vec::new();
+        let mut forged = 0;
         for ((result, output), datagram) in results.into_iter().zip(outputs).zip(datagrams) {
             let Some(packet) = result else {
-                self.device.count(Discard::Forged, 1);
+                forged += 1;
                 continue;
             };
             packets.push((
@@ -403,6 +405,7 @@ impl<P: Protocol> Node<P> {
                 },
             ));
         }
+        self.device.rejected(peer, &context, forged);
         Opened { context, packets }
     }
 

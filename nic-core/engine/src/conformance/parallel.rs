@@ -60,7 +60,7 @@ pub fn batches_opened_out_of_order_arrive_in_order<T: Subject>() {
     batches.rotate_left(4);
     batches.reverse();
     for (run, batch) in batches {
-        let opened = pair.right.open(run, batch.context);
+        let opened = pair.right.open(batch.peer, run, batch.context);
         if pair.right.device.opened(batch.peer, batch.ticket, opened) == Turn::Mine {
             pair.right.indicate(batch.peer, now);
         }
@@ -90,7 +90,7 @@ pub fn abandoned_batches_hold_nobody_up<T: Subject>() {
         assert_eq!(datagrams.len(), 64);
         let [lost, kept] = [0, 1]
             .map(|n| pair.right.device.begin_open(selector::<T>(&datagrams[n]), 1, now).unwrap());
-        let opened = pair.right.open(&datagrams[1..2], kept.context);
+        let opened = pair.right.open(kept.peer, &datagrams[1..2], kept.context);
         assert_eq!(pair.right.device.opened(kept.peer, kept.ticket, opened), Turn::NotMine);
         assert_eq!(pair.right.device.abandon_open(lost.peer, lost.ticket), Turn::Mine);
         pair.right.indicate(lost.peer, now);
@@ -148,7 +148,7 @@ pub fn many_threads_keep_the_order<T: Subject>() {
         };
         let batch = right.device.begin_open(selector::<T>(first), run.len() as u32, now).unwrap();
         drop(turn);
-        let opened = right.open(&run, batch.context);
+        let opened = right.open(batch.peer, &run, batch.context);
         if right.device.opened(batch.peer, batch.ticket, opened) == Turn::Mine {
             accept_all(&right.device, batch.peer, now, &mut |packet| {
                 delivered.lock().unwrap().push(number(&packet));

@@ -41,7 +41,7 @@ pub fn a_peer_removed_in_flight_does_no_harm<T: Subject>() {
         };
         (pair.right.device.begin_open(selector, 1, now).unwrap(), datagram)
     });
-    let opened = pair.right.open(&[a.1], a.0.context);
+    let opened = pair.right.open(a.0.peer, &[a.1], a.0.context);
     assert_eq!(pair.right.device.opened(right, a.0.ticket, opened), Turn::Mine);
     pair.left.queue((0..192).map(|n| packet(Side::Left, n, 60)), now);
     let [x, y, z] = [(); 3].map(|()| pair.left.next_batch(now).unwrap());
@@ -58,7 +58,7 @@ pub fn a_peer_removed_in_flight_does_no_harm<T: Subject>() {
     assert!(!pair.left.device.send_completed(left, 1000, now));
     assert!(pair.left.next_batch(now).is_none());
 
-    let opened = pair.right.open(&[b.1], b.0.context);
+    let opened = pair.right.open(b.0.peer, &[b.1], b.0.context);
     assert_eq!(pair.right.device.opened(right, b.0.ticket, opened), Turn::NotMine);
     assert_eq!(pair.right.device.abandon_open(right, c.0.ticket), Turn::NotMine);
     pair.right.indicate(right, now);

@@ -80,6 +80,18 @@ impl<P: Protocol, S: System> Device<P, S> {
         batch
     }
 
+    /// Counts datagrams of a batch that were not authentic. True where the control thread has to look at once: a timer was set.
+    pub fn rejected(&self, peer: PeerId, context: &P::OpenContext, datagrams: u32) -> bool {
+        if datagrams == 0 {
+            return false;
+        }
+        self.statistics.discarded(Discard::Forged, datagrams.into());
+        let noted = self.peers.with_data(peer, |state| {
+            P::rejected(&mut state.data, context, datagrams);
+        });
+        noted.is_some_and(|((), control_due)| control_due)
+    }
+
     /// Gives an opened batch back. On [`Turn::Mine`] the caller handles what [`Device::next_to_indicate`] gives until that is
     /// none.
     pub fn opened(&self, peer: PeerId, ticket: Ticket, opened: S::Opened) -> Turn {

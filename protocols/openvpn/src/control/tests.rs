@@ -4,10 +4,11 @@ use std::{vec, vec::Vec};
 
 use nic_crypto::Suite;
 use nic_engine::conformance::{Datagram, Node, Side};
-use nic_engine::protocol::{Discard, PeerId};
+use nic_engine::protocol::{Discard, Event, PeerId};
 use nic_engine::{Endpoint, Instant};
 
 use crate::configure::{self, NewPeer};
+use crate::usage::Failures;
 use crate::{Control, Key, Material, Mode, OpenVpn, Slot};
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
@@ -160,5 +161,40 @@ fn a_forged_epoch_moves_nobody() {
     }
     assert_eq!(right.node.discarded(Discard::Forged), 4);
     assert_eq!(epoch(&right.send()), 1);
+    assert!(right.receives(&left.send()));
+}
+
+#[test]
+fn a_key_that_fails_to_open_too_often_is_renewed_or_given_up() {
+    const LIMIT: u64 = 8;
+    let [mut left, mut right] = ends();
+    let peer = right.peer;
+    let good: Vec<_> = (0..4).map(|_| left.send()).collect();
+    let mut forged = left.send();
+    *forged.bytes.last_mut().unwrap() ^= 1;
+    right.node.configure(NOW, |device| {
+        device.with_peer_data(peer, |data| {
+            data.slots.primary_mut().unwrap().failures = Failures::of(LIMIT);
+        });
+    });
+    for failures in 1..=LIMIT {
+        assert!(!right.receives(&forged));
+        right.node.tick(NOW);
+        let is_told = right.node.events == [Event::KeyLimitNear(peer)];
+        assert_eq!(is_told, failures >= LIMIT / 2, "told once, and in time");
+        if failures == LIMIT - 1 {
+            assert!(right.receives(&good[0]), "it opens to the end");
+        }
+    }
+    assert!(!right.receives(&good[1]) && !right.receives(&forged));
+    let discarded = [Discard::Forged, Discard::UnknownContext].map(|it| right.node.discarded(it));
+    assert_eq!(discarded, [LIMIT, 2]);
+    // It still seals; and another key begins anew.
+    assert!(left.receives(&right.send()));
+    for (end, side, other) in
+        [(&mut left, Side::Left, Side::Right), (&mut right, Side::Right, Side::Left)]
+    {
+        end.install(side, other);
+    }
     assert!(right.receives(&left.send()));
 }
