@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nt_host::{Handle, pool};
+use tunic::{AdapterState, Error};
 use tunic_ioctl::AdapterId;
 use tunic_ioctl::data_channel::{
     DeleteReason, EventKind, Mode, NewPeer, PeerSelector, Prefix, SetPeer, Slot, Suite,
@@ -322,6 +323,8 @@ fn what_a_file_owns_goes_with_it() {
         assert_eq!(other.own(), Err(STATUS_ACCESS_DENIED));
         assert_eq!(other.stop(), Err(STATUS_ACCESS_DENIED));
         assert_eq!(other.delete_peer(PeerSelector::Only), Err(STATUS_ACCESS_DENIED));
+        let down = client.control.set_state(AdapterState::Down);
+        assert!(matches!(down, Err(Error::Refused(STATUS_ACCESS_DENIED))));
         let read = other.start_read().wait(Some(machine::TIMEOUT)).expect("it ends");
         assert_eq!(read.status.cast_unsigned(), STATUS_ACCESS_DENIED);
         assert_eq!(other.query().1.len(), 1);

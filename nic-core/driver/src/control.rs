@@ -188,10 +188,10 @@ fn run_for<P: AdapterProtocol>(
         Command::QueryStatistics => answer_statistics(adapter, irp),
         Command::QueryState => answer_state(adapter, irp),
         Command::SetState(state) => {
-            let result = match state {
+            let result = P::may_change(adapter, irp.file()).and_then(|()| match state {
                 AdapterState::Up => P::up(adapter),
                 AdapterState::Down => P::down(adapter),
-            };
+            });
             let status = result.unwrap_or_else(Refusal::status);
             irp.complete(status, 0)
         }

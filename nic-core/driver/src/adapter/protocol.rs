@@ -35,6 +35,11 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
     /// The UDP port that was asked for; 0 for any.
     fn asked_port(settings: &Self::Settings) -> u16;
 
+    /// Whether a file may bring an adapter up and down.
+    fn may_change(_adapter: &Shared<Adapter<Self>>, _file: FileId) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Brings an adapter up.
     fn up(adapter: &Shared<Adapter<Self>>) -> Result<Status, Refusal>;
 

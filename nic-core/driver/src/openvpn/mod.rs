@@ -83,6 +83,10 @@ impl AdapterProtocol for OpenVpn {
         0
     }
 
+    fn may_change(adapter: &Shared<Adapter>, file: FileId) -> core::result::Result<(), Refusal> {
+        owner::may_change(adapter, file).map_err(Refusal::from)
+    }
+
     fn up(adapter: &Shared<Adapter>) -> core::result::Result<Status, Refusal> {
         link::up(adapter)
     }

@@ -25,6 +25,14 @@ pub(super) fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
     }
 }
 
+/// Whether a file may bring an adapter up and down: nobody does so to one that is another's.
+pub(super) fn may_change(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
+    match adapter.state.lock().settings.owner {
+        Some(owner) if owner.file != file => Err(Status::ACCESS_DENIED),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a file the owner by the native ABI, with all that is set up.
 pub(super) fn own(adapter: &Shared<Adapter>, file: FileId) -> ChannelResult<()> {
     let mut state = adapter.state.lock();
