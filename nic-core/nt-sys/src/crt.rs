@@ -1,4 +1,6 @@
 //! `string.h`, of which the kernel exports these: the compiler calls them to move and compare memory.
+//!
+//! `__chkstk`, which it calls for a frame of more than a page, is not here: a driver with such a frame doesn't link.
 
 use core::ffi::c_void;
 
@@ -9,6 +11,4 @@ import! { "ntoskrnl.exe";
     pub fn memmove(destination: *mut c_void, source: *const c_void, bytes: SIZE_T) -> *mut c_void;
     pub fn memset(destination: *mut c_void, value: i32, bytes: SIZE_T) -> *mut c_void;
     pub fn memcmp(left: *const c_void, right: *const c_void, bytes: SIZE_T) -> i32;
-    /// Touches the pages of a frame of more than a page; it has its own convention, and only the compiler calls it.
-    pub fn __chkstk();
 }

@@ -20,6 +20,12 @@ use nt_sys::ntdef::{NTSTATUS, OBJECT_TYPE, ULONG, UNICODE_STRING};
 use nt_sys::ps::{PsCreateSystemThread, PsThreadType, THREAD_ALL_ACCESS};
 use nt_sys::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS};
 
+// nt-sys has none, as the driver has no frame that needs it.
+#[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
+unsafe extern "C" {
+    fn __chkstk();
+}
+
 /// What a device control gives out.
 type Answer = Result<u64, NTSTATUS>;
 

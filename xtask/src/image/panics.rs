@@ -7,22 +7,17 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::file::Image;
-use crate::arch::Arch;
 use crate::stack::calls::Calls;
 use crate::stack::names::Names;
 
 /// At how many places an image may begin a panic: to be lowered, never to be raised. No input is known to reach one. They are indices that
 /// the compiler doesn't see to be in bounds, and `Vec`s whose place was reserved before, which the compiler doesn't see either.
-pub(crate) const BUDGET: u32 = 100;
+pub(crate) const BUDGET: u32 = 80;
 
 /// Whom a panic ends with; its name in a map.
 const HANDLER: &str = "nt::bugcheck::on_panic";
 
-/// ARM64's code is of the same source and is not looked at.
 pub(crate) fn check(image: &Image<'_>, map: &Path, budget: u32) -> Result<Vec<String>> {
-    if image.arch == Arch::Arm64 {
-        return Ok(Vec::new());
-    }
     if !map.is_file() {
         return Ok(vec![format!("there is no {}", map.display())]);
     }

@@ -8,8 +8,9 @@ use object::LittleEndian as LE;
 use object::pe::{IMAGE_REL_BASED_DIR64, IMAGE_SCN_MEM_EXECUTE};
 
 use super::code::{Flow, Instruction};
-use super::held::{Addresses, Held, Imports, Value};
+use super::held::{Held, Imports, Value};
 use super::names::Names;
+use super::switches::Addresses;
 use super::{Frame, arm64, frames, x64};
 use crate::arch::Arch;
 use crate::image::file::Image;

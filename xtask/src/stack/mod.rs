@@ -10,6 +10,7 @@ mod code;
 mod held;
 pub(crate) mod names;
 mod rules;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod x64;
