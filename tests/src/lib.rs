@@ -6,6 +6,7 @@
 
 pub mod binary;
 pub mod bulk;
+pub mod cases;
 pub mod command;
 pub mod image;
 pub mod iperf;

@@ -1,6 +1,7 @@
 //! OpenVPN 2.7, which knows epochs: our client and a stock server, stock clients and our server. Needs root, and `.ci/peers`.
 
 use anyhow::{Context, Result, ensure};
+use tunic_tests::cases::at_once;
 use tunic_tests::openvpn::{NEEDS, Network, OURS_V4, SERVER_V4, Stock, Tunnel};
 use tunic_tests::require::{self, Need};
 use tunic_tests::{iperf, ping};
@@ -24,7 +25,7 @@ fn our_client_and_its_server_renew_keys_in_every_combination() -> Result<()> {
     if !has_all("2.7 as server") {
         return Ok(());
     }
-    let case = |protocol: &str, cipher: &str, format: &str| -> Result<()> {
+    at_once(&COMBINATIONS, |(protocol, cipher, format)| {
         let server = format!("data-ciphers {cipher}\nreneg-sec 5");
         let client = "data-ciphers AES-256-GCM:CHACHA20-POLY1305";
         let arguments = ["--iv-proto", protocol];
@@ -39,16 +40,6 @@ fn our_client_and_its_server_renew_keys_in_every_combination() -> Result<()> {
         tunnel.client.await_count("keys renewed", 1)?;
         tunnel.ping()?;
         tunnel.client.stop()?;
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let threads = COMBINATIONS.map(|(protocol, cipher, format)| {
-            let thread = scope.spawn(move || case(protocol, cipher, format));
-            (format!("{protocol} {cipher}"), thread)
-        });
-        for (name, thread) in threads {
-            thread.join().ok().context("a panic").flatten().context(name)?;
-        }
         Ok(())
     })
 }

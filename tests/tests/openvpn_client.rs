@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use tunic::data_channel::{NewPeer, PeerTransport};
+use tunic_tests::cases::at_once;
 use tunic_tests::link::Link;
 use tunic_tests::namespace::unique;
 use tunic_tests::openvpn::{CLIENT_V4, Client, NEEDS, Pki, SERVER_V4, StockServer, Tunnel};
@@ -41,18 +42,17 @@ fn packets_flow_in_every_combination_of_protocol_tls_and_cipher() -> Result<()> 
     if !require::all("combinations", &NEEDS) {
         return Ok(());
     }
-    for (protocol, server, expected) in COMBINATIONS {
-        let case = format!("{protocol} {server}");
+    at_once(&COMBINATIONS, |(protocol, server, expected)| {
         let client = "data-ciphers AES-256-GCM:AES-128-GCM:AES-192-GCM:CHACHA20-POLY1305";
         let mut tunnel = Tunnel::begin(server, client, &["--iv-proto", protocol])?;
-        let said = tunnel.client.await_connected(1).with_context(|| case.clone())?;
+        let said = tunnel.client.await_connected(1)?;
         for word in expected {
-            ensure!(said.contains(word), "{case}: no {word} in {said}");
+            ensure!(said.contains(word), "no {word} in {said}");
         }
-        tunnel.ping().with_context(|| case.clone())?;
-        tunnel.client.stop().context(case)?;
-    }
-    Ok(())
+        tunnel.ping()?;
+        tunnel.client.stop()?;
+        Ok(())
+    })
 }
 
 /// Without peer-ids the server sends DATA_V1, which the driver does not carry: it hands that up, and the client says what is missing.
@@ -238,10 +238,8 @@ fn keys_are_renewed_under_traffic() -> Result<()> {
         tunnel.client.stop()?;
         Ok(())
     };
-    std::thread::scope(|scope| {
-        let by_server = scope.spawn(|| case(&renews, ""));
-        case("reneg-sec 0", &renews).context("renewed by us")?;
-        by_server.join().ok().context("a panic")?.context("renewed by the server")
+    at_once(&[(renews.as_str(), ""), ("reneg-sec 0", &renews)], |(server, client)| {
+        case(server, client)
     })
 }
 

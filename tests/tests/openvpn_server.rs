@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use tunic_tests::cases::at_once;
 use tunic_tests::openvpn::{NEEDS, Network, OURS_V4 as SERVER, StockClient};
 use tunic_tests::relay::{Relay, lossy};
 use tunic_tests::require::{self, Need, seconds};
@@ -153,7 +154,7 @@ fn a_bad_network_ends_no_connection() {
 #[test]
 fn every_wrapping_and_cipher_connects() {
     run("every_wrapping_and_cipher_connects", || {
-        for (ours, theirs) in [
+        let cases = [
             ("", "data-ciphers AES-128-GCM"),
             ("tls-auth ta.key 0\nauth SHA512", "tls-auth ta.key 1\nauth SHA512"),
             ("tls-crypt ta.key\ntls-version-min 1.3", "tls-crypt ta.key"),
@@ -161,7 +162,8 @@ fn every_wrapping_and_cipher_connects() {
                 "data-ciphers CHACHA20-POLY1305:AES-256-GCM\ntls-version-max 1.2",
                 "data-ciphers AES-256-GCM:CHACHA20-POLY1305",
             ),
-        ] {
+        ];
+        at_once(&cases, |(ours, theirs)| {
             let network = Network::new()?;
             let server = network.serve(&format!("keepalive 1 10\n{ours}"))?;
             let mut client = network.connect("alice", 11, theirs)?;
@@ -170,9 +172,8 @@ fn every_wrapping_and_cipher_connects() {
             ensure!(replies == 10, "{replies} replies with {ours:?}\n{}", client.log());
             // The server says so when it goes, and the client does not wait for its timeout.
             server.stop()?;
-            client.says("server-pushed-connection-reset")?;
-        }
-        Ok(())
+            client.says("server-pushed-connection-reset")
+        })
     });
 }
 

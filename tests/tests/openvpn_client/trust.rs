@@ -1,6 +1,7 @@
 //! Whom our client trusts, and what it shows of itself: keys around control packets, certificates, passwords.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use tunic_tests::cases::at_once;
 use tunic_tests::link::Link;
 use tunic_tests::openvpn::{NEEDS, Pki, Stock, Tunnel};
 use tunic_tests::require;
@@ -10,21 +11,22 @@ fn control_packets_are_wrapped_as_the_profile_says() -> Result<()> {
     if !require::all("wraps", &NEEDS) {
         return Ok(());
     }
-    for (server, client) in [
+    let cases = [
         ("tls-auth PKI/ta.key 0", "tls-auth PKI/ta.key 1"),
         ("tls-auth PKI/ta.key\nauth SHA512", "tls-auth PKI/ta.key\nauth SHA512"),
         ("tls-crypt PKI/ta.key", "tls-crypt PKI/ta.key"),
         ("tls-crypt-v2 PKI/v2-server.key", "tls-crypt-v2 PKI/v2-client.key"),
         ("tls-crypt-v2 PKI/v2-server.key force-cookie", "tls-crypt-v2 PKI/v2-client.key"),
-    ] {
+    ];
+    at_once(&cases, |(server, client)| {
         // With a renewal, whose packets are wrapped by another key where both know dynamic tls-crypt.
         let mut tunnel = Tunnel::new(&format!("{server}\nreneg-sec 3"), client)?;
-        tunnel.ping().context(server)?;
-        tunnel.client.await_count("keys renewed", 1).context(server)?;
-        tunnel.ping().context(server)?;
-        tunnel.client.stop().context(server)?;
-    }
-    Ok(())
+        tunnel.ping()?;
+        tunnel.client.await_count("keys renewed", 1)?;
+        tunnel.ping()?;
+        tunnel.client.stop()?;
+        Ok(())
+    })
 }
 
 #[test]
