@@ -1,4 +1,4 @@
-//! Our OpenVPN client is killed, which gives it no time to undo anything: its tunnel goes all the same.
+//! Our OpenVPN client or server is killed, which gives it no time to undo anything: its tunnel goes all the same.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use tunic::DataChannel;
 use tunic_tests::link::Link;
 use tunic_tests::namespace::unique;
-use tunic_tests::openvpn::{Client, NEEDS, Pki, SERVER_V4, StockServer};
+use tunic_tests::openvpn::{Client, NEEDS, Network, Pki, SERVER_V4, StockServer};
+use tunic_tests::require::Need;
 use tunic_tests::tunicd::Tunicd;
 use tunic_tests::{ping, require, wait};
 
@@ -55,4 +56,18 @@ fn a_tunicd_that_it_has_started_ends() -> Result<()> {
     wait::until("the interface is gone", PATIENCE, || {
         link.left.ip(&format!("link show dev {interface}")).is_err()
     })
+}
+
+#[test]
+fn a_server_has_no_clients_any_more() -> Result<()> {
+    let needs = [&NEEDS[..], &[Need::Program("sysctl", "procps")]].concat();
+    if !require::all("killed server", &needs) {
+        return Ok(());
+    }
+    let network = Network::new()?;
+    let server = network.serve("keepalive 1 10\n")?;
+    let mut client = network.connect("alice", 11, "")?;
+    client.is_up()?;
+    ensure!(server.has_epochs()?.len() == 1, "{}", server.log());
+    server.kill()
 }

@@ -165,6 +165,20 @@ impl Server {
         Ok(primaries.map(|slot| slot.is_epoch).collect())
     }
 
+    /// Kills it, waits until nothing of it is left in its adapter, and ends its daemon.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        wait::until("nothing is left", PATIENCE, || {
+            let status = tunic::DataChannel::open(&self.interface).and_then(|it| it.status());
+            let info = tunic::Adapter::open(&self.interface).and_then(|it| it.info());
+            let has_peers =
+                status.map_or(true, |(info, peers)| info.local.is_some() || !peers.is_empty());
+            !has_peers && info.is_ok_and(|info| !info.is_connected)
+        })?;
+        self.tunicd.take().context("it was started")?.stop()
+    }
+
     /// Ends it by SIGTERM, then its daemon.
     pub fn stop(mut self) -> Result<()> {
         kill(Pid::from_raw(i32::try_from(self.process.0.id())?), Signal::SIGTERM)?;
