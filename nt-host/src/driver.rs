@@ -12,10 +12,11 @@ use nt_sys::ntdef::{CSHORT, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, ULONG, UNICODE_
 
 use crate::given;
 use crate::handle;
+use crate::heap;
 use crate::image::{Image, LoadError};
 use crate::io::{device, request};
 use crate::irql;
-use crate::ke::{dpc, timer};
+use crate::ke::{dpc, lock_order, timer};
 use crate::ob;
 use crate::pool;
 use crate::ps::thread;
@@ -119,6 +120,9 @@ impl Driver {
         let object = Box::into_raw(memory).cast::<DRIVER_OBJECT>();
         {
             let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+            if *count == 0 {
+                lock_order::begin(image.is_some() || heap::is_named());
+            }
             *count += 1;
             STATE.store(LOADED, Ordering::Release);
             CURRENT.store(object, Ordering::Release);
@@ -217,6 +221,7 @@ impl Driver {
         STATE.store(UNLOADED, Ordering::Release);
         pool::check();
         pool::forget();
+        lock_order::end();
         given::release();
         leaks
     }

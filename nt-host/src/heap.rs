@@ -17,6 +17,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::alloc::System;
 
+use crate::ke::lock_order;
 use crate::{pool, stack};
 
 /// The process's allocator, which tells driver code from the rest.
@@ -38,6 +39,11 @@ static ALL_BYTES: AtomicUsize = AtomicUsize::new(0);
 #[must_use]
 pub fn live() -> (usize, usize) {
     (ALL_BLOCKS.load(Ordering::Relaxed), ALL_BYTES.load(Ordering::Relaxed))
+}
+
+/// Whether the process has named it as its allocator.
+pub(crate) fn is_named() -> bool {
+    live().0 > 0
 }
 
 /// Blocks and bytes that the driver has.
@@ -67,6 +73,7 @@ unsafe impl GlobalAlloc for DriverHeap {
         if unsafe { owner(block).read() } == DRIVER {
             BLOCKS.fetch_sub(1, Ordering::Relaxed);
             BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+            lock_order::forget(block.addr()..block.addr() + layout.size());
         }
         ALL_BLOCKS.fetch_sub(1, Ordering::Relaxed);
         ALL_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);

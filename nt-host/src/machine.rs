@@ -12,7 +12,7 @@ use crate::driver::Driver;
 use crate::fault;
 use crate::handle::Handle;
 use crate::image::{Image, LoadError};
-use crate::ke::processor;
+use crate::ke::{lock_order, processor};
 use crate::pool;
 use crate::rtl::debug_print;
 
@@ -27,6 +27,10 @@ pub struct MachineOptions {
     pub debug_level: u32,
     /// How long after the cleanup of a file its IRPs may be pending.
     pub cleanup_timeout: Duration,
+    /// Whether locks that are acquired in one order and in the opposite one are told, as Driver Verifier's Deadlock Detection
+    /// does. Those of a linked driver are only watched where the process's allocator is [`DriverHeap`](crate::heap::DriverHeap),
+    /// which knows what memory the driver frees.
+    pub lock_order: bool,
     /// Whether the functions of images are written down in `/tmp/perf-PID.map`, where `perf` looks for their names.
     pub perf_map: bool,
 }
@@ -38,6 +42,7 @@ impl Default for MachineOptions {
             processors: None,
             debug_level: 1,
             cleanup_timeout: Duration::from_secs(5),
+            lock_order: false,
             perf_map: false,
         }
     }
@@ -87,6 +92,7 @@ impl Machine {
                 processor::set_count(processors);
             }
             pool::guard_pages(options.guard_pages);
+            lock_order::want(options.lock_order);
             debug_print::set_level(options.debug_level);
             fault::install();
             options.clone()

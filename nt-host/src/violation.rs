@@ -24,6 +24,8 @@ impl Rule {
     pub const SPIN_LOCK_NOT_OWNED: Self = Self("SPIN LOCK NOT OWNED");
     /// A spin lock was still held when the IRQL sank or a callback returned.
     pub const SPIN_LOCK_HELD: Self = Self("SPIN LOCK HELD");
+    /// Locks were acquired in an order and in the opposite one.
+    pub const LOCK_ORDER: Self = Self("LOCK ORDER");
     /// Pool memory was left at unload.
     pub const POOL_LEAK: Self = Self("POOL LEAK");
     /// Pool memory was freed twice.

@@ -64,10 +64,10 @@ pub fn alone_with(test: &str, timeout: Duration, variables: &[(&str, &str)], bod
     println!("{output}");
 }
 
-/// Boots the machine, with all that it can check: guard pages around pool memory, verification of packets.
+/// Boots the machine, with all that it can check: guard pages around pool memory, the order of locks, verification of packets.
 #[must_use]
 pub fn boot() -> Machine {
-    boot_with(MachineOptions { guard_pages: true, ..MachineOptions::default() })
+    boot_with(MachineOptions { guard_pages: true, lock_order: true, ..MachineOptions::default() })
 }
 
 /// Boots the machine with other options.

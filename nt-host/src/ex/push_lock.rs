@@ -7,7 +7,7 @@ use nt_sys::ex::EX_PUSH_LOCK;
 use nt_sys::ntdef::{APC_LEVEL, ULONG};
 
 use crate::irql::{self, Name};
-use crate::ke::{critical_region, owner_word};
+use crate::ke::{critical_region, lock_order, owner_word};
 use crate::violation::{Rule, stop};
 
 thread_local! {
@@ -39,6 +39,7 @@ export! { "ntoskrnl.exe";
                 format_args!("the thread holds the push lock at {push_lock:p} already"),
             );
         }
+        lock_order::acquire(function, push_lock.addr());
         if !owner_word::try_acquire(word) {
             owner_word::acquire_asleep(word);
         }
@@ -65,6 +66,7 @@ export! { "ntoskrnl.exe";
             );
         }
         HELD.set(HELD.get().saturating_sub(1));
+        lock_order::release(push_lock.addr());
         owner_word::release(word);
     }
 }

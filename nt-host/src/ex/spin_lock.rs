@@ -9,8 +9,8 @@ use nt_sys::ex::EX_SPIN_LOCK;
 use nt_sys::ntdef::{DISPATCH_LEVEL, KIRQL};
 
 use crate::irql;
-use crate::ke::level;
 use crate::ke::spin_lock::{drop_hold, hold, holds};
+use crate::ke::{level, lock_order};
 use crate::violation::{Rule, stop};
 
 const EXCLUSIVE: u32 = 1 << 31;
@@ -156,6 +156,7 @@ unsafe fn word<'a>(function: &str, lock: *mut EX_SPIN_LOCK) -> &'a AtomicU32 {
 unsafe fn acquire_shared(function: &str, lock: *mut EX_SPIN_LOCK, old_irql: Option<KIRQL>) {
     // SAFETY: as the caller promises.
     let word = unsafe { word(function, lock) };
+    lock_order::acquire(function, lock.addr());
     take(function, word, |now| (now & EXCLUSIVE == 0).then_some(now + 1));
     hold(function, lock.addr(), old_irql);
 }
@@ -165,6 +166,7 @@ unsafe fn acquire_shared(function: &str, lock: *mut EX_SPIN_LOCK, old_irql: Opti
 unsafe fn acquire_exclusive(function: &str, lock: *mut EX_SPIN_LOCK, old_irql: Option<KIRQL>) {
     // SAFETY: as the caller promises.
     let word = unsafe { word(function, lock) };
+    lock_order::acquire(function, lock.addr());
     take(function, word, |now| (now == 0).then_some(EXCLUSIVE));
     hold(function, lock.addr(), old_irql);
 }

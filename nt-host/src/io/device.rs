@@ -22,6 +22,7 @@ use crate::irql;
 use crate::ob;
 use crate::pool;
 use crate::rtl::string;
+use crate::stack;
 use crate::violation::{Rule, stop};
 
 /// Dispatch routines, by major function code.
@@ -61,6 +62,7 @@ pub fn create(
     major_functions: &MajorFunctions,
     extension_bytes: usize,
 ) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
+    let _host = stack::leave_driver_code();
     let device = add(
         driver::current_object(),
         Some(name),
@@ -84,6 +86,7 @@ pub fn create(
 /// Any pointer may be passed: one that is no device's stops.
 #[expect(clippy::not_unsafe_ptr_arg_deref, reason = "only a pointer found in the table is used")]
 pub fn delete(device: *mut DEVICE_OBJECT) {
+    let _host = stack::leave_driver_code();
     let mut devices = lock();
     let Some(entry) = devices.by_address.remove(&device.addr()) else {
         drop(devices);

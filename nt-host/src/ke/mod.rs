@@ -6,6 +6,7 @@ pub mod dispatcher;
 pub mod dpc;
 pub mod event;
 pub mod level;
+pub(crate) mod lock_order;
 pub(crate) mod owner_word;
 pub mod performance_counter;
 pub mod processor;

@@ -10,7 +10,7 @@ use nt_sys::ke::{KLOCK_QUEUE_HANDLE, KSPIN_LOCK};
 use nt_sys::ntdef::{DISPATCH_LEVEL, KIRQL};
 
 use crate::irql::{self, Name};
-use crate::ke::{level, owner_word};
+use crate::ke::{level, lock_order, owner_word};
 use crate::violation::{Rule, stop};
 
 /// Spins before a waiter sleeps.
@@ -193,6 +193,7 @@ unsafe fn acquire(function: &str, lock: *mut u32, old_irql: Option<KIRQL>) {
     if lock.is_null() || !lock.is_aligned() {
         stop(Rule::BAD_OBJECT, function, format_args!("no spin lock at {lock:p}"));
     }
+    lock_order::acquire(function, lock.addr());
     // SAFETY: aligned, and shared only through these functions.
     let word = unsafe { AtomicU32::from_ptr(lock) };
     if !owner_word::try_acquire(word) {
@@ -282,6 +283,7 @@ pub(crate) fn drop_hold(function: &str, lock: usize, new_irql: Option<KIRQL>) {
         held.locks.copy_within(place + 1..count, place);
         held.count = count - 1;
     });
+    lock_order::release(lock);
 }
 
 /// Whether this thread holds the lock.

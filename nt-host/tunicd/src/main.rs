@@ -98,6 +98,7 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     let machine = MachineOptions {
         guard_pages: options.check,
+        lock_order: options.check,
         processors: options.processors,
         debug_level: if options.level() == Level::Debug { 3 } else { 0 },
         perf_map: options.perf_map,

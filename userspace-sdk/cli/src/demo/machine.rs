@@ -50,7 +50,8 @@ impl Demo {
         if check {
             ndis::set_verification(true);
         }
-        let options = MachineOptions { guard_pages: check, ..MachineOptions::default() };
+        let options =
+            MachineOptions { guard_pages: check, lock_order: check, ..MachineOptions::default() };
         let machine = Machine::boot(options);
         let driver = machine.load(driver).with_context(|| format!("{driver} does not load"))?;
         let left = Side::start(machine, &driver, "left", 1)?;

@@ -1,0 +1,153 @@
+//! The order in which locks are acquired ("Deadlock Detection", windows-driver-docs): a lock that was held when another was
+//! acquired comes before it, and one that comes before itself can deadlock, if not today.
+//!
+//! Driver Verifier watches spin locks, mutexes and fast mutexes; here it is spin locks of all kinds and push locks. A lock is its
+//! address, until its memory is freed. Those on a driver's stack are not watched: they are gone with a frame, which nobody tells.
+
+use core::cell::RefCell;
+use core::fmt;
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::stack;
+use crate::violation::{Rule, stop};
+
+/// Whether the option is on.
+static WANTED: AtomicBool = AtomicBool::new(false);
+/// Whether it is on, and all memory that a driver frees is told here.
+static WATCHING: AtomicBool = AtomicBool::new(false);
+
+/// To each lock those that were acquired while it was held.
+static AFTER: Mutex<BTreeMap<usize, BTreeSet<usize>>> = Mutex::new(BTreeMap::new());
+
+thread_local! {
+    /// The locks that this thread holds, the latest last.
+    static HELD: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Switches the option, before a driver is loaded.
+pub(crate) fn want(on: bool) {
+    WANTED.store(on, Ordering::Relaxed);
+}
+
+/// A driver is loaded. Without word of all memory that it frees, another lock could have a freed one's address.
+pub(crate) fn begin(frees_are_told: bool) {
+    let watching = WANTED.load(Ordering::Relaxed) && frees_are_told;
+    WATCHING.store(watching, Ordering::Relaxed);
+}
+
+/// No driver is loaded any more.
+pub(crate) fn end() {
+    WATCHING.store(false, Ordering::Relaxed);
+    *lock() = BTreeMap::new();
+}
+
+/// A lock is about to be acquired: stops where that breaks an order. Before it is waited for.
+#[inline]
+pub(crate) fn acquire(function: &str, address: usize) {
+    if WATCHING.load(Ordering::Relaxed) {
+        stack::on_host(|| note_acquire(function, address));
+    }
+}
+
+/// A lock was released.
+#[inline]
+pub(crate) fn release(address: usize) {
+    if WATCHING.load(Ordering::Relaxed) {
+        HELD.with_borrow_mut(|held| {
+            let place = held.iter().rposition(|known| *known == address);
+            place.map(|place| held.remove(place))
+        });
+    }
+}
+
+/// Memory is freed: the locks in it are no more.
+#[inline]
+pub(crate) fn forget(memory: Range<usize>) {
+    if WATCHING.load(Ordering::Relaxed) {
+        // What is allocated and freed here is the host's: it does not come back here.
+        let _host = stack::leave_driver_code();
+        let mut after = lock();
+        let gone: Vec<usize> = after.range(memory).map(|(address, _)| *address).collect();
+        for address in gone {
+            after.remove(&address);
+            for others in after.values_mut() {
+                others.remove(&address);
+            }
+        }
+    }
+}
+
+fn note_acquire(function: &str, address: usize) {
+    if stack::driver_stack().is_some_and(|stack| stack.contains(&address)) {
+        return;
+    }
+    HELD.with_borrow_mut(|held| {
+        // What is held already is told by the lock itself.
+        if !held.is_empty() && !held.contains(&address) {
+            let mut after = lock();
+            // A lock is known from its first order on, so that `forget` finds it.
+            after.entry(address).or_default();
+            for before in held.iter().copied() {
+                if !after.entry(before).or_default().insert(address) {
+                    continue;
+                }
+                if let Some(path) = path(&after, address, before) {
+                    drop(after);
+                    stop(
+                        Rule::LOCK_ORDER,
+                        function,
+                        format_args!(
+                            "the lock at {address:#x} is acquired while that at {before:#x} is held, and the other way round \
+                             before: {}",
+                            Path(&path)
+                        ),
+                    );
+                }
+            }
+        }
+        held.push(address);
+    });
+}
+
+/// Locks of which each was held when the next was acquired, from one to another.
+fn path(after: &BTreeMap<usize, BTreeSet<usize>>, from: usize, to: usize) -> Option<Vec<usize>> {
+    let mut came_from = BTreeMap::from([(from, from)]);
+    let mut open = vec![from];
+    while let Some(lock) = open.pop() {
+        if lock == to {
+            let mut path = vec![to];
+            while let Some(before) = path.last().and_then(|last| came_from.get(last)).copied()
+                && path.last() != Some(&from)
+            {
+                path.push(before);
+            }
+            path.reverse();
+            return Some(path);
+        }
+        for next in after.get(&lock).into_iter().flatten() {
+            came_from.entry(*next).or_insert_with(|| {
+                open.push(*next);
+                lock
+            });
+        }
+    }
+    None
+}
+
+struct Path<'a>(&'a [usize]);
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, lock) in self.0.iter().enumerate() {
+            write!(f, "{}{lock:#x}", if number == 0 { "" } else { ", then " })?;
+        }
+        Ok(())
+    }
+}
+
+fn lock() -> MutexGuard<'static, BTreeMap<usize, BTreeSet<usize>>> {
+    AFTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
