@@ -38,7 +38,7 @@ const ALL: &[Exports] = &[
     rtl::debug_print::EXPORTS,
     rtl::string::EXPORTS,
     rtl::version::EXPORTS,
-    ndis::adapter::EXPORTS,
+    ndis::life::EXPORTS,
     ndis::attributes::EXPORTS,
     ndis::configuration::EXPORTS,
     ndis::device::EXPORTS,

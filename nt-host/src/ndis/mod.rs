@@ -16,6 +16,7 @@ pub mod driver;
 pub mod error_log;
 pub(crate) mod guard;
 pub(crate) mod interface;
+pub mod life;
 pub mod nbl_pool;
 pub mod net_buffer;
 mod object;
