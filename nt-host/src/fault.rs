@@ -5,7 +5,7 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use std::sync::OnceLock;
 
-use crate::image::{self, trap};
+use crate::image::{self, control_region, trap};
 use crate::ndis;
 use crate::pool;
 use crate::stack;
@@ -45,6 +45,13 @@ extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, context: 
         && information.si_code == SI_KERNEL
         // SAFETY: a general protection fault is that of an instruction that was to be executed.
         && unsafe { trap::emulate(module, context) }
+    {
+        return;
+    }
+    if let Some(module) = &module
+        && information.si_code != SI_KERNEL
+        // SAFETY: the access of an instruction that was to be executed.
+        && unsafe { control_region::emulate(module, context) }
     {
         return;
     }

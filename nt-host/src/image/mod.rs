@@ -7,6 +7,7 @@
 //! An image that was unloaded leaves its addresses behind, without access for a while, so that a call that comes late is told as
 //! what it is.
 
+pub(crate) mod control_region;
 mod error;
 mod exports;
 mod file;

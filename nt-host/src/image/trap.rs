@@ -117,9 +117,9 @@ impl Kind {
             return Self(None);
         };
         Self(match code {
-            [0x65, _] | [0xf0 | 0xf2 | 0xf3 | 0x66, 0x65] => {
-                Some(" through GS: nt-host has no processor control region")
-            }
+            [0x65, _] | [0xf0 | 0xf2 | 0xf3 | 0x66, 0x65] => Some(
+                " through GS: of the processor control region, drivers may read what Microsoft's headers do",
+            ),
             [0xcd, 0x29] => Some(": __fastfail"),
             [0x0f, 0x0b] => Some(": ud2"),
             _ => None,
@@ -137,7 +137,7 @@ impl fmt::Display for Kind {
 ///
 /// # Safety
 /// The instruction was executed, so that its bytes are there as far as the image goes.
-unsafe fn code<const N: usize>(module: &Module, address: usize) -> Option<[u8; N]> {
+pub(super) unsafe fn code<const N: usize>(module: &Module, address: usize) -> Option<[u8; N]> {
     if module.code(address)?.end - address < N {
         return None;
     }

@@ -132,12 +132,17 @@ export! { "ntoskrnl.exe";
     /// None.
     pub unsafe fn PsGetCurrentThread() -> *mut KTHREAD {
         irql::require_at_most("PsGetCurrentThread", HIGH_LEVEL);
-        if CURRENT.get().is_null() {
-            // A thread of the host.
-            CURRENT.set(HOST.with(|host| host.0));
-        }
-        CURRENT.get().cast()
+        current()
     }
+}
+
+/// The object of this thread.
+pub(crate) fn current() -> *mut KTHREAD {
+    if CURRENT.get().is_null() {
+        // A thread of the host.
+        CURRENT.set(HOST.with(|host| host.0));
+    }
+    CURRENT.get().cast()
 }
 
 /// A reference of a thread of the host's to its object, which goes with the thread.

@@ -15,9 +15,12 @@ use nt_sys::io::{
     IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_TAIL_OVERLAY, IoCreateDevice, IoDeleteDevice,
     IofCompleteRequest,
 };
-use nt_sys::ke::{KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeBugCheckEx, KeGetCurrentIrql};
+use nt_sys::ke::{
+    KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeBugCheckEx, KeGetCurrentIrql,
+    KeQueryActiveProcessorCountEx,
+};
 use nt_sys::ntdef::{NTSTATUS, OBJECT_TYPE, ULONG, UNICODE_STRING};
-use nt_sys::ps::{PsCreateSystemThread, PsThreadType, THREAD_ALL_ACCESS};
+use nt_sys::ps::{PsCreateSystemThread, PsGetCurrentThread, PsThreadType, THREAD_ALL_ACCESS};
 use nt_sys::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS};
 
 // nt-sys has none, as the driver has no frame that needs it.
@@ -106,11 +109,12 @@ fn run(function: ULONG, argument: u64) -> Answer {
         4 => Ok(memory()),
         5 => thread_of_type(unsafe { PsThreadType }),
         6 => thread_of_type(ptr::without_provenance_mut(8)),
+        14 => Ok(control_region()),
         // What must not be, from here on.
         7 => Ok(read_at(argument)),
         8 => {
             let mut word: u64;
-            unsafe { asm!("mov {}, gs:[0x188]", out(reg) word) };
+            unsafe { asm!("mov {}, gs:[0x60]", out(reg) word) };
             Ok(word)
         }
         9 => {
@@ -147,6 +151,17 @@ fn levels() -> u64 {
         levels = levels << 16 | now << 8 | u64::from(unsafe { KeGetCurrentIrql() });
     }
     levels
+}
+
+/// What Microsoft's headers read inline through GS: how much of it is as the kernel's functions say.
+fn control_region() -> u64 {
+    let (thread, again, processor): (u64, u64, u64);
+    unsafe { asm!("mov {}, gs:[0x188]", out(reg) thread) };
+    unsafe { asm!("mov r13, gs:[0x188]", out("r13") again) };
+    unsafe { asm!("movzx {:e}, byte ptr gs:[0x184]", out(reg) processor) };
+    let current = unsafe { PsGetCurrentThread() }.addr() as u64;
+    let count = unsafe { KeQueryActiveProcessorCountEx(0) };
+    u64::from(thread == current) + u64::from(again == current) + u64::from(processor < count.into())
 }
 
 /// Uses a frame of more than two pages, for which the compiler calls `__chkstk`.
