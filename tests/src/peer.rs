@@ -94,10 +94,12 @@ impl Peer {
         command::run(Command::new("sh").args(["-ec", &build]), b"", Duration::from_secs(300))?
             .success()?;
         let up = format!(
-            "{script_text} up --run {} --net tap --netns {} --timeout 90 {extra}",
+            "{script_text} up --run {} --net tap --netns {} --timeout 60 {extra}",
             run.display(),
             namespace.name(),
         );
+        // An emulated machine sometimes hangs before its first word; the next one doesn't.
+        let up = format!("{up} || {up}");
         command::run(Command::new("sh").args(["-ec", &up]), b"", Duration::from_secs(200))?
             .success()?;
         let peer = Self { interface: "wg0".into(), home: Home::Guest { script, run } };

@@ -9,7 +9,7 @@ use crate::command;
 use crate::namespace::Namespace;
 
 /// More pings that are sent behind those that count.
-const MORE: u32 = 10;
+pub const MORE: u32 = 10;
 
 /// Pings and gives the number of those that were answered.
 ///
