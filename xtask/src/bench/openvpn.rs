@@ -4,11 +4,11 @@ use std::fs::File;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tunic_tests::link::Link;
 use tunic_tests::namespace::Running;
 use tunic_tests::openvpn::{Client, PORT, Pki, SERVER_V4, StockServer};
-use tunic_tests::ping;
+use tunic_tests::{ping, wait};
 
 use crate::bench::probe::{Probe, Sample};
 
@@ -81,7 +81,10 @@ impl Server {
 
     fn probe(&self, seconds: u32) -> Result<Sample> {
         let from = &self.link.left;
-        ensure!(ping::reaches(from, SERVER_V4, Duration::from_secs(20))?, "no reply");
+        // Without an address and a route, ping ends at once.
+        wait::until("a reply", Duration::from_secs(20), || {
+            ping::reaches(from, SERVER_V4, Duration::from_secs(2)).unwrap_or(false)
+        })?;
         Probe { from, server: SERVER_V4 }.measure(seconds)
     }
 
