@@ -1,8 +1,8 @@
 //! A driver that is an image: what it may do, as on Windows, and what it is stopped for.
 
+mod child;
 mod probe;
 
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nt_host::image::Malformed;
@@ -31,12 +31,9 @@ const CONTROL_REGION: u32 = 14;
 /// One driver at a time: what is left is looked for when the last goes.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Says which test a child process runs.
-const CHILD: &str = "NT_HOST_TEST_BREAKS";
-
 /// Boots the machine; with names for perf, but in a child, which leaves without taking its file away.
 fn boot() -> Machine {
-    let perf_map = std::env::var_os(CHILD).is_none();
+    let perf_map = std::env::var_os(child::TEST).is_none();
     Machine::boot(MachineOptions { perf_map, ..MachineOptions::default() })
 }
 
@@ -154,22 +151,8 @@ fn stops_in_child(
     image: impl AsRef<std::ffi::OsStr>,
     breaking: impl FnOnce(),
 ) -> (String, Vec<String>) {
-    if std::env::var(CHILD).as_deref() == Ok(test) {
-        // SAFETY: has no conditions. A child that hangs ends with a signal, and not with the exit code of a stop.
-        unsafe { libc::alarm(60) };
-        breaking();
-        std::process::exit(0);
-    }
-    let program = std::env::current_exe().expect("the test has a file");
-    let output = Command::new(program)
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(CHILD, test)
-        .env(probe::IMAGE, image)
-        .env_remove("RUST_BACKTRACE")
-        .output()
-        .expect("the child runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(nt_host::violation::EXIT_CODE), "{errors}");
+    let (code, errors) = child::run(test, Some((probe::IMAGE, image.as_ref())), breaking);
+    assert_eq!(code, Some(nt_host::violation::EXIT_CODE), "{errors}");
     let start = format!("nt-host: STOP {rule}: ");
     let mut lines = errors.lines().skip_while(|line| !line.contains(&start)).map(str::to_owned);
     let line = lines.next().unwrap_or_else(|| panic!("no {start} in {errors}"));

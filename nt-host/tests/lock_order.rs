@@ -1,10 +1,10 @@
 //! Drivers that acquire locks in one order and in the opposite one: told before they deadlock.
 
+mod child;
 #[expect(dead_code, reason = "not all of the driver is needed")]
 mod driver;
 
 use core::cell::UnsafeCell;
-use std::process::Command;
 
 use nt_host::MachineOptions;
 use nt_host::heap::DriverHeap;
@@ -21,8 +21,6 @@ use driver::{Routines, load};
 
 #[global_allocator]
 static HEAP: DriverHeap = DriverHeap;
-
-const BREAKS: &str = "NT_HOST_TEST_BREAKS";
 
 /// Locks of the driver.
 struct Lock(UnsafeCell<u64>);
@@ -60,23 +58,10 @@ fn in_entry(lock_order: bool, entry: fn()) {
 
 /// Does something in a child process. The line with which it was stopped; none where it came to its end.
 fn stopped(test: &str, act: fn()) -> Option<String> {
-    if std::env::var(BREAKS).as_deref() == Ok(test) {
-        // SAFETY: has no conditions. A child that hangs ends with a signal.
-        unsafe { libc::alarm(60) };
-        act();
-        std::process::exit(0);
-    }
-    let program = std::env::current_exe().expect("the test has a file");
-    let output = Command::new(program)
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(BREAKS, test)
-        .env_remove("RUST_BACKTRACE")
-        .output()
-        .expect("the child runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let (code, errors) = child::run(test, None, act);
     let line = errors.lines().find(|line| line.contains("nt-host: STOP ")).map(str::to_owned);
     let expected = if line.is_some() { nt_host::violation::EXIT_CODE } else { 0 };
-    assert_eq!(output.status.code(), Some(expected), "{errors}");
+    assert_eq!(code, Some(expected), "{errors}");
     line
 }
 

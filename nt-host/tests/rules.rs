@@ -2,12 +2,12 @@
 //!
 //! Each test runs itself in a child process, which breaks the rule.
 
+mod child;
 mod driver;
 
 use core::ffi::c_void;
 use core::ptr;
 use core::time::Duration;
-use std::process::Command;
 
 use nt_host::{Machine, MachineOptions};
 use nt_sys::ex::{
@@ -33,25 +33,11 @@ use driver::{DEVICE_NAME, Routines, complete, load, location};
 
 const TAG: u32 = u32::from_le_bytes(*b"Test");
 const CODE: u32 = CTL_CODE(FILE_DEVICE_NETWORK, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS);
-const BREAKS: &str = "NT_HOST_TEST_BREAKS";
 
 /// Runs `breaking` in a child process and expects that it is stopped with this rule. Returns the line.
 fn stops(test: &str, rule: &str, breaking: fn()) -> String {
-    if std::env::var(BREAKS).as_deref() == Ok(test) {
-        // SAFETY: has no conditions. A child that hangs ends with a signal, and not with the exit code of a stop.
-        unsafe { libc::alarm(60) };
-        breaking();
-        std::process::exit(0);
-    }
-    let program = std::env::current_exe().expect("the test has a file");
-    let output = Command::new(program)
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(BREAKS, test)
-        .env_remove("RUST_BACKTRACE")
-        .output()
-        .expect("the child runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(nt_host::violation::EXIT_CODE), "{errors}");
+    let (code, errors) = child::run(test, None, breaking);
+    assert_eq!(code, Some(nt_host::violation::EXIT_CODE), "{errors}");
     let start = format!("nt-host: STOP {rule}: ");
     let line = errors.lines().find(|line| line.contains(&start));
     line.unwrap_or_else(|| panic!("no {start} in {errors}")).to_owned()
