@@ -21,6 +21,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use object::LittleEndian as LE;
+use object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION;
 
 use crate::arch::Arch;
 use crate::driver;
@@ -95,6 +96,13 @@ fn frames(image: &Image<'_>) -> Result<Vec<Frame>> {
         Arch::X64 => x64::frames(image),
         Arch::Arm64 => arm64::frames(image),
     }
+}
+
+/// The entries of .pdata: a function each.
+fn unwind_table<'i>(image: &'i Image<'_>) -> Result<&'i [u8]> {
+    let directory = image.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION).context("no unwind data")?;
+    let table = image.data_at(directory.virtual_address.get(LE))?;
+    table.get(..directory.size.get(LE) as usize).context("unwind data that is cut")
 }
 
 /// What a call pushes.

@@ -4,11 +4,9 @@
 //! pointer it leaves out what is taken after that was set.
 
 use anyhow::{Context, Result, bail, ensure};
-use object::LittleEndian as LE;
-use object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION;
 
 use crate::image::file::Image;
-use crate::stack::Frame;
+use crate::stack::{Frame, unwind_table};
 
 /// An entry of .pdata: where the function begins, and its unwind data or where that is.
 const ENTRY_BYTES: usize = 8;
@@ -19,11 +17,8 @@ const PACKED_PART: u32 = 2;
 
 /// All frames, by address.
 pub(crate) fn read(image: &Image<'_>) -> Result<Vec<Frame>> {
-    let directory = image.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION).context("no unwind data")?;
-    let table = image.data_at(directory.virtual_address.get(LE))?;
-    let table = table.get(..directory.size.get(LE) as usize).context("unwind data that is cut")?;
     let mut frames = Vec::new();
-    for entry in table.chunks_exact(ENTRY_BYTES) {
+    for entry in unwind_table(image)?.chunks_exact(ENTRY_BYTES) {
         let (start, data) = (word(entry, 0)?, word(entry, 1)?);
         let frame = match data & 3 {
             0 => frame(image.data_at(data)?),

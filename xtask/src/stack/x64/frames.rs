@@ -3,11 +3,9 @@
 //! The kernel unwinds by the same data, so it says exactly what a prologue does (Microsoft, "x64 exception handling").
 
 use anyhow::{Context, Result, bail, ensure};
-use object::LittleEndian as LE;
-use object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION;
 
 use crate::image::file::Image;
-use crate::stack::Frame;
+use crate::stack::{Frame, unwind_table};
 
 /// RUNTIME_FUNCTION: begin, end, unwind information.
 const ENTRY_BYTES: usize = 12;
@@ -27,11 +25,8 @@ const CHAINED: u8 = 4;
 
 /// All frames, by address.
 pub(crate) fn read(image: &Image<'_>) -> Result<Vec<Frame>> {
-    let directory = image.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION).context("no unwind data")?;
-    let table = image.data_at(directory.virtual_address.get(LE))?;
-    let table = table.get(..directory.size.get(LE) as usize).context("unwind data that is cut")?;
     let mut frames = Vec::new();
-    for entry in table.chunks_exact(ENTRY_BYTES) {
+    for entry in unwind_table(image)?.chunks_exact(ENTRY_BYTES) {
         let field = |at: usize| {
             u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]])
         };
