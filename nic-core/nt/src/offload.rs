@@ -11,11 +11,10 @@ use nt_sys::ndis::{
 use nt_sys::ntdef::{UCHAR, ULONG};
 
 use crate::checksums::ReceiveChecksums;
-use crate::status::Status;
+use crate::status::{Result, Status};
 
-type Result<T> = core::result::Result<T, Status>;
-
-/// The most that a field without directions may say: on (ntddndis.h, `NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED` and its like).
+/// The most that the fields of other offloads may say, as there are none (ntddndis.h, `NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED` and its
+/// like).
 const DISABLED: UCHAR = 1;
 
 /// A change of what is offloaded. `None` leaves a checksum as it is.

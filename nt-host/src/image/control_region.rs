@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn reads_are_decoded() {
-        // As assembled by llvm-mc: mov rax, gs:[0x188]; mov r9, gs:[0x188].
+        // As assembled by GNU as: mov rax, gs:[0x188]; mov r9, gs:[0x188].
         let thread =
             |register| Some(Read { register, offset: CURRENT_THREAD, bytes: 8, length: 9 });
         assert_eq!(Read::decode([0x65, 0x48, 0x8b, 0x04, 0x25, 0x88, 1, 0, 0, 0x90]), thread(0));
