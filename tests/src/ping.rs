@@ -12,19 +12,24 @@ use crate::namespace::Namespace;
 pub const MORE: u32 = 10;
 
 /// Pings and gives the number of those that were answered.
+pub fn replies(namespace: &Namespace, to: &str, count: u32, options: &[&str]) -> Result<u32> {
+    let lost = u32::try_from(lost(namespace, to, count, options)?.len())?;
+    Ok(count - lost)
+}
+
+/// Pings and gives the numbers, from 1 on, of those that were not answered.
 ///
 /// `ping` waits for its last reply for an interval alone, which is nothing where the machine is busy: there are some more
 /// behind those that count.
-pub fn replies(namespace: &Namespace, to: &str, count: u32, options: &[&str]) -> Result<u32> {
+pub fn lost(namespace: &Namespace, to: &str, count: u32, options: &[&str]) -> Result<Vec<u32>> {
     let mut command = namespace.command("ping");
     command.args(["-n", "-i", "0.05", "-W", "2", "-c", &(count + MORE).to_string()]);
     let output = command::run(command.args(options).arg(to), b"", Duration::from_secs(60))?;
     ensure!(output.stdout.contains("packets transmitted"), "no summary from ping: {output:?}");
     let numbers = output.stdout.lines().filter(|line| line.contains(" bytes from "));
     let numbers = numbers.filter_map(|line| line.split_once("icmp_seq=")?.1.split(' ').next());
-    let counted =
-        numbers.filter_map(|number| number.parse().ok()).filter(|it| (1..=count).contains(it));
-    Ok(u32::try_from(counted.collect::<BTreeSet<u32>>().len())?)
+    let answered: BTreeSet<u32> = numbers.filter_map(|number| number.parse().ok()).collect();
+    Ok((1..=count).filter(|number| !answered.contains(number)).collect())
 }
 
 /// Pings until the first reply comes, as a handshake may be due first; false when none comes in time.

@@ -32,7 +32,8 @@ impl Network {
     /// A network without anybody.
     pub fn new() -> Result<Self> {
         let namespace = Namespace::new()?;
-        namespace.ip("link add br0 type bridge")?;
+        // Without an address of its own it takes one of its ports, another with a new port: then clients send to the old one.
+        namespace.ip("link add br0 address 02:00:00:00:00:01 type bridge")?;
         namespace.ip("addr add 10.9.0.1/24 dev br0")?;
         namespace.ip("link set br0 up")?;
         let sysctl = "net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1";
@@ -107,7 +108,7 @@ impl Network {
         self.pki.certify(name)?;
         let remote = if options.contains("remote 1") { "" } else { "remote 10.9.0.1\n" };
         let configuration = format!(
-            "client\ndev tun\nproto udp\n{remote}nobind\ndisable-dco\nverb 4\nca ca.crt\n\
+            "client\ndev tun\nproto udp\n{remote}nobind\ndisable-dco\nverb 3\nca ca.crt\n\
              cert {name}.crt\nkey {name}.key\nremote-cert-tls server\nconnect-retry 1 1\nexplicit-exit-notify\n{options}\n"
         );
         self.write(&format!("{name}.conf"), &configuration)?;
