@@ -1,0 +1,110 @@
+//! Packets in a row.
+
+use core::ptr::{self, NonNull};
+
+use nt_sys::ndis::{NET_BUFFER, NET_BUFFER_LIST};
+
+use super::TransmitPacket;
+use super::list::give_back;
+
+/// A first-in first-out queue of packets, linked through themselves. Dropping it drops them.
+#[derive(Default)]
+pub struct TransmitQueue {
+    first: Option<TransmitPacket>,
+    last: Option<NonNull<NET_BUFFER>>,
+    length: usize,
+}
+
+impl TransmitQueue {
+    /// Puts a packet at the end.
+    pub fn push_back(&mut self, packet: TransmitPacket) {
+        let buffer = packet.buffer;
+        // SAFETY: the packet is ours.
+        unsafe { (*buffer.as_ptr()).MiniportReserved[0] = ptr::null_mut() };
+        if let Some(last) = self.last.replace(buffer) {
+            // SAFETY: the queue owns its packets.
+            unsafe { (*last.as_ptr()).MiniportReserved[0] = buffer.as_ptr().cast() };
+        }
+        if self.first.is_none() {
+            self.first = Some(packet);
+        } else {
+            // The packet before it owns it now.
+            core::mem::forget(packet);
+        }
+        self.length = self.length.wrapping_add(1);
+    }
+
+    /// Takes the oldest.
+    pub fn pop_front(&mut self) -> Option<TransmitPacket> {
+        let packet = self.first.take()?;
+        // SAFETY: the packet is ours.
+        let next = unsafe { (*packet.buffer.as_ptr()).MiniportReserved[0] };
+        self.first = NonNull::new(next.cast()).map(|buffer| TransmitPacket { buffer });
+        if self.first.is_none() {
+            self.last = None;
+        }
+        self.length = self.length.wrapping_sub(1);
+        Some(packet)
+    }
+
+    /// The oldest.
+    pub fn front(&self) -> Option<&TransmitPacket> {
+        self.first.as_ref()
+    }
+
+    /// Packets in it, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &TransmitPacket> {
+        let mut next = self.first.as_ref();
+        core::iter::from_fn(move || {
+            let packet = next?;
+            // SAFETY: the queue owns its packets.
+            let link = unsafe { (*packet.buffer.as_ptr()).MiniportReserved.as_ptr() };
+            // SAFETY: the link's place holds a pointer to the next packet's buffer, or null; a TransmitPacket is exactly
+            // that pointer, and the queue, which is borrowed, keeps it.
+            next =
+                unsafe { link.cast::<Option<TransmitPacket>>().as_ref() }.and_then(Option::as_ref);
+            Some(packet)
+        })
+    }
+
+    /// Packets in it.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Ends all packets: they were sent. The stack hears of it by the next [`super::TransmitPath::flush`].
+    pub fn complete(mut self) {
+        self.finish(true);
+    }
+
+    fn finish(&mut self, is_sent: bool) {
+        let mut newest: Option<NonNull<NET_BUFFER_LIST>> = None;
+        let mut oldest: Option<NonNull<NET_BUFFER_LIST>> = None;
+        while let Some(packet) = self.pop_front() {
+            let Some(list) = packet.finish(is_sent) else { continue };
+            let next = newest.map_or(ptr::null_mut(), NonNull::as_ptr);
+            // SAFETY: the list's packets are gone, so it is ours alone.
+            unsafe { (*list.as_ptr()).Next = next };
+            newest = Some(list);
+            oldest = oldest.or(Some(list));
+        }
+        if let (Some(newest), Some(oldest)) = (newest, oldest) {
+            // SAFETY: the lists' packets are gone.
+            unsafe { give_back(newest, oldest) };
+        }
+    }
+}
+
+// SAFETY: the queue owns its packets, on whatever thread.
+unsafe impl Send for TransmitQueue {}
+
+impl Drop for TransmitQueue {
+    fn drop(&mut self) {
+        self.finish(false);
+    }
+}
