@@ -42,6 +42,17 @@ impl Link {
         Ok(Self { left, right })
     }
 
+    /// Puts a bridge, `br0`, in place of the left side's interface, for more that is to be plugged in there.
+    pub fn bridge_left(&self) -> Result<()> {
+        // Without an address of its own it takes one of its ports, another with a new port.
+        self.left.ip("link add br0 address 02:00:00:00:00:01 type bridge")?;
+        self.left.ip("addr flush dev v0")?;
+        self.left.ip("link set v0 master br0")?;
+        self.left.ip("addr add 10.9.0.1/24 dev br0")?;
+        self.left.ip("link set br0 up")?;
+        Ok(())
+    }
+
     /// The left side's outer address.
     pub fn left_address(outer: Outer) -> &'static str {
         match outer {

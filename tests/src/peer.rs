@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{self, shell};
+use crate::guest::{Guest, WIRE};
 use crate::iperf;
 use crate::link::Link;
 use crate::namespace::{Namespace, Running, unique};
@@ -56,8 +57,8 @@ pub struct Peer {
 enum Home {
     /// A program in a namespace.
     Namespace { name: String, process: Option<Running>, program: PathBuf },
-    /// A virtual machine; the folder of its state.
-    Guest { script: PathBuf, run: PathBuf },
+    /// A virtual machine.
+    Guest(Guest),
 }
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -84,27 +85,10 @@ impl Peer {
 
     /// Boots a kernel whose wire ends in `namespace`, with the addresses of a [`Link`] on both ends.
     pub fn boot(namespace: &Namespace) -> Result<Self> {
-        let script = require::kernel_peer_script().context("kernel-wg-peer.sh")?;
-        let run = std::env::temp_dir().join(unique("kwp"));
-        let extra = "--extra-ko sch_netem --extra-bin 'tc cmp'";
-        // One at a time: the first builds the kernel's archive for all.
-        let lock = std::env::temp_dir().join("tunic-kernel-peer.lock");
-        let script_text = script.display();
-        let build = format!("flock {} {script_text} build {extra}", lock.display());
-        command::run(Command::new("sh").args(["-ec", &build]), b"", Duration::from_secs(300))?
-            .success()?;
-        let up = format!(
-            "{script_text} up --run {} --net tap --netns {} --timeout 60 {extra}",
-            run.display(),
-            namespace.name(),
-        );
-        // An emulated machine sometimes hangs before its first word; the next one doesn't.
-        let up = format!("{up} || {up}");
-        command::run(Command::new("sh").args(["-ec", &up]), b"", Duration::from_secs(200))?
-            .success()?;
-        let peer = Self { interface: "wg0".into(), home: Home::Guest { script, run } };
-        namespace.ip("addr add 10.9.0.1/24 dev kwp0")?;
-        namespace.ip("addr add fd09::1/64 dev kwp0 nodad")?;
+        let guest = Guest::boot(namespace)?;
+        let peer = Self { interface: "wg0".into(), home: Home::Guest(guest) };
+        namespace.ip(&format!("addr add 10.9.0.1/24 dev {WIRE}"))?;
+        namespace.ip(&format!("addr add fd09::1/64 dev {WIRE} nodad"))?;
         peer.shell(
             "ip addr flush dev wg0; \
              for n in 2 3; do ip addr add 10.9.0.$n/24 dev eth0; ip addr add fd09::$n/64 dev eth0; done",
@@ -128,17 +112,7 @@ impl Peer {
                 command.args(["netns", "exec", name, "sh", "-ec", line]);
                 command::run(&mut command, b"", TIMEOUT)?.success().with_context(|| line.to_owned())
             }
-            Home::Guest { script, run } => {
-                // The guest's shell says at the end whether the line came through.
-                let line = format!("( set -e; {line}\n) && echo GUEST-OK");
-                let mut command = Command::new(script);
-                command.args(["exec", "--run"]).arg(run).arg(&line);
-                let text = command::run(&mut command, b"", TIMEOUT)?.success()?;
-                match text.trim_end().strip_suffix("GUEST-OK") {
-                    Some(output) => Ok(output.to_owned()),
-                    None => bail!("in the guest: {line}\n{text}"),
-                }
-            }
+            Home::Guest(guest) => guest.shell(line),
         }
     }
 
@@ -193,7 +167,7 @@ impl Peer {
     pub fn restart(&mut self) -> Result<()> {
         let interface = self.interface.clone();
         match &mut self.home {
-            Home::Guest { .. } => {
+            Home::Guest(_) => {
                 self.shell("ip link del wg0; ip link add wg0 type wireguard")?;
             }
             Home::Namespace { name, process, program } => {
@@ -212,15 +186,5 @@ impl Peer {
             }
         }
         Ok(())
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        if let Home::Guest { script, run } = &self.home {
-            let mut down = Command::new(script);
-            let _ = command::run(down.args(["down", "--run"]).arg(run), b"", TIMEOUT);
-            let _ = std::fs::remove_dir_all(run);
-        }
     }
 }

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
+use tunic_tests::guest::{TC, WIRE};
 use tunic_tests::peer::Implementation;
 use tunic_tests::relay::{self, Relay};
+use tunic_tests::router::NETEM;
 use tunic_tests::tunnel::{PEER_V4, Setup, Tunnel};
 use tunic_tests::{bulk, ping};
 
@@ -22,10 +24,8 @@ pub(crate) fn survives_loss_and_reorder(implementation: Implementation) -> Resul
         relay.set(relay::lossy());
         Some(relay)
     } else {
-        // By its path: BusyBox's shell has a tc of its own, without netem.
-        let netem = "netem loss 1% delay 5ms reorder 95% 50%";
-        tunnel.peer.shell(&format!("/bin/tc qdisc add dev eth0 root {netem}"))?;
-        tunnel.namespace.ip("link set kwp0 txqueuelen 1000")?;
+        tunnel.peer.shell(&format!("{TC} qdisc add dev eth0 root {NETEM}"))?;
+        tunnel.namespace.ip(&format!("link set {WIRE} txqueuelen 1000"))?;
         None
     };
     tunnel.connect()?;
