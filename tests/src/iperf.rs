@@ -10,6 +10,10 @@ use crate::namespace::Namespace;
 /// Where [`Peer::start_iperf`](crate::peer::Peer::start_iperf)'s server listens; the kernel's guest has another at 5201.
 pub const PORT: u16 = 5202;
 
+/// Leaves room for pings beside it. The window bounds what a machine that stood still makes up for at once: no buffer on the way
+/// is filled, not even those of Linux's default size that peers have.
+pub const GENTLE: [&str; 6] = ["--bitrate", "10M", "--length", "4K", "--window", "64K"];
+
 /// How long the server may take to start anew after a run.
 const START: Duration = Duration::from_secs(20);
 

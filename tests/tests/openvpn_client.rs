@@ -227,8 +227,7 @@ fn keys_are_renewed_under_traffic() -> Result<()> {
         let _iperf = tunnel.start_iperf()?;
         std::thread::scope(|scope| {
             let pings = scope.spawn(|| ping::lost(&tunnel.link.left, SERVER_V4, count, &[]));
-            let gentle = ["--bitrate", "10M", "--length", "4K"];
-            iperf::tcp_both_ways(&tunnel.link.left, SERVER_V4, duration, &gentle)?;
+            iperf::tcp_both_ways(&tunnel.link.left, SERVER_V4, duration, &iperf::GENTLE)?;
             let lost = pings.join().ok().context("the pings panicked")??;
             ensure!(lost.is_empty(), "no reply to {lost:?} of {count}\n{}", tunnel.explain());
             Ok(())

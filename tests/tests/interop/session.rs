@@ -20,11 +20,8 @@ pub(crate) fn rekeys_under_traffic(implementation: Implementation) -> Result<()>
     let first = tunnel.tunicd.dump()?.peer()?.latest_handshake;
     std::thread::scope(|scope| {
         let pings = scope.spawn(|| ping::lost(&tunnel.namespace, PEER_V4, 240, &[]));
-        // Well below what the tunnel carries, and in small bursts: wireguard-go's and boringtun's sockets have Linux's default
-        // buffers, and a full one would lose pings, too.
-        let gentle = ["--bitrate", "20M", "--length", "4K"];
-        iperf::tcp(&tunnel.namespace, PEER_V4, 6, &gentle)?;
-        iperf::tcp(&tunnel.namespace, PEER_V4, 6, &[&gentle[..], &["--reverse"]].concat())?;
+        iperf::tcp(&tunnel.namespace, PEER_V4, 6, &iperf::GENTLE)?;
+        iperf::tcp(&tunnel.namespace, PEER_V4, 6, &[&iperf::GENTLE[..], &["--reverse"]].concat())?;
         let lost = pings.join().ok().context("the pings panicked")??;
         ensure!(lost.len() <= 2, "no reply to {lost:?} of 240 while keys changed");
         Ok(())

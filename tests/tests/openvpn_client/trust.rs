@@ -1,6 +1,6 @@
 //! Whom our client trusts, and what it shows of itself: keys around control packets, certificates, passwords.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tunic_tests::cases::at_once;
 use tunic_tests::link::Link;
 use tunic_tests::openvpn::{NEEDS, Pki, Stock, Tunnel};
@@ -38,7 +38,7 @@ fn who_has_not_the_key_is_not_answered() -> Result<()> {
     let key = wrong.file("ta.key");
     let client = format!("tls-crypt {}\nserver-poll-timeout 3\nconnect-retry-max 1", key.display());
     let mut tunnel = Tunnel::begin("tls-crypt PKI/ta.key", &client, &[])?;
-    let said = tunnel.client.await_failure()?;
+    let said = refused(&mut tunnel)?;
     ensure!(said.contains("the server does not answer"), "{said}");
     Ok(())
 }
@@ -55,7 +55,7 @@ fn certificates_of_others_are_refused_by_both_sides() -> Result<()> {
     let (certificate, key) = (other.file("client.crt"), other.file("client.key"));
     let client = format!("{once}\ncert {}\nkey {}", certificate.display(), key.display());
     let mut tunnel = Tunnel::begin("", &client, &[])?;
-    let said = tunnel.client.await_failure()?;
+    let said = refused(&mut tunnel)?;
     ensure!(!said.contains("\nconnected: "), "{said}");
     tunnel.server.await_line("VERIFY ERROR")?;
     // The server's certificate is of another CA, or somebody else's.
@@ -68,7 +68,7 @@ fn certificates_of_others_are_refused_by_both_sides() -> Result<()> {
         let (link, pki) = (Link::new()?, Pki::new()?);
         pki.revoke(&["server"])?;
         let mut tunnel = Tunnel::of(Stock::Installed, link, pki, "", client, &[])?;
-        let said = tunnel.client.await_failure()?;
+        let said = refused(&mut tunnel)?;
         ensure!(said.contains(reason), "no {reason:?}: {said}");
     }
     Ok(())
@@ -85,7 +85,7 @@ fn username_and_password_are_judged() -> Result<()> {
     let tunnel = Tunnel::new(server, &inline("open-sesame"))?;
     tunnel.ping()?;
     let mut tunnel = Tunnel::begin(server, &inline("wrong"), &[])?;
-    let said = tunnel.client.await_failure()?;
+    let said = refused(&mut tunnel)?;
     ensure!(said.contains("does not let us in"), "{said}");
     ensure!(!said.contains("wrong"), "the password is in the log: {said}");
     Ok(())
@@ -109,10 +109,15 @@ fn an_encrypted_key_is_opened_by_its_password() -> Result<()> {
                 tunnel.client.stop()?;
             }
             Some(words) => {
-                let said = tunnel.client.await_failure()?;
+                let said = refused(&mut tunnel)?;
                 ensure!(said.contains(words), "{said}");
             }
         }
     }
     Ok(())
+}
+
+/// Waits until our client has ended with an error, and gives what it said.
+fn refused(tunnel: &mut Tunnel) -> Result<String> {
+    tunnel.client.await_failure().with_context(|| tunnel.server.log())
 }

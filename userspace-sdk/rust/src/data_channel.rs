@@ -194,7 +194,8 @@ impl<T: OverlappedTransport> DataChannel<T> {
         self.change(channel::IOCTL_CHANNEL_START, &native::encode_select(THIS))
     }
 
-    /// Removes everything: peers, keys, routes, the socket, the mode. What waits ends, and the link disconnects.
+    /// Removes everything: peers, keys, routes, the socket, the mode. What waits ends, and the link disconnects. What begins to wait
+    /// after it waits.
     pub fn stop(&self) -> Result<(), Error> {
         self.change(channel::IOCTL_CHANNEL_STOP, &native::encode_select(THIS))?;
         // What they got belongs to what was removed.

@@ -51,7 +51,8 @@ pub trait DataChannel: Send + Sync {
     /// Says that the tunnel is there: the interface's link connects.
     fn start(&self) -> io::Result<()>;
 
-    /// Drops all peers, keys and the socket; the link disconnects, and calls that wait end with an error.
+    /// Drops all peers, keys and the socket; the link disconnects, and calls that wait end with an error. Those that begin later
+    /// wait.
     fn stop(&self) -> io::Result<()>;
 
     /// Sends a control datagram.

@@ -3,12 +3,17 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::data_channel::{DataChannel, DataEvent};
+
+/// Between two looks for threads that have ended.
+const POLL: Duration = Duration::from_millis(5);
 
 /// Something that came from outside.
 pub(super) struct Input {
@@ -29,8 +34,12 @@ pub(super) enum What {
     Signal(Signal),
 }
 
-/// The threads of one connection. They end when the data path is stopped, or the receiver is gone.
-pub(super) struct Readers(Vec<JoinHandle<()>>);
+/// The threads of one connection. They end when they are stopped, or the receiver is gone.
+#[derive(Default)]
+pub(super) struct Readers {
+    is_over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
 
 impl Readers {
     pub(super) fn start(
@@ -38,41 +47,78 @@ impl Readers {
         connection: u64,
         inputs: &Sender<Input>,
     ) -> Self {
-        let control = |channel: &dyn DataChannel| {
-            channel.receive_control().map(|(from, datagram)| What::Control(from, datagram))
-        };
-        let events = |channel: &dyn DataChannel| channel.next_event().map(What::Data);
-        Self(vec![
-            spawn(channel, connection, inputs, control),
-            spawn(channel, connection, inputs, events),
-        ])
+        let mut readers = Self::default();
+        let datagrams = channel.clone();
+        readers.spawn(connection, inputs, move || {
+            datagrams.receive_control().map(|(from, datagram)| What::Control(from, datagram))
+        });
+        let events = channel.clone();
+        readers.spawn(connection, inputs, move || events.next_event().map(What::Data));
+        readers
     }
 
-    /// Waits for their end; the data path has been stopped.
-    pub(super) fn join(self) {
-        for thread in self.0 {
-            // A panic has ended the program.
-            let _ = thread.join();
+    /// Stops the data path by `stop`, and waits for their end.
+    pub(super) fn stop(self, stop: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        self.is_over.store(true, Ordering::Relaxed);
+        loop {
+            // Again and again: a thread that was between two reads has begun the next one since.
+            let stopped = stop();
+            if self.threads.iter().all(JoinHandle::is_finished) {
+                return stopped;
+            }
+            thread::park_timeout(POLL);
         }
+    }
+
+    fn spawn(
+        &mut self,
+        connection: u64,
+        inputs: &Sender<Input>,
+        read: impl Fn() -> io::Result<What> + Send + 'static,
+    ) {
+        let (is_over, inputs) = (self.is_over.clone(), inputs.clone());
+        let connection = Some(connection);
+        self.threads.push(thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                let what = read();
+                let is_end = what.is_err();
+                let what = what.unwrap_or_else(What::Broken);
+                if inputs.send(Input { connection, what }).is_err() || is_end {
+                    return;
+                }
+            }
+        }));
     }
 }
 
-fn spawn(
-    channel: &Arc<dyn DataChannel>,
-    connection: u64,
-    inputs: &Sender<Input>,
-    read: impl Fn(&dyn DataChannel) -> io::Result<What> + Send + 'static,
-) -> JoinHandle<()> {
-    let (channel, inputs) = (channel.clone(), inputs.clone());
-    let connection = Some(connection);
-    thread::spawn(move || {
-        loop {
-            let what = read(&*channel);
-            let is_end = what.is_err();
-            let what = what.unwrap_or_else(What::Broken);
-            if inputs.send(Input { connection, what }).is_err() || is_end {
-                return;
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A stop ends what waits, and nothing of what begins later.
+    #[test]
+    fn a_read_that_begins_after_the_stop_is_ended_too() {
+        let (stops, stopped) = mpsc::channel();
+        let (begins, begun) = mpsc::channel();
+        let (sender, _inputs) = mpsc::channel();
+        let mut readers = Readers::default();
+        readers.spawn(1, &sender, move || {
+            begins.send(()).expect("the test waits for it");
+            stopped.recv().map_err(io::Error::other)?;
+            Err(io::ErrorKind::Interrupted.into())
+        });
+        let is_first = std::cell::Cell::new(true);
+        let stop = || {
+            // The first comes just before the read begins, and so does not reach it.
+            if !is_first.replace(false) {
+                // Nobody listens where the read has ended.
+                let _ = stops.send(());
             }
-        }
-    })
+            Ok(())
+        };
+        begun.recv().expect("it reads");
+        readers.stop(stop).expect("it stops");
+    }
 }

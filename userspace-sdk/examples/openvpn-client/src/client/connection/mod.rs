@@ -137,10 +137,9 @@ impl<'c> Connection<'c> {
         ending.was_up = connection.options.is_some();
         connection.leave(ending.then);
         drop(connection);
-        if let Err(error) = common.channel.stop() {
+        if let Err(error) = readers.stop(|| common.channel.stop()) {
             common.log.error(format_args!("the data path does not stop: {error}"));
         }
-        readers.join();
         ending
     }
 
