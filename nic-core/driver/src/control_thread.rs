@@ -1,6 +1,7 @@
 //! An adapter's control thread: handshakes and timers.
 //!
-//! Control messages come in at DISPATCH_LEVEL into a bounded queue of copies. The thread sleeps until the earliest deadline, a message,
+//! Control messages come in at DISPATCH_LEVEL, are judged there as far as that is cheap, and wait as copies in a bounded queue. The
+//! thread sleeps until the earliest deadline, a message,
 //! or somebody who has changed a deadline. What the engine wants sent is collected under its control lock, and sent when
 //! that is free again.
 
@@ -8,8 +9,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
-use nic_engine::protocol::{Discard, Event as EngineEvent, PeerId};
-use nic_engine::{ControlSink, Endpoint, Instant};
+use nic_engine::protocol::{Discard, Event as EngineEvent, PeerId, Standing};
+use nic_engine::{ControlQueue, ControlSink, Endpoint, Instant};
 use nic_memory::{Push, Queue};
 use nt::event::{Event, EventKind};
 use nt::lock::{SleepMutex, SpinMutex};
@@ -19,9 +20,6 @@ use nt::{Result, Shared, random};
 
 use crate::adapter::{self, Adapter, AdapterProtocol};
 use crate::{receive, time, transmit};
-
-/// The most messages that wait.
-const CAPACITY: usize = 4096;
 
 /// So many messages are load: senders must prove their address.
 const LOAD: usize = 512;
@@ -67,7 +65,7 @@ impl Message {
 
 /// What the control thread and those who wake it share.
 pub(crate) struct Control {
-    messages: SpinMutex<Queue<Message>>,
+    messages: SpinMutex<ControlQueue<Message>>,
     /// Peers that were seen at another address on the data path, to be reported.
     moved: SpinMutex<Queue<PeerId>>,
     /// When the queue was last seen loaded, in nanoseconds; 0 for never.
@@ -81,7 +79,7 @@ impl Control {
     /// No thread yet.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            messages: SpinMutex::new(Queue::new()),
+            messages: SpinMutex::new(ControlQueue::new()),
             moved: SpinMutex::new(Queue::new()),
             loaded_at: AtomicU64::new(0),
             wake: Event::new(EventKind::Automatic)?,
@@ -119,12 +117,9 @@ impl Control {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn push(&self, message: Message) -> bool {
+    pub(crate) fn push(&self, standing: Standing, message: Message) -> bool {
         let mut messages = self.messages.lock();
-        if messages.len() >= CAPACITY
-            || messages.try_reserve(1).is_err()
-            || messages.push_back(message).is_err()
-        {
+        if !messages.push(standing, message) {
             return false;
         }
         let is_loaded = messages.len() >= LOAD;
@@ -161,7 +156,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     let mut sink = Sink::new(adapter);
     let mut next_look = Instant::NEVER;
     while !adapter.control.is_stopping.load(Ordering::Acquire) {
-        while let Some(message) = { adapter.control.messages.lock().pop_front() } {
+        while let Some(message) = { adapter.control.messages.lock().pop() } {
             adapter.device.control_datagram(
                 message.as_slice(),
                 &message.endpoint,
@@ -255,7 +250,7 @@ impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
     }
 }
 
-/// Queues a control message that came in, or counts it as lost.
+/// Queues a control message that came in and is worth it, or counts it as lost.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -264,7 +259,10 @@ pub(crate) fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datag
         adapter.device.count(Discard::Malformed, 1);
         return;
     };
-    if !adapter.control.push(message) {
+    // What is refused is counted there.
+    let judged = adapter.device.standing(message.as_slice(), &message.endpoint, time::instant());
+    let Ok(standing) = judged else { return };
+    if !adapter.control.push(standing, message) {
         adapter.device.count(Discard::QueueFull, 1);
     }
 }

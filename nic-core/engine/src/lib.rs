@@ -8,7 +8,7 @@
 //! [`Device::sealed`], and in order [`Device::next_to_send`] and [`Device::send_completed`]. Its way in is
 //! [`Device::classify`], then [`Device::begin_open`], opened by any thread, [`Device::opened`], and in order
 //! [`Device::next_to_indicate`] and [`Device::accept`]. Beside them runs a control thread: [`Device::control_datagram`],
-//! [`Device::tick`], [`Device::configure`].
+//! [`Device::tick`], [`Device::configure`]. What waits for it lies in a [`ControlQueue`], by its [`Device::standing`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -37,6 +37,7 @@ mod backlog;
 mod byte_limit;
 mod codel;
 mod context_table;
+mod control_queue;
 mod growing;
 mod mtu;
 mod peer;
@@ -44,6 +45,7 @@ mod peer_directory;
 mod peer_table;
 mod reorder;
 
+pub use control_queue::{CONTROL_MESSAGES, ControlQueue};
 pub use device::{ControlSink, Device};
 pub use endpoint::{Endpoint, LocalAddress};
 pub use inner_packet::InnerPacket;

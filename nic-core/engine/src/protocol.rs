@@ -127,6 +127,15 @@ pub struct Load {
     pub payload_bytes: usize,
 }
 
+/// What a control message shows before anything is spent on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not that its sender receives what is sent to its address.
+    Unproven,
+    /// That it does.
+    Proven,
+}
+
 /// Whether two peers may be at one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addresses {
@@ -175,6 +184,8 @@ pub trait Protocol: Sized + 'static {
     type SealContext: Send;
     /// One batch's copy of an opening key.
     type OpenContext: Send;
+    /// What a control message's standing is judged by, copied from [`Protocol::Control`]: `()` for nothing.
+    type Judge: Clone + Send;
     /// What the length of a datagram depends on beside its payload: `()` for nothing.
     type Framing: Copy + Send;
 
@@ -236,7 +247,22 @@ pub trait Protocol: Sized + 'static {
 
     // Control plane
 
-    /// Handles a datagram of [`Class::Control`].
+    /// What messages are judged by from here on. Control lock; called after whatever may have changed the state.
+    fn judge(control: &Self::Control) -> Self::Judge;
+    /// Judges a datagram of [`Class::Control`] before it waits for the control plane; no lock, cheap, bounded. What is refused does
+    /// not wait. `is_context` says whether a context is a peer's.
+    #[inline]
+    fn standing(
+        judge: &Self::Judge,
+        datagram: &[u8],
+        from: &Endpoint,
+        is_context: &dyn Fn(ContextId) -> bool,
+        now: Instant,
+    ) -> Result<Standing, Discard> {
+        _ = (judge, datagram, from, is_context, now);
+        Ok(Standing::Unproven)
+    }
+    /// Handles a datagram of [`Class::Control`]. It trusts no standing: what that was judged by may have changed since.
     fn control_datagram(
         control: &mut Self::Control,
         host: &mut dyn ControlHost<Self>,

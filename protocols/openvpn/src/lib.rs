@@ -74,6 +74,7 @@ impl Protocol for OpenVpn {
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
+    type Judge = ();
     type Framing = Format;
 
     const LONGEST_FRAMING: Format = Format::Epoch;
@@ -139,6 +140,8 @@ impl Protocol for OpenVpn {
     fn deadline(data: &PeerData) -> Instant {
         data.deadline()
     }
+
+    fn judge(_control: &Control) {}
 
     fn control_datagram(
         control: &mut Control,

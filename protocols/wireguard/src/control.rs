@@ -57,7 +57,7 @@ impl Control {
     pub(crate) fn collect(&mut self, now: Instant) {
         self.rate_limiter.collect(now);
         if let Some(cookies) = &mut self.cookies {
-            cookies.erase_expired(now, &self.constants);
+            cookies.erase_expired(now);
         }
     }
 }

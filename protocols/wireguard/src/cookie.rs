@@ -43,39 +43,31 @@ pub(crate) enum Proof {
     OwnsAddress,
 }
 
-/// The receiver's side: judges authenticators and makes cookies.
-pub(crate) struct CookieChecker {
-    keys: ReceiverKeys,
+/// The receiver's side: what authenticators are judged by. A copy of it judges where the control lock can't be waited for.
+#[derive(Clone)]
+pub struct Judge {
+    mac1_key: [u8; 32],
     secret: Option<Secret>,
 }
 
+#[derive(Clone)]
 struct Secret {
     bytes: Zeroizing<[u8; 32]>,
-    created: Instant,
+    good_until: Instant,
 }
 
-impl CookieChecker {
-    /// A checker of messages to the owner of `public_key`.
-    pub(crate) fn new(public_key: &PublicKey) -> Self {
-        Self { keys: ReceiverKeys::new(public_key), secret: None }
-    }
-
+impl Judge {
     /// Judges a whole handshake message.
-    pub(crate) fn judge(
-        &self,
-        datagram: &[u8],
-        from: &Endpoint,
-        now: Instant,
-        constants: &TimerConstants,
-    ) -> Proof {
+    pub(crate) fn prove(&self, datagram: &[u8], from: &Endpoint, now: Instant) -> Proof {
         let Some((message, [mac1, mac2])) = split_macs(datagram) else {
             return Proof::Nothing;
         };
-        if !is_same(&blake2s::keyed_mac16(&self.keys.mac1, &[message]), mac1) {
+        if !is_same(&blake2s::keyed_mac16(&self.mac1_key, &[message]), mac1) {
             return Proof::Nothing;
         }
         match &self.secret {
-            Some(secret) if now.since(secret.created) < constants.cookie_secret_max_age => {
+            // Who has no cookie sends zeros.
+            Some(secret) if now < secret.good_until && *mac2 != [0; MAC_BYTES] => {
                 let cookie = cookie(&secret.bytes, from);
                 if is_same(&blake2s::keyed_mac16(&cookie, &[message, mac1]), mac2) {
                     Proof::OwnsAddress
@@ -85,6 +77,20 @@ impl CookieChecker {
             }
             _ => Proof::KnowsKey,
         }
+    }
+}
+
+/// The receiver's side: makes cookies.
+pub(crate) struct CookieChecker {
+    pub(crate) judge: Judge,
+    cookie_key: [u8; 32],
+}
+
+impl CookieChecker {
+    /// A checker of messages to the owner of `public_key`.
+    pub(crate) fn new(public_key: &PublicKey) -> Self {
+        let keys = ReceiverKeys::new(public_key);
+        Self { judge: Judge { mac1_key: keys.mac1, secret: None }, cookie_key: keys.cookie }
     }
 
     /// The answer to a message that proves [`Proof::KnowsKey`] only. `receiver` is the message's sender index; `random` fills
@@ -99,24 +105,22 @@ impl CookieChecker {
         random: &mut dyn FnMut(&mut [u8]) -> bool,
     ) -> Option<CookieReply> {
         let (_, [mac1, _]) = split_macs(datagram)?;
-        let is_fresh = self
-            .secret
-            .as_ref()
-            .is_some_and(|secret| now.since(secret.created) < constants.cookie_secret_max_age);
-        if !is_fresh {
+        let secret = &mut self.judge.secret;
+        if secret.as_ref().is_none_or(|secret| now >= secret.good_until) {
             let mut bytes = Zeroizing::new([0; 32]);
             if !random(bytes.as_mut_slice()) {
                 return None;
             }
-            self.secret = Some(Secret { bytes, created: now });
+            let good_until = now.after(constants.cookie_secret_max_age);
+            *secret = Some(Secret { bytes, good_until });
         }
         let mut nonce = [0; xchacha20poly1305::NONCE_LEN];
         if !random(&mut nonce) {
             return None;
         }
-        let mut cookie = cookie(&self.secret.as_ref()?.bytes, to);
+        let mut cookie = cookie(&secret.as_ref()?.bytes, to);
         let tag =
-            xchacha20poly1305::seal_in_place(&self.keys.cookie, &nonce, mac1, &mut *cookie).ok()?;
+            xchacha20poly1305::seal_in_place(&self.cookie_key, &nonce, mac1, &mut *cookie).ok()?;
         let mut sealed_cookie = [0; 32];
         for (byte, part) in sealed_cookie.iter_mut().zip(cookie.iter().chain(&tag)) {
             *byte = *part;
@@ -125,12 +129,8 @@ impl CookieChecker {
     }
 
     /// Erases a secret that is no longer good for anything.
-    pub(crate) fn erase_expired(&mut self, now: Instant, constants: &TimerConstants) {
-        if let Some(secret) = &self.secret
-            && now.since(secret.created) >= constants.cookie_secret_max_age
-        {
-            self.secret = None;
-        }
+    pub(crate) fn erase_expired(&mut self, now: Instant) {
+        self.judge.secret.take_if(|secret| now >= secret.good_until);
     }
 }
 

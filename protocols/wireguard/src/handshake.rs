@@ -4,11 +4,11 @@
 //! Nothing changes before a message has proven to be good in full.
 
 use nic_crypto::x25519::{PublicKey, StaticSecret};
-use nic_engine::protocol::{ContextId, ControlHost, Discard, Event, PeerId};
+use nic_engine::protocol::{ContextId, ControlHost, Discard, Event, PeerId, Standing};
 use nic_engine::{Endpoint, Instant, Now};
 use zeroize::Zeroizing;
 
-use crate::cookie::Proof;
+use crate::cookie::{Judge, Proof};
 use crate::keypair::{Keypair, Retired, Role};
 use crate::message::{CookieReply, Initiation, Message, RESPONSE_BYTES, Response};
 use crate::noise::{HandshakeError, IdentifiedInitiation, PROLOGUE, SessionKeys};
@@ -18,6 +18,31 @@ use crate::timestamp::{TIMESTAMP_BYTES, Timestamp};
 use crate::{Control, WireGuard};
 
 type Host<'a> = dyn ControlHost<WireGuard> + 'a;
+
+/// Judges a control message by its authenticators, which nobody has to wait for. A cookie reply has none: it answers a message that
+/// only its receiver has seen, by a context that cannot be guessed.
+pub(crate) fn standing(
+    judge: Option<&Judge>,
+    datagram: &[u8],
+    from: &Endpoint,
+    is_context: &dyn Fn(ContextId) -> bool,
+    now: Instant,
+) -> Result<Standing, Discard> {
+    match Message::parse(datagram) {
+        Some(Message::Initiation(_) | Message::Response(_)) => {
+            match judge.map(|judge| judge.prove(datagram, from, now)) {
+                Some(Proof::OwnsAddress) => Ok(Standing::Proven),
+                Some(Proof::KnowsKey) => Ok(Standing::Unproven),
+                Some(Proof::Nothing) | None => Err(Discard::BadAuthenticator),
+            }
+        }
+        Some(Message::CookieReply(message)) if is_context(ContextId(message.receiver)) => {
+            Ok(Standing::Proven)
+        }
+        Some(Message::CookieReply(_)) => Err(Discard::BadHandshake),
+        None => Err(Discard::Malformed),
+    }
+}
 
 /// Handles a control message.
 pub(crate) fn control_datagram(
@@ -140,7 +165,7 @@ fn admit(
     let checker = control.cookies.as_mut().ok_or(Discard::BadAuthenticator)?;
     let is_under_load = host.is_under_load();
     let mut random = |bytes: &mut [u8]| host.fill_random(bytes);
-    match checker.judge(datagram, from, now, constants) {
+    match checker.judge.prove(datagram, from, now) {
         Proof::Nothing => Err(Discard::BadAuthenticator),
         Proof::KnowsKey | Proof::OwnsAddress if !is_under_load => Ok(()),
         Proof::KnowsKey => {

@@ -32,14 +32,15 @@ mod rate_limiter;
 mod timestamp;
 
 pub use control::Control;
+pub use cookie::Judge;
 pub use data::{OpenContext, SealContext};
 pub use identity::Identity;
 pub use peer::{PeerControl, PeerData};
 pub use timers::TimerConstants;
 
 use nic_engine::protocol::{
-    Addresses, ClaimError, Class, ControlHost, Load, NotReady, OpenPacket, OpenedPacket, PeerId,
-    SealPacket, Selector, Sent, Verdict,
+    Addresses, ClaimError, Class, ContextId, ControlHost, Discard, Load, NotReady, OpenPacket,
+    OpenedPacket, PeerId, SealPacket, Selector, Sent, Standing, Verdict,
 };
 use nic_engine::{Endpoint, Instant, Now, Protocol};
 
@@ -58,6 +59,7 @@ impl Protocol for WireGuard {
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
+    type Judge = Option<Judge>;
     type Framing = ();
 
     const LONGEST_FRAMING: () = ();
@@ -111,6 +113,20 @@ impl Protocol for WireGuard {
 
     fn deadline(data: &PeerData) -> Instant {
         data::deadline(data)
+    }
+
+    fn judge(control: &Control) -> Option<Judge> {
+        control.cookies.as_ref().map(|cookies| cookies.judge.clone())
+    }
+
+    fn standing(
+        judge: &Option<Judge>,
+        datagram: &[u8],
+        from: &Endpoint,
+        is_context: &dyn Fn(ContextId) -> bool,
+        now: Instant,
+    ) -> Result<Standing, Discard> {
+        handshake::standing(judge.as_ref(), datagram, from, is_context, now)
     }
 
     fn control_datagram(

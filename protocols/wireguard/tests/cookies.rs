@@ -3,8 +3,9 @@
 mod adapter;
 
 use adapter::{Adapter, Datagram, NO_KEY, Pair, millis, seconds};
-use nic_engine::protocol::Discard;
-use nic_wireguard::TimerConstants;
+use nic_engine::protocol::{ContextId, Discard};
+use nic_engine::{CONTROL_MESSAGES, ControlQueue, Endpoint, Protocol};
+use nic_wireguard::{TimerConstants, WireGuard};
 
 #[test]
 fn a_cookie_lets_the_next_initiation_through() {
@@ -161,6 +162,106 @@ fn an_address_has_its_rate() {
         server.receive(initiation);
     }
     assert_eq!(server.take_outbox().len(), 11);
+}
+
+/// Queues a datagram as a driver does; an error where it is refused, or (`None`) where there is no room.
+fn offer(
+    server: &Adapter,
+    queue: &mut ControlQueue<Datagram>,
+    datagram: &Datagram,
+) -> Result<(), Option<Discard>> {
+    let (judge, from) = (WireGuard::judge(&server.control), Endpoint::new(datagram.from));
+    let is_context = |ContextId(number)| server.host.contexts.contains_key(&number);
+    let now = server.host.now.instant;
+    let standing = WireGuard::standing(&judge, &datagram.bytes, &from, &is_context, now)?;
+    queue.push(standing, datagram.clone()).then_some(()).ok_or(None)
+}
+
+#[test]
+fn a_flood_of_rubbish_keeps_no_handshake_out() {
+    let mut pair = Pair::new();
+    let mut queue = ControlQueue::new();
+    let flood = |server: &Adapter, queue: &mut ControlQueue<Datagram>| {
+        for (kind, length, reason) in [
+            (1, 148, Discard::BadAuthenticator),
+            (2, 92, Discard::BadAuthenticator),
+            (3, 64, Discard::BadHandshake),
+            (3, 65, Discard::Malformed),
+        ] {
+            let mut bytes = vec![0x77; length];
+            bytes[..4].copy_from_slice(&[kind, 0, 0, 0]);
+            let from = "203.0.113.1:53".parse().unwrap();
+            let datagram = Datagram { from, to: server.host.address, bytes };
+            for _ in 0..=CONTROL_MESSAGES {
+                assert_eq!(offer(server, queue, &datagram), Err(Some(reason)));
+            }
+        }
+    };
+    // Each message of a handshake comes behind a flood, which nobody has handled.
+    pair.a.send(pair.to_b, b"x");
+    flood(&pair.b, &mut queue);
+    for initiation in pair.a.take_outbox() {
+        assert_eq!(offer(&pair.b, &mut queue, &initiation), Ok(()));
+    }
+    pair.b.receive(&queue.pop().expect("an initiation"));
+    flood(&pair.a, &mut queue);
+    for response in pair.b.take_outbox() {
+        assert_eq!(offer(&pair.a, &mut queue, &response), Ok(()));
+    }
+    pair.a.receive(&queue.pop().expect("a response"));
+    assert!(queue.is_empty());
+    pair.run_for(millis(100));
+    assert_eq!(pair.b.host.delivered.len(), 1);
+}
+
+#[test]
+fn a_cookie_leads_past_a_flood_that_has_none() {
+    let mut pair = Pair::new();
+    let mut queue = ControlQueue::new();
+    pair.b.host.is_under_load = true;
+    pair.a.send(pair.to_b, b"x");
+    let initiation = pair.a.take_outbox().remove(0);
+    while offer(&pair.b, &mut queue, &initiation).is_ok() {}
+    assert_eq!(queue.len(), CONTROL_MESSAGES, "it knows the key and proves nothing else");
+    pair.b.receive(&initiation);
+    let mut cookie = pair.b.take_outbox().remove(0);
+    assert_eq!(offer(&pair.a, &mut ControlQueue::new(), &cookie), Ok(()));
+    pair.a.receive(&cookie);
+    cookie.bytes[4] ^= 1;
+    let refused = offer(&pair.a, &mut ControlQueue::new(), &cookie);
+    assert_eq!(refused, Err(Some(Discard::BadHandshake)), "it answers nothing of ours");
+
+    // The next one bears its cookie. It is not behind the flood.
+    pair.a.set_time(seconds(1006));
+    pair.a.settle();
+    pair.b.set_time(seconds(1006));
+    let proven = pair.a.take_outbox().remove(0);
+    assert_eq!(offer(&pair.b, &mut queue, &proven), Ok(()));
+    let taken: Vec<_> = (0..2).filter_map(|_| queue.pop()).collect();
+    assert!(taken.contains(&proven));
+    // From elsewhere the same cookie proves nothing, nor does one that was made up.
+    let elsewhere = Datagram { from: "192.0.2.1:4444".parse().unwrap(), ..proven.clone() };
+    let mut made_up = proven.clone();
+    made_up.bytes[147] ^= 1;
+    // Two were taken, of which one was of the flood.
+    for (unproven, expected) in [(elsewhere, Ok(())), (made_up, Err(None))] {
+        assert_eq!(offer(&pair.b, &mut queue, &unproven), expected);
+    }
+    assert_eq!(offer(&pair.b, &mut queue, &proven), Ok(()));
+    pair.b.receive(&proven);
+    pair.run_for(millis(100));
+    assert_eq!(pair.b.host.delivered.len(), 1);
+}
+
+#[test]
+fn without_a_key_nothing_waits() {
+    let mut pair = Pair::new();
+    pair.a.send(pair.to_b, b"x");
+    let initiation = pair.a.take_outbox().remove(0);
+    assert_eq!(offer(&pair.b, &mut ControlQueue::new(), &initiation), Ok(()));
+    pair.b.set_private_key(None);
+    let refused = offer(&pair.b, &mut ControlQueue::new(), &initiation);
+    assert_eq!(refused, Err(Some(Discard::BadAuthenticator)));
 }
 
 #[test]

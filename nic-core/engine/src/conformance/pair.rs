@@ -347,6 +347,9 @@ impl<P: Protocol> Node<P> {
                 Class::Control => {
                     let mut sink = Sink::new(&mut self.random);
                     let from = Endpoint::new(datagram.from);
+                    if self.device.standing(&datagram.bytes, &from, now).is_err() {
+                        continue;
+                    }
                     self.device.control_datagram(&datagram.bytes, &from, wall(now), &mut sink);
                     let collected = sink.collected;
                     self.act(collected, now);

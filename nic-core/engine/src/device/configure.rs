@@ -51,7 +51,9 @@ impl<P: Protocol, S: System> Device<P, S> {
         f: impl FnOnce(&mut Configuration<'_, P, S>) -> R,
     ) -> R {
         let mut control = self.control.lock();
-        f(&mut Configuration { device: self, control: &mut control, sink, now })
+        let result = f(&mut Configuration { device: self, control: &mut control, sink, now });
+        self.renew_judge(&control);
+        result
     }
 }
 

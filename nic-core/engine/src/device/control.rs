@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use crate::{
     Endpoint, Instant, Now, PacketQueue, Protocol, System,
     device::{ControlState, Device, host::Host},
-    protocol::{Discard, Event, PeerId},
+    protocol::{Discard, Event, PeerId, Standing},
 };
 
 /// Takes what the control plane wants done. It is called under the control lock: it only collects, and the caller acts when
@@ -26,6 +26,29 @@ pub trait ControlSink {
 }
 
 impl<P: Protocol, S: System> Device<P, S> {
+    /// Judges a control message before it is queued. What is refused is counted.
+    pub fn standing(
+        &self,
+        datagram: &[u8],
+        from: &Endpoint,
+        now: Instant,
+    ) -> Result<Standing, Discard> {
+        let judge = self.judge.lock().clone();
+        let is_context = |context| self.contexts.lookup(context).is_some();
+        let standing = P::standing(&judge, datagram, from, &is_context, now);
+        if let Err(reason) = standing {
+            self.statistics.discarded(reason, 1);
+        }
+        standing
+    }
+
+    /// Notes what messages are judged by now. Control lock.
+    pub(super) fn renew_judge(&self, control: &ControlState<P>) {
+        let [protocol] = &*control.protocol;
+        let judge = P::judge(protocol);
+        *self.judge.lock() = judge;
+    }
+
     /// Handles a control message, and returns when [`Device::tick`] is due next.
     pub fn control_datagram(
         &self,
@@ -43,6 +66,7 @@ impl<P: Protocol, S: System> Device<P, S> {
         let [protocol] = &mut **protocol;
         let mut host = Host { device: self, directory, sink };
         P::control_datagram(protocol, &mut host, datagram, from, now);
+        self.renew_judge(&control);
         self.next_due(&control)
     }
 

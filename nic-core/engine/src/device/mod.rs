@@ -7,7 +7,8 @@
 //! 1. the control lock (`S::SleepLock`): handshakes, timers, configuration; one per adapter;
 //! 2. the writers' locks of routes and contexts (`S::SleepLock`);
 //! 3. the lock of peers' addresses (`S::SpinLock`), for protocols where no two may be at one;
-//! 4. a peer's lock (`S::SpinLock`): taken once per batch, never two at a time, and nothing is called or freed under it.
+//! 4. a peer's lock (`S::SpinLock`): taken once per batch, never two at a time, and nothing is called or freed under it;
+//!    and that of what judges control messages, for as long as a copy takes.
 //!
 //! A sink of the caller's is called under the first alone. Everything that a packet needs tolerates that its peer is removed
 //! at any moment: names carry a generation, and a name that matches no more finds nothing.
@@ -51,6 +52,8 @@ pub struct Device<P: Protocol, S: System> {
     contexts: ContextTable<S::SleepLock>,
     /// Kept where [`Protocol::ADDRESSES`] are exclusive.
     addresses: AddressBook<S::SpinLock>,
+    /// As the control state last had it.
+    judge: Mutex<S::SpinLock, P::Judge>,
     statistics: Statistics,
     mtu_v4_bytes: AtomicU32,
     mtu_v6_bytes: AtomicU32,
@@ -71,6 +74,8 @@ impl<P: Protocol, S: System> Device<P, S> {
     /// An adapter without peers, down. `hash_key` must be random: it keeps others from choosing keys that collide in tables.
     #[inline(never)] // What it is made of is not in its caller's frame as well.
     pub fn new(control: Boxed<P::Control>, hash_key: [u8; 16]) -> Self {
+        let [protocol] = &*control;
+        let judge = Mutex::new(P::judge(protocol));
         Self {
             control: Mutex::new(ControlState {
                 protocol: control,
@@ -82,6 +87,7 @@ impl<P: Protocol, S: System> Device<P, S> {
             routes: Routes::new(),
             contexts: ContextTable::new(),
             addresses: AddressBook::new(hash_key),
+            judge,
             statistics: Statistics::default(),
             mtu_v4_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
             mtu_v6_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),

@@ -19,6 +19,7 @@ impl<P: Protocol, S: System> Device<P, S> {
             let [protocol] = &mut *control.protocol;
             P::adapter_timeout(protocol, now);
             control.next_adapter_timeout = now.instant.after(ADAPTER_PERIOD);
+            self.renew_judge(&control);
         }
         if self.peers.earliest() <= now.instant && !self.visit_due_peers(&mut control, now, sink) {
             self.peers.lower_earliest(now.instant);

@@ -101,6 +101,7 @@ impl Protocol for Preshared {
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
+    type Judge = ();
     type Framing = ();
 
     const LONGEST_FRAMING: () = ();
@@ -167,6 +168,8 @@ impl Protocol for Preshared {
         let times = [data.request_at, data.keepalive_at];
         times.into_iter().flatten().min().unwrap_or(Instant::NEVER)
     }
+
+    fn judge(_control: &Control) {}
 
     fn control_datagram(
         control: &mut Control,
