@@ -87,7 +87,7 @@ pub(crate) fn timeout(control: &mut Control, host: &mut Host<'_>, peer: PeerId, 
     }
     let mut due = Due::default();
     host.with_peer_data(peer, &mut |data| {
-        due.is_limit_near = core::mem::take(&mut data.is_limit_near);
+        due.is_limit_near = data.take_limit_near();
         due.is_key_wanted = data.key_wanted_at.is_some_and(|at| at <= now);
         if due.is_key_wanted {
             data.key_wanted_at = Some(now.after(KEY_WANTED_PERIOD));

@@ -8,7 +8,7 @@ use nic_engine::protocol::{
     Load, NotReady, OpenPacket, OpenedPacket, SealPacket, Selector, Verdict, gather,
 };
 
-use crate::key::PacketKey;
+use crate::key::{NearEnd, PacketKey};
 use crate::mss;
 use crate::packet::{self, Format, PING, TAG_BYTES};
 use crate::peer::PeerData;
@@ -77,8 +77,8 @@ pub(crate) fn seal_begin(
         first: reserved.first,
         mss_bytes,
     };
-    if !key.is_near_told && key.sender.is_near_end() {
-        key.is_near_told = true;
+    if key.near_end == NearEnd::Unseen && key.sender.is_near_end() {
+        key.near_end = NearEnd::ToTell;
         data.is_limit_near = true;
     }
     // The next epoch's key was used: another is to be derived.
@@ -176,8 +176,8 @@ pub(crate) fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
 pub(crate) fn rejected(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
     let Some(key) = data.slots.by_serial_mut(context.serial) else { return };
     key.failures.note(datagrams);
-    if !key.is_near_told && key.failures.are_near_limit() {
-        key.is_near_told = true;
+    if key.near_end == NearEnd::Unseen && key.failures.are_near_limit() {
+        key.near_end = NearEnd::ToTell;
         data.is_limit_near = true;
     }
 }

@@ -121,8 +121,19 @@ pub(crate) struct KeyState {
     pub(crate) receiver: Receiver,
     /// What it failed to open, of all epochs.
     pub(crate) failures: Failures,
-    /// Userspace was told that the end of its use is near.
-    pub(crate) is_near_told: bool,
+    /// Whether userspace knows that the end of its use is near.
+    pub(crate) near_end: NearEnd,
+}
+
+/// Whether userspace knows that the end of a key's use is near.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NearEnd {
+    /// Nothing was noted.
+    Unseen,
+    /// It is to hear of it.
+    ToTell,
+    /// It has heard.
+    Told,
 }
 
 impl DataKey {
@@ -161,7 +172,8 @@ impl DataKey {
         let info = SlotInfo { key_id: key.key_id, suite: key.suite, format };
         let receiver = Receiver::new(open)?;
         let failures = Failures::NONE;
-        let state = KeyState { serial, info, sender, receiver, failures, is_near_told: false };
+        let near_end = NearEnd::Unseen;
+        let state = KeyState { serial, info, sender, receiver, failures, near_end };
         Ok(Self(boxed(state)?))
     }
 

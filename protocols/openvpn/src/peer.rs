@@ -1,12 +1,13 @@
 //! What we know of a peer.
 
+use core::mem;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use nic_engine::Instant;
 
 use crate::Mode;
 use crate::configure::PeerChange;
-use crate::key::DataKey;
+use crate::key::{DataKey, NearEnd};
 use crate::packet::{Format, UNDEFINED_PEER_ID};
 use crate::slots::{Slot, Slots};
 use crate::timers::Timers;
@@ -28,7 +29,7 @@ pub struct PeerData {
     pub(crate) mss_bytes: u16,
     /// When userspace is to hear, next, that a key is wanted.
     pub(crate) key_wanted_at: Option<Instant>,
-    /// A key is near the end of its use, and userspace is to hear of it.
+    /// One of the keys is near the end of its use, and userspace is to hear of it.
     pub(crate) is_limit_near: bool,
     /// Epochs have moved: keys are to be derived.
     pub(crate) wants_derivation: bool,
@@ -63,23 +64,45 @@ impl PeerData {
     }
 
     /// Puts a key, or none, into a slot, and leaves what was there in its place.
-    pub(crate) const fn put_key(&mut self, slot: Slot, key: &mut Option<DataKey>) {
+    pub(crate) fn put_key(&mut self, slot: Slot, key: &mut Option<DataKey>) {
         self.slots.put(slot, key);
-        if matches!(slot, Slot::Primary) {
-            self.sealing_key_changed();
+        if slot == Slot::Primary {
+            self.key_wanted_at = None;
         }
+        self.keys_changed();
     }
 
     /// Exchanges the slots.
-    pub(crate) const fn swap_keys(&mut self) {
+    pub(crate) fn swap_keys(&mut self) {
         self.slots.swap();
-        self.sealing_key_changed();
+        self.key_wanted_at = None;
+        // Who sealed until here is being replaced already.
+        if let Some(key) = self.slots.get_mut(Slot::Secondary)
+            && key.near_end == NearEnd::ToTell
+        {
+            key.near_end = NearEnd::Unseen;
+        }
+        self.keys_changed();
     }
 
-    /// What was noted of the key before counts no more.
-    const fn sealing_key_changed(&mut self) {
-        self.key_wanted_at = None;
-        self.is_limit_near = false;
+    /// What was noted of a key that is gone counts no more.
+    fn keys_changed(&mut self) {
+        self.is_limit_near = self.slots.iter().any(|key| key.near_end == NearEnd::ToTell);
+    }
+
+    /// Whether userspace is to hear that a key is near the end of its use; once.
+    pub(crate) fn take_limit_near(&mut self) -> bool {
+        let is_limit_near = mem::take(&mut self.is_limit_near);
+        if is_limit_near {
+            for slot in [Slot::Primary, Slot::Secondary] {
+                if let Some(key) = self.slots.get_mut(slot)
+                    && key.near_end == NearEnd::ToTell
+                {
+                    key.near_end = NearEnd::Told;
+                }
+            }
+        }
+        is_limit_near
     }
 
     /// How the primary key's packets are laid out.

@@ -32,7 +32,7 @@ impl Slots {
 
     /// The key that seals.
     pub(crate) fn primary_mut(&mut self) -> Option<&mut KeyState> {
-        self.primary.as_mut().map(DataKey::get_mut)
+        self.get_mut(Slot::Primary)
     }
 
     /// Puts a key, or none, into a slot, and leaves what was there in its place.
@@ -60,6 +60,15 @@ impl Slots {
             .flatten()
             .map(DataKey::get_mut)
             .find(|key| key.serial == serial)
+    }
+
+    /// The key of a slot.
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut KeyState> {
+        match slot {
+            Slot::Primary => self.primary.as_mut(),
+            Slot::Secondary => self.secondary.as_mut(),
+        }
+        .map(DataKey::get_mut)
     }
 
     /// Both keys, the primary one first.

@@ -35,9 +35,13 @@ impl End {
     }
 
     fn install(&mut self, side: Side, other: Side) {
+        self.install_in(Slot::Primary, 2, side, other);
+    }
+
+    fn install_in(&mut self, slot: Slot, key_id: u8, side: Side, other: Side) {
         let [seal, open] = &[side, other].map(|side| [side as u8; 32]);
         let key = Key {
-            key_id: 2,
+            key_id,
             suite: Suite::Aes128Gcm,
             material: Material::Epoch { seal, open },
             transmit_id: None,
@@ -45,8 +49,13 @@ impl End {
         };
         let peer = self.peer;
         self.node
-            .configure(NOW, |device| configure::install_key(device, peer, Slot::Primary, &key))
+            .configure(NOW, |device| configure::install_key(device, peer, slot, &key))
             .unwrap();
+    }
+
+    fn swap(&mut self) {
+        let peer = self.peer;
+        assert!(self.node.configure(NOW, |device| configure::swap_keys(device, peer)));
     }
 
     /// The next packet is of the next epoch.
@@ -197,4 +206,49 @@ fn a_key_that_fails_to_open_too_often_is_renewed_or_given_up() {
         end.install(side, other);
     }
     assert!(right.receives(&left.send()));
+}
+
+#[test]
+fn what_is_noted_of_a_key_goes_with_it_when_keys_change() {
+    let [mut left, mut right] = ends();
+    let near = [Event::KeyLimitNear(right.peer)];
+    let mut forged = left.send();
+    *forged.bytes.last_mut().unwrap() ^= 1;
+    // The key that forgeries come under is in the other slot, and comes back before the control plane has looked.
+    right.install_in(Slot::Secondary, 3, Side::Right, Side::Left);
+    right.swap();
+    let peer = right.peer;
+    right.node.configure(NOW, |device| {
+        device.with_peer_data(peer, |data| {
+            data.slots.get_mut(Slot::Secondary).unwrap().failures = Failures::of(8);
+        });
+    });
+    for _ in 0..4 {
+        assert!(!right.receives(&forged));
+    }
+    right.swap();
+    right.install_in(Slot::Secondary, 4, Side::Right, Side::Left);
+    right.node.tick(NOW);
+    assert_eq!(right.node.events, near);
+    assert!(!right.receives(&forged));
+    right.swap();
+    right.node.tick(NOW);
+    assert_eq!(right.node.events, near, "it is told once");
+
+    // Forgeries under a key that is replaced at once matter to nobody.
+    let peer = left.peer;
+    let mut forged = right.send();
+    forged.bytes[0] = forged.bytes[0] & !7 | 2; // The id of its key, which is another.
+    for other in [Slot::Primary, Slot::Secondary] {
+        left.install_in(other, 2, Side::Left, Side::Right);
+        left.node.configure(NOW, |device| {
+            device.with_peer_data(peer, |data| {
+                data.slots.get_mut(other).unwrap().failures = Failures::of(2);
+            });
+        });
+        assert!(!left.receives(&forged));
+        left.install_in(other, 5, Side::Left, Side::Right);
+        left.node.tick(NOW);
+        assert_eq!(left.node.events, []);
+    }
 }
