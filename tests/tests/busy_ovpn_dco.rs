@@ -67,6 +67,41 @@ fn writes_wait_for_their_turn_and_end() {
 }
 
 #[test]
+fn writes_end_in_their_order_whoever_sends_them() {
+    alone("writes_end_in_their_order_whoever_sends_them", TIME, || {
+        const WRITERS: u64 = 4;
+        const EACH: u64 = 2000;
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let end = End::speaking(&loaded, 1, "openvpn");
+        let (server, _) = serve(&end);
+        let datagram = [&prefix(NOWHERE)[..], &[0x38; 1400]].concat();
+        let port = CompletionPort::new();
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let (file, port, data) = (&server.0, &port, &datagram);
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        let key = writer << 32 | number;
+                        drop(file.start_on(Operation::Write { data }, port, key));
+                    }
+                });
+            }
+            let mut next = [0; WRITERS as usize];
+            for _ in 0..WRITERS * EACH {
+                let (key, completed) = port.wait().expect("it is open");
+                assert_eq!(completed.status, 0);
+                let next = &mut next[(key >> 32) as usize];
+                assert_eq!(key & 0xffff_ffff, *next, "none overtakes");
+                *next += 1;
+            }
+        });
+        drop(server);
+        end.remove(false);
+        loaded.unload();
+    });
+}
+
+#[test]
 fn reads_end_in_the_order_of_their_datagrams() {
     alone("reads_end_in_the_order_of_their_datagrams", TIME, || {
         const LAST: u32 = 20_000;

@@ -1,10 +1,11 @@
-//! Control datagrams on their way down. A request is done as soon as its datagram is copied; where too many are on their way already,
-//! it waits for its turn.
+//! Control datagrams on their way down, in the order of their requests. A request is done as soon as its datagram is copied; where too
+//! many are on their way already, it waits for its turn.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use nic_engine::Endpoint;
 use nt::irp::{Dispatched, FileId, Irp, IrpQueue, RequestKind};
+use nt::lock::SpinMutex;
 use nt::wsk::OneSent;
 use nt::{Result, Shared, Status};
 use tunic_ioctl::data_channel::{Command, ControlDatagram, Form, Mode};
@@ -22,6 +23,8 @@ const MOST_IN_FLIGHT: usize = 64;
 pub(super) struct Outbox {
     in_flight: AtomicUsize,
     waiting: IrpQueue,
+    /// Somebody sends what waits, and will look again.
+    is_sending: SpinMutex<bool>,
     is_closed: AtomicBool,
     sent: AtomicU64,
     lost: AtomicU64,
@@ -33,6 +36,7 @@ impl Outbox {
         Ok(Self {
             in_flight: AtomicUsize::new(0),
             waiting: IrpQueue::new()?,
+            is_sending: SpinMutex::new(false),
             is_closed: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -69,6 +73,18 @@ impl Outbox {
     fn reserve(&self) -> bool {
         let one_more = |in_flight: usize| (in_flight < MOST_IN_FLIGHT).then(|| in_flight + 1);
         self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
+    }
+
+    /// The oldest request that waits, where there is room for its datagram, which is counted.
+    fn next(&self) -> Option<Irp> {
+        if !self.reserve() {
+            return None;
+        }
+        let irp = self.waiting.pop();
+        if irp.is_none() {
+            self.release();
+        }
+        irp
     }
 
     /// Counts one less. True where requests may wait for that.
@@ -110,38 +126,39 @@ pub(super) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
         return irp.complete(refusal.status(form), 0);
     }
     let outbox = &adapter.extension.outbox;
-    if outbox.reserve() {
-        return send(adapter, irp);
-    }
     let dispatched = outbox.waiting.push(irp);
     // Looked at after the push: whoever makes room looks for requests after that, so one of the two sees both.
-    if outbox.in_flight.load(Ordering::SeqCst) < MOST_IN_FLIGHT {
-        adapter.control.wake();
-    }
+    send_waiting(adapter);
     if outbox.is_closed.load(Ordering::SeqCst) {
         outbox.waiting.cancel_all();
     }
     dispatched
 }
 
-/// Sends what waits, while there is room.
+/// Sends what waits, while there is room. One thread at a time does, so that nothing is overtaken; what others bring meanwhile, it
+/// finds.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
+///
+/// # Locks
+/// As [`write`].
 pub(super) fn send_waiting(adapter: &Shared<Adapter>) {
     let outbox = &adapter.extension.outbox;
-    while outbox.reserve() {
-        match outbox.waiting.pop() {
-            Some(irp) => drop(send(adapter, irp)),
-            // Somebody may have taken this for a lack of room.
-            None if outbox.release() => {}
-            None => return,
-        }
+    let mut is_sending = outbox.is_sending.lock();
+    if core::mem::replace(&mut *is_sending, true) {
+        return;
     }
+    while let Some(irp) = outbox.next() {
+        drop(is_sending);
+        send(adapter, irp);
+        is_sending = outbox.is_sending.lock();
+    }
+    *is_sending = false;
 }
 
 /// Sends what is in a request, for which there is room, and ends it.
-fn send(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
+fn send(adapter: &Shared<Adapter>, irp: Irp) {
     let flight = InFlight { adapter: adapter.clone() };
     let result = match destination(adapter, &irp) {
         Ok((to, data)) => {
@@ -156,7 +173,7 @@ fn send(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
         }
     };
     let form = form(&irp);
-    match (result, form) {
+    let _ = match (result, form) {
         // All of it was written, the address, too.
         (Ok(()), Form::OvpnDco) => {
             let written = irp.input_bytes();
@@ -164,7 +181,7 @@ fn send(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
         }
         (Ok(()), Form::Native) => irp.complete(Status::SUCCESS, 0),
         (Err(refusal), form) => irp.complete(refusal.status(form), 0),
-    }
+    };
 }
 
 /// In which ABI a request came.
