@@ -491,6 +491,32 @@ fn strangers_take_no_clients_place() {
     assert_eq!(world.peers().len(), 2);
 }
 
+/// A certificate is revoked from when on its number is the name of a file.
+#[test]
+fn who_has_a_file_in_the_folder_stays_out() {
+    let folder = std::env::temp_dir().join(format!("tunic-revoked-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let revoke = |name: &str| {
+        // As the certificate's serial number is made.
+        let serial = name.bytes().fold(0_u128, |serial, byte| serial << 8 | u128::from(byte));
+        std::fs::write(folder.join(serial.to_string()), "").unwrap();
+    };
+    revoke("mallory");
+    let mut world = World::of(Authority::new(), &format!("crl-verify {} dir", folder.display()));
+    let is_in = |world: &mut World, port, name| {
+        let address = world.connect(port, name, plain());
+        !world.clients[&address].is_over
+    };
+    assert!(!is_in(&mut world, 1, "mallory"));
+    assert!(is_in(&mut world, 2, "alice"));
+    revoke("bob");
+    assert!(!is_in(&mut world, 3, "bob"));
+    // Without the folder nobody knows who is revoked.
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(!is_in(&mut world, 4, "carol"));
+    assert_eq!(world.peers(), ["10.8.0.2"]);
+}
+
 #[test]
 fn who_is_revoked_stays_out_and_goes_when_keys_are_renewed() {
     let file = std::env::temp_dir().join(format!("tunic-crl-{}.pem", std::process::id()));

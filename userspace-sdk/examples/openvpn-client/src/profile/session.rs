@@ -55,10 +55,8 @@ impl Reader {
                 let text = line.block.as_ref().map(|block| block.to_string());
                 profile.revocations = text.map(RevocationSource::Text);
             }
-            ("crl-verify", [_, "dir"]) => {
-                return Err(
-                    line.error("a folder of revoked numbers is not supported: name a PEM file")
-                );
+            ("crl-verify", [path, "dir"]) => {
+                profile.revocations = Some(RevocationSource::Folder(self.folder.join(path)));
             }
             ("tls-version-min", [version] | [version, "or-highest"]) => {
                 profile.tls_version_min = Some(match *version {

@@ -75,6 +75,8 @@ pub enum TlsFileError {
     WrongPassword,
     /// The file of revocation lists can't be read.
     RevocationFile(io::Error),
+    /// The folder of revoked certificates can't be read.
+    RevokedFolder(io::Error),
     /// A revocation list is not PEM.
     RevocationPem(pem::Error),
     /// A revocation list is malformed.
@@ -97,6 +99,7 @@ impl fmt::Display for TlsFileError {
                 "the private key is encrypted by another password, or by neither AES in CBC nor PBES2",
             ),
             Self::RevocationFile(error) => write!(f, "the revocation list: {error}"),
+            Self::RevokedFolder(error) => write!(f, "the folder of revoked numbers: {error}"),
             Self::RevocationPem(error) => write!(f, "the revocation list: {error}"),
             Self::RevocationList(error) => write!(f, "the revocation list: {error}"),
             Self::NoRevocationList => f.write_str("no revocation list"),

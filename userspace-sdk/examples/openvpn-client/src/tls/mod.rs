@@ -2,6 +2,7 @@
 
 mod identity;
 mod revocation;
+mod revoked_folder;
 mod subject;
 mod verify;
 
@@ -18,7 +19,8 @@ use rustls::{
 };
 
 pub use identity::{Identity, TlsFileError, certificates};
-pub use revocation::{RevocationSource, Revocations};
+pub use revocation::{RevocationLists, RevocationSource, Revocations};
+pub use revoked_folder::RevokedFolder;
 pub use subject::Subject;
 pub use verify::{ExpectedPeer, NameRule};
 

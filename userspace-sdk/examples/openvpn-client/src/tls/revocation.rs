@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
-use super::TlsFileError;
+use super::{RevokedFolder, TlsFileError};
 
 /// Where revocation lists come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +19,24 @@ pub enum RevocationSource {
     Text(String),
     /// A file of PEM, which is read again when it has changed.
     File(PathBuf),
+    /// A folder whose files have the numbers of certificates for names.
+    Folder(PathBuf),
+}
+
+/// What is revoked.
+#[derive(Debug)]
+pub enum Revocations {
+    /// What is in lists.
+    Lists(RevocationLists),
+    /// What a folder has files for.
+    Folder(RevokedFolder),
 }
 
 /// Revocation lists, as new as their file.
 #[derive(Debug)]
-pub struct Revocations {
-    source: RevocationSource,
+pub struct RevocationLists {
+    /// Their file; none where they are in the profile itself.
+    path: Option<PathBuf>,
     read: Mutex<Lists>,
 }
 
@@ -36,26 +48,35 @@ struct Lists {
 }
 
 impl Revocations {
-    /// Reads them.
+    /// Reads lists; of a folder, only whether it is there.
     ///
     /// # Errors
     ///
-    /// When the file can't be read, a list is malformed, or there is none.
+    /// When file or folder can't be read, a list is malformed, or there is none.
     pub fn read(source: RevocationSource) -> Result<Self, TlsFileError> {
-        let read = Mutex::new(Lists::read(&source)?);
-        Ok(Self { source, read })
+        let (path, lists) = match source {
+            RevocationSource::Folder(path) => return RevokedFolder::open(path).map(Self::Folder),
+            RevocationSource::File(path) => {
+                let lists = Lists::read(&path)?;
+                (Some(path), lists)
+            }
+            RevocationSource::Text(text) => (None, Lists::parse(&text, None)?),
+        };
+        Ok(Self::Lists(RevocationLists { path, read: Mutex::new(lists) }))
     }
+}
 
+impl RevocationLists {
     /// Hands the lists to `judge`, once they are read again where the file has changed.
     pub(super) fn judge<T>(
         &self,
         judge: impl FnOnce(&[&CertRevocationList<'_>]) -> T,
     ) -> Result<T, TlsFileError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let RevocationSource::File(path) = &self.source {
+        if let Some(path) = &self.path {
             let version = fs::metadata(path).and_then(|metadata| version(&metadata));
             if Some(version.map_err(TlsFileError::RevocationFile)?) != read.version {
-                *read = Lists::read(&self.source)?;
+                *read = Lists::read(path)?;
             }
         }
         let lists: Vec<&CertRevocationList<'_>> = read.lists.iter().collect();
@@ -64,20 +85,19 @@ impl Revocations {
 }
 
 impl Lists {
-    fn read(source: &RevocationSource) -> Result<Self, TlsFileError> {
-        let (text, version) = match source {
-            RevocationSource::Text(text) => (text.clone(), None),
-            RevocationSource::File(path) => {
-                let read = || {
-                    let mut file = File::open(path)?;
-                    let version = version(&file.metadata()?)?;
-                    let mut text = String::new();
-                    file.read_to_string(&mut text)?;
-                    Ok((text, Some(version)))
-                };
-                read().map_err(TlsFileError::RevocationFile)?
-            }
+    fn read(path: &Path) -> Result<Self, TlsFileError> {
+        let read = || {
+            let mut file = File::open(path)?;
+            let version = version(&file.metadata()?)?;
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok((text, version))
         };
+        let (text, version) = read().map_err(TlsFileError::RevocationFile)?;
+        Self::parse(&text, Some(version))
+    }
+
+    fn parse(text: &str, version: Option<(SystemTime, u64)>) -> Result<Self, TlsFileError> {
         let lists = CertificateRevocationListDer::pem_slice_iter(text.as_bytes())
             .map(|list| {
                 let list = list.map_err(TlsFileError::RevocationPem)?;

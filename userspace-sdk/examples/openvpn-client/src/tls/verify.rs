@@ -1,7 +1,7 @@
 //! Whom we believe: the chain up to the profile's CA, what the certificate is for, and whose it is. OpenVPN knows no host names.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, iter};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
@@ -13,7 +13,7 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
 use webpki::{
-    EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
+    Cert, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
     RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
@@ -32,7 +32,7 @@ pub struct ExpectedPeer {
     pub is_use_required: bool,
     /// Whose it must be.
     pub name: Option<NameRule>,
-    /// What its CA and those above took back, where that is looked at: then there must be a list of each of them.
+    /// What its CA and those above took back, where that is looked at. Where it is in lists, there must be one of each of them.
     pub revocations: Option<Revocations>,
 }
 
@@ -122,12 +122,21 @@ impl Verifier {
                     revocation,
                     None,
                 )
-                .map(|_| ())
                 .map_err(untrusted)
         };
         match &self.revocations {
-            None => judge(None)?,
-            Some(revocations) => revocations
+            None => drop(judge(None)?),
+            Some(Revocations::Folder(folder)) => {
+                let path = judge(None)?;
+                let above = path.intermediate_certificates().map(Cert::serial);
+                for serial in iter::once(path.end_entity().serial()).chain(above) {
+                    let is_revoked = folder.holds(serial);
+                    if is_revoked.map_err(|error| refused(Refusal::Revocations(error)))? {
+                        return Err(untrusted(webpki::Error::CertRevoked));
+                    }
+                }
+            }
+            Some(Revocations::Lists(lists)) => lists
                 .judge(|lists| {
                     let options = RevocationOptionsBuilder::new(lists).ok().map(|options| {
                         options
@@ -136,7 +145,7 @@ impl Verifier {
                             .with_expiration_policy(ExpirationPolicy::Enforce)
                             .build()
                     });
-                    judge(options)
+                    judge(options).map(|_| ())
                 })
                 .map_err(|error| refused(Refusal::Revocations(error)))??,
         }
