@@ -133,7 +133,7 @@ fn clients_renew_move_die_and_are_removed() {
 fn a_bad_network_ends_no_connection() {
     run("a_bad_network_ends_no_connection", || {
         let network = Network::new()?;
-        let server = network.serve("tls-crypt ta.key\nkeepalive 1 20\nreneg-sec 4")?;
+        let mut server = network.serve("tls-crypt ta.key\nkeepalive 1 20\nreneg-sec 4")?;
         let mut alice = network.connect("alice", 11, "remote 127.0.0.1 6000\ntls-crypt ta.key")?;
         let listen = "127.0.0.1:6000".parse()?;
         let relay = Relay::start(&alice.namespace, listen, "10.9.0.1:1194".parse()?)?;
@@ -142,7 +142,8 @@ fn a_bad_network_ends_no_connection() {
         let _iperf = network.serve_iperf()?;
         let rates = iperf::tcp_both_ways(&alice.namespace, SERVER, seconds(20, 6), &[])?;
         ensure!(rates.iter().all(|rate| *rate > 0.5), "{rates:?} Mbit/s\n{}", alice.log());
-        ensure!(server.log().contains("has key 1"), "{}", server.log());
+        // The renewal's own packets may have been lost.
+        server.says("has key 1")?;
         let ups = alice.log().matches("Initialization Sequence Completed").count();
         ensure!(ups == 1, "{}", alice.log());
         server.stop()
