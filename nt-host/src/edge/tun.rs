@@ -231,7 +231,7 @@ fn write(device: RawFd, joined: &Joined<'_>) -> bool {
 enum Filled {
     /// Linux has no more packets.
     Drained,
-    /// The batch is full.
+    /// The batch is full, or there were as many reads as were asked for.
     Full,
     /// As many packets as may be are with the miniport.
     NoRoom,
@@ -243,18 +243,26 @@ enum Filled {
 fn read(tun: &Tun, port: &AdapterPort) {
     let mut batch = port.batch();
     let mut reader = Reader::new(tun.shared.device.as_raw_fd());
+    // What ends a wait goes out before there is a look for more.
+    let mut reads = 1;
     while !tun.shared.stops.load(Ordering::Acquire) {
-        let filled = reader.fill(&mut batch);
+        let filled = reader.fill(&mut batch, reads);
         if !batch.is_empty() {
             // What is not taken is discarded, and counted by the port.
             let _ = port.transmit(&mut batch);
         }
-        match filled {
-            Filled::Full => {}
-            Filled::Drained => wait(tun, true),
-            Filled::NoRoom => wait(tun, false),
+        reads = match filled {
+            Filled::Full => BATCH_PACKETS,
+            Filled::Drained => {
+                wait(tun, true);
+                1
+            }
+            Filled::NoRoom => {
+                wait(tun, false);
+                BATCH_PACKETS
+            }
             Filled::Gone => break,
-        }
+        };
     }
 }
 
@@ -281,10 +289,14 @@ impl Reader {
         Self { device, buffer: vec![0; READ_BYTES], pending: None }
     }
 
-    /// Reads packets into a batch.
-    fn fill(&mut self, batch: &mut PacketBatch) -> Filled {
+    /// Reads packets into a batch, by at most so many reads.
+    fn fill(&mut self, batch: &mut PacketBatch, mut reads: usize) -> Filled {
         while batch.len() < BATCH_PACKETS {
             let Some(pending) = &mut self.pending else {
+                if reads == 0 {
+                    break;
+                }
+                reads -= 1;
                 if let Err(filled) = self.read() {
                     return filled;
                 }
@@ -336,9 +348,12 @@ fn wait(tun: &Tun, packets: bool) {
     let count = if packets { 2 } else { 1 };
     // SAFETY: the array has that many entries.
     unsafe { libc::poll(descriptors.as_mut_ptr(), count, -1) };
-    let mut counter = [0_u8; 8];
-    // SAFETY: the bytes are live. Nothing to read is fine.
-    unsafe { libc::read(tun.shared.wake.as_raw_fd(), counter.as_mut_ptr().cast(), counter.len()) };
+    let [wake, _] = descriptors;
+    if wake.revents != 0 {
+        let mut counter = [0_u8; 8];
+        // SAFETY: the bytes are live. Nothing to read is fine.
+        unsafe { libc::read(wake.fd, counter.as_mut_ptr().cast(), counter.len()) };
+    }
 }
 
 /// A request about the interface `name`.
