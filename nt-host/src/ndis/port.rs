@@ -189,11 +189,13 @@ impl PacketBatch {
     fn next_free(&mut self) -> Option<Object> {
         if self.free.is_empty() {
             let sends = &self.adapter.sends;
-            sends.pool.take(self.layout, BATCH_PACKETS / 4, &mut self.free);
+            // As many as there are already: packets that come one by one have the same buffer, which stays in the cache.
+            let count = self.ready.len().clamp(1, BATCH_PACKETS / 4);
+            sends.pool.take(self.layout, count, &mut self.free);
             if self.free.is_empty() {
                 // Asked for before it is looked at again: a completion between the two looks would be missed.
                 sends.wants_room.store(true, Ordering::SeqCst);
-                sends.pool.take(self.layout, BATCH_PACKETS / 4, &mut self.free);
+                sends.pool.take(self.layout, count, &mut self.free);
             }
         }
         self.free.last().copied()
