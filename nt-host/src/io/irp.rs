@@ -48,6 +48,15 @@ pub(crate) unsafe fn require(function: &str, irp: *mut IRP) {
         );
     }
     // SAFETY: as the caller promises.
+    unsafe { require_type(function, irp) };
+}
+
+/// Stops unless `irp` says that it is an IRP.
+///
+/// # Safety
+/// As for [`require`].
+unsafe fn require_type(function: &str, irp: *mut IRP) {
+    // SAFETY: as the caller promises.
     if irp.is_null() || unsafe { (*irp).Type } != IO_TYPE_IRP {
         stop(Rule::BAD_IRP, function, format_args!("no IRP is at {irp:p}"));
     }
@@ -183,7 +192,7 @@ unsafe fn require_own(function: &str, irp: *mut IRP) {
         stop(Rule::DOUBLE_FREE, function, format_args!("the IRP at {irp:p} was freed before"));
     }
     // SAFETY: as the caller promises.
-    unsafe { require(function, irp) };
+    unsafe { require_type(function, irp) };
     // SAFETY: as the caller promises.
     let fields = unsafe { &*irp };
     if fields.CurrentLocation <= fields.StackCount {
