@@ -45,10 +45,14 @@ fn run(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Result
         let timeout = Duration::from_secs(u64::from(seconds) + 30);
         let output = command::run(&mut command, b"", timeout)?;
         // Between two runs the server ends, closes its listener with whoever is in its backlog, and opens another.
-        let is_between_runs =
-            ["Connection refused", "control message: Connection reset", "server is busy"]
-                .iter()
-                .any(|error| output.stderr.contains(error));
+        let is_between_runs = [
+            "Connection refused",
+            "connect to server: Connection reset",
+            "control message: Connection reset",
+            "server is busy",
+        ]
+        .iter()
+        .any(|error| output.stderr.contains(error));
         if is_between_runs && Instant::now() < deadline {
             continue;
         }
