@@ -38,6 +38,7 @@ mod byte_limit;
 mod codel;
 mod context_table;
 mod control_queue;
+mod deadlines;
 mod growing;
 mod mtu;
 mod peer;

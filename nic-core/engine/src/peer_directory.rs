@@ -70,11 +70,6 @@ impl<C> PeerDirectory<C> {
         self.count
     }
 
-    /// How many slots have been used.
-    pub(crate) fn slots(&self) -> u32 {
-        self.entries.len() as u32
-    }
-
     /// How many slots there must be for `more` peers beside those that there are.
     pub(crate) fn slots_for(&self, more: usize) -> usize {
         self.entries.len() + more.saturating_sub(self.free.len())

@@ -1,36 +1,29 @@
 //! Peers as the data path finds them.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
 use nic_memory::{Boxed, NoMemory};
 
 use crate::{
     Instant, Protocol, System,
     arena::Arena,
+    deadlines::Deadlines,
     peer::{Peer, PeerSlot},
     protocol::PeerId,
 };
 
-/// All peers' slots, which never move, and their deadlines, which lie side by side so that one pass over all is short.
+/// All peers' slots, which never move, and their deadlines.
 pub(crate) struct PeerTable<P: Protocol, S: System> {
     slots: Arena<PeerSlot<P, S>>,
-    deadlines: Arena<AtomicU64>,
-    /// No deadline is earlier.
-    earliest: AtomicU64,
+    pub(crate) deadlines: Deadlines,
 }
 
 impl<P: Protocol, S: System> PeerTable<P, S> {
     pub(crate) const fn new() -> Self {
-        Self {
-            slots: Arena::new(),
-            deadlines: Arena::new(),
-            earliest: AtomicU64::new(Instant::NEVER.as_nanos()),
-        }
+        Self { slots: Arena::new(), deadlines: Deadlines::new() }
     }
 
     /// Makes room for peers with an index below `length`. Control lock.
     pub(crate) fn grow(&self, length: usize) -> Result<(), NoMemory> {
-        self.deadlines.grow(length, || AtomicU64::new(Instant::NEVER.as_nanos()))?;
+        self.deadlines.grow(length)?;
         self.slots.grow(length, PeerSlot::new)
     }
 
@@ -54,7 +47,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
     ) -> Option<(R, bool)> {
         self.with(id, |peer| {
             let result = f(peer);
-            (result, self.set_deadline(id.index, P::deadline(&peer.data)))
+            (result, self.deadlines.set(id.index, P::deadline(&peer.data)))
         })
     }
 
@@ -74,7 +67,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
     pub(crate) fn occupy(&self, index: u32, peer: Boxed<Peer<P, S>>) -> Option<PeerId> {
         let mut occupant = self.slots.get(index as usize)?.occupant.lock();
         let [state] = &*peer;
-        self.set_deadline(index, P::deadline(&state.data));
+        self.deadlines.set(index, P::deadline(&state.data));
         occupant.peer = Some(peer);
         Some(PeerId { index, generation: occupant.generation })
     }
@@ -87,40 +80,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
         }
         let peer = occupant.peer.take()?;
         occupant.generation = occupant.generation.wrapping_add(1);
-        self.set_deadline(id.index, Instant::NEVER);
+        self.deadlines.set(id.index, Instant::NEVER);
         Some(peer)
     }
-
-    /// The deadline of whoever has a slot.
-    pub(crate) fn deadline(&self, index: u32) -> Instant {
-        self.deadlines.get(index as usize).map_or(Instant::NEVER, load)
-    }
-
-    /// Notes a deadline. True where it is earlier than all others. Peer lock.
-    fn set_deadline(&self, index: u32, deadline: Instant) -> bool {
-        if let Some(cell) = self.deadlines.get(index as usize) {
-            cell.store(deadline.as_nanos(), Ordering::Relaxed);
-        }
-        self.lower_earliest(deadline)
-    }
-
-    /// A time before which no deadline passes.
-    pub(crate) fn earliest(&self) -> Instant {
-        load(&self.earliest)
-    }
-
-    /// Notes a time at which deadlines are to be looked at. True where it is earlier than all others.
-    pub(crate) fn lower_earliest(&self, deadline: Instant) -> bool {
-        deadline < load(&self.earliest)
-            && deadline.as_nanos() < self.earliest.fetch_min(deadline.as_nanos(), Ordering::SeqCst)
-    }
-
-    /// Forgets the earliest deadline; whoever calls this looks at all of them next.
-    pub(crate) fn reset_earliest(&self) {
-        self.earliest.swap(Instant::NEVER.as_nanos(), Ordering::SeqCst);
-    }
-}
-
-fn load(cell: &AtomicU64) -> Instant {
-    Instant::from_nanos(cell.load(Ordering::Relaxed))
 }

@@ -95,7 +95,7 @@ impl<P: Protocol, S: System> Device<P, S> {
 
     /// When something is due next. Control lock.
     pub(super) fn next_due(&self, control: &ControlState<P>) -> Instant {
-        self.peers.earliest().min(control.next_adapter_timeout)
+        self.peers.deadlines.earliest().min(control.next_adapter_timeout)
     }
 
     /// Drops what a peer has queued.

@@ -66,7 +66,7 @@ struct ControlState<P: Protocol> {
     protocol: Boxed<P::Control>,
     directory: PeerDirectory<P::PeerControl>,
     next_adapter_timeout: Instant,
-    /// The slot at which the next look at all deadlines starts.
+    /// The slot at which the next look at who is due starts.
     scan_from: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Timers: one look at all deadlines whenever the earliest has passed.
+//! Timers: a look at who is due whenever the earliest deadline has passed.
 
 use core::time::Duration;
 
@@ -21,15 +21,16 @@ impl<P: Protocol, S: System> Device<P, S> {
             control.next_adapter_timeout = now.instant.after(ADAPTER_PERIOD);
             self.renew_judge(&control);
         }
-        if self.peers.earliest() <= now.instant && !self.visit_due_peers(&mut control, now, sink) {
-            self.peers.lower_earliest(now.instant);
+        if self.peers.deadlines.earliest() <= now.instant
+            && !self.visit_due_peers(&mut control, now, sink)
+        {
             return now.instant;
         }
         // A peer that is still due can't be helped now. It must not keep the thread from sleeping.
         self.next_due(&control).max(now.instant.after(SHORTEST_SLEEP))
     }
 
-    /// Calls the protocol for each peer that is due. False where some are left.
+    /// Calls the protocol for each peer that is due. False where some may be left.
     fn visit_due_peers(
         &self,
         control: &mut ControlState<P>,
@@ -39,29 +40,21 @@ impl<P: Protocol, S: System> Device<P, S> {
         let ControlState { protocol, directory, scan_from, .. } = control;
         let [protocol] = &mut **protocol;
         let mut host = Host { device: self, directory, sink };
-        let slots = host.directory.slots();
-        let start = *scan_from;
-        let mut earliest = Instant::NEVER;
-        let mut visited = 0;
-        // A deadline that is set from here on is noted as the earliest, or seen below.
-        self.peers.reset_earliest();
-        for index in (start..slots).chain(0..start.min(slots)) {
-            let mut deadline = self.peers.deadline(index);
-            if deadline <= now.instant
-                && let Some(peer) = host.directory.id(index)
-            {
-                if visited == PEERS_PER_TICK {
-                    *scan_from = index;
-                    return false;
-                }
-                visited += 1;
+        let deadlines = &self.peers.deadlines;
+        for _ in 0..PEERS_PER_TICK {
+            // On from the last one, so that nobody waits for those in front.
+            let due = deadlines.next_due(*scan_from, now.instant);
+            let Some(index) = due.or_else(|| deadlines.next_due(0, now.instant)) else {
+                deadlines.raise_earliest();
+                return true;
+            };
+            *scan_from = index.saturating_add(1);
+            if let Some(peer) = host.directory.id(index) {
                 P::timeout(protocol, &mut host, peer, now);
-                deadline = self.peers.deadline(index).max(now.instant.after(SHORTEST_SLEEP));
             }
-            earliest = earliest.min(deadline);
+            deadlines.put_off(index, now.instant, now.instant.after(SHORTEST_SLEEP));
         }
-        self.peers.lower_earliest(earliest);
-        true
+        false
     }
 }
 
