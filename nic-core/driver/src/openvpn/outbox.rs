@@ -142,7 +142,7 @@ pub(super) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
 /// `PASSIVE_LEVEL`
 ///
 /// # Locks
-/// As [`write`].
+/// As [`write()`].
 pub(super) fn send_waiting(adapter: &Shared<Adapter>) {
     let outbox = &adapter.extension.outbox;
     let mut is_sending = outbox.is_sending.lock();
