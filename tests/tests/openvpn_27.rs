@@ -1,10 +1,10 @@
 //! OpenVPN 2.7, which knows epochs: our client and a stock server, stock clients and our server. Needs root, and `.ci/peers`.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use tunic_tests::cases::at_once;
-use tunic_tests::openvpn::{NEEDS, Network, OURS_V4, SERVER_V4, Stock, Tunnel};
+use tunic_tests::openvpn::{NEEDS, Network, SERVER_V4, Stock, Tunnel};
+use tunic_tests::ping;
 use tunic_tests::require::{self, Need};
-use tunic_tests::{iperf, ping};
 
 fn has_all(test: &str) -> bool {
     let more = [Stock::Newer.need(), Need::Program("iperf3", "iperf3")];
@@ -63,15 +63,7 @@ fn its_clients_and_our_server_renew_keys() -> Result<()> {
     bob.is_up()?;
     ensure!(server.has_epochs()? == [true, true], "no epochs: {}", alice.log());
     let _iperf = network.serve_iperf()?;
-    std::thread::scope(|scope| {
-        let pings = scope.spawn(|| ping::lost(&bob.namespace, OURS_V4, 280, &[]));
-        let rates = iperf::tcp_both_ways(&alice.namespace, OURS_V4, 14, &iperf::GENTLE)?;
-        ensure!(rates.iter().all(|rate| *rate > 2.0), "{rates:?} Mbit/s");
-        let lost = pings.join().ok().context("the pings panicked")??;
-        let discards = server.discards()?;
-        ensure!(lost.is_empty(), "no reply to {lost:?} of 280: {discards}\n{}", bob.log());
-        Ok(())
-    })?;
+    server.carries_pings_beside_a_stream(&bob, &alice, 14)?;
     for name in ["alice", "bob"] {
         let is_renewed = |line: &str| line.starts_with(name) && line.ends_with("has key 2");
         ensure!(server.log().lines().any(is_renewed), "{}", server.log());

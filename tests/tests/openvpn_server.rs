@@ -91,15 +91,7 @@ fn clients_renew_move_die_and_are_removed() {
 
         // Keys are renewed beneath connections, and no packet is lost by it.
         let _iperf = network.serve_iperf()?;
-        std::thread::scope(|scope| {
-            let pings = scope.spawn(|| ping::lost(&bob.namespace, SERVER, 320, &[]));
-            let rates = iperf::tcp_both_ways(&alice.namespace, SERVER, 16, &iperf::GENTLE)?;
-            ensure!(rates.iter().all(|rate| *rate > 2.0), "{rates:?} Mbit/s");
-            let lost = pings.join().ok().context("the pings panicked")??;
-            let discards = server.discards()?;
-            ensure!(lost.is_empty(), "no reply to {lost:?} of 320: {discards}\n{}", bob.log());
-            Ok(())
-        })?;
+        server.carries_pings_beside_a_stream(&bob, &alice, 16)?;
         for name in ["alice", "bob"] {
             let is_renewed = |line: &str| line.starts_with(name) && line.ends_with("has key 2");
             wait::until("keys are renewed twice", PATIENCE, || {

@@ -1,9 +1,8 @@
 //! An adapter's control thread: handshakes and timers.
 //!
 //! Control messages come in at DISPATCH_LEVEL, are judged there as far as that is cheap, and wait as copies in a bounded queue. The
-//! thread sleeps until the earliest deadline, a message,
-//! or somebody who has changed a deadline. What the engine wants sent is collected under its control lock, and sent when
-//! that is free again.
+//! thread sleeps until the earliest deadline, a message, or somebody who has changed a deadline. What the engine wants sent is
+//! collected under its control lock, and sent when that is free again.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -159,6 +159,25 @@ impl Server {
         Ok(format!("{:?}", counts.collect::<Vec<_>>()))
     }
 
+    /// Answers all pings of one client while TCP flows both ways between it and another, for some seconds.
+    pub fn carries_pings_beside_a_stream(
+        &self,
+        pings: &StockClient,
+        stream: &StockClient,
+        seconds: u32,
+    ) -> Result<()> {
+        let count = 20 * seconds;
+        std::thread::scope(|scope| {
+            let lost = scope.spawn(|| ping::lost(&pings.namespace, OURS_V4, count, &[]));
+            let rates = iperf::tcp_both_ways(&stream.namespace, OURS_V4, seconds, &iperf::GENTLE)?;
+            ensure!(rates.iter().all(|rate| *rate > 2.0), "{rates:?} Mbit/s");
+            let lost = lost.join().ok().context("the pings panicked")??;
+            let (discards, log) = (self.discards()?, pings.log());
+            ensure!(lost.is_empty(), "no reply to {lost:?} of {count}: {discards}\n{log}");
+            Ok(())
+        })
+    }
+
     /// Whether the keys that it sends to its clients by have epochs, in the order of their ids.
     pub fn has_epochs(&self) -> Result<Vec<bool>> {
         let (_, peers) = tunic::DataChannel::open(&self.interface)?.status()?;
