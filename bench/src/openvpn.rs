@@ -10,7 +10,7 @@ use tunic_tests::namespace::Running;
 use tunic_tests::openvpn::{Client, PORT, Pki, SERVER_V4, StockServer};
 use tunic_tests::{ping, wait};
 
-use crate::bench::probe::{Probe, Sample};
+use crate::probe::{Probe, Sample};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 

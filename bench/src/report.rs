@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use crate::bench::Options;
-use crate::bench::probe::Sample;
+use crate::Options;
+use crate::probe::Sample;
 
 /// A column's title, its figure, and the figure's decimals.
 type Column = (&'static str, fn(&Sample) -> f64, usize);

@@ -10,7 +10,7 @@ use tunic_tests::tunnel::{MTU, PORT, configuration};
 use tunic_tests::wg::{self, KeyPair};
 use tunic_tests::{binary, ping, require, wait};
 
-use crate::bench::probe::{Probe, Sample};
+use crate::probe::{Probe, Sample};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 const LEFT: &str = "10.77.0.1";

@@ -27,13 +27,13 @@ pub fn tunic() -> Result<PathBuf> {
 /// The path of `openvpn-client`.
 pub fn openvpn_client() -> Result<PathBuf> {
     static BUILT: Built = OnceLock::new();
-    built(&BUILT, "openvpn-client", "openvpn-client")
+    built(&BUILT, "tunic-openvpn", "openvpn-client")
 }
 
 /// The path of `openvpn-server`.
 pub fn openvpn_server() -> Result<PathBuf> {
     static BUILT: Built = OnceLock::new();
-    built(&BUILT, "openvpn-client", "openvpn-server")
+    built(&BUILT, "tunic-openvpn", "openvpn-server")
 }
 
 fn built(cell: &Built, package: &str, program: &str) -> Result<PathBuf> {

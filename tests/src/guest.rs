@@ -8,7 +8,6 @@ use anyhow::{Context, Result, bail};
 
 use crate::command;
 use crate::namespace::{Namespace, unique};
-use crate::require;
 
 /// The end of its wire in the namespace that it was booted in.
 pub const WIRE: &str = "kwp0";

@@ -10,7 +10,7 @@ use nt_host::DriverSource;
 const VARIABLE: &str = "TUNIC_DRIVER";
 
 /// Where `cargo xtask driver` puts it.
-pub const BUILT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/driver/x64/tunic.sys");
+pub const BUILT: &str = require::DRIVER_IMAGE;
 
 /// The image. A relative path is one from the workspace's folder.
 pub fn path() -> Option<PathBuf> {

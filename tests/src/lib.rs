@@ -4,6 +4,8 @@
 //! skipped and why, and fails instead when `TUNIC_REQUIRE_ALL=1`.
 #![forbid(unsafe_code)]
 
+pub use require;
+
 pub mod binary;
 pub mod bulk;
 pub mod cases;
@@ -19,7 +21,6 @@ pub mod peer;
 pub mod ping;
 pub mod random;
 pub mod relay;
-pub mod require;
 pub mod router;
 pub mod tunicd;
 pub mod tunnel;

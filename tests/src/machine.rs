@@ -19,7 +19,9 @@ use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ntdef::NTSTATUS;
 
 pub use self::channel::{Channel, Refused, TestKeys, multi_peer, peer_at};
-pub use self::end::{End, Ioctls, Setup, add, add_as, connect, open, path};
+pub use host_transport::HostFile;
+
+pub use self::end::{End, Setup, add, add_as, connect, open, path};
 pub use self::memory::{every_allocation, every_allocation_until};
 use crate::{command, image};
 

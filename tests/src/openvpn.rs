@@ -17,7 +17,7 @@ pub use pki::Pki;
 pub use stock_server::StockServer;
 pub use tunnel::Tunnel;
 
-use crate::require::{self, Need};
+use require::Need;
 
 /// The server's inner address.
 pub const SERVER_V4: &str = "10.98.0.1";

@@ -11,9 +11,9 @@ use crate::guest::{Guest, WIRE};
 use crate::iperf;
 use crate::link::Link;
 use crate::namespace::{Namespace, Running, unique};
-use crate::require::{self, Need};
 use crate::wait;
 use crate::wg::Dump;
+use require::Need;
 
 /// Which WireGuard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

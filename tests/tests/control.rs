@@ -10,7 +10,7 @@ use tunic::{
 };
 use tunic_ioctl::native::{self, reply};
 use tunic_ioctl::{AdapterId, wireguard_nt};
-use tunic_tests::machine::{End, Ioctls, Loaded, TIMEOUT, alone, boot};
+use tunic_tests::machine::{End, HostFile, Loaded, TIMEOUT, alone, boot};
 
 /// How long the test may take.
 const TEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -47,13 +47,13 @@ fn the_control_device_keeps_its_promises() {
 
 fn adapters_are_found_by_name_and_guid(loaded: &Loaded) {
     let file = loaded.open("end1").expect("its name opens it");
-    let info = tunic::Adapter::new(Ioctls(file)).info().expect("it tells what it is");
+    let info = tunic::Adapter::new(HostFile(file)).info().expect("it tells what it is");
     assert_eq!(info.name, "end1");
     assert_eq!(info.mtu_bytes, 1420);
     let nobody = loaded.open("nobody").err().map(i32::cast_unsigned);
     assert_eq!(nobody, Some(STATUS_OBJECT_NAME_NOT_FOUND));
 
-    let root = Ioctls(loaded.open("").expect("the driver itself opens"));
+    let root = HostFile(loaded.open("").expect("the driver itself opens"));
     let mut output = [0; 1024];
     let answer = root.ioctl(native::IOCTL_LIST_ADAPTERS, &[], &mut output).unwrap();
     assert!(answer.is_success());
@@ -112,7 +112,7 @@ fn a_change_is_whole_or_not_at_all(end: &End) {
     let mut bytes = bad.encode().expect("it can be written");
     let last_peer = bytes.len() - wireguard_nt::Peer::SIZE;
     bytes[last_peer..last_peer + 4].fill(0);
-    let file = Ioctls(end.file.clone());
+    let file = HostFile(end.file.clone());
     let answer = file.ioctl(wireguard_nt::IOCTL_SET, &[], &mut bytes).unwrap();
     assert_eq!(answer.status, STATUS_INVALID_PARAMETER);
     assert_eq!(configuration(end), before);
@@ -203,7 +203,8 @@ fn many_peers_come_and_go(end: &End) {
     }
     // What doesn't fit is cut behind a whole record, and the size is told.
     let mut output = vec![0; 1000];
-    let answer = Ioctls(end.file.clone()).ioctl(wireguard_nt::IOCTL_GET, &[], &mut output).unwrap();
+    let answer =
+        HostFile(end.file.clone()).ioctl(wireguard_nt::IOCTL_GET, &[], &mut output).unwrap();
     assert_eq!(answer.status, STATUS_BUFFER_OVERFLOW);
     assert_eq!(answer.information, 80 + 1000 * (136 + 24));
 
@@ -237,7 +238,7 @@ fn the_own_key_is_no_peer(end: &End) {
 }
 
 fn states_change_once(end: &End) {
-    let file = Ioctls(end.file.clone());
+    let file = HostFile(end.file.clone());
     let code = wireguard_nt::IOCTL_SET_ADAPTER_STATE;
     let set = |state: u32| file.ioctl(code, &state.to_le_bytes(), &mut []).unwrap().status;
     assert_eq!(set(wireguard_nt::STATE_UP), 0);
@@ -251,7 +252,7 @@ fn states_change_once(end: &End) {
 }
 
 fn nonsense_is_refused(end: &End) {
-    let file = Ioctls(end.file.clone());
+    let file = HostFile(end.file.clone());
     let status = |code: u32, input: &[u8], output: &mut [u8]| {
         file.ioctl(code, input, output).unwrap().status
     };
@@ -273,7 +274,7 @@ fn events_and_lines_are_waited_for(loaded: &Loaded, first: End) {
     let waiting = loaded.open("end1").expect("it opens again");
     // The taken port was worth a line: an error, by its first character.
     let mut line = [0; 128];
-    let file = Ioctls(first.file.clone());
+    let file = HostFile(first.file.clone());
     let answer = file.ioctl(wireguard_nt::IOCTL_READ_LOG_LINE, &[], &mut line).unwrap();
     assert_eq!((answer.status, line[8]), (0, b'1'));
     let event = waiting.ioctl_async(

@@ -20,7 +20,7 @@ use tunic::{
 };
 use tunic_ioctl::native::channel;
 use tunic_ioctl::{AdapterId, KeyChange, native, wireguard_nt};
-use tunic_tests::machine::{self, End, Ioctls, Loaded, alone, boot, boot_with, connect};
+use tunic_tests::machine::{self, End, HostFile, Loaded, alone, boot, boot_with, connect};
 use tunic_tests::random::Random;
 
 const TIME: Duration = Duration::from_secs(120);
@@ -445,7 +445,7 @@ fn nine_threads_on_one_file() {
         std::thread::scope(|scope| {
             for number in 0..9 {
                 let (control, file) =
-                    (tunic::Adapter::new(Ioctls(first.file.clone())), &first.file);
+                    (tunic::Adapter::new(HostFile(first.file.clone())), &first.file);
                 let (ended, requests) = (&ended, &requests);
                 scope.spawn(move || {
                     let mut random = Random::new(100 + number);
@@ -478,7 +478,7 @@ fn nine_threads_on_one_file() {
 }
 
 /// One of the things that a program does with an adapter; other peers come and go.
-fn act(control: &tunic::Adapter<Ioctls>, file: &Handle, random: &mut Random) {
+fn act(control: &tunic::Adapter<HostFile>, file: &Handle, random: &mut Random) {
     match random.below(8) {
         0 => drop(control.configuration().expect("the configuration is told")),
         1 => drop(control.statistics().expect("the statistics are told")),
@@ -492,7 +492,7 @@ fn act(control: &tunic::Adapter<Ioctls>, file: &Handle, random: &mut Random) {
             assert!(matches!(completed.status, STATUS_CANCELLED | STATUS_SUCCESS));
         }
         5 => {
-            let ioctls = Ioctls(file.clone());
+            let ioctls = HostFile(file.clone());
             let reply = ioctls.ioctl(random.next() as u32, &[1; 40], &mut [0; 40]);
             assert!(!reply.expect("it is answered").is_success());
         }

@@ -214,7 +214,7 @@ fn a_new_interface_gets_the_mtu_of_the_registry() {
                 .machine()
                 .open(GUID_PATH, nt_sys::io::GENERIC_READ | nt_sys::io::GENERIC_WRITE)
                 .expect("the adapter opens");
-            let control = tunic::Adapter::new(tunic_tests::machine::Ioctls(file));
+            let control = tunic::Adapter::new(tunic_tests::machine::HostFile(file));
             let known = || control.info().expect("it tells what it is").mtu_bytes;
             let is_set = || interface_mtu(luid) == Some(expected) && known() == expected;
             wait_until(is_set, || format!("{:?} and not {expected}", interface_mtu(luid)));

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, bail, ensure};
-use tunic_tests::require;
 
 use crate::arch::Arch;
 use crate::driver::workspace;

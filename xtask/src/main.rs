@@ -23,7 +23,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md
+    /// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md: the package `bench`
     Bench(bench::Options),
     /// Builds tunic.sys into target/driver/x64 and target/driver/arm64, with its PDB and map
     Driver(driver::Options),

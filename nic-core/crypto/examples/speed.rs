@@ -2,7 +2,7 @@
 //!
 //! `taskset -c 1 cargo run --release -p nic-crypto --example speed`
 
-#[path = "../../../xtask/src/bench/crypto.rs"]
+#[path = "../../../bench/src/crypto.rs"]
 mod crypto;
 
 fn main() {

@@ -1,16 +1,15 @@
 //! The machine of the demo: the driver, two adapters, and a stack above each.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context, anyhow};
+use host_transport::HostFile;
 use nt_host::edge::memory::MemoryStack;
 use nt_host::ndis::{self, AdapterOptions, ConfigValue, MiniportDriver};
-use nt_host::{Driver, DriverSource, Handle, Machine, MachineOptions};
+use nt_host::{Driver, DriverSource, Machine, MachineOptions};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use tunic::{
-    Adapter, AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, IoctlReply, Key,
-    PeerChange, Transport,
+    Adapter, AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, Key, PeerChange,
 };
 
 /// What WireGuard leaves of Ethernet's 1500 bytes, over IPv6.
@@ -29,19 +28,9 @@ pub(super) struct Side {
     pub(super) v4: IpAddr,
     pub(super) v6: IpAddr,
     pub(super) stack: MemoryStack,
-    pub(super) control: Adapter<Device>,
+    pub(super) control: Adapter<HostFile>,
     pub(super) key: Key,
     adapter: ndis::Adapter,
-}
-
-/// An open adapter.
-pub(super) struct Device(Handle);
-
-impl Transport for Device {
-    fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply> {
-        let (status, information) = self.0.ioctl(code, input, output);
-        Ok(IoctlReply { status: status.cast_unsigned(), information: information as u64 })
-    }
 }
 
 impl Demo {
@@ -96,7 +85,7 @@ impl Side {
         let handle = machine
             .open(&format!(r"\Device\Tunic\{name}"), GENERIC_READ | GENERIC_WRITE)
             .map_err(|status| anyhow!("adapter {name} does not open: {status:#010x}"))?;
-        let control = Adapter::new(Device(handle));
+        let control = Adapter::new(HostFile(handle));
         let key = Key::generate_private()?;
         control.set_configuration(&ConfigurationChange {
             private_key: Some(Some(key.clone())),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nt_host::edge::memory::PingReport;
 
-pub(crate) use crate::show::Bytes;
+pub(crate) use indicatif::BinaryBytes as Bytes;
 
 /// What was measured, and what was wrong.
 #[derive(Default)]

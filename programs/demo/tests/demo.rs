@@ -1,14 +1,11 @@
 //! The demo, as anybody runs it.
-#![cfg(feature = "demo")]
 
 use std::process::Command;
 
 #[test]
 fn everything_is_right() {
-    let output = Command::new(env!("CARGO_BIN_EXE_tunic"))
-        .args(["demo", "--seconds", "1"])
-        .output()
-        .unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_tunic-demo")).args(["--seconds", "1"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
@@ -21,7 +18,7 @@ fn everything_is_right() {
 
 #[test]
 fn a_file_that_is_no_driver_is_named() {
-    let program = env!("CARGO_BIN_EXE_tunic");
+    let program = env!("CARGO_BIN_EXE_tunic-demo");
     let missing = "/nonexistent/tunic.sys";
     for (file, reason) in [
         (missing, "the image cannot be read: No such file"),
@@ -29,10 +26,10 @@ fn a_file_that_is_no_driver_is_named() {
         ("/", "the image cannot be read: "),
         ("/dev/null", "not an image of a driver: "),
     ] {
-        let output = Command::new(program).args(["demo", "--driver", file]).output().unwrap();
+        let output = Command::new(program).args(["--driver", file]).output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{errors}");
-        let start = format!("tunic: the image {file} does not load: {reason}");
+        let start = format!("tunic-demo: the image {file} does not load: {reason}");
         assert!(errors.starts_with(&start) && errors.lines().count() == 1, "{errors}");
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use openvpn_client::client::{Client, Log, Signals};
-use openvpn_client::data_channel::DataChannel;
-use openvpn_client::profile::Profile;
-use openvpn_client::tunicd::Tunicd;
+use tunic_openvpn::client::{Client, Log, Signals};
+use tunic_openvpn::data_channel::DataChannel;
+use tunic_openvpn::profile::Profile;
+use tunic_openvpn::tunicd::Tunicd;
 
 /// Connects to an OpenVPN server as a profile says, through a Tunic adapter. Ctrl-C disconnects; SIGUSR1 connects anew.
 #[derive(Parser)]

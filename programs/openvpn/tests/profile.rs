@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use openvpn_client::Suite;
-use openvpn_client::profile::{
+use tunic_openvpn::Suite;
+use tunic_openvpn::profile::{
     CertificateUse, ControlWrap, CredentialSource, Family, Profile, ProfileError, PullAction,
     Remote, TlsVersion,
 };
-use openvpn_client::tls::NameRule;
+use tunic_openvpn::tls::NameRule;
 
 fn parse(text: &str) -> Result<Profile, ProfileError> {
     Profile::parse(text, Path::new("/nonexistent"))

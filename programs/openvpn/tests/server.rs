@@ -9,22 +9,22 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use openvpn_client::Suite;
-use openvpn_client::data_channel::{
+use pki::Authority;
+use rcgen::ExtendedKeyUsagePurpose as Use;
+use tunic_openvpn::Suite;
+use tunic_openvpn::data_channel::{
     DataChannel, DataEvent, DataEventKind, DataFormat, InstallKey, NewPeer, Peer, PeerChange,
     PeerStatistics, Slot,
 };
-use openvpn_client::options::{Network, TunnelOptions, words};
-use openvpn_client::packet::{ControlPacket, Opcode};
-use openvpn_client::profile::ServerProfile;
-use openvpn_client::server::Server;
-use openvpn_client::session::{
+use tunic_openvpn::options::{Network, TunnelOptions, words};
+use tunic_openvpn::packet::{ControlPacket, Opcode};
+use tunic_openvpn::profile::ServerProfile;
+use tunic_openvpn::server::Server;
+use tunic_openvpn::session::{
     DataParameters, Derivation, Hello, Session, SessionConfig, SessionEvent, peer_info,
 };
-use openvpn_client::tls::{ExpectedPeer, Identity, TlsConfig, Versions, certificates};
-use openvpn_client::wrap::{ClientKey, Digest, Direction, Plain, TlsAuth, TlsCrypt, Wrap};
-use pki::Authority;
-use rcgen::ExtendedKeyUsagePurpose as Use;
+use tunic_openvpn::tls::{ExpectedPeer, Identity, TlsConfig, Versions, certificates};
+use tunic_openvpn::wrap::{ClientKey, Digest, Direction, Plain, TlsAuth, TlsCrypt, Wrap};
 
 const STATIC_KEY: &str = include_str!("wrap/static.key");
 const SERVER_KEY: &str = include_str!("wrap/tls-crypt-v2-server.key");
@@ -310,7 +310,7 @@ fn nothing_is_remembered_before_the_cookie_comes_back() {
     let knock = |opcode, acks: Vec<u32>, acked_session| ControlPacket {
         opcode,
         key_id: 0,
-        session_id: openvpn_client::packet::SessionId(*b"a client"),
+        session_id: tunic_openvpn::packet::SessionId(*b"a client"),
         acks,
         acked_session,
         packet_id: Some(u32::from(opcode != Opcode::HardResetClientV2)),
@@ -353,7 +353,7 @@ fn every_wrapping_leads_in_and_no_other() {
     let client_key: ClientKey = CLIENT_KEY.parse().unwrap();
     let v2 = || -> Box<dyn Wrap> { Box::new(TlsCrypt::with_client_key(&client_key)) };
     let key = STATIC_KEY.parse().unwrap();
-    let crypt = || -> Box<dyn Wrap> { Box::new(TlsCrypt::new(&key, openvpn_client::Role::Client)) };
+    let crypt = || -> Box<dyn Wrap> { Box::new(TlsCrypt::new(&key, tunic_openvpn::Role::Client)) };
     let auth = |direction| -> Box<dyn Wrap> {
         Box::new(TlsAuth::new(&key, Digest::Sha512, Some(direction)))
     };
@@ -463,7 +463,7 @@ fn strangers_take_no_clients_place() {
         let mut packet = ControlPacket {
             opcode: Opcode::HardResetClientV2,
             key_id: 0,
-            session_id: openvpn_client::packet::SessionId(*b"stranger"),
+            session_id: tunic_openvpn::packet::SessionId(*b"stranger"),
             acks: vec![],
             acked_session: None,
             packet_id: Some(0),

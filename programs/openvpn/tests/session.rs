@@ -4,17 +4,17 @@ mod pki;
 
 use std::time::{Duration, Instant};
 
-use openvpn_client::Suite;
-use openvpn_client::data_channel::{DataFormat, InstallKey, Slot};
-use openvpn_client::packet::{ControlPacket, Opcode, SessionId};
-use openvpn_client::session::{
-    DataParameters, Derivation, Hello, Session, SessionConfig, SessionError, SessionEvent, Stage,
-};
-use openvpn_client::tls::{ExpectedPeer, Identity, NameRule, TlsConfig, Versions, certificates};
-use openvpn_client::wrap::Plain;
 use pki::{Authority, Issued};
 use rcgen::ExtendedKeyUsagePurpose as Use;
 use rustls::ProtocolVersion;
+use tunic_openvpn::Suite;
+use tunic_openvpn::data_channel::{DataFormat, InstallKey, Slot};
+use tunic_openvpn::packet::{ControlPacket, Opcode, SessionId};
+use tunic_openvpn::session::{
+    DataParameters, Derivation, Hello, Session, SessionConfig, SessionError, SessionEvent, Stage,
+};
+use tunic_openvpn::tls::{ExpectedPeer, Identity, NameRule, TlsConfig, Versions, certificates};
+use tunic_openvpn::wrap::Plain;
 
 const PARAMETERS: DataParameters = DataParameters {
     suite: Suite::Aes256Gcm,

@@ -1,7 +1,7 @@
 //! Wrappings against datagrams of stock OpenVPN 2.6.3, recorded on loopback, and keys that it made.
 
-use openvpn_client::Role::{Client, Server};
-use openvpn_client::wrap::{
+use tunic_openvpn::Role::{Client, Server};
+use tunic_openvpn::wrap::{
     ClientKey, Digest, Direction, Metadata, ServerKey, StaticKey, TlsAuth, TlsCrypt, Wrap,
     WrapError,
 };

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use host_transport::HostFile;
 use nt_host::edge::tun::Tun;
 use nt_host::ndis::{
     Adapter, AdapterOptions, ConfigValue, MiniportDriver, interface_mtu, set_interface_mtu,
@@ -87,9 +88,10 @@ impl Host {
                 .map_err(|status| anyhow!("the adapter does not open: {status:#010x}"))
         };
         let handle = (protocol == Protocol::Wireguard).then(open).transpose()?;
+        let file = handle.map(HostFile);
         let luid = adapter.luid();
         let ovpn_dco = options.ovpn_dco;
-        let device = Arc::new(Device { machine, protocol, ovpn_dco, path, handle, tun, luid });
+        let device = Arc::new(Device { machine, protocol, ovpn_dco, path, file, tun, luid });
         Ok(Self { driver, adapter, device })
     }
 
@@ -115,16 +117,14 @@ pub struct Device {
     /// In the object manager.
     path: String,
     /// Open for the daemon's own requests. A protocol whose device belongs to who opens it has none.
-    handle: Option<Handle>,
+    file: Option<HostFile>,
     tun: Tun,
     luid: u64,
 }
 
 impl Transport for Device {
     fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply> {
-        let handle = self.handle.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-        let (status, information) = handle.ioctl(code, input, output);
-        Ok(IoctlReply { status: status.cast_unsigned(), information: information as u64 })
+        self.file.as_ref().ok_or(io::ErrorKind::Unsupported)?.ioctl(code, input, output)
     }
 }
 

@@ -1,37 +1,26 @@
 //! An adapter of the driver with a capturing stack above it: one end of a tunnel.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use host_transport::HostFile;
 use nt_host::edge::capture::Capture;
 use nt_host::handle::Handle;
 use nt_host::ndis::{Adapter, AdapterOptions, ConfigValue, Tuning};
 use nt_sys::ntdef::NTSTATUS;
 use tunic::{
-    AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, IoctlReply, Key, Peer,
-    PeerChange, Statistics, Transport,
+    AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, Key, Peer, PeerChange,
+    Statistics,
 };
 
 use super::{Loaded, MTU_BYTES, TIMEOUT};
-
-/// A file on the control device, as the SDK wants it.
-#[derive(Clone)]
-pub struct Ioctls(pub Handle);
-
-impl Transport for Ioctls {
-    fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply> {
-        let (status, information) = self.0.ioctl(code, input, output);
-        Ok(IoctlReply { status: status.cast_unsigned(), information: information as u64 })
-    }
-}
 
 /// An adapter, the edge above it, and a file to control it by. It is removed when it is dropped.
 pub struct End {
     /// The edge above.
     pub edge: Capture,
     /// What controls it.
-    pub control: tunic::Adapter<Ioctls>,
+    pub control: tunic::Adapter<HostFile>,
     /// The file that `control` uses.
     pub file: Handle,
     /// The adapter.
@@ -105,7 +94,7 @@ impl End {
         let file = open(loaded, number).expect("the adapter opens");
         Self {
             edge,
-            control: tunic::Adapter::new(Ioctls(file.clone())),
+            control: tunic::Adapter::new(HostFile(file.clone())),
             file,
             adapter,
             key: Key::generate_private().expect("random numbers"),

@@ -1,8 +1,6 @@
 //! The tunic command.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "demo")]
-mod demo;
 mod show;
 
 use std::io::{self, Read};
@@ -13,19 +11,16 @@ use clap::{Parser, Subcommand};
 use tunic::{Adapter, AdapterState, Key};
 use zeroize::Zeroizing;
 
-/// Drives adapters of the Tunic driver. Without a command: the demo.
+/// Drives adapters of the Tunic driver.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs a tunnel between two adapters in this process, and measures it.
-    #[cfg(feature = "demo")]
-    Demo(demo::Options),
     /// Shows adapters: configuration, counters, state, discards.
     Show {
         /// Only this one.
@@ -54,7 +49,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match run(Options::parse()) {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tunic: {error:#}");
             ExitCode::FAILURE
@@ -62,25 +57,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: Options) -> anyhow::Result<ExitCode> {
+fn run(options: Options) -> anyhow::Result<()> {
     match options.command {
-        #[cfg(feature = "demo")]
-        None => return demo::run(&demo::Options::default()),
-        #[cfg(not(feature = "demo"))]
-        None => anyhow::bail!("no command; try --help"),
-        #[cfg(feature = "demo")]
-        Some(Command::Demo(options)) => return demo::run(&options),
-        Some(Command::Show { interface: Some(interface), discards: true }) => {
+        Command::Show { interface: Some(interface), discards: true } => {
             show::discards(&interface)?;
         }
-        Some(Command::Show { interface, .. }) => show::run(interface.as_deref())?,
-        Some(Command::Genkey) => println!("{}", Key::generate_private()?),
-        Some(Command::Pubkey) => println!("{}", read_key()?.public()),
-        Some(Command::Genpsk) => println!("{}", Key::generate_preshared()?),
-        Some(Command::Up { interface }) => set_state(&interface, AdapterState::Up)?,
-        Some(Command::Down { interface }) => set_state(&interface, AdapterState::Down)?,
+        Command::Show { interface, .. } => show::run(interface.as_deref())?,
+        Command::Genkey => println!("{}", Key::generate_private()?),
+        Command::Pubkey => println!("{}", read_key()?.public()),
+        Command::Genpsk => println!("{}", Key::generate_preshared()?),
+        Command::Up { interface } => set_state(&interface, AdapterState::Up)?,
+        Command::Down { interface } => set_state(&interface, AdapterState::Down)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn set_state(interface: &str, state: AdapterState) -> anyhow::Result<()> {

@@ -138,7 +138,7 @@ pub(crate) fn workspace() -> PathBuf {
 mod tests {
     use std::fs;
 
-    use tunic_tests::require::{self, Need};
+    use require::Need;
 
     use super::{Arch, Image, build, build_into};
 

@@ -10,7 +10,7 @@ use object::pe::{
     IMAGE_DLLCHARACTERISTICS_NX_COMPAT, IMAGE_FILE_DLL, IMAGE_SCN_MEM_NOT_PAGED,
     IMAGE_SCN_MEM_WRITE,
 };
-use tunic_tests::require::{self, Need};
+use require::Need;
 
 use super::file::{ImageFile, section_name};
 use super::headers::{checksum, checksum_offset};

@@ -146,13 +146,14 @@ pub(crate) fn commit_date() -> Result<Date> {
 /// Every name in the registry that the driver's source reads: the literals of `utf16!`.
 pub(crate) fn driver_keywords() -> Result<Vec<String>> {
     let mut keywords = Vec::new();
-    let mut folders = vec![workspace().join("nic-core/driver/src")];
+    let sources = ["nic-core/miniport/src", "protocols", "driver/src"];
+    let mut folders = Vec::from(sources.map(|source| workspace().join(source)));
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
                 let text = fs::read_to_string(&path)?;
                 let literals = text.split("utf16!(\"").skip(1);
                 keywords

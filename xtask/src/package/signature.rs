@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use tunic_tests::require::{self, Need};
+use require::Need;
 
 /// Days for which the certificate is good.
 const DAYS: &str = "365";

@@ -1,7 +1,7 @@
 //! `cargo xtask check-stack`: what the driver's functions take of the kernel's 24 KiB of stack, by the bytes that ship.
 //!
 //! Frames are what the image's own unwind data says. Calls are what its instructions are; those through pointers lead to
-//! whom `nic-core/driver/stack.tsv` says.
+//! whom `driver/stack.tsv` says.
 
 mod arm64;
 pub(crate) mod calls;
@@ -36,7 +36,7 @@ const FRAME_BYTES: u32 = 2048;
 /// The most that a chain of calls may take; of the rest live NT, NDIS and WSK above and below us.
 const CHAIN_BYTES: u32 = 16 * 1024;
 
-const RULES: &str = include_str!("../../../nic-core/driver/stack.tsv");
+const RULES: &str = include_str!("../../../driver/stack.tsv");
 
 #[derive(clap::Args)]
 pub(crate) struct Options {

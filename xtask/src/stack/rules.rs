@@ -1,6 +1,6 @@
 //! What the instructions can't say of calls: whom a pointer may lead to, how often a function may be in one chain.
 //!
-//! It is in `nic-core/driver/stack.tsv`, whose head explains it.
+//! It is in `driver/stack.tsv`, whose head explains it.
 
 use anyhow::{Context, Result, bail};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use object::LittleEndian as LE;
 use object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION;
-use tunic_tests::require::{self, Need};
+use require::Need;
 
 use super::calls::{Calls, Function};
 use super::chains::Chains;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use openvpn_client::data_channel::DataChannel;
-use openvpn_client::profile::ServerProfile;
-use openvpn_client::server;
-use openvpn_client::tunicd::Tunicd;
+use tunic_openvpn::data_channel::DataChannel;
+use tunic_openvpn::profile::ServerProfile;
+use tunic_openvpn::server;
+use tunic_openvpn::tunicd::Tunicd;
 
 /// Serves OpenVPN clients over a Tunic adapter. Ends by SIGTERM or SIGINT.
 #[derive(Parser)]

@@ -161,7 +161,7 @@ impl fmt::Display for Ago {
 }
 
 /// A number of bytes, with a binary prefix where it is large.
-pub(crate) struct Bytes(pub(crate) u64);
+struct Bytes(u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,5 @@
 //! `cargo xtask bench`: every figure of docs/performance.md, measured in one run.
+#![forbid(unsafe_code)]
 
 mod crypto;
 mod handshake;
@@ -9,17 +10,17 @@ mod routes;
 mod tunnel;
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::Parser;
+use require::Need;
 use tunic_tests::openvpn::NEEDS;
-use tunic_tests::require::{self, Need};
 use tunnel::Carrier;
 
-/// What to measure.
-#[derive(Args)]
-pub(crate) struct Options {
+/// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md
+#[derive(Parser)]
+#[command(name = "cargo xtask bench")]
+struct Options {
     /// Seconds of each iperf3 run
     #[arg(long, default_value_t = 5)]
     seconds: u32,
@@ -34,18 +35,10 @@ pub(crate) struct Options {
     print: bool,
 }
 
-/// Measures and writes the report.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    if cfg!(debug_assertions) {
-        // Figures of an unoptimised build would mislead: run the same task in release.
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo)
-            .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
-            .args(std::env::args_os().skip(1))
-            .status()?;
-        ensure!(status.success(), "the release build of the bench failed: {status}");
-        return Ok(());
-    }
+fn main() -> Result<()> {
+    // Figures of an unoptimised build would mislead.
+    ensure!(!cfg!(debug_assertions), "build with --release, or use `cargo xtask bench`");
+    let options = &Options::parse();
     let mut report = report::Report::new(options);
     eprintln!("crypto");
     report.section(

@@ -1,8 +1,9 @@
-//! `tunic demo`: a tunnel between two adapters of the driver, in this process, without privileges.
+//! `tunic-demo`: a tunnel between two adapters of the driver, in this process, without privileges.
 //!
 //! The driver is that of Windows, here on nt-host: linked with this program, or the very file that Windows loads. Each adapter has an IP stack in memory above it; below, they
 //! talk over real UDP sockets on the loopback interface. What is wrong makes the exit code non-zero; a broken rule of the
 //! kernel ends the process at once, with code 86.
+#![forbid(unsafe_code)]
 
 mod machine;
 mod measure;
@@ -12,16 +13,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::Parser;
 use nt_host::DriverSource;
 
 use self::machine::{Demo, Side};
 use self::measure::Progress;
 use self::report::Report;
 
-/// Options of the demo.
-#[derive(Args)]
-pub(crate) struct Options {
+/// Runs a tunnel between two adapters in this process, and measures it.
+#[derive(Parser)]
+#[command(name = "tunic-demo", version)]
+struct Options {
     /// How long TCP runs in each direction.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=600))]
     seconds: u16,
@@ -33,14 +35,18 @@ pub(crate) struct Options {
     driver: Option<PathBuf>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { seconds: 3, check: false, driver: None }
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("tunic-demo: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 /// Runs the demo and prints what it found.
-pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let linked = DriverSource::Linked { name: "tunic", entry: tunic_driver::driver_entry };
     let driver = options.driver.clone().map_or(linked, DriverSource::Image);
     println!("Two adapters of {driver} on nt-host, WireGuard between them over UDP on loopback\n");

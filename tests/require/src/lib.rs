@@ -1,9 +1,12 @@
 //! What a test needs, and what happens where it is missing.
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::image;
+/// Where `cargo xtask driver` puts the driver as the file that Windows loads.
+pub const DRIVER_IMAGE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/driver/x64/tunic.sys");
 
 /// Something that a test can't do without.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +60,8 @@ fn missing(need: Need) -> Option<String> {
         }
         Need::RustTarget(target) => (!has_rust_target(target))
             .then(|| format!("needs Rust's target {target} (rustup target add {target})")),
-        Need::DriverImage => (!Path::new(image::BUILT).is_file())
-            .then(|| format!("needs {} (cargo xtask driver)", image::BUILT)),
+        Need::DriverImage => (!Path::new(DRIVER_IMAGE).is_file())
+            .then(|| format!("needs {} (cargo xtask driver)", DRIVER_IMAGE)),
         Need::KernelPeer => kernel_peer_script()
             .is_none()
             .then(|| "needs shared/tools/kernel-wg-peer.sh beside the project".into())
@@ -100,6 +103,6 @@ fn peer_programs() -> Option<PathBuf> {
 /// The script that boots Debian's kernel as a WireGuard peer; it lies beside the project.
 pub fn kernel_peer_script() -> Option<PathBuf> {
     let project = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let beside = project.ancestors().nth(2)?.join("shared/tools/kernel-wg-peer.sh");
+    let beside = project.ancestors().nth(3)?.join("shared/tools/kernel-wg-peer.sh");
     beside.is_file().then_some(beside)
 }
