@@ -1,7 +1,7 @@
 //! Sealing and opening on one core, by suite and packet size.
 //!
-//! All candidates take turns in every round, so that whatever else the machine does hits them alike;
-//! the result is the median over the rounds.
+//! All candidates take turns in every round, so that whatever else the machine does hits them
+//! alike; the result is the median over the rounds.
 
 use std::fmt::Write;
 use std::hint::black_box;

@@ -1,7 +1,8 @@
 //! WireGuard handshakes.
 //!
-//! Two adapters in one process; what each message costs is measured apart, and what a flood costs that gets no answer. All
-//! measurements take turns in every round; the result is the median over the rounds.
+//! Two adapters in one process; what each message costs is measured apart, and what a flood costs
+//! that gets no answer. All measurements take turns in every round; the result is the median over
+//! the rounds.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -184,7 +185,8 @@ impl Side {
         std::mem::take(&mut self.host.sent)
     }
 
-    /// Whether a datagram is not worth to be queued; the judge is copied for each, as the engine does.
+    /// Whether a datagram is not worth to be queued; the judge is copied for each, as the engine
+    /// does.
     fn refuses(&self, datagram: &[u8], from: &Self, now: Now) -> bool {
         let judge = WireGuard::judge(&self.control);
         WireGuard::standing(&judge, datagram, &from.address, &|_| false, now.instant).is_err()

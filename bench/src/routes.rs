@@ -1,7 +1,8 @@
 //! Route look-ups by number of peers.
 //!
-//! Every peer has one IPv4 address and one IPv6 network of 64 bits; look-ups go to random peers, so that with many peers the
-//! table is not in the cache. All tables take turns in every round; the result is the median over the rounds.
+//! Every peer has one IPv4 address and one IPv6 network of 64 bits; look-ups go to random peers, so
+//! that with many peers the table is not in the cache. All tables take turns in every round; the
+//! result is the median over the rounds.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -42,7 +43,8 @@ pub(crate) fn run() -> Vec<Row> {
     candidates.iter_mut().map(Candidate::row).collect()
 }
 
-/// A Markdown table of million look-ups in a second, a line per family, a column per number of peers.
+/// A Markdown table of million look-ups in a second, a line per family, a column per number of
+/// peers.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut text = String::from("| one core, million look-ups/s |");
     for peers in PEERS {

@@ -35,8 +35,9 @@ unsafe extern "efiapi" fn driver_entry(
     unsafe { tunic_driver::driver_entry(driver, registry_path) }
 }
 
-/// What the unwind data of some of the compiler's own functions (`__udivti3`) names as their handler of exceptions: it handles none
-/// (`ExceptionContinueSearch`, excpt.h). wdk-sys has one as well.
+/// What the unwind data of some of the compiler's own functions (`__udivti3`) names as their
+/// handler of exceptions: it handles none (`ExceptionContinueSearch`, excpt.h). wdk-sys has one as
+/// well.
 #[cfg(not(feature = "wdk"))]
 #[unsafe(no_mangle)]
 extern "C" fn __CxxFrameHandler3() -> i32 {

@@ -1,4 +1,5 @@
-//! Control codes: device type, function, method and access in one word (`CTL_CODE` of `devioctl.h`).
+//! Control codes: device type, function, method and access in one word (`CTL_CODE` of
+//! `devioctl.h`).
 
 /// How buffers travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

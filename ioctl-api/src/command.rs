@@ -66,14 +66,17 @@ pub enum Command<'a> {
         /// Thousandths of the real durations, 1 to 1000.
         permille: u32,
     },
-    /// For an adapter whose protocol has its handshake in userspace; the form is that of the answer.
+    /// For an adapter whose protocol has its handshake in userspace; the form is that of the
+    /// answer.
     DataChannel(data_channel::Form, data_channel::Command<'a>),
 }
 
-/// Decodes an IOCTL. The control codes of the ABIs have nothing in common, so the code alone says which it is.
+/// Decodes an IOCTL. The control codes of the ABIs have nothing in common, so the code alone says
+/// which it is.
 ///
-/// `input` is what the code's method reads: the system buffer of a buffered one (input length), the mapped second buffer
-/// of the in-direct one (the kernel's copy of it, see the crate's page), nothing for the out-direct one.
+/// `input` is what the code's method reads: the system buffer of a buffered one (input length), the
+/// mapped second buffer of the in-direct one (the kernel's copy of it, see the crate's page),
+/// nothing for the out-direct one.
 pub fn decode(code: u32, input: &[u8]) -> Result<Request<'_>, DecodeError> {
     if let Some(command) = wireguard_nt::decode(code, input)? {
         return Ok(Request { adapter: None, command });
@@ -108,7 +111,8 @@ pub struct Configure<'a> {
 }
 
 impl<'a> Configure<'a> {
-    /// The peers in order; the same public key may come several times. Can be walked any number of times.
+    /// The peers in order; the same public key may come several times. Can be walked any number of
+    /// times.
     pub fn peers(&self) -> Peers<'a> {
         self.peers
     }
@@ -160,7 +164,8 @@ pub struct PeerChange<'a> {
 }
 
 impl<'a> PeerChange<'a> {
-    /// A change that makes the peer where it is not there, and nothing else; to be filled in and encoded.
+    /// A change that makes the peer where it is not there, and nothing else; to be filled in and
+    /// encoded.
     pub fn new(public_key: &'a [u8; KEY_BYTES]) -> Self {
         let allowed_ips = AllowedIps { abi: Abi::WireGuardNt, bytes: &[], offset: 0, remaining: 0 };
         Self {

@@ -1,4 +1,5 @@
-//! A configuration as it is asked for: written by the driver, read by the SDK, in the form of either ABI.
+//! A configuration as it is asked for: written by the driver, read by the SDK, in the form of
+//! either ABI.
 
 use core::mem::offset_of;
 use core::net::{IpAddr, SocketAddr};
@@ -57,9 +58,9 @@ impl Encoded {
 
 /// Writes a configuration: whole records as long as they fit, and the sum of all.
 ///
-/// First [`ConfigurationEncoder::new`] with the interface, then each [`ConfigurationEncoder::peer`] followed by its
-/// [`ConfigurationEncoder::allowed_ip`]s, then [`ConfigurationEncoder::finish`]. Output that is too short, even empty, is no
-/// error: the caller learns the size.
+/// First [`ConfigurationEncoder::new`] with the interface, then each [`ConfigurationEncoder::peer`]
+/// followed by its [`ConfigurationEncoder::allowed_ip`]s, then [`ConfigurationEncoder::finish`].
+/// Output that is too short, even empty, is no error: the caller learns the size.
 pub struct ConfigurationEncoder<'o> {
     output: &'o mut [u8],
     abi: Abi,
@@ -150,7 +151,8 @@ impl<'o> ConfigurationEncoder<'o> {
     }
 }
 
-/// Writes the compatible ABI's answer to a state query. False where `output` is not exactly 4 bytes.
+/// Writes the compatible ABI's answer to a state query. False where `output` is not exactly 4
+/// bytes.
 pub fn encode_state(state: AdapterState, output: &mut [u8]) -> bool {
     let Ok(word) = <&mut [u8; 4]>::try_from(output) else {
         return false;

@@ -1,7 +1,9 @@
-//! Commands for a protocol whose handshake is in userspace: it pushes keys, the driver carries the packets.
+//! Commands for a protocol whose handshake is in userspace: it pushes keys, the driver carries the
+//! packets.
 //!
-//! Every datagram that is not of the data channel goes up to userspace with its source, and comes down from there. Peers are
-//! named by their *receive id*, which they put on packets to us; the *transmit id* is what we put on packets to them.
+//! Every datagram that is not of the data channel goes up to userspace with its source, and comes
+//! down from there. Peers are named by their *receive id*, which they put on packets to us; the
+//! *transmit id* is what we put on packets to them.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::num::NonZeroU64;
@@ -86,7 +88,8 @@ pub enum Mode {
 pub enum PeerSelector {
     /// The one of point-to-point mode; wrong in multi-peer mode.
     Only,
-    /// That of this receive id; wrong in point-to-point mode. May be any number: there is no peer of an impossible one.
+    /// That of this receive id; wrong in point-to-point mode. May be any number: there is no peer
+    /// of an impossible one.
     Id(u32),
     /// In point-to-point mode the one, in multi-peer mode that of this receive id.
     ByMode(u32),
@@ -119,7 +122,8 @@ pub struct NewPeer {
     pub transmit_id: Option<u32>,
     /// What carries its packets.
     pub transport: Transport,
-    /// The local address to bind, of the family of `remote`; counts in point-to-point mode. `None` is any.
+    /// The local address to bind, of the family of `remote`; counts in point-to-point mode. `None`
+    /// is any.
     pub local: Option<SocketAddr>,
     /// Where it is; the port is not 0.
     pub remote: SocketAddr,
@@ -167,7 +171,8 @@ pub struct InstallKey<'a> {
     pub material: KeyMaterial<'a>,
     /// The id on packets to the peer from here on, at most [`UNDEFINED_PEER_ID`], where it changes.
     pub transmit_id: Option<u32>,
-    /// The most packets that may be sealed with it; `None` is what the suite bears. Userspace is told before.
+    /// The most packets that may be sealed with it; `None` is what the suite bears. Userspace is
+    /// told before.
     pub packet_limit: Option<NonZeroU64>,
 }
 

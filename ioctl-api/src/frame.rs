@@ -1,9 +1,11 @@
 //! Requests over a stream: what the SDK and `tunicd` speak on `/var/run/tunic/IFACE.sock`.
 //!
-//! A connection is one open file on the adapter's device. First the server says whether it could be opened: a [`ReplyHeader`] of
-//! id 0 without data. Then the client sends requests, each a [`RequestHeader`] and behind it the first buffer, and the second
-//! where [`RequestHeader::sends_output`]. Each but a cancel is answered once, in whatever order: a [`ReplyHeader`], then its
-//! data. The end of the connection closes the file, and so cancels what waits. Words are little-endian.
+//! A connection is one open file on the adapter's device. First the server says whether it could be
+//! opened: a [`ReplyHeader`] of id 0 without data. Then the client sends requests, each a
+//! [`RequestHeader`] and behind it the first buffer, and the second where
+//! [`RequestHeader::sends_output`]. Each but a cancel is answered once, in whatever order: a
+//! [`ReplyHeader`], then its data. The end of the connection closes the file, and so cancels what
+//! waits. Words are little-endian.
 
 use crate::bytes::{put, u32_at, u64_at};
 use crate::code::{Method, method};
@@ -29,7 +31,8 @@ pub enum Operation {
     Read,
     /// A write of the first buffer.
     Write,
-    /// That the request of this id ends: it is answered, as cancelled or not, and the cancel is not.
+    /// That the request of this id ends: it is answered, as cancelled or not, and the cancel is
+    /// not.
     Cancel,
 }
 

@@ -1,4 +1,5 @@
-//! The C header, `include/tunic.h`, written from the records: `cargo run -p tunic-ioctl --example header`.
+//! The C header, `include/tunic.h`, written from the records: `cargo run -p tunic-ioctl --example
+//! header`.
 
 use core::fmt;
 

@@ -28,7 +28,8 @@ pub struct Layout {
     pub doc: &'static str,
 }
 
-/// Declares a record: a `repr(C)` struct with its asserted size and offsets, of alignment 8 unless it says `natural`.
+/// Declares a record: a `repr(C)` struct with its asserted size and offsets, of alignment 8 unless
+/// it says `natural`.
 macro_rules! record {
     (
         #[doc = $doc:literal]

@@ -4,7 +4,8 @@ use core::error::Error;
 use core::fmt;
 use core::str::FromStr;
 
-/// An AEAD of the data channel. Its text is OpenSSL's name, as it is on the wire and in profiles of OpenVPN.
+/// An AEAD of the data channel. Its text is OpenSSL's name, as it is on the wire and in profiles of
+/// OpenVPN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Suite {

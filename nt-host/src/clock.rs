@@ -15,7 +15,8 @@ pub fn interrupt_time() -> u64 {
     hundred_ns(read(libc::CLOCK_BOOTTIME))
 }
 
-/// Time since the boot, without the time the machine slept, in 100 ns: what relative timeouts count.
+/// Time since the boot, without the time the machine slept, in 100 ns: what relative timeouts
+/// count.
 #[inline]
 #[must_use]
 pub fn unbiased_time() -> u64 {

@@ -86,7 +86,8 @@ struct Memory {
     hardware: UNICODE_STRING,
 }
 
-/// How many drivers keep their objects after their unload: one that runs after it shall be told so, and not crash.
+/// How many drivers keep their objects after their unload: one that runs after it shall be told so,
+/// and not crash.
 const KEPT: usize = 8;
 
 /// The objects of drivers that were unloaded, the latest last.

@@ -12,8 +12,8 @@ pub(crate) struct Export {
     pub(crate) address: *const (),
 }
 
-/// Defines functions of a module of the kernel under the names and with the ABI that drivers call: a linked driver by their
-/// symbols, an image by the list of [`Exports`] that this makes, too.
+/// Defines functions of a module of the kernel under the names and with the ABI that drivers call:
+/// a linked driver by their symbols, an image by the list of [`Exports`] that this makes, too.
 macro_rules! export {
     ($module:literal;
         $( $(#[$meta:meta])* pub unsafe fn $name:ident( $($arg:ident: $ty:ty),* $(,)? ) $(-> $ret:ty)? $body:block )*

@@ -1,4 +1,5 @@
-//! Memory faults: which rule was broken by an access to memory that is not there, or by an instruction.
+//! Memory faults: which rule was broken by an access to memory that is not there, or by an
+//! instruction.
 
 use core::ffi::{c_int, c_void};
 use core::fmt;

@@ -1,5 +1,5 @@
-//! What drivers were given pointers to: it stays until the last driver is unloaded, so that a pointer that is used too late, or a
-//! second time, is told as what it is.
+//! What drivers were given pointers to: it stays until the last driver is unloaded, so that a
+//! pointer that is used too late, or a second time, is told as what it is.
 
 use core::any::Any;
 use core::mem;

@@ -26,7 +26,8 @@ const FILE_OPEN: u32 = 1;
 /// Files that are open, by their objects.
 static OPEN: Mutex<BTreeMap<usize, String>> = Mutex::new(BTreeMap::new());
 
-/// An open file on a device. Its drop sends IRP_MJ_CLEANUP, waits for what is pending, and sends IRP_MJ_CLOSE.
+/// An open file on a device. Its drop sends IRP_MJ_CLEANUP, waits for what is pending, and sends
+/// IRP_MJ_CLOSE.
 #[derive(Clone, Debug)]
 pub struct Handle {
     file: Arc<File>,
@@ -41,7 +42,8 @@ pub enum Operation<'a> {
         code: u32,
         /// The first buffer.
         input: &'a [u8],
-        /// The second buffer, as it is before: for the driver to fill, or with an in-direct code to read.
+        /// The second buffer, as it is before: for the driver to fill, or with an in-direct code to
+        /// read.
         output: &'a [u8],
     },
     /// A read of so many bytes.
@@ -56,7 +58,8 @@ pub enum Operation<'a> {
     },
 }
 
-/// A request that was sent. It does not keep the file open: a close has the driver end what is pending.
+/// A request that was sent. It does not keep the file open: a close has the driver end what is
+/// pending.
 #[derive(Debug)]
 pub struct PendingRequest {
     outcome: Result<Arc<Request>, NTSTATUS>,
@@ -134,8 +137,8 @@ impl Handle {
         Ok(Self { file: Arc::new(File { object, device, access }) })
     }
 
-    /// Sends a device control and waits for its completion. Returns its status and `Information`; `output` is what the
-    /// driver left, when it wrote any.
+    /// Sends a device control and waits for its completion. Returns its status and `Information`;
+    /// `output` is what the driver left, when it wrote any.
     pub fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> (NTSTATUS, usize) {
         let operation = Operation::Ioctl { code, input, output };
         let request = match self.send(operation, None) {
@@ -149,7 +152,8 @@ impl Handle {
         (finished.status, finished.information)
     }
 
-    /// Sends a device control with an output buffer of this size, and does not wait for its completion.
+    /// Sends a device control with an output buffer of this size, and does not wait for its
+    /// completion.
     #[must_use]
     pub fn ioctl_async(&self, code: u32, input: &[u8], output_bytes: usize) -> PendingRequest {
         self.start(Operation::Ioctl { code, input, output: &vec![0; output_bytes] })
@@ -187,7 +191,8 @@ impl Handle {
         port: Option<(Arc<CompletionPort>, u64)>,
     ) -> Result<Arc<Request>, NTSTATUS> {
         let (major, needed) = match operation {
-            // Bits 14 and 15 name the access that is needed: FILE_READ_ACCESS and FILE_WRITE_ACCESS.
+            // Bits 14 and 15 name the access that is needed: FILE_READ_ACCESS and
+            // FILE_WRITE_ACCESS.
             Operation::Ioctl { code, .. } => (IRP_MJ_DEVICE_CONTROL, (code >> 14) & 3),
             Operation::Read { .. } => (IRP_MJ_READ, FILE_READ_DATA),
             Operation::Write { .. } => (IRP_MJ_WRITE, FILE_WRITE_DATA),

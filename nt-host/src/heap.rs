@@ -1,16 +1,17 @@
 //! The heap of a linked driver's Rust code: what `alloc` gives to its vectors and boxes.
 //!
-//! In the image that ships that is the pool. A linked driver shares the process's allocator with the host and the test, and so
-//! its vectors never lack memory and are not looked for at unload, unless the process names [`DriverHeap`] as its global
-//! allocator:
+//! In the image that ships that is the pool. A linked driver shares the process's allocator with
+//! the host and the test, and so its vectors never lack memory and are not looked for at unload,
+//! unless the process names [`DriverHeap`] as its global allocator:
 //!
 //! ```
 //! #[global_allocator]
 //! static HEAP: nt_host::heap::DriverHeap = nt_host::heap::DriverHeap;
 //! ```
 //!
-//! Then each allocation that driver code makes by itself counts as one of the pool: [`crate::pool::fail_allocation`] can make
-//! it fail, [`crate::pool::usage`] has it, and [`crate::pool::leaks`] tells of it at unload.
+//! Then each allocation that driver code makes by itself counts as one of the pool:
+//! [`crate::pool::fail_allocation`] can make it fail, [`crate::pool::usage`] has it, and
+//! [`crate::pool::leaks`] tells of it at unload.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
@@ -35,7 +36,8 @@ static BYTES: AtomicUsize = AtomicUsize::new(0);
 static ALL_BLOCKS: AtomicUsize = AtomicUsize::new(0);
 static ALL_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// Blocks and bytes that the process has on this heap: what was not given back, whatever the system's allocator makes of it.
+/// Blocks and bytes that the process has on this heap: what was not given back, whatever the
+/// system's allocator makes of it.
 #[must_use]
 pub fn live() -> (usize, usize) {
     (ALL_BLOCKS.load(Ordering::Relaxed), ALL_BYTES.load(Ordering::Relaxed))

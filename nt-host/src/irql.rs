@@ -51,7 +51,8 @@ pub fn require_exactly(function: &str, level: KIRQL) {
     }
 }
 
-/// Runs `f` at `level` and goes back to the level before: how the host calls a driver at DISPATCH_LEVEL.
+/// Runs `f` at `level` and goes back to the level before: how the host calls a driver at
+/// DISPATCH_LEVEL.
 #[inline]
 pub fn raised<R>(level: KIRQL, f: impl FnOnce() -> R) -> R {
     let before = current();

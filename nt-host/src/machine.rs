@@ -23,15 +23,18 @@ pub struct MachineOptions {
     pub guard_pages: bool,
     /// Processors that the driver sees; none is as many as the process may use.
     pub processors: Option<usize>,
-    /// What the driver prints is shown up to this level: 0 errors, 1 warnings, 2 trace, 3 information.
+    /// What the driver prints is shown up to this level: 0 errors, 1 warnings, 2 trace, 3
+    /// information.
     pub debug_level: u32,
     /// How long after the cleanup of a file its IRPs may be pending.
     pub cleanup_timeout: Duration,
-    /// Whether locks that are acquired in one order and in the opposite one are told, as Driver Verifier's Deadlock Detection
-    /// does. Those of a linked driver are only watched where the process's allocator is [`DriverHeap`](crate::heap::DriverHeap),
-    /// which knows what memory the driver frees.
+    /// Whether locks that are acquired in one order and in the opposite one are told, as Driver
+    /// Verifier's Deadlock Detection does. Those of a linked driver are only watched where the
+    /// process's allocator is [`DriverHeap`](crate::heap::DriverHeap), which knows what memory the
+    /// driver frees.
     pub lock_order: bool,
-    /// Whether the functions of images are written down in `/tmp/perf-PID.map`, where `perf` looks for their names.
+    /// Whether the functions of images are written down in `/tmp/perf-PID.map`, where `perf` looks
+    /// for their names.
     pub perf_map: bool,
 }
 
@@ -114,8 +117,8 @@ impl Machine {
         }
     }
 
-    /// Loads a driver that is linked with this process: calls its entry point with a new driver object and the path
-    /// `\Registry\Machine\System\CurrentControlSet\Services\<name>`.
+    /// Loads a driver that is linked with this process: calls its entry point with a new driver
+    /// object and the path `\Registry\Machine\System\CurrentControlSet\Services\<name>`.
     ///
     /// # Errors
     /// The status of the entry point.
@@ -123,8 +126,8 @@ impl Machine {
         Driver::load(name, entry)
     }
 
-    /// Loads a driver from the file that Windows loads, under the name of the file without its extension. From then on it is
-    /// as one that is linked.
+    /// Loads a driver from the file that Windows loads, under the name of the file without its
+    /// extension. From then on it is as one that is linked.
     ///
     /// # Errors
     /// What is wrong with the file, or the status of its entry point.
@@ -137,8 +140,8 @@ impl Machine {
         Driver::load_image(&name, image)
     }
 
-    /// Opens a device by its path, as CreateFile does: `\Device\Name`, a symbolic link (`\??\Name`, `\\.\Name`), each
-    /// with a file's name behind (`\Device\Name\file`).
+    /// Opens a device by its path, as CreateFile does: `\Device\Name`, a symbolic link (`\??\Name`,
+    /// `\\.\Name`), each with a file's name behind (`\Device\Name\file`).
     ///
     /// # Errors
     /// STATUS_OBJECT_NAME_NOT_FOUND when there is no such device; else the status of the driver.

@@ -77,7 +77,8 @@ export! { "netio.sys";
         unsafe { row.write(empty) };
     }
 
-    /// netioapi.h, GetIpInterfaceEntry. Of the row, keys, MTU and state of the connection are filled in.
+    /// netioapi.h, GetIpInterfaceEntry. Of the row, keys, MTU and state of the connection are
+    /// filled in.
     ///
     /// # IRQL
     /// `< DISPATCH_LEVEL`

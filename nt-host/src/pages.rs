@@ -1,4 +1,5 @@
-//! Pages of memory that Linux gives the host: not on the heap, in which blocks as large leave holes.
+//! Pages of memory that Linux gives the host: not on the heap, in which blocks as large leave
+//! holes.
 
 use core::ptr;
 
@@ -12,7 +13,8 @@ pub(crate) struct Pages {
 impl Pages {
     /// So many bytes, not 0. `None` when memory ran out.
     pub(crate) fn new(bytes: usize) -> Option<Self> {
-        // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+        // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that
+        // exists.
         let address = unsafe {
             libc::mmap(
                 ptr::null_mut(),

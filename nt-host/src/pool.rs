@@ -1,12 +1,13 @@
 //! Pool memory: every block has a tag, an end that is checked, and an afterlife.
 //!
-//! A block is preceded by a head and followed by a tail of known bytes. A freed block is filled with [`FREED`] and kept
-//! for a while: a second free is told from a first, and a write to it is found when its memory is given back or at
-//! unload. In guard-page mode ([`guard_pages`]) each block ends at a page that cannot be touched, and a freed block
-//! becomes one, so that the offending access itself ends the process.
+//! A block is preceded by a head and followed by a tail of known bytes. A freed block is filled
+//! with [`FREED`] and kept for a while: a second free is told from a first, and a write to it is
+//! found when its memory is given back or at unload. In guard-page mode ([`guard_pages`]) each
+//! block ends at a page that cannot be touched, and a freed block becomes one, so that the
+//! offending access itself ends the process.
 //!
-//! Allocations can be made to fail, one at a time ([`fail_allocation`]): how low resources are simulated. Every allocating
-//! function of the host asks [`admit`] first.
+//! Allocations can be made to fail, one at a time ([`fail_allocation`]): how low resources are
+//! simulated. Every allocating function of the host asks [`admit`] first.
 
 use core::fmt;
 use core::ptr;
@@ -259,7 +260,8 @@ pub(crate) fn forget() {
     }
 }
 
-/// What block a faulting address belongs to: for the signal handler, which must not wait for the lock.
+/// What block a faulting address belongs to: for the signal handler, which must not wait for the
+/// lock.
 pub(crate) fn explain(address: usize) -> Option<(Rule, Explanation)> {
     let pool = POOL.try_lock().ok()?;
     let find = |blocks: &BTreeMap<usize, Block>| {
@@ -322,7 +324,8 @@ fn allocate_pages(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
     let room = bytes.checked_next_multiple_of(alignment)?;
     let usable = room.max(1).checked_next_multiple_of(PAGE)?;
     let whole = usable.checked_add(PAGE)?;
-    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that
+    // exists.
     let base = unsafe {
         libc::mmap(
             ptr::null_mut(),

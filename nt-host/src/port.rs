@@ -25,7 +25,8 @@ impl CompletionPort {
         Arc::new(Self::default())
     }
 
-    /// Waits for the next completion, in the order of their coming; none once the port is closed and empty.
+    /// Waits for the next completion, in the order of their coming; none once the port is closed
+    /// and empty.
     #[must_use]
     pub fn wait(&self) -> Option<(u64, Completed)> {
         let mut queue = self

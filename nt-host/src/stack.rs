@@ -1,8 +1,9 @@
 //! The stack of driver code: as small as a kernel thread's, with a guard page below.
 //!
-//! A kernel stack on 64-bit Windows has 24 KiB ("Using the Kernel Stack", windows-driver-docs). A callback that the
-//! host makes runs on such a stack; what the host does in a function called from there and what needs more runs on the
-//! thread's own ([`on_host`]). A callback made from inside such a function goes on where the driver was, as on Windows.
+//! A kernel stack on 64-bit Windows has 24 KiB ("Using the Kernel Stack", windows-driver-docs). A
+//! callback that the host makes runs on such a stack; what the host does in a function called from
+//! there and what needs more runs on the thread's own ([`on_host`]). A callback made from inside
+//! such a function goes on where the driver was, as on Windows.
 
 use core::cell::Cell;
 use core::ops::Range;
@@ -19,7 +20,8 @@ use crate::ke::xstate;
 use crate::pages::Pages;
 use crate::violation::{Rule, stop};
 
-/// Bytes of a driver's stack. Code that is not optimized needs more, which says nothing of what ships.
+/// Bytes of a driver's stack. Code that is not optimized needs more, which says nothing of what
+/// ships.
 pub const STACK_BYTES: usize = if cfg!(debug_assertions) { 96 * 1024 } else { 24 * 1024 };
 
 /// Bytes below the stack that end the process when touched.
@@ -41,14 +43,15 @@ enum Place {
 
 thread_local! {
     static PLACE: Cell<Place> = const { Cell::new(Place::Host) };
-    /// Whether this thread is in code of the driver's own, and not in a function of the host that it called.
+    /// Whether this thread is in code of the driver's own, and not in a function of the host that
+    /// it called.
     static IN_DRIVER_CODE: Cell<bool> = const { Cell::new(false) };
     static CALLER: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
     static STACK: Stack = Stack::new();
 }
 
-/// Calls driver code on a driver's stack, and checks that it left the IRQL, the spin locks and the extended state of the
-/// processor as they were.
+/// Calls driver code on a driver's stack, and checks that it left the IRQL, the spin locks and the
+/// extended state of the processor as they were.
 #[track_caller]
 pub fn enter_driver<R>(f: impl FnOnce() -> R) -> R {
     enter(f, |entry| entry)
@@ -133,8 +136,8 @@ fn require_left_as(entry: &Entry, caller: &Location<'_>) {
     }
 }
 
-/// As [`enter_driver`], for a callback that is called with the cancel spin lock held and gives it back: returns the IRQL
-/// that it left, which should be `lowered`.
+/// As [`enter_driver`], for a callback that is called with the cancel spin lock held and gives it
+/// back: returns the IRQL that it left, which should be `lowered`.
 pub(crate) fn enter_driver_lowering(lowered: KIRQL, f: impl FnOnce()) -> KIRQL {
     let mut after = lowered;
     enter(f, |entry| {
@@ -165,7 +168,8 @@ pub fn in_driver() -> bool {
     !matches!(PLACE.get(), Place::Host)
 }
 
-/// Whether this thread is in code of the driver's own, and not in a function of the host that it called.
+/// Whether this thread is in code of the driver's own, and not in a function of the host that it
+/// called.
 #[inline]
 pub(crate) fn in_driver_code() -> bool {
     IN_DRIVER_CODE.get()
@@ -197,7 +201,8 @@ pub(crate) fn abandon() {
     CALLER.set(None);
 }
 
-/// Whether `address` lies in the guard of this thread's driver stack, and which line of the host called the driver.
+/// Whether `address` lies in the guard of this thread's driver stack, and which line of the host
+/// called the driver.
 pub(crate) fn guard_hit(address: usize) -> Option<Option<&'static Location<'static>>> {
     let base = GUARD_TOP.get();
     (base != 0 && address < base && address >= base - GUARD_BYTES).then(|| CALLER.get())
@@ -214,7 +219,8 @@ thread_local! {
     static GUARD_TOP: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs `f` on the stack from `top` down to `base`; `place` tells from the stack pointer that is left where that is.
+/// Runs `f` on the stack from `top` down to `base`; `place` tells from the stack pointer that is
+/// left where that is.
 fn call_on<R>(base: usize, top: usize, f: impl FnOnce() -> R, place: fn(usize) -> Place) -> R {
     // Less is no stack. Rather than fault outside of the guard, say so.
     if top < base + 1024 {
@@ -231,13 +237,14 @@ fn call_on<R>(base: usize, top: usize, f: impl FnOnce() -> R, place: fn(usize) -
     result
 }
 
-/// The switch itself, with a small frame whatever the closure holds: what lies between `here` and the stack pointer at the
-/// switch must be less than [`LEFT_FREE`].
+/// The switch itself, with a small frame whatever the closure holds: what lies between `here` and
+/// the stack pointer at the switch must be less than [`LEFT_FREE`].
 #[inline(never)]
 fn switch(base: usize, top: usize, place: fn(usize) -> Place, f: &mut dyn FnMut()) {
     let here = psm::stack_pointer().addr();
     PLACE.set(place(here));
-    // SAFETY: `base..top` is stack memory of this thread that nothing uses: the driver's, or what is free of its own.
+    // SAFETY: `base..top` is stack memory of this thread that nothing uses: the driver's, or what
+    // is free of its own.
     unsafe { psm::on_stack(ptr::with_exposed_provenance_mut(base), top - base, f) }
 }
 

@@ -14,7 +14,8 @@ pub const EXIT_CODE: i32 = 86;
 pub struct Rule(pub &'static str);
 
 impl Rule {
-    /// A function was called at an IRQL at which it must not be, or a callback returned at another than its own.
+    /// A function was called at an IRQL at which it must not be, or a callback returned at another
+    /// than its own.
     pub const WRONG_IRQL: Self = Self("WRONG IRQL");
     /// A wait that can block, at DISPATCH_LEVEL or above.
     pub const WAIT_AT_DISPATCH: Self = Self("WAIT AT DISPATCH");
@@ -72,9 +73,11 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Ends the process: prints `nt-host: STOP <RULE>: <function>: <detail>` and exits with [`EXIT_CODE`].
+/// Ends the process: prints `nt-host: STOP <RULE>: <function>: <detail>` and exits with
+/// [`EXIT_CODE`].
 ///
-/// Where an image called, its frames follow, one a line. With `RUST_BACKTRACE` set it prints the stack, too.
+/// Where an image called, its frames follow, one a line. With `RUST_BACKTRACE` set it prints the
+/// stack, too.
 #[cold]
 pub fn stop(rule: Rule, function: &str, detail: fmt::Arguments<'_>) -> ! {
     stack::on_host(|| {
@@ -94,8 +97,8 @@ pub(crate) fn stop_in_signal(rule: Rule, function: &str, detail: fmt::Arguments<
     exit()
 }
 
-/// As [`stop_in_signal`], for a thread whose instruction lies in an image: its frames follow. That thread was not in the
-/// allocator, so they can be named.
+/// As [`stop_in_signal`], for a thread whose instruction lies in an image: its frames follow. That
+/// thread was not in the allocator, so they can be named.
 #[cold]
 pub(crate) fn stop_in_image(
     rule: Rule,

@@ -31,7 +31,8 @@ const CONTROL_REGION: u32 = 14;
 /// One driver at a time: what is left is looked for when the last goes.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Boots the machine; with names for perf, but in a child, which leaves without taking its file away.
+/// Boots the machine; with names for perf, but in a child, which leaves without taking its file
+/// away.
 fn boot() -> Machine {
     let perf_map = std::env::var_os(child::TEST).is_none();
     Machine::boot(MachineOptions { perf_map, ..MachineOptions::default() })
@@ -82,7 +83,8 @@ fn an_image_runs_as_on_windows() {
     let sum = |text: &[u8]| text.iter().map(|byte| u64::from(*byte)).sum::<u64>();
     assert_eq!(loaded.call(RELOCATED, 0), Ok(sum(b"relocated")));
     assert_eq!(loaded.call(RELOCATED, 1), Ok(sum(b"twice")));
-    // PASSIVE_LEVEL, DISPATCH_LEVEL, PASSIVE_LEVEL, each as the processor and as the kernel tells it.
+    // PASSIVE_LEVEL, DISPATCH_LEVEL, PASSIVE_LEVEL, each as the processor and as the kernel tells
+    // it.
     assert_eq!(loaded.call(LEVELS, 0), Ok(0x0000_0202_0000));
     assert_eq!(loaded.call(LARGE_FRAME, 3), Ok(3600));
     assert_eq!(loaded.call(MEMORY, 0), Ok(3));
@@ -92,7 +94,8 @@ fn an_image_runs_as_on_windows() {
     loaded.unload();
 }
 
-/// perf looks for the names of code that is in no file in `/tmp/perf-PID.map`: start, size and name, in hexadecimal.
+/// perf looks for the names of code that is in no file in `/tmp/perf-PID.map`: start, size and
+/// name, in hexadecimal.
 #[test]
 fn perf_finds_the_names_of_functions() {
     let Some(loaded) = Loaded::new() else { return };
@@ -135,8 +138,8 @@ fn a_file_that_is_no_image_is_refused() {
     assert!(matches!(elf, Err(LoadError::Malformed(Malformed::Format(_)))), "{elf:?}");
 }
 
-/// Has the probe do something in a child process, which must be stopped for it with this rule. The line that says so, and those
-/// after it; none where there is no compiler.
+/// Has the probe do something in a child process, which must be stopped for it with this rule. The
+/// line that says so, and those after it; none where there is no compiler.
 fn stops(test: &str, rule: &str, breaking: fn(Loaded)) -> Option<(String, Vec<String>)> {
     let image = probe::path()?;
     Some(stops_in_child(test, rule, image, || {
@@ -221,7 +224,8 @@ fn a_broken_rule_is_told_with_who_called() {
     assert_frames(&frames, &["::break_inner+", "::break_outer+", "::run+", "::control+"]);
 }
 
-/// The driver that ships, where `cargo xtask driver` has built it: its own functions are named, by the map that lies beside it.
+/// The driver that ships, where `cargo xtask driver` has built it: its own functions are named, by
+/// the map that lies beside it.
 #[test]
 fn functions_of_the_driver_that_ships_are_named() {
     let test = "functions_of_the_driver_that_ships_are_named";

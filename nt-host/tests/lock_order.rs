@@ -56,7 +56,8 @@ fn in_entry(lock_order: bool, entry: fn()) {
     load(options, Routines { entry, ..Routines::idle() }).1.unload();
 }
 
-/// Does something in a child process. The line with which it was stopped; none where it came to its end.
+/// Does something in a child process. The line with which it was stopped; none where it came to its
+/// end.
 fn stopped(test: &str, act: fn()) -> Option<String> {
     let (code, errors) = child::run(test, None, act);
     let line = errors.lines().find(|line| line.contains("nt-host: STOP ")).map(str::to_owned);
@@ -138,7 +139,8 @@ fn what_cannot_deadlock_is_not_stopped() {
             nested(&A, &B);
             nested(&B, &C);
             nested(&A, &C);
-            // The allocator gives a block again that has just been freed, and a frame lies where one was.
+            // The allocator gives a block again that has just been freed, and a frame lies where
+            // one was.
             let mut last = 0;
             for number in 0..100 {
                 let (allocated, on_stack) = (Box::new(Lock::new()), Lock::new());

@@ -377,7 +377,8 @@ fn low_resources_lose_packets_and_nothing_else() {
     bench.end();
 }
 
-/// Linux's own stack, through a TUN device in a network namespace of this thread, with an in-memory stack behind.
+/// Linux's own stack, through a TUN device in a network namespace of this thread, with an in-memory
+/// stack behind.
 #[test]
 fn linux_talks_through_a_tun_device() {
     // SAFETY: only this thread's namespace changes.

@@ -34,7 +34,8 @@ use driver::{DEVICE_NAME, Routines, complete, load, location};
 const TAG: u32 = u32::from_le_bytes(*b"Test");
 const CODE: u32 = CTL_CODE(FILE_DEVICE_NETWORK, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS);
 
-/// Runs `breaking` in a child process and expects that it is stopped with this rule. Returns the line.
+/// Runs `breaking` in a child process and expects that it is stopped with this rule. Returns the
+/// line.
 fn stops(test: &str, rule: &str, breaking: fn()) -> String {
     let (code, errors) = child::run(test, None, breaking);
     assert_eq!(code, Some(nt_host::violation::EXIT_CODE), "{errors}");

@@ -43,7 +43,8 @@ fn a_batch_arrives_in_order_and_whole() {
         let (to, to_address) = client.bound(address, Some(receiver));
         let (from, from_address) = client.bound(address, None);
 
-        // Runs of one length, with a shorter last one, and lengths that fit into no run; some empty.
+        // Runs of one length, with a shorter last one, and lengths that fit into no run; some
+        // empty.
         let batches = [
             datagrams((0..200).map(|index| index * 37 % 1300)),
             datagrams((0..200).map(|index| if index % 70 == 69 { 5 } else { 1000 })),
@@ -119,7 +120,8 @@ fn packet_information_selects_and_tells_the_local_address() {
 /// Marks need a right that this test doesn't have, or gives up.
 #[test]
 fn marks_need_the_right_to_mark() {
-    // linux/capability.h: _LINUX_CAPABILITY_VERSION_3, this thread; no capabilities, in two words of three sets.
+    // linux/capability.h: _LINUX_CAPABILITY_VERSION_3, this thread; no capabilities, in two words
+    // of three sets.
     let (header, none) = ([0x2008_0522_u32, 0], [0_u32; 6]);
     // SAFETY: the structs are as long as version 3 has them. Only this thread is concerned.
     let dropped = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
@@ -230,7 +232,8 @@ fn a_driver_that_retains_too_much_is_sent_no_more() {
     let receiver = Receiver::new(Behavior::Retain);
     let (to, to_address) = client.bound(LOOPBACK_V4, Some(receiver));
     let (from, _) = client.bound(LOOPBACK_V4, None);
-    // Each is longer than the one before, so that Linux joins none: one buffer each, of which a socket has 1024.
+    // Each is longer than the one before, so that Linux joins none: one buffer each, of which a
+    // socket has 1024.
     let sent = datagrams(1..101);
     for _ in 0..10 {
         assert_eq!(from.send(&sent, to_address, &[]).0, STATUS_SUCCESS);

@@ -42,7 +42,8 @@ fn built(cell: &Built, package: &str, program: &str) -> Result<PathBuf> {
         .map_err(|error| anyhow!(error))
 }
 
-/// Builds a package's program in the profile that the running one was built in; does nothing where it is up to date.
+/// Builds a package's program in the profile that the running one was built in; does nothing where
+/// it is up to date.
 fn build(package: &str, program: &str) -> Result<PathBuf> {
     let running = std::env::current_exe()?;
     let folder = running.parent().context("a program lies in a folder")?;

@@ -11,7 +11,8 @@ use crate::namespace::Namespace;
 const CHUNK_BYTES: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends `megabytes` to an echo server (see [`Peer::start_echo`](crate::peer::Peer::start_echo)) and checks what comes back.
+/// Sends `megabytes` to an echo server (see [`Peer::start_echo`](crate::peer::Peer::start_echo))
+/// and checks what comes back.
 ///
 /// # Errors
 ///

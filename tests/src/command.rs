@@ -98,8 +98,8 @@ fn read_all(mut pipe: Option<impl Read + Send + 'static>) -> Collected {
 }
 
 impl Collected {
-    /// All of it, once the program has ended. A daemon that it left behind may hold the pipe open for ever: then what has come
-    /// within a second.
+    /// All of it, once the program has ended. A daemon that it left behind may hold the pipe open
+    /// for ever: then what has come within a second.
     fn text(self) -> String {
         let mut bytes = Vec::new();
         while let Ok(chunk) = self.0.recv_timeout(Duration::from_secs(1)) {

@@ -1,4 +1,5 @@
-//! A virtual machine on Debian's kernel, for what the kernel that the tests run on may lack: WireGuard, netem.
+//! A virtual machine on Debian's kernel, for what the kernel that the tests run on may lack:
+//! WireGuard, netem.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,7 +16,8 @@ pub const WIRE: &str = "kwp0";
 /// Its `tc`, by its path: BusyBox's shell has one of its own, without netem.
 pub const TC: &str = "/bin/tc";
 
-/// Modules and programs that it has beside its script's own. The same for all, as all boot the same archive.
+/// Modules and programs that it has beside its script's own. The same for all, as all boot the same
+/// archive.
 const EXTRA: &str = "--extra-ko sch_netem --extra-bin 'tc cmp'";
 
 const TIMEOUT: Duration = Duration::from_secs(60);

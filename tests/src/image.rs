@@ -1,5 +1,5 @@
-//! The driver as the file that Windows loads, which all tests use instead of the one that is linked with them where `TUNIC_DRIVER`
-//! names it.
+//! The driver as the file that Windows loads, which all tests use instead of the one that is linked
+//! with them where `TUNIC_DRIVER` names it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

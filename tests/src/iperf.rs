@@ -7,11 +7,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::command;
 use crate::namespace::Namespace;
 
-/// Where [`Peer::start_iperf`](crate::peer::Peer::start_iperf)'s server listens; the kernel's guest has another at 5201.
+/// Where [`Peer::start_iperf`](crate::peer::Peer::start_iperf)'s server listens; the kernel's guest
+/// has another at 5201.
 pub const PORT: u16 = 5202;
 
-/// Leaves room for pings beside it. The window bounds what a machine that stood still makes up for at once: no buffer on the way
-/// is filled, not even those of Linux's default size that peers have.
+/// Leaves room for pings beside it. The window bounds what a machine that stood still makes up for
+/// at once: no buffer on the way is filled, not even those of Linux's default size that peers have.
 pub const GENTLE: [&str; 6] = ["--bitrate", "10M", "--length", "4K", "--window", "64K"];
 
 /// How long the server may take to start anew after a run.
@@ -23,7 +24,8 @@ pub fn tcp(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Re
     rates.last().copied().context("no rate from iperf3")
 }
 
-/// Runs a TCP stream each way at once, and gives the megabits per second that arrived by each: there, and back.
+/// Runs a TCP stream each way at once, and gives the megabits per second that arrived by each:
+/// there, and back.
 pub fn tcp_both_ways(
     from: &Namespace,
     server: &str,
@@ -44,7 +46,8 @@ fn run(from: &Namespace, server: &str, seconds: u32, options: &[&str]) -> Result
         command.args(["--connect-timeout", "5000"]).args(options);
         let timeout = Duration::from_secs(u64::from(seconds) + 30);
         let output = command::run(&mut command, b"", timeout)?;
-        // Between two runs the server ends, closes its listener with whoever is in its backlog, and opens another.
+        // Between two runs the server ends, closes its listener with whoever is in its backlog, and
+        // opens another.
         let is_between_runs = [
             "Connection refused",
             "connect to server: Connection reset",

@@ -1,7 +1,7 @@
 //! What Tunic's tests of real networks stand on: namespaces, real peers, bounded commands.
 //!
-//! A test needs things that not every machine has: root, a Debian package, a crate's program. [`require`] says what was
-//! skipped and why, and fails instead when `TUNIC_REQUIRE_ALL=1`.
+//! A test needs things that not every machine has: root, a Debian package, a crate's program.
+//! [`require`] says what was skipped and why, and fails instead when `TUNIC_REQUIRE_ALL=1`.
 #![forbid(unsafe_code)]
 
 pub use require;

@@ -42,7 +42,8 @@ impl Link {
         Ok(Self { left, right })
     }
 
-    /// Puts a bridge, `br0`, in place of the left side's interface, for more that is to be plugged in there.
+    /// Puts a bridge, `br0`, in place of the left side's interface, for more that is to be plugged
+    /// in there.
     pub fn bridge_left(&self) -> Result<()> {
         // Without an address of its own it takes one of its ports, another with a new port.
         self.left.ip("link add br0 address 02:00:00:00:00:01 type bridge")?;

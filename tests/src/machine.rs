@@ -1,7 +1,8 @@
-//! The driver on nt-host, within the process of a test: adapters under capturing edges, driven by their IOCTLs.
+//! The driver on nt-host, within the process of a test: adapters under capturing edges, driven by
+//! their IOCTLs.
 //!
-//! One process is one NT machine with one set of the driver's statics. So each test runs in a process of its own
-//! ([`alone`]), which also bounds its time and lets nobody else disturb it.
+//! One process is one NT machine with one set of the driver's statics. So each test runs in a
+//! process of its own ([`alone`]), which also bounds its time and lets nobody else disturb it.
 
 mod channel;
 pub mod dco;
@@ -38,7 +39,8 @@ pub const MTU_BYTES: usize = 1420;
 /// Says which test a child process runs.
 const CHILD: &str = "TUNIC_TEST_ALONE";
 
-/// Runs a test's body in a process of its own, which must end well and in time. `test` is the name of the test.
+/// Runs a test's body in a process of its own, which must end well and in time. `test` is the name
+/// of the test.
 ///
 /// # Panics
 /// When it does not, with all that it said.
@@ -66,7 +68,8 @@ pub fn alone_with(test: &str, timeout: Duration, variables: &[(&str, &str)], bod
     println!("{output}");
 }
 
-/// Boots the machine, with all that it can check: guard pages around pool memory, the order of locks, verification of packets.
+/// Boots the machine, with all that it can check: guard pages around pool memory, the order of
+/// locks, verification of packets.
 #[must_use]
 pub fn boot() -> Machine {
     boot_with(MachineOptions { guard_pages: true, lock_order: true, ..MachineOptions::default() })
@@ -116,7 +119,8 @@ impl Loaded {
         self.miniport.clone()
     }
 
-    /// Opens an adapter by its name or GUID, or for an empty one the driver itself, for reading and writing.
+    /// Opens an adapter by its name or GUID, or for an empty one the driver itself, for reading and
+    /// writing.
     ///
     /// # Errors
     /// The status of the driver.

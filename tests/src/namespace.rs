@@ -61,7 +61,8 @@ impl Namespace {
             .with_context(|| line.to_owned())
     }
 
-    /// Starts a program in it that runs until the guard is dropped; its output goes where the test's goes.
+    /// Starts a program in it that runs until the guard is dropped; its output goes where the
+    /// test's goes.
     pub fn spawn(&self, command: &mut Command) -> Result<Running> {
         let child = command.stdin(Stdio::null()).spawn()?;
         Ok(Running(child))

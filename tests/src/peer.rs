@@ -83,7 +83,8 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Boots a kernel whose wire ends in `namespace`, with the addresses of a [`Link`] on both ends.
+    /// Boots a kernel whose wire ends in `namespace`, with the addresses of a [`Link`] on both
+    /// ends.
     pub fn boot(namespace: &Namespace) -> Result<Self> {
         let guest = Guest::boot(namespace)?;
         let peer = Self { interface: "wg0".into(), home: Home::Guest(guest) };
@@ -145,7 +146,8 @@ impl Peer {
         Dump::parse(&self.shell(&format!("wg show {} dump", self.interface))?)
     }
 
-    /// Starts a TCP server on port 9000 beside the interface that sends back all it gets, for [`crate::bulk::echo`].
+    /// Starts a TCP server on port 9000 beside the interface that sends back all it gets, for
+    /// [`crate::bulk::echo`].
     pub fn start_echo(&self) -> Result<()> {
         self.shell("setsid busybox nc -ll -p 9000 -e busybox cat >/dev/null 2>&1 </dev/null &")?;
         wait::until("the echo server listens", TIMEOUT, || {
@@ -153,8 +155,8 @@ impl Peer {
         })
     }
 
-    /// Starts an iperf3 server beside the interface, a new process for every run: on the slow guest one that serves several in
-    /// a row at times resets the next.
+    /// Starts an iperf3 server beside the interface, a new process for every run: on the slow guest
+    /// one that serves several in a row at times resets the next.
     pub fn start_iperf(&self) -> Result<()> {
         let port = iperf::PORT;
         self.shell(&format!(
@@ -163,7 +165,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Ends and starts it anew, without configuration. A kernel's interface is deleted and made again.
+    /// Ends and starts it anew, without configuration. A kernel's interface is deleted and made
+    /// again.
     pub fn restart(&mut self) -> Result<()> {
         let interface = self.interface.clone();
         match &mut self.home {

@@ -19,8 +19,8 @@ pub fn replies(namespace: &Namespace, to: &str, count: u32, options: &[&str]) ->
 
 /// Pings and gives the numbers, from 1 on, of those that were not answered.
 ///
-/// `ping` waits for its last reply for an interval alone, which is nothing where the machine is busy: there are some more
-/// behind those that count.
+/// `ping` waits for its last reply for an interval alone, which is nothing where the machine is
+/// busy: there are some more behind those that count.
 pub fn lost(namespace: &Namespace, to: &str, count: u32, options: &[&str]) -> Result<Vec<u32>> {
     let mut command = namespace.command("ping");
     command.args(["-n", "-i", "0.05", "-W", "2", "-c", &(count + MORE).to_string()]);
@@ -32,7 +32,8 @@ pub fn lost(namespace: &Namespace, to: &str, count: u32, options: &[&str]) -> Re
     Ok((1..=count).filter(|number| !answered.contains(number)).collect())
 }
 
-/// Pings until the first reply comes, as a handshake may be due first; false when none comes in time.
+/// Pings until the first reply comes, as a handshake may be due first; false when none comes in
+/// time.
 pub fn reaches(namespace: &Namespace, to: &str, timeout: Duration) -> Result<bool> {
     let mut command = namespace.command("ping");
     let deadline = timeout.as_secs().max(1).to_string();

@@ -39,7 +39,8 @@ struct Shared {
 }
 
 impl Relay {
-    /// Listens on `listen` in a namespace and passes everything on to `target`, and the answers back.
+    /// Listens on `listen` in a namespace and passes everything on to `target`, and the answers
+    /// back.
     pub fn start(namespace: &Namespace, listen: SocketAddr, target: SocketAddr) -> Result<Self> {
         let (front, back) = namespace.enter(|| {
             let back = UdpSocket::bind(match target {

@@ -10,8 +10,9 @@ use crate::namespace::Namespace;
 /// The router's address, beside those of a [`Link`](crate::link::Link).
 const ADDRESS: &str = "10.9.0.9";
 
-/// One packet in a hundred is lost. The others are sent at once but for one in twenty, which those behind it overtake. (With a
-/// correlation of 50 % it would be one in ten thousand: the kernel's correlated numbers are seldom far from the middle.)
+/// One packet in a hundred is lost. The others are sent at once but for one in twenty, which those
+/// behind it overtake. (With a correlation of 50 % it would be one in ten thousand: the kernel's
+/// correlated numbers are seldom far from the middle.)
 pub const NETEM: &str = "netem loss 1% delay 5ms reorder 95%";
 
 /// A virtual machine with one interface, by which packets come and go.
@@ -51,7 +52,8 @@ impl Router {
         Ok(Self(guest))
     }
 
-    /// Sends what goes between two namespaces of one network its way: each with its interface and its address there.
+    /// Sends what goes between two namespaces of one network its way: each with its interface and
+    /// its address there.
     pub fn stand_between(&self, ends: [(&Namespace, &str, &str); 2]) -> Result<()> {
         let [(_, _, first), (_, _, second)] = ends;
         for ((namespace, interface, _), to) in ends.into_iter().zip([second, first]) {

@@ -32,7 +32,8 @@ impl Tunicd {
         })
     }
 
-    /// Starts one whose adapter is for OpenVPN's data channel, and waits until the SDK can talk to it.
+    /// Starts one whose adapter is for OpenVPN's data channel, and waits until the SDK can talk to
+    /// it.
     pub fn start_openvpn(namespace: &Namespace, interface: &str) -> Result<Self> {
         Self::launch(namespace, interface, &["--protocol", "openvpn"], || {
             tunic::DataChannel::open(interface).is_ok()

@@ -186,7 +186,8 @@ impl Tunnel {
         self.raise_us()
     }
 
-    /// Makes the first packet flow, from the side that knows the other's address, and waits for the handshake.
+    /// Makes the first packet flow, from the side that knows the other's address, and waits for the
+    /// handshake.
     pub fn connect(&self) -> Result<()> {
         match self.setup.initiator {
             Initiator::Us => {

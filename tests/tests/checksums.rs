@@ -1,4 +1,5 @@
-//! What received packets say of their checksums: that they are right, except where the registry wants the stack to look itself.
+//! What received packets say of their checksums: that they are right, except where the registry
+//! wants the stack to look itself.
 #![forbid(unsafe_code)]
 
 use std::mem::offset_of;
@@ -111,7 +112,8 @@ fn the_stack_changes_offloads_while_the_adapter_runs() {
         expect(IP | TCP | UDP, TCP | UDP);
         assert_eq!(now(), whole);
 
-        // All of one version of IP off and on. Ethernet's encapsulation is none that the adapter has.
+        // All of one version of IP off and on. Ethernet's encapsulation is none that the adapter
+        // has.
         let switch = |ipv4: [u32; 3], ipv6: [u32; 3]| {
             let mut bytes = vec![0xa8, 1, 28, 0];
             bytes.extend(ipv4.iter().chain(&ipv6).flat_map(|field| field.to_ne_bytes()));
@@ -144,7 +146,8 @@ fn checksums(from: &End, to: &End, packet: &[u8]) -> usize {
     to.edge.checksums()
 }
 
-/// The adapter's answer on offloads: all bytes, and behind checksums, of which alone it speaks, they are zeros.
+/// The adapter's answer on offloads: all bytes, and behind checksums, of which alone it speaks,
+/// they are zeros.
 fn offload(end: &End, oid: u32) -> Vec<u8> {
     let mut buffer = vec![0; size_of::<NDIS_OFFLOAD>()];
     let length =

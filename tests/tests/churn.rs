@@ -1,5 +1,5 @@
-//! Everything at once: packets flow both ways while adapters pause, go down, change ports, keys and peers, and sleep. Nothing
-//! hangs, breaks a rule of the kernel's, or is left behind.
+//! Everything at once: packets flow both ways while adapters pause, go down, change ports, keys and
+//! peers, and sleep. Nothing hangs, breaks a rule of the kernel's, or is left behind.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -15,7 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long everything happens at once.
 const CHURN: Duration = Duration::from_secs(5);
-/// How long packets may need to flow again afterwards: a handshake that was lost is tried again after 5 s.
+/// How long packets may need to flow again afterwards: a handshake that was lost is tried again
+/// after 5 s.
 const RECOVERY: Duration = Duration::from_secs(30);
 
 #[test]

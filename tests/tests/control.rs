@@ -1,4 +1,5 @@
-//! The driver's control device: changes are whole or not at all, requests that wait end, and nothing outlives an adapter.
+//! The driver's control device: changes are whole or not at all, requests that wait end, and
+//! nothing outlives an adapter.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;

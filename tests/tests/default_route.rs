@@ -16,7 +16,8 @@ use tunic_tests::{binary, command, image, ping, uapi};
 /// Addresses that only a default route leads to.
 const FAR: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
 
-/// The server's addresses at the wire; Linux has a route to it, which the tunnel must not take away.
+/// The server's addresses at the wire; Linux has a route to it, which the tunnel must not take
+/// away.
 const OUR_ADDRESSES: &str = "10.77.0.1/24, fd77::1/64";
 
 fn run(name: &str, test: fn() -> Result<()>) {
@@ -67,7 +68,8 @@ impl Drop for Quick<'_> {
     }
 }
 
-/// The UDP of the tunnel goes around the tunnel, by its mark; all else goes through it, over either family.
+/// The UDP of the tunnel goes around the tunnel, by its mark; all else goes through it, over either
+/// family.
 #[test]
 fn all_traffic_goes_through_the_tunnel_but_the_tunnels_own() {
     run("all_traffic_goes_through_the_tunnel_but_the_tunnels_own", || {

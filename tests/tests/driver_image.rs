@@ -53,7 +53,8 @@ fn missing_imports_are_named() {
                 .windows(name.len() + 1)
                 .position(|found| found == [name.as_bytes(), &[0]].concat());
             let place = place.with_context(|| format!("it does not import {name}"))?;
-            // Names begin at even places, and the checksum adds words: in another order they have the same.
+            // Names begin at even places, and the checksum adds words: in another order they have
+            // the same.
             bytes[place..place + 4].rotate_left(2);
         }
         let file = std::env::temp_dir().join(format!("{}.sys", unique("missing")));

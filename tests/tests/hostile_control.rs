@@ -1,4 +1,5 @@
-//! Nonsense on the control device: each gets the status that is documented for it, and changes nothing.
+//! Nonsense on the control device: each gets the status that is documented for it, and changes
+//! nothing.
 #![forbid(unsafe_code)]
 
 use std::net::Ipv4Addr;
@@ -281,7 +282,8 @@ fn mutated_sets() {
     });
 }
 
-/// Flips bits, writes interesting numbers, cuts, and doubles parts of a request: one to three of these.
+/// Flips bits, writes interesting numbers, cuts, and doubles parts of a request: one to three of
+/// these.
 fn mutate(original: &[u8], random: &mut Random) -> Vec<u8> {
     let mut request = original.to_vec();
     for _ in 0..=random.below(3) {

@@ -1,4 +1,5 @@
-//! What anybody can send to an adapter's UDP port: none of it is delivered, all of it is counted, and sessions go on.
+//! What anybody can send to an adapter's UDP port: none of it is delivered, all of it is counted,
+//! and sessions go on.
 #![forbid(unsafe_code)]
 
 use std::net::{SocketAddr, UdpSocket};
@@ -24,7 +25,8 @@ const INITIATION_BYTES: usize = 148;
 const MAC1_AT: usize = 116;
 const MAC2_AT: usize = 132;
 
-/// Datagrams that are sent before the driver's counters are looked at: no more than a socket's buffer holds.
+/// Datagrams that are sent before the driver's counters are looked at: no more than a socket's
+/// buffer holds.
 const BURST: usize = 64;
 
 /// More than the bytes of control messages that may wait, and of what judges senders' addresses.
@@ -256,7 +258,8 @@ fn replayed_session() {
         second.carry(&first);
         assert_eq!(first.peer().last_handshake, session, "the session goes on");
 
-        // When the second's session is over, packets of it are from nowhere, and its handshake can't be repeated.
+        // When the second's session is over, packets of it are from nowhere, and its handshake
+        // can't be repeated.
         let port = second.endpoint().port();
         let known = second.discards("bad-handshake");
         second.down();
@@ -413,7 +416,8 @@ fn a_peer_gets_through_by_its_cookie() {
                     for message in &messages {
                         let _ = socket.send_to(message, target);
                     }
-                    // A busy machine handles them late. One burst at a time: a cookie that waits for several comes too late.
+                    // A busy machine handles them late. One burst at a time: a cookie that waits
+                    // for several comes too late.
                     let mut handled = 0;
                     while second.discards("cookie-required") != handled {
                         handled = second.discards("cookie-required");

@@ -1,4 +1,5 @@
-//! OIDs that no stack sends, and good ones with bad buffers: each gets the status that is documented for it.
+//! OIDs that no stack sends, and good ones with bad buffers: each gets the status that is
+//! documented for it.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -31,7 +32,8 @@ fn oids() {
         let query = |oid, buffer: &mut [u8]| adapter.oid(OidRequest::Query { oid, buffer });
         let order = |oid, buffer: &[u8]| failure(adapter.oid(OidRequest::Set { oid, buffer }));
 
-        // Queries: every buffer that is too short gets the length that is needed; one that is long enough gets the answer.
+        // Queries: every buffer that is too short gets the length that is needed; one that is long
+        // enough gets the answer.
         for oid in [
             OID_GEN_MAXIMUM_TOTAL_SIZE,
             OID_GEN_VENDOR_ID,

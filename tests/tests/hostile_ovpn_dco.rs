@@ -1,5 +1,6 @@
-//! Nonsense by ovpn-dco-win's ABI, and the ways in which its own driver failed: each request gets its status, nothing is half done,
-//! nothing of the kernel's memory is told, and nobody waits for ever.
+//! Nonsense by ovpn-dco-win's ABI, and the ways in which its own driver failed: each request gets
+//! its status, nothing is half done, nothing of the kernel's memory is told, and nobody waits for
+//! ever.
 #![forbid(unsafe_code)]
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -311,7 +312,8 @@ fn byte(random: &mut Random) -> u8 {
     random.next().to_be_bytes()[0]
 }
 
-/// What one of the nine threads does: whatever the state of peers, each request ends with a status that it may have.
+/// What one of the nine threads does: whatever the state of peers, each request ends with a status
+/// that it may have.
 fn churn(server: &Dco, end: &End, at: SocketAddr, thread: u8, rounds: usize) {
     let mut random = Random::new(u64::from(thread) + 1);
     let mut pending = Vec::new();

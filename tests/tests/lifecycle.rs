@@ -1,4 +1,5 @@
-//! Adapters come and go, pause, sleep and are pulled out while packets flow: nothing is lost but packets, and nothing grows.
+//! Adapters come and go, pause, sleep and are pulled out while packets flow: nothing is lost but
+//! packets, and nothing grows.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,8 +92,8 @@ fn cycles() {
             first.down();
         }
 
-        // An adapter keeps batches of packets for their next use, as many as traffic took. Without traffic it needs no more, and what
-        // is lost in each cycle shows.
+        // An adapter keeps batches of packets for their next use, as many as traffic took. Without
+        // traffic it needs no more, and what is lost in each cycle shows.
         let mut most = 0;
         for cycle in 0..CYCLES {
             let second = End::new(&loaded, 2);
@@ -157,14 +158,17 @@ fn loads_and_unloads() {
     });
 }
 
-/// How many loads settle what a process keeps: nt-host the addresses of the last images, Linux and the allocator their caches.
+/// How many loads settle what a process keeps: nt-host the addresses of the last images, Linux and
+/// the allocator their caches.
 const WARM_UP: usize = 100;
 
-/// The driver is loaded 1,000 times in one process: it leaves nothing, and the process does not grow.
+/// The driver is loaded 1,000 times in one process: it leaves nothing, and the process does not
+/// grow.
 #[test]
 fn an_image_is_loaded_a_thousand_times() {
-    // glibc has an arena for each of some threads; the blocks that such threads leave in them are holes, and memory that is not
-    // given back. With one arena, what is resident is what is used (mallopt(3)).
+    // glibc has an arena for each of some threads; the blocks that such threads leave in them are
+    // holes, and memory that is not given back. With one arena, what is resident is what is used
+    // (mallopt(3)).
     let one_arena = [("MALLOC_ARENA_MAX", "1")];
     alone_with("an_image_is_loaded_a_thousand_times", TIME, &one_arena, || {
         // Without guard pages, which are more mappings than memory.
@@ -216,7 +220,8 @@ struct Process {
 }
 
 impl Process {
-    /// As it is when the threads of what was unloaded are gone: their ends are told a moment before.
+    /// As it is when the threads of what was unloaded are gone: their ends are told a moment
+    /// before.
     fn at_rest() -> Self {
         // The harness's and the test's.
         let own_threads = 2;

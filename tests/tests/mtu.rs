@@ -50,7 +50,8 @@ fn set_peer_mtu(tunnel: &Tunnel, mtu: u32) -> Result<()> {
     Ok(())
 }
 
-/// Which of so many pings are not answered that fill a packet of so many bytes, which may not be cut.
+/// Which of so many pings are not answered that fill a packet of so many bytes, which may not be
+/// cut.
 fn lost(namespace: &Namespace, to: &str, bytes: u32, count: u32) -> Result<Vec<u32>> {
     let headers = if to.contains(':') { 48 } else { 28 };
     ping::lost(namespace, to, count, &["-M", "do", "-s", &(bytes - headers).to_string()])
@@ -129,7 +130,8 @@ fn changes_amid_traffic_lose_no_more_than_what_is_under_way() {
     });
 }
 
-/// The padding ends at the MTU of the packet's own version of IP; a packet that is longer than that is sent as it is.
+/// The padding ends at the MTU of the packet's own version of IP; a packet that is longer than that
+/// is sent as it is.
 #[test]
 fn padding_follows_the_inner_packets_mtu() {
     alone("padding_follows_the_inner_packets_mtu", Duration::from_secs(120), || {
@@ -162,7 +164,8 @@ fn padding_follows_the_inner_packets_mtu() {
     });
 }
 
-/// Where there is no memory for larger buffers, longer packets are lost and counted, and those that fit go on.
+/// Where there is no memory for larger buffers, longer packets are lost and counted, and those that
+/// fit go on.
 #[test]
 fn without_memory_packets_of_the_old_mtu_still_pass() {
     alone("without_memory_packets_of_the_old_mtu_still_pass", Duration::from_secs(120), || {
@@ -199,7 +202,8 @@ fn without_memory_packets_of_the_old_mtu_still_pass() {
     });
 }
 
-/// An interface that nobody has given an MTU gets the one of the registry, one that has one keeps it.
+/// An interface that nobody has given an MTU gets the one of the registry, one that has one keeps
+/// it.
 #[test]
 fn a_new_interface_gets_the_mtu_of_the_registry() {
     alone("a_new_interface_gets_the_mtu_of_the_registry", Duration::from_secs(60), || {

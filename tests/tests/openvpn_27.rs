@@ -1,4 +1,5 @@
-//! OpenVPN 2.7, which knows epochs: our client and a stock server, stock clients and our server. Needs root, and `.ci/peers`.
+//! OpenVPN 2.7, which knows epochs: our client and a stock server, stock clients and our server.
+//! Needs root, and `.ci/peers`.
 
 use anyhow::{Result, ensure};
 use tunic_tests::cases::at_once;
@@ -11,7 +12,8 @@ fn has_all(test: &str) -> bool {
     require::all(test, &[&NEEDS[..], &more].concat())
 }
 
-/// The rows of reference openvpn-dco.md 4.6 that 2.7 has: what we say, the cipher, and the format that comes of it.
+/// The rows of reference openvpn-dco.md 4.6 that 2.7 has: what we say, the cipher, and the format
+/// that comes of it.
 const COMBINATIONS: [(&str, &str, &str); 5] = [
     ("14", "AES-256-GCM", "Classic format"),
     ("1038", "AES-256-GCM", "Epoch format"),

@@ -18,7 +18,8 @@ use tunic_tests::require::{Need, seconds};
 use tunic_tests::tunicd::Tunicd;
 use tunic_tests::{iperf, ping, require, wait};
 
-/// The rows of reference openvpn-dco.md 4.6 that 2.6 has: what we say, what the server has, and what comes of it.
+/// The rows of reference openvpn-dco.md 4.6 that 2.6 has: what we say, what the server has, and
+/// what comes of it.
 const COMBINATIONS: [(&str, &str, [&str; 3]); 11] = [
     ("14", "", ["TLSv1_3", "AES-256-GCM", "Exporter"]),
     ("10", "", ["TLSv1_3", "AES-256-GCM", "Exporter"]),
@@ -55,7 +56,8 @@ fn packets_flow_in_every_combination_of_protocol_tls_and_cipher() -> Result<()> 
     })
 }
 
-/// Without peer-ids the server sends DATA_V1, which the driver does not carry: it hands that up, and the client says what is missing.
+/// Without peer-ids the server sends DATA_V1, which the driver does not carry: it hands that up,
+/// and the client says what is missing.
 #[test]
 fn a_server_without_peer_ids_is_refused_in_words() -> Result<()> {
     if !require::all("no peer-id", &NEEDS) {
@@ -282,7 +284,8 @@ fn handshakes_and_tcp_survive_loss_and_reordering() -> Result<()> {
     Ok(())
 }
 
-/// Every data packet comes twice, once more with a flipped bit, and cut: none of that gets through, and it is counted.
+/// Every data packet comes twice, once more with a flipped bit, and cut: none of that gets through,
+/// and it is counted.
 #[test]
 fn replayed_flipped_and_cut_packets_do_not_get_through() -> Result<()> {
     if !require::all("hostile", &NEEDS) {

@@ -1,4 +1,5 @@
-//! Our OpenVPN client or server is killed, which gives it no time to undo anything: its tunnel goes all the same.
+//! Our OpenVPN client or server is killed, which gives it no time to undo anything: its tunnel goes
+//! all the same.
 
 use std::time::Duration;
 

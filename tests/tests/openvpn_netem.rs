@@ -1,5 +1,6 @@
-//! OpenVPN over a network that loses and reorders by netem: our client and a stock server, a stock client and our server. The kernel
-//! that the tests run on may have no netem, so Debian's does it, in a virtual machine on the way.
+//! OpenVPN over a network that loses and reorders by netem: our client and a stock server, a stock
+//! client and our server. The kernel that the tests run on may have no netem, so Debian's does it,
+//! in a virtual machine on the way.
 
 use std::time::Duration;
 

@@ -179,7 +179,8 @@ fn who_has_another_key_or_certificate_stays_out() {
             network.serve("tls-crypt ta.key\nkeepalive 1 10\nmax-clients 8\ncrl-verify crl.pem")?;
         let mut inside = network.connect("alice", 11, "tls-crypt ta.key")?;
         inside.is_up()?;
-        // With the key but a certificate of another CA, the handshake fails; with another key, nobody answers.
+        // With the key but a certificate of another CA, the handshake fails; with another key,
+        // nobody answers.
         let (_, foreign) =
             (other.connect("mallory", 12, "")?, other.pki.file("").display().to_string());
         let options =

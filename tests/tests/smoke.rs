@@ -1,4 +1,5 @@
-//! Two adapters of the driver on one machine: they agree on keys and carry packets over real UDP, and everything ends clean.
+//! Two adapters of the driver on one machine: they agree on keys and carry packets over real UDP,
+//! and everything ends clean.
 
 use std::time::Duration;
 

@@ -202,7 +202,8 @@ fn bad_requests_change_nothing() {
     });
 }
 
-/// A port that somebody else has is refused with EADDRINUSE, the old one stays, and nothing else is applied.
+/// A port that somebody else has is refused with EADDRINUSE, the old one stays, and nothing else is
+/// applied.
 #[test]
 fn a_port_in_use_is_refused() {
     run("a_port_in_use_is_refused", || {

@@ -1,7 +1,8 @@
 //! `cargo xtask check-alloc`: the driver calls nothing of `alloc` that can't fail.
 //!
-//! The x64 image and all that it depends on are compiled with an `alloc` in which such calls don't exist: nightly builds it from
-//! its source with `--cfg no_global_oom_handling`. That the flag has this effect is seen first by a crate that does call one.
+//! The x64 image and all that it depends on are compiled with an `alloc` in which such calls don't
+//! exist: nightly builds it from its source with `--cfg no_global_oom_handling`. That the flag has
+//! this effect is seen first by a crate that does call one.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: runs the package `bench`, optimised. It is a package of its own, so that the other tasks don't build what it
-//! measures.
+//! `cargo xtask bench`: runs the package `bench`, optimised. It is a package of its own, so that
+//! the other tasks don't build what it measures.
 
 use std::ffi::OsString;
 use std::process::Command;

@@ -23,7 +23,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md: the package `bench`
+    /// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md: the package
+    /// `bench`
     Bench(bench::Options),
     /// Builds tunic.sys into target/driver/x64 and target/driver/arm64, with its PDB and map
     Driver(driver::Options),

@@ -1,7 +1,8 @@
-//! Our layouts are those that bindgen finds in the headers of the WDK that is installed. Any other layout doesn't compile.
+//! Our layouts are those that bindgen finds in the headers of the WDK that is installed. Any other
+//! layout doesn't compile.
 //!
-//! NDIS and WSK are not in wdk-sys; `cargo xtask check-layouts` has them, too. Not compared are fields that C has in unions without a
-//! name, for which bindgen makes up names.
+//! NDIS and WSK are not in wdk-sys; `cargo xtask check-layouts` has them, too. Not compared are
+//! fields that C has in unions without a name, for which bindgen makes up names.
 
 use core::mem::offset_of;
 

@@ -1,13 +1,16 @@
 //! The native ABI, version 1: `include/tunic.h`.
 //!
-//! Every request and answer is a run of records, each with a [`Header`] that holds its size, version and kind. Sizes are
-//! multiples of 8. A record may be longer than this version knows as long as what is behind is zero: a newer client that
-//! uses nothing new is understood by an older driver.
+//! Every request and answer is a run of records, each with a [`Header`] that holds its size,
+//! version and kind. Sizes are multiples of 8. A record may be longer than this version knows as
+//! long as what is behind is zero: a newer client that uses nothing new is understood by an older
+//! driver.
 //!
-//! A configuration is one [`Interface`], then for each peer a [`Peer`] and behind it its [`Route`]s. Requests name their
-//! adapter; a zero GUID is that of the device the IOCTL was sent to.
+//! A configuration is one [`Interface`], then for each peer a [`Peer`] and behind it its
+//! [`Route`]s. Requests name their adapter; a zero GUID is that of the device the IOCTL was sent
+//! to.
 //!
-//! Adapters whose protocol has its handshake in userspace are told what to do by the requests of [`channel`].
+//! Adapters whose protocol has its handshake in userspace are told what to do by the requests of
+//! [`channel`].
 
 pub mod channel;
 mod decode;
@@ -31,7 +34,8 @@ use crate::code::{Method, READ_ACCESS, WRITE_ACCESS, control_code};
 /// The version of this ABI, in every [`Header`].
 pub const VERSION: u16 = 1;
 
-/// Device types from 0x8000 and functions from 0x800 are for vendors ("Defining I/O Control Codes").
+/// Device types from 0x8000 and functions from 0x800 are for vendors ("Defining I/O Control
+/// Codes").
 const DEVICE_TYPE: u32 = 0x9C71;
 const FUNCTION: u32 = 0x800;
 

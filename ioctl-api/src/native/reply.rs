@@ -1,7 +1,8 @@
 //! Answers of the native ABI: written by the driver, read by the SDK.
 //!
-//! The codes are METHOD_BUFFERED, so an answer never claims more bytes than its output has: one that does not fit whole is
-//! cut behind its last whole record, and [`Reply`] says how much there is.
+//! The codes are METHOD_BUFFERED, so an answer never claims more bytes than its output has: one
+//! that does not fit whole is cut behind its last whole record, and [`Reply`] says how much there
+//! is.
 
 use core::mem::offset_of;
 use core::net::SocketAddr;

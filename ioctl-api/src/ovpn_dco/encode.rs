@@ -99,7 +99,8 @@ pub fn encode_peer_stats(peer: u32, traffic: &PeerTraffic) -> [u8; PeerStats::SI
     bytes
 }
 
-/// Instead of the counters of all peers, where they don't fit: the bytes that they take. Goes with STATUS_BUFFER_OVERFLOW.
+/// Instead of the counters of all peers, where they don't fit: the bytes that they take. Goes with
+/// STATUS_BUFFER_OVERFLOW.
 pub fn encode_required_bytes(peers: usize) -> [u8; 4] {
     u32::try_from(peers.saturating_mul(PeerStats::SIZE)).unwrap_or(u32::MAX).to_le_bytes()
 }

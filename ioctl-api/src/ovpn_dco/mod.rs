@@ -1,7 +1,8 @@
 //! The ABI of ovpn-dco-win: what OpenVPN 2.6, 2.7 and 3 send to their data-channel driver.
 //!
-//! 19 control codes, all METHOD_BUFFERED. Input may be longer than its struct, never shorter. Control datagrams are read from
-//! and written to the device; in multi-peer mode each is preceded by an address ([`encode_read`], [`decode_write`]).
+//! 19 control codes, all METHOD_BUFFERED. Input may be longer than its struct, never shorter.
+//! Control datagrams are read from and written to the device; in multi-peer mode each is preceded
+//! by an address ([`encode_read`], [`decode_write`]).
 
 mod decode;
 mod encode;

@@ -43,8 +43,8 @@ pub fn decode_write(mode: Mode, input: &[u8]) -> Result<ControlDatagram<'_>, Wri
     }
 }
 
-/// Writes what is read from the device: with its address, where that is given, which multi-peer mode does. `None` where it
-/// does not fit. Says how many bytes were written.
+/// Writes what is read from the device: with its address, where that is given, which multi-peer
+/// mode does. `None` where it does not fit. Says how many bytes were written.
 pub fn encode_read(datagram: &ControlDatagram<'_>, output: &mut [u8]) -> Option<usize> {
     let prefix = datagram.address.as_ref().map_or(0, prefix_bytes);
     let size = prefix.checked_add(datagram.data.len())?;

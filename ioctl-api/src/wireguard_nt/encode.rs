@@ -14,7 +14,8 @@ use crate::bytes::put;
 use crate::command::{KeyChange, PeerAction, PeerChange};
 use crate::configuration::{InterfaceInfo, PeerInfo};
 
-/// A change of an interface as a record, for [`IOCTL_SET`](super::IOCTL_SET); `peers_count` records of peers are to follow.
+/// A change of an interface as a record, for [`IOCTL_SET`](super::IOCTL_SET); `peers_count` records
+/// of peers are to follow.
 pub fn encode_interface(
     listen_port: Option<u16>,
     private_key: Option<KeyChange<'_>>,
@@ -39,8 +40,8 @@ pub fn encode_interface(
     record
 }
 
-/// A change of a peer as a record, for [`IOCTL_SET`](super::IOCTL_SET); its own allowed IPs do not count, but `allowed_ips_count`, which
-/// says how many records are to follow.
+/// A change of a peer as a record, for [`IOCTL_SET`](super::IOCTL_SET); its own allowed IPs do not
+/// count, but `allowed_ips_count`, which says how many records are to follow.
 pub fn encode_peer(peer: &PeerChange<'_>, allowed_ips_count: u32) -> [u8; Peer::SIZE] {
     let mut record = [0; Peer::SIZE];
     let mut flags = PEER_HAS_PUBLIC_KEY;

@@ -1,11 +1,11 @@
 //! The ABI of WireGuardNT: what `wg.exe` and `wireguard.dll` send to the adapter's own device.
 //!
-//! A configuration is one interface record, and then for each peer its record followed at once by its allowed IPs. Sizes are
-//! multiples of 8, so there are no gaps.
+//! A configuration is one interface record, and then for each peer its record followed at once by
+//! its allowed IPs. Sizes are multiples of 8, so there are no gaps.
 //!
-//! Where this decoder is stricter than WireGuardNT, which skips or half-applies: unknown flags of interface and peer,
-//! endpoints of unknown family (`AF_UNSPEC` is no endpoint) and endpoints with port 0 are refused. An all-zero private key clears
-//! the identity, as on Linux.
+//! Where this decoder is stricter than WireGuardNT, which skips or half-applies: unknown flags of
+//! interface and peer, endpoints of unknown family (`AF_UNSPEC` is no endpoint) and endpoints with
+//! port 0 are refused. An all-zero private key clears the identity, as on Linux.
 
 mod decode;
 mod encode;

@@ -5,8 +5,8 @@ use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use crate::bytes::{array, put, u16_at, u32_at};
 use crate::{DecodeError, DecodeErrorKind};
 
-/// A `SOCKADDR_INET` (ws2ipdef.h): family in host order, port in network order, then for IPv4 the address, for IPv6 flow
-/// information, address and scope.
+/// A `SOCKADDR_INET` (ws2ipdef.h): family in host order, port in network order, then for IPv4 the
+/// address, for IPv6 flow information, address and scope.
 #[derive(Clone, Copy)]
 #[repr(C, align(4))]
 pub struct SockaddrInet(pub [u8; 28]);
@@ -35,7 +35,8 @@ pub(crate) fn encode_sockaddr(endpoint: &SocketAddr) -> [u8; 28] {
     bytes
 }
 
-/// Reads the `SOCKADDR_INET` of an endpoint, whose port is not 0; `None` where its family is `AF_UNSPEC`.
+/// Reads the `SOCKADDR_INET` of an endpoint, whose port is not 0; `None` where its family is
+/// `AF_UNSPEC`.
 pub(crate) fn decode_sockaddr(
     bytes: &[u8],
     start: usize,

@@ -131,8 +131,8 @@ impl core::error::Error for KeyError {}
 pub enum AeadError {
     /// The sender's fault: not what the holder of the key sealed.
     Forged,
-    /// The caller's (or for an appended tag, the sender's) fault: too short to hold a tag, or longer
-    /// than the suite allows.
+    /// The caller's (or for an appended tag, the sender's) fault: too short to hold a tag, or
+    /// longer than the suite allows.
     Length,
 }
 

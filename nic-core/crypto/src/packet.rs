@@ -27,8 +27,8 @@ pub struct Seal<'a> {
     pub output: &'a mut [u8],
     /// Receives the authentication tag.
     pub tag: &'a mut [u8; TAG_LEN],
-    /// Set by `seal`. Where it is not [`Sealing::Sealed`], `output` and `tag` are all zeros and must
-    /// not be sent.
+    /// Set by `seal`. Where it is not [`Sealing::Sealed`], `output` and `tag` are all zeros and
+    /// must not be sent.
     pub sealing: Sealing,
 }
 

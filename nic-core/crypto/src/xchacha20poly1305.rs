@@ -1,4 +1,5 @@
-//! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), for the rare message with a random 24-byte nonce.
+//! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), for the rare message with a random 24-byte
+//! nonce.
 
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{AeadInPlace, KeyInit};

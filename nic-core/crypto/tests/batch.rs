@@ -1,4 +1,5 @@
-//! What a batch does with its packets: lengths, fragments, padding, forgeries, mistakes of the caller.
+//! What a batch does with its packets: lengths, fragments, padding, forgeries, mistakes of the
+//! caller.
 
 use nic_crypto::{AeadError, AeadKey, Open, Seal, Sealing, Source, Suite, TAG_LEN, Verdict};
 

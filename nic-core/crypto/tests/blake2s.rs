@@ -1,7 +1,7 @@
 //! BLAKE2s against RFC 7693, and HMAC and HKDF over it.
 //!
-//! The answers for HMAC, HKDF and keyed 16-byte output were computed with Python 3's hashlib and hmac,
-//! an implementation of its own:
+//! The answers for HMAC, HKDF and keyed 16-byte output were computed with Python 3's hashlib and
+//! hmac, an implementation of its own:
 //!
 //! ```text
 //! from hashlib import blake2s; import hmac

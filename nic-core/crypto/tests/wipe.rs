@@ -6,8 +6,8 @@ use core::ptr;
 use nic_crypto::x25519::StaticSecret;
 use nic_crypto::{AeadKey, Suite};
 
-/// The memory of a `T` after its drop. It starts as zeros, so that bytes which `T` never wrote compare
-/// equal.
+/// The memory of a `T` after its drop. It starts as zeros, so that bytes which `T` never wrote
+/// compare equal.
 fn remains<T>(make: impl FnOnce() -> T) -> Vec<u8> {
     let mut place = Box::new(MaybeUninit::<T>::zeroed());
     let start: *mut T = place.as_mut_ptr();

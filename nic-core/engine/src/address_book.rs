@@ -11,8 +11,8 @@ use crate::protocol::PeerId;
 
 /// The addresses of an adapter's peers.
 ///
-/// Addresses are hashed with SipHash under a secret of the adapter: nobody can choose some that fall into one place. The lock
-/// is taken before a peer's.
+/// Addresses are hashed with SipHash under a secret of the adapter: nobody can choose some that
+/// fall into one place. The lock is taken before a peer's.
 pub(crate) struct AddressBook<L> {
     table: Mutex<L, Table>,
 }
@@ -59,7 +59,8 @@ impl<L: RawMutex> AddressBook<L> {
 }
 
 impl Table {
-    /// Notes that a peer has moved. False, and nothing changes, where the new address is another's or there is no room.
+    /// Notes that a peer has moved. False, and nothing changes, where the new address is another's
+    /// or there is no room.
     pub(crate) fn move_peer(
         &mut self,
         peer: PeerId,

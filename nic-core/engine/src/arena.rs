@@ -7,8 +7,8 @@ use nic_memory::{NoMemory, OnceBox, boxed, slice};
 
 /// A growing array whose items stay where they are.
 ///
-/// Chunk `k` holds `FIRST_CHUNK << k` items, so that a few chunks reach any length and a small arena stays small. Nothing
-/// is freed before the arena is dropped.
+/// Chunk `k` holds `FIRST_CHUNK << k` items, so that a few chunks reach any length and a small
+/// arena stays small. Nothing is freed before the arena is dropped.
 pub(crate) struct Arena<T> {
     chunks: [OnceBox<Box<[T]>>; CHUNKS],
     length: AtomicUsize,

@@ -35,7 +35,8 @@ impl<S: System> Backlog<S> {
         self.queue.len() + self.held.len()
     }
 
-    /// Queues a packet. What has no place goes into `dropped`: the newest, or, while there is no key, the oldest.
+    /// Queues a packet. What has no place goes into `dropped`: the newest, or, while there is no
+    /// key, the oldest.
     pub(crate) fn push(&mut self, mut packet: S::Packet, now: Instant, dropped: &mut S::Queue) {
         packet.set_queued_at(now);
         let bytes = packet.len();

@@ -4,14 +4,15 @@ use core::time::Duration;
 
 use crate::Instant;
 
-/// A dynamic limit of the bytes between the backlog and the wire, after the idea of Linux' dynamic queue limits: large
-/// enough that what is below never runs dry while something waits, and no larger, so that waiting happens in the
-/// backlog, where it is managed.
+/// A dynamic limit of the bytes between the backlog and the wire, after the idea of Linux' dynamic
+/// queue limits: large enough that what is below never runs dry while something waits, and no
+/// larger, so that waiting happens in the backlog, where it is managed.
 #[derive(Debug)]
 pub(crate) struct ByteLimit {
     limit: usize,
     in_flight: usize,
-    /// Something was held back for want of room since the last completion that left nothing in flight.
+    /// Something was held back for want of room since the last completion that left nothing in
+    /// flight.
     held_back: bool,
     /// The least that was left in flight at any completion of this period: more than was needed.
     least_slack: usize,
@@ -30,7 +31,8 @@ impl ByteLimit {
         }
     }
 
-    /// How many bytes may follow now. Where nothing is in flight, one packet may whatever its length.
+    /// How many bytes may follow now. Where nothing is in flight, one packet may whatever its
+    /// length.
     pub(crate) const fn room(&self) -> usize {
         self.limit.saturating_sub(self.in_flight)
     }
@@ -65,7 +67,8 @@ impl ByteLimit {
         self.least_slack = self.least_slack.min(self.in_flight);
         if now >= self.period_end {
             if self.held_back {
-                // For a whole period so much was below that was not needed to keep it busy. Take back half.
+                // For a whole period so much was below that was not needed to keep it busy. Take
+                // back half.
                 self.limit = self.limit.saturating_sub(self.least_slack / 2).max(LEAST);
             }
             self.start_period(now);
@@ -97,7 +100,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 mod tests {
     use super::*;
 
-    /// Sends for a while over a wire that takes `per_millisecond` bytes and completes `delay` later; returns the limit reached.
+    /// Sends for a while over a wire that takes `per_millisecond` bytes and completes `delay`
+    /// later; returns the limit reached.
     fn run(limit: &mut ByteLimit, per_millisecond: usize, from_ms: u64, ms: u64) -> usize {
         const PACKET: usize = 1500;
         for tick in from_ms..from_ms + ms {

@@ -1,4 +1,5 @@
-//! What every keyed direction needs beside its key: counters to send with, a window against replay, and limits.
+//! What every keyed direction needs beside its key: counters to send with, a window against replay,
+//! and limits.
 
 /// How much a key may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +48,11 @@ impl SendCounter {
     }
 }
 
-/// Remembers which counters of a receiving key have been seen: a bitmap of `WORDS` words used as a ring (RFC 6479).
+/// Remembers which counters of a receiving key have been seen: a bitmap of `WORDS` words used as a
+/// ring (RFC 6479).
 ///
-/// One word is always being cleared ahead, so that counters up to `(WORDS - 1) * 64` behind the highest can be told.
-/// `WORDS` must be a power of two, as the RFC asks.
+/// One word is always being cleared ahead, so that counters up to `(WORDS - 1) * 64` behind the
+/// highest can be told. `WORDS` must be a power of two, as the RFC asks.
 #[derive(Debug)]
 pub struct ReplayWindow<const WORDS: usize> {
     words: [u64; WORDS],

@@ -28,8 +28,8 @@ pub(crate) enum Judgement {
 }
 
 impl Codel {
-    /// Judges the packet that leaves the queue now: how long it was there, and whether more than one packet's worth is left
-    /// behind it. The last packet always passes.
+    /// Judges the packet that leaves the queue now: how long it was there, and whether more than
+    /// one packet's worth is left behind it. The last packet always passes.
     pub(crate) fn judge(&mut self, sojourn: Duration, more_waits: bool, now: Instant) -> Judgement {
         let is_late = self.is_late(sojourn, more_waits, now);
         if self.is_dropping {
@@ -46,7 +46,8 @@ impl Codel {
             return Judgement::Pass;
         }
         self.is_dropping = true;
-        // Where dropping stopped only a moment ago, it goes on at the rate that it had (RFC 8289, section 5.5).
+        // Where dropping stopped only a moment ago, it goes on at the rate that it had (RFC 8289,
+        // section 5.5).
         let dropped = self.count.saturating_sub(self.last_count);
         let is_recent = now.since(self.drop_next) < INTERVAL * 16;
         self.count = if dropped > 1 && is_recent { dropped } else { 1 };
@@ -71,7 +72,8 @@ impl Codel {
     }
 }
 
-/// The time of the next drop: the interval shrinks with the root of the count, so that the drop rate rises linearly.
+/// The time of the next drop: the interval shrinks with the root of the count, so that the drop
+/// rate rises linearly.
 fn control_law(from: Instant, count: u32) -> Instant {
     // In fixed point: isqrt(count << 16) = 256 * sqrt(count), and never 0.
     let root = (u64::from(count.max(1)) << 16).isqrt().max(1);

@@ -13,9 +13,10 @@ use crate::{
 
 /// Contexts by their number, looked up without a lock.
 ///
-/// A number's home is a mix of its bits. One that is drawn is drawn until its home is free, so that its look-up is one load
-/// whatever others send, and nobody can guess it. One that is chosen may lie a few places behind its home: where there is no
-/// free one, the table grows. A table of twice the length takes one bit more of the same mix, which keeps homes apart.
+/// A number's home is a mix of its bits. One that is drawn is drawn until its home is free, so that
+/// its look-up is one load whatever others send, and nobody can guess it. One that is chosen may
+/// lie a few places behind its home: where there is no free one, the table grows. A table of twice
+/// the length takes one bit more of the same mix, which keeps homes apart.
 pub(crate) struct ContextTable<L> {
     /// A slot is the number and the peer's index + 1, or 0.
     slots: Growing<AtomicU64>,

@@ -7,7 +7,8 @@ use crate::protocol::Standing;
 /// The most messages of a standing that wait.
 pub const CONTROL_MESSAGES: usize = 4096;
 
-/// A bounded queue for each standing; they take turns, so that a flood of one keeps nothing of the other out.
+/// A bounded queue for each standing; they take turns, so that a flood of one keeps nothing of the
+/// other out.
 pub struct ControlQueue<T> {
     unproven: Queue<T>,
     proven: Queue<T>,

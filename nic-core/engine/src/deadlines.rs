@@ -9,13 +9,16 @@ use nic_memory::NoMemory;
 
 use crate::{Instant, arena::Arena};
 
-/// The deadlines of all slots, side by side in blocks, each behind its bound: a time before which no deadline in it passes.
+/// The deadlines of all slots, side by side in blocks, each behind its bound: a time before which
+/// no deadline in it passes.
 ///
-/// Whoever sets one lowers the bounds above it: its block's, and that of all. A bound that has passed is raised under the control
-/// lock, by a look at what lies under it. So a look at who is due reads the bounds, and the blocks in which somebody may be.
+/// Whoever sets one lowers the bounds above it: its block's, and that of all. A bound that has
+/// passed is raised under the control lock, by a look at what lies under it. So a look at who is
+/// due reads the bounds, and the blocks in which somebody may be.
 ///
-/// Nothing gets lost between the two: who sets a deadline stores it and then reads the bound, who raises a bound resets it and
-/// then reads the deadlines, in one order for all. One of them sees the other.
+/// Nothing gets lost between the two: who sets a deadline stores it and then reads the bound, who
+/// raises a bound resets it and then reads the deadlines, in one order for all. One of them sees
+/// the other.
 pub(crate) struct Deadlines {
     blocks: Arena<AtomicU64>,
     /// A time before which none passes.

@@ -14,8 +14,9 @@ pub struct InnerPacket {
 }
 
 impl InnerPacket {
-    /// Reads the header of a packet that came out of a datagram: `head` is its beginning (all of it, or at least 40 bytes),
-    /// `payload_bytes` its length with padding. `None` where it is no IP packet, or longer than the payload.
+    /// Reads the header of a packet that came out of a datagram: `head` is its beginning (all of
+    /// it, or at least 40 bytes), `payload_bytes` its length with padding. `None` where it is no IP
+    /// packet, or longer than the payload.
     pub fn parse(head: &[u8], payload_bytes: usize) -> Option<Self> {
         let header = Header::parse(head)?;
         let total_bytes = header.total_bytes;
@@ -23,8 +24,8 @@ impl InnerPacket {
             .then_some(header.into_packet(total_bytes))
     }
 
-    /// Reads the header of a packet from the stack above, `packet_bytes` long. A header that leaves its length open, as with
-    /// large send offload, has the packet's.
+    /// Reads the header of a packet from the stack above, `packet_bytes` long. A header that leaves
+    /// its length open, as with large send offload, has the packet's.
     pub fn parse_outgoing(head: &[u8], packet_bytes: usize) -> Option<Self> {
         let header = Header::parse(head)?;
         let is_open = header.total_bytes == header.open_bytes;

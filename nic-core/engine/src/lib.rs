@@ -1,14 +1,17 @@
 //! The crypto-NIC: peers, routes, batches, queues and the [`Protocol`] trait.
 //!
-//! The engine is sans-IO. Packets, time and commands come in as arguments; what is to be sent, indicated or told comes
-//! out as return values or through a sink that the caller gives. It never calls the host, reads a clock or draws a random
-//! number, and it knows no protocol and no operating system: the former come as [`Protocol`], the latter as [`System`].
+//! The engine is sans-IO. Packets, time and commands come in as arguments; what is to be sent,
+//! indicated or told comes out as return values or through a sink that the caller gives. It never
+//! calls the host, reads a clock or draws a random number, and it knows no protocol and no
+//! operating system: the former come as [`Protocol`], the latter as [`System`].
 //!
-//! [`Device`] is an adapter. A packet's way out is [`Device::submit`], then [`Device::next_batch`], sealed by any thread,
-//! [`Device::sealed`], and in order [`Device::next_to_send`] and [`Device::send_completed`]. Its way in is
-//! [`Device::classify`], then [`Device::begin_open`], opened by any thread, [`Device::opened`], and in order
-//! [`Device::next_to_indicate`] and [`Device::accept`]. Beside them runs a control thread: [`Device::control_datagram`],
-//! [`Device::tick`], [`Device::configure`]. What waits for it lies in a [`ControlQueue`], by its [`Device::standing`].
+//! [`Device`] is an adapter. A packet's way out is [`Device::submit`], then [`Device::next_batch`],
+//! sealed by any thread, [`Device::sealed`], and in order [`Device::next_to_send`] and
+//! [`Device::send_completed`]. Its way in is [`Device::classify`], then [`Device::begin_open`],
+//! opened by any thread, [`Device::opened`], and in order [`Device::next_to_indicate`] and
+//! [`Device::accept`]. Beside them runs a control thread: [`Device::control_datagram`],
+//! [`Device::tick`], [`Device::configure`]. What waits for it lies in a [`ControlQueue`], by its
+//! [`Device::standing`].
 #![no_std]
 #![forbid(unsafe_code)]
 

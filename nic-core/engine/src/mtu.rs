@@ -15,8 +15,8 @@ impl Mtu {
         Self { v4_bytes: bytes, v6_bytes: bytes }
     }
 
-    /// What counts for a packet that begins like this. It is the packet's own version that counts, not that of the network it
-    /// is sent over.
+    /// What counts for a packet that begins like this. It is the packet's own version that counts,
+    /// not that of the network it is sent over.
     pub fn of_packet(self, head: &[u8]) -> usize {
         match head.first() {
             Some(first) if first >> 4 == 4 => self.v4_bytes as usize,

@@ -32,13 +32,16 @@ impl From<NoMemory> for AddPeerError {
     }
 }
 
-/// Gives peers their slots, finds them by name, and keeps their control state. Under the control lock.
+/// Gives peers their slots, finds them by name, and keeps their control state. Under the control
+/// lock.
 ///
-/// Names are hashed with SipHash under a secret of the adapter: nobody can choose some that fall into one place.
+/// Names are hashed with SipHash under a secret of the adapter: nobody can choose some that fall
+/// into one place.
 pub(crate) struct PeerDirectory<C> {
     /// By slot.
     entries: Vec<Entry<C>>,
-    /// Slots that were used before; the lowest is used first, which keeps peers in the order of creation where all were removed.
+    /// Slots that were used before; the lowest is used first, which keeps peers in the order of
+    /// creation where all were removed.
     free: Least<u32>,
     /// An open-addressed hash table of slot + 1, or 0; a power of two long, at most half full.
     buckets: Vec<u32>,

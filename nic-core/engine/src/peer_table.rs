@@ -38,8 +38,8 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
         Some(f(peer))
     }
 
-    /// Like [`PeerTable::with`], for what changes the protocol's data: its deadline is read afterwards. Also returns whether
-    /// the control thread has to look sooner than it knows.
+    /// Like [`PeerTable::with`], for what changes the protocol's data: its deadline is read
+    /// afterwards. Also returns whether the control thread has to look sooner than it knows.
     pub(crate) fn with_data<R>(
         &self,
         id: PeerId,
@@ -72,7 +72,8 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
         Some(PeerId { index, generation: occupant.generation })
     }
 
-    /// Takes a peer out of its slot; its name never matches again. To be dropped under no spin lock. Control lock.
+    /// Takes a peer out of its slot; its name never matches again. To be dropped under no spin
+    /// lock. Control lock.
     pub(crate) fn vacate(&self, id: PeerId) -> Option<Boxed<Peer<P, S>>> {
         let mut occupant = self.slots.get(id.index as usize)?.occupant.lock();
         if occupant.generation != id.generation {

@@ -1,12 +1,14 @@
 //! What a data-channel protocol must say.
 //!
-//! A protocol has a *data plane*, called per batch under the peer's spin lock or under no lock at all, which never waits
-//! and never does public-key cryptography; and a *control plane*, called under the adapter's control lock, where
-//! handshakes, timers and configuration happen. Keys travel from the second to the first through [`Protocol::PeerData`].
+//! A protocol has a *data plane*, called per batch under the peer's spin lock or under no lock at
+//! all, which never waits and never does public-key cryptography; and a *control plane*, called
+//! under the adapter's control lock, where handshakes, timers and configuration happen. Keys travel
+//! from the second to the first through [`Protocol::PeerData`].
 //!
-//! A packet's way out: [`Protocol::seal_begin`] (peer lock: reserve counters, copy the key), [`Protocol::seal`] (no lock, any
-//! CPU), [`Protocol::sent`] (peer lock, in order). Its way in: [`Protocol::classify`], [`Protocol::open_begin`] (peer lock: copy the
-//! key), [`Protocol::open`] (no lock, any CPU), [`Protocol::accept`] (peer lock, in order: replay, timers).
+//! A packet's way out: [`Protocol::seal_begin`] (peer lock: reserve counters, copy the key),
+//! [`Protocol::seal`] (no lock, any CPU), [`Protocol::sent`] (peer lock, in order). Its way in:
+//! [`Protocol::classify`], [`Protocol::open_begin`] (peer lock: copy the key), [`Protocol::open`]
+//! (no lock, any CPU), [`Protocol::accept`] (peer lock, in order: replay, timers).
 
 use crate::{Endpoint, Instant, Now, PeerName};
 
@@ -19,11 +21,13 @@ pub struct PeerId {
     pub generation: u32,
 }
 
-/// Names one of our receiving contexts on the wire: the number by which a datagram says which peer's it is.
+/// Names one of our receiving contexts on the wire: the number by which a datagram says which
+/// peer's it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ContextId(pub u32);
 
-/// What a data packet says of the key that it is to be opened with. Those that say the same are opened in one batch.
+/// What a data packet says of the key that it is to be opened with. Those that say the same are
+/// opened in one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Selector {
     /// Finds the peer.
@@ -65,7 +69,8 @@ pub struct OpenPacket<'a> {
     pub result: Option<OpenedPacket>,
 }
 
-/// Fills `output` with what lies `skip` bytes after the start of a packet's pieces. False where they are too short.
+/// Fills `output` with what lies `skip` bytes after the start of a packet's pieces. False where
+/// they are too short.
 #[inline]
 pub fn gather(pieces: &[&[u8]], mut skip: usize, mut output: &mut [u8]) -> bool {
     for piece in pieces {
@@ -141,7 +146,8 @@ pub enum Standing {
 pub enum Addresses {
     /// They may.
     Shared,
-    /// They may not: a peer that roams is not followed to another's address, and what it sends from there is dropped.
+    /// They may not: a peer that roams is not followed to another's address, and what it sends from
+    /// there is dropped.
     Exclusive,
 }
 
@@ -178,13 +184,15 @@ pub trait Protocol: Sized + 'static {
     type Control: Send;
     /// A peer's control state: its handshake.
     type PeerControl: Send;
-    /// A peer's data state: keys, counters, replay windows, the time stamps that timers are judged by.
+    /// A peer's data state: keys, counters, replay windows, the time stamps that timers are judged
+    /// by.
     type PeerData: Send;
     /// One batch's copy of a sealing key, with its reserved counters.
     type SealContext: Send;
     /// One batch's copy of an opening key.
     type OpenContext: Send;
-    /// What a control message's standing is judged by, copied from [`Protocol::Control`]: `()` for nothing.
+    /// What a control message's standing is judged by, copied from [`Protocol::Control`]: `()` for
+    /// nothing.
     type Judge: Clone + Send;
     /// What the length of a datagram depends on beside its payload: `()` for nothing.
     type Framing: Copy + Send;
@@ -193,9 +201,11 @@ pub trait Protocol: Sized + 'static {
 
     /// The framing that makes the longest datagrams.
     const LONGEST_FRAMING: Self::Framing;
-    /// How what is sealed next is framed. Peer lock; holds for [`Protocol::seal_begin`] under the same hold of it.
+    /// How what is sealed next is framed. Peer lock; holds for [`Protocol::seal_begin`] under the
+    /// same hold of it.
     fn framing(data: &Self::PeerData) -> Self::Framing;
-    /// The length of the datagram that carries a payload of this length over an adapter with this MTU; of a keepalive for 0.
+    /// The length of the datagram that carries a payload of this length over an adapter with this
+    /// MTU; of a keepalive for 0.
     fn datagram_bytes(framing: Self::Framing, payload_bytes: usize, mtu_bytes: usize) -> usize;
     /// The room that opening a datagram of this length needs.
     fn payload_capacity(datagram_bytes: usize) -> usize;
@@ -204,7 +214,8 @@ pub trait Protocol: Sized + 'static {
 
     // Data plane
 
-    /// Whether a packet that begins like this (as [`crate::Packet::head`]) may go to the peer. Peer lock, for each packet.
+    /// Whether a packet that begins like this (as [`crate::Packet::head`]) may go to the peer. Peer
+    /// lock, for each packet.
     #[inline]
     fn admits(data: &Self::PeerData, endpoint: &Endpoint, head: &[u8]) -> bool {
         _ = (data, endpoint, head);
@@ -239,18 +250,21 @@ pub trait Protocol: Sized + 'static {
         packet: &OpenedPacket,
         now: Instant,
     ) -> Verdict;
-    /// Whether the peer is followed to the address that its last authentic packet came from. Peer lock.
+    /// Whether the peer is followed to the address that its last authentic packet came from. Peer
+    /// lock.
     fn roams(data: &Self::PeerData) -> bool;
-    /// When [`Protocol::timeout`] is due next; anything not after `now` means at once. Read under the peer lock after every
-    /// call that changes the data.
+    /// When [`Protocol::timeout`] is due next; anything not after `now` means at once. Read under
+    /// the peer lock after every call that changes the data.
     fn deadline(data: &Self::PeerData) -> Instant;
 
     // Control plane
 
-    /// What messages are judged by from here on. Control lock; called after whatever may have changed the state.
+    /// What messages are judged by from here on. Control lock; called after whatever may have
+    /// changed the state.
     fn judge(control: &Self::Control) -> Self::Judge;
-    /// Judges a datagram of [`Class::Control`] before it waits for the control plane; no lock, cheap, bounded. What is refused does
-    /// not wait. `is_context` says whether a context is a peer's.
+    /// Judges a datagram of [`Class::Control`] before it waits for the control plane; no lock,
+    /// cheap, bounded. What is refused does not wait. `is_context` says whether a context is a
+    /// peer's.
     #[inline]
     fn standing(
         judge: &Self::Judge,
@@ -262,7 +276,8 @@ pub trait Protocol: Sized + 'static {
         _ = (judge, datagram, from, is_context, now);
         Ok(Standing::Unproven)
     }
-    /// Handles a datagram of [`Class::Control`]. It trusts no standing: what that was judged by may have changed since.
+    /// Handles a datagram of [`Class::Control`]. It trusts no standing: what that was judged by may
+    /// have changed since.
     fn control_datagram(
         control: &mut Self::Control,
         host: &mut dyn ControlHost<Self>,
@@ -277,7 +292,8 @@ pub trait Protocol: Sized + 'static {
         peer: PeerId,
         now: Now,
     );
-    /// Claims the contexts that a new peer needs from the start. Where it fails, it leaves none, and the peer is not added.
+    /// Claims the contexts that a new peer needs from the start. Where it fails, it leaves none,
+    /// and the peer is not added.
     fn added(
         control: &mut Self::Control,
         host: &mut dyn ControlHost<Self>,
@@ -300,7 +316,8 @@ pub enum Event {
     EndpointMoved(PeerId),
     /// Packets wait for a key that userspace is to bring. Told again while they wait.
     KeyWanted(PeerId),
-    /// A key is near the end of its use, for what it has sealed or for what it has failed to open: userspace is to bring another.
+    /// A key is near the end of its use, for what it has sealed or for what it has failed to open:
+    /// userspace is to bring another.
     KeyLimitNear(PeerId),
     /// Nothing authentic has come from the peer for as long as was configured. It stays.
     TimedOut(PeerId),
@@ -365,14 +382,16 @@ impl Discard {
 pub trait ControlHost<P: Protocol> {
     /// The peer with this name.
     fn peer_by_name(&self, name: &PeerName) -> Option<PeerId>;
-    /// The peer that follows this one in the table's order, or the first one for `None`; `None` at the end. A peer that is gone
-    /// still has a place in the order. Visits every peer once where none is added meanwhile.
+    /// The peer that follows this one in the table's order, or the first one for `None`; `None` at
+    /// the end. A peer that is gone still has a place in the order. Visits every peer once where
+    /// none is added meanwhile.
     fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId>;
     /// The peer that owns a context.
     fn peer_by_context(&self, context: ContextId) -> Option<PeerId>;
     /// A peer's control state.
     fn peer_control(&mut self, peer: PeerId) -> Option<&mut P::PeerControl>;
-    /// Calls `f` with a peer's data state under the peer lock: keep it short. False where the peer is gone.
+    /// Calls `f` with a peer's data state under the peer lock: keep it short. False where the peer
+    /// is gone.
     fn with_peer_data(&mut self, peer: PeerId, f: &mut dyn FnMut(&mut P::PeerData)) -> bool;
     /// Makes a new context for a peer, unpredictable and not in use; `None` when memory ran out.
     fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId>;
@@ -384,7 +403,8 @@ pub trait ControlHost<P: Protocol> {
     fn set_default_peer(&mut self, peer: Option<PeerId>);
     /// What a peer is called.
     fn name(&self, peer: PeerId) -> Option<PeerName>;
-    /// Removes a peer with all that it has, [`Protocol::removed`] included. False where it is gone already.
+    /// Removes a peer with all that it has, [`Protocol::removed`] included. False where it is gone
+    /// already.
     fn remove_peer(&mut self, control: &mut P::Control, peer: PeerId) -> bool;
     /// Where the peer is.
     fn endpoint(&self, peer: PeerId) -> Option<Endpoint>;
@@ -392,9 +412,11 @@ pub trait ControlHost<P: Protocol> {
     fn set_endpoint(&mut self, peer: PeerId, endpoint: &Endpoint);
     /// Forgets by which of our addresses the peer was reached.
     fn clear_local_address(&mut self, peer: PeerId);
-    /// Sends a control message to a peer; counts as its traffic. False where its address is not known or memory ran out.
+    /// Sends a control message to a peer; counts as its traffic. False where its address is not
+    /// known or memory ran out.
     fn send(&mut self, peer: PeerId, datagram: &[u8]) -> bool;
-    /// Hands a control message up to userspace. False where there is no room for it; that is counted.
+    /// Hands a control message up to userspace. False where there is no room for it; that is
+    /// counted.
     fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool;
     /// Sends a control message to where a datagram came from.
     fn reply(&mut self, to: &Endpoint, datagram: &[u8]);
@@ -408,7 +430,8 @@ pub trait ControlHost<P: Protocol> {
     fn drop_queued(&mut self, peer: PeerId);
     /// Whether handshakes come in faster than they can be handled.
     fn is_under_load(&self) -> bool;
-    /// Fills a buffer with random bytes fit for keys. False where the system has none; then nothing may be keyed with it.
+    /// Fills a buffer with random bytes fit for keys. False where the system has none; then nothing
+    /// may be keyed with it.
     fn fill_random(&mut self, bytes: &mut [u8]) -> bool;
     /// Counts a control message that got nowhere.
     fn count(&mut self, reason: Discard);

@@ -28,8 +28,8 @@ pub(crate) enum NoTicket {
 
 /// Lets batches through in the order in which their tickets were given, one thread at a time.
 ///
-/// A batch takes a ticket when work on it starts, and finishes when it may. Whoever finishes the batch that is next drains
-/// it and all finished ones behind it. The caller locks.
+/// A batch takes a ticket when work on it starts, and finishes when it may. Whoever finishes the
+/// batch that is next drains it and all finished ones behind it. The caller locks.
 pub(crate) struct Turnstile<T> {
     /// From the oldest outstanding ticket on.
     places: Queue<Place<T>>,
@@ -57,7 +57,8 @@ impl<T> Turnstile<T> {
         Self { places: Queue::new(), first: 0, weight: 0, is_draining: false }
     }
 
-    /// Makes sure that [`Turnstile::issue`] succeeds: fewer than `most` batches and `most_weight` are outstanding.
+    /// Makes sure that [`Turnstile::issue`] succeeds: fewer than `most` batches and `most_weight`
+    /// are outstanding.
     pub(crate) fn prepare(&mut self, most: usize, most_weight: u32) -> Result<(), NoTicket> {
         if self.places.len() >= most || self.weight >= most_weight {
             return Err(NoTicket::Full);
@@ -74,8 +75,8 @@ impl<T> Turnstile<T> {
         Ok(ticket)
     }
 
-    /// Notes that a batch is finished, or is given up where it has no value. A ticket that is not outstanding gives the value
-    /// back.
+    /// Notes that a batch is finished, or is given up where it has no value. A ticket that is not
+    /// outstanding gives the value back.
     pub(crate) fn finish(&mut self, ticket: Ticket, value: Option<T>) -> (Turn, Option<T>) {
         let ahead = ticket.0.wrapping_sub(self.first);
         let place = usize::try_from(ahead).ok().and_then(|ahead| self.places.get_mut(ahead));

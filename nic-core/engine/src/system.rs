@@ -4,7 +4,8 @@ use crate::Instant;
 
 /// The types of one system: NT in the driver, plain ones in tests.
 pub trait System: Sized + Send + Sync + 'static {
-    /// Guards the data path: short, usable where a packet may arrive (NT: a spin lock, DISPATCH_LEVEL).
+    /// Guards the data path: short, usable where a packet may arrive (NT: a spin lock,
+    /// DISPATCH_LEVEL).
     type SpinLock: lock_api::RawMutex + Send + Sync;
     /// Guards the control path: may wait (NT: a push lock, PASSIVE_LEVEL).
     type SleepLock: lock_api::RawMutex + Send + Sync;

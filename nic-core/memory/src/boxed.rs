@@ -32,7 +32,8 @@ fn full<T>(items: Vec<T>) -> Result<Box<[T]>, NoMemory> {
         return Err(NoMemory);
     }
     let items: *mut [T] = items.leak();
-    // SAFETY: the block is of the global allocator, as long as its items, and nobody else's after `leak`.
+    // SAFETY: the block is of the global allocator, as long as its items, and nobody else's after
+    // `leak`.
     Ok(unsafe { Box::from_raw(items) })
 }
 

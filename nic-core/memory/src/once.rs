@@ -24,7 +24,8 @@ impl<T> OnceBox<T> {
     /// The value, if it has been set.
     pub fn get(&self) -> Option<&T> {
         let value = self.value.load(Ordering::Acquire);
-        // SAFETY: what is not null is a box's, which was whole when it was published, and lives unchanged as long as `self`.
+        // SAFETY: what is not null is a box's, which was whole when it was published, and lives
+        // unchanged as long as `self`.
         let [value] = unsafe { value.as_ref() }?;
         Some(value)
     }

@@ -29,7 +29,8 @@ impl<T> Queue<T> {
         self.length == 0
     }
 
-    /// Makes sure that so many more items have room; where they don't, there is at least twice the room afterwards.
+    /// Makes sure that so many more items have room; where they don't, there is at least twice the
+    /// room afterwards.
     pub fn try_reserve(&mut self, more: usize) -> Result<(), NoMemory> {
         let needed = self.length.checked_add(more).ok_or(NoMemory)?;
         if needed <= self.places.len() {

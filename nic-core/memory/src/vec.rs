@@ -9,7 +9,8 @@ pub trait Push<T> {
     /// Adds an item at the end; gives it back where the capacity is used up.
     fn push_in_capacity(&mut self, item: T) -> Result<(), T>;
 
-    /// Adds an item at the end, with more capacity where that is used up. Without memory it is dropped.
+    /// Adds an item at the end, with more capacity where that is used up. Without memory it is
+    /// dropped.
     fn try_push(&mut self, item: T) -> Result<(), NoMemory>;
 }
 

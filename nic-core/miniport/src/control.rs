@@ -35,7 +35,8 @@ pub(crate) struct ControlPoint {
 
 /// An open handle.
 pub(crate) struct File {
-    /// The adapter that was named when it was opened. By its GUID: the handle doesn't keep the adapter.
+    /// The adapter that was named when it was opened. By its GUID: the handle doesn't keep the
+    /// adapter.
     adapter: Option<AdapterId>,
 }
 
@@ -91,7 +92,8 @@ impl ControlPoint {
         with_adapter!(&adapter, adapter => run_for(adapter, request.command, irp))
     }
 
-    /// Has an adapter send a control datagram. Its bytes stay with the request, which may have to wait.
+    /// Has an adapter send a control datagram. Its bytes stay with the request, which may have to
+    /// wait.
     fn send_control(&self, file: &File, irp: Irp) -> Dispatched {
         let input = irp.buffered_input().map_err(Refusal::from);
         let request = input.and_then(|input| Ok(decode(irp.control_code(), input)?));

@@ -1,8 +1,9 @@
 //! An adapter's control thread: handshakes and timers.
 //!
-//! Control messages come in at DISPATCH_LEVEL, are judged there as far as that is cheap, and wait as copies in a bounded queue. The
-//! thread sleeps until the earliest deadline, a message, or somebody who has changed a deadline. What the engine wants sent is
-//! collected under its control lock, and sent when that is free again.
+//! Control messages come in at DISPATCH_LEVEL, are judged there as far as that is cheap, and wait
+//! as copies in a bounded queue. The thread sleeps until the earliest deadline, a message, or
+//! somebody who has changed a deadline. What the engine wants sent is collected under its control
+//! lock, and sent when that is free again.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,7 +30,8 @@ const MOVED: usize = 64;
 /// How long load is remembered.
 const LOAD_MEMORY: Duration = Duration::from_secs(1);
 
-/// The longest control message of a protocol whose handshake is here, in bytes: WireGuard's initiation.
+/// The longest control message of a protocol whose handshake is here, in bytes: WireGuard's
+/// initiation.
 const MESSAGE_BYTES: usize = 148;
 
 /// A control message and where it came from, or goes to.

@@ -64,8 +64,8 @@ impl Core {
         self.adapters.lock().iter().find(|adapter| adapter.name() == name).cloned()
     }
 
-    /// What is called so behind a device's own name: an adapter by its GUID or name, if there is such a one. `None` where there is
-    /// nothing behind.
+    /// What is called so behind a device's own name: an adapter by its GUID or name, if there is
+    /// such a one. `None` where there is nothing behind.
     pub(crate) fn find_path(&self, path: &[u16]) -> Option<Option<AnyAdapter>> {
         let name = match path {
             [first, rest @ ..] if *first == u16::from(b'\\') => rest,
@@ -90,7 +90,8 @@ impl Core {
         self.adapters.lock().iter().for_each(&mut f);
     }
 
-    /// The attachment to WSK, which is made now where there is none: WSK may not be there yet when drivers start.
+    /// The attachment to WSK, which is made now where there is none: WSK may not be there yet when
+    /// drivers start.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`

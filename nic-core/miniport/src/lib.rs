@@ -1,11 +1,12 @@
-//! The Tunic NDIS miniport: a network adapter for IP packets, each of which is sealed for a peer and sent as UDP from inside the
-//! kernel, and back.
+//! The Tunic NDIS miniport: a network adapter for IP packets, each of which is sealed for a peer
+//! and sent as UDP from inside the kernel, and back.
 //!
-//! NDIS's calls arrive at `driver`, which hands them to an `adapter`. Packets of the stack go through `transmit`, datagrams
-//! through `receive`; what is large is shared among the `workers`. Between them stands the engine (`nic-engine`) with the
-//! protocol, which know nothing of NT. The `control_thread` of an adapter runs handshakes and timers; the `control` device takes
-//! IOCTLs. All of this is the same for every protocol; what isn't, is in a folder for each, and `protocols` is the list of
-//! them.
+//! NDIS's calls arrive at `driver`, which hands them to an `adapter`. Packets of the stack go
+//! through `transmit`, datagrams through `receive`; what is large is shared among the `workers`.
+//! Between them stands the engine (`nic-engine`) with the protocol, which know nothing of NT. The
+//! `control_thread` of an adapter runs handshakes and timers; the `control` device takes IOCTLs.
+//! All of this is the same for every protocol; what isn't, is in a folder for each, and `protocols`
+//! is the list of them.
 #![no_std]
 #![forbid(unsafe_code)]
 

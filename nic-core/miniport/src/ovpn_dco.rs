@@ -1,10 +1,12 @@
 //! ovpn-dco-win's own devices, for programs that know no other names.
 //!
-//! * `\\.\ovpn-dco` is the first adapter whose keyword `TunicOvpnDco` is set, `\\.\ovpn-dco\NAME` the one with that name or GUID. Who
-//!   opens it owns the adapter until the file is closed. It takes ovpn-dco-win's requests alone, as anybody may open it.
+//! * `\\.\ovpn-dco` is the first adapter whose keyword `TunicOvpnDco` is set, `\\.\ovpn-dco\NAME`
+//!   the one with that name or GUID. Who opens it owns the adapter until the file is closed. It
+//!   takes ovpn-dco-win's requests alone, as anybody may open it.
 //! * `\\.\ovpn-dco-ver` tells anybody the version.
 //!
-//! They come with the first such adapter, and stay until the driver goes: an NDIS device can't be removed under open files.
+//! They come with the first such adapter, and stay until the driver goes: an NDIS device can't be
+//! removed under open files.
 
 use nt::device::{ControlDevice, DeviceName, DeviceRegistration};
 use nt::irp::{Dispatched, FileId, Irp};

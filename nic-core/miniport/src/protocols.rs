@@ -1,7 +1,8 @@
 //! The protocols that an adapter can speak: one line for each.
 //!
-//! An adapter speaks one protocol for as long as it exists, and its code is generic over that. NDIS, the control device and the workers
-//! have adapters of all protocols: they hold an [`AnyAdapter`] or an [`AnyJob`], and choose once per call or job.
+//! An adapter speaks one protocol for as long as it exists, and its code is generic over that.
+//! NDIS, the control device and the workers have adapters of all protocols: they hold an
+//! [`AnyAdapter`] or an [`AnyJob`], and choose once per call or job.
 
 use nic_openvpn::OpenVpn;
 use nic_wireguard::WireGuard;
@@ -13,7 +14,8 @@ use crate::adapter::{self, Adapter, AdapterProtocol, Keywords};
 use crate::driver::Core;
 use crate::workers::Job;
 
-/// Makes what chooses between protocols of a list of them. `$d` is a dollar sign, for the macro that is made.
+/// Makes what chooses between protocols of a list of them. `$d` is a dollar sign, for the macro
+/// that is made.
 macro_rules! protocols {
     ($d:tt $($name:ident,)+) => {
         /// An adapter, whatever it speaks.
@@ -46,7 +48,8 @@ macro_rules! protocols {
         )+
 
         impl AnyAdapter {
-            /// Makes an adapter of the protocol that its keywords ask for; the first of the list where they ask for none.
+            /// Makes an adapter of the protocol that its keywords ask for; the first of the list
+            /// where they ask for none.
             ///
             /// # IRQL
             /// `PASSIVE_LEVEL`

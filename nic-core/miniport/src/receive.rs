@@ -1,8 +1,9 @@
 //! The way in: datagrams are opened, judged and indicated.
 //!
-//! What arrives together is split into runs for one key. A short run is opened at once, a long one by the workers, each with its own
-//! part of WSK's memory, which goes back as soon as the plaintext is out of it. The engine puts runs back in order; one thread
-//! at a time judges a peer's and indicates each as one chain.
+//! What arrives together is split into runs for one key. A short run is opened at once, a long one
+//! by the workers, each with its own part of WSK's memory, which goes back as soon as the plaintext
+//! is out of it. The engine puts runs back in order; one thread at a time judges a peer's and
+//! indicates each as one chain.
 
 use nic_engine::device::{AcceptItem, Accepted};
 use nic_engine::protocol::{Class, Discard, OpenPacket, OpenedPacket, PeerId, Selector};
@@ -24,7 +25,8 @@ pub(crate) const RUN_DATAGRAMS: usize = 64;
 /// A longer run than this is left to the workers.
 const INLINE_DATAGRAMS: usize = 8;
 
-/// Datagrams that are opened by one call: enough for backends that interleave, few enough for the stack.
+/// Datagrams that are opened by one call: enough for backends that interleave, few enough for the
+/// stack.
 const CHUNK_DATAGRAMS: usize = 8;
 
 /// Pieces of a datagram that are opened where they lie; what has more is copied first.
@@ -114,7 +116,8 @@ fn receive_data<P: AdapterProtocol>(
     }
 }
 
-/// Says how many were not authentic. Not inlined: its arrays must be off the stack when packets are indicated.
+/// Says how many were not authentic. Not inlined: its arrays must be off the stack when packets are
+/// indicated.
 #[inline(never)]
 fn open_all<P: AdapterProtocol>(
     adapter: &Adapter<P>,
@@ -179,7 +182,8 @@ fn open_chunk<P: AdapterProtocol>(
     forged
 }
 
-/// Opens datagrams into packets; a datagram without a packet gets no result. Not inlined: its arrays make a frame of their own.
+/// Opens datagrams into packets; a datagram without a packet gets no result. Not inlined: its
+/// arrays make a frame of their own.
 #[inline(never)]
 fn open_packets<P: AdapterProtocol>(
     context: &P::OpenContext,

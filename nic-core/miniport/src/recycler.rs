@@ -43,13 +43,14 @@ impl<T: Recycled> Recycler<T> {
         Shared::new(Self { free: SpinMutex::new(free), packets, packet_bytes })
     }
 
-    /// Changes the room for a packet in objects to come. Those in use, and smaller ones, stay as they are.
+    /// Changes the room for a packet in objects to come. Those in use, and smaller ones, stay as
+    /// they are.
     pub(crate) fn set_packet_bytes(&self, packet_bytes: usize) {
         self.packet_bytes.store(packet_bytes, Ordering::Relaxed);
     }
 
-    /// Takes an object with room for packets of so many bytes; a used one is as its last user left it. Where memory has run out
-    /// it may be one with less room.
+    /// Takes an object with room for packets of so many bytes; a used one is as its last user left
+    /// it. Where memory has run out it may be one with less room.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -67,7 +68,8 @@ impl<T: Recycled> Recycler<T> {
         }
     }
 
-    /// Keeps an object for its next use; frees it where enough are kept, or where it has more room than is needed any more.
+    /// Keeps an object for its next use; frees it where enough are kept, or where it has more room
+    /// than is needed any more.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

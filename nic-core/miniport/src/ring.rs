@@ -1,5 +1,5 @@
-//! What an adapter has to tell: log lines, events, datagrams for userspace. Each is kept until somebody reads it; who reads when there
-//! is nothing waits.
+//! What an adapter has to tell: log lines, events, datagrams for userspace. Each is kept until
+//! somebody reads it; who reads when there is nothing waits.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -20,7 +20,8 @@ pub(crate) trait Record: Send {
         0
     }
 
-    /// Writes it as the answer to a request; says how many bytes that has. Where it fails, the record is lost.
+    /// Writes it as the answer to a request; says how many bytes that has. Where it fails, the
+    /// record is lost.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -58,7 +59,8 @@ impl<T: Record> Ring<T> {
         })
     }
 
-    /// Adds a record. Without memory it is lost; without room the oldest are. Says how many were lost.
+    /// Adds a record. Without memory it is lost; without room the oldest are. Says how many were
+    /// lost.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -86,7 +88,8 @@ impl<T: Record> Ring<T> {
     /// `<= DISPATCH_LEVEL`
     pub(crate) fn read(&self, irp: Irp) -> Dispatched {
         let dispatched = self.waiting.push(irp);
-        // Looked at after the push, as whoever adds a record looks for requests after that: one of the two sees both.
+        // Looked at after the push, as whoever adds a record looks for requests after that: one of
+        // the two sees both.
         self.deliver();
         if self.is_closed.load(Ordering::SeqCst) {
             self.waiting.cancel_all();
@@ -135,8 +138,8 @@ impl<T: Record> Ring<T> {
         self.waiting.cancel_all();
     }
 
-    /// Brings records and requests together while there are both. One thread at a time does, so that requests end in the order of
-    /// their records; what others bring meanwhile, it finds.
+    /// Brings records and requests together while there are both. One thread at a time does, so
+    /// that requests end in the order of their records; what others bring meanwhile, it finds.
     fn deliver(&self) {
         let mut records = self.records.lock();
         if core::mem::replace(&mut records.is_delivering, true) {

@@ -18,7 +18,8 @@ use crate::transmit::InFlight;
 /// How often a free port is looked for that is free for both.
 const PORT_TRIES: u32 = 100;
 
-/// Sockets; that of a protocol may be missing where the system doesn't have it, or it wasn't asked for.
+/// Sockets; that of a protocol may be missing where the system doesn't have it, or it wasn't asked
+/// for.
 pub(crate) struct Sockets<P: AdapterProtocol> {
     v4: Option<UdpSocket<Receiver<P>>>,
     v6: Option<UdpSocket<Receiver<P>>>,
@@ -96,7 +97,8 @@ impl<P: AdapterProtocol> Sockets<P> {
 
 type Bound<P> = (UdpSocket<Receiver<P>>, SocketAddr);
 
-/// The outer error is a port that is taken, or missing memory; the inner one says that the protocol is not there, or the address.
+/// The outer error is a port that is taken, or missing memory; the inner one says that the protocol
+/// is not there, or the address.
 fn bind<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     client: &WskClient,
@@ -124,7 +126,8 @@ pub(crate) struct SocketPlace<P: AdapterProtocol> {
     current: SpinMutex<Option<Current<P>>>,
 }
 
-/// Sockets, and those who are using them: the sockets are closed by one that may wait, so never by a sender.
+/// Sockets, and those who are using them: the sockets are closed by one that may wait, so never by
+/// a sender.
 struct Current<P: AdapterProtocol> {
     sockets: Shared<Sockets<P>>,
     senders: Shared<Rundown>,
@@ -149,8 +152,8 @@ impl<P: AdapterProtocol> SocketPlace<P> {
         Ok(NewSockets(Current { sockets: Shared::new(sockets)?, senders }))
     }
 
-    /// Puts new sockets in place of the old ones, which are closed: that waits until nothing that they received is in use and all that
-    /// they send is sent.
+    /// Puts new sockets in place of the old ones, which are closed: that waits until nothing that
+    /// they received is in use and all that they send is sent.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -202,8 +205,8 @@ impl<P: AdapterProtocol> SocketPlace<P> {
         sent.map_err(|(status, ())| status)
     }
 
-    /// Sends one datagram, which is copied; `context` is told how that has ended, or comes back with the reason why it can't be
-    /// tried. No lock may be held.
+    /// Sends one datagram, which is copied; `context` is told how that has ended, or comes back
+    /// with the reason why it can't be tried. No lock may be held.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -233,7 +236,8 @@ impl<P: AdapterProtocol> SocketPlace<P> {
     }
 }
 
-/// Sockets that are bound and receive, to be installed by [`SocketPlace::replace`]. Dropped instead, they are closed.
+/// Sockets that are bound and receive, to be installed by [`SocketPlace::replace`]. Dropped
+/// instead, they are closed.
 pub(crate) struct NewSockets<P: AdapterProtocol>(Current<P>);
 
 impl<P: AdapterProtocol> NewSockets<P> {

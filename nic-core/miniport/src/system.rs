@@ -48,7 +48,8 @@ impl Packet for StackPacket {
     }
 }
 
-/// A queue of the stack's packets. The oldest is apart, so that it can be looked at in the engine's terms.
+/// A queue of the stack's packets. The oldest is apart, so that it can be looked at in the engine's
+/// terms.
 #[derive(Default)]
 pub(crate) struct StackQueue {
     first: Option<StackPacket>,
@@ -104,7 +105,8 @@ impl PacketQueue for StackQueue {
     }
 }
 
-/// Datagrams that wait for their turn to be sent, and the packets that are in them. Dropped without being sent, the packets fail.
+/// Datagrams that wait for their turn to be sent, and the packets that are in them. Dropped without
+/// being sent, the packets fail.
 pub(crate) struct SealedBatch<P: AdapterProtocol> {
     pub(crate) datagrams: SendBatch<InFlight<P>>,
     pub(crate) packets: StackQueue,

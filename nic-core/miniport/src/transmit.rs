@@ -1,9 +1,10 @@
 //! The way out: packets of the stack are routed, sealed and sent.
 //!
-//! A small batch is sealed and sent by whoever brings it, for latency. A large one is left to a worker, so that they are sealed in
-//! parallel, as long as one has nothing to do: where all are busy it would only wait, and whoever brings it must not bring more
-//! than can be sealed. The engine puts batches back in order, and one thread at a time sends a peer's. No lock is held during a
-//! send.
+//! A small batch is sealed and sent by whoever brings it, for latency. A large one is left to a
+//! worker, so that they are sealed in parallel, as long as one has nothing to do: where all are
+//! busy it would only wait, and whoever brings it must not bring more than can be sealed. The
+//! engine puts batches back in order, and one thread at a time sends a peer's. No lock is held
+//! during a send.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,7 +27,8 @@ use crate::workers::{Job, Work};
 /// A batch of more packets than this is left to a worker that is idle.
 const INLINE_PACKETS: usize = 8;
 
-/// Packets that are sealed by one call: enough for backends that interleave, few enough for the stack.
+/// Packets that are sealed by one call: enough for backends that interleave, few enough for the
+/// stack.
 const CHUNK_PACKETS: usize = 8;
 
 /// Pieces of a packet that are sealed where they lie; what has more is copied first.
@@ -143,8 +145,8 @@ impl<P: AdapterProtocol> Recycled for SendBatch<InFlight<P>> {
     }
 }
 
-/// Which sends are going on: completed packets go back to the stack above after them rather than inside of them, so that what the
-/// stack sends in turn doesn't pile up on this stack.
+/// Which sends are going on: completed packets go back to the stack above after them rather than
+/// inside of them, so that what the stack sends in turn doesn't pile up on this stack.
 #[derive(Default)]
 pub(crate) struct Sending {
     calls: AtomicU32,
@@ -159,8 +161,8 @@ impl Sending {
     }
 }
 
-/// Drops packets that no datagram holds. The stack keeps to its MTU by itself, which is known here only some time after it has
-/// changed.
+/// Drops packets that no datagram holds. The stack keeps to its MTU by itself, which is known here
+/// only some time after it has changed.
 fn sendable<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     mut packets: TransmitQueue,
@@ -217,7 +219,8 @@ fn send_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) 
     }
 }
 
-/// Seals a batch's packets into a buffer. Not inlined: its arrays must be off the stack when datagrams are sent. A packet that can't be read leaves a gap, as if the network had lost it.
+/// Seals a batch's packets into a buffer. Not inlined: its arrays must be off the stack when
+/// datagrams are sent. A packet that can't be read leaves a gap, as if the network had lost it.
 #[inline(never)]
 fn fill<P: AdapterProtocol>(
     adapter: &Adapter<P>,
@@ -249,7 +252,8 @@ fn fill<P: AdapterProtocol>(
     }
 }
 
-/// Seals up to [`CHUNK_PACKETS`] packets into the slots from `first` on; says how many there were, and notes the datagrams' lengths.
+/// Seals up to [`CHUNK_PACKETS`] packets into the slots from `first` on; says how many there were,
+/// and notes the datagrams' lengths.
 fn fill_chunk<'p, P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &P::SealContext,
@@ -304,8 +308,8 @@ fn fill_chunk<'p, P: AdapterProtocol>(
     count
 }
 
-/// A copy of a packet that is in more pieces than are sealed in place; empty where it can't be read or there is no memory, so that it
-/// is not sent.
+/// A copy of a packet that is in more pieces than are sealed in place; empty where it can't be read
+/// or there is no memory, so that it is not sent.
 fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
     match packet.pieces::<PIECES>() {
         Ok(_) | Err(PiecesError::Unreadable) => None,

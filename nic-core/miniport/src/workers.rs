@@ -1,7 +1,8 @@
 //! The driver's workers: one thread for each processor, shared by all adapters.
 //!
-//! Work that is small is done where it appears. What is more goes into one bounded queue; a worker is woken only when there is more
-//! in the queue than workers that are awake, so a quiet tunnel wakes nobody and a busy one spreads out.
+//! Work that is small is done where it appears. What is more goes into one bounded queue; a worker
+//! is woken only when there is more in the queue than workers that are awake, so a quiet tunnel
+//! wakes nobody and a busy one spreads out.
 
 use alloc::vec::Vec;
 
@@ -146,7 +147,8 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts one thread for each processor; fewer, but at least one, where there is no memory for more.
+    /// Starts one thread for each processor; fewer, but at least one, where there is no memory for
+    /// more.
     pub(crate) fn start(queue: Shared<WorkQueue>) -> Result<Self> {
         let count = processor::active_count().clamp(1, MAXIMUM_WORKERS) as usize;
         let mut threads = Vec::new();

@@ -1,6 +1,8 @@
-//! `string.h`, of which the kernel exports these: the compiler calls them to move and compare memory.
+//! `string.h`, of which the kernel exports these: the compiler calls them to move and compare
+//! memory.
 //!
-//! `__chkstk`, which it calls for a frame of more than a page, is not here: a driver with such a frame doesn't link.
+//! `__chkstk`, which it calls for a frame of more than a page, is not here: a driver with such a
+//! frame doesn't link.
 
 use core::ffi::c_void;
 

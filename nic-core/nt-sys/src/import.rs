@@ -2,9 +2,9 @@
 
 /// Declares functions that a kernel module exports.
 ///
-/// On Windows they become `raw-dylib` imports of that module, so that no WDK import library is needed; their convention
-/// is that of C there, which has words for variadic functions and a place among those that `raw-dylib` takes. Elsewhere
-/// they are plain symbols, which `nt-host` defines.
+/// On Windows they become `raw-dylib` imports of that module, so that no WDK import library is
+/// needed; their convention is that of C there, which has words for variadic functions and a place
+/// among those that `raw-dylib` takes. Elsewhere they are plain symbols, which `nt-host` defines.
 #[macro_export]
 macro_rules! import {
     ($module:literal; $($function:tt)*) => {

@@ -28,7 +28,8 @@ pub type DRIVER_UNLOAD = unsafe extern "efiapi" fn(driver_object: *mut DRIVER_OB
 /// A dispatch routine: PASSIVE_LEVEL for those a file handle calls.
 pub type DRIVER_DISPATCH =
     unsafe extern "efiapi" fn(device_object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS;
-/// A cancel routine: called at DISPATCH_LEVEL with the cancel spin lock held, which it must release.
+/// A cancel routine: called at DISPATCH_LEVEL with the cancel spin lock held, which it must
+/// release.
 pub type DRIVER_CANCEL =
     unsafe extern "efiapi" fn(device_object: *mut DEVICE_OBJECT, irp: *mut IRP);
 /// A completion routine: up to DISPATCH_LEVEL.

@@ -247,7 +247,8 @@ import! { "ntoskrnl.exe";
 
 #[cfg(not(target_arch = "aarch64"))]
 import! { "ntoskrnl.exe";
-    /// The level that the processor runs at. Newer headers than Windows 8's call the export; older inlined it.
+    /// The level that the processor runs at. Newer headers than Windows 8's call the export; older
+    /// inlined it.
     pub fn KeGetCurrentIrql() -> KIRQL;
     pub fn KfRaiseIrql(new_irql: KIRQL) -> KIRQL;
 }

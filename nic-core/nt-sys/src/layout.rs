@@ -1,6 +1,7 @@
 //! Layout assertions.
 
-/// Holds types to a table: size and alignment, and the offset and size of each field. Any other layout doesn't compile.
+/// Holds types to a table: size and alignment, and the offset and size of each field. Any other
+/// layout doesn't compile.
 ///
 /// ```
 /// nt_sys::layouts! {

@@ -1,7 +1,9 @@
-//! Sizes and offsets as Windows has them, on x64 and ARM64: written by `cargo xtask check-layouts --headers DIR --write`, not by hand.
+//! Sizes and offsets as Windows has them, on x64 and ARM64: written by `cargo xtask check-layouts
+//! --headers DIR --write`, not by hand.
 //!
-//! Computed by clang from the headers of the WDK (build 22621) in microsoft/wdkmetadata, which are no part of Tunic. The last
-//! column is the version of NDIS from which on the numbers are these. A number that nt-sys doesn't have stops the compiler.
+//! Computed by clang from the headers of the WDK (build 22621) in microsoft/wdkmetadata, which are
+//! no part of Tunic. The last column is the version of NDIS from which on the numbers are these. A
+//! number that nt-sys doesn't have stops the compiler.
 
 use crate::{ex, io, ke, mm, ndis, netioapi, ntdef, rtl, wsk};
 

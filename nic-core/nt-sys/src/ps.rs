@@ -18,7 +18,8 @@ import! { "ntoskrnl.exe";
         start_context: PVOID) -> NTSTATUS;
     /// Does not return when it succeeds.
     pub fn PsTerminateSystemThread(exit_status: NTSTATUS) -> NTSTATUS;
-    /// The type of threads, for `ObReferenceObjectByHandle`. The header's `*PsThreadType` is through the import's address.
+    /// The type of threads, for `ObReferenceObjectByHandle`. The header's `*PsThreadType` is
+    /// through the import's address.
     pub static PsThreadType: *mut OBJECT_TYPE;
     /// `KeGetCurrentThread`, as an export.
     pub fn PsGetCurrentThread() -> *mut KTHREAD;

@@ -24,7 +24,8 @@ pub const WSK_INFINITE_WAIT: ULONG = 0xffff_ffff;
 
 /// The NPI of WSK itself: what `WSK_EVENT_CALLBACK_CONTROL::NpiId` points at.
 ///
-/// The WDK defines it in a static library (netio.lib), so a driver without that library has its own copy.
+/// The WDK defines it in a static library (netio.lib), so a driver without that library has its own
+/// copy.
 pub static NPI_WSK_INTERFACE_ID: GUID = GUID {
     Data1: 0x2227_e803,
     Data2: 0x8d8b,

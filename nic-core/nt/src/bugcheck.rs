@@ -4,10 +4,12 @@ use core::panic::PanicInfo;
 
 use nt_sys::ke::KeBugCheckEx;
 
-/// Our bug check code: the letters `TUNC`. Codes with the customer bit (29) are free for drivers (ntstatus.h's layout).
+/// Our bug check code: the letters `TUNC`. Codes with the customer bit (29) are free for drivers
+/// (ntstatus.h's layout).
 pub const CODE: u32 = 0x2000_0000 | u32::from_be_bytes(*b"TUNC");
 
-/// Stops the system: a panic says that a rule of ours is broken, and nothing can be trusted any more.
+/// Stops the system: a panic says that a rule of ours is broken, and nothing can be trusted any
+/// more.
 ///
 /// The parameters are the address and the length of the file's name, the line and the column.
 ///

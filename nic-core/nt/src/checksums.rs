@@ -1,4 +1,5 @@
-//! Which checksums of received packets the stack is told to be right, so that it doesn't compute them again.
+//! Which checksums of received packets the stack is told to be right, so that it doesn't compute
+//! them again.
 
 use nt_sys::ndis::{
     NDIS_CHECKSUM_OFFLOAD_FIELDS, NDIS_ENCAPSULATION_NULL, NDIS_OFFLOAD_SUPPORTED,

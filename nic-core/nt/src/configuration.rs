@@ -38,8 +38,8 @@ impl Configuration {
         Ok(Self { handle })
     }
 
-    /// A number. `None` where there is no such keyword, or it is no number. NDIS answers with the type that the registry has,
-    /// whatever is asked for (ndis.h, NdisReadConfiguration).
+    /// A number. `None` where there is no such keyword, or it is no number. NDIS answers with the
+    /// type that the registry has, whatever is asked for (ndis.h, NdisReadConfiguration).
     ///
     /// # Errors
     /// When memory ran out, so that nobody can tell.
@@ -63,7 +63,8 @@ impl Configuration {
         Ok(number.flatten())
     }
 
-    /// Calls `take` with a string, UTF-16. `None` where there is no such keyword, or it is no string.
+    /// Calls `take` with a string, UTF-16. `None` where there is no such keyword, or it is no
+    /// string.
     ///
     /// # Errors
     /// As [`Configuration::integer`].

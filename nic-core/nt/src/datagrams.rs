@@ -13,8 +13,8 @@ use crate::status::{Result, Status};
 /// The most datagrams of a [`DatagramBuffer`].
 pub const MAXIMUM_DATAGRAMS: usize = 64;
 
-/// Equal slots of one block of the non-paged pool, each with its MDL made once, so that a batch can be filled and sent again
-/// and again without an allocation.
+/// Equal slots of one block of the non-paged pool, each with its MDL made once, so that a batch can
+/// be filled and sent again and again without an allocation.
 pub struct DatagramBuffer {
     memory: PoolBytes,
     slot_bytes: usize,
@@ -72,7 +72,8 @@ impl DatagramBuffer {
         self.lengths.clear();
     }
 
-    /// Says that the next slot holds a datagram of so many bytes; with 0 it is not sent. False where there is no such slot or room.
+    /// Says that the next slot holds a datagram of so many bytes; with 0 it is not sent. False
+    /// where there is no such slot or room.
     pub fn push(&mut self, length: usize) -> bool {
         let has_slot = self.lengths.len() < self.mdls.len();
         match u32::try_from(length) {
@@ -98,7 +99,8 @@ impl DatagramBuffer {
         self.lengths.iter().fold(0_usize, |sum, length| sum.wrapping_add(*length as usize))
     }
 
-    /// The datagrams as WskSendMessages wants them: valid while the buffer is not changed. Null where there are none.
+    /// The datagrams as WskSendMessages wants them: valid while the buffer is not changed. Null
+    /// where there are none.
     pub fn wsk_list(&mut self) -> *mut WSK_BUF_LIST {
         let mut next: *mut WSK_BUF_LIST = ptr::null_mut();
         let count = self.lengths.len();

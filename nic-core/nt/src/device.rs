@@ -26,8 +26,8 @@ pub trait ControlDevice: Send + Sync + 'static {
     /// An open file.
     type File: Send + Sync;
 
-    /// Opens a file: `name` is what follows the device's own name, UTF-16, empty for the device itself. Once this has succeeded,
-    /// [`Self::cleanup`] follows.
+    /// Opens a file: `name` is what follows the device's own name, UTF-16, empty for the device
+    /// itself. Once this has succeeded, [`Self::cleanup`] follows.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -128,8 +128,8 @@ impl<D: ControlDevice> DeviceRegistration<D> {
             )
         };
         Status(status).ok()?;
-        // Names behind the device's own name are the adapters: without this, opening them would not be checked against the
-        // security descriptor ("Controlling Device Namespace Access").
+        // Names behind the device's own name are the adapters: without this, opening them would not
+        // be checked against the security descriptor ("Controlling Device Namespace Access").
         // SAFETY: the device object is the one that NDIS made; nobody else writes to the field.
         unsafe { (*device_object).Characteristics |= FILE_DEVICE_SECURE_OPEN };
         // Reads and writes go through a system buffer ("Initializing a Device Object").
@@ -137,7 +137,8 @@ impl<D: ControlDevice> DeviceRegistration<D> {
         unsafe { (*device_object).Flags |= DO_BUFFERED_IO };
         // SAFETY: as above.
         let extension = unsafe { NdisGetDeviceReservedExtension(device_object) };
-        // SAFETY: the extension has the size of a pointer; it is zero until here, and requests that come before are refused.
+        // SAFETY: the extension has the size of a pointer; it is zero until here, and requests that
+        // come before are refused.
         unsafe { extension.cast::<*mut Shared<D>>().write_volatile(device.as_ptr()) };
         Ok(Self { handle, _device: device })
     }

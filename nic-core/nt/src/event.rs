@@ -94,7 +94,8 @@ unsafe impl Send for Event {}
 // SAFETY: as above.
 unsafe impl Sync for Event {}
 
-/// Waits in kernel mode, not alertable, for a dispatcher object that lives on until the wait is over.
+/// Waits in kernel mode, not alertable, for a dispatcher object that lives on until the wait is
+/// over.
 pub(crate) fn wait_for_object(object: PVOID, timeout: Option<Duration>) -> Wait {
     // Relative times are negative, in 100 ns (wdm.h, KeWaitForSingleObject).
     let timeout: Option<LARGE_INTEGER> =

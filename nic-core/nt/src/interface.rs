@@ -11,7 +11,8 @@ use crate::status::{Result, Status};
 /// The interface's MTU for one version of IP, in bytes.
 ///
 /// # Errors
-/// `NOT_FOUND` where the stack has no such interface, or not yet: it makes it some time after the adapter has started.
+/// `NOT_FOUND` where the stack has no such interface, or not yet: it makes it some time after the
+/// adapter has started.
 ///
 /// # IRQL
 /// `< DISPATCH_LEVEL`

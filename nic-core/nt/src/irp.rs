@@ -36,7 +36,8 @@ pub enum RequestKind {
     Write,
 }
 
-/// Proof that an IRP is completed, or waits in a queue; with what its dispatch routine has to return.
+/// Proof that an IRP is completed, or waits in a queue; with what its dispatch routine has to
+/// return.
 #[must_use]
 pub struct Dispatched(Status);
 
@@ -75,7 +76,8 @@ impl Irp {
         }
     }
 
-    /// The length of the caller's buffer for an answer, in bytes: of a device control's second buffer.
+    /// The length of the caller's buffer for an answer, in bytes: of a device control's second
+    /// buffer.
     pub fn output_bytes(&self) -> usize {
         match self.kind() {
             RequestKind::Control => self.parameters().OutputBufferLength as usize,
@@ -91,7 +93,8 @@ impl Irp {
         FileId(unsafe { (*stack_location.as_ptr()).FileObject })
     }
 
-    /// What the caller sends by a buffered request, where the I/O manager has copied it to. Nobody else can change it.
+    /// What the caller sends by a buffered request, where the I/O manager has copied it to. Nobody
+    /// else can change it.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -103,15 +106,16 @@ impl Irp {
             (0, _) => Ok(&[]),
             (_, None) => Err(Status::INVALID_PARAMETER),
             (length, Some(buffer)) => {
-                // SAFETY: the I/O manager made the buffer for at least so many bytes; it is ours, and written to by nobody
-                // while `self` is borrowed.
+                // SAFETY: the I/O manager made the buffer for at least so many bytes; it is ours,
+                // and written to by nobody while `self` is borrowed.
                 Ok(unsafe { core::slice::from_raw_parts(buffer.as_ptr(), length) })
             }
         }
     }
 
-    /// Our own copy of what the caller sends: the first buffer of a buffered request, the second one of an in-direct one, nothing
-    /// of an out-direct one. What the I/O manager copied for us is zeroized, as it may hold keys.
+    /// Our own copy of what the caller sends: the first buffer of a buffered request, the second
+    /// one of an in-direct one, nothing of an out-direct one. What the I/O manager copied for us is
+    /// zeroized, as it may hold keys.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -120,7 +124,8 @@ impl Irp {
             METHOD_BUFFERED => {
                 let mut input = PoolBytes::zeroed(self.input_bytes())?;
                 if let Some(buffer) = self.system_buffer() {
-                    // SAFETY: the I/O manager made the buffer for the larger of both lengths, and it is ours.
+                    // SAFETY: the I/O manager made the buffer for the larger of both lengths, and
+                    // it is ours.
                     let buffer =
                         unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), input.len()) };
                     input.copy_from_slice(buffer);
@@ -131,8 +136,8 @@ impl Irp {
             METHOD_IN_DIRECT => {
                 let mut input = PoolBytes::zeroed(self.output_bytes())?;
                 if let Some(mdl) = self.mdl() {
-                    // SAFETY: the I/O manager locked the pages. The caller may write to them meanwhile; only our copy is
-                    // looked at.
+                    // SAFETY: the I/O manager locked the pages. The caller may write to them
+                    // meanwhile; only our copy is looked at.
                     unsafe { mdl::copy_from_chain(mdl.as_ptr(), 0, &mut input) }
                         .map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
                 } else if !input.is_empty() {
@@ -170,8 +175,8 @@ impl Irp {
         Ok(())
     }
 
-    /// Ends the request. `information` is the number of bytes that the caller gets; more than its buffer has only with a warning on a
-    /// direct method.
+    /// Ends the request. `information` is the number of bytes that the caller gets; more than its
+    /// buffer has only with a warning on a direct method.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -193,7 +198,8 @@ impl Irp {
     }
 
     pub(crate) fn stack_location(&self) -> NonNull<IO_STACK_LOCATION> {
-        // SAFETY: the I/O manager has set our stack location (IoGetCurrentIrpStackLocation, wdm.h, inline).
+        // SAFETY: the I/O manager has set our stack location (IoGetCurrentIrpStackLocation, wdm.h,
+        // inline).
         unsafe { current_stack_location(self.irp) }
     }
 
@@ -202,13 +208,15 @@ impl Irp {
         let stack_location = self.stack_location();
         // SAFETY: the location is valid while the IRP is ours; only reads and writes come here.
         let parameters = unsafe { (*stack_location.as_ptr()).Parameters };
-        // SAFETY: all members of the union are plain numbers and pointers; both kinds have the same.
+        // SAFETY: all members of the union are plain numbers and pointers; both kinds have the
+        // same.
         unsafe { parameters.Read.Length as usize }
     }
 
     fn parameters(&self) -> IO_STACK_DEVICE_IO_CONTROL {
         let stack_location = self.stack_location();
-        // SAFETY: the location is valid while the IRP is ours; requests that aren't of device control have other numbers there.
+        // SAFETY: the location is valid while the IRP is ours; requests that aren't of device
+        // control have other numbers there.
         let parameters = unsafe { (*stack_location.as_ptr()).Parameters };
         // SAFETY: all members of the union are plain numbers and pointers.
         unsafe { parameters.DeviceIoControl }

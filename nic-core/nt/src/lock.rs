@@ -29,7 +29,8 @@ pub struct SpinLock {
 /// A mutex on a [`SpinLock`].
 pub type SpinMutex<T> = lock_api::Mutex<SpinLock, T>;
 
-// SAFETY: a KSPIN_LOCK excludes all others, and it belongs to the processor that acquired it, hence the guard's marker.
+// SAFETY: a KSPIN_LOCK excludes all others, and it belongs to the processor that acquired it, hence
+// the guard's marker.
 unsafe impl RawMutex for SpinLock {
     const INIT: Self = Self {
         // KeInitializeSpinLock (wdm.h) sets it to 0.
@@ -80,8 +81,8 @@ pub struct SleepLock {
 /// A mutex on a [`SleepLock`].
 pub type SleepMutex<T> = lock_api::Mutex<SleepLock, T>;
 
-// SAFETY: an exclusively acquired push lock excludes all others, and it belongs to the thread that acquired it, hence the
-// guard's marker.
+// SAFETY: an exclusively acquired push lock excludes all others, and it belongs to the thread that
+// acquired it, hence the guard's marker.
 unsafe impl RawMutex for SleepLock {
     const INIT: Self = Self {
         // ExInitializePushLock (wdm.h) sets it to 0.
@@ -93,7 +94,8 @@ unsafe impl RawMutex for SleepLock {
     fn lock(&self) {
         // SAFETY: no condition; paired with KeLeaveCriticalRegion in `unlock`.
         unsafe { KeEnterCriticalRegion() };
-        // SAFETY: the lock is initialized, stays where it is while it is held, and kernel APCs are disabled.
+        // SAFETY: the lock is initialized, stays where it is while it is held, and kernel APCs are
+        // disabled.
         unsafe { ExAcquirePushLockExclusiveEx(self.lock.get(), EX_DEFAULT_PUSH_LOCK_FLAGS) };
         self.is_held.store(true, Ordering::Relaxed);
     }

@@ -40,8 +40,8 @@ impl Mdl {
 
 impl Drop for Mdl {
     fn drop(&mut self) {
-        // SAFETY: `new` allocated it, and nobody uses it any more. It has no mapping of its own to undo: the pages are of
-        // the non-paged pool.
+        // SAFETY: `new` allocated it, and nobody uses it any more. It has no mapping of its own to
+        // undo: the pages are of the non-paged pool.
         unsafe { IoFreeMdl(self.mdl.as_ptr()) };
     }
 }
@@ -168,7 +168,8 @@ unsafe fn walk<'a>(
     Ok(())
 }
 
-/// Where the system sees an MDL's bytes: `MmGetSystemAddressForMdlSafe`, which wdm.h inlines. `None` where it can't map them.
+/// Where the system sees an MDL's bytes: `MmGetSystemAddressForMdlSafe`, which wdm.h inlines.
+/// `None` where it can't map them.
 ///
 /// # Safety
 /// The MDL must be valid and its pages locked.

@@ -1,7 +1,7 @@
 //! An NDIS miniport driver.
 //!
-//! A driver implements [`Miniport`]; its entry point is [`entry`]. NDIS calls the private functions at the end of this file: each checks
-//! what it is given and calls a safe method.
+//! A driver implements [`Miniport`]; its entry point is [`entry`]. NDIS calls the private functions
+//! at the end of this file: each checks what it is given and calls a safe method.
 
 mod attributes;
 mod indication;
@@ -57,7 +57,8 @@ pub trait Miniport: Send + Sync + Sized + 'static {
     /// Undoes [`Miniport::registered`]; no adapter is left.
     fn unload(&self);
 
-    /// An adapter appears; it is paused at first. Its handle is good until the end of [`Miniport::halt`].
+    /// An adapter appears; it is paused at first. Its handle is good until the end of
+    /// [`Miniport::halt`].
     fn initialize(
         &self,
         driver: &DriverHandle,
@@ -67,7 +68,8 @@ pub trait Miniport: Send + Sync + Sized + 'static {
     fn halt(&self, adapter: Self::Adapter);
     /// Packets may flow: after it, the stack sends.
     fn restart(&self, adapter: &Self::Adapter) -> Result<()>;
-    /// Packets must stop: when it returns, all of the stack's have been completed, and all indicated ones have come back.
+    /// Packets must stop: when it returns, all of the stack's have been completed, and all
+    /// indicated ones have come back.
     fn pause(&self, adapter: &Self::Adapter);
     /// Handles an OID request.
     fn oid_request(&self, adapter: &Self::Adapter, request: OidRequest<'_>) -> Status;
@@ -175,7 +177,8 @@ unsafe fn load<M: Miniport>(
     let driver = PoolBox::into_raw(driver);
     DRIVER.store(driver.as_ptr().cast(), Ordering::Release);
     let mut handle: NDIS_HANDLE = ptr::null_mut();
-    // SAFETY: the first two are DriverEntry's; NDIS copies the characteristics; the context lives until `unload`.
+    // SAFETY: the first two are DriverEntry's; NDIS copies the characteristics; the context lives
+    // until `unload`.
     let status = unsafe {
         NdisMRegisterMiniportDriver(
             driver_object,
@@ -191,7 +194,8 @@ unsafe fn load<M: Miniport>(
         drop(unsafe { PoolBox::from_raw(driver) });
         return Err(status);
     }
-    // SAFETY: no adapter is added before DriverEntry returns (ndis docs, "Initializing a Miniport Driver"), so nobody reads it.
+    // SAFETY: no adapter is added before DriverEntry returns (ndis docs, "Initializing a Miniport
+    // Driver"), so nobody reads it.
     unsafe { (*driver.as_ptr()).handle = handle };
     // SAFETY: the driver lives until `unload`.
     let registered = unsafe { driver.as_ref() }.miniport.registered(&DriverHandle { handle });
@@ -252,7 +256,8 @@ fn characteristics<M: Miniport>(ndis_version: u32) -> NDIS_MINIPORT_DRIVER_CHARA
 }
 
 /// # Safety
-/// The pointer must be a context that NDIS gave to a callback of a miniport of `M`, which runs during `'a`.
+/// The pointer must be a context that NDIS gave to a callback of a miniport of `M`, which runs
+/// during `'a`.
 unsafe fn context<'a, M: Miniport>(context: NDIS_HANDLE) -> (&'a M, &'a Context<M>) {
     // SAFETY: by the caller's promise; the context lives until `halt`.
     let context = unsafe { &*context.cast::<Context<M>>() };
@@ -299,7 +304,8 @@ fn add_adapter<M: Miniport>(
     let (adapter, attributes) = miniport.initialize(&driver_handle, adapter_handle)?;
     let context = PoolBox::fill(context, Context { driver, transmit, receive, adapter });
     let context = PoolBox::into_raw(context);
-    // SAFETY: the handle is the one that NDIS initializes, and the context is what our callbacks expect.
+    // SAFETY: the handle is the one that NDIS initializes, and the context is what our callbacks
+    // expect.
     let set = unsafe { attributes.set(handle, context.as_ptr().cast(), driver_state.ndis_version) };
     if let Err(status) = set {
         // SAFETY: NDIS halts only what was initialized, so it doesn't use it.

@@ -1,4 +1,5 @@
-//! How the stack changes offloads while an adapter runs (ndis docs, `OID_TCP_OFFLOAD_PARAMETERS` and `OID_OFFLOAD_ENCAPSULATION`).
+//! How the stack changes offloads while an adapter runs (ndis docs, `OID_TCP_OFFLOAD_PARAMETERS`
+//! and `OID_OFFLOAD_ENCAPSULATION`).
 
 use nt_sys::ndis::{
     NDIS_ENCAPSULATION_NULL, NDIS_OFFLOAD_ENCAPSULATION, NDIS_OFFLOAD_ENCAPSULATION_FIELDS,
@@ -13,8 +14,8 @@ use nt_sys::ntdef::{UCHAR, ULONG};
 use crate::checksums::ReceiveChecksums;
 use crate::status::{Result, Status};
 
-/// The most that the fields of other offloads may say, as there are none (ntddndis.h, `NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED` and its
-/// like).
+/// The most that the fields of other offloads may say, as there are none (ntddndis.h,
+/// `NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED` and its like).
 const DISABLED: UCHAR = 1;
 
 /// A change of what is offloaded. `None` leaves a checksum as it is.
@@ -72,8 +73,8 @@ impl OffloadChange {
     }
 }
 
-/// Whether checksums of received packets are wanted. Those of sent ones are never computed here, as the adapter says of itself, so
-/// that the other direction is no matter.
+/// Whether checksums of received packets are wanted. Those of sent ones are never computed here, as
+/// the adapter says of itself, so that the other direction is no matter.
 fn received(wanted: UCHAR) -> Result<Option<bool>> {
     match wanted {
         NDIS_OFFLOAD_PARAMETERS_NO_CHANGE => Ok(None),
@@ -87,7 +88,8 @@ fn received(wanted: UCHAR) -> Result<Option<bool>> {
     }
 }
 
-/// Whether offloads that are configured are to be used, by version of IP. `None` leaves it as it is.
+/// Whether offloads that are configured are to be used, by version of IP. `None` leaves it as it
+/// is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OffloadSwitch {
     /// Those of IPv4.

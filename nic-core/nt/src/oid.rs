@@ -165,7 +165,8 @@ impl<'a> OidRequest<'a> {
             query.BytesWritten = 0;
             return Status(NDIS_STATUS_BUFFER_TOO_SHORT);
         }
-        // SAFETY: the buffer has room for the answer, and nobody else uses it while the handler runs.
+        // SAFETY: the buffer has room for the answer, and nobody else uses it while the handler
+        // runs.
         unsafe {
             core::ptr::copy_nonoverlapping(
                 answer.as_ptr(),
@@ -182,7 +183,8 @@ impl<'a> OidRequest<'a> {
         self.answer(&answer.to_ne_bytes())
     }
 
-    /// Answers a query with a counter, in 4 or 8 bytes as there is room (ndis docs, OID_GEN_XMIT_OK).
+    /// Answers a query with a counter, in 4 or 8 bytes as there is room (ndis docs,
+    /// OID_GEN_XMIT_OK).
     pub fn answer_counter(&mut self, answer: u64) -> Status {
         if self.answer_room() < size_of::<u64>() {
             let status = self.answer_u32(answer as u32);
@@ -199,7 +201,8 @@ impl<'a> OidRequest<'a> {
     /// Answers with the adapter's counters.
     pub fn answer_statistics(&mut self, statistics: &Statistics) -> Status {
         let info = statistics.to_ndis();
-        // SAFETY: the struct has no padding that isn't a field: 4 + 4 + 18 * 8 bytes, as its layout asserts.
+        // SAFETY: the struct has no padding that isn't a field: 4 + 4 + 18 * 8 bytes, as its layout
+        // asserts.
         let bytes = unsafe {
             core::slice::from_raw_parts(
                 core::ptr::from_ref(&info).cast::<u8>(),
@@ -299,8 +302,8 @@ impl<'a> OidRequest<'a> {
             return Err(Status(NDIS_STATUS_INVALID_DATA));
         }
         let mut object = T::default();
-        // SAFETY: neither the buffer, as was checked, nor the struct is shorter than what is copied, and by the caller's promise all
-        // bytes are a value.
+        // SAFETY: neither the buffer, as was checked, nor the struct is shorter than what is
+        // copied, and by the caller's promise all bytes are a value.
         unsafe {
             core::ptr::copy_nonoverlapping(
                 set.InformationBuffer.cast::<u8>(),

@@ -1,7 +1,8 @@
 //! Memory from the non-paged pool.
 //!
-//! Everything the driver allocates can be touched at DISPATCH_LEVEL, so all of it is non-paged, and it is never executable
-//! (`POOL_FLAG_NON_PAGED`, wdm.h). Allocation fails; it never raises, waits or brings the system down.
+//! Everything the driver allocates can be touched at DISPATCH_LEVEL, so all of it is non-paged, and
+//! it is never executable (`POOL_FLAG_NON_PAGED`, wdm.h). Allocation fails; it never raises, waits
+//! or brings the system down.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::mem::MaybeUninit;
@@ -30,7 +31,8 @@ pub struct PoolBox<T> {
 }
 
 impl<T> PoolBox<T> {
-    /// Moves `object` into the pool. [`Status::INSUFFICIENT_RESOURCES`] where there is no memory; then it is dropped.
+    /// Moves `object` into the pool. [`Status::INSUFFICIENT_RESOURCES`] where there is no memory;
+    /// then it is dropped.
     pub fn new(object: T) -> Result<Self> {
         let block = allocate(Layout::new::<T>(), POOL_FLAG_UNINITIALIZED)
             .ok_or(Status::INSUFFICIENT_RESOURCES)?
@@ -111,7 +113,8 @@ unsafe impl<T: Send> Send for PoolBox<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for PoolBox<T> {}
 
-/// Bytes in the non-paged pool; zeroized when dropped, for they may be a configuration with its keys.
+/// Bytes in the non-paged pool; zeroized when dropped, for they may be a configuration with its
+/// keys.
 pub struct PoolBytes {
     block: NonNull<u8>,
     length: usize,
@@ -194,7 +197,8 @@ fn allocate(layout: Layout, flags: POOL_FLAGS) -> Option<NonNull<u8>> {
         return NonNull::new(block.cast());
     }
 
-    // The pool's alignment is not enough: a larger block, with its own address kept right before the aligned part.
+    // The pool's alignment is not enough: a larger block, with its own address kept right before
+    // the aligned part.
     let size = size.checked_add(layout.align())?;
     // SAFETY: the size isn't 0.
     let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED | flags, size, TAG) };

@@ -21,7 +21,8 @@ pub fn active_count() -> u32 {
     unsafe { KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS) }
 }
 
-/// The index of the processor that this runs on; below DISPATCH_LEVEL it may be another one at once.
+/// The index of the processor that this runs on; below DISPATCH_LEVEL it may be another one at
+/// once.
 ///
 /// # IRQL
 /// any

@@ -8,7 +8,8 @@ use crate::status::Result;
 
 /// Counts uses and can be closed: then no new ones begin, and the end of the last is waited for.
 ///
-/// What EX_RUNDOWN_REF does, for many uses at once: a chain of packets enters with one atomic operation.
+/// What EX_RUNDOWN_REF does, for many uses at once: a chain of packets enters with one atomic
+/// operation.
 pub struct Rundown {
     /// The uses, times two; bit 0 says closed.
     state: AtomicUsize,
@@ -64,13 +65,14 @@ impl Rundown {
         }
     }
 
-    /// Waits for the end of the last use of a closed rundown. Any number of threads may, as often as they like.
+    /// Waits for the end of the last use of a closed rundown. Any number of threads may, as often
+    /// as they like.
     ///
     /// # IRQL
     /// `<= APC_LEVEL`
     pub fn wait(&self) {
-        // Always by the event, never by a look at the state: the last use touches the event after the state, and it must be
-        // done with both before the caller may free this.
+        // Always by the event, never by a look at the state: the last use touches the event after
+        // the state, and it must be done with both before the caller may free this.
         self.is_drained.wait();
     }
 

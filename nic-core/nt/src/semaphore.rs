@@ -30,7 +30,8 @@ impl Semaphore {
 
     /// Lets `permits` waiters go.
     ///
-    /// KeReleaseSemaphore raises an exception past the limit, so permits that nobody takes must stay below 2^31.
+    /// KeReleaseSemaphore raises an exception past the limit, so permits that nobody takes must
+    /// stay below 2^31.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

@@ -8,7 +8,8 @@ use core::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::pool::PoolBox;
 use crate::status::Result;
 
-/// An object in the non-paged pool that lives until its last owner is gone: an `Arc` whose making can fail.
+/// An object in the non-paged pool that lives until its last owner is gone: an `Arc` whose making
+/// can fail.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`; dropping the last one at what the object's own drop allows.
@@ -51,8 +52,8 @@ impl<T> Shared<T> {
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
-        // Relaxed is enough: an owner exists already, so nobody is about to free the object. The count can't overflow: each
-        // owner takes at least the 8 bytes of its pointer.
+        // Relaxed is enough: an owner exists already, so nobody is about to free the object. The
+        // count can't overflow: each owner takes at least the 8 bytes of its pointer.
         self.inner().owners.fetch_add(1, Ordering::Relaxed);
         Self { inner: self.inner }
     }

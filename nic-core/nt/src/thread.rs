@@ -55,7 +55,8 @@ impl Thread {
         }
 
         let mut object: PVOID = ptr::null_mut();
-        // SAFETY: the handle is one of the kernel's to a thread. With all access to it this can't fail.
+        // SAFETY: the handle is one of the kernel's to a thread. With all access to it this can't
+        // fail.
         let status = unsafe {
             ObReferenceObjectByHandle(
                 handle,

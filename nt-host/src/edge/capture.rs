@@ -87,7 +87,8 @@ impl Capture {
         std::mem::take(&mut state.room) > 0
     }
 
-    /// What the packet received last says of its checksums (`NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO::RECEIVE_*`).
+    /// What the packet received last says of its checksums
+    /// (`NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO::RECEIVE_*`).
     #[must_use]
     pub fn checksums(&self) -> usize {
         self.state().checksums

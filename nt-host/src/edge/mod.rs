@@ -11,10 +11,11 @@ use crate::ndis::{AdapterPort, ReceivedBatch};
 
 /// A stack above an adapter.
 ///
-/// `receive`, `room` and `link` are called from the driver's threads at up to DISPATCH_LEVEL: they must not wait for what a
-/// driver does.
+/// `receive`, `room` and `link` are called from the driver's threads at up to DISPATCH_LEVEL: they
+/// must not wait for what a driver does.
 pub trait Edge: Send + Sync {
-    /// The adapter is initialized and about to run: the edge may transmit through `port` until [`detach`](Edge::detach).
+    /// The adapter is initialized and about to run: the edge may transmit through `port` until
+    /// [`detach`](Edge::detach).
     ///
     /// # Errors
     /// When the edge cannot work; the adapter is then halted.
@@ -23,7 +24,8 @@ pub trait Edge: Send + Sync {
     /// Packets were received. They are gone when this returns.
     fn receive(&self, packets: &ReceivedBatch<'_>);
 
-    /// Packets can be transmitted again, after [`PacketBatch::buffer`](crate::ndis::PacketBatch::buffer) had no room.
+    /// Packets can be transmitted again, after
+    /// [`PacketBatch::buffer`](crate::ndis::PacketBatch::buffer) had no room.
     fn room(&self) {}
 
     /// The link went up or down; also called when the adapter starts running.

@@ -1,8 +1,9 @@
 //! A Linux TUN device as the stack above an adapter.
 //!
-//! One thread reads packets and transmits them in batches; it stops reading while as many packets as may be are with the
-//! miniport. What is indicated is written at once. Linux hands over packets that are longer than the MTU and takes such
-//! ones, so that it is called once for many: see `tun_offload`.
+//! One thread reads packets and transmits them in batches; it stops reading while as many packets
+//! as may be are with the miniport. What is indicated is written at once. Linux hands over packets
+//! that are longer than the MTU and takes such ones, so that it is called once for many: see
+//! `tun_offload`.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -50,8 +51,8 @@ impl Tun {
     /// Makes the device `name`, or one whose name Linux chooses. Needs CAP_NET_ADMIN.
     ///
     /// # Errors
-    /// What Linux says: `PermissionDenied` without the capability, `ResourceBusy` when the name is taken; `InvalidInput`
-    /// for a name that is too long.
+    /// What Linux says: `PermissionDenied` without the capability, `ResourceBusy` when the name is
+    /// taken; `InvalidInput` for a name that is too long.
     pub fn create(name: Option<&str>) -> io::Result<Self> {
         // SAFETY: the path is a string.
         let device = unsafe {
@@ -169,7 +170,8 @@ impl Edge for Tun {
 
     fn link(&self, up: bool) {
         let mut carrier = libc::c_int::from(up);
-        // SAFETY: the request takes a pointer to an int. Kernels before 5.0 do not know it; nothing depends on it.
+        // SAFETY: the request takes a pointer to an int. Kernels before 5.0 do not know it; nothing
+        // depends on it.
         unsafe { libc::ioctl(self.shared.device.as_raw_fd(), TUNSETCARRIER, &raw mut carrier) };
         self.wake();
     }

@@ -16,7 +16,8 @@ use crate::violation::{Rule, stop};
 const CACHE_LINE: usize = 64;
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, ExAllocatePool2: zeroed unless asked otherwise; from a page on it is aligned to pages.
+    /// wdm.h, ExAllocatePool2: zeroed unless asked otherwise; from a page on it is aligned to
+    /// pages.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL for non-paged pool, else <= APC_LEVEL.

@@ -20,7 +20,8 @@ pub(crate) fn held() -> u32 {
 }
 
 export! { "ntoskrnl.exe";
-    /// ntifs.h, ExAcquirePushLockExclusiveEx (`ExAcquirePushLockExclusive`): in a critical region; not recursive.
+    /// ntifs.h, ExAcquirePushLockExclusiveEx (`ExAcquirePushLockExclusive`): in a critical region;
+    /// not recursive.
     ///
     /// # IRQL
     /// <= APC_LEVEL.

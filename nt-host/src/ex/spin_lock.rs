@@ -1,7 +1,7 @@
 //! Reader/writer spin locks.
 //!
-//! The word is 0 when free, its upper bit with one writer, else the number of readers. Waiters give their processor away
-//! after they spun, because many can hold the lock and each can be preempted.
+//! The word is 0 when free, its upper bit with one writer, else the number of readers. Waiters give
+//! their processor away after they spun, because many can hold the lock and each can be preempted.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 

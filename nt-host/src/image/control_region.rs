@@ -1,7 +1,8 @@
-//! The processor control region, which GS leads to in the kernel: what Microsoft's headers read of it inline.
+//! The processor control region, which GS leads to in the kernel: what Microsoft's headers read of
+//! it inline.
 //!
-//! GS leads nowhere here, so that each access faults, and is done by what the host knows. The rest of the region is the kernel's
-//! own, and no driver's.
+//! GS leads nowhere here, so that each access faults, and is done by what the host knows. The rest
+//! of the region is the kernel's own, and no driver's.
 
 use super::module::Module;
 use super::trap;
@@ -25,8 +26,8 @@ struct Read {
 }
 
 impl Read {
-    /// GS's prefix, REX, an opcode, and a ModRM byte and a SIB byte that say: an offset of 32 bits and nothing else
-    /// (Intel SDM, volume 2, "Instruction Format").
+    /// GS's prefix, REX, an opcode, and a ModRM byte and a SIB byte that say: an offset of 32 bits
+    /// and nothing else (Intel SDM, volume 2, "Instruction Format").
     fn decode(code: [u8; 10]) -> Option<Self> {
         let [0x65, code @ ..] = &code else { return None };
         let (rex, code, mut length) = match code {
@@ -48,10 +49,12 @@ impl Read {
     }
 }
 
-/// Does what a read of the region does, and goes on behind it. False if it is none, or of what drivers have no business with.
+/// Does what a read of the region does, and goes on behind it. False if it is none, or of what
+/// drivers have no business with.
 ///
 /// # Safety
-/// The context is that of a thread which faulted because it executed the instruction, which lies in the image.
+/// The context is that of a thread which faulted because it executed the instruction, which lies in
+/// the image.
 pub(crate) unsafe fn emulate(module: &Module, context: &mut libc::ucontext_t) -> bool {
     // SAFETY: as the caller promises.
     let code = unsafe { trap::code::<10>(module, trap::instruction(context)) };

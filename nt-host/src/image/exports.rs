@@ -4,7 +4,8 @@ use super::runtime;
 use crate::export::Exports;
 use crate::{cng, ex, io, ke, mm, ndis, netio, ob, ps, rtl, wsk};
 
-/// The files of nt-host that give something to drivers; the compiler tells of one that is forgotten.
+/// The files of nt-host that give something to drivers; the compiler tells of one that is
+/// forgotten.
 const ALL: &[Exports] = &[
     cng::EXPORTS,
     ex::pool::EXPORTS,
@@ -55,7 +56,8 @@ const ALL: &[Exports] = &[
     runtime::EXPORTS,
 ];
 
-/// The address of what a module exports under a name. Names of modules are told apart without regard to case.
+/// The address of what a module exports under a name. Names of modules are told apart without
+/// regard to case.
 pub(super) fn find(module: &str, name: &str) -> Option<usize> {
     ALL.iter()
         .filter(|exports| exports.module.eq_ignore_ascii_case(module))

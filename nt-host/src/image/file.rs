@@ -192,8 +192,8 @@ fn access(header: &ImageSectionHeader) -> Option<Access> {
     }
 }
 
-/// Checks the checksum of a file (PE Format, "CheckSum": validated at load for all drivers): its words, added with carry, and its
-/// length; the checksum itself counts as 0.
+/// Checks the checksum of a file (PE Format, "CheckSum": validated at load for all drivers): its
+/// words, added with carry, and its length; the checksum itself counts as 0.
 pub(super) fn check_sum(bytes: &[u8]) -> Result<(), Malformed> {
     let file = PeFile64::parse(bytes)?;
     let stated = file.nt_headers().optional_header.check_sum.get(LE);

@@ -38,7 +38,8 @@ pub(super) struct Mapping {
 impl Mapping {
     /// So many zeros, that can be written.
     pub(super) fn new(bytes: usize) -> io::Result<Self> {
-        // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+        // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that
+        // exists.
         let address = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -77,11 +78,13 @@ impl Mapping {
             return &mut [];
         }
         let start = ptr::with_exposed_provenance_mut(self.range.start);
-        // SAFETY: all of the mapping is readable and writable until a part is protected, and nobody else knows it before.
+        // SAFETY: all of the mapping is readable and writable until a part is protected, and nobody
+        // else knows it before.
         unsafe { slice::from_raw_parts_mut(start, self.range.len()) }
     }
 
-    /// Says what may be done with a part that begins and ends with a page. What no part was said of can't be accessed.
+    /// Says what may be done with a part that begins and ends with a page. What no part was said of
+    /// can't be accessed.
     pub(super) fn protect(&mut self, part: Range<usize>, access: Access) -> io::Result<()> {
         if !self.protected {
             self.protected = true;

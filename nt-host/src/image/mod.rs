@@ -1,11 +1,12 @@
 //! Images: drivers as the files that Windows loads.
 //!
-//! `Image::load` does what the kernel's loader does with a `.sys` file (the formats are those of Microsoft's "PE Format"): it
-//! maps the sections, relocates them, resolves the imports to the functions that a linked driver calls, and protects each
-//! section as the file says. What the file says wrong is refused before anything of it runs.
+//! `Image::load` does what the kernel's loader does with a `.sys` file (the formats are those of
+//! Microsoft's "PE Format"): it maps the sections, relocates them, resolves the imports to the
+//! functions that a linked driver calls, and protects each section as the file says. What the file
+//! says wrong is refused before anything of it runs.
 //!
-//! An image that was unloaded leaves its addresses behind, without access for a while, so that a call that comes late is told as
-//! what it is.
+//! An image that was unloaded leaves its addresses behind, without access for a while, so that a
+//! call that comes late is told as what it is.
 
 pub(crate) mod control_region;
 mod error;
@@ -59,11 +60,13 @@ impl Image {
 
     /// The image's entry point.
     pub(crate) fn entry(&self) -> DRIVER_INITIALIZE {
-        // SAFETY: it lies in executable memory of the image, and a driver's entry point has this signature.
+        // SAFETY: it lies in executable memory of the image, and a driver's entry point has this
+        // signature.
         unsafe { mem::transmute::<usize, DRIVER_INITIALIZE>(self.module.entry()) }
     }
 
-    /// Writes its functions down for `perf`. Without a map of the image beside it, there is nothing to write.
+    /// Writes its functions down for `perf`. Without a map of the image beside it, there is nothing
+    /// to write.
     pub(crate) fn write_perf_map(&self) {
         if let Some(symbols) = self.module.symbols()
             && let Err(error) = symbols.write_for_perf(&self.module)

@@ -10,7 +10,8 @@ use super::file::ImageFile;
 use super::mapping::{Access, Mapping};
 use super::symbols::Symbols;
 
-/// Unloaded images whose addresses are kept. Any number would be too small for some call; this many cost nothing.
+/// Unloaded images whose addresses are kept. Any number would be too small for some call; this many
+/// cost nothing.
 const KEPT: usize = 8;
 
 /// An image that is loaded, or was.
@@ -28,7 +29,8 @@ pub(crate) struct Module {
 
 static MODULES: Mutex<Vec<(Arc<Module>, Mapping)>> = Mutex::new(Vec::new());
 
-/// The image in which an address lies. None also when another thread holds the list for long, as a signal handler must not wait.
+/// The image in which an address lies. None also when another thread holds the list for long, as a
+/// signal handler must not wait.
 pub(crate) fn find(address: usize) -> Option<Arc<Module>> {
     let modules = (0..1_000_000).find_map(|_| MODULES.try_lock().ok())?;
     let (module, _) = modules.iter().find(|(module, _)| module.range.contains(&address))?;

@@ -59,8 +59,9 @@ unsafe extern "efiapi" fn compare(left: *const c_void, right: *const c_void, byt
     unsafe { libc::memcmp(left, right, bytes) }
 }
 
-/// What the compiler calls before it makes a frame of more than a page ("Prolog and epilog", x64): touches each of the pages below
-/// that the `rax` bytes reach, so that none of them can step over the guard. Keeps all registers.
+/// What the compiler calls before it makes a frame of more than a page ("Prolog and epilog", x64):
+/// touches each of the pages below that the `rax` bytes reach, so that none of them can step over
+/// the guard. Keeps all registers.
 #[unsafe(naked)]
 unsafe extern "efiapi" fn touch_stack() {
     naked_asm!(
@@ -84,7 +85,8 @@ unsafe extern "efiapi" fn touch_stack() {
     )
 }
 
-/// What the unwind data of functions with `__try` names. Nothing raises exceptions here, so it is never called.
+/// What the unwind data of functions with `__try` names. Nothing raises exceptions here, so it is
+/// never called.
 unsafe extern "efiapi" fn handle_exception() {
     stop(Rule::BUGCHECK, "__C_specific_handler", format_args!("no exception was raised"));
 }

@@ -14,9 +14,11 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
-    /// Reads a map, if it is that of the image with this time stamp. One of a reproducible build has none to tell.
+    /// Reads a map, if it is that of the image with this time stamp. One of a reproducible build
+    /// has none to tell.
     ///
-    /// A line with a symbol has section and offset, the name, and the address in an image that lies where it was linked for.
+    /// A line with a symbol has section and offset, the name, and the address in an image that lies
+    /// where it was linked for.
     pub(super) fn parse(map: &str, timestamp: u32) -> Option<Self> {
         let word = |start: &str| {
             let line = map.lines().find_map(|line| line.trim().strip_prefix(start))?;
@@ -51,7 +53,8 @@ impl Symbols {
         Some(format!("{:#}+{:#x}", demangle(name), offset - start))
     }
 
-    /// Writes the names down for `perf`, which looks for `/tmp/perf-PID.map`: start, size and name of each, in hexadecimal.
+    /// Writes the names down for `perf`, which looks for `/tmp/perf-PID.map`: start, size and name
+    /// of each, in hexadecimal.
     pub(super) fn write_for_perf(&self, module: &Module) -> io::Result<()> {
         let path = format!("/tmp/perf-{}.map", std::process::id());
         let mut file = io::BufWriter::new(File::options().create(true).append(true).open(path)?);

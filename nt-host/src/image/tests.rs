@@ -10,7 +10,8 @@ use super::mapping::Mapping;
 
 /// The linked address of the image.
 const BASE: u64 = 0x1_4000_0000;
-/// Where the sections lie in memory, a page each: code, constants with the imports, data, relocations.
+/// Where the sections lie in memory, a page each: code, constants with the imports, data,
+/// relocations.
 const TEXT: u32 = 0x1000;
 const CONSTANTS: u32 = 0x2000;
 const DATA: u32 = 0x3000;

@@ -51,8 +51,8 @@ enum Cr8 {
 impl Cr8 {
     const BYTES: i64 = 4;
 
-    /// REX.R with or without REX.B, 0F 20 or 0F 22, and a ModRM byte with two registers, the first of them 0
-    /// (Intel SDM, volume 2, "MOV: Move to/from Control Registers").
+    /// REX.R with or without REX.B, 0F 20 or 0F 22, and a ModRM byte with two registers, the first
+    /// of them 0 (Intel SDM, volume 2, "MOV: Move to/from Control Registers").
     fn decode(code: [u8; 4]) -> Option<Self> {
         let [rex, 0x0f, opcode, modrm] = code else { return None };
         if rex & 0xf4 != 0x44 || modrm & 0xf8 != 0xc0 {
@@ -67,10 +67,12 @@ impl Cr8 {
     }
 }
 
-/// Does what a privileged instruction does, and goes on behind it. False if it is none that drivers may use.
+/// Does what a privileged instruction does, and goes on behind it. False if it is none that drivers
+/// may use.
 ///
 /// # Safety
-/// The context is that of a thread which faulted because it executed the instruction, which lies in the image.
+/// The context is that of a thread which faulted because it executed the instruction, which lies in
+/// the image.
 pub(crate) unsafe fn emulate(module: &Module, context: &mut libc::ucontext_t) -> bool {
     // SAFETY: as the caller promises.
     let code = unsafe { code::<4>(module, instruction(context)) };
@@ -151,7 +153,8 @@ mod tests {
 
     #[test]
     fn accesses_to_cr8_are_decoded() {
-        // As assembled by llvm-mc: mov rax, cr8; mov r15, cr8; mov cr8, rcx; mov rax, cr0; mov cr3, rax.
+        // As assembled by llvm-mc: mov rax, cr8; mov r15, cr8; mov cr8, rcx; mov rax, cr0; mov cr3,
+        // rax.
         let read = |register| Some(Cr8::Read { register });
         assert_eq!(Cr8::decode([0x44, 0x0f, 0x20, 0xc0]), read(0));
         assert_eq!(Cr8::decode([0x45, 0x0f, 0x20, 0xc7]), read(15));

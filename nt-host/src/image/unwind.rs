@@ -1,7 +1,8 @@
-//! Who called whom in an image: its unwind data (`.pdata`, `.xdata`), as "x64 exception handling" describes it.
+//! Who called whom in an image: its unwind data (`.pdata`, `.xdata`), as "x64 exception handling"
+//! describes it.
 //!
-//! Linux cannot walk over these frames. Nothing is ever unwound; this is for reports alone, and where the data says nothing that
-//! makes sense, the list ends.
+//! Linux cannot walk over these frames. Nothing is ever unwound; this is for reports alone, and
+//! where the data says nothing that makes sense, the list ends.
 
 use core::ffi::{c_int, c_void};
 use core::ops::Range;
@@ -88,7 +89,8 @@ fn leave(frame: &mut Frame, stack: &Range<usize>) -> Option<()> {
     Some(())
 }
 
-/// Undoes what the prolog of a function did up to an offset, or gives the function that it is a part of.
+/// Undoes what the prolog of a function did up to an offset, or gives the function that it is a
+/// part of.
 fn undo(
     image: &Image,
     unwind: usize,
@@ -160,7 +162,8 @@ fn undo(
         }
         index += slots;
     }
-    // UNW_FLAG_CHAININFO: the function that this is a part of follows, behind an even number of codes.
+    // UNW_FLAG_CHAININFO: the function that this is a part of follows, behind an even number of
+    // codes.
     if head >> 3 & 4 == 0 {
         return Some(None);
     }
@@ -207,7 +210,8 @@ impl Image {
         if start.checked_add(N)? > self.range.end {
             return None;
         }
-        // SAFETY: within the image, where its own tables say that there are more of them: all in sections that can be read.
+        // SAFETY: within the image, where its own tables say that there are more of them: all in
+        // sections that can be read.
         Some(unsafe { ptr::with_exposed_provenance::<[u8; N]>(start).read() })
     }
 }
@@ -249,7 +253,8 @@ unsafe extern "C" {
 /// # Safety
 /// The argument is that of [`print_callers`].
 unsafe extern "C" fn find_image(context: *mut UnwindContext, found: *mut c_void) -> c_int {
-    /// The registers that functions keep, by their numbers in instructions and in DWARF (System V ABI, figure 3.36).
+    /// The registers that functions keep, by their numbers in instructions and in DWARF (System V
+    /// ABI, figure 3.36).
     const KEPT: [(usize, c_int); 8] =
         [(3, 3), (5, 6), (6, 4), (7, 5), (12, 12), (13, 13), (14, 14), (15, 15)];
     // SAFETY: the context is valid during the callback.

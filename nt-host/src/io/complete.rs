@@ -65,7 +65,8 @@ unsafe fn require_completable(function: &str, irp: *mut IRP) {
 /// As for [`IofCompleteRequest`].
 unsafe fn complete(function: &str, irp: *mut IRP) {
     loop {
-        // SAFETY: the caller owns the IRP until a completion routine takes it or the last location is left.
+        // SAFETY: the caller owns the IRP until a completion routine takes it or the last location
+        // is left.
         let fields = unsafe { &mut *irp };
         let number = fields.CurrentLocation;
         // SAFETY: the number is within the IRP's locations.
@@ -81,7 +82,8 @@ unsafe fn complete(function: &str, irp: *mut IRP) {
             || (!NT_SUCCESS(fields.IoStatus.Status) && left.Control & SL_INVOKE_ON_ERROR != 0)
             || (fields.Cancel != 0 && left.Control & SL_INVOKE_ON_CANCEL != 0);
         if invoke && let Some(routine) = left.CompletionRoutine {
-            // The routine is the next higher driver's: it gets that driver's device, if there is one.
+            // The routine is the next higher driver's: it gets that driver's device, if there is
+            // one.
             let device = if last {
                 core::ptr::null_mut()
             } else {

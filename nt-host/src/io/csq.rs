@@ -1,7 +1,7 @@
 //! Cancel-safe queues of IRPs: the driver keeps the list and its lock, the queue the races.
 //!
-//! `DriverContext[3]` of a queued IRP belongs to the queue (wdm.h, IoCsqInsertIrp): it points to the queue, or to the
-//! context that was given with the IRP. Both begin with their type.
+//! `DriverContext[3]` of a queued IRP belongs to the queue (wdm.h, IoCsqInsertIrp): it points to
+//! the queue, or to the context that was given with the IRP. Both begin with their type.
 
 use nt_sys::io::{
     DEVICE_OBJECT, IO_CSQ, IO_CSQ_ACQUIRE_LOCK, IO_CSQ_COMPLETE_CANCELED_IRP, IO_CSQ_INSERT_IRP,
@@ -49,7 +49,8 @@ export! { "ntoskrnl.exe";
         STATUS_SUCCESS
     }
 
-    /// wdm.h, IoCsqInsertIrp: marks the IRP pending. One that is cancelled already is completed at once.
+    /// wdm.h, IoCsqInsertIrp: marks the IRP pending. One that is cancelled already is completed at
+    /// once.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -87,7 +88,8 @@ export! { "ntoskrnl.exe";
         let cancelled = unsafe { &raw const (*irp).Cancel };
         // SAFETY: as above; another thread can set it.
         let cancelled = unsafe { cancelled.read_volatile() } != 0;
-        // SAFETY: as the caller promises. Without a routine to take, the canceller calls it, and waits for the lock.
+        // SAFETY: as the caller promises. Without a routine to take, the canceller calls it, and
+        // waits for the lock.
         let mine = cancelled && unsafe { take_cancel_routine(irp) }.is_some();
         if mine {
             queue.remove(irp);

@@ -52,10 +52,12 @@ struct Devices {
 static DEVICES: Mutex<Devices> =
     Mutex::new(Devices { by_address: BTreeMap::new(), links: BTreeMap::new() });
 
-/// Makes a device with dispatch routines of its own, as NdisRegisterDeviceEx does, for the driver that was loaded last.
+/// Makes a device with dispatch routines of its own, as NdisRegisterDeviceEx does, for the driver
+/// that was loaded last.
 ///
 /// # Errors
-/// STATUS_OBJECT_NAME_COLLISION when one of the names is taken; STATUS_INSUFFICIENT_RESOURCES in low-resources simulation.
+/// STATUS_OBJECT_NAME_COLLISION when one of the names is taken; STATUS_INSUFFICIENT_RESOURCES in
+/// low-resources simulation.
 pub fn create(
     name: &str,
     symbolic_link: Option<&str>,
@@ -322,7 +324,8 @@ unsafe fn unlink(driver: *mut DRIVER_OBJECT, device: *mut DEVICE_OBJECT) {
     }
 }
 
-/// Lower case, and one spelling of the directory of links: `\\.\X`, `\DosDevices\X` and `\GLOBAL??\X` are `\??\X`.
+/// Lower case, and one spelling of the directory of links: `\\.\X`, `\DosDevices\X` and
+/// `\GLOBAL??\X` are `\??\X`.
 fn normalized(path: &str) -> String {
     let lower = path.to_lowercase();
     for other in [r"\\.\", r"\\?\", r"\dosdevices\", r"\global??\"] {
@@ -333,7 +336,8 @@ fn normalized(path: &str) -> String {
     lower
 }
 
-/// The last `bytes` bytes of a path; lower case has the same length for all that names of devices are made of.
+/// The last `bytes` bytes of a path; lower case has the same length for all that names of devices
+/// are made of.
 fn original_end(path: &str, bytes: usize) -> String {
     let start = path.len().saturating_sub(bytes);
     path.get(start..).unwrap_or_default().to_owned()

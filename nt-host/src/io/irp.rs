@@ -12,7 +12,8 @@ use crate::violation::{Rule, stop};
 /// 'Irp ': the tag of IRPs.
 pub const TAG: u32 = u32::from_le_bytes(*b"Irp ");
 
-/// `IRP::AllocationFlags` of an IRP that was allocated, rather than initialized in the caller's memory.
+/// `IRP::AllocationFlags` of an IRP that was allocated, rather than initialized in the caller's
+/// memory.
 const ALLOCATED: u8 = 0x04;
 
 /// Bytes of an IRP with this many stack locations (`IoSizeOfIrp`).

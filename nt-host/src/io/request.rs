@@ -1,4 +1,5 @@
-//! Requests from outside of the kernel: an IRP with its buffers, from its dispatch to its completion.
+//! Requests from outside of the kernel: an IRP with its buffers, from its dispatch to its
+//! completion.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -56,7 +57,8 @@ struct State {
     finished: Option<Finished>,
 }
 
-// SAFETY: the pointers are only used with the state's lock held, or by the driver that owns the IRP.
+// SAFETY: the pointers are only used with the state's lock held, or by the driver that owns the
+// IRP.
 unsafe impl Send for State {}
 
 /// The memory of a request, each part null if there is none.
@@ -99,8 +101,8 @@ impl Request {
         Self::send(target, parameters, buffers, None)
     }
 
-    /// Sends a device control, with buffers as its method says (windows-driver-docs, "Buffer Descriptions for I/O
-    /// Control Codes").
+    /// Sends a device control, with buffers as its method says (windows-driver-docs, "Buffer
+    /// Descriptions for I/O Control Codes").
     pub(crate) fn send_control(
         target: &Target,
         code: u32,
@@ -129,7 +131,8 @@ impl Request {
         Self::send(target, IO_STACK_PARAMETERS { DeviceIoControl: control }, buffers, port)
     }
 
-    /// Sends a read, with a buffer as the device's flags say (windows-driver-docs, "Methods for Accessing Data Buffers").
+    /// Sends a read, with a buffer as the device's flags say (windows-driver-docs, "Methods for
+    /// Accessing Data Buffers").
     pub(crate) fn send_read(
         target: &Target,
         bytes: usize,
@@ -335,7 +338,8 @@ pub(crate) fn left() -> Vec<String> {
         .collect()
 }
 
-/// How reads and writes of a device pass their buffer, as the method of a control code: of the direct ones, in.
+/// How reads and writes of a device pass their buffer, as the method of a control code: of the
+/// direct ones, in.
 fn transfer(device: *mut DEVICE_OBJECT) -> u32 {
     // SAFETY: the file keeps its device.
     let flags = unsafe { (*device).Flags };

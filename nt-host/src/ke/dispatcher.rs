@@ -1,7 +1,8 @@
 //! What a thread can wait on: the objects' common head, and the lists of waiters.
 //!
-//! One lock guards all lists of waiters, as one did in NT before Windows 7. The state of an object is only ever changed
-//! atomically: an object that is signalled has no waiters, so that one that is signalled can be taken without the lock.
+//! One lock guards all lists of waiters, as one did in NT before Windows 7. The state of an object
+//! is only ever changed atomically: an object that is signalled has no waiters, so that one that is
+//! signalled can be taken without the lock.
 
 use core::ptr;
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -27,8 +28,9 @@ pub(crate) fn lock() -> MutexGuard<'static, ()> {
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until nobody is signalling any more. Who was woken by a signal may free the object, and the one that signalled
-/// it must be done with it by then: an event on the stack of its only waiter is common.
+/// Waits until nobody is signalling any more. Who was woken by a signal may free the object, and
+/// the one that signalled it must be done with it by then: an event on the stack of its only waiter
+/// is common.
 pub(crate) fn settle() {
     if LOCK.try_lock().is_err() {
         drop(lock());
@@ -257,7 +259,8 @@ pub(crate) unsafe fn release_waiters(header: *mut DISPATCHER_HEADER) {
         };
         entry = next;
         if ended {
-            // The next entry can be of the same waiter, which waits on one object twice: begin again.
+            // The next entry can be of the same waiter, which waits on one object twice: begin
+            // again.
             entry = head;
             // SAFETY: the waiter is linked.
             unsafe { waiter.unlink() };

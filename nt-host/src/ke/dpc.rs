@@ -296,7 +296,8 @@ fn run(index: u32, processor: &Processor) {
                 if let Some(routine) = copy.DeferredRoutine {
                     irql::raised(DISPATCH_LEVEL, || {
                         stack::enter_driver(|| {
-                            // SAFETY: the routine of an initialized DPC, with the DPC's own arguments.
+                            // SAFETY: the routine of an initialized DPC, with the DPC's own
+                            // arguments.
                             unsafe {
                                 routine(
                                     dpc,

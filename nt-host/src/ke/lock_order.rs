@@ -1,8 +1,10 @@
-//! The order in which locks are acquired ("Deadlock Detection", windows-driver-docs): a lock that was held when another was
-//! acquired comes before it, and one that comes before itself can deadlock, if not today.
+//! The order in which locks are acquired ("Deadlock Detection", windows-driver-docs): a lock that
+//! was held when another was acquired comes before it, and one that comes before itself can
+//! deadlock, if not today.
 //!
-//! Driver Verifier watches spin locks, mutexes and fast mutexes; here it is spin locks of all kinds and push locks. A lock is its
-//! address, until its memory is freed. Those on a driver's stack are not watched: they are gone with a frame, which nobody tells.
+//! Driver Verifier watches spin locks, mutexes and fast mutexes; here it is spin locks of all kinds
+//! and push locks. A lock is its address, until its memory is freed. Those on a driver's stack are
+//! not watched: they are gone with a frame, which nobody tells.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -32,7 +34,8 @@ pub(crate) fn want(on: bool) {
     WANTED.store(on, Ordering::Relaxed);
 }
 
-/// A driver is loaded. Without word of all memory that it frees, another lock could have a freed one's address.
+/// A driver is loaded. Without word of all memory that it frees, another lock could have a freed
+/// one's address.
 pub(crate) fn begin(frees_are_told: bool) {
     let watching = WANTED.load(Ordering::Relaxed) && frees_are_told;
     WATCHING.store(watching, Ordering::Relaxed);

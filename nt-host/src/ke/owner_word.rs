@@ -1,7 +1,7 @@
 //! The word of a lock that names its owner.
 //!
-//! It is 0 when the lock is free; else twice the owner's thread number, plus 1 when somebody sleeps on it. A thread that holds
-//! a lock can be preempted here, so whoever waits for long sleeps.
+//! It is 0 when the lock is free; else twice the owner's thread number, plus 1 when somebody sleeps
+//! on it. A thread that holds a lock can be preempted here, so whoever waits for long sleeps.
 
 use core::cell::Cell;
 use core::ptr;
@@ -39,7 +39,8 @@ pub(crate) fn try_acquire(word: &AtomicU32) -> bool {
 /// Takes the lock, sleeping until it is free.
 #[cold]
 pub(crate) fn acquire_asleep(word: &AtomicU32) {
-    // From here on the word says that somebody sleeps, also when this thread has the lock: there can be others.
+    // From here on the word says that somebody sleeps, also when this thread has the lock: there
+    // can be others.
     let mine = thread_word() | PARKED;
     loop {
         let now = word.load(Ordering::Relaxed);

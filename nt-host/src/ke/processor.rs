@@ -117,8 +117,8 @@ export! { "ntoskrnl.exe";
         STATUS_SUCCESS
     }
 
-    /// wdm.h, KeSetSystemGroupAffinityThread. Here the thread only counts as on the first of these processors: where it
-    /// runs is left to Linux.
+    /// wdm.h, KeSetSystemGroupAffinityThread. Here the thread only counts as on the first of these
+    /// processors: where it runs is left to Linux.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -162,7 +162,8 @@ export! { "ntoskrnl.exe";
         BOUND.set((affinity.Mask.count_ones() == 1).then(|| affinity.Mask.trailing_zeros()));
     }
 
-    /// wdm.h, KeSetPriorityThread: here without effect. Returns the priority that system threads begin with.
+    /// wdm.h, KeSetPriorityThread: here without effect. Returns the priority that system threads
+    /// begin with.
     ///
     /// # IRQL
     /// PASSIVE_LEVEL.

@@ -30,7 +30,8 @@ export! { "ntoskrnl.exe";
         unsafe { (*semaphore).Limit = limit };
     }
 
-    /// wdm.h, KeReleaseSemaphore: returns the count before. Above the limit NT raises an exception; here that stops.
+    /// wdm.h, KeReleaseSemaphore: returns the count before. Above the limit NT raises an exception;
+    /// here that stops.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL; with `wait`, <= APC_LEVEL.

@@ -1,6 +1,7 @@
 //! Spin locks: the lock word names its owner, so that recursion and a release by another are seen.
 //!
-//! The low 32 bits of a lock are its word (`owner_word`). Whoever waits spins for a little and then sleeps.
+//! The low 32 bits of a lock are its word (`owner_word`). Whoever waits spins for a little and then
+//! sleeps.
 
 use core::cell::RefCell;
 use core::ptr;

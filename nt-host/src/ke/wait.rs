@@ -31,13 +31,15 @@ const KINDS: &[u8] = &[
 ];
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, KeWaitForSingleObject: `timeout` null waits for ever, 0 not at all; negative is relative.
+    /// wdm.h, KeWaitForSingleObject: `timeout` null waits for ever, 0 not at all; negative is
+    /// relative.
     ///
     /// # IRQL
     /// <= APC_LEVEL; with a timeout of 0, <= DISPATCH_LEVEL.
     ///
     /// # Safety
-    /// `object` is a dispatcher object that stays valid during the wait; `timeout` is null or readable.
+    /// `object` is a dispatcher object that stays valid during the wait; `timeout` is null or
+    /// readable.
     pub unsafe fn KeWaitForSingleObject(
         object: PVOID,
         _wait_reason: KWAIT_REASON,
@@ -65,13 +67,15 @@ export! { "ntoskrnl.exe";
         unsafe { wait(false, &mut blocks, timeout) }
     }
 
-    /// wdm.h, KeWaitForMultipleObjects: with WaitAny, the status is STATUS_WAIT_0 plus the index of the object.
+    /// wdm.h, KeWaitForMultipleObjects: with WaitAny, the status is STATUS_WAIT_0 plus the index of
+    /// the object.
     ///
     /// # IRQL
     /// As for [`KeWaitForSingleObject`].
     ///
     /// # Safety
-    /// `objects` has `count` dispatcher objects that stay valid during the wait; `timeout` is null or readable.
+    /// `objects` has `count` dispatcher objects that stay valid during the wait; `timeout` is null
+    /// or readable.
     pub unsafe fn KeWaitForMultipleObjects(
         count: ULONG,
         objects: *const PVOID,
@@ -173,7 +177,8 @@ unsafe fn wait(all: bool, blocks: &mut [WaitBlock], timeout: Option<i64>) -> NTS
     loop {
         let ended = waiter.word.load(Ordering::Acquire);
         if ended != 0 {
-            // Who ended the wait still looks at the object, which the caller may free: wait for that, too.
+            // Who ended the wait still looks at the object, which the caller may free: wait for
+            // that, too.
             dispatcher::settle();
             return STATUS_WAIT_0 + (ended - 1).cast_signed();
         }

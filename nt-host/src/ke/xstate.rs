@@ -34,7 +34,8 @@ pub fn enabled_features() -> ULONG64 {
 }
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, KeSaveExtendedProcessorState: each save has its restore, on the same thread, the last first.
+    /// wdm.h, KeSaveExtendedProcessorState: each save has its restore, on the same thread, the last
+    /// first.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.

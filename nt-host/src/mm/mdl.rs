@@ -1,4 +1,5 @@
-//! Memory descriptor lists. All memory is mapped and locked here, so a mapping is the memory itself.
+//! Memory descriptor lists. All memory is mapped and locked here, so a mapping is the memory
+//! itself.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -17,7 +18,8 @@ use crate::violation::{Rule, stop};
 /// 'Mdl ': the tag of MDLs.
 pub const TAG: u32 = u32::from_le_bytes(*b"Mdl ");
 
-/// The largest buffer one MDL can describe: 4 GiB - PAGE_SIZE (wdm.h, IoAllocateMdl); the size field allows less.
+/// The largest buffer one MDL can describe: 4 GiB - PAGE_SIZE (wdm.h, IoAllocateMdl); the size
+/// field allows less.
 const BYTES_MAX: usize = (i16::MAX as usize - size_of::<MDL>()) / size_of::<usize>() * PAGE_SIZE;
 
 /// Where the bytes of an MDL are.
@@ -61,7 +63,8 @@ pub fn allocate(address: *mut c_void, bytes: u32, owner: Owner) -> *mut MDL {
     mdl
 }
 
-/// Makes an MDL of memory that the host locked for an I/O request, as MmProbeAndLockPages leaves it.
+/// Makes an MDL of memory that the host locked for an I/O request, as MmProbeAndLockPages leaves
+/// it.
 #[must_use]
 pub(crate) fn allocate_locked(address: *mut c_void, bytes: u32) -> *mut MDL {
     let mdl = allocate(address, bytes, Owner::Host);

@@ -68,8 +68,8 @@ const MAGIC: u64 = 0x4e44_4953_4144_4150;
 static ADAPTERS: Mutex<Vec<Arc<AdapterInner>>> = Mutex::new(Vec::new());
 
 impl Adapter {
-    /// Makes an adapter of `driver` and starts it: MiniportInitializeEx, the edge's attach, MiniportRestart, and the OIDs
-    /// that a binding protocol sets.
+    /// Makes an adapter of `driver` and starts it: MiniportInitializeEx, the edge's attach,
+    /// MiniportRestart, and the OIDs that a binding protocol sets.
     ///
     /// # Errors
     /// The status with which the driver failed one of these; the adapter is then halted.
@@ -184,8 +184,8 @@ impl Adapter {
     /// The machine goes to sleep: pause and `OID_PNP_SET_POWER` to D3.
     ///
     /// # Errors
-    /// `NDIS_STATUS_NOT_SUPPORTED` for a miniport without `NO_HALT_ON_SUSPEND`; `NDIS_STATUS_INVALID_STATE` unless it is
-    /// running; else what the driver answered.
+    /// `NDIS_STATUS_NOT_SUPPORTED` for a miniport without `NO_HALT_ON_SUSPEND`;
+    /// `NDIS_STATUS_INVALID_STATE` unless it is running; else what the driver answered.
     pub fn sleep(&self) -> Result<(), NDIS_STATUS> {
         let _operation = self.inner.operation();
         let flags = self.inner.attributes().flags;
@@ -280,11 +280,13 @@ impl Drop for Adapter {
 }
 
 impl AdapterInner {
-    /// The adapter behind a miniport adapter handle, which stays for the driver's call; stops when it is none.
+    /// The adapter behind a miniport adapter handle, which stays for the driver's call; stops when
+    /// it is none.
     pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE) -> &'a Self {
         let adapter = handle.cast::<Self>();
         if !adapter.is_null() && adapter.is_aligned() {
-            // SAFETY: adapters stay while a driver is loaded; another pointer of a driver faults or fails the next check.
+            // SAFETY: adapters stay while a driver is loaded; another pointer of a driver faults or
+            // fails the next check.
             let adapter = unsafe { &*adapter };
             if adapter.magic == MAGIC {
                 if adapter.states.state() == State::Halted {

@@ -60,7 +60,8 @@ export! { "ndis.sys";
     /// `PASSIVE_LEVEL`
     ///
     /// # Safety
-    /// `miniport_attributes` is valid, of the size that its header says, and so is what it points at.
+    /// `miniport_attributes` is valid, of the size that its header says, and so is what it points
+    /// at.
     pub unsafe fn NdisMSetMiniportAttributes(
         ndis_miniport_adapter_handle: NDIS_HANDLE,
         miniport_attributes: *const NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
@@ -131,7 +132,8 @@ unsafe fn set_general(
     }
     let mut attributes = adapter.attributes();
     require_registration(&attributes, "general");
-    // SAFETY: the header's type and size say so; revision 1 ends before the last field, which is read below.
+    // SAFETY: the header's type and size say so; revision 1 ends before the last field, which is
+    // read below.
     let general = unsafe { &*general };
     if general.MediaType != NdisMediumIP {
         return NDIS_STATUS_UNSUPPORTED_MEDIA;

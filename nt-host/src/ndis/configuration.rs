@@ -98,7 +98,8 @@ export! { "ndis.sys";
         NDIS_STATUS_SUCCESS
     }
 
-    /// ndis.h, NdisReadConfiguration. The type is ignored, as documented; the answer has the value's own.
+    /// ndis.h, NdisReadConfiguration. The type is ignored, as documented; the answer has the
+    /// value's own.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -153,7 +154,8 @@ export! { "ndis.sys";
         irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
         let configuration = Configuration::of(FUNCTION, configuration_handle);
         open().remove(&configuration.addr());
-        // SAFETY: made by `Box::into_raw` in NdisOpenConfigurationEx, and was open until the line above.
+        // SAFETY: made by `Box::into_raw` in NdisOpenConfigurationEx, and was open until the line
+        // above.
         drop(unsafe { Box::from_raw(configuration) });
     }
 }
@@ -172,7 +174,8 @@ fn open() -> MutexGuard<'static, BTreeMap<usize, String>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A GUID (guiddef.h) in braces and capitals: its first three parts are numbers, in this machine's order of bytes.
+/// A GUID (guiddef.h) in braces and capitals: its first three parts are numbers, in this machine's
+/// order of bytes.
 fn text_of_guid(guid: &[u8; 16]) -> String {
     let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, rest @ ..] = *guid;
     let (a, b, c, d) = (

@@ -37,7 +37,8 @@ struct Registered {
 
 static DEVICES: Mutex<Vec<Registered>> = Mutex::new(Vec::new());
 
-/// Opens a device as an administrator or as somebody else, as far as its security descriptor lets them.
+/// Opens a device as an administrator or as somebody else, as far as its security descriptor lets
+/// them.
 ///
 /// # Errors
 /// `STATUS_ACCESS_DENIED` when the descriptor does; else those of [`Machine::open`].
@@ -53,8 +54,8 @@ pub fn open_as(
     let sddl = registered(device.addr());
     // SAFETY: the reference of `find`.
     unsafe { ob::dereference("open", device.cast()) };
-    // Files on a device are the driver's to guard, unless it leaves that to the system (windows-driver-docs, "Controlling Device
-    // Namespace Access").
+    // Files on a device are the driver's to guard, unless it leaves that to the system
+    // (windows-driver-docs, "Controlling Device Namespace Access").
     let is_checked = file.is_empty() || is_secure_open;
     if is_checked && sddl.is_some_and(|sddl| !allows(&sddl, access, administrator)) {
         return Err(STATUS_ACCESS_DENIED);
@@ -80,10 +81,12 @@ fn registered(device: usize) -> Option<String> {
     devices().iter().find(|known| known.device == device).map(|known| known.sddl.clone())
 }
 
-/// Whether a security descriptor lets an administrator, or somebody who is none, open the device for this access.
+/// Whether a security descriptor lets an administrator, or somebody who is none, open the device
+/// for this access.
 ///
-/// Understands what device objects use (windows-driver-docs, "SDDL for Device Objects"): a DACL of allowing entries with
-/// generic rights, for well-known groups. An entry that it does not understand allows nobody anything.
+/// Understands what device objects use (windows-driver-docs, "SDDL for Device Objects"): a DACL of
+/// allowing entries with generic rights, for well-known groups. An entry that it does not
+/// understand allows nobody anything.
 fn allows(sddl: &str, access: ACCESS_MASK, administrator: bool) -> bool {
     let mut granted = 0;
     for entry in sddl.split('(').skip(1).filter_map(|entry| entry.split(')').next()) {
@@ -114,7 +117,8 @@ fn generic_rights(letters: &str) -> ACCESS_MASK {
     letters.as_bytes().chunks(2).map(right).fold(0, |rights, right| rights | right)
 }
 
-/// What NDIS puts into `DRIVER_OBJECT::MajorFunction`, for devices without dispatch routines of their own.
+/// What NDIS puts into `DRIVER_OBJECT::MajorFunction`, for devices without dispatch routines of
+/// their own.
 pub(super) unsafe extern "efiapi" fn dispatch(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,

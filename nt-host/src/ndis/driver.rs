@@ -73,11 +73,13 @@ impl MiniportDriver {
 }
 
 impl Registration {
-    /// The registration behind a driver handle, which stays for the driver's call; stops when it is none.
+    /// The registration behind a driver handle, which stays for the driver's call; stops when it is
+    /// none.
     pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE) -> &'a Self {
         let registration = handle.cast::<Self>();
         if !registration.is_null() && registration.is_aligned() {
-            // SAFETY: registrations stay while a driver is loaded; another pointer of a driver faults or fails the next check.
+            // SAFETY: registrations stay while a driver is loaded; another pointer of a driver
+            // faults or fails the next check.
             let registration = unsafe { &*registration };
             if registration.magic == MAGIC && registration.is_registered.load(Ordering::Acquire) {
                 return registration;

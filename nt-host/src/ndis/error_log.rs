@@ -14,15 +14,16 @@ const KEPT: usize = 1024;
 
 static LOG: Mutex<VecDeque<(String, u32)>> = Mutex::new(VecDeque::new());
 
-/// What drivers wrote to the event log, the last 1024 entries: the adapter's name and the error code.
+/// What drivers wrote to the event log, the last 1024 entries: the adapter's name and the error
+/// code.
 #[must_use]
 pub fn error_log() -> Vec<(String, u32)> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
 export! { "ndis.sys";
-    /// ndis.h, NdisWriteErrorLogEntry. Variadic in C; an integer argument after the named ones is passed like a named one, so
-    /// the definition need not be variadic. The values are not kept.
+    /// ndis.h, NdisWriteErrorLogEntry. Variadic in C; an integer argument after the named ones is
+    /// passed like a named one, so the definition need not be variadic. The values are not kept.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

@@ -1,4 +1,5 @@
-//! Where the pages of guarded NET_BUFFER_LISTs are, for the signal handler: it must not wait for a lock.
+//! Where the pages of guarded NET_BUFFER_LISTs are, for the signal handler: it must not wait for a
+//! lock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

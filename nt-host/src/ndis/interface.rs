@@ -94,14 +94,16 @@ impl Interface {
     }
 }
 
-/// The MTU that the stack above has on the interface of a `NET_LUID`; the greater one where it has two.
+/// The MTU that the stack above has on the interface of a `NET_LUID`; the greater one where it has
+/// two.
 #[must_use]
 pub fn interface_mtu(luid: u64) -> Option<u32> {
     by_luid(luid).map(|adapter| adapter.mtu.longest())
 }
 
-/// Notes that the stack above has this MTU on the interface of a `NET_LUID` now, for both versions of IP. The edge is not told:
-/// it is from there that the news come. False when there is no such interface.
+/// Notes that the stack above has this MTU on the interface of a `NET_LUID` now, for both versions
+/// of IP. The edge is not told: it is from there that the news come. False when there is no such
+/// interface.
 pub fn set_interface_mtu(luid: u64, mtu: u32) -> bool {
     by_luid(luid).is_some_and(|adapter| {
         adapter.mtu.set_both(mtu);

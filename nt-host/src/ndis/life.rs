@@ -267,7 +267,8 @@ impl AdapterInner {
             NdisReserved: [0; 16],
         };
         let context = self.context();
-        // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_DEVICE_PNP_EVENT_NOTIFY).
+        // SAFETY: the driver's handler, called as documented (ndis.h,
+        // MINIPORT_DEVICE_PNP_EVENT_NOTIFY).
         stack::enter_driver(|| unsafe { handler(context, &raw mut parameters) });
     }
 }

@@ -1,12 +1,14 @@
-//! NDIS 6 for an `NdisMediumIP` miniport: what `ndis.sys` does between a miniport driver and the stack above it.
+//! NDIS 6 for an `NdisMediumIP` miniport: what `ndis.sys` does between a miniport driver and the
+//! stack above it.
 //!
-//! A driver registers ([`MiniportDriver`]); the owner of the machine adds adapters to it ([`Adapter::add`]), each with an
-//! [`Edge`](crate::edge::Edge) as the stack above. An adapter goes through the documented [`State`]s, gets OID requests, and
-//! carries packets: the edge transmits batches through its [`AdapterPort`], and is handed what the driver indicates.
+//! A driver registers ([`MiniportDriver`]); the owner of the machine adds adapters to it
+//! ([`Adapter::add`]), each with an [`Edge`](crate::edge::Edge) as the stack above. An adapter goes
+//! through the documented [`State`]s, gets OID requests, and carries packets: the edge transmits
+//! batches through its [`AdapterPort`], and is handed what the driver indicates.
 //!
-//! Every NET_BUFFER_LIST knows who owns it, and every passage from one to another is checked. A completed list is filled
-//! with a pattern that must still be there when it is used again, and with [`Tuning::guard`] its pages are inaccessible
-//! meanwhile.
+//! Every NET_BUFFER_LIST knows who owns it, and every passage from one to another is checked. A
+//! completed list is filled with a pattern that must still be there when it is used again, and with
+//! [`Tuning::guard`] its pages are inaccessible meanwhile.
 
 pub mod adapter;
 pub mod attributes;
@@ -46,7 +48,8 @@ pub use receive::{ReceivedBatch, ReceivedPacket};
 pub use send::{Completion, CompletionLog};
 pub use state::State;
 
-/// Whether the costly checks are on: in debug builds, or as [`set_verification`] or `NT_HOST_VERIFY=1` says.
+/// Whether the costly checks are on: in debug builds, or as [`set_verification`] or
+/// `NT_HOST_VERIFY=1` says.
 #[must_use]
 pub fn verification() -> bool {
     match VERIFICATION.load(Ordering::Relaxed) {
@@ -61,7 +64,8 @@ pub fn verification() -> bool {
     }
 }
 
-/// Turns the costly checks on or off: all of a packet's data is filled after completion, free lists of pools are checked.
+/// Turns the costly checks on or off: all of a packet's data is filled after completion, free lists
+/// of pools are checked.
 pub fn set_verification(on: bool) {
     VERIFICATION.store(if on { 2 } else { 1 }, Ordering::Relaxed);
 }

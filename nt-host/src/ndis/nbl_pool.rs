@@ -329,7 +329,8 @@ fn allocate_list(
     Some(object)
 }
 
-/// Points the NET_BUFFER at the MDL and data that were allocated with it; all of it is unused data space.
+/// Points the NET_BUFFER at the MDL and data that were allocated with it; all of it is unused data
+/// space.
 fn attach_own_data(object: Object) {
     // SAFETY: just allocated, and so is its MDL.
     unsafe { attach(object.net_buffer(), object.mdl(0), 0, 0) };

@@ -152,7 +152,8 @@ export! { "ndis.sys";
         net_buffer.DataOffset += data_offset_delta;
         net_buffer.DataLength -= data_offset_delta;
         if free_mdl != 0 {
-            // The MDLs that a retreat put before the chain, and that lie wholly before the data now.
+            // The MDLs that a retreat put before the chain, and that lie wholly before the data
+            // now.
             loop {
                 let first = net_buffer.MdlChain;
                 // SAFETY: the first MDL of the chain, or null.
@@ -196,7 +197,8 @@ export! { "ndis.sys";
         if net_buffer.DataOffset < data_offset_delta {
             let missing = data_offset_delta - net_buffer.DataOffset;
             let Some(allocate) = allocate_mdl_handler else {
-                // NDIS's own allocator is not here: nobody could free what it makes without its other half.
+                // NDIS's own allocator is not here: nobody could free what it makes without its
+                // other half.
                 return NDIS_STATUS_RESOURCES;
             };
             let Some(mut bytes) = missing.checked_add(data_back_fill) else {

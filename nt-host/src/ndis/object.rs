@@ -1,7 +1,9 @@
-//! A NET_BUFFER_LIST with all that is allocated with it, and the header before it that knows who owns it.
+//! A NET_BUFFER_LIST with all that is allocated with it, and the header before it that knows who
+//! owns it.
 //!
-//! One allocation: `[Header][NET_BUFFER_LIST][NET_BUFFER][MDLs][context][data]`. With a guard the header ends at a page's
-//! end and the rest begins at the next page, so that the rest can be made inaccessible.
+//! One allocation: `[Header][NET_BUFFER_LIST][NET_BUFFER][MDLs][context][data]`. With a guard the
+//! header ends at a page's end and the rest begins at the next page, so that the rest can be made
+//! inaccessible.
 
 use std::alloc::{self, Layout};
 use std::ptr::{self, NonNull};
@@ -142,7 +144,8 @@ impl Object {
             stop(Rule::NOT_AN_NBL, function, format_args!("null"));
         };
         let object = Self(nbl);
-        // SAFETY: what is 64-aligned in a driver's memory has readable memory before it, or the fault is reported.
+        // SAFETY: what is 64-aligned in a driver's memory has readable memory before it, or the
+        // fault is reported.
         let magic = unsafe { ptr::read_volatile(object.header_pointer().cast::<u64>()) };
         if magic != MAGIC {
             stop(

@@ -1,5 +1,5 @@
-//! Task offloads: how the stack turns them on, and what a miniport owes it then (windows-driver-docs, `OID_OFFLOAD_ENCAPSULATION`
-//! and `OID_TCP_OFFLOAD_PARAMETERS`).
+//! Task offloads: how the stack turns them on, and what a miniport owes it then
+//! (windows-driver-docs, `OID_OFFLOAD_ENCAPSULATION` and `OID_TCP_OFFLOAD_PARAMETERS`).
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -44,7 +44,8 @@ impl Offloads {
         self.told.load(Ordering::Relaxed)
     }
 
-    /// Stops where a received packet says something of its checksums before the stack has asked for that.
+    /// Stops where a received packet says something of its checksums before the stack has asked for
+    /// that.
     pub(super) fn require_on(&self, function: &str, info: usize) {
         if info & RECEIVE_CHECKSUMS != 0 && !self.were_on.load(Ordering::Acquire) {
             stop(
@@ -59,7 +60,8 @@ impl Offloads {
 }
 
 impl AdapterInner {
-    /// As TCP/IP when it binds: turns on what there is. A miniport may refuse; then nothing is used.
+    /// As TCP/IP when it binds: turns on what there is. A miniport may refuse; then nothing is
+    /// used.
     pub(super) fn turn_offloads_on(&self) {
         let Some((current, _)) = self.attributes().offload else { return };
         let [ipv4, ipv6] = offered(&current);
@@ -95,7 +97,8 @@ impl AdapterInner {
         }
     }
 
-    /// Stops where the miniport has taken a change of offloads and has not told what they are since.
+    /// Stops where the miniport has taken a change of offloads and has not told what they are
+    /// since.
     pub(super) fn require_told(&self, oid: NDIS_OID, told_before: usize) {
         if matches!(oid, OID_OFFLOAD_ENCAPSULATION | OID_TCP_OFFLOAD_PARAMETERS)
             && self.offloads.times_told() == told_before

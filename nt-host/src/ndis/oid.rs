@@ -334,8 +334,9 @@ impl AdapterInner {
         }
     }
 
-    /// What NDIS answers for an NDIS 6 miniport from its attributes and indications; `None` when the miniport is asked
-    /// (windows-driver-docs, "NDIS 6.0 OIDs": those marked "not requested from miniports").
+    /// What NDIS answers for an NDIS 6 miniport from its attributes and indications; `None` when
+    /// the miniport is asked (windows-driver-docs, "NDIS 6.0 OIDs": those marked "not requested
+    /// from miniports").
     fn answer(&self, oid: NDIS_OID) -> Option<Result<Vec<u8>, NDIS_STATUS>> {
         let attributes = self.attributes();
         let Some(general) = attributes.general else {

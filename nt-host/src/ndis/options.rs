@@ -34,9 +34,11 @@ pub struct Tuning {
     pub send_level: SendLevel,
     /// Whether sent packets lie in pages that are inaccessible after their completion.
     pub guard: bool,
-    /// How long indicated packets stay with the stack before they are returned, from another thread.
+    /// How long indicated packets stay with the stack before they are returned, from another
+    /// thread.
     pub hold_indications: Option<Duration>,
-    /// Whether completions of sends are logged for [`Adapter::completions`](super::Adapter::completions).
+    /// Whether completions of sends are logged for
+    /// [`Adapter::completions`](super::Adapter::completions).
     pub log_completions: bool,
 }
 

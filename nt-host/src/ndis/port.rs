@@ -84,8 +84,8 @@ impl AdapterPort {
         }
     }
 
-    /// Gives a batch to the miniport: one call of MiniportSendNetBufferLists. Answers with the number of packets. The batch
-    /// is empty afterwards.
+    /// Gives a batch to the miniport: one call of MiniportSendNetBufferLists. Answers with the
+    /// number of packets. The batch is empty afterwards.
     ///
     /// # Errors
     /// When the packets were discarded instead.
@@ -128,8 +128,8 @@ impl PacketBatch {
         self.ready.is_empty()
     }
 
-    /// Room for the next packet, as long as the MTU. `None` when as many packets as may be are with the miniport: then the
-    /// edge's `room` is called when some come back.
+    /// Room for the next packet, as long as the MTU. `None` when as many packets as may be are with
+    /// the miniport: then the edge's `room` is called when some come back.
     pub fn buffer(&mut self) -> Option<&mut [u8]> {
         if self.layout.is_outdated(&self.adapter) {
             // What is ready stays as it is; what is free would be too short, or too long.
@@ -147,8 +147,8 @@ impl PacketBatch {
         Some(&mut self.scratch)
     }
 
-    /// Makes the first `length` bytes of [`buffer`](Self::buffer) a packet. False, and nothing is done, when they are no IP
-    /// packet.
+    /// Makes the first `length` bytes of [`buffer`](Self::buffer) a packet. False, and nothing is
+    /// done, when they are no IP packet.
     pub fn commit(&mut self, length: usize) -> bool {
         let (Some(object), layout) = (self.free.last().copied(), self.layout) else {
             return false;
@@ -189,11 +189,13 @@ impl PacketBatch {
     fn next_free(&mut self) -> Option<Object> {
         if self.free.is_empty() {
             let sends = &self.adapter.sends;
-            // As many as there are already: packets that come one by one have the same buffer, which stays in the cache.
+            // As many as there are already: packets that come one by one have the same buffer,
+            // which stays in the cache.
             let count = self.ready.len().clamp(1, BATCH_PACKETS / 4);
             sends.pool.take(self.layout, count, &mut self.free);
             if self.free.is_empty() {
-                // Asked for before it is looked at again: a completion between the two looks would be missed.
+                // Asked for before it is looked at again: a completion between the two looks would
+                // be missed.
                 sends.wants_room.store(true, Ordering::SeqCst);
                 sends.pool.take(self.layout, count, &mut self.free);
             }

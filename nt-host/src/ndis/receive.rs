@@ -162,8 +162,8 @@ struct Chain(*mut NET_BUFFER_LIST);
 // SAFETY: the stack has it, and passes it on as a whole.
 unsafe impl Send for Chain {}
 
-/// Passes a chain from the driver to the stack; stops when something is wrong with it. Answers with the number of lists and
-/// packets.
+/// Passes a chain from the driver to the stack; stops when something is wrong with it. Answers with
+/// the number of lists and packets.
 fn accept(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) -> (usize, u64) {
     let (mut lists, mut packets) = (0, 0);
     let mut next = chain;
@@ -247,6 +247,7 @@ fn return_lists(adapter: &AdapterInner, chain: Chain) {
     let context = adapter.context();
     let flags =
         if irql::current() == DISPATCH_LEVEL { NDIS_RETURN_FLAGS_DISPATCH_LEVEL } else { 0 };
-    // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_RETURN_NET_BUFFER_LISTS).
+    // SAFETY: the driver's handler, called as documented (ndis.h,
+    // MINIPORT_RETURN_NET_BUFFER_LISTS).
     stack::enter_driver(|| unsafe { handler(context, chain, flags) });
 }

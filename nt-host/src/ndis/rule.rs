@@ -19,13 +19,16 @@ impl Rule {
     pub const NBL_NEVER_SENT: Self = Self("NBL NEVER SENT");
     /// A sent NET_BUFFER_LIST was changed, or read in guard mode, after its completion.
     pub const NBL_TOUCHED_AFTER_COMPLETION: Self = Self("NBL TOUCHED AFTER COMPLETION");
-    /// A sent NET_BUFFER_LIST came back with other NET_BUFFERs, or another status than the documented ones.
+    /// A sent NET_BUFFER_LIST came back with other NET_BUFFERs, or another status than the
+    /// documented ones.
     pub const NBL_CHANGED: Self = Self("NBL CHANGED");
-    /// A NET_BUFFER_LIST was indicated that is with the stack already, or was never allocated by the driver.
+    /// A NET_BUFFER_LIST was indicated that is with the stack already, or was never allocated by
+    /// the driver.
     pub const NBL_NOT_OWNED: Self = Self("NBL NOT OWNED");
     /// A NET_BUFFER_LIST was freed that is with the stack, or is free already.
     pub const NBL_BAD_FREE: Self = Self("NBL BAD FREE");
-    /// A chain of NET_BUFFER_LISTs that is malformed: another length than said, or no data where data is promised.
+    /// A chain of NET_BUFFER_LISTs that is malformed: another length than said, or no data where
+    /// data is promised.
     pub const NBL_BAD_CHAIN: Self = Self("NBL BAD CHAIN");
     /// A pool was freed, or the driver unloaded, with NET_BUFFER_LISTs or NET_BUFFERs of it left.
     pub const NBL_LEAK: Self = Self("NBL LEAK");
@@ -33,7 +36,8 @@ impl Rule {
     pub const PAUSE_COMPLETED_EARLY: Self = Self("PAUSE COMPLETED EARLY");
     /// Data was indicated in a state in which it must not be.
     pub const INDICATED_WHILE_PAUSED: Self = Self("INDICATED WHILE PAUSED");
-    /// NDIS waited for something that never came: a completion of a send, an OID request, a pause or a restart.
+    /// NDIS waited for something that never came: a completion of a send, an OID request, a pause
+    /// or a restart.
     pub const NEVER_COMPLETED: Self = Self("NEVER COMPLETED");
     /// Something was completed that was not pending.
     pub const NOT_PENDING: Self = Self("NOT PENDING");

@@ -153,7 +153,8 @@ impl AdapterInner {
         };
         let call = |flags| {
             stack::enter_driver(|| {
-                // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_SEND_NET_BUFFER_LISTS).
+                // SAFETY: the driver's handler, called as documented (ndis.h,
+                // MINIPORT_SEND_NET_BUFFER_LISTS).
                 unsafe { handler(context, chain, NDIS_DEFAULT_PORT_NUMBER, flags) }
             });
         };

@@ -1,4 +1,5 @@
-//! The host's NET_BUFFER_LISTs for sending: a bounded number for each adapter, used again and again.
+//! The host's NET_BUFFER_LISTs for sending: a bounded number for each adapter, used again and
+//! again.
 
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
@@ -91,7 +92,8 @@ impl DataLayout {
     /// Copies a packet into the pieces of an object.
     ///
     /// # Safety
-    /// The object is the caller's, of this layout, and the packet is not longer than `packet_bytes`.
+    /// The object is the caller's, of this layout, and the packet is not longer than
+    /// `packet_bytes`.
     pub(super) unsafe fn scatter(self, object: Object, packet: &[u8]) {
         let mut at = self.back_fill;
         let mut left = packet;
@@ -225,7 +227,8 @@ impl SendPool {
     }
 }
 
-/// The longest packet that the stack above sends: an IP packet has at most 65,535 bytes, and a jumbogram is not sent.
+/// The longest packet that the stack above sends: an IP packet has at most 65,535 bytes, and a
+/// jumbogram is not sent.
 fn packet_bytes(adapter: &AdapterInner) -> usize {
     (adapter.mtu.longest() as usize).clamp(68, 65_535)
 }

@@ -72,7 +72,8 @@ impl StateMachine {
         Ok(())
     }
 
-    /// Notes the completion of a transition. False when none is under way, or it was completed before.
+    /// Notes the completion of a transition. False when none is under way, or it was completed
+    /// before.
     pub(super) fn complete(&self, during: State, status: NDIS_STATUS) -> bool {
         let mut transition = self.lock();
         if transition.state != during || transition.completion.is_some() {

@@ -66,8 +66,8 @@ export! { "ntoskrnl.exe";
     /// PASSIVE_LEVEL.
     ///
     /// # Safety
-    /// `thread_handle` is writable, `client_id` null or writable, and the routine may be called with the context on
-    /// another thread.
+    /// `thread_handle` is writable, `client_id` null or writable, and the routine may be called
+    /// with the context on another thread.
     pub unsafe fn PsCreateSystemThread(
         thread_handle: *mut HANDLE,
         _desired_access: ACCESS_MASK,
@@ -119,7 +119,8 @@ export! { "ntoskrnl.exe";
             );
         }
         stack::abandon();
-        // SAFETY: the thread's own frames below are those of `run`, the switch of stacks and the driver.
+        // SAFETY: the thread's own frames below are those of `run`, the switch of stacks and the
+        // driver.
         unsafe { escape::leave(place) }
     }
 

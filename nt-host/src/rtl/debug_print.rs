@@ -20,8 +20,8 @@ pub fn set_level(level: u32) {
 }
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, DbgPrintEx. Variadic in C, where each argument takes a word, integers as pointers: here it takes 8 words, whatever
-    /// was passed. Floating point is not passed in the kernel.
+    /// wdm.h, DbgPrintEx. Variadic in C, where each argument takes a word, integers as pointers:
+    /// here it takes 8 words, whatever was passed. Floating point is not passed in the kernel.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL (DIRQL for some formats, which are not used).

@@ -5,7 +5,8 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, UNICODE_STRING, USHORT, WCHAR};
 use crate::irql;
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, RtlInitUnicodeString: describes a string that ends with 0; one that is too long is cut.
+    /// wdm.h, RtlInitUnicodeString: describes a string that ends with 0; one that is too long is
+    /// cut.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.

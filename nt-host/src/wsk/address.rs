@@ -66,7 +66,8 @@ impl Address {
     /// Reads an address that a driver gives; `None` when it is not of the family.
     ///
     /// # Safety
-    /// `address` is readable for as long as addresses of the family are, which its own family may contradict.
+    /// `address` is readable for as long as addresses of the family are, which its own family may
+    /// contradict.
     pub(super) unsafe fn read(family: Family, address: *const SOCKADDR) -> Option<Self> {
         let mut read = Self::unspecified(family);
         // SAFETY: readable by the caller's word, and the target is the larger of both families.

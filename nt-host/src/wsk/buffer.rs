@@ -1,8 +1,8 @@
 //! Receive buffers, and the indications that lend them to a driver.
 //!
-//! A buffer takes one message of `recvmmsg`: one datagram, or with UDP_GRO up to 128 of them. Each datagram becomes an
-//! indication, and all indications of a buffer share its MDL, its remote address and its control data. The buffer comes back
-//! when the last of them is released.
+//! A buffer takes one message of `recvmmsg`: one datagram, or with UDP_GRO up to 128 of them. Each
+//! datagram becomes an indication, and all indications of a buffer share its MDL, its remote
+//! address and its control data. The buffer comes back when the last of them is released.
 
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -18,7 +18,8 @@ use crate::pages::Pages;
 pub(super) const DATA_BYTES: usize = 65536;
 /// The most datagrams that Linux joins (`UDP_MAX_SEGMENTS`).
 pub(super) const MAX_DATAGRAMS: usize = 128;
-/// How many buffers a socket may have: what is beyond stays in Linux's socket buffer, as it would in a NIC's ring.
+/// How many buffers a socket may have: what is beyond stays in Linux's socket buffer, as it would
+/// in a NIC's ring.
 pub(super) const MAX_BUFFERS: usize = 1024;
 
 /// How many buffers are allocated at once.
@@ -40,7 +41,8 @@ struct Indication {
     buffer: *const Buffer,
 }
 
-/// A receive buffer. It stays as long as its client: a stale pointer of a driver stays readable, and is recognized.
+/// A receive buffer. It stays as long as its client: a stale pointer of a driver stays readable,
+/// and is recognized.
 #[repr(C, align(64))]
 pub(super) struct Buffer {
     mdl: MDL,
@@ -58,8 +60,8 @@ pub(super) struct Buffer {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct BufferPointer(NonNull<Buffer>);
 
-// SAFETY: a buffer is used by one thread at a time where it is not atomic: the receiver's until it is indicated, the driver's
-// until the last release.
+// SAFETY: a buffer is used by one thread at a time where it is not atomic: the receiver's until it
+// is indicated, the driver's until the last release.
 unsafe impl Send for BufferPointer {}
 
 /// The buffers of a client's sockets, which go with it.
@@ -117,8 +119,8 @@ impl BufferPointer {
         unsafe { &raw mut (*self.0.as_ptr()).remote }
     }
 
-    /// Lends the buffer to a driver: makes `datagrams` indications, linked, of `datagram_bytes` each, the last one what is
-    /// left of `bytes`. The receiver keeps a reference.
+    /// Lends the buffer to a driver: makes `datagrams` indications, linked, of `datagram_bytes`
+    /// each, the last one what is left of `bytes`. The receiver keeps a reference.
     ///
     /// The buffer is not indicated at present.
     pub(super) fn indicate(
@@ -164,12 +166,14 @@ impl BufferPointer {
         }
     }
 
-    /// Ends the receiver's reference after a callback that retained the indications. Whether the buffer is free.
+    /// Ends the receiver's reference after a callback that retained the indications. Whether the
+    /// buffer is free.
     pub(super) fn drop_reference(self) -> bool {
         self.shared().references.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// Takes the buffer back after a callback that did not retain it. False when the driver has released an indication.
+    /// Takes the buffer back after a callback that did not retain it. False when the driver has
+    /// released an indication.
     pub(super) fn take_back(self, datagrams: usize) -> bool {
         let references = datagrams as u32 + 1;
         if self
@@ -242,10 +246,12 @@ pub(super) struct Chain {
     pub(super) datagrams: usize,
 }
 
-/// Takes one indication back from a driver. Gives the next of the driver's list, and the buffer if it is free now.
+/// Takes one indication back from a driver. Gives the next of the driver's list, and the buffer if
+/// it is free now.
 ///
 /// # Safety
-/// `indication` is a pointer that some `WskReceiveFromEvent` was given since a driver is loaded, however long ago.
+/// `indication` is a pointer that some `WskReceiveFromEvent` was given since a driver is loaded,
+/// however long ago.
 pub(super) unsafe fn release(
     socket: &Socket,
     indication: *mut WSK_DATAGRAM_INDICATION,

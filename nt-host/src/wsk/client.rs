@@ -42,7 +42,8 @@ static DISPATCH: WSK_PROVIDER_DISPATCH = WSK_PROVIDER_DISPATCH {
     WskGetNameInfo: ptr::null(),
 };
 
-/// Registrations by the address of their `WSK_REGISTRATION`, until it is registered again or no driver is loaded any more.
+/// Registrations by the address of their `WSK_REGISTRATION`, until it is registered again or no
+/// driver is loaded any more.
 static REGISTRATIONS: LazyLock<Mutex<HashMap<usize, Weak<Client>>>> = LazyLock::new(Mutex::default);
 
 /// What a registration leads to, and the client object of its sockets.
@@ -108,7 +109,8 @@ export! { "netio.sys";
     /// PASSIVE_LEVEL.
     ///
     /// # Safety
-    /// Both structures are valid; the registration and the NPI's dispatch table stay so until WskDeregister.
+    /// Both structures are valid; the registration and the NPI's dispatch table stay so until
+    /// WskDeregister.
     pub unsafe fn WskRegister(
         wsk_client_npi: *mut WSK_CLIENT_NPI, wsk_registration: *mut WSK_REGISTRATION,
     ) -> NTSTATUS {
@@ -191,7 +193,8 @@ export! { "netio.sys";
         });
     }
 
-    /// wsk.h, WskCaptureProviderNPI. Here WSK is ready from the start, so nothing is ever waited for.
+    /// wsk.h, WskCaptureProviderNPI. Here WSK is ready from the start, so nothing is ever waited
+    /// for.
     ///
     /// # IRQL
     /// PASSIVE_LEVEL; <= DISPATCH_LEVEL with WSK_NO_WAIT.

@@ -1,7 +1,7 @@
 //! Control data objects, and their translation.
 //!
-//! A control data object has the same header and the same alignment on 64-bit Windows and on 64-bit Linux; numbers and
-//! payloads differ.
+//! A control data object has the same header and the same alignment on 64-bit Windows and on 64-bit
+//! Linux; numbers and payloads differ.
 
 use nt_sys::ntdef::ULONG;
 use nt_sys::wsk::{
@@ -97,7 +97,8 @@ pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadControl> {
     Ok(translated)
 }
 
-/// Translates what Linux says about a received message. The second value is the size of the datagrams that it is made of.
+/// Translates what Linux says about a received message. The second value is the size of the
+/// datagrams that it is made of.
 pub(super) fn incoming(linux: &[u8]) -> (Control, Option<usize>) {
     let mut control = Control::EMPTY;
     let mut segment_bytes = None;

@@ -24,8 +24,8 @@ pub(super) struct Datagrams {
     datagrams: Vec<Datagram>,
 }
 
-// SAFETY: the pieces point to what the MDLs of a request describe, which is the driver's promise to leave alone until the
-// request is completed.
+// SAFETY: the pieces point to what the MDLs of a request describe, which is the driver's promise to
+// leave alone until the request is completed.
 unsafe impl Send for Datagrams {}
 
 /// One datagram: where its pieces end, and its length.
@@ -141,7 +141,8 @@ impl Datagrams {
             .map_or(0, |d| d.pieces_end)
     }
 
-    /// The datagrams from `first` that can be one message: those of one length, the last of which may be shorter.
+    /// The datagrams from `first` that can be one message: those of one length, the last of which
+    /// may be shorter.
     fn run(&self, first: usize, single: bool) -> Content {
         let rest = self.datagrams.get(first..).unwrap_or_default();
         let Some((head, rest)) = rest.split_first() else {
@@ -172,8 +173,8 @@ impl Datagrams {
 }
 
 impl Messages {
-    /// Makes messages of the datagrams from `first` on. Datagrams before `single_until`, and those of `uncut_bytes` or more,
-    /// become messages of their own.
+    /// Makes messages of the datagrams from `first` on. Datagrams before `single_until`, and those
+    /// of `uncut_bytes` or more, become messages of their own.
     pub(super) fn prepare(
         &mut self,
         datagrams: &mut Datagrams,

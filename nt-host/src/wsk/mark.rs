@@ -1,4 +1,5 @@
-//! The firewall mark of the machine's sockets (socket(7), `SO_MARK`): what Linux's rules know its packets by.
+//! The firewall mark of the machine's sockets (socket(7), `SO_MARK`): what Linux's rules know its
+//! packets by.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -16,7 +17,8 @@ struct Marked {
     sockets: Vec<RawFd>,
 }
 
-/// Marks what the sockets of the machine send from now on, those that there are and those to come; 0 for no mark.
+/// Marks what the sockets of the machine send from now on, those that there are and those to come;
+/// 0 for no mark.
 ///
 /// # Errors
 /// What Linux says, as a rule EPERM: it takes CAP_NET_ADMIN. Then all is as before.
@@ -27,7 +29,8 @@ pub fn set_mark(mark: u32) -> io::Result<()> {
     }
     let result = marked.apply(mark);
     if result.is_err() {
-        // Those that have the new mark had the old one, so that this needs no more than was allowed.
+        // Those that have the new mark had the old one, so that this needs no more than was
+        // allowed.
         let old = marked.mark;
         for socket in &marked.sockets {
             let _ = apply(*socket, old);

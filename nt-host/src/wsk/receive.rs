@@ -25,7 +25,8 @@ use crate::{irql, stack};
 
 /// The most messages of one `recvmmsg`.
 const MAX_MESSAGES: usize = 64;
-/// About how many datagrams one callback should get: enough to share its cost, few enough to stay in the cache.
+/// About how many datagrams one callback should get: enough to share its cost, few enough to stay
+/// in the cache.
 const BATCH_DATAGRAMS: usize = 128;
 
 /// The receive buffers of a socket that are not in use.
@@ -105,7 +106,8 @@ impl<'a> Receiver<'a> {
         buffers.free.append(&mut self.ready);
     }
 
-    /// Takes free buffers, allocates more, or waits until the driver releases some. False when the socket is being closed.
+    /// Takes free buffers, allocates more, or waits until the driver releases some. False when the
+    /// socket is being closed.
     fn wait_for_buffers(&mut self) -> bool {
         loop {
             if self.socket.life().is_closing {
@@ -204,7 +206,8 @@ impl<'a> Receiver<'a> {
         self.batch_messages = (BATCH_DATAGRAMS / per_message).clamp(1, MAX_MESSAGES);
     }
 
-    /// Hands the messages to the driver, as soon as it wants them. False when the socket is being closed.
+    /// Hands the messages to the driver, as soon as it wants them. False when the socket is being
+    /// closed.
     fn indicate(&mut self) -> bool {
         loop {
             if !self.begin_callback() {
@@ -340,7 +343,8 @@ pub(super) unsafe extern "efiapi" fn receive_from(
     call.complete(request, STATUS_NOT_SUPPORTED, 0)
 }
 
-/// wsk.h, PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST. The list may be a part of what was indicated, or parts of several.
+/// wsk.h, PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST. The list may be a part of what was indicated,
+/// or parts of several.
 pub(super) unsafe extern "efiapi" fn release(
     socket: *mut WSK_SOCKET,
     datagram_indication: *mut WSK_DATAGRAM_INDICATION,

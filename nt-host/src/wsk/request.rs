@@ -20,7 +20,8 @@ pub(super) struct Request(NonNull<IRP>);
 unsafe impl Send for Request {}
 
 impl Request {
-    /// Takes an IRP, and makes the next stack location that of WSK. Stops when it can't be completed.
+    /// Takes an IRP, and makes the next stack location that of WSK. Stops when it can't be
+    /// completed.
     ///
     /// # Safety
     /// `irp` is null or an IRP that the caller gives to WSK.
@@ -64,8 +65,8 @@ impl Request {
         (!irp.is_null()).then(|| unsafe { Self::accept(function, irp) })
     }
 
-    /// Completes the IRP: at the caller's IRQL when a driver called, else at DISPATCH_LEVEL, as an event of the network.
-    /// Gives the status.
+    /// Completes the IRP: at the caller's IRQL when a driver called, else at DISPATCH_LEVEL, as an
+    /// event of the network. Gives the status.
     pub(super) fn complete(self, status: NTSTATUS, information: usize) -> NTSTATUS {
         let irp = self.0.as_ptr();
         // SAFETY: WSK has the IRP.

@@ -36,7 +36,8 @@ thread_local! {
 pub(super) struct SendQueue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
-    /// Requests in `waiting`, and the one that the socket's thread is at: later ones must queue up behind.
+    /// Requests in `waiting`, and the one that the socket's thread is at: later ones must queue up
+    /// behind.
     queued: AtomicUsize,
     /// `UDP_SEND_MSG_SIZE`; 0: none.
     pub(super) segment_bytes: AtomicU32,
@@ -291,7 +292,8 @@ impl Transmission {
                 match (last_errno(), cut_at) {
                     (libc::EINTR, _) => {}
                     (libc::EAGAIN, _) => return Progress::Blocked,
-                    // No cutting on this route: without checksum offload (EIO), or longer than its MTU.
+                    // No cutting on this route: without checksum offload (EIO), or longer than its
+                    // MTU.
                     (errno @ (libc::EIO | libc::EINVAL | libc::EMSGSIZE), Some(bytes)) => {
                         self.single_until =
                             self.next + first.map_or(1, |content| content.datagrams);
@@ -317,8 +319,8 @@ impl Transmission {
     }
 }
 
-/// Queues a request for the socket's sending thread, and starts that if there is none. Gives the request back when there
-/// can be no thread.
+/// Queues a request for the socket's sending thread, and starts that if there is none. Gives the
+/// request back when there can be no thread.
 fn wait(socket: &Socket, waiter: Box<Waiter>) -> Result<(), Box<Waiter>> {
     let mut waiting = socket.sends.waiting();
     if !waiting.has_thread {

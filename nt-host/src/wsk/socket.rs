@@ -151,8 +151,8 @@ impl Socket {
         Call { socket }
     }
 
-    /// As [`Socket::enter`], for the one function that a driver may call after WskCloseSocket: to release what a callback
-    /// in progress retained.
+    /// As [`Socket::enter`], for the one function that a driver may call after WskCloseSocket: to
+    /// release what a callback in progress retained.
     ///
     /// # Safety
     /// As for [`Socket::enter`].
@@ -407,7 +407,8 @@ unsafe extern "efiapi" fn local_address(
     call.complete(request, STATUS_SUCCESS, 0)
 }
 
-/// wsk.h, PFN_WSK_CLOSE_SOCKET: the IRP is completed when no callback runs, nothing is sent and nothing is retained.
+/// wsk.h, PFN_WSK_CLOSE_SOCKET: the IRP is completed when no callback runs, nothing is sent and
+/// nothing is retained.
 unsafe extern "efiapi" fn close_socket(socket: *mut WSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
     let _host = stack::leave_driver_code();
     // SAFETY: the caller's word.
@@ -435,9 +436,8 @@ unsafe extern "efiapi" fn close_socket(socket: *mut WSK_SOCKET, irp: *mut IRP) -
     life.closing = Some(request);
     life.is_closing = true;
     drop(life);
-    // Wakes the threads: an unconnected UDP socket can be shut down at Linux, though the call then says that it is not
-    // connected.
-    // SAFETY: the descriptor is open until the socket is finished.
+    // Wakes the threads: an unconnected UDP socket can be shut down at Linux, though the call then
+    // says that it is not connected. SAFETY: the descriptor is open until the socket is finished.
     unsafe { libc::shutdown(socket.descriptor(), libc::SHUT_RDWR) };
     socket.changed.notify_all();
     socket.released.notify_all();

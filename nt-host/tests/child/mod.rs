@@ -6,15 +6,16 @@ use std::process::Command;
 /// Says to a child which test it runs.
 pub(crate) const TEST: &str = "NT_HOST_TEST_BREAKS";
 
-/// Does something in a child process that runs the same test, with one more variable where that is given: its exit code, and what it
-/// said. The child ends here, with 0 unless it was stopped.
+/// Does something in a child process that runs the same test, with one more variable where that is
+/// given: its exit code, and what it said. The child ends here, with 0 unless it was stopped.
 pub(crate) fn run(
     test: &str,
     variable: Option<(&str, &OsStr)>,
     act: impl FnOnce(),
 ) -> (Option<i32>, String) {
     if std::env::var(TEST).as_deref() == Ok(test) {
-        // SAFETY: has no conditions. A child that hangs ends with a signal, and not with the exit code of a stop.
+        // SAFETY: has no conditions. A child that hangs ends with a signal, and not with the exit
+        // code of a stop.
         unsafe { libc::alarm(60) };
         act();
         std::process::exit(0);

@@ -1,4 +1,5 @@
-//! A loopback miniport, written directly on nt-sys: what one of its adapters sends, the next one receives.
+//! A loopback miniport, written directly on nt-sys: what one of its adapters sends, the next one
+//! receives.
 //!
 //! With a [`Fault`] it breaks a rule.
 

@@ -1,4 +1,5 @@
-//! A driver that is an image: each of its device controls is one thing that an image may do, or must not.
+//! A driver that is an image: each of its device controls is one thing that an image may do, or
+//! must not.
 //!
 //! Not a part of the tests' program: `probe::path` compiles it for Windows.
 #![no_std]
@@ -138,7 +139,8 @@ fn run(function: ULONG, argument: u64) -> Answer {
     }
 }
 
-/// The IRQL as cr8 has it and as the kernel says, before it is raised by cr8, then, and when it was lowered: a byte each.
+/// The IRQL as cr8 has it and as the kernel says, before it is raised by cr8, then, and when it was
+/// lowered: a byte each.
 fn levels() -> u64 {
     let mut levels = 0;
     let before: u64;
@@ -153,7 +155,8 @@ fn levels() -> u64 {
     levels
 }
 
-/// What Microsoft's headers read inline through GS: how much of it is as the kernel's functions say.
+/// What Microsoft's headers read inline through GS: how much of it is as the kernel's functions
+/// say.
 fn control_region() -> u64 {
     let (thread, again, processor): (u64, u64, u64);
     unsafe { asm!("mov {}, gs:[0x188]", out(reg) thread) };
@@ -171,7 +174,8 @@ fn large_frame(argument: u64) -> u64 {
     black_box(&mut words).iter().fold(0, |sum: u64, word| sum.wrapping_add(*word))
 }
 
-/// Moves, sets and compares memory of lengths that the compiler does not know: how many of these went right.
+/// Moves, sets and compares memory of lengths that the compiler does not know: how many of these
+/// went right.
 fn memory() -> u64 {
     let mut bytes = [0_u8; 64];
     let length = black_box(40);

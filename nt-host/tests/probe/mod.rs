@@ -22,7 +22,8 @@ const SWITCHES: [&str; 8] = [
 /// Tells a child process that its parent has compiled the image.
 pub(crate) const IMAGE: &str = "NT_HOST_TEST_IMAGE";
 
-/// The image. None where the compiler cannot make it, which is said, and an error under `TUNIC_REQUIRE_ALL=1`.
+/// The image. None where the compiler cannot make it, which is said, and an error under
+/// `TUNIC_REQUIRE_ALL=1`.
 pub(crate) fn path() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| std::env::var_os(IMAGE).map(PathBuf::from).or_else(build)).as_deref()

@@ -34,7 +34,8 @@ pub(super) struct Side {
 }
 
 impl Demo {
-    /// Boots, loads the driver, adds the adapters, gives them keys and brings them up. Neither knows where the other is.
+    /// Boots, loads the driver, adds the adapters, gives them keys and brings them up. Neither
+    /// knows where the other is.
     pub(super) fn start(check: bool, driver: &DriverSource) -> anyhow::Result<Self> {
         if check {
             ndis::set_verification(true);

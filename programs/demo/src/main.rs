@@ -1,8 +1,9 @@
 //! `tunic-demo`: a tunnel between two adapters of the driver, in this process, without privileges.
 //!
-//! The driver is that of Windows, here on nt-host: linked with this program, or the very file that Windows loads. Each adapter has an IP stack in memory above it; below, they
-//! talk over real UDP sockets on the loopback interface. What is wrong makes the exit code non-zero; a broken rule of the
-//! kernel ends the process at once, with code 86.
+//! The driver is that of Windows, here on nt-host: linked with this program, or the very file that
+//! Windows loads. Each adapter has an IP stack in memory above it; below, they talk over real UDP
+//! sockets on the loopback interface. What is wrong makes the exit code non-zero; a broken rule of
+//! the kernel ends the process at once, with code 86.
 #![forbid(unsafe_code)]
 
 mod machine;
@@ -27,10 +28,12 @@ struct Options {
     /// How long TCP runs in each direction.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=600))]
     seconds: u16,
-    /// Check the driver harder, which is slow: its memory lies before guard pages, packets are overwritten when they change hands.
+    /// Check the driver harder, which is slow: its memory lies before guard pages, packets are
+    /// overwritten when they change hands.
     #[arg(long)]
     check: bool,
-    /// The driver as the file that Windows loads, `tunic.sys`, and not the one that is linked with this program.
+    /// The driver as the file that Windows loads, `tunic.sys`, and not the one that is linked with
+    /// this program.
     #[arg(long, value_name = "PATH")]
     driver: Option<PathBuf>,
 }

@@ -18,8 +18,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(11);
 const IDLE_PINGS: u16 = 100;
 const PING_INTERVAL: Duration = Duration::from_millis(10);
 const LOADED_PING_INTERVAL: Duration = Duration::from_millis(20);
-/// Pings that may be lost, of a thousand: nothing drops them while the tunnel is idle; under load a full queue may, of many in a row
-/// where the machine stood still for a moment, and short demos have few.
+/// Pings that may be lost, of a thousand: nothing drops them while the tunnel is idle; under load a
+/// full queue may, of many in a row where the machine stood still for a moment, and short demos
+/// have few.
 const IDLE_LOSS_PERMILLE: u32 = 0;
 const LOADED_LOSS_PERMILLE: u32 = 500;
 /// Pings of somebody with a wrong key.

@@ -27,13 +27,14 @@ const STATUS_ACCESS_DENIED: u32 = 0xC000_0022;
 /// An adapter that speaks OpenVPN's data channel, reached by the SDK.
 pub struct Adapter {
     channel: tunic::DataChannel<UnixTransport>,
-    /// Where the only peer is, when there is one: then control datagrams say neither whence nor whither.
+    /// Where the only peer is, when there is one: then control datagrams say neither whence nor
+    /// whither.
     only: Mutex<Option<SocketAddr>>,
 }
 
 impl Adapter {
-    /// Opens the adapter of this name, makes it ours, and takes away what somebody left in it. What we set up goes with us, even if we
-    /// are killed.
+    /// Opens the adapter of this name, makes it ours, and takes away what somebody left in it. What
+    /// we set up goes with us, even if we are killed.
     pub fn open(name: &str) -> Result<Self, Error> {
         let channel = tunic::DataChannel::open(name)?;
         let deadline = Instant::now() + OWNER_PATIENCE;

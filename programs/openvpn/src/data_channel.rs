@@ -10,14 +10,16 @@ use crate::Suite;
 use crate::keys::DataKeys;
 use crate::options::Network;
 
-/// A data path that owns the UDP socket and the keys, and hands every control datagram up. One has a single peer (a client's:
-/// [`DataChannel::connect`]), or many that are told apart by their receive id (a server's: [`DataChannel::listen`]). Each call is
-/// done when it returns. An error of the kind [`io::ErrorKind::ConnectionAborted`] is the end of the data path itself.
+/// A data path that owns the UDP socket and the keys, and hands every control datagram up. One has
+/// a single peer (a client's: [`DataChannel::connect`]), or many that are told apart by their
+/// receive id (a server's: [`DataChannel::listen`]). Each call is done when it returns. An error of
+/// the kind [`io::ErrorKind::ConnectionAborted`] is the end of the data path itself.
 pub trait DataChannel: Send + Sync {
     /// Opens the socket towards the only peer. Control datagrams flow from here on.
     fn connect(&self, local: Option<SocketAddr>, remote: SocketAddr) -> io::Result<()>;
 
-    /// Opens the socket for many peers, port 0 for any, and says where it is. Control datagrams flow from here on.
+    /// Opens the socket for many peers, port 0 for any, and says where it is. Control datagrams
+    /// flow from here on.
     fn listen(&self, local: SocketAddr) -> io::Result<SocketAddr>;
 
     /// Adds one of many peers.
@@ -29,8 +31,8 @@ pub trait DataChannel: Send + Sync {
     /// Changes a peer's timers and MSS; what is `None` stays.
     fn set_peer(&self, peer: Peer, change: &PeerChange) -> io::Result<()>;
 
-    /// Puts a key into a peer's slot, in place of what is there. `send_id` is the id on packets to the peer from here on, where it
-    /// changes.
+    /// Puts a key into a peer's slot, in place of what is there. `send_id` is the id on packets to
+    /// the peer from here on, where it changes.
     fn install_key(&self, peer: Peer, key: &InstallKey, send_id: Option<u32>) -> io::Result<()>;
 
     /// Exchanges a peer's slots. What is in the primary one seals; both open.
@@ -51,8 +53,8 @@ pub trait DataChannel: Send + Sync {
     /// Says that the tunnel is there: the interface's link connects.
     fn start(&self) -> io::Result<()>;
 
-    /// Drops all peers, keys and the socket; the link disconnects, and calls that wait end with an error. Those that begin later
-    /// wait.
+    /// Drops all peers, keys and the socket; the link disconnects, and calls that wait end with an
+    /// error. Those that begin later wait.
     fn stop(&self) -> io::Result<()>;
 
     /// Sends a control datagram.

@@ -16,9 +16,9 @@
 //! | [`server`] | the server: many clients' sessions, addresses, networks; one data channel with a peer for each | all |
 //! | [`client`] | the client: a profile's session, its data channel, Linux's addresses and routes | all |
 //!
-//! A [`session::Session`] is the same machine for a client and for each client of a server: whoever owns it moves datagrams
-//! between it and a [`data_channel::DataChannel`], and does there what the session's events say (install a key, swap, ...).
-//! It never reads a clock and never waits.
+//! A [`session::Session`] is the same machine for a client and for each client of a server: whoever
+//! owns it moves datagrams between it and a [`data_channel::DataChannel`], and does there what the
+//! session's events say (install a key, swap, ...). It never reads a clock and never waits.
 #![forbid(unsafe_code)]
 
 pub mod adapter;

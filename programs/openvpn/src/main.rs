@@ -12,15 +12,17 @@ use tunic_openvpn::data_channel::DataChannel;
 use tunic_openvpn::profile::Profile;
 use tunic_openvpn::tunicd::Tunicd;
 
-/// Connects to an OpenVPN server as a profile says, through a Tunic adapter. Ctrl-C disconnects; SIGUSR1 connects anew.
+/// Connects to an OpenVPN server as a profile says, through a Tunic adapter. Ctrl-C disconnects;
+/// SIGUSR1 connects anew.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
-    /// The interface. It is made by tunicd, unless one serves it already. By default the profile's `dev`, or the first tunN that
-    /// is free.
+    /// The interface. It is made by tunicd, unless one serves it already. By default the profile's
+    /// `dev`, or the first tunN that is free.
     #[arg(short, long)]
     interface: Option<String>,
-    /// How much is said: 0 errors alone, 1 each step, 2 what is behind the steps, 3 every odd packet.
+    /// How much is said: 0 errors alone, 1 each step, 2 what is behind the steps, 3 every odd
+    /// packet.
     #[arg(short, long, default_value_t = 1)]
     verb: u8,
     /// Say this IV_PROTO to the server instead of what we know, for tests.

@@ -538,7 +538,8 @@ fn who_is_revoked_stays_out_and_goes_when_keys_are_renewed() {
     world.exchange();
     assert!(world.clients[&alice].is_over && !world.clients[&bob].is_over);
     assert_eq!(world.peers(), ["10.8.0.3"]);
-    // A list of another CA says nothing of ours, and what is no list says nothing at all: nobody comes in.
+    // A list of another CA says nothing of ours, and what is no list says nothing at all: nobody
+    // comes in.
     for list in [Authority::new().revocation_list(&[]), "none".into()] {
         write(&list);
         let carol = world.connect(4, "carol", plain());

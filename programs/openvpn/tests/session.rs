@@ -283,7 +283,8 @@ fn either_side_renews_and_so_do_both_at_once() {
     }
 }
 
-/// Wherever in a renewal the network begins to lose everything: nobody seals with a key that the other has not.
+/// Wherever in a renewal the network begins to lose everything: nobody seals with a key that the
+/// other has not.
 #[test]
 fn no_key_is_used_before_the_peer_has_it() {
     let mut swaps = 0;

@@ -1,7 +1,8 @@
 //! The background: a child that lives on, and a parent that ends when the child is ready.
 //!
-//! The child is the same program run anew, not a fork of a process that may have threads. It says so on its standard output when
-//! the interface and its sockets are there; until then what it writes to stderr is seen.
+//! The child is the same program run anew, not a fork of a process that may have threads. It says
+//! so on its standard output when the interface and its sockets are there; until then what it
+//! writes to stderr is seen.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,7 +19,8 @@ pub fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 
-/// Runs the child and waits until it is ready. The error is the exit code of a child that was not; it has said why.
+/// Runs the child and waits until it is ready. The error is the exit code of a child that was not;
+/// it has said why.
 pub fn spawn() -> io::Result<Result<(), u8>> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))

@@ -116,7 +116,8 @@ pub struct Device {
     ovpn_dco: bool,
     /// In the object manager.
     path: String,
-    /// Open for the daemon's own requests. A protocol whose device belongs to who opens it has none.
+    /// Open for the daemon's own requests. A protocol whose device belongs to who opens it has
+    /// none.
     file: Option<HostFile>,
     tun: Tun,
     luid: u64,

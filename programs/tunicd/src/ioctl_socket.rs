@@ -1,5 +1,6 @@
-//! The SDK's socket: `/var/run/tunic/IFACE.sock` carries requests, framed as [`tunic_ioctl::frame`] says. A connection is one open
-//! file on the adapter's device. Likewise `/var/run/tunic/devices/NAME.sock` for other devices that the driver has.
+//! The SDK's socket: `/var/run/tunic/IFACE.sock` carries requests, framed as [`tunic_ioctl::frame`]
+//! says. A connection is one open file on the adapter's device. Likewise
+//! `/var/run/tunic/devices/NAME.sock` for other devices that the driver has.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};

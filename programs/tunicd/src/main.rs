@@ -16,8 +16,8 @@ use tunicd::protocol::Protocol;
 use tunicd::signal::Signals;
 use tunicd::{daemon, service};
 
-/// Runs the Tunic driver as an interface: of WireGuard, to be configured with wg(8) or tunic(1), or of OpenVPN's data channel,
-/// for clients of the Tunic SDK.
+/// Runs the Tunic driver as an interface: of WireGuard, to be configured with wg(8) or tunic(1), or
+/// of OpenVPN's data channel, for clients of the Tunic SDK.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -27,7 +27,8 @@ struct Options {
     /// How much is logged; LOG_LEVEL in the environment says the same.
     #[arg(long, value_enum, ignore_case = true)]
     log_level: Option<Level>,
-    /// Check the driver harder, which is slow: its memory lies before guard pages, packets are overwritten when they change hands.
+    /// Check the driver harder, which is slow: its memory lies before guard pages, packets are
+    /// overwritten when they change hands.
     #[arg(long)]
     check: bool,
     /// Processors that the driver sees; all by default.
@@ -39,14 +40,15 @@ struct Options {
     /// What the interface speaks.
     #[arg(long, value_enum, default_value_t)]
     protocol: Protocol,
-    /// Have ovpn-dco-win's names as well, as sockets in /var/run/tunic/devices; with --protocol openvpn.
+    /// Have ovpn-dco-win's names as well, as sockets in /var/run/tunic/devices; with --protocol
+    /// openvpn.
     #[arg(long)]
     ovpn_dco: bool,
     /// End when standard input does: with whoever started it, however that ends.
     #[arg(long, requires = "foreground")]
     until_eof: bool,
-    /// Run the driver that is this file, `tunic.sys` as Windows loads it, and not the one that is linked with this program;
-    /// TUNIC_DRIVER in the environment says the same.
+    /// Run the driver that is this file, `tunic.sys` as Windows loads it, and not the one that is
+    /// linked with this program; TUNIC_DRIVER in the environment says the same.
     #[arg(long, value_name = "PATH")]
     driver: Option<PathBuf>,
     /// Write the names of the functions of such a driver down in /tmp/perf-PID.map, for perf(1).
@@ -164,8 +166,8 @@ impl Options {
     }
 }
 
-/// What Linux takes as the name of an interface (dev_valid_name in net/core/dev.c): 1 to 15 bytes, no slash, colon or white
-/// space.
+/// What Linux takes as the name of an interface (dev_valid_name in net/core/dev.c): 1 to 15 bytes,
+/// no slash, colon or white space.
 fn interface_name(name: &str) -> Result<String, String> {
     let is_valid = (1..=15).contains(&name.len())
         && name != "."

@@ -37,7 +37,8 @@ struct Connection {
 }
 
 impl Server {
-    /// Serves a socket at `path`, mode 0600, in place of a stale one. Refused while somebody else serves it.
+    /// Serves a socket at `path`, mode 0600, in place of a stale one. Refused while somebody else
+    /// serves it.
     pub fn bind(path: &Path, handler: Arc<Handler>) -> io::Result<Self> {
         if let Some(directory) = path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
@@ -118,7 +119,8 @@ impl Shared {
             let handler = Arc::clone(handler);
             let thread = thread::Builder::new().name("connection".into()).spawn(move || {
                 handler(&clone);
-                // The other clone is kept until somebody else connects: end the connection for good.
+                // The other clone is kept until somebody else connects: end the connection for
+                // good.
                 let _ = clone.shutdown(Shutdown::Both);
             });
             if let Ok(thread) = thread {

@@ -1,4 +1,5 @@
-//! The daemon's work once there is an interface and a driver: serve, follow the interface, end when told to.
+//! The daemon's work once there is an interface and a driver: serve, follow the interface, end when
+//! told to.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -61,8 +62,8 @@ enum Event {
     LinkLost,
 }
 
-/// Serves an interface until something ends it. `ready` is called when the sockets are there. When this returns, the sockets
-/// are gone and nobody uses the driver any more.
+/// Serves an interface until something ends it. `ready` is called when the sockets are there. When
+/// this returns, the sockets are gone and nobody uses the driver any more.
 pub fn serve<D: Driver>(
     interface: &str,
     driver: &Arc<D>,
@@ -75,7 +76,8 @@ pub fn serve<D: Driver>(
     watch_signals(signals, sender)?;
 
     let mut servers = Vec::new();
-    // wg(8) configures WireGuard, and the adapter is up when the interface is. Of other protocols, the SDK's client says all.
+    // wg(8) configures WireGuard, and the adapter is up when the interface is. Of other protocols,
+    // the SDK's client says all.
     let mut follower = None;
     if driver.protocol() == Protocol::Wireguard {
         let uapi = Uapi::new(Adapter::new(Arc::clone(driver)), set_mark);

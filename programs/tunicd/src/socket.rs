@@ -49,7 +49,8 @@ fn converse<T: Transport>(uapi: &Uapi<T>, mut stream: &UnixStream) -> io::Result
     Ok(())
 }
 
-/// Reads the lines of a request, without the empty one behind them; `None` at the end of the connection.
+/// Reads the lines of a request, without the empty one behind them; `None` at the end of the
+/// connection.
 fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut request = Zeroizing::new(Vec::with_capacity(4096));
     let mut reader = reader.take(MAX_REQUEST_BYTES);

@@ -1,11 +1,12 @@
-//! The cross-platform configuration protocol of WireGuard, <https://www.wireguard.com/xplatform/>, over IOCTLs.
+//! The cross-platform configuration protocol of WireGuard, <https://www.wireguard.com/xplatform/>,
+//! over IOCTLs.
 //!
-//! A request is the line `get=1` or `set=1`, then for a set one `key=value` line each, then an empty line. Every answer ends
-//! with an `errno=` line and an empty line.
+//! A request is the line `get=1` or `set=1`, then for a set one `key=value` line each, then an
+//! empty line. Every answer ends with an `errno=` line and an empty line.
 //!
-//! A set is read to its end and judged whole before the driver sees any of it; the driver applies it whole or not at all.
-//! What the specification leaves open is decided strictly: a key that may come once comes once, and `replace_allowed_ips`
-//! stands before the allowed IPs that replace.
+//! A set is read to its end and judged whole before the driver sees any of it; the driver applies
+//! it whole or not at all. What the specification leaves open is decided strictly: a key that may
+//! come once comes once, and `replace_allowed_ips` stands before the allowed IPs that replace.
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -60,7 +61,8 @@ pub struct Uapi<T> {
 }
 
 impl<T: Transport> Uapi<T> {
-    /// Serves this adapter. The driver knows no firewall mark: it is kept here, and `set_mark` gives it to the sockets.
+    /// Serves this adapter. The driver knows no firewall mark: it is kept here, and `set_mark`
+    /// gives it to the sockets.
     pub fn new(
         adapter: Adapter<T>,
         set_mark: impl Fn(u32) -> io::Result<()> + Send + Sync + 'static,
@@ -72,8 +74,9 @@ impl<T: Transport> Uapi<T> {
     pub fn answer(&self, request: &str) -> Zeroizing<String> {
         let (text, errno) = match self.try_answer(request) {
             Ok(text) => (text, 0),
-            // The specification leaves the sign open. wg(8) names the error of a set only where it is negative, as wireguard-go
-            // has it, and that of a get only where it is positive ("Unknown error", "Protocol error" otherwise).
+            // The specification leaves the sign open. wg(8) names the error of a set only where it
+            // is negative, as wireguard-go has it, and that of a get only where it is positive
+            // ("Unknown error", "Protocol error" otherwise).
             Err(Errno(errno)) if request.starts_with("set") => (Zeroizing::default(), -errno),
             Err(Errno(errno)) => (Zeroizing::default(), errno),
         };

@@ -199,7 +199,8 @@ fn an_openvpn_adapter_is_the_sdks() {
     let any = Listen { local: "127.0.0.1:0".parse().unwrap(), v6_only: false };
     let at = channel.listen(&any).unwrap();
 
-    // Six threads exchange datagrams with a client each, over one connection, while three ask and change.
+    // Six threads exchange datagrams with a client each, over one connection, while three ask and
+    // change.
     thread::scope(|scope| {
         let echoes: Vec<_> = (0..6_u8)
             .map(|number| {

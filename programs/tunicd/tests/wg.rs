@@ -28,7 +28,8 @@ fn wg(arguments: &[&str], input: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
-/// A configuration of so many peers with four allowed IPs each, and what `wg show dump` is to say of the peers.
+/// A configuration of so many peers with four allowed IPs each, and what `wg show dump` is to say
+/// of the peers.
 fn configuration(peers: u32, shift: u32) -> (String, Vec<String>) {
     let private_key = Key::from_bytes([0x48; 32]);
     let mut text = format!("[Interface]\nPrivateKey = {private_key}\nListenPort = 51820\n");

@@ -28,12 +28,14 @@ pub fn is_strict() -> bool {
     std::env::var_os("TUNIC_REQUIRE_ALL").is_some_and(|value| value == "1")
 }
 
-/// How long something takes in CI, as long as is promised, and at a desk, a shorter run of the same.
+/// How long something takes in CI, as long as is promised, and at a desk, a shorter run of the
+/// same.
 pub fn seconds(in_ci: u32, at_a_desk: u32) -> u32 {
     if is_strict() { in_ci } else { at_a_desk }
 }
 
-/// True where all needs are met. Where one isn't, says which, and fails under `TUNIC_REQUIRE_ALL=1`.
+/// True where all needs are met. Where one isn't, says which, and fails under
+/// `TUNIC_REQUIRE_ALL=1`.
 ///
 /// # Panics
 ///

@@ -1,4 +1,5 @@
-//! An adapter that speaks OpenVPN, by the native ABI: commands as they are, and the keys of a tunnel.
+//! An adapter that speaks OpenVPN, by the native ABI: commands as they are, and the keys of a
+//! tunnel.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -235,7 +236,8 @@ pub struct TestKeys {
 }
 
 impl TestKeys {
-    /// Puts them into a slot. One end is told its id on the other's packets, and the other has none: that tells them apart.
+    /// Puts them into a slot. One end is told its id on the other's packets, and the other has
+    /// none: that tells them apart.
     ///
     /// # Errors
     /// The status of the request.

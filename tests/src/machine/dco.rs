@@ -1,4 +1,5 @@
-//! A client of ovpn-dco-win's ABI, as OpenVPN is one: its structs byte by byte, from its header's layout and from nothing of ours.
+//! A client of ovpn-dco-win's ABI, as OpenVPN is one: its structs byte by byte, from its header's
+//! layout and from nothing of ours.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -50,7 +50,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// WireGuard with its own timers, under a stack whose packets are out of reach once they are completed.
+    /// WireGuard with its own timers, under a stack whose packets are out of reach once they are
+    /// completed.
     #[must_use]
     pub fn new(number: u8) -> Self {
         Self { number, protocol: None, timer_divisor: 0, keywords: &[], tuning: guarded() }
@@ -76,7 +77,8 @@ impl End {
         Self::create(loaded, &Setup { protocol: Some(protocol), ..Setup::new(number) })
     }
 
-    /// Adds adapter `number` under a stack that hands packets over and takes them in a way of its own.
+    /// Adds adapter `number` under a stack that hands packets over and takes them in a way of its
+    /// own.
     #[must_use]
     pub fn with_tuning(loaded: &Loaded, number: u8, tuning: Tuning) -> Self {
         Self::create(loaded, &Setup { tuning, ..Setup::new(number) })
@@ -195,13 +197,15 @@ impl End {
         packet(self.v6.into(), to.v6.into(), payload_bytes, fill)
     }
 
-    /// Sends packets of a few sizes to another end and waits until all of them are there, whole and in order.
+    /// Sends packets of a few sizes to another end and waits until all of them are there, whole and
+    /// in order.
     pub fn carry(&self, to: &Self) {
         let _ = to.edge.take();
         self.carry_sizes(to, &[0, 1, 16, 500, 1372].repeat(2));
     }
 
-    /// The same with payloads of these sizes, each by IPv4 and by IPv6, when nothing else has arrived there.
+    /// The same with payloads of these sizes, each by IPv4 and by IPv6, when nothing else has
+    /// arrived there.
     pub fn carry_sizes(&self, to: &Self, sizes_bytes: &[usize]) {
         let mut packets = Vec::new();
         for (fill, payload_bytes) in (0_u8..).zip(sizes_bytes) {
@@ -230,7 +234,8 @@ impl End {
         self.packet(to, 20, 0x77)
     }
 
-    /// Sends a packet again and again until one arrives: within 10 seconds. Others may arrive later.
+    /// Sends a packet again and again until one arrives: within 10 seconds. Others may arrive
+    /// later.
     pub fn reach(&self, to: &Self) {
         let packet = self.probe(to);
         for _ in 0..1000 {

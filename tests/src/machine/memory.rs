@@ -5,8 +5,8 @@ use nt_host::pool;
 /// More than any operation has allocations: a loop that gets here never ends.
 const MOST: u64 = 5_000;
 
-/// Does something again and again, while one allocation fails: the first, the second, until there are no more. `done` gets
-/// what came of it, and puts everything back as it was.
+/// Does something again and again, while one allocation fails: the first, the second, until there
+/// are no more. `done` gets what came of it, and puts everything back as it was.
 pub fn every_allocation<T>(what: &str, mut act: impl FnMut() -> T, mut done: impl FnMut(u64, T)) {
     every_allocation_until(
         what,
@@ -19,8 +19,9 @@ pub fn every_allocation<T>(what: &str, mut act: impl FnMut() -> T, mut done: imp
     );
 }
 
-/// As [`every_allocation`]; each time, something is prepared first, while there is memory. `done` says whether all of it was
-/// done: what other threads do may take longer than one waits, and then there are more allocations than were seen.
+/// As [`every_allocation`]; each time, something is prepared first, while there is memory. `done`
+/// says whether all of it was done: what other threads do may take longer than one waits, and then
+/// there are more allocations than were seen.
 pub fn every_allocation_until<P, T>(
     what: &str,
     mut prepare: impl FnMut() -> P,

@@ -32,7 +32,8 @@ impl Network {
     /// A network without anybody.
     pub fn new() -> Result<Self> {
         let namespace = Namespace::new()?;
-        // Without an address of its own it takes one of its ports, another with a new port: then clients send to the old one.
+        // Without an address of its own it takes one of its ports, another with a new port: then
+        // clients send to the old one.
         namespace.ip("link add br0 address 02:00:00:00:00:01 type bridge")?;
         namespace.ip("addr add 10.9.0.1/24 dev br0")?;
         namespace.ip("link set br0 up")?;
@@ -159,7 +160,8 @@ impl Server {
         Ok(format!("{:?}", counts.collect::<Vec<_>>()))
     }
 
-    /// Answers all pings of one client while TCP flows both ways between it and another, for some seconds.
+    /// Answers all pings of one client while TCP flows both ways between it and another, for some
+    /// seconds.
     pub fn carries_pings_beside_a_stream(
         &self,
         pings: &StockClient,
@@ -220,7 +222,8 @@ pub struct StockClient {
 }
 
 impl StockClient {
-    /// Waits until its tunnel carries packets: it says that it is up some time before it has its keys.
+    /// Waits until its tunnel carries packets: it says that it is up some time before it has its
+    /// keys.
     pub fn is_up(&mut self) -> Result<()> {
         self.says("Initialization Sequence Completed")?;
         let is_there = ping::reaches(&self.namespace, OURS_V4, PATIENCE)?;

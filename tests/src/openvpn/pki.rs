@@ -10,7 +10,8 @@ use super::PATIENCE;
 use crate::command;
 use crate::namespace::unique;
 
-/// A folder with a CA, certificates of a server and a client, and keys for tls-auth and tls-crypt. Goes when dropped.
+/// A folder with a CA, certificates of a server and a client, and keys for tls-auth and tls-crypt.
+/// Goes when dropped.
 #[derive(Debug)]
 pub struct Pki {
     folder: PathBuf,

@@ -19,7 +19,8 @@ pub struct StockServer {
 }
 
 impl StockServer {
-    /// Starts it in a namespace, with these options beside the usual ones, and waits until it serves.
+    /// Starts it in a namespace, with these options beside the usual ones, and waits until it
+    /// serves.
     pub fn start(namespace: &Namespace, pki: &Pki, options: &str) -> Result<Self> {
         Self::start_as(Stock::Installed, namespace, pki, options)
     }

@@ -62,8 +62,8 @@ impl Tunnel {
         Ok(Self { client, server, pki, link })
     }
 
-    /// Expects all of some pings of the server's inner address to be answered, once it is ready: stock servers have their data
-    /// keys up to a second after they pushed.
+    /// Expects all of some pings of the server's inner address to be answered, once it is ready:
+    /// stock servers have their data keys up to a second after they pushed.
     pub fn ping(&self) -> Result<()> {
         let is_there = ping::reaches(&self.link.left, SERVER_V4, Duration::from_secs(10))?;
         ensure!(is_there, "no reply\n{}", self.explain());

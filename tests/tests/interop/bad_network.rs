@@ -12,8 +12,8 @@ use tunic_tests::{bulk, ping};
 
 /// One datagram in a hundred is lost and some overtake others; TCP gets through whole.
 ///
-/// The kernel's guest has netem for that. For the others a relay stands in its place: the kernel that these tests run on may
-/// have no netem.
+/// The kernel's guest has netem for that. For the others a relay stands in its place: the kernel
+/// that these tests run on may have no netem.
 pub(crate) fn survives_loss_and_reorder(implementation: Implementation) -> Result<()> {
     let through_relay = implementation != Implementation::Kernel;
     let via = through_relay.then(|| "127.0.0.1:6000".to_owned());

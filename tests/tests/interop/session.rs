@@ -33,8 +33,8 @@ pub(crate) fn rekeys_under_traffic(implementation: Implementation) -> Result<()>
 
 /// The peer's address changes, and we follow as soon as an authentic packet comes from the new one.
 ///
-/// The kernel's guest really changes its address. wireguard-go and boringtun stay bound to the old one, so for them a relay
-/// moves.
+/// The kernel's guest really changes its address. wireguard-go and boringtun stay bound to the old
+/// one, so for them a relay moves.
 pub(crate) fn follows_a_roaming_peer(implementation: Implementation) -> Result<()> {
     if implementation != Implementation::Kernel {
         return follows_a_roaming_relay(implementation);
@@ -79,7 +79,8 @@ fn expect_replies(tunnel: &Tunnel) -> Result<()> {
 /// A persistent keepalive makes the handshake and then flows by itself.
 pub(crate) fn keeps_alive(implementation: Implementation) -> Result<()> {
     let tunnel = Tunnel::new(Setup { keepalive: Some(1), ..Setup::new(implementation) })?;
-    // An initiation has 148 bytes; every keepalive 32. boringtun does not count what has no payload, so ask our side there.
+    // An initiation has 148 bytes; every keepalive 32. boringtun does not count what has no
+    // payload, so ask our side there.
     let flowed = || {
         let dump = match implementation {
             Implementation::Boringtun => tunnel.tunicd.dump()?,

@@ -58,7 +58,8 @@ pub(crate) fn carries_iperf_both_ways(implementation: Implementation) -> Result<
     for server in [PEER_V4, PEER_V6] {
         for options in [&[][..], &["--reverse"], &["--parallel", "4"]] {
             let rate = iperf::tcp(&tunnel.namespace, server, 3, options)?;
-            // Far below any of them, even the emulated kernel on a busy machine: it is about flowing at all.
+            // Far below any of them, even the emulated kernel on a busy machine: it is about
+            // flowing at all.
             ensure!(rate > 2.0, "{rate} Mbit/s to {server} with {options:?}");
         }
     }

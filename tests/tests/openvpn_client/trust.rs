@@ -1,4 +1,5 @@
-//! Whom our client trusts, and what it shows of itself: keys around control packets, certificates, passwords.
+//! Whom our client trusts, and what it shows of itself: keys around control packets, certificates,
+//! passwords.
 
 use anyhow::{Context, Result, ensure};
 use tunic_tests::cases::at_once;
@@ -19,7 +20,8 @@ fn control_packets_are_wrapped_as_the_profile_says() -> Result<()> {
         ("tls-crypt-v2 PKI/v2-server.key force-cookie", "tls-crypt-v2 PKI/v2-client.key"),
     ];
     at_once(&cases, |(server, client)| {
-        // With a renewal, whose packets are wrapped by another key where both know dynamic tls-crypt.
+        // With a renewal, whose packets are wrapped by another key where both know dynamic
+        // tls-crypt.
         let mut tunnel = Tunnel::new(&format!("{server}\nreneg-sec 3"), client)?;
         tunnel.ping()?;
         tunnel.client.await_count("keys renewed", 1)?;

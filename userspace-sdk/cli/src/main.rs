@@ -25,7 +25,8 @@ enum Command {
     Show {
         /// Only this one.
         interface: Option<String>,
-        /// Only its counters of discarded packets, all of them: a name, a tab and a number on each line.
+        /// Only its counters of discarded packets, all of them: a name, a tab and a number on each
+        /// line.
         #[arg(long, requires = "interface")]
         discards: bool,
     },

@@ -172,8 +172,8 @@ impl<T: Transport> Adapter<T> {
         Ok(Statistics { traffic, discards })
     }
 
-    /// Waits for the next thing that happens, and takes it: every event is told once. `None` for one that this version does not
-    /// know.
+    /// Waits for the next thing that happens, and takes it: every event is told once. `None` for
+    /// one that this version does not know.
     pub fn next_event(&self) -> Result<Option<reply::EventInfo>, Error> {
         let mut output = [0; native::Event::SIZE];
         let select = native::encode_select(AdapterId::default());

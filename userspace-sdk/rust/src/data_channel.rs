@@ -28,12 +28,14 @@ const STATUS_CANCELLED: u32 = 0xC000_0120;
 /// STATUS_NOT_SUPPORTED
 const STATUS_NOT_SUPPORTED: u32 = 0xC000_00BB;
 
-/// Pushes keys into an adapter that carries a protocol's data channel, and has its control datagrams.
+/// Pushes keys into an adapter that carries a protocol's data channel, and has its control
+/// datagrams.
 ///
-/// The driver owns the UDP socket. What is not of the data channel goes up ([`receive_control`](Self::receive_control)), and what a
-/// handshake has to say goes down ([`send_control`](Self::send_control)). Once a handshake has made keys, they go into a slot of
-/// the peer: packets are sealed with the primary slot's and opened with both, so that a new key is installed as the secondary
-/// one, and the slots are swapped when the peer has it, too.
+/// The driver owns the UDP socket. What is not of the data channel goes up
+/// ([`receive_control`](Self::receive_control)), and what a handshake has to say goes down
+/// ([`send_control`](Self::send_control)). Once a handshake has made keys, they go into a slot of
+/// the peer: packets are sealed with the primary slot's and opened with both, so that a new key is
+/// installed as the secondary one, and the slots are swapped when the peer has it, too.
 ///
 /// Any number of threads may use it. What waits holds nobody else up.
 ///
@@ -92,7 +94,8 @@ pub struct DataChannel<T> {
     events: Waiting,
 }
 
-/// Requests whose waits were given up: the next wait takes them on, so that nothing they get is lost.
+/// Requests whose waits were given up: the next wait takes them on, so that nothing they get is
+/// lost.
 type Waiting = Mutex<Vec<Box<dyn PendingRequest>>>;
 
 /// A control datagram that came.
@@ -194,8 +197,8 @@ impl<T: OverlappedTransport> DataChannel<T> {
         self.change(channel::IOCTL_CHANNEL_START, &native::encode_select(THIS))
     }
 
-    /// Removes everything: peers, keys, routes, the socket, the mode. What waits ends, and the link disconnects. What begins to wait
-    /// after it waits.
+    /// Removes everything: peers, keys, routes, the socket, the mode. What waits ends, and the link
+    /// disconnects. What begins to wait after it waits.
     pub fn stop(&self) -> Result<(), Error> {
         self.change(channel::IOCTL_CHANNEL_STOP, &native::encode_select(THIS))?;
         // What they got belongs to what was removed.
@@ -205,9 +208,9 @@ impl<T: OverlappedTransport> DataChannel<T> {
         Ok(())
     }
 
-    /// Has all that is set up go when this connection ends, however that comes: also when the process dies. Until then, nobody else may
-    /// change it, or has its datagrams and events; what is told by [`status`](Self::status) is told to all. What was set up already
-    /// becomes ours.
+    /// Has all that is set up go when this connection ends, however that comes: also when the
+    /// process dies. Until then, nobody else may change it, or has its datagrams and events; what
+    /// is told by [`status`](Self::status) is told to all. What was set up already becomes ours.
     ///
     /// # Errors
     /// [`Error::Refused`] with STATUS_ACCESS_DENIED (0xC0000022) where it is another's.
@@ -246,7 +249,8 @@ impl<T: OverlappedTransport> DataChannel<T> {
         self.change(channel::IOCTL_CHANNEL_SEND_CONTROL, &request[..length])
     }
 
-    /// Waits for the next control datagram, for ever without a timeout. `None` where none came in time; none is lost by that.
+    /// Waits for the next control datagram, for ever without a timeout. `None` where none came in
+    /// time; none is lost by that.
     pub fn receive_control(
         &self,
         timeout: Option<Duration>,
@@ -260,8 +264,9 @@ impl<T: OverlappedTransport> DataChannel<T> {
         Ok(Some(ReceivedDatagram { from: address, data: data.to_vec() }))
     }
 
-    /// Waits for the next thing that happens, for ever without a timeout. `None` where nothing did in time. A gap in the events'
-    /// numbers is of events that were lost, or that this version does not know.
+    /// Waits for the next thing that happens, for ever without a timeout. `None` where nothing did
+    /// in time. A gap in the events' numbers is of events that were lost, or that this version does
+    /// not know.
     pub fn next_event(&self, timeout: Option<Duration>) -> Result<Option<StampedEvent>, Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {

@@ -11,7 +11,8 @@ use tunic_ioctl::KEY_BYTES;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-/// A key: private, public or preshared. Erased when dropped; compared in constant time; `Debug` does not show it.
+/// A key: private, public or preshared. Erased when dropped; compared in constant time; `Debug`
+/// does not show it.
 #[derive(Clone)]
 pub struct Key([u8; KEY_BYTES]);
 

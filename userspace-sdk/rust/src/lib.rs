@@ -1,7 +1,7 @@
 //! The Tunic SDK: keys go into adapters, statistics come out.
 //!
-//! An [`Adapter`] is driven by IOCTLs that a [`Transport`] carries to the driver. On Linux that is the Unix socket of
-//! `tunicd`:
+//! An [`Adapter`] is driven by IOCTLs that a [`Transport`] carries to the driver. On Linux that is
+//! the Unix socket of `tunicd`:
 //!
 //! ```no_run
 //! use tunic::{Adapter, ConfigurationChange, Key, PeerChange};
@@ -21,7 +21,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A program that does a handshake of its own, as OpenVPN's clients and servers do, uses a [`DataChannel`] instead.
+//! A program that does a handshake of its own, as OpenVPN's clients and servers do, uses a
+//! [`DataChannel`] instead.
 #![forbid(unsafe_code)]
 
 mod adapter;

@@ -24,8 +24,8 @@ impl IoctlReply {
 
 /// Carries IOCTLs to one adapter.
 pub trait Transport {
-    /// Sends an IOCTL and waits for its answer. `output` is `DeviceIoControl`'s second buffer: filled by the driver, or for
-    /// in-direct codes read by it.
+    /// Sends an IOCTL and waits for its answer. `output` is `DeviceIoControl`'s second buffer:
+    /// filled by the driver, or for in-direct codes read by it.
     fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply>;
 }
 
@@ -44,7 +44,8 @@ pub enum Request<'a> {
         code: u32,
         /// The first buffer.
         input: &'a [u8],
-        /// The second buffer: as much room as the driver has for its answer, or for in-direct codes what it reads.
+        /// The second buffer: as much room as the driver has for its answer, or for in-direct codes
+        /// what it reads.
         output: &'a [u8],
     },
     /// `ReadFile`, of at most so many bytes.
@@ -61,8 +62,8 @@ pub enum Request<'a> {
 
 /// A request that was sent. Dropping it cancels it.
 pub trait PendingRequest: Send {
-    /// Waits for the answer, for ever without a timeout; `None` where it did not come in time. There is one answer: nothing is to
-    /// be waited for behind it.
+    /// Waits for the answer, for ever without a timeout; `None` where it did not come in time.
+    /// There is one answer: nothing is to be waited for behind it.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Option<Completion>>;
 
     /// Asks the driver to end it: its answer comes soon, which may be a good one.

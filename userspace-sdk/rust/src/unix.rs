@@ -21,8 +21,8 @@ pub const SOCKET_DIRECTORY: &str = "/var/run/tunic";
 /// Where the sockets of devices are that Windows' programs open as `\\.\NAME`: `NAME.sock` each.
 pub const DEVICE_DIRECTORY: &str = "/var/run/tunic/devices";
 
-/// A connection to the daemon of one adapter, and so an open file on its device. The frames are those of [`tunic_ioctl::frame`].
-/// Any number of threads may use it.
+/// A connection to the daemon of one adapter, and so an open file on its device. The frames are
+/// those of [`tunic_ioctl::frame`]. Any number of threads may use it.
 pub struct UnixTransport {
     connection: Arc<Connection>,
     receiving: Option<JoinHandle<()>>,

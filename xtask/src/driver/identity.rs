@@ -1,7 +1,8 @@
-//! Who an image is: the time stamp by which symbol servers know it, and the GUID by which it knows its PDB.
+//! Who an image is: the time stamp by which symbol servers know it, and the GUID by which it knows
+//! its PDB.
 //!
-//! The linker takes both from a hash that covers the PDB, and so the paths of this machine. They are taken from the image
-//! alone here, so that equal sources make equal bytes everywhere.
+//! The linker takes both from a hash that covers the PDB, and so the paths of this machine. They
+//! are taken from the image alone here, so that equal sources make equal bytes everywhere.
 
 use std::fs;
 
@@ -17,7 +18,8 @@ use crate::image::symbols;
 
 /// An entry of the debug directory: IMAGE_DEBUG_DIRECTORY, its time stamp at 4.
 const DEBUG_ENTRY_BYTES: usize = 28;
-/// From the time stamp of the headers to the checksum: the rest of the COFF header, and 64 bytes of the optional header.
+/// From the time stamp of the headers to the checksum: the rest of the COFF header, and 64 bytes of
+/// the optional header.
 const TIME_STAMP_TO_CHECKSUM: usize = 16 + 64;
 
 /// Gives an image and its PDB an identity.

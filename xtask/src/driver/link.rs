@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-/// Sections: all that is code or data is never paged out (`P`), as it is used at DISPATCH_LEVEL. What only the loader reads may go (`D`).
+/// Sections: all that is code or data is never paged out (`P`), as it is used at DISPATCH_LEVEL.
+/// What only the loader reads may go (`D`).
 const SECTIONS: [(&str, &str); 6] = [
     (".text", "ERP"),
     (".rdata", "RP"),
@@ -27,7 +28,8 @@ const SWITCHES: [&str; 16] = [
     "/DYNAMICBASE",
     "/HIGHENTROPYVA",
     "/INTEGRITYCHECK",
-    // LLVM may leave it without attributes, and such a section doesn't load (microsoft/windows-drivers-rs#182).
+    // LLVM may leave it without attributes, and such a section doesn't load
+    // (microsoft/windows-drivers-rs#182).
     "/MERGE:.retplne=.rdata",
     "/DEBUG",
     "/MAP",

@@ -1,4 +1,5 @@
-//! `cargo xtask driver`: builds `tunic.sys`, with stable Rust and the linker that comes with it, on any system.
+//! `cargo xtask driver`: builds `tunic.sys`, with stable Rust and the linker that comes with it, on
+//! any system.
 
 mod identity;
 mod link;
@@ -55,7 +56,8 @@ impl Image {
     }
 }
 
-/// Builds the image into `target/driver`. Who reads the files at the same time sees the old ones or the new.
+/// Builds the image into `target/driver`. Who reads the files at the same time sees the old ones or
+/// the new.
 pub(crate) fn build(arch: Arch) -> Result<Image> {
     /// Threads of one process would share the folder below.
     static BUILDING: Mutex<()> = Mutex::new(());
@@ -73,7 +75,8 @@ pub(crate) fn build(arch: Arch) -> Result<Image> {
     Ok(image)
 }
 
-/// Builds `image` in cargo's folder `target_folder`. The image's bytes don't depend on where they are.
+/// Builds `image` in cargo's folder `target_folder`. The image's bytes don't depend on where they
+/// are.
 fn build_into(arch: Arch, target_folder: &Path, image: &Image) -> Result<()> {
     let built = compile(arch, target_folder)?;
     make_folder_of(&image.sys)?;
@@ -118,8 +121,8 @@ fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
     })
 }
 
-/// Flags for all crates, in cargo's form for `--config`: no paths of this machine in the image; names in the map that say of what type
-/// a generic function is.
+/// Flags for all crates, in cargo's form for `--config`: no paths of this machine in the image;
+/// names in the map that say of what type a generic function is.
 fn flags(arch: Arch) -> Result<OsString> {
     let home = std::env::home_dir().context("no home directory")?;
     let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);

@@ -1,6 +1,8 @@
-//! The image's version resource: what Explorer and `driverquery` show, as a `.res` file for the linker.
+//! The image's version resource: what Explorer and `driverquery` show, as a `.res` file for the
+//! linker.
 //!
-//! The forms are those of RESOURCEHEADER and VS_VERSIONINFO in Microsoft's "Menus and Other Resources".
+//! The forms are those of RESOURCEHEADER and VS_VERSIONINFO in Microsoft's "Menus and Other
+//! Resources".
 
 use anyhow::{Context, Result};
 
@@ -99,7 +101,8 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// One node of the tree: length, length of the value, kind, key, value, children; each on a boundary of 4 bytes.
+/// One node of the tree: length, length of the value, kind, key, value, children; each on a
+/// boundary of 4 bytes.
 fn node(key: &str, value: Value<'_>, children: &[Vec<u8>]) -> Vec<u8> {
     let (value, value_length, is_text) = match value {
         Value::None => (Vec::new(), 0, true),

@@ -82,13 +82,15 @@ pub(crate) fn check_checksum(image: &Image<'_>) -> Result<Vec<String>> {
     })
 }
 
-/// Where the checksum is in a file: behind the signature, the COFF header, and 64 bytes of the optional header.
+/// Where the checksum is in a file: behind the signature, the COFF header, and 64 bytes of the
+/// optional header.
 pub(crate) fn checksum_offset(bytes: &[u8]) -> usize {
     let start = bytes.get(0x3c..0x40).and_then(|field| field.try_into().ok());
     u32::from_le_bytes(start.unwrap_or_default()) as usize + 4 + 20 + 64
 }
 
-/// The checksum of `ImageHlp`'s CheckSumMappedFile: 16-bit words added with their carries, without the field itself; and the length.
+/// The checksum of `ImageHlp`'s CheckSumMappedFile: 16-bit words added with their carries, without
+/// the field itself; and the length.
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     let field = checksum_offset(bytes);
     let mut sum: u32 = 0;

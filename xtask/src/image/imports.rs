@@ -1,4 +1,5 @@
-//! The imports: each is a function that Windows exports, from the lowest version on that the driver is for.
+//! The imports: each is a function that Windows exports, from the lowest version on that the driver
+//! is for.
 
 use std::collections::HashMap;
 
@@ -7,7 +8,8 @@ use anyhow::{Context, Result};
 use super::file::{Image, ImportedFunction};
 use crate::arch::Arch;
 
-/// The lowest version of Windows: 10 of 2004, the first with ExAllocatePool2. The INF's decoration says the same.
+/// The lowest version of Windows: 10 of 2004, the first with ExAllocatePool2. The INF's decoration
+/// says the same.
 pub(crate) const LOWEST_WINDOWS: Version = [10, 0, 19041];
 
 /// Major, minor, build.
@@ -15,8 +17,8 @@ pub(crate) type Version = [u32; 3];
 
 const EXPORTS: &str = include_str!("../../../nic-core/nt-sys/exports.tsv");
 
-/// Functions that exist and that a driver must not use: pool that is executable or not zeroed on purpose, memory mapped
-/// executable.
+/// Functions that exist and that a driver must not use: pool that is executable or not zeroed on
+/// purpose, memory mapped executable.
 const DENIED: [(&str, &str); 5] = [
     ("ExAllocatePool", "the pool may be executable"),
     ("ExAllocatePoolWithTag", "deprecated for ExAllocatePool2"),

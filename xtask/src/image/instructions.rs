@@ -1,7 +1,7 @@
 //! The instructions: none needs more state than the kernel keeps for a driver.
 //!
-//! On x64, NT saves x87 and SSE for kernel code; AVX and later are allowed only between KeSaveExtendedProcessorState and its
-//! restore. On ARM64, NEON is always saved.
+//! On x64, NT saves x87 and SSE for kernel code; AVX and later are allowed only between
+//! KeSaveExtendedProcessorState and its restore. On ARM64, NEON is always saved.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! `cargo xtask check-image`: what can be said of an image without loading it. Each check is a file.
+//! `cargo xtask check-image`: what can be said of an image without loading it. Each check is a
+//! file.
 
 pub(crate) mod file;
 pub(crate) mod headers;
@@ -28,10 +29,12 @@ pub(crate) struct Options {
     /// The images are to be signed
     #[arg(long)]
     signed: bool,
-    /// The INF whose DriverVer the images are to have; where none is named, they are to have the workspace's version
+    /// The INF whose DriverVer the images are to have; where none is named, they are to have the
+    /// workspace's version
     #[arg(long)]
     inf: Option<PathBuf>,
-    /// The images' PDB; where none is named, it is beside the image, as the linker's map is in any case
+    /// The images' PDB; where none is named, it is beside the image, as the linker's map is in any
+    /// case
     #[arg(long)]
     pdb: Option<PathBuf>,
 }

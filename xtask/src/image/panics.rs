@@ -10,8 +10,9 @@ use super::file::Image;
 use crate::stack::calls::Calls;
 use crate::stack::names::Names;
 
-/// At how many places an image may begin a panic: to be lowered, never to be raised. No input is known to reach one. They are indices that
-/// the compiler doesn't see to be in bounds, and `Vec`s whose place was reserved before, which the compiler doesn't see either.
+/// At how many places an image may begin a panic: to be lowered, never to be raised. No input is
+/// known to reach one. They are indices that the compiler doesn't see to be in bounds, and `Vec`s
+/// whose place was reserved before, which the compiler doesn't see either.
 pub(crate) const BUDGET: u32 = 80;
 
 /// Whom a panic ends with; its name in a map.
@@ -33,8 +34,9 @@ pub(crate) fn check(image: &Image<'_>, map: &Path, budget: u32) -> Result<Vec<St
 
 /// How many calls of each function begin a panic.
 ///
-/// What only leads on to the handler is a part of panics: those functions of `core` and `alloc` that call it, or one another, and
-/// never return, such as `panic_bounds_check` and `handle_alloc_error`.
+/// What only leads on to the handler is a part of panics: those functions of `core` and `alloc`
+/// that call it, or one another, and never return, such as `panic_bounds_check` and
+/// `handle_alloc_error`.
 pub(crate) fn count(image: &Image<'_>, map: &str) -> Result<BTreeMap<String, u32>> {
     let names = Names::parse(map)?;
     let calls = Calls::read(image, &names)?;

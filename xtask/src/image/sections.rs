@@ -1,4 +1,5 @@
-//! The sections: what memory they ask for. HVCI refuses code that can be written and data that can run.
+//! The sections: what memory they ask for. HVCI refuses code that can be written and data that can
+//! run.
 
 use anyhow::Result;
 use object::LittleEndian as LE;
@@ -9,8 +10,8 @@ use object::pe::{
 
 use super::file::{Image, section_name};
 
-/// No section can be written and run (Driver Verifier's 0x2003), none is without attributes (it would not load:
-/// microsoft/windows-drivers-rs#182), and imports are not among code (0x2005).
+/// No section can be written and run (Driver Verifier's 0x2003), none is without attributes (it
+/// would not load: microsoft/windows-drivers-rs#182), and imports are not among code (0x2005).
 pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for section in image.sections() {

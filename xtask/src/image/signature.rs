@@ -41,7 +41,8 @@ pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     verify(image)
 }
 
-/// Where the certificates are in the file, where there are any. Their directory's address is an offset in the file.
+/// Where the certificates are in the file, where there are any. Their directory's address is an
+/// offset in the file.
 fn certificates(image: &Image<'_>) -> Option<std::ops::Range<usize>> {
     let directory = image.directory(IMAGE_DIRECTORY_ENTRY_SECURITY)?;
     let (start, size) =
@@ -49,8 +50,8 @@ fn certificates(image: &Image<'_>) -> Option<std::ops::Range<usize>> {
     (start != 0).then(|| start..start.saturating_add(size))
 }
 
-/// The digest of "Windows Authenticode Portable Executable Signature Format": the file without its checksum, the entry of the
-/// certificate directory, and the certificates.
+/// The digest of "Windows Authenticode Portable Executable Signature Format": the file without its
+/// checksum, the entry of the certificate directory, and the certificates.
 fn authenticode(bytes: &[u8], certificates: usize) -> [u8; 32] {
     let checksum = checksum_offset(bytes);
     // 48 bytes from the checksum to the directories of a 64-bit image, and 8 for each.
@@ -62,7 +63,8 @@ fn authenticode(bytes: &[u8], certificates: usize) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The signature itself, by osslsigncode. That no authority which we trust made a test certificate is no fault.
+/// The signature itself, by osslsigncode. That no authority which we trust made a test certificate
+/// is no fault.
 fn verify(image: &Image<'_>) -> Result<Vec<String>> {
     let output =
         Command::new("osslsigncode").args(["verify", "-in"]).arg(&image.file.path).output();

@@ -40,7 +40,8 @@ pub(crate) fn guid_offset(pdb: &[u8]) -> Option<usize> {
         return None;
     }
     let [block_bytes, directory_bytes, map_block] = [number(32)?, number(44)?, number(52)?];
-    // The directory's blocks, then the directory as a whole: how many streams, the length of each, the blocks of each.
+    // The directory's blocks, then the directory as a whole: how many streams, the length of each,
+    // the blocks of each.
     let mut directory = Vec::new();
     for index in 0..directory_bytes.div_ceil(block_bytes) {
         let block = number(map_block.checked_mul(block_bytes)? + 4 * index)?;

@@ -72,7 +72,8 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
 
 /// Changes a section's characteristics.
 fn change_section(bytes: &mut [u8], name: &str, change: impl FnOnce(u32) -> u32) {
-    // The headers begin 24 bytes after the directories' table of 16 entries; each has 40 bytes, its characteristics last.
+    // The headers begin 24 bytes after the directories' table of 16 entries; each has 40 bytes, its
+    // characteristics last.
     let table = checksum_offset(bytes) + DIRECTORIES + 16 * 8;
     let file = ImageFile { path: "sample.sys".into(), bytes: bytes.to_vec() };
     let index = file.parse().unwrap().sections().position(|found| section_name(found) == name);
@@ -119,7 +120,8 @@ fn control_flow_guard_without_its_tables() {
 #[test]
 fn a_dll() {
     refused_by("headers", "a_dll", |bytes| {
-        // The COFF header's last field is right before the optional header, 64 bytes before the checksum.
+        // The COFF header's last field is right before the optional header, 64 bytes before the
+        // checksum.
         let field = checksum_offset(bytes) - 64 - 2;
         bytes[field + 1] |= (IMAGE_FILE_DLL >> 8) as u8;
     });
@@ -187,7 +189,8 @@ fn an_import_that_is_denied() {
 #[test]
 fn an_instruction_of_avx() {
     refused_by("instructions", "an_instruction_of_avx", |bytes| {
-        // The first section, whose code it is, begins where the headers end. vaddps ymm0, ymm1, ymm2.
+        // The first section, whose code it is, begins where the headers end. vaddps ymm0, ymm1,
+        // ymm2.
         let headers = checksum_offset(bytes) - 4;
         let start = u32::from_le_bytes(bytes[headers..headers + 4].try_into().unwrap()) as usize;
         bytes[start..start + 4].copy_from_slice(&[0xc5, 0xf4, 0x58, 0xc2]);

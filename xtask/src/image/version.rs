@@ -10,7 +10,8 @@ use object::read::pe::ResourceDirectoryEntryData;
 
 use super::file::Image;
 
-/// The signature of VS_FIXEDFILEINFO; the versions of file and product follow after 4 bytes, 8 each.
+/// The signature of VS_FIXEDFILEINFO; the versions of file and product follow after 4 bytes, 8
+/// each.
 const SIGNATURE: [u8; 4] = 0xfeef_04bd_u32.to_le_bytes();
 
 /// Compares with what is wanted.

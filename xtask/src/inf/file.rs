@@ -1,4 +1,5 @@
-//! An INF file: sections of lines, a line being a key and values, or values alone (Microsoft's "General Syntax Rules for INF Files").
+//! An INF file: sections of lines, a line being a key and values, or values alone (Microsoft's
+//! "General Syntax Rules for INF Files").
 
 use anyhow::{Result, bail, ensure};
 
@@ -139,7 +140,8 @@ impl Line {
     }
 }
 
-/// ASCII, or UTF-16 with a byte order mark: without one, Windows takes a file for one of the machine's code page.
+/// ASCII, or UTF-16 with a byte order mark: without one, Windows takes a file for one of the
+/// machine's code page.
 fn decode(bytes: &[u8]) -> Result<String> {
     let text = match bytes {
         [0xff, 0xfe, rest @ ..] => {

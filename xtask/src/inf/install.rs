@@ -89,7 +89,8 @@ fn check_forbidden(inf: &Inf, problems: &mut Vec<String>) {
     }
 }
 
-/// What NDIS and the network class want to know (Microsoft's "DDInstall Section in a Network INF File").
+/// What NDIS and the network class want to know (Microsoft's "DDInstall Section in a Network INF
+/// File").
 fn check_nature(inf: &Inf, section: &str, problems: &mut Vec<String>) {
     // NCF_VIRTUAL; NCF_HAS_UI where there is something under Ndi\params.
     let wanted = if super::registry::parameters(inf).is_empty() { 0x01 } else { 0x81 };

@@ -1,5 +1,5 @@
-//! `cargo xtask check-inf`: what infverif would say of an INF, as far as that can be said without Windows, and what NDIS and our driver
-//! want besides.
+//! `cargo xtask check-inf`: what infverif would say of an INF, as far as that can be said without
+//! Windows, and what NDIS and our driver want besides.
 
 mod file;
 mod install;

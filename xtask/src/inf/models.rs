@@ -3,7 +3,8 @@
 use super::{Inf, SOURCES, Surroundings};
 use crate::arch::Arch;
 
-/// The first Windows that the driver loads on, 10 2004, as the end of a decoration. What tunic.sys imports asks for it.
+/// The first Windows that the driver loads on, 10 2004, as the end of a decoration. What tunic.sys
+/// imports asks for it.
 const LOWEST: &str = "10.0...19041";
 
 pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<String>) {

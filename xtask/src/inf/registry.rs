@@ -7,7 +7,8 @@ use super::install::number;
 use super::models::models;
 use super::{Inf, Surroundings};
 
-/// Names that Windows has for itself (Microsoft's "Specifying Configuration Parameters for the Advanced Properties Page").
+/// Names that Windows has for itself (Microsoft's "Specifying Configuration Parameters for the
+/// Advanced Properties Page").
 const RESERVED: [&str; 20] = [
     "*IfType",
     "*MediaType",

@@ -61,7 +61,8 @@ fn check_referred(inf: &Inf, problems: &mut Vec<String>) {
 }
 
 fn tokens(text: &str) -> impl Iterator<Item = &str> {
-    // Between the first and the second percent sign, the third and the fourth, …; nothing in between is one percent sign.
+    // Between the first and the second percent sign, the third and the fourth, …; nothing in
+    // between is one percent sign.
     text.split('%').skip(1).step_by(2).filter(|token| !token.is_empty())
 }
 

@@ -1,7 +1,8 @@
 //! Windows' own layouts: the WDK's headers, compiled by clang.
 //!
-//! The headers may not be copied, so nothing but numbers is taken from them. A generated C file has them in the
-//! initialised data of one object, behind a mark by which they are found: no library reads C for us, and no object format.
+//! The headers may not be copied, so nothing but numbers is taken from them. A generated C file has
+//! them in the initialised data of one object, behind a mark by which they are found: no library
+//! reads C for us, and no object format.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -86,7 +87,8 @@ impl Headers {
         ndis: &str,
     ) -> Result<Vec<Option<Measured>>> {
         let mut missing = BTreeSet::new();
-        // The second time without what the first one didn't find. A type that is missing hides its fields.
+        // The second time without what the first one didn't find. A type that is missing hides its
+        // fields.
         for _ in 0..3 {
             let program = Program::of(declared, &missing);
             fs::write(self.scratch.join("layouts.c"), &program.text)?;
@@ -292,7 +294,8 @@ fn offset_of_bit(probe: &[u8]) -> Result<u64> {
     Ok(offset.context("a probe in clang's object is zero")? as u64)
 }
 
-/// The name of the member of `all` that has one bit set in it, and so tells where C puts bit fields.
+/// The name of the member of `all` that has one bit set in it, and so tells where C puts bit
+/// fields.
 fn probe((index, field): Row) -> String {
     format!("p{index}_{}", field.unwrap_or_default())
 }

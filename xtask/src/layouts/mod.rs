@@ -1,7 +1,7 @@
 //! `cargo xtask check-layouts`: every struct and union of nt-sys is laid out as Windows' is.
 //!
-//! The compiler holds nt-sys to the committed table on every target. This adds that nothing is missing in the table, and, given
-//! the WDK's headers, that the table is true.
+//! The compiler holds nt-sys to the committed table on every target. This adds that nothing is
+//! missing in the table, and, given the WDK's headers, that the table is true.
 
 mod headers;
 mod names;
@@ -27,7 +27,8 @@ use crate::driver::{target, workspace};
 /// What to compare with.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Compute the table from the WDK's headers in this folder (it holds km and shared), and compare
+    /// Compute the table from the WDK's headers in this folder (it holds km and shared), and
+    /// compare
     #[arg(long, value_name = "DIR", env = "TUNIC_WDK_HEADERS")]
     headers: Option<PathBuf>,
     /// Write the table that was computed

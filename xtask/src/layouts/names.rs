@@ -5,7 +5,8 @@
 pub(super) enum Member {
     /// A member, which may be inside of another one: `Tail.Overlay`.
     Named(&'static str),
-    /// From one member to another one, both included: nt-sys has an array, or one struct for the first few.
+    /// From one member to another one, both included: nt-sys has an array, or one struct for the
+    /// first few.
     Range(&'static str, &'static str),
     /// From a member up to the next field: what follows it has no size that C would tell.
     UpToNext(&'static str),
@@ -15,7 +16,8 @@ pub(super) enum Member {
     Padding,
 }
 
-/// The C type of a type of nt-sys, as the operand of `typeof`: the type's own name unless it has none in C, or another one.
+/// The C type of a type of nt-sys, as the operand of `typeof`: the type's own name unless it has
+/// none in C, or another one.
 pub(super) fn c_type(name: &str) -> &str {
     TYPES.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs)
 }

@@ -1,6 +1,7 @@
 //! The committed table, `nic-core/nt-sys/src/layouts.rs`: one line a type and one a field.
 //!
-//! It is Rust, so that the compiler holds nt-sys to it on every target, and regular enough to be read here.
+//! It is Rust, so that the compiler holds nt-sys to it on every target, and regular enough to be
+//! read here.
 
 use std::fmt;
 use std::fs;
@@ -138,10 +139,12 @@ impl Table {
 const X64_ALONE: &str = "#[cfg(target_arch = \"x86_64\")]";
 
 const HEAD: &str = "\
-//! Sizes and offsets as Windows has them, on x64 and ARM64: written by `cargo xtask check-layouts --headers DIR --write`, not by hand.
+//! Sizes and offsets as Windows has them, on x64 and ARM64: written by `cargo xtask check-layouts
+//! --headers DIR --write`, not by hand.
 //!
-//! Computed by clang from the headers of the WDK (build 22621) in microsoft/wdkmetadata, which are no part of Tunic. The last
-//! column is the version of NDIS from which on the numbers are these. A number that nt-sys doesn't have stops the compiler.
+//! Computed by clang from the headers of the WDK (build 22621) in microsoft/wdkmetadata, which are
+//! no part of Tunic. The last column is the version of NDIS from which on the numbers are these. A
+//! number that nt-sys doesn't have stops the compiler.
 
 use crate::{ex, io, ke, mm, ndis, netioapi, ntdef, rtl, wsk};
 

@@ -1,5 +1,5 @@
-//! What the catalogue is made of: the input of makecat (Microsoft's "Using MakeCat"), for those who don't have inf2cat. A catalogue itself
-//! is made and signed on Windows, or by Microsoft.
+//! What the catalogue is made of: the input of makecat (Microsoft's "Using MakeCat"), for those who
+//! don't have inf2cat. A catalogue itself is made and signed on Windows, or by Microsoft.
 
 use std::fmt::Write as _;
 

@@ -28,7 +28,8 @@ use signature::Signer;
 /// What to pack.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The package with OpenVPN's component id, for programs that look for that (inf/tunic-ovpn-dco.inx)
+    /// The package with OpenVPN's component id, for programs that look for that
+    /// (inf/tunic-ovpn-dco.inx)
     #[arg(long)]
     ovpn_dco: bool,
     /// The package's date; that of the last commit where none is given
@@ -127,7 +128,8 @@ fn check_contents(files: &Files, wanted: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks a package and checks that it is complete, its images and their signatures, and each INF beside what it installs.
+/// Unpacks a package and checks that it is complete, its images and their signatures, and each INF
+/// beside what it installs.
 fn check(path: &PathBuf, name: &str, signer: Option<&Signer>) -> Result<()> {
     let files = archive::unpack(&fs::read(path)?)?;
     check_contents(&files, &contents(name, signer.is_some()))?;

@@ -1,6 +1,7 @@
 //! A test signature: osslsigncode with a certificate made for this package alone.
 //!
-//! Windows takes it in test-signing mode, where the certificate was made trusted. Its key is never kept.
+//! Windows takes it in test-signing mode, where the certificate was made trusted. Its key is never
+//! kept.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,8 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    /// Makes a key and a self-signed certificate for code. `None`, with a notice, where the programs aren't there; a failure then under
-    /// `TUNIC_REQUIRE_ALL=1`.
+    /// Makes a key and a self-signed certificate for code. `None`, with a notice, where the
+    /// programs aren't there; a failure then under `TUNIC_REQUIRE_ALL=1`.
     pub(super) fn new(folder: &Path) -> Result<Option<Self>> {
         let needs = [
             Need::Program("osslsigncode", "Debian package osslsigncode"),

@@ -29,7 +29,8 @@ pub(crate) struct Function {
     pub(crate) indirect_calls: Vec<u32>,
 }
 
-/// The functions of an image by their address, and which of them have their address taken: those that can be called through pointers.
+/// The functions of an image by their address, and which of them have their address taken: those
+/// that can be called through pointers.
 pub(crate) struct Calls {
     pub(crate) functions: BTreeMap<u32, Function>,
     pub(crate) address_taken: BTreeSet<u32>,
@@ -80,7 +81,8 @@ impl Calls {
     }
 }
 
-/// The functions' addresses: those with unwind data, and between them those that have but a name: they take nothing of the stack.
+/// The functions' addresses: those with unwind data, and between them those that have but a name:
+/// they take nothing of the stack.
 fn ranges(start: u32, end: u32, frames: &[Frame], names: &Names) -> Vec<(Range<u32>, u32)> {
     let mut ranges: Vec<_> =
         frames.iter().map(|frame| (frame.start..frame.end, frame.bytes)).collect();

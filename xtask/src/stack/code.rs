@@ -1,6 +1,7 @@
 //! What an instruction does that matters to calls, whatever the processor.
 
-/// Where a value can be kept: a register, or a slot of the frame, by the register that it is relative to and how far.
+/// Where a value can be kept: a register, or a slot of the frame, by the register that it is
+/// relative to and how far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) register: u8,

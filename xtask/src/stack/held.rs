@@ -1,5 +1,5 @@
-//! What is known of registers and slots before each instruction of a function: the compiler loads the address of an import once and
-//! keeps it, and makes addresses in several steps.
+//! What is known of registers and slots before each instruction of a function: the compiler loads
+//! the address of an import once and keeps it, and makes addresses in several steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -75,8 +75,8 @@ impl Imports {
         }
     }
 
-    /// What places hold before each instruction of a function, on whatever way it is reached. `all` are the addresses that the image's
-    /// functions make.
+    /// What places hold before each instruction of a function, on whatever way it is reached. `all`
+    /// are the addresses that the image's functions make.
     pub(crate) fn held(
         &self,
         image: &Image<'_>,

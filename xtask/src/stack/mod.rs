@@ -1,7 +1,8 @@
-//! `cargo xtask check-stack`: what the driver's functions take of the kernel's 24 KiB of stack, by the bytes that ship.
+//! `cargo xtask check-stack`: what the driver's functions take of the kernel's 24 KiB of stack, by
+//! the bytes that ship.
 //!
-//! Frames are what the image's own unwind data says. Calls are what its instructions are; those through pointers lead to
-//! whom `driver/stack.tsv` says.
+//! Frames are what the image's own unwind data says. Calls are what its instructions are; those
+//! through pointers lead to whom `driver/stack.tsv` says.
 
 mod arm64;
 pub(crate) mod calls;
@@ -40,7 +41,8 @@ const RULES: &str = include_str!("../../../driver/stack.tsv");
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The image to check, with its map beside it; where none is named, that which `cargo xtask driver` built
+    /// The image to check, with its map beside it; where none is named, that which `cargo xtask
+    /// driver` built
     image: Option<PathBuf>,
     /// The processor of the image that `cargo xtask driver` built
     #[arg(long, default_value = "x64", conflicts_with = "image")]
@@ -82,7 +84,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A function that takes of the stack: its addresses relative to the image, and how many bytes, without what a call of it pushes.
+/// A function that takes of the stack: its addresses relative to the image, and how many bytes,
+/// without what a call of it pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Frame {
     start: u32,

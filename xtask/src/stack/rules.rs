@@ -1,4 +1,5 @@
-//! What the instructions can't say of calls: whom a pointer may lead to, how often a function may be in one chain.
+//! What the instructions can't say of calls: whom a pointer may lead to, how often a function may
+//! be in one chain.
 //!
 //! It is in `driver/stack.tsv`, whose head explains it.
 
@@ -35,7 +36,8 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Whom a function may reach through pointers, by name; `None` where no rule speaks of it. Of several patterns the first counts.
+    /// Whom a function may reach through pointers, by name; `None` where no rule speaks of it. Of
+    /// several patterns the first counts.
     pub(crate) fn targets(&self, caller: &[String]) -> Option<Vec<&str>> {
         let (first, _) = self.pointers.iter().find(|(name, _)| is_one(name, caller))?;
         let of_first = self.pointers.iter().filter(|(name, _)| name == first);

@@ -6,9 +6,10 @@ use std::ops::Range;
 use super::code::{Flow, Instruction, Place, Source};
 use crate::image::file::Image;
 
-/// Where the jumps of a function's `match`es may lead. LLVM keeps tables of distances: from the table itself in 4 bytes, or on ARM64 from
-/// an address in the function, in instructions, in 1 or 2 bytes. Each is read as far as it leads into the function or to the next thing
-/// whose address is taken.
+/// Where the jumps of a function's `match`es may lead. LLVM keeps tables of distances: from the
+/// table itself in 4 bytes, or on ARM64 from an address in the function, in instructions, in 1 or 2
+/// bytes. Each is read as far as it leads into the function or to the next thing whose address is
+/// taken.
 pub(super) struct Switches {
     /// By the addresses of their jumps.
     known: BTreeMap<u32, Vec<usize>>,
@@ -17,7 +18,8 @@ pub(super) struct Switches {
 }
 
 impl Switches {
-    /// Those of a function: `all` are the addresses that the image's functions make, `places` its instructions by their addresses.
+    /// Those of a function: `all` are the addresses that the image's functions make, `places` its
+    /// instructions by their addresses.
     pub(super) fn of(
         image: &Image<'_>,
         code: &[Instruction],

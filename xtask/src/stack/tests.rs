@@ -122,7 +122,8 @@ fn lowering(file: &ImageFile) -> usize {
     start + 4 * words.position(is_one).unwrap()
 }
 
-/// Where in the file the unwind data of some x64 function has the size of its frame, in a slot of 16 bits.
+/// Where in the file the unwind data of some x64 function has the size of its frame, in a slot of
+/// 16 bits.
 fn large_frame(file: &ImageFile) -> usize {
     let image = file.parse().unwrap();
     let table = image.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION).unwrap().virtual_address.get(LE);

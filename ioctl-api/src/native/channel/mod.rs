@@ -1,4 +1,5 @@
-//! The native ABI of data channels: userspace does the handshake, pushes keys, and has the control datagrams.
+//! The native ABI of data channels: userspace does the handshake, pushes keys, and has the control
+//! datagrams.
 //!
 //! One record a request. The commands are [`crate::data_channel`]'s.
 
@@ -42,7 +43,8 @@ pub const IOCTL_CHANNEL_REMOVE_ROUTE: u32 = change(25);
 pub const IOCTL_CHANNEL_START: u32 = change(26);
 /// Takes a [`Select`](super::Select).
 pub const IOCTL_CHANNEL_STOP: u32 = change(27);
-/// Takes a [`Select`](super::Select); answers a [`Reply`](super::Reply), an [`Info`] and a [`PeerInfo`] each.
+/// Takes a [`Select`](super::Select); answers a [`Reply`](super::Reply), an [`Info`] and a
+/// [`PeerInfo`] each.
 pub const IOCTL_CHANNEL_QUERY: u32 = query(28);
 /// Takes a [`Select`](super::Select); answers an [`Event`] as soon as there is one.
 pub const IOCTL_CHANNEL_READ_EVENT: u32 = change(29);
@@ -50,11 +52,13 @@ pub const IOCTL_CHANNEL_READ_EVENT: u32 = change(29);
 pub const IOCTL_CHANNEL_SEND_CONTROL: u32 = change(30);
 /// Takes a [`Select`](super::Select); answers a [`Datagram`] as soon as there is one.
 pub const IOCTL_CHANNEL_READ_CONTROL: u32 = change(31);
-/// Takes a [`Select`](super::Select), of the adapter that the file was opened on: what is set up goes when the file is closed, however
-/// that comes, as by [`IOCTL_CHANNEL_STOP`]; until then, no other file may change it or have its datagrams and events.
+/// Takes a [`Select`](super::Select), of the adapter that the file was opened on: what is set up
+/// goes when the file is closed, however that comes, as by [`IOCTL_CHANNEL_STOP`]; until then, no
+/// other file may change it or have its datagrams and events.
 pub const IOCTL_CHANNEL_OWN: u32 = change(32);
 
-/// Instead of a receive id: the one peer of point-to-point mode. Instead of a transmit id: none known.
+/// Instead of a receive id: the one peer of point-to-point mode. Instead of a transmit id: none
+/// known.
 pub const CHANNEL_ONLY_PEER: u32 = u32::MAX;
 
 /// An IPv6 socket takes IPv6 alone.

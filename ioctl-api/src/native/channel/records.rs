@@ -144,13 +144,15 @@ record! {
 }
 
 record! {
-    /// A control datagram; data_bytes bytes follow within the record, then zeroes up to a multiple of 8.
+    /// A control datagram; data_bytes bytes follow within the record, then zeroes up to a multiple
+    /// of 8.
     pub struct Datagram = "TUNIC_CHANNEL_DATAGRAM", 56 {
         /// Kind CHANNEL_DATAGRAM.
         header: Header = 0,
         /// Adapter's GUID; zeroes for that of the device.
         adapter: [u8; 16] = 8,
-        /// SOCKADDR_INET where it goes or comes from; zeroes for the one peer of point-to-point mode.
+        /// SOCKADDR_INET where it goes or comes from; zeroes for the one peer of point-to-point
+        /// mode.
         address: SockaddrInet = 24,
         /// Bytes of the datagram, 1 to 2048.
         data_bytes: u32 = 52,

@@ -72,7 +72,8 @@ pub fn event(stamped: &StampedEvent) -> [u8; Event::SIZE] {
     bytes
 }
 
-/// Reads an [`Event`]; `None` where it is of a kind or has a reason that this version does not know.
+/// Reads an [`Event`]; `None` where it is of a kind or has a reason that this version does not
+/// know.
 pub fn decode_event(bytes: &[u8]) -> Result<Option<StampedEvent>, DecodeError> {
     let record = record(bytes, 0, Kind::ChannelEvent, Event::SIZE)?;
     let address_offset = offset_of!(Event, address);

@@ -1,9 +1,9 @@
 //! The suites over the RustCrypto crates, packet by packet.
 //!
-//! The key is expanded anew for every batch. An expanded AES key of these crates is a union of 1 KiB of
-//! which the hardware form fills a quarter; whatever lay on the stack rides along in the rest when it is
-//! moved, and nothing ever wipes that. The 32 bytes kept instead are wiped for sure, and they are what a
-//! peer holds six times.
+//! The key is expanded anew for every batch. An expanded AES key of these crates is a union of 1
+//! KiB of which the hardware form fills a quarter; whatever lay on the stack rides along in the
+//! rest when it is moved, and nothing ever wipes that. The 32 bytes kept instead are wiped for
+//! sure, and they are what a peer holds six times.
 
 use aes::cipher::{BlockCipher, BlockEncrypt, BlockSizeUser, Key};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
@@ -68,8 +68,8 @@ trait Aes: KeyInit + BlockCipher + BlockEncrypt + BlockSizeUser<BlockSize = U16>
 
 impl<C: KeyInit + BlockCipher + BlockEncrypt + BlockSizeUser<BlockSize = U16>> Aes for C {}
 
-// Functions for each suite, not one with the frames of all. `Cipher::new` checked the keys' length; a packet that is refused is safe in
-// any case.
+// Functions for each suite, not one with the frames of all. `Cipher::new` checked the keys' length;
+// a packet that is refused is safe in any case.
 
 #[inline(never)]
 fn seal_chacha(key: &[u8], packets: &mut [Seal<'_>]) {

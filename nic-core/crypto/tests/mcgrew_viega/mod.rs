@@ -1,5 +1,5 @@
-//! The test cases of McGrew and Viega, "The Galois/Counter Mode of Operation (GCM)", appendix B: all that have a nonce of 12 bytes.
-//! NIST's own are these.
+//! The test cases of McGrew and Viega, "The Galois/Counter Mode of Operation (GCM)", appendix B:
+//! all that have a nonce of 12 bytes. NIST's own are these.
 #![allow(dead_code, reason = "not every test wants tags")]
 #![expect(unreachable_pub, reason = "a module of several tests")]
 

@@ -8,7 +8,8 @@ use crate::{
     protocol::Discard,
 };
 
-/// Packets of both families and any length arrive as they were sent, without padding, and nothing is counted as dropped.
+/// Packets of both families and any length arrive as they were sent, without padding, and nothing
+/// is counted as dropped.
 pub fn packets_arrive_both_ways_unchanged<T: Subject>() {
     let mut pair = Pair::<T>::keyed();
     for side in [Side::Left, Side::Right] {

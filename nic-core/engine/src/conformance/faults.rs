@@ -23,7 +23,8 @@ pub fn replayed_packets_are_refused<T: Subject>() {
     assert_eq!(pair.right.device.peer_counters(pair.right.peer), before, "they count for nothing");
 }
 
-/// A datagram with any bit flipped is not delivered, does not move the peer, and does not spoil the true one.
+/// A datagram with any bit flipped is not delivered, does not move the peer, and does not spoil the
+/// true one.
 pub fn altered_packets_are_refused<T: Subject>() {
     let mut pair = Pair::<T>::keyed();
     let datagrams = some_datagrams(&mut pair, 1);

@@ -50,8 +50,8 @@ pub trait Subject {
         control: &<Self::Protocol as Protocol>::Control,
     ) -> (PeerName, <Self::Protocol as Protocol>::PeerControl, <Self::Protocol as Protocol>::PeerData);
 
-    /// What userspace does with what it hears: where the protocol leaves the handshake to it, it brings keys. A message may be
-    /// anybody's, and may come twice.
+    /// What userspace does with what it hears: where the protocol leaves the handshake to it, it
+    /// brings keys. A message may be anybody's, and may come twice.
     fn userspace(side: Side, heard: &Heard, adapter: &mut Adapter<'_, Self::Protocol>) {
         _ = (side, heard, adapter);
     }

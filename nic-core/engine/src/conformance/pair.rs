@@ -91,7 +91,8 @@ pub struct Pair<T: Subject> {
 }
 
 impl<T: Subject> Pair<T> {
-    /// Two adapters that have each other as a peer, with addresses and routes, up. No key is agreed yet.
+    /// Two adapters that have each other as a peer, with addresses and routes, up. No key is agreed
+    /// yet.
     pub fn new() -> Self {
         let now = Instant::ZERO.after(Duration::from_secs(1000));
         Self {

@@ -106,7 +106,8 @@ pub fn many_threads_keep_the_order<T: Subject>() {
     let wire = Mutex::new(std::collections::VecDeque::<Datagram>::new());
     let delivered = Mutex::new(Vec::new());
     let submitted = AtomicU32::new(0);
-    // Held while packets are numbered and queued, and while datagrams are taken off the wire in order.
+    // Held while packets are numbered and queued, and while datagrams are taken off the wire in
+    // order.
     let [submitting, receiving] = [Mutex::new(()), Mutex::new(())];
     let end = Clock::now() + Duration::from_secs(60);
     let is_done = || {
@@ -169,7 +170,8 @@ pub fn many_threads_keep_the_order<T: Subject>() {
     assert!(delivered.lock().unwrap().iter().copied().eq(0..PACKETS));
 }
 
-/// A peer is removed while threads queue, seal and send for it: they all come to an end, and the adapter goes on.
+/// A peer is removed while threads queue, seal and send for it: they all come to an end, and the
+/// adapter goes on.
 pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
     const THREADS: usize = 3;
     for round in 0..20 {

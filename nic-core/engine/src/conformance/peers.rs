@@ -27,7 +27,8 @@ pub fn a_removed_peer_leaves_nothing_behind<T: Subject>() {
     assert!(pair.left.delivered.is_empty());
 }
 
-/// Batches that are being sealed, sent, opened or delivered when their peer is removed disappear quietly.
+/// Batches that are being sealed, sent, opened or delivered when their peer is removed disappear
+/// quietly.
 pub fn a_peer_removed_in_flight_does_no_harm<T: Subject>() {
     let mut pair = Pair::<T>::keyed();
     let now = pair.now;

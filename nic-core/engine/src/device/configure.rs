@@ -13,8 +13,8 @@ use crate::{
 
 /// The device under its control lock, to be configured.
 ///
-/// To apply a set of changes whole or not at all: make every [`NewPeer`], [`Configuration::reserve`] what they need, and
-/// check the rest; what follows then can't fail.
+/// To apply a set of changes whole or not at all: make every [`NewPeer`],
+/// [`Configuration::reserve`] what they need, and check the rest; what follows then can't fail.
 pub struct Configuration<'a, P: Protocol, S: System> {
     device: &'a Device<P, S>,
     control: &'a mut ControlState<P>,
@@ -42,8 +42,8 @@ impl<P: Protocol, S: System> NewPeer<P, S> {
 }
 
 impl<P: Protocol, S: System> Device<P, S> {
-    /// Lets `f` configure the device, under the control lock. The control thread is to be woken afterwards: deadlines may have
-    /// changed.
+    /// Lets `f` configure the device, under the control lock. The control thread is to be woken
+    /// afterwards: deadlines may have changed.
     pub fn configure<R>(
         &self,
         now: Now,
@@ -79,7 +79,8 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         f(protocol, &mut Host { device: self.device, directory, sink: self.sink })
     }
 
-    /// Makes sure that so many peers and prefixes can be added without memory, and that there may be so many peers.
+    /// Makes sure that so many peers and prefixes can be added without memory, and that there may
+    /// be so many peers.
     pub fn reserve(
         &mut self,
         peers: usize,
@@ -98,7 +99,8 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         self.control.directory.len()
     }
 
-    /// Adds a peer. After [`Configuration::reserve`] this fails only where one with its name exists, or the protocol finds no room.
+    /// Adds a peer. After [`Configuration::reserve`] this fails only where one with its name
+    /// exists, or the protocol finds no room.
     pub fn add_peer(&mut self, new: NewPeer<P, S>) -> Result<PeerId, AddPeerError> {
         let NewPeer { name, control, state } = new;
         let directory = &mut self.control.directory;
@@ -128,7 +130,8 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         }
     }
 
-    /// Removes a peer with its routes, contexts and whatever it has queued. False where it is gone already.
+    /// Removes a peer with its routes, contexts and whatever it has queued. False where it is gone
+    /// already.
     pub fn remove_peer(&mut self, peer: PeerId) -> bool {
         self.with_protocol(|protocol, host| host.remove_peer(protocol, peer))
     }
@@ -138,7 +141,8 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         self.control.directory.find(name)
     }
 
-    /// The peer behind this one, or the first: in the order of creation, except that a new peer takes a removed one's place.
+    /// The peer behind this one, or the first: in the order of creation, except that a new peer
+    /// takes a removed one's place.
     pub fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId> {
         self.control.directory.next(after)
     }
@@ -178,8 +182,9 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         self.device.set_endpoint(peer, endpoint).is_some()
     }
 
-    /// Gives a prefix to a peer; another peer that had it loses it. After [`Configuration::reserve`] this fails only where the
-    /// prefix is longer than its address. A peer that is gone gets nothing.
+    /// Gives a prefix to a peer; another peer that had it loses it. After
+    /// [`Configuration::reserve`] this fails only where the prefix is longer than its address. A
+    /// peer that is gone gets nothing.
     pub fn add_route(&mut self, peer: PeerId, prefix: Prefix) -> Result<(), InsertError> {
         if self.control.directory.name(peer).is_none() {
             return Ok(());
@@ -202,7 +207,8 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         self.device.routes.remove_peer(peer);
     }
 
-    /// Calls `f` with each prefix of a peer: IPv4, then IPv6, each in the order in which the peer got them.
+    /// Calls `f` with each prefix of a peer: IPv4, then IPv6, each in the order in which the peer
+    /// got them.
     pub fn for_each_route(&self, peer: PeerId, f: &mut dyn FnMut(Prefix)) {
         self.device.routes.for_each(peer, f);
     }

@@ -8,8 +8,8 @@ use crate::{
     protocol::{Discard, Event, PeerId, Standing},
 };
 
-/// Takes what the control plane wants done. It is called under the control lock: it only collects, and the caller acts when
-/// the lock is free again. It must not call the device.
+/// Takes what the control plane wants done. It is called under the control lock: it only collects,
+/// and the caller acts when the lock is free again. It must not call the device.
 pub trait ControlSink {
     /// Sends a control message. False where memory ran out.
     fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool;
@@ -70,8 +70,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         self.next_due(&control)
     }
 
-    /// Lets packets through, or stops them. Stopping drops what is queued and keeps keys; the control thread is to be woken
-    /// after a start.
+    /// Lets packets through, or stops them. Stopping drops what is queued and keeps keys; the
+    /// control thread is to be woken after a start.
     pub fn set_up(&self, is_up: bool) {
         let control = self.control.lock();
         self.is_up.store(is_up, Ordering::Release);

@@ -7,11 +7,13 @@
 //! 1. the control lock (`S::SleepLock`): handshakes, timers, configuration; one per adapter;
 //! 2. the writers' locks of routes and contexts (`S::SleepLock`);
 //! 3. the lock of peers' addresses (`S::SpinLock`), for protocols where no two may be at one;
-//! 4. a peer's lock (`S::SpinLock`): taken once per batch, never two at a time, and nothing is called or freed under it;
-//!    and that of what judges control messages, for as long as a copy takes.
+//! 4. a peer's lock (`S::SpinLock`): taken once per batch, never two at a time, and nothing is
+//!    called or freed under it; and that of what judges control messages, for as long as a copy
+//!    takes.
 //!
-//! A sink of the caller's is called under the first alone. Everything that a packet needs tolerates that its peer is removed
-//! at any moment: names carry a generation, and a name that matches no more finds nothing.
+//! A sink of the caller's is called under the first alone. Everything that a packet needs tolerates
+//! that its peer is removed at any moment: names carry a generation, and a name that matches no
+//! more finds nothing.
 
 mod configure;
 mod control;
@@ -71,7 +73,8 @@ struct ControlState<P: Protocol> {
 }
 
 impl<P: Protocol, S: System> Device<P, S> {
-    /// An adapter without peers, down. `hash_key` must be random: it keeps others from choosing keys that collide in tables.
+    /// An adapter without peers, down. `hash_key` must be random: it keeps others from choosing
+    /// keys that collide in tables.
     #[inline(never)] // What it is made of is not in its caller's frame as well.
     pub fn new(control: Boxed<P::Control>, hash_key: [u8; 16]) -> Self {
         let [protocol] = &*control;
@@ -114,7 +117,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         self.mtu_v6_bytes.store(mtu.v6_bytes, Ordering::Relaxed);
     }
 
-    /// The length of the datagram that carries a packet of this length that begins like this; `framing` is its batch's.
+    /// The length of the datagram that carries a packet of this length that begins like this;
+    /// `framing` is its batch's.
     pub fn datagram_bytes(&self, framing: P::Framing, head: &[u8], payload_bytes: usize) -> usize {
         P::datagram_bytes(framing, payload_bytes, self.mtu().of_packet(head))
     }

@@ -9,7 +9,8 @@ use crate::{
 };
 
 impl<P: Protocol, S: System> Device<P, S> {
-    /// Notes where a peer is, as it was told to us. Says where it was; `None` where the peer is gone.
+    /// Notes where a peer is, as it was told to us. Says where it was; `None` where the peer is
+    /// gone.
     pub(super) fn set_endpoint(
         &self,
         peer: PeerId,
@@ -22,7 +23,8 @@ impl<P: Protocol, S: System> Device<P, S> {
                 self.peers.with(peer, |state| {
                     let before = state.endpoint.replace(endpoint);
                     let from = before.map(|before| before.remote);
-                    // Userspace's word counts; but where another has the address, that one keeps its claim to it.
+                    // Userspace's word counts; but where another has the address, that one keeps
+                    // its claim to it.
                     if !book.move_peer(peer, from, endpoint.remote)
                         && let Some(from) = from
                     {
@@ -34,7 +36,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         }
     }
 
-    /// Follows a peer to where an authentic packet came from. False where that is another's, or can't be a peer's.
+    /// Follows a peer to where an authentic packet came from. False where that is another's, or
+    /// can't be a peer's.
     pub(super) fn follow(&self, peer: PeerId, to: Endpoint) -> bool {
         if !is_unicast(to.remote) {
             return false;

@@ -27,7 +27,8 @@ pub struct AcceptItem {
     pub from: Endpoint,
     /// Its datagram's length.
     pub datagram_bytes: usize,
-    /// Its inner header, by [`InnerPacket::parse`] over the opened bytes; `None` where it is no IP packet.
+    /// Its inner header, by [`InnerPacket::parse`] over the opened bytes; `None` where it is no IP
+    /// packet.
     pub inner: Option<InnerPacket>,
     /// Set by [`Device::accept`].
     pub verdict: Accepted,
@@ -57,7 +58,8 @@ pub struct AcceptOutcome {
 }
 
 impl<P: Protocol, S: System> Device<P, S> {
-    /// Judges a datagram by its first bytes (at least 16, or all) and its length. Malformed ones are counted.
+    /// Judges a datagram by its first bytes (at least 16, or all) and its length. Malformed ones
+    /// are counted.
     pub fn classify(&self, head: &[u8], datagram_bytes: usize) -> Class {
         let class = P::classify(head, datagram_bytes);
         if class == Class::Malformed {
@@ -80,7 +82,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         batch
     }
 
-    /// Counts datagrams of a batch that were not authentic. True where the control thread has to look at once: a timer was set.
+    /// Counts datagrams of a batch that were not authentic. True where the control thread has to
+    /// look at once: a timer was set.
     pub fn rejected(&self, peer: PeerId, context: &P::OpenContext, datagrams: u32) -> bool {
         if datagrams == 0 {
             return false;
@@ -92,11 +95,12 @@ impl<P: Protocol, S: System> Device<P, S> {
         noted.is_some_and(|((), control_due)| control_due)
     }
 
-    /// Gives an opened batch back. On [`Turn::Mine`] the caller handles what [`Device::next_to_indicate`] gives until that is
-    /// none.
+    /// Gives an opened batch back. On [`Turn::Mine`] the caller handles what
+    /// [`Device::next_to_indicate`] gives until that is none.
     pub fn opened(&self, peer: PeerId, ticket: Ticket, opened: S::Opened) -> Turn {
         let mut opened = Some(opened);
-        // What is left in `opened` belongs to a peer that is gone; it is dropped here, under no lock.
+        // What is left in `opened` belongs to a peer that is gone; it is dropped here, under no
+        // lock.
         self.peers
             .with(peer, |state| {
                 let (turn, returned) = state.opening.finish(ticket, opened.take());
@@ -106,18 +110,21 @@ impl<P: Protocol, S: System> Device<P, S> {
             .unwrap_or(Turn::NotMine)
     }
 
-    /// Gives up a batch that could not be opened: those behind it need not wait. Turns are as with [`Device::opened`].
+    /// Gives up a batch that could not be opened: those behind it need not wait. Turns are as with
+    /// [`Device::opened`].
     pub fn abandon_open(&self, peer: PeerId, ticket: Ticket) -> Turn {
         self.peers.with(peer, |state| state.opening.finish(ticket, None).0).unwrap_or(Turn::NotMine)
     }
 
-    /// The next opened batch to accept and indicate, by the thread whose turn it is; `None` ends the turn.
+    /// The next opened batch to accept and indicate, by the thread whose turn it is; `None` ends
+    /// the turn.
     pub fn next_to_indicate(&self, peer: PeerId) -> Option<S::Opened> {
         self.peers.with(peer, |state| state.opening.next()).flatten()
     }
 
-    /// Judges authentic packets of one batch, in order, by the thread whose turn it is: replay, timers, the peer's address and
-    /// counters under one lock, and then whether each comes from an address that its peer may use.
+    /// Judges authentic packets of one batch, in order, by the thread whose turn it is: replay,
+    /// timers, the peer's address and counters under one lock, and then whether each comes from an
+    /// address that its peer may use.
     pub fn accept(
         &self,
         peer: PeerId,
@@ -186,7 +193,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         false
     }
 
-    /// Lets packets through that come from an address of their peer, and returns how many. Counts the others.
+    /// Lets packets through that come from an address of their peer, and returns how many. Counts
+    /// the others.
     fn check_sources(&self, peer: PeerId, items: &mut [AcceptItem]) -> u64 {
         let (mut delivered, mut replayed, mut not_ip, mut not_allowed) = (0, 0, 0, 0);
         // The last source that was checked is mostly the next one, too.
@@ -253,5 +261,6 @@ impl<P: Protocol, S: System> Device<P, S> {
 
 /// The most batches of a peer that may be opened at a time.
 const OUTSTANDING_BATCHES: usize = 256;
-/// The most datagrams of a peer that may be opened at a time: what may wait for the workers, about 5 ms at 5 Gbit/s.
+/// The most datagrams of a peer that may be opened at a time: what may wait for the workers, about
+/// 5 ms at 5 Gbit/s.
 const OUTSTANDING_DATAGRAMS: u32 = 2048;

@@ -8,8 +8,9 @@ use crate::{
 };
 
 impl<P: Protocol, S: System> Device<P, S> {
-    /// Does what is due, for a limited number of peers, and returns when it is to be called next: not after `now` where peers
-    /// are left. The control thread also calls it whenever something says `control_due`.
+    /// Does what is due, for a limited number of peers, and returns when it is to be called next:
+    /// not after `now` where peers are left. The control thread also calls it whenever something
+    /// says `control_due`.
     pub fn tick(&self, now: Now, sink: &mut dyn ControlSink) -> Instant {
         let mut control = self.control.lock();
         if !self.is_up() {

@@ -9,7 +9,8 @@ use crate::{
     reorder::{Ticket, Turn},
 };
 
-/// Peers that got packets to send: [`Device::next_batch`] is to be called for each until it gives none.
+/// Peers that got packets to send: [`Device::next_batch`] is to be called for each until it gives
+/// none.
 #[derive(Debug)]
 pub struct PumpList {
     peers: [PeerId; Self::CAPACITY],
@@ -18,8 +19,9 @@ pub struct PumpList {
 
 /// A batch to be sealed, if there is one.
 pub struct NextBatch<P: Protocol, S: System> {
-    /// The batch; `None` where nothing waits, nothing more may be in flight, or there is no key. All that is told again: by
-    /// [`Device::submit`], [`Device::send_completed`], and the control plane's pump.
+    /// The batch; `None` where nothing waits, nothing more may be in flight, or there is no key.
+    /// All that is told again: by [`Device::submit`], [`Device::send_completed`], and the control
+    /// plane's pump.
     pub batch: Option<TxBatch<P, S>>,
     /// The control thread has to look at once: a key is wanted, or a timer was set.
     pub control_due: bool,
@@ -67,10 +69,12 @@ pub struct ToSend<S: System> {
 }
 
 impl<P: Protocol, S: System> Device<P, S> {
-    /// Takes packets from the stack above: routes each, and queues it with its peer. What has no place goes to `rejected`.
+    /// Takes packets from the stack above: routes each, and queues it with its peer. What has no
+    /// place goes to `rejected`.
     ///
-    /// Ends early when `pumps` is full: pump, clear it, and call again until `packets` is empty. Peers' locks are taken once
-    /// for each run of packets of one peer; `rejected` is called under no lock.
+    /// Ends early when `pumps` is full: pump, clear it, and call again until `packets` is empty.
+    /// Peers' locks are taken once for each run of packets of one peer; `rejected` is called under
+    /// no lock.
     pub fn submit(
         &self,
         packets: &mut S::Queue,
@@ -116,8 +120,9 @@ impl<P: Protocol, S: System> Device<P, S> {
         }
     }
 
-    /// Takes a peer's next batch: at most [`BATCH_PACKETS`] packets, and no more bytes than may be in flight. Any number of
-    /// threads may do so at a time. Packets that waited too long go to `rejected`, under no lock.
+    /// Takes a peer's next batch: at most [`BATCH_PACKETS`] packets, and no more bytes than may be
+    /// in flight. Any number of threads may do so at a time. Packets that waited too long go to
+    /// `rejected`, under no lock.
     pub fn next_batch(
         &self,
         peer: PeerId,
@@ -137,11 +142,13 @@ impl<P: Protocol, S: System> Device<P, S> {
         NextBatch { batch, control_due }
     }
 
-    /// Gives a sealed batch back. On [`Turn::Mine`] the caller sends what [`Device::next_to_send`] gives until that is none.
+    /// Gives a sealed batch back. On [`Turn::Mine`] the caller sends what [`Device::next_to_send`]
+    /// gives until that is none.
     pub fn sealed(&self, peer: PeerId, ticket: TxTicket, sealed: S::Sealed) -> Turn {
         let TxTicket { ticket, sent, payload_bytes, bytes } = ticket;
         let mut outgoing = Some(Outgoing { sealed, sent, payload_bytes, bytes });
-        // What is left in `outgoing` belongs to a peer that is gone; it is dropped here, under no lock.
+        // What is left in `outgoing` belongs to a peer that is gone; it is dropped here, under no
+        // lock.
         self.peers
             .with(peer, |state| {
                 let (turn, returned) = state.sealing.finish(ticket, outgoing.take());
@@ -151,8 +158,8 @@ impl<P: Protocol, S: System> Device<P, S> {
             .unwrap_or(Turn::NotMine)
     }
 
-    /// Gives up a batch that could not be sealed: those behind it need not wait. Turns are as with [`Device::sealed`]; afterwards
-    /// the peer is to be pumped again.
+    /// Gives up a batch that could not be sealed: those behind it need not wait. Turns are as with
+    /// [`Device::sealed`]; afterwards the peer is to be pumped again.
     pub fn abandon(&self, peer: PeerId, ticket: TxTicket, now: Instant) -> Turn {
         self.peers
             .with(peer, |state| {
@@ -162,8 +169,9 @@ impl<P: Protocol, S: System> Device<P, S> {
             .unwrap_or(Turn::NotMine)
     }
 
-    /// The next batch to hand to the network, by the thread whose turn it is; `None` ends the turn. No lock is held while it
-    /// is sent. Each is to be followed by [`Device::send_completed`], whether it could be sent or not.
+    /// The next batch to hand to the network, by the thread whose turn it is; `None` ends the turn.
+    /// No lock is held while it is sent. Each is to be followed by [`Device::send_completed`],
+    /// whether it could be sent or not.
     pub fn next_to_send(&self, peer: PeerId, now: Instant) -> Option<ToSend<S>> {
         loop {
             let (next, control_due) = self.peers.with_data(peer, |state| {
@@ -189,7 +197,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         }
     }
 
-    /// Notes that the network is done with a batch. True where more waits: the peer is to be pumped again.
+    /// Notes that the network is done with a batch. True where more waits: the peer is to be pumped
+    /// again.
     pub fn send_completed(&self, peer: PeerId, bytes: usize, now: Instant) -> bool {
         self.peers
             .with(peer, |state| {
@@ -213,7 +222,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         }
         let (mut full, mut not_admitted) = (S::Queue::default(), S::Queue::default());
         let refused = self.peers.with(peer, |state| {
-            // Asked again under the lock: whoever stops the adapter takes it afterwards, and empties the queue.
+            // Asked again under the lock: whoever stops the adapter takes it afterwards, and
+            // empties the queue.
             if !self.is_up() {
                 return Some(Discard::Down);
             }

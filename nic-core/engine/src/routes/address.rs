@@ -57,8 +57,8 @@ impl Address for V4 {
 
 impl Address for V6 {
     const BITS: u32 = 128;
-    /// The high half and the low half. A reader that gets halves of two addresses notices in the end that the node was
-    /// recycled.
+    /// The high half and the low half. A reader that gets halves of two addresses notices in the
+    /// end that the node was recycled.
     type Cell = [AtomicU64; 2];
 
     fn load([high, low]: &Self::Cell) -> Self {

@@ -110,15 +110,16 @@ impl<L: RawMutex> Routes<L> {
         self.v6.remove_all(v6, peer);
     }
 
-    /// Calls `f` with each prefix of a peer: IPv4, then IPv6, each in the order in which the peer got them. `f` must not
-    /// change the routes.
+    /// Calls `f` with each prefix of a peer: IPv4, then IPv6, each in the order in which the peer
+    /// got them. `f` must not change the routes.
     pub fn for_each(&self, peer: PeerId, f: &mut dyn FnMut(Prefix)) {
         let Writers { v4, v6 } = &*self.writers.lock();
         self.v4.for_each(v4, peer, &mut |prefix, length| f(Prefix::new(prefix, length)));
         self.v6.for_each(v6, peer, &mut |prefix, length| f(Prefix::new(prefix, length)));
     }
 
-    /// Makes sure that so many prefixes of each family can be inserted without memory, for peers with an index below `peers`.
+    /// Makes sure that so many prefixes of each family can be inserted without memory, for peers
+    /// with an index below `peers`.
     pub fn reserve(
         &self,
         v4_prefixes: usize,

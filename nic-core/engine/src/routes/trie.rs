@@ -1,9 +1,10 @@
 //! A binary trie with compressed paths that readers walk while one writer changes it.
 //!
-//! Every change that a reader can meet is one store that takes the trie from one right state to another: nodes are filled
-//! before a link to them is published, and unlinked before they are free. What is left is a reader that stands on a node
-//! which is unlinked, freed and *recycled* under it. So the writer counts recycling, and a reader that sees the count
-//! changed looks again. No reader ever waits for a writer that is interrupted half-way.
+//! Every change that a reader can meet is one store that takes the trie from one right state to
+//! another: nodes are filled before a link to them is published, and unlinked before they are free.
+//! What is left is a reader that stands on a node which is unlinked, freed and *recycled* under it.
+//! So the writer counts recycling, and a reader that sees the count changed looks again. No reader
+//! ever waits for a writer that is interrupted half-way.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -68,7 +69,8 @@ impl<A: Address> Trie<A> {
         loop {
             let recycled = self.recycled.load(Ordering::Acquire);
             let value = walk(self.nodes.slice(), address);
-            // Pairs with the fence in `allocate`: who has read a recycled node sees the count changed.
+            // Pairs with the fence in `allocate`: who has read a recycled node sees the count
+            // changed.
             fence(Ordering::Acquire);
             if self.recycled.load(Ordering::Relaxed) == recycled {
                 return peer(value);
@@ -202,7 +204,8 @@ impl<A: Address> Trie<A> {
         &self,
         f: &mut dyn FnMut(View<A>) -> Result<(), E>,
     ) -> Result<(), E> {
-        // Each step down leaves at most one way to come back to, and each is a bit longer than the last.
+        // Each step down leaves at most one way to come back to, and each is a bit longer than the
+        // last.
         let mut ways = [NONE; 130];
         let mut count = 1;
         if let Some(way) = ways.first_mut() {
@@ -234,7 +237,8 @@ impl<A: Address> Trie<A> {
         Ok(())
     }
 
-    /// Makes sure that so many prefixes can be inserted without memory, for peers with an index below `peers`.
+    /// Makes sure that so many prefixes can be inserted without memory, for peers with an index
+    /// below `peers`.
     pub(super) fn reserve(
         &self,
         writer: &mut Writer,
@@ -284,8 +288,8 @@ impl<A: Address> Trie<A> {
         let index = match writer.free.pop() {
             Some(index) => {
                 let recycled = self.recycled.load(Ordering::Relaxed);
-                // Release: who sees the count sees the node unlinked. The fence: who sees the node's new content
-                // sees the count.
+                // Release: who sees the count sees the node unlinked. The fence: who sees the
+                // node's new content sees the count.
                 self.recycled.store(recycled.wrapping_add(1), Ordering::Release);
                 fence(Ordering::Release);
                 index

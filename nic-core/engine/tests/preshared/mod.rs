@@ -1,7 +1,8 @@
-//! A small protocol: AEAD data packets under keys that two messages derive from a pre-shared secret.
+//! A small protocol: AEAD data packets under keys that two messages derive from a pre-shared
+//! secret.
 //!
-//! docs/adding-a-protocol.md walks through it. It is no protocol for the wild: who learns the secret reads everything, past and
-//! future.
+//! docs/adding-a-protocol.md walks through it. It is no protocol for the wild: who learns the
+//! secret reads everything, past and future.
 #![allow(dead_code, reason = "each test uses its part")]
 
 mod control;

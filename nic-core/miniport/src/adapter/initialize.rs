@@ -137,12 +137,14 @@ pub(crate) struct Keywords {
     receive_checksums: ReceiveChecksums,
     /// It is to be found as ovpn-dco-win's adapters are.
     is_ovpn_dco: bool,
-    /// What the times of the protocol's timers are divided by; 0 where the registry doesn't allow tests to change them.
+    /// What the times of the protocol's timers are divided by; 0 where the registry doesn't allow
+    /// tests to change them.
     pub(crate) test_timers: u32,
 }
 
 impl Keywords {
-    /// Whether the adapter is to speak the protocol with this name; where the registry has none, any will do.
+    /// Whether the adapter is to speak the protocol with this name; where the registry has none,
+    /// any will do.
     pub(crate) fn asks_for(&self, protocol: &str) -> bool {
         let asked = self.protocol.as_bytes();
         asked.is_empty() || asked.eq_ignore_ascii_case(protocol.as_bytes())
@@ -153,8 +155,8 @@ impl Keywords {
         self.is_ovpn_dco && !self.protocol.as_bytes().is_empty() && self.asks_for(OpenVpn::KEYWORD)
     }
 
-    /// Reads them; what is missing or makes no sense has its default. Without memory to read them with, there can be no adapter:
-    /// it would be another one than was asked for.
+    /// Reads them; what is missing or makes no sense has its default. Without memory to read them
+    /// with, there can be no adapter: it would be another one than was asked for.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -199,7 +201,8 @@ impl Keywords {
         self.take_checksums(configuration)
     }
 
-    /// The values are those of "Using Registry Values to Enable and Disable Task Offloading" (ndis docs).
+    /// The values are those of "Using Registry Values to Enable and Disable Task Offloading" (ndis
+    /// docs).
     fn take_checksums(&mut self, configuration: &Configuration) -> Result<()> {
         let checksums = &mut self.receive_checksums;
         for (keyword, is_on) in [

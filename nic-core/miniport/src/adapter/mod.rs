@@ -2,9 +2,10 @@
 //!
 //! # Locks
 //!
-//! In this order: [`Adapter::state`] (a sleep lock: up, down, pause, configuration), then the engine's. The spin locks of queues,
-//! rings and the sockets' place are leaves. Nothing is sent, indicated, completed or closed under a lock but
-//! [`Adapter::state`], and of that the data path knows nothing.
+//! In this order: [`Adapter::state`] (a sleep lock: up, down, pause, configuration), then the
+//! engine's. The spin locks of queues, rings and the sockets' place are leaves. Nothing is sent,
+//! indicated, completed or closed under a lock but [`Adapter::state`], and of that the data path
+//! knows nothing.
 
 mod halt;
 mod initialize;
@@ -82,7 +83,8 @@ pub(crate) struct Adapter<P: AdapterProtocol> {
     pub(crate) allows_test_timers: bool,
     /// It is found by ovpn-dco-win's names as well.
     pub(crate) is_ovpn_dco: bool,
-    /// Tells [`halt()`] that all of the above is gone. Must be the last field: fields are dropped in order.
+    /// Tells [`halt()`] that all of the above is gone. Must be the last field: fields are dropped
+    /// in order.
     gone: Gone,
 }
 

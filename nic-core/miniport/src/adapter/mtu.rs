@@ -1,8 +1,9 @@
 //! The stack's MTU on an adapter, for each version of IP.
 //!
-//! Anybody may change it at any time, and nothing reports that (NotifyIpInterfaceChange reports other changes of an interface),
-//! so it is looked at once a second while the adapter is up. Nothing is lost meanwhile: a packet is sent whatever its length,
-//! and the MTU does no more than bound its padding and size what is kept in memory.
+//! Anybody may change it at any time, and nothing reports that (NotifyIpInterfaceChange reports
+//! other changes of an interface), so it is looked at once a second while the adapter is up.
+//! Nothing is lost meanwhile: a packet is sent whatever its length, and the MTU does no more than
+//! bound its padding and size what is kept in memory.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -14,8 +15,8 @@ use nt::nbl::IpVersion;
 use super::{Adapter, AdapterProtocol};
 use crate::time;
 
-/// A datagram holds no more: 65 535 bytes less IPv6 and UDP headers, and 32 bytes of the tunnel's. NDIS is told that this is the
-/// adapter's MTU, which the stack's can't exceed.
+/// A datagram holds no more: 65 535 bytes less IPv6 and UDP headers, and 32 bytes of the tunnel's.
+/// NDIS is told that this is the adapter's MTU, which the stack's can't exceed.
 pub(crate) const MAXIMUM_MTU_BYTES: u32 = 65_535 - 48 - 32;
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -78,7 +79,8 @@ fn look<P: AdapterProtocol>(
     let luid = adapter.handle.interface_luid;
     let mtu_bytes = interface::mtu_bytes(luid, version).ok()?;
     let is_new = !was_seen.swap(true, Ordering::Relaxed);
-    // A new interface has the adapter's own MTU, if nobody has set another one: no network would carry that.
+    // A new interface has the adapter's own MTU, if nobody has set another one: no network would
+    // carry that.
     if is_new && mtu_bytes >= MAXIMUM_MTU_BYTES {
         let default = adapter.interfaces.default_mtu_bytes;
         if interface::set_mtu_bytes(luid, version, default).is_ok() {

@@ -1,7 +1,8 @@
 //! What an adapter computes for the stack: checksums of received packets.
 //!
-//! A peer's authentication covers what its stack has made, so all checksums are right. The registry or the stack may want the stack
-//! to look itself; and the stack turns offloads on before any is used (ndis docs, `OID_OFFLOAD_ENCAPSULATION`).
+//! A peer's authentication covers what its stack has made, so all checksums are right. The registry
+//! or the stack may want the stack to look itself; and the stack turns offloads on before any is
+//! used (ndis docs, `OID_OFFLOAD_ENCAPSULATION`).
 
 use core::sync::atomic::{AtomicU8, Ordering};
 

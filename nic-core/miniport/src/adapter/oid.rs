@@ -95,8 +95,8 @@ fn set<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidReques
         OID_GEN_INTERRUPT_MODERATION => Status::INVALID_DATA,
         OID_GEN_LINK_PARAMETERS => request.accept(),
         OID_PNP_SET_POWER => match request.value::<4>() {
-            // NDIS has paused the adapter before. Keys stay; their age counts the sleep, so that timers that have passed meanwhile
-            // are seen at once.
+            // NDIS has paused the adapter before. Keys stay; their age counts the sleep, so that
+            // timers that have passed meanwhile are seen at once.
             Ok(state) => {
                 if u32::from_ne_bytes(state) == POWER_ON {
                     adapter.control.wake();

@@ -22,7 +22,8 @@ pub(crate) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     // What is being sealed or sent ends by itself.
     drop(state);
     loop {
-        // What is queued is dropped. Again: a call that was under way may have queued more meanwhile.
+        // What is queued is dropped. Again: a call that was under way may have queued more
+        // meanwhile.
         adapter.device.set_up(false);
         adapter.handle.transmit.flush();
         if adapter.handle.transmit.drain_for(LOOK_AGAIN) == Wait::Satisfied {

@@ -11,7 +11,8 @@ use super::{Adapter, Keywords};
 use crate::protocols::Listed;
 use crate::status::Refusal;
 
-/// A protocol that adapters speak. Functions are called at PASSIVE_LEVEL, but where they say otherwise.
+/// A protocol that adapters speak. Functions are called at PASSIVE_LEVEL, but where they say
+/// otherwise.
 pub(crate) trait AdapterProtocol: Protocol + Listed {
     /// What the registry calls it (`TunicProtocol`).
     const KEYWORD: &'static str;
@@ -58,7 +59,8 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
     /// `<= DISPATCH_LEVEL`
     fn receive_control(adapter: &Shared<Adapter<Self>>, datagram: &Datagram<'_>);
 
-    /// Takes a control datagram that the protocol hands up to userspace. False where there is no room for it.
+    /// Takes a control datagram that the protocol hands up to userspace. False where there is no
+    /// room for it.
     fn hand_up(_adapter: &Shared<Adapter<Self>>, _from: &Endpoint, _datagram: &[u8]) -> bool {
         false
     }
@@ -69,7 +71,8 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
     /// Takes the adapter's and the engine's.
     fn report(adapter: &Shared<Adapter<Self>>, event: Event);
 
-    /// Does what the protocol has left to the adapter's control thread. Says when to call again, at the latest.
+    /// Does what the protocol has left to the adapter's control thread. Says when to call again, at
+    /// the latest.
     fn attend(_adapter: &Shared<Adapter<Self>>) -> Instant {
         Instant::NEVER
     }
@@ -79,7 +82,8 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
         Ok(())
     }
 
-    /// Makes a file that is being opened the adapter's owner: nobody else can open it by its name or change it until that is closed.
+    /// Makes a file that is being opened the adapter's owner: nobody else can open it by its name
+    /// or change it until that is closed.
     fn own(_adapter: &Shared<Adapter<Self>>, _file: FileId) -> nt::Result<()> {
         Err(Status::NOT_SUPPORTED)
     }
@@ -89,8 +93,8 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
         irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
     }
 
-    /// Handles a write of the adapter's device, or the native ABI's [`native::channel::IOCTL_CHANNEL_SEND_CONTROL`]. The input is
-    /// where the I/O manager put it.
+    /// Handles a write of the adapter's device, or the native ABI's
+    /// [`native::channel::IOCTL_CHANNEL_SEND_CONTROL`]. The input is where the I/O manager put it.
     ///
     /// [`native::channel::IOCTL_CHANNEL_SEND_CONTROL`]: tunic_ioctl::native::channel::IOCTL_CHANNEL_SEND_CONTROL
     fn write(_adapter: &Shared<Adapter<Self>>, irp: Irp) -> Dispatched {
@@ -103,6 +107,7 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
     /// A file was closed by which the adapter was opened.
     fn closed(_adapter: &Shared<Adapter<Self>>, _file: FileId) {}
 
-    /// The device is going: all requests that wait with the protocol are cancelled, from now on, too.
+    /// The device is going: all requests that wait with the protocol are cancelled, from now on,
+    /// too.
     fn device_removed(_adapter: &Shared<Adapter<Self>>) {}
 }

@@ -83,7 +83,8 @@ pub(super) fn peer(
     write(irp, &ovpn_dco::encode_peer_stats(asked, &traffic))
 }
 
-/// The counters of all peers, as ovpn-dco-win tells them; where they don't fit, how many bytes that takes.
+/// The counters of all peers, as ovpn-dco-win tells them; where they don't fit, how many bytes that
+/// takes.
 pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
     /// Bytes of one.
     const SIZE: usize = ovpn_dco::PeerStats::SIZE;

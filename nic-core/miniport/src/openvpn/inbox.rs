@@ -134,8 +134,8 @@ fn is_same_address(a: &SocketAddr, b: &SocketAddr) -> bool {
     }
 }
 
-/// Tells the adapter's owner that the only peer is gone, by a read that waits. Where none does, it is tried again a second later; says
-/// when.
+/// Tells the adapter's owner that the only peer is gone, by a read that waits. Where none does, it
+/// is tried again a second later; says when.
 pub(super) fn tell_disconnected(adapter: &Shared<Adapter>) -> Instant {
     let extension = &adapter.extension;
     if !extension.is_disconnected.load(Ordering::Acquire) {

@@ -53,8 +53,9 @@ pub(super) fn listen(
     Ok(bound)
 }
 
-/// Binds a socket for the only peer of point-to-point mode. `None` where there is one on that address already. One on the same port
-/// of another address is closed first, as it would be in the new one's way: where that fails, the peer has none.
+/// Binds a socket for the only peer of point-to-point mode. `None` where there is one on that
+/// address already. One on the same port of another address is closed first, as it would be in the
+/// new one's way: where that fails, the peer has none.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -109,7 +110,8 @@ pub(super) fn disconnect(adapter: &Shared<Adapter>, state: &mut State) {
     }
 }
 
-/// Ends everything but the state of the link: peers, sockets, mode, what is queued, requests that wait.
+/// Ends everything but the state of the link: peers, sockets, mode, what is queued, requests that
+/// wait.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -147,7 +149,8 @@ pub(super) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
     Ok(Status::SUCCESS)
 }
 
-/// Brings an adapter down: its link is disconnected. Peers, keys and the way of control datagrams stay.
+/// Brings an adapter down: its link is disconnected. Peers, keys and the way of control datagrams
+/// stay.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`

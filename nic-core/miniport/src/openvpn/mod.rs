@@ -1,7 +1,9 @@
-//! OpenVPN's data channel: userspace does the handshake, pushes keys, and reads and writes all datagrams but the data channel's.
+//! OpenVPN's data channel: userspace does the handshake, pushes keys, and reads and writes all
+//! datagrams but the data channel's.
 //!
-//! It is controlled by the native ABI or by that of ovpn-dco-win; both come here as the same commands. Who uses the latter owns the
-//! adapter, and who uses the former may: all ends when that file is closed.
+//! It is controlled by the native ABI or by that of ovpn-dco-win; both come here as the same
+//! commands. Who uses the latter owns the adapter, and who uses the former may: all ends when that
+//! file is closed.
 
 mod answers;
 mod inbox;
@@ -54,7 +56,8 @@ pub(crate) struct Extension {
     inbox: Inbox,
     outbox: Outbox,
     notices: Ring<notices::Notice>,
-    /// The only peer was silent for too long, and the adapter's owner is still to be told so by a read.
+    /// The only peer was silent for too long, and the adapter's owner is still to be told so by a
+    /// read.
     is_disconnected: AtomicBool,
 }
 

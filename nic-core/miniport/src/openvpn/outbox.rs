@@ -1,5 +1,5 @@
-//! Control datagrams on their way down, in the order of their requests. A request is done as soon as its datagram is copied; where too
-//! many are on their way already, it waits for its turn.
+//! Control datagrams on their way down, in the order of their requests. A request is done as soon
+//! as its datagram is copied; where too many are on their way already, it waits for its turn.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -116,8 +116,8 @@ impl OneSent for InFlight {
 /// `PASSIVE_LEVEL`
 ///
 /// # Locks
-/// Takes the adapter's state lock, and has given it back before it sends: who sends to the adapter's own address gets into
-/// [`super::inbox::receive`] on the same thread.
+/// Takes the adapter's state lock, and has given it back before it sends: who sends to the
+/// adapter's own address gets into [`super::inbox::receive`] on the same thread.
 pub(super) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
     let form = form(&irp);
     let admitted = owner::admit(adapter, &mut adapter.state.lock(), form, irp.file());
@@ -127,7 +127,8 @@ pub(super) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
     }
     let outbox = &adapter.extension.outbox;
     let dispatched = outbox.waiting.push(irp);
-    // Looked at after the push: whoever makes room looks for requests after that, so one of the two sees both.
+    // Looked at after the push: whoever makes room looks for requests after that, so one of the two
+    // sees both.
     send_waiting(adapter);
     if outbox.is_closed.load(Ordering::SeqCst) {
         outbox.waiting.cancel_all();
@@ -135,8 +136,8 @@ pub(super) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
     dispatched
 }
 
-/// Sends what waits, while there is room. One thread at a time does, so that nothing is overtaken; what others bring meanwhile, it
-/// finds.
+/// Sends what waits, while there is room. One thread at a time does, so that nothing is overtaken;
+/// what others bring meanwhile, it finds.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`

@@ -1,5 +1,5 @@
-//! Who owns an adapter: the file by which somebody speaks ovpn-dco-win's ABI to it, or has asked for it by the native one. There is
-//! one at a time, and what it has set up goes when it is closed.
+//! Who owns an adapter: the file by which somebody speaks ovpn-dco-win's ABI to it, or has asked
+//! for it by the native one. There is one at a time, and what it has set up goes when it is closed.
 
 use nt::irp::FileId;
 use nt::{Result, Shared, Status};
@@ -47,8 +47,8 @@ pub(super) fn open(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
     opened.map_err(|refusal| refusal.status(Form::OvpnDco))
 }
 
-/// Whether a file may change an adapter. In ovpn-dco-win's form that makes it the owner, where there is none and nothing that
-/// somebody else has set up.
+/// Whether a file may change an adapter. In ovpn-dco-win's form that makes it the owner, where
+/// there is none and nothing that somebody else has set up.
 ///
 /// # Locks
 /// The adapter's state lock is held.

@@ -23,7 +23,8 @@ use crate::control_thread::Sink;
 use crate::status::{ChannelRefusal, ChannelResult, PeerUse};
 use crate::time;
 
-/// Makes a peer. In point-to-point mode it has a socket of its own, and takes the place of the one that there is.
+/// Makes a peer. In point-to-point mode it has a socket of its own, and takes the place of the one
+/// that there is.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`

@@ -1,7 +1,8 @@
 //! The configuration of an adapter: asked for, and changed whole or not at all.
 //!
-//! A change has two halves. The first makes everything that can fail: sockets on a new port, every new peer with its memory, room for
-//! routes. The second applies the records in order and can't fail.
+//! A change has two halves. The first makes everything that can fail: sockets on a new port, every
+//! new peer with its memory, room for routes. The second applies the records in order and can't
+//! fail.
 
 use alloc::vec::Vec;
 
@@ -124,7 +125,8 @@ fn is_current_port(adapter: &Adapter<WireGuard>, state: &State<WireGuard>, port:
 
 /// All that a change needs and could be refused.
 struct Prepared {
-    /// For each peer record in order: what it takes to make the peer, where it might have to be made.
+    /// For each peer record in order: what it takes to make the peer, where it might have to be
+    /// made.
     new_peers: Vec<Option<Peer>>,
     /// The private key is another one afterwards.
     changes_key: bool,
@@ -133,7 +135,8 @@ struct Prepared {
 impl Prepared {
     fn new(device: &mut Device<'_>, change: &Configure<'_>) -> Result<Self, Refusal> {
         let changes_key = changes_key(device, change);
-        // A peer that is added together with a new key gets its secrets from that key, when it is set. Until then it has none.
+        // A peer that is added together with a new key gets its secrets from that key, when it is
+        // set. Until then it has none.
         let keyless = ProtocolControl::new(*device.protocol().constants());
         let removes_some =
             change.replace_peers || change.peers().any(|peer| peer.action == PeerAction::Remove);

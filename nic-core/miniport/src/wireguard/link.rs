@@ -77,7 +77,8 @@ pub(super) fn down(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refus
         configuration.with_protocol(|_, host| configure::stop(host));
     });
     adapter.handle.indicate_link(false, BITS_PER_SECOND);
-    // Opening gives WSK its memory back before anything goes to the stack above, so this doesn't wait for that.
+    // Opening gives WSK its memory back before anything goes to the stack above, so this doesn't
+    // wait for that.
     adapter.sockets.replace(None);
     drop(state);
     sink.act();

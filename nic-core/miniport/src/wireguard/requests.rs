@@ -34,7 +34,8 @@ pub(super) fn run(
         Command::Configure(change) => {
             let consumed_bytes = change.consumed_bytes();
             match configure::apply(adapter, &change) {
-                // WireGuardNT tells how much it has read; a buffered request would get that many bytes back.
+                // WireGuardNT tells how much it has read; a buffered request would get that many
+                // bytes back.
                 Ok(()) if irp.control_code() == wireguard_nt::IOCTL_SET => {
                     irp.complete(Status::SUCCESS, consumed_bytes)
                 }
@@ -46,8 +47,8 @@ pub(super) fn run(
     }
 }
 
-/// Ends a request for the configuration. WireGuardNT's callers learn the size by the number of bytes, which its direct method
-/// allows.
+/// Ends a request for the configuration. WireGuardNT's callers learn the size by the number of
+/// bytes, which its direct method allows.
 fn complete_configuration(irp: Irp, abi: Abi, encoded: Encoded) -> Dispatched {
     if abi == Abi::Native || encoded.is_complete() {
         return control::complete_encoded(irp, Ok(encoded));

@@ -43,8 +43,8 @@ pub type MINIPORT_RESTART_HANDLER = Option<
         restart_parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
     ) -> NDIS_STATUS,
 >;
-/// MiniportOidRequest, MiniportDirectOidRequest and MiniportSynchronousOidRequest. IRQL: `PASSIVE_LEVEL`; direct and
-/// synchronous `<= DISPATCH_LEVEL`.
+/// MiniportOidRequest, MiniportDirectOidRequest and MiniportSynchronousOidRequest. IRQL:
+/// `PASSIVE_LEVEL`; direct and synchronous `<= DISPATCH_LEVEL`.
 pub type MINIPORT_OID_REQUEST_HANDLER = Option<
     unsafe extern "efiapi" fn(
         miniport_adapter_context: NDIS_HANDLE,
@@ -68,7 +68,8 @@ pub type MINIPORT_RETURN_NET_BUFFER_LISTS_HANDLER = Option<
         return_flags: ULONG,
     ),
 >;
-/// MiniportCancelSend, MiniportCancelOidRequest, MiniportCancelDirectOidRequest. IRQL: `<= DISPATCH_LEVEL`.
+/// MiniportCancelSend, MiniportCancelOidRequest, MiniportCancelDirectOidRequest. IRQL: `<=
+/// DISPATCH_LEVEL`.
 pub type MINIPORT_CANCEL_HANDLER =
     Option<unsafe extern "efiapi" fn(miniport_adapter_context: NDIS_HANDLE, id: PVOID)>;
 /// MiniportCheckForHangEx. IRQL: `PASSIVE_LEVEL`.

@@ -1,6 +1,7 @@
 //! `ndis.h` and the headers it includes: what an NDIS 6.50 to 6.89 miniport of `NdisMediumIP` uses.
 //!
-//! NDIS grows its structs by revisions: `NDIS_SIZEOF_*_REVISION_n` are the sizes that go into `NDIS_OBJECT_HEADER::Size`.
+//! NDIS grows its structs by revisions: `NDIS_SIZEOF_*_REVISION_n` are the sizes that go into
+//! `NDIS_OBJECT_HEADER::Size`.
 
 mod attributes;
 mod configuration;

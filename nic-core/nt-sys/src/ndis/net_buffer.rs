@@ -6,9 +6,9 @@ use crate::ntdef::{BOOLEAN, LONGLONG, PVOID, ULONG, USHORT};
 
 /// One packet: a chain of MDLs, and where in it the data is.
 ///
-/// C's `NET_BUFFER_HEADER` and `NET_BUFFER_DATA` are flattened into it (their union with an `SLIST_HEADER` is NDIS's own
-/// business). The used data space begins `DataOffset` bytes into `MdlChain`, which is `CurrentMdlOffset` bytes into
-/// `CurrentMdl`, and is `DataLength` bytes long.
+/// C's `NET_BUFFER_HEADER` and `NET_BUFFER_DATA` are flattened into it (their union with an
+/// `SLIST_HEADER` is NDIS's own business). The used data space begins `DataOffset` bytes into
+/// `MdlChain`, which is `CurrentMdlOffset` bytes into `CurrentMdl`, and is `DataLength` bytes long.
 #[repr(C, align(16))]
 pub struct NET_BUFFER {
     /// The next packet of the same NET_BUFFER_LIST.
@@ -50,7 +50,8 @@ pub struct NET_BUFFER {
 /// [`NET_BUFFER`] as C's NET_BUFFER_DATA names it.
 pub type NET_BUFFER_DATA = NET_BUFFER;
 
-/// Allocates an MDL and its memory when data must grow at the front. Gets the wanted size, leaves the real one.
+/// Allocates an MDL and its memory when data must grow at the front. Gets the wanted size, leaves
+/// the real one.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -117,8 +118,9 @@ crate::import! { "ndis.sys";
     /// `<= DISPATCH_LEVEL`
     pub fn NdisFreeNetBuffer(net_buffer: *mut NET_BUFFER);
 
-    /// A pointer to the first `bytes_needed` contiguous bytes of data: in place when they are contiguous, else copied to
-    /// `storage`. Null when there are fewer bytes, or they are split and `storage` is null, or mapping failed.
+    /// A pointer to the first `bytes_needed` contiguous bytes of data: in place when they are
+    /// contiguous, else copied to `storage`. Null when there are fewer bytes, or they are split and
+    /// `storage` is null, or mapping failed.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -135,8 +137,8 @@ crate::import! { "ndis.sys";
         free_mdl_handler: NET_BUFFER_FREE_MDL_HANDLER,
     );
 
-    /// Moves the start of the used data space backward by `data_offset_delta` bytes; when the unused space before it is
-    /// too small, allocates an MDL with `data_back_fill` bytes more.
+    /// Moves the start of the used data space backward by `data_offset_delta` bytes; when the
+    /// unused space before it is too small, allocates an MDL with `data_back_fill` bytes more.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

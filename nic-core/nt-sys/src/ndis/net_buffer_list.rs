@@ -1,5 +1,5 @@
-//! ndis/nbl.h, ndis/nblinfo.h, ndis/nblchecksum.h, ndis/nbllso.h, ndis/nbluso.h, ndis/nblrsc.h, nblsend.h, nblreceive.h:
-//! a list of packets with one set of out-of-band information.
+//! ndis/nbl.h, ndis/nblinfo.h, ndis/nblchecksum.h, ndis/nbllso.h, ndis/nbluso.h, ndis/nblrsc.h,
+//! nblsend.h, nblreceive.h: a list of packets with one set of out-of-band information.
 
 use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STATUS, NET_BUFFER};
 use crate::mm::MDL;
@@ -7,8 +7,8 @@ use crate::ntdef::{BOOLEAN, LONG, PVOID, UCHAR, ULONG, USHORT};
 
 /// Packets that share out-of-band information.
 ///
-/// **Never allocate or copy it by `size_of`**: `NetBufferListInfo` grows with the version of NDIS (352 bytes at 6.50,
-/// 368 from 6.80). At 6.50 it ends after slot 24 (`GftOffloadInformation`).
+/// **Never allocate or copy it by `size_of`**: `NetBufferListInfo` grows with the version of NDIS
+/// (352 bytes at 6.50, 368 from 6.80). At 6.50 it ends after slot 24 (`GftOffloadInformation`).
 #[repr(C, align(16))]
 pub struct NET_BUFFER_LIST {
     /// The next list of the chain.
@@ -87,7 +87,8 @@ pub const NetBufferListHashInfo: NDIS_NET_BUFFER_LIST_INFO = 9;
 pub const WfpNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = 10;
 /// Received: [`NDIS_RSC_NBL_INFO`].
 pub const TcpRecvSegCoalesceInfo: NDIS_NET_BUFFER_LIST_INFO = 22;
-/// Sent: [`NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO`]; the same slot as [`TcpRecvSegCoalesceInfo`].
+/// Sent: [`NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO`]; the same slot as
+/// [`TcpRecvSegCoalesceInfo`].
 pub const UdpSegmentationOffloadInfo: NDIS_NET_BUFFER_LIST_INFO = 22;
 /// TCP timestamps of coalesced segments.
 pub const RscTcpTimestampDelta: NDIS_NET_BUFFER_LIST_INFO = 23;
@@ -100,7 +101,8 @@ pub const MaxNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = 27;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO {
-    /// The value of the slot. Sent: bits 16 to 25 are the offset of the TCP or UDP header in the packet, in bytes.
+    /// The value of the slot. Sent: bits 16 to 25 are the offset of the TCP or UDP header in the
+    /// packet, in bytes.
     pub Value: usize,
 }
 
@@ -133,8 +135,8 @@ impl NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO {
-    /// The value of the slot, of LSO version 2: bits 0 to 19 MSS, 20 to 29 offset of the TCP header, 30 type (1), 31 IP
-    /// version (0: IPv4, 1: IPv6). On completion 0.
+    /// The value of the slot, of LSO version 2: bits 0 to 19 MSS, 20 to 29 offset of the TCP
+    /// header, 30 type (1), 31 IP version (0: IPv4, 1: IPv6). On completion 0.
     pub Value: usize,
 }
 
@@ -142,7 +144,8 @@ pub struct NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO {
-    /// The value of the slot: bits 0 to 19 MSS, 20 to 29 offset of the UDP header, 31 IP version (0: IPv4, 1: IPv6).
+    /// The value of the slot: bits 0 to 19 MSS, 20 to 29 offset of the UDP header, 31 IP version
+    /// (0: IPv4, 1: IPv6).
     pub Value: usize,
 }
 
@@ -150,7 +153,8 @@ pub struct NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_RSC_NBL_INFO {
-    /// The value of the slot: bits 0 to 15 number of coalesced segments, 16 to 31 number of duplicate ACKs.
+    /// The value of the slot: bits 0 to 15 number of coalesced segments, 16 to 31 number of
+    /// duplicate ACKs.
     pub Value: usize,
 }
 
@@ -218,7 +222,8 @@ pub struct NET_BUFFER_LIST_POOL_PARAMETERS {
     pub ContextSize: USHORT,
     /// Pool tag; not 0.
     pub PoolTag: ULONG,
-    /// Bytes of data space that each NET_BUFFER gets with an MDL, or 0; not 0 only with `fAllocateNetBuffer`.
+    /// Bytes of data space that each NET_BUFFER gets with an MDL, or 0; not 0 only with
+    /// `fAllocateNetBuffer`.
     pub DataSize: ULONG,
     /// Revision 2.
     pub Flags: ULONG,
@@ -244,7 +249,8 @@ crate::import! { "ndis.sys";
     /// `<= DISPATCH_LEVEL`
     pub fn NdisFreeNetBufferListPool(pool_handle: NDIS_HANDLE);
 
-    /// Allocates a list, with NET_BUFFER, MDL and data as the pool was made. Null when memory is short.
+    /// Allocates a list, with NET_BUFFER, MDL and data as the pool was made. Null when memory is
+    /// short.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -252,7 +258,8 @@ crate::import! { "ndis.sys";
         pool_handle: NDIS_HANDLE, context_size: USHORT, context_back_fill: USHORT,
     ) -> *mut NET_BUFFER_LIST;
 
-    /// Allocates a list with a NET_BUFFER over `mdl_chain`; the pool has `fAllocateNetBuffer` and no `DataSize`.
+    /// Allocates a list with a NET_BUFFER over `mdl_chain`; the pool has `fAllocateNetBuffer` and
+    /// no `DataSize`.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

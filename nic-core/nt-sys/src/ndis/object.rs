@@ -47,7 +47,8 @@ pub const NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION: UCHAR = 0xa8;
 /// [`NDIS_CONFIGURATION_OBJECT`](super::NDIS_CONFIGURATION_OBJECT)
 pub const NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT: UCHAR = 0xa9;
 
-/// What `NdisGetVersion` answers for NDIS `major`.`minor`: major in the upper, minor in the lower 16 bits.
+/// What `NdisGetVersion` answers for NDIS `major`.`minor`: major in the upper, minor in the lower
+/// 16 bits.
 pub const fn NDIS_MAKE_VERSION(major: UCHAR, minor: UCHAR) -> ULONG {
     (major as ULONG) << 16 | minor as ULONG
 }

@@ -1,7 +1,7 @@
 //! ntddndis.h: what an adapter can compute for the stack above it.
 //!
-//! Bit fields are numbers here; each doc line has the bits. Every two-bit field is one of `NDIS_OFFLOAD_*SUPPORTED` or
-//! `NDIS_OFFLOAD_SET_*`.
+//! Bit fields are numbers here; each doc line has the bits. Every two-bit field is one of
+//! `NDIS_OFFLOAD_*SUPPORTED` or `NDIS_OFFLOAD_SET_*`.
 
 use super::NDIS_OBJECT_HEADER;
 use crate::ntdef::{BOOLEAN, UCHAR, ULONG, USHORT};
@@ -92,8 +92,8 @@ pub struct NDIS_TCP_IP_CHECKSUM_OFFLOAD {
 pub struct NDIS_CHECKSUM_OFFLOAD_FIELDS {
     /// `NDIS_ENCAPSULATION_*`
     pub Encapsulation: ULONG,
-    /// Bits 0-1 IP options (IPv6: extension headers), 2-3 TCP options, 4-5 TCP checksum, 6-7 UDP checksum, 8-9 IPv4 header
-    /// checksum.
+    /// Bits 0-1 IP options (IPv6: extension headers), 2-3 TCP options, 4-5 TCP checksum, 6-7 UDP
+    /// checksum, 8-9 IPv4 header checksum.
     pub Supported: ULONG,
 }
 

@@ -79,7 +79,8 @@ pub type PFN_WSK_CLIENT_EVENT = Option<
     ) -> NTSTATUS,
 >;
 
-/// `WskReceiveFromEvent`, at `<= DISPATCH_LEVEL`; a null `data_indication` says that the socket is dead.
+/// `WskReceiveFromEvent`, at `<= DISPATCH_LEVEL`; a null `data_indication` says that the socket is
+/// dead.
 pub type PFN_WSK_RECEIVE_FROM_EVENT = Option<
     unsafe extern "efiapi" fn(
         socket_context: PVOID,

@@ -96,9 +96,11 @@ pub const IP_PMTUDISC_DONT: ULONG = 2;
 /// `PMTUD_STATE`: sends with DF whatever the path MTU is said to be.
 pub const IP_PMTUDISC_PROBE: ULONG = 3;
 
-/// Option at `IPPROTO_UDP`: cut what is sent into datagrams of so many bytes. Control data: the same, a `ULONG`.
+/// Option at `IPPROTO_UDP`: cut what is sent into datagrams of so many bytes. Control data: the
+/// same, a `ULONG`.
 pub const UDP_SEND_MSG_SIZE: ULONG = 2;
 /// Option at `IPPROTO_UDP`: indicate datagrams joined up to so many bytes.
 pub const UDP_RECV_MAX_COALESCED_SIZE: ULONG = 3;
-/// Control data at `IPPROTO_UDP`: the size of each of the datagrams joined in an indication, a `ULONG`.
+/// Control data at `IPPROTO_UDP`: the size of each of the datagrams joined in an indication, a
+/// `ULONG`.
 pub const UDP_COALESCED_INFO: ULONG = 3;

@@ -59,10 +59,12 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Sets registration, general and offload attributes, in this order (ndis docs, MiniportInitializeEx).
+    /// Sets registration, general and offload attributes, in this order (ndis docs,
+    /// MiniportInitializeEx).
     ///
     /// # Safety
-    /// The handle must be the one that MiniportInitializeEx was called with, and the context what all other callbacks expect.
+    /// The handle must be the one that MiniportInitializeEx was called with, and the context what
+    /// all other callbacks expect.
     pub(super) unsafe fn set(
         &self,
         handle: NDIS_HANDLE,
@@ -196,8 +198,8 @@ fn power() -> NDIS_PM_CAPABILITIES {
     }
 }
 
-/// Nothing but received checksums is offloaded yet. The struct is made where it stays: its padding is zeros, which a copy needn't keep,
-/// as NDIS shows all of its bytes to whom asks for the OID.
+/// Nothing but received checksums is offloaded yet. The struct is made where it stays: its padding
+/// is zeros, which a copy needn't keep, as NDIS shows all of its bytes to whom asks for the OID.
 pub(super) fn offload(
     place: &mut MaybeUninit<NDIS_OFFLOAD>,
     ndis_version: u32,
@@ -226,7 +228,8 @@ pub(super) fn offload(
 }
 
 /// # Safety
-/// The handle must be one that MiniportInitializeEx was called with, and the header that of a whole struct of attributes.
+/// The handle must be one that MiniportInitializeEx was called with, and the header that of a whole
+/// struct of attributes.
 unsafe fn set(handle: NDIS_HANDLE, header: &NDIS_OBJECT_HEADER) -> Result<()> {
     // SAFETY: by the caller's promise.
     Status(unsafe { NdisMSetMiniportAttributes(handle, header) }).ok()

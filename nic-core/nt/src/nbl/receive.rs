@@ -1,7 +1,8 @@
 //! Packets for the stack above.
 //!
-//! A [`ReceivePacket`] is a NET_BUFFER_LIST with one NET_BUFFER, MDL and data, all from one NDIS pool. It is filled, chained,
-//! indicated, and comes back by MiniportReturnNetBufferLists; then it waits for its next use.
+//! A [`ReceivePacket`] is a NET_BUFFER_LIST with one NET_BUFFER, MDL and data, all from one NDIS
+//! pool. It is filled, chained, indicated, and comes back by MiniportReturnNetBufferLists; then it
+//! waits for its next use.
 //!
 //! | field | content |
 //! |---|---|
@@ -32,7 +33,8 @@ use crate::rundown::Rundown;
 use crate::shared::Shared;
 use crate::status::{Result, Status};
 
-/// The data sizes of the pools, in bytes: acknowledgements, full packets, jumbo packets, anything that fits in a datagram.
+/// The data sizes of the pools, in bytes: acknowledgements, full packets, jumbo packets, anything
+/// that fits in a datagram.
 const SIZES: [u32; 4] = [256, 2048, 9216, 65_536];
 
 /// Bytes of returned packets that each pool keeps for reuse.
@@ -156,7 +158,8 @@ impl ReceivePath {
     /// `<= DISPATCH_LEVEL`
     ///
     /// # Safety
-    /// The chain must be one that NDIS handed to MiniportReturnNetBufferLists of this adapter just now.
+    /// The chain must be one that NDIS handed to MiniportReturnNetBufferLists of this adapter just
+    /// now.
     pub(crate) unsafe fn take_back(&self, chain: *mut NET_BUFFER_LIST) {
         let mut length = 0_usize;
         let mut returned = ReceiveChain { first: chain, last: None, length: 0 };
@@ -282,16 +285,19 @@ pub struct ReceivePacket {
 }
 
 impl ReceivePacket {
-    /// The whole room for data. Its content is not defined, but initialized: it may be that of an earlier packet.
+    /// The whole room for data. Its content is not defined, but initialized: it may be that of an
+    /// earlier packet.
     pub fn data_mut(&mut self) -> &mut [u8] {
         let Some(class) = self.class() else { return &mut [] };
         // SAFETY: the list is ours.
         let data = unsafe { (*self.list.as_ptr()).MiniportReserved[1] };
-        // SAFETY: the pool gave this many bytes of memory to each of its lists, and the packet owns them.
+        // SAFETY: the pool gave this many bytes of memory to each of its lists, and the packet owns
+        // them.
         unsafe { core::slice::from_raw_parts_mut(data.cast(), class.data_bytes as usize) }
     }
 
-    /// Says what was filled in: so many bytes of an IP packet, of which these checksums are right. Fails where there is no such room.
+    /// Says what was filled in: so many bytes of an IP packet, of which these checksums are right.
+    /// Fails where there is no such room.
     pub fn set_content(
         &mut self,
         length: usize,

@@ -30,15 +30,16 @@ pub struct WskClient {
 }
 
 impl WskClient {
-    /// Attaches to WSK, which is waited for: not to be called while the system starts drivers up, such as in MiniportInitializeEx,
-    /// for WSK may start up after them.
+    /// Attaches to WSK, which is waited for: not to be called while the system starts drivers up,
+    /// such as in MiniportInitializeEx, for WSK may start up after them.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn attach() -> Result<Self> {
         let attachment = Attachment::new(Registration::new()?)?;
-        // Enabled for all sockets at once, which is the faster way (WSK_SET_STATIC_EVENT_CALLBACKS), and with no TDI filter in
-        // between, which may be refused.
+        // Enabled for all sockets at once, which is the faster way
+        // (WSK_SET_STATIC_EVENT_CALLBACKS), and with no TDI filter in between, which may be
+        // refused.
         let mut events = WSK_EVENT_CALLBACK_CONTROL {
             NpiId: &raw const NPI_WSK_INTERFACE_ID,
             EventMask: WSK_EVENT_RECEIVE_FROM,
@@ -86,7 +87,8 @@ impl Attachment {
         let Some(control) = self.dispatch().WskControlClient else {
             return Status::NOT_SUPPORTED;
         };
-        // SAFETY: the input is there until the call returns, which without an IRP is the end of the operation.
+        // SAFETY: the input is there until the call returns, which without an IRP is the end of the
+        // operation.
         let status: NTSTATUS = unsafe {
             control(
                 self.provider.Client,

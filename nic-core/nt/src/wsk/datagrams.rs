@@ -11,7 +11,8 @@ use super::socket::Core;
 use crate::mdl::{self, Pieces, PiecesError};
 use crate::shared::Shared;
 
-/// Received datagrams, lent by WSK until this is dropped. A network card's buffers are in there: drop it soon.
+/// Received datagrams, lent by WSK until this is dropped. A network card's buffers are in there:
+/// drop it soon.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -28,7 +29,8 @@ impl Datagrams {
     /// Takes a chain from WSK. `None` when the socket is being closed: then it must be left to WSK.
     ///
     /// # Safety
-    /// The chain must be one that WSK indicates to the core's socket, and that will be said to be retained.
+    /// The chain must be one that WSK indicates to the core's socket, and that will be said to be
+    /// retained.
     pub(super) unsafe fn retain(
         core: &Shared<Core>,
         first: *mut WSK_DATAGRAM_INDICATION,

@@ -1,7 +1,8 @@
 //! WSK: UDP sockets in the kernel.
 //!
-//! A [`WskClient`] opens [`UdpSocket`]s. What a socket receives goes to its [`ReceiveFrom`] as [`Datagrams`], which are the
-//! network's own memory, lent until they are dropped. What it sends are [`SendBatch`]es, which come back when they are sent.
+//! A [`WskClient`] opens [`UdpSocket`]s. What a socket receives goes to its [`ReceiveFrom`] as
+//! [`Datagrams`], which are the network's own memory, lent until they are dropped. What it sends
+//! are [`SendBatch`]es, which come back when they are sent.
 
 mod address;
 mod client;

@@ -21,9 +21,9 @@ use crate::status::{Result, Status};
 
 /// Where a batch goes back to.
 pub trait Sent: Sized + Send + 'static {
-    /// Takes a batch that was sent, or not: up to `DISPATCH_LEVEL`, on any thread, and perhaps before
-    /// [`UdpSocket::send_batch`] has returned. Should not send anything itself, lest the stack grows ("Using IRPs with Winsock
-    /// Kernel Functions").
+    /// Takes a batch that was sent, or not: up to `DISPATCH_LEVEL`, on any thread, and perhaps
+    /// before [`UdpSocket::send_batch`] has returned. Should not send anything itself, lest the
+    /// stack grows ("Using IRPs with Winsock Kernel Functions").
     fn sent(batch: SendBatch<Self>, status: Status);
 }
 
@@ -121,7 +121,8 @@ impl Flight {
 }
 
 impl<R: ReceiveFrom> UdpSocket<R> {
-    /// Sends a batch, which comes back by [`Sent::sent`] in every case, exactly once. No lock may be held. Does not wait.
+    /// Sends a batch, which comes back by [`Sent::sent`] in every case, exactly once. No lock may
+    /// be held. Does not wait.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -138,7 +139,8 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         if !self.reaches(remote) {
             return T::sent(batch, Status::INVALID_PARAMETER);
         }
-        // One use for the batch, and one for the call, which must be over before the socket may be closed.
+        // One use for the batch, and one for the call, which must be over before the socket may be
+        // closed.
         let core = self.core();
         if !core.rundown.enter(2) {
             return T::sent(batch, Status::DEVICE_NOT_READY);
@@ -160,7 +162,8 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         core.rundown.leave(1);
     }
 
-    /// Sends one datagram, which is copied. Whether it arrives at the network is not told. Does not wait.
+    /// Sends one datagram, which is copied. Whether it arrives at the network is not told. Does not
+    /// wait.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -173,8 +176,8 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         self.send_one(datagram, remote, local, ()).map_err(|(status, ())| status)
     }
 
-    /// Sends one datagram, which is copied, and tells when that has ended. No lock may be held. Does not wait. Where it can't
-    /// be tried, `context` comes back with the reason.
+    /// Sends one datagram, which is copied, and tells when that has ended. No lock may be held.
+    /// Does not wait. Where it can't be tried, `context` comes back with the reason.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -193,7 +196,8 @@ impl<R: ReceiveFrom> UdpSocket<R> {
             return Err((Status::NOT_SUPPORTED, context));
         };
         let mut single = Single::new(datagram, context)?;
-        // One use for the datagram, and one for the call, which must be over before the socket may be closed.
+        // One use for the datagram, and one for the call, which must be over before the socket may
+        // be closed.
         if !core.rundown.enter(2) {
             return Err((Status::DEVICE_NOT_READY, PoolBox::into_inner(single).context));
         }

@@ -48,15 +48,16 @@ impl Family {
 
 /// Where a socket's datagrams go.
 pub trait ReceiveFrom: Send + Sync + 'static {
-    /// Takes datagrams as they arrive: up to `DISPATCH_LEVEL`, on any thread, never after the socket was closed. May call on WSK,
-    /// but must not wait.
+    /// Takes datagrams as they arrive: up to `DISPATCH_LEVEL`, on any thread, never after the
+    /// socket was closed. May call on WSK, but must not wait.
     fn receive(&self, datagrams: Datagrams);
 
     /// The socket has stopped working; it should be closed soon. As for [`ReceiveFrom::receive`].
     fn failed(&self) {}
 }
 
-/// A UDP socket. Dropping it closes it, which waits until all that it received is released and all that it sends is sent.
+/// A UDP socket. Dropping it closes it, which waits until all that it received is released and all
+/// that it sends is sent.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL` for all but sending.
@@ -80,7 +81,8 @@ struct State<R> {
 pub(super) struct Core {
     /// Null until it is opened.
     socket: AtomicPtr<WSK_SOCKET>,
-    /// Uses: datagrams received, batches on their way, calls in progress. Closed until the socket is open.
+    /// Uses: datagrams received, batches on their way, calls in progress. Closed until the socket
+    /// is open.
     pub(super) rundown: Rundown,
 }
 
@@ -140,8 +142,9 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         Ok(socket)
     }
 
-    /// Binds to an address of its family, and starts to receive; unspecified stands for all of ours, and port 0 for a free one.
-    /// Gives the address that it is bound to. [`Status::ADDRESS_ALREADY_EXISTS`] where the port is taken.
+    /// Binds to an address of its family, and starts to receive; unspecified stands for all of
+    /// ours, and port 0 for a free one. Gives the address that it is bound to.
+    /// [`Status::ADDRESS_ALREADY_EXISTS`] where the port is taken.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -173,8 +176,8 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         self.family
     }
 
-    /// Closes the socket, as dropping does. Waits until all [`Datagrams`] are dropped and all batches are sent; receives nothing
-    /// while it waits.
+    /// Closes the socket, as dropping does. Waits until all [`Datagrams`] are dropped and all
+    /// batches are sent; receives nothing while it waits.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -193,7 +196,8 @@ impl<R: ReceiveFrom> Drop for UdpSocket<R> {
         self.core.rundown.wait();
         let Some(close) = self.core.dispatch().Basic.WskCloseSocket else { return };
         let socket = self.core.socket();
-        // SAFETY: the socket is open, nothing of it is in use, and nobody uses it afterwards. WSK waits for callbacks in progress.
+        // SAFETY: the socket is open, nothing of it is in use, and nobody uses it afterwards. WSK
+        // waits for callbacks in progress.
         let _ = self.close_request.call(|irp| unsafe { close(socket, irp) });
     }
 }

@@ -71,7 +71,8 @@ impl Link {
         }
     }
 
-    /// Takes packets and tasks out of the inbox, and gives buffers back. Whether packets are left for another round.
+    /// Takes packets and tasks out of the inbox, and gives buffers back. Whether packets are left
+    /// for another round.
     pub(super) fn exchange(&mut self, inbox: &mut Inbox, tasks: &mut Vec<Box<dyn Task>>) -> bool {
         inbox.spare.append(&mut self.used);
         if self.incoming.is_empty() {

@@ -1,7 +1,9 @@
-//! An IP stack in memory (smoltcp) above an adapter, driven by its own thread: real TCP without privileges.
+//! An IP stack in memory (smoltcp) above an adapter, driven by its own thread: real TCP without
+//! privileges.
 //!
-//! The stack answers echo requests. What it does beyond is given to its thread as tasks: [`ping`](MemoryStack::ping), bulk TCP
-//! ([`listen_sink`](MemoryStack::listen_sink), [`start_bulk`](MemoryStack::start_bulk)), UDP echo.
+//! The stack answers echo requests. What it does beyond is given to its thread as tasks:
+//! [`ping`](MemoryStack::ping), bulk TCP ([`listen_sink`](MemoryStack::listen_sink),
+//! [`start_bulk`](MemoryStack::start_bulk)), UDP echo.
 
 mod link;
 mod pattern;
@@ -76,7 +78,8 @@ struct Shared {
 }
 
 impl MemoryStack {
-    /// A stack with these addresses and prefix lengths, at most one of each family. Everything is routed to the adapter.
+    /// A stack with these addresses and prefix lengths, at most one of each family. Everything is
+    /// routed to the adapter.
     #[must_use]
     pub fn new(addresses: &[(IpAddr, u8)], mtu: u32) -> Self {
         Self {
@@ -229,7 +232,8 @@ fn run(shared: &Shared, port: AdapterPort) {
     }
 }
 
-/// Lets every task do what it can. Whether one did something, and how long until one wants to go on.
+/// Lets every task do what it can. Whether one did something, and how long until one wants to go
+/// on.
 fn step(
     tasks: &mut Vec<Box<dyn Task>>,
     interface: &mut Interface,

@@ -42,7 +42,8 @@ impl PingReport {
 }
 
 impl MemoryStack {
-    /// Sends `count` echo requests, one each `interval`, and waits for the answers, at most 2 s after the last.
+    /// Sends `count` echo requests, one each `interval`, and waits for the answers, at most 2 s
+    /// after the last.
     ///
     /// # Errors
     /// `NoAddress`, `Detached`. No answer is no error.

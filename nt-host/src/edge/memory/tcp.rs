@@ -63,7 +63,8 @@ impl BulkTransfer {
     /// Waits for the end.
     ///
     /// # Errors
-    /// `TimedOut` when nothing moved for 15 s, `Closed` when the peer refused or reset the connection, `Detached`.
+    /// `TimedOut` when nothing moved for 15 s, `Closed` when the peer refused or reset the
+    /// connection, `Detached`.
     pub fn wait(self) -> Result<ThroughputReport, StackError> {
         self.result.recv().unwrap_or(Err(StackError::Detached))
     }
@@ -358,7 +359,8 @@ impl Source {
         verdict: Result<[u8; VERDICT_BYTES], StackError>,
     ) -> Step {
         if let Some(handle) = self.socket {
-            // The rest of the closing handshake is not waited for: the peer answers a reset or times out.
+            // The rest of the closing handshake is not waited for: the peer answers a reset or
+            // times out.
             context.socket::<Socket<'static>>(handle).abort();
             context.sockets.remove(handle);
         }

@@ -39,8 +39,8 @@ impl MemoryStack {
         self.run(|answer| Box::new(Echo { port, socket: None, answer: Some(answer) }))
     }
 
-    /// Sends `count` datagrams of `bytes` (at least 4) to an echo port, one each `interval`, and waits for the answers, at
-    /// most 2 s after the last.
+    /// Sends `count` datagrams of `bytes` (at least 4) to an echo port, one each `interval`, and
+    /// waits for the answers, at most 2 s after the last.
     ///
     /// # Errors
     /// `NoAddress`, `Detached`. No answer is no error.

@@ -2,7 +2,8 @@
 
 use super::{IPV4_BYTES, IPV6_BYTES};
 
-/// A sum of 16-bit words, loaded in the machine's byte order: that does not matter to it (RFC 1071, section 2B).
+/// A sum of 16-bit words, loaded in the machine's byte order: that does not matter to it (RFC 1071,
+/// section 2B).
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sum(u64);
 
@@ -22,8 +23,8 @@ impl Sum {
         Self(self.0 + u64::from(value.to_be()))
     }
 
-    /// With the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1) of `bytes` bytes of `protocol` in the IP packet
-    /// that begins with `ip`.
+    /// With the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1) of `bytes` bytes of
+    /// `protocol` in the IP packet that begins with `ip`.
     pub(super) fn with_pseudo_header(self, ip: &[u8], protocol: u8, bytes: usize) -> Option<Self> {
         let addresses = match ip.first()? >> 4 {
             4 => ip.get(12..IPV4_BYTES)?,

@@ -1,7 +1,9 @@
-//! Packets for Linux, joined: consecutive TCP segments of one connection become one packet, which Linux handles as one.
+//! Packets for Linux, joined: consecutive TCP segments of one connection become one packet, which
+//! Linux handles as one.
 //!
-//! Only what cutting would make of that packet again is joined, so that a router that cuts it sends what came in. The one
-//! exception is the identification of IPv4 packets that must not be fragmented, where it means nothing (RFC 6864).
+//! Only what cutting would make of that packet again is joined, so that a router that cuts it sends
+//! what came in. The one exception is the identification of IPv4 packets that must not be
+//! fragmented, where it means nothing (RFC 6864).
 
 use super::checksum::{Sum, of_ipv4_header};
 use super::vnet_header::VnetHeader;
@@ -214,8 +216,8 @@ impl Run {
     }
 }
 
-/// Whether all fields are equal but those that change from segment to segment: lengths, identification, sequence number,
-/// flags (which [`Segment::parse`] has judged) and checksums.
+/// Whether all fields are equal but those that change from segment to segment: lengths,
+/// identification, sequence number, flags (which [`Segment::parse`] has judged) and checksums.
 fn has_same_headers(joined: &[u8], packet: &[u8], segment: &Segment) -> bool {
     let is_same = |from: usize, to: usize| packet.get(from..to) == joined.get(from..to);
     let tcp = segment.transport;

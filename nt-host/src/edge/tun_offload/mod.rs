@@ -1,8 +1,8 @@
-//! Offloads between a Linux TUN device and the edge: packets longer than the MTU that Linux leaves to be cut, and ones that the
-//! edge joins for it.
+//! Offloads between a Linux TUN device and the edge: packets longer than the MTU that Linux leaves
+//! to be cut, and ones that the edge joins for it.
 //!
-//! Each packet has a [`VnetHeader`] before it, that says what is left to do. What the adapter sees are always whole packets with
-//! their checksums, no longer than the MTU.
+//! Each packet has a [`VnetHeader`] before it, that says what is left to do. What the adapter sees
+//! are always whole packets with their checksums, no longer than the MTU.
 
 mod checksum;
 mod coalesce;

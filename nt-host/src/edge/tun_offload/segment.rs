@@ -17,7 +17,8 @@ enum Work {
     Whole,
     /// The checksum of the bytes from `start` is to be put at `field`.
     Checksum { start: usize, field: usize },
-    /// It is to be cut: all bytes of its headers, those before the transport's, and the payload of each packet.
+    /// It is to be cut: all bytes of its headers, those before the transport's, and the payload of
+    /// each packet.
     Cut { protocol: u8, headers: usize, transport: usize, segment_bytes: usize },
 }
 
@@ -72,8 +73,8 @@ impl Plan {
             let to = to.get_mut(..packet.len())?;
             to.copy_from_slice(packet);
             if let Work::Checksum { start, field } = self.work {
-                // What is in the field already belongs to the sum. 0 and 0xffff are the same number to whoever verifies,
-                // but for UDP's special case.
+                // What is in the field already belongs to the sum. 0 and 0xffff are the same number
+                // to whoever verifies, but for UDP's special case.
                 put(to, field, &Sum::default().with(packet.get(start..)?).udp_checksum())?;
             }
             return Some(packet.len());

@@ -1,6 +1,7 @@
 //! The header before each packet of a TUN device with `IFF_VNET_HDR`.
 
-/// `struct virtio_net_hdr` (virtio 1.2, section 5.1.6; `linux/virtio_net.h`), in the machine's byte order.
+/// `struct virtio_net_hdr` (virtio 1.2, section 5.1.6; `linux/virtio_net.h`), in the machine's byte
+/// order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::edge) struct VnetHeader {
     /// See the constants.

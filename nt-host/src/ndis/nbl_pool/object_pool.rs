@@ -1,6 +1,7 @@
 //! A pool: its objects, free or not.
 //!
-//! A freed object goes to a list of its pool; threads use different lists first, so that they seldom meet at a lock.
+//! A freed object goes to a list of its pool; threads use different lists first, so that they
+//! seldom meet at a lock.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -63,7 +64,8 @@ impl Pool {
         if pool.is_null() || !pool.is_aligned() {
             stop(Rule::BAD_NDIS_HANDLE, function, format_args!("{handle:p} is no pool"));
         }
-        // SAFETY: pools stay while a driver is loaded; another pointer of a driver faults or fails the next check.
+        // SAFETY: pools stay while a driver is loaded; another pointer of a driver faults or fails
+        // the next check.
         let pool = unsafe { &*pool };
         if pool.magic.load(Ordering::Relaxed) != LIVE || pool.kind != kind {
             stop(Rule::BAD_NDIS_HANDLE, function, format_args!("{handle:p} is no pool, or freed"));

@@ -17,7 +17,8 @@ use tunic_openvpn::tunicd::Tunicd;
 struct Arguments {
     /// The configuration, as for `openvpn --config`.
     config: PathBuf,
-    /// The adapter, which `tunicd` is started for where it does not run; by default the one that `dev` names.
+    /// The adapter, which `tunicd` is started for where it does not run; by default the one that
+    /// `dev` names.
     #[arg(long)]
     interface: Option<String>,
     /// Reads the configuration, says what has no effect, and ends.

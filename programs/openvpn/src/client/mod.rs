@@ -28,7 +28,8 @@ use crate::client::setup::Setup;
 use crate::data_channel::DataChannel;
 use crate::profile::{Family, Profile, Remote};
 
-/// Between two rounds through all servers, and the most that doubling makes of it: OpenVPN's defaults.
+/// Between two rounds through all servers, and the most that doubling makes of it: OpenVPN's
+/// defaults.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 /// A client that may begin.
@@ -40,8 +41,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Judges the profile, and asks the user for what it leaves open. `protocol` is said to servers as `IV_PROTO` in place of
-    /// what we know.
+    /// Judges the profile, and asks the user for what it leaves open. `protocol` is said to servers
+    /// as `IV_PROTO` in place of what we know.
     pub fn new(profile: Profile, protocol: Option<u32>, log: Log) -> Result<Self> {
         let setup = Setup::new(&profile, protocol)?;
         for warning in &profile.warnings {
@@ -51,7 +52,8 @@ impl Client {
         Ok(Self { profile, setup, credentials, log })
     }
 
-    /// Connects by this data path, whose interface has this name, until a signal or a server ends it.
+    /// Connects by this data path, whose interface has this name, until a signal or a server ends
+    /// it.
     ///
     /// # Errors
     ///

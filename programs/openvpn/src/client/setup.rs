@@ -46,7 +46,8 @@ impl Setup {
             suites => suites,
         };
         let hello = Hello {
-            // Advice that nobody follows, in the least form that stock servers take without a warning.
+            // Advice that nobody follows, in the least form that stock servers take without a
+            // warning.
             options: "V4,dev-type tun,tun-mtu 1500,proto UDPv4,key-method 2,tls-client".into(),
             peer_info: peer_info(protocol, suites, &profile.peer_info),
             ..Hello::default()

@@ -4,7 +4,8 @@ use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
-/// Signals that are waited for. To be made before any other thread is: those inherit what is blocked.
+/// Signals that are waited for. To be made before any other thread is: those inherit what is
+/// blocked.
 pub struct Signals(SigSet);
 
 impl Signals {

@@ -96,7 +96,8 @@ pub struct DataKeys {
 /// One direction's key. Erased when dropped.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct DirectionKey {
-    /// The cipher's key: its first bytes, as many as the suite wants; or the 32-byte secret of the first epoch.
+    /// The cipher's key: its first bytes, as many as the suite wants; or the 32-byte secret of the
+    /// first epoch.
     pub key: [u8; 32],
     /// The last 8 bytes of the nonce; unused with epochs.
     pub nonce_tail: [u8; 8],

@@ -122,7 +122,8 @@ impl fmt::Display for OptionError {
 impl std::error::Error for OptionError {}
 
 impl TunnelOptions {
-    /// Takes an option in, where it is one of a tunnel's. `Ok(false)` where it is not: nothing has changed.
+    /// Takes an option in, where it is one of a tunnel's. `Ok(false)` where it is not: nothing has
+    /// changed.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Splits a line into words, as OpenVPN's manual says: `"..."` with `\` as escape, `'...'` literally, and `#` or `;` where a word
-/// could begin makes the rest a comment.
+/// Splits a line into words, as OpenVPN's manual says: `"..."` with `\` as escape, `'...'`
+/// literally, and `#` or `;` where a word could begin makes the rest a comment.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! Control packets as they are on the wire, without what [`crate::wrap`] puts around them: reference openvpn-dco.md 4.1.
+//! Control packets as they are on the wire, without what [`crate::wrap`] puts around them:
+//! reference openvpn-dco.md 4.1.
 //!
 //! ```text
 //! opcode << 3 | key id (1) | session id (8) | ack count n (1) | n x packet id (4) | [peer's session id (8) if n > 0]

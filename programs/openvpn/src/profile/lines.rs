@@ -74,8 +74,8 @@ impl Line {
         ProfileError::Line(self.number, what.into())
     }
 
-    /// The contents that the option stands for: its block, or the file that its first word names. `None` for `name [inline]`, whose
-    /// block is elsewhere.
+    /// The contents that the option stands for: its block, or the file that its first word names.
+    /// `None` for `name [inline]`, whose block is elsewhere.
     pub(crate) fn contents(
         &self,
         folder: &Path,

@@ -41,7 +41,8 @@ pub struct Profile {
     pub certificate: Option<String>,
     /// Our private key, in PEM.
     pub private_key: Option<Zeroizing<String>>,
-    /// The password that it is encrypted by (`askpass FILE`); where there is none and it is needed, the user is asked.
+    /// The password that it is encrypted by (`askpass FILE`); where there is none and it is needed,
+    /// the user is asked.
     pub key_password: Option<Zeroizing<String>>,
     /// What goes around control packets.
     pub control_wrap: Option<ControlWrap>,
@@ -77,7 +78,8 @@ pub struct Profile {
     pub server_poll_timeout: Option<Duration>,
     /// How often to try a name that does not resolve (`resolv-retry`); `None` is for ever.
     pub resolve_retry: Option<Duration>,
-    /// The longest UDP payload of the tunnel that TCP connections in it are held to (`mssfix`); zero is off.
+    /// The longest UDP payload of the tunnel that TCP connections in it are held to (`mssfix`);
+    /// zero is off.
     pub mssfix: Option<u32>,
     /// Say goodbye to the server when we leave (`explicit-exit-notify`).
     pub is_exit_notified: bool,
@@ -89,12 +91,13 @@ pub struct Profile {
     pub peer_info: Vec<(String, String)>,
     /// What would otherwise be pushed.
     pub tunnel: TunnelOptions,
-    /// The interface's MTU in bytes is `tunnel.tun_mtu`. What the profile says that has no effect here, for people.
+    /// The interface's MTU in bytes is `tunnel.tun_mtu`. What the profile says that has no effect
+    /// here, for people.
     pub warnings: Vec<String>,
 }
 
-/// The longest UDP payload with an inner TCP segment where `mssfix` does not say: what fits into 1492 bytes with IPv6's and UDP's
-/// headers, as OpenVPN's default is.
+/// The longest UDP payload with an inner TCP segment where `mssfix` does not say: what fits into
+/// 1492 bytes with IPv6's and UDP's headers, as OpenVPN's default is.
 const DEFAULT_MSSFIX: u32 = 1492 - 48;
 
 /// IPv4's and TCP's headers.

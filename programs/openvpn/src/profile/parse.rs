@@ -23,7 +23,8 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// When a file can't be read, or the profile is wrong, incomplete, or asks for what can't be done.
+    /// When a file can't be read, or the profile is wrong, incomplete, or asks for what can't be
+    /// done.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let text = fs::read_to_string(path)
             .map(Zeroizing::new)

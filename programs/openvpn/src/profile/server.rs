@@ -13,7 +13,8 @@ use crate::options::{Network, Topology, mask_length, words};
 /// As in OpenVPN.
 const DEFAULT_MAX_CLIENTS: usize = 1024;
 
-/// What a server's configuration says. Files that it names are read when it is, but for those of clients.
+/// What a server's configuration says. Files that it names are read when it is, but for those of
+/// clients.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ServerProfile {
@@ -37,7 +38,8 @@ pub struct ServerProfile {
     pub is_duplicate_name_allowed: bool,
     /// How many clients there may be (`max-clients`).
     pub max_clients: usize,
-    /// The key that clients' tls-crypt-v2 keys are wrapped by; it may be there beside `common.control_wrap`.
+    /// The key that clients' tls-crypt-v2 keys are wrapped by; it may be there beside
+    /// `common.control_wrap`.
     pub tls_crypt_v2: Option<Zeroizing<String>>,
     /// A Unix socket that takes commands (`management FILE unix`).
     pub management: Option<PathBuf>,
@@ -48,7 +50,8 @@ impl ServerProfile {
     ///
     /// # Errors
     ///
-    /// When a file can't be read, or the configuration is wrong, incomplete, or asks for what can't be done.
+    /// When a file can't be read, or the configuration is wrong, incomplete, or asks for what can't
+    /// be done.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let text = fs::read_to_string(path)
             .map(Zeroizing::new)
@@ -56,7 +59,8 @@ impl ServerProfile {
         Self::parse(&text, path.parent().unwrap_or(Path::new("")))
     }
 
-    /// Reads a server's configuration from its text; the files that it names are looked for in `folder`.
+    /// Reads a server's configuration from its text; the files that it names are looked for in
+    /// `folder`.
     ///
     /// # Errors
     ///

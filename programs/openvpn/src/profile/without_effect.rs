@@ -117,7 +117,8 @@ const WARNED: &[&str] = &[
     "writepid",
 ];
 
-/// Going on without these would not connect, or would be less safe than the profile's author thinks.
+/// Going on without these would not connect, or would be less safe than the profile's author
+/// thinks.
 const REFUSED: &[&str] = &[
     "auth-gen-token",
     "auth-user-pass-optional",

@@ -15,7 +15,8 @@ use crate::data_channel::{NewPeer, Peer, PeerChange};
 use crate::session::{Established, Hello};
 use crate::tls::Subject;
 
-/// Told to a client for whom there is no room: it goes to the next server that it knows, or comes back.
+/// Told to a client for whom there is no room: it goes to the next server that it knows, or comes
+/// back.
 const FULL: &str = "RESTART,[N]the server is full";
 
 /// Why a client is not let in.
@@ -34,7 +35,8 @@ impl Refusal {
 }
 
 impl Server {
-    /// A key is established: the first one says who the client is, later ones that it is still the same.
+    /// A key is established: the first one says who the client is, later ones that it is still the
+    /// same.
     pub(super) fn established(&mut self, id: u32, established: &Established, now: Instant) {
         let name = established
             .certificate
@@ -112,7 +114,8 @@ impl Server {
         Ok(())
     }
 
-    /// Makes a client's peer in the data path. When that fails, the client's removal takes back what was made.
+    /// Makes a client's peer in the data path. When that fails, the client's removal takes back
+    /// what was made.
     fn add_peer(&self, id: u32, file: &ClientFile, terms: &Terms, lease: Lease) -> io::Result<()> {
         let Some(client) = self.clients.get(&id) else { return Ok(()) };
         self.data.new_peer(&NewPeer {

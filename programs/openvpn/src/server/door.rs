@@ -1,7 +1,8 @@
 //! What is answered before anything is remembered: a client's first packets.
 //!
-//! Our session id is a cookie: an HMAC over the client's address, its session id and the time. Only a client that has got it can
-//! come back with it, so that a session is begun for none that lies about its address.
+//! Our session id is a cookie: an HMAC over the client's address, its session id and the time. Only
+//! a client that has got it can come back with it, so that a session is begun for none that lies
+//! about its address.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -19,9 +20,11 @@ use crate::wrap::{
     WrapError,
 };
 
-/// How long a cookie holds at least; at most twice as long. A handshake's third packet comes in that time.
+/// How long a cookie holds at least; at most twice as long. A handshake's third packet comes in
+/// that time.
 const COOKIE_S: u32 = 30;
-/// Behind our reset: flags (type 1, length 2), of which the lowest asks for the wrapped key once more (doc/tls-crypt-v2.txt).
+/// Behind our reset: flags (type 1, length 2), of which the lowest asks for the wrapped key once
+/// more (doc/tls-crypt-v2.txt).
 const RESEND_WRAPPED_KEY: [u8; 6] = [0, 1, 0, 2, 0, 1];
 
 /// Where clients knock.

@@ -63,7 +63,8 @@ impl Drop for Host {
     }
 }
 
-/// What must be true of the host for packets to go from client to client: they go up into its stack and back.
+/// What must be true of the host for packets to go from client to client: they go up into its stack
+/// and back.
 pub(super) fn forwarding_hint(family: IpAddr) -> Option<&'static str> {
     let (file, setting) = match family {
         IpAddr::V4(_) => ("/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward=1"),

@@ -1,4 +1,5 @@
-//! Commands to a running server, over a Unix socket, in the manner of OpenVPN's management interface.
+//! Commands to a running server, over a Unix socket, in the manner of OpenVPN's management
+//! interface.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;

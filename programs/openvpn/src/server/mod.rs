@@ -1,11 +1,13 @@
-//! The server: sessions with many clients, their addresses and networks, and one data path with a peer for each.
+//! The server: sessions with many clients, their addresses and networks, and one data path with a
+//! peer for each.
 //!
 //! ```text
 //! datagram ── known address ──> Session ──> events ──> DataChannel (peers, keys, iroutes)
 //!    └──────── otherwise ─────> Door (stateless) ──> a new Session
 //! ```
 //!
-//! [`Server`] reads no clock, waits for nothing and has no threads: [`run()`] moves datagrams, events, commands and time into it.
+//! [`Server`] reads no clock, waits for nothing and has no threads: [`run()`] moves datagrams,
+//! events, commands and time into it.
 
 mod admission;
 mod client;
@@ -39,8 +41,9 @@ use client::{Client, Stage};
 const DEFAULT_CIPHERS: [Suite; 3] = [Suite::Aes256Gcm, Suite::Aes128Gcm, Suite::ChaCha20Poly1305];
 /// A receive id has 24 bits, of which all ones mean none.
 const MAX_ID: u32 = 0xFF_FFFE;
-/// How many clients there may be at once of whom it is not known who they are, or who were told to go; and how many with one address. Each
-/// has shown that its address is its own, and costs the memory of a handshake.
+/// How many clients there may be at once of whom it is not known who they are, or who were told to
+/// go; and how many with one address. Each has shown that its address is its own, and costs the
+/// memory of a handshake.
 const MAX_STRANGERS: usize = 512;
 const MAX_STRANGERS_OF_ADDRESS: usize = 64;
 
@@ -168,8 +171,8 @@ impl Server {
         }
     }
 
-    /// Removes clients by their common name or address, and tells them so by a word: `RESTART`, upon which they connect again, or
-    /// `HALT`. Says how many they were.
+    /// Removes clients by their common name or address, and tells them so by a word: `RESTART`,
+    /// upon which they connect again, or `HALT`. Says how many they were.
     pub fn kill(&mut self, whom: &str, word: &str, now: Instant) -> usize {
         let is_meant = |client: &Client| {
             client.connected().is_some_and(|connected| connected.name == whom)
@@ -183,7 +186,8 @@ impl Server {
         found.len()
     }
 
-    /// A line for each client: name, address, inner addresses, bytes received and sent, seconds connected.
+    /// A line for each client: name, address, inner addresses, bytes received and sent, seconds
+    /// connected.
     pub fn status(&self, now: Instant) -> Vec<String> {
         let line = |(id, client): (&u32, &Client)| {
             let connected = client.connected()?;

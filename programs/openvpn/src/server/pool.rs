@@ -70,7 +70,8 @@ impl Pool {
         Ipv4Addr::from_bits(u32::MAX << (32 - u32::from(self.prefix_length)))
     }
 
-    /// Gives a client addresses: those it must have, else what its name had last, else what is free.
+    /// Gives a client addresses: those it must have, else what its name had last, else what is
+    /// free.
     ///
     /// # Errors
     ///

@@ -6,7 +6,8 @@ use super::terms::Terms;
 use crate::options::{Network, Route, RouteNetwork};
 use crate::profile::ServerProfile;
 
-/// The longest message that stock clients read is 1024 bytes with its NUL; this leaves room for `push-continuation`.
+/// The longest message that stock clients read is 1024 bytes with its NUL; this leaves room for
+/// `push-continuation`.
 const MAX_MESSAGE_BYTES: usize = 900;
 
 /// The `PUSH_REPLY` messages for a client.

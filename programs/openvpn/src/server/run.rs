@@ -37,7 +37,8 @@ pub(super) enum Input {
     Gone(io::Error),
 }
 
-/// The signals that end a server. To be called before there are other threads, as they would be ended by them.
+/// The signals that end a server. To be called before there are other threads, as they would be
+/// ended by them.
 ///
 /// # Errors
 ///

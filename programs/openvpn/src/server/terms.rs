@@ -31,7 +31,8 @@ pub enum TermsError {
 }
 
 impl Terms {
-    /// The terms with a client that says `peer_info` of itself, for a server with these ciphers, the best first.
+    /// The terms with a client that says `peer_info` of itself, for a server with these ciphers,
+    /// the best first.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! Key method 2: what both sides tell each other first inside of TLS (reference openvpn-dco.md 4.3).
+//! Key method 2: what both sides tell each other first inside of TLS (reference openvpn-dco.md
+//! 4.3).
 
 use std::fmt;
 
@@ -66,7 +67,8 @@ impl KeyMethod {
         bytes
     }
 
-    /// Reads the message of the side that is `role`, and says how long it is; `None` while some of it is missing.
+    /// Reads the message of the side that is `role`, and says how long it is; `None` while some of
+    /// it is missing.
     pub(super) fn decode(
         role: Role,
         bytes: &[u8],

@@ -1,4 +1,5 @@
-//! One of a session's keys: a reliable stream of its own, a TLS connection on it, and the two key messages in that.
+//! One of a session's keys: a reliable stream of its own, a TLS connection on it, and the two key
+//! messages in that.
 
 use std::io::{Read, Write};
 use std::time::Instant;
@@ -24,7 +25,8 @@ const HEADER_BYTES: usize = 1 + 8 + 1 + 4 * PIGGYBACKED_ACKS + 8 + 4;
 /// The longest message, and the most that is kept of an unfinished one.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
 
-/// The server wants the wrapped client key once more: a type-length-value behind its reset (`EARLY_NEG_FLAGS`, `RESEND_WKC`).
+/// The server wants the wrapped client key once more: a type-length-value behind its reset
+/// (`EARLY_NEG_FLAGS`, `RESEND_WKC`).
 const EARLY_FLAGS_TYPE: u16 = 1;
 const RESEND_WRAPPED_KEY: u16 = 1;
 
@@ -105,7 +107,8 @@ impl KeyState {
         Ok(state)
     }
 
-    /// Takes in the acks and the payload of a packet of the peer. `hello` is what we say when it is our turn.
+    /// Takes in the acks and the payload of a packet of the peer. `hello` is what we say when it is
+    /// our turn.
     pub(super) fn packet_in(
         &mut self,
         packet: &ControlPacket<'_>,

@@ -1,13 +1,15 @@
 //! The control channel with one peer, sans-IO (reference openvpn-dco.md section 4).
 //!
-//! In go datagrams ([`Session::datagram_in`]) and time ([`Session::timer`]); after each, and after every other call,
-//! out come datagrams ([`Session::poll_datagram`] until `None`), events ([`Session::poll_event`] until `None`) and the next time
-//! to call `timer` ([`Session::deadline`]).
+//! In go datagrams ([`Session::datagram_in`]) and time ([`Session::timer`]); after each, and after
+//! every other call, out come datagrams ([`Session::poll_datagram`] until `None`), events
+//! ([`Session::poll_event`] until `None`) and the next time to call `timer`
+//! ([`Session::deadline`]).
 //!
-//! A session has up to eight keys, each with packets and TLS of its own: key 0 first, then 1 to 7 in turn as the session is
-//! renewed. Once both key messages are there a key is *established*, which is told; and when the owner has said what data keys
-//! are to be ([`Session::set_data_parameters`], after the push), the session says which key goes where and when to swap, for
-//! this key and all that follow.
+//! A session has up to eight keys, each with packets and TLS of its own: key 0 first, then 1 to 7
+//! in turn as the session is renewed. Once both key messages are there a key is *established*,
+//! which is told; and when the owner has said what data keys are to be
+//! ([`Session::set_data_parameters`], after the push), the session says which key goes where and
+//! when to swap, for this key and all that follow.
 
 mod config;
 mod error;
@@ -37,7 +39,8 @@ use crate::wrap::Wrap;
 /// The longest datagram of ours, as stock servers have it (reference 4.1).
 const MAX_DATAGRAM_BYTES: usize = 1222;
 
-/// A stock peer sends a packet again after 2 s (manual, `--tls-timeout`); then we acknowledge it again.
+/// A stock peer sends a packet again after 2 s (manual, `--tls-timeout`); then we acknowledge it
+/// again.
 const ACK_RESENT: Duration = Duration::from_secs(3);
 
 /// A session with one peer.
@@ -80,7 +83,8 @@ impl Session {
         Ok(Self::new(Role::Client, id, None, config, wrap, unix_time_s, key))
     }
 
-    /// A server's session with a client that has answered our reset: the ids are those of the resets.
+    /// A server's session with a client that has answered our reset: the ids are those of the
+    /// resets.
     pub fn accept(
         config: SessionConfig,
         wrap: Box<dyn Wrap>,
@@ -243,7 +247,8 @@ impl Session {
         }
     }
 
-    /// Begins another key; does nothing before the first is established and while another is under way.
+    /// Begins another key; does nothing before the first is established and while another is under
+    /// way.
     pub fn renegotiate(&mut self, now: Instant) {
         self.renegotiate_at = None;
         if !self.is_over && self.keys.last().is_some_and(|key| key.phase == Phase::Established) {
@@ -251,7 +256,8 @@ impl Session {
         }
     }
 
-    /// Says what data keys are to be. The established key is installed, and every later one when it is established.
+    /// Says what data keys are to be. The established key is installed, and every later one when it
+    /// is established.
     pub fn set_data_parameters(&mut self, parameters: DataParameters, now: Instant) {
         self.parameters = Some(parameters);
         let result = self.install(now);
@@ -304,8 +310,8 @@ impl Session {
             .is_some_and(|key| key.phase == Phase::Established && next_key_id(key.key_id) == key_id)
     }
 
-    /// Adds the next key, whose reset will be sent, and forgets all but the one before it; so does the peer, which opens packets
-    /// by no older one from here on.
+    /// Adds the next key, whose reset will be sent, and forgets all but the one before it; so does
+    /// the peer, which opens packets by no older one from here on.
     fn begin_key(&mut self, now: Instant) {
         if self.swap_at.is_some() {
             self.swap(now);
@@ -360,8 +366,8 @@ impl Session {
         Ok(())
     }
 
-    /// How long a new key only opens packets, at least. Stock servers wait so long (reference 3.7). A client's peer has its keys
-    /// when our last acknowledgement has come, which may be lost once.
+    /// How long a new key only opens packets, at least. Stock servers wait so long (reference 3.7).
+    /// A client's peer has its keys when our last acknowledgement has come, which may be lost once.
     fn hold_back(&self) -> Duration {
         let most = match self.role {
             Role::Client => ACK_RESENT,
@@ -370,7 +376,8 @@ impl Session {
         self.config.renegotiate_after.map_or(most, |after| most.min(after / 2))
     }
 
-    /// Whether the peer has acknowledged all that the newest key's messages say: before, it may not have that key.
+    /// Whether the peer has acknowledged all that the newest key's messages say: before, it may not
+    /// have that key.
     fn has_peer_all(&self) -> bool {
         self.established().is_some_and(KeyState::is_all_acknowledged)
     }

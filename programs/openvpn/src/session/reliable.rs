@@ -165,7 +165,8 @@ impl Acks {
         !self.due.is_empty()
     }
 
-    /// What a packet is to acknowledge: what is due, then what was acknowledged last, as that packet may be lost.
+    /// What a packet is to acknowledge: what is due, then what was acknowledged last, as that
+    /// packet may be lost.
     pub(super) fn take(&mut self, most: usize) -> Vec<PacketId> {
         let mut acks: Vec<_> = self.due.drain(..self.due.len().min(most)).collect();
         for &id in &acks {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::TlsFileError;
 
-/// A folder whose files have the serial numbers of revoked certificates for names, in decimal; what is in them does not matter.
+/// A folder whose files have the serial numbers of revoked certificates for names, in decimal; what
+/// is in them does not matter.
 #[derive(Debug)]
 pub struct RevokedFolder(PathBuf);
 
@@ -22,7 +23,8 @@ impl RevokedFolder {
         Ok(folder)
     }
 
-    /// Whether a certificate with this serial number is revoked. While the folder is gone, nobody knows.
+    /// Whether a certificate with this serial number is revoked. While the folder is gone, nobody
+    /// knows.
     pub(super) fn holds(&self, serial: &[u8]) -> Result<bool, TlsFileError> {
         let holds = || match fs::symlink_metadata(self.0.join(decimal(serial))) {
             Ok(_) => Ok(true),

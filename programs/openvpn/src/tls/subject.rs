@@ -8,7 +8,8 @@ use rustls::pki_types::CertificateDer;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject(Vec<(&'static str, String)>);
 
-/// Object identifiers of attributes (RFC 5280 appendix A, PKCS #9), DER-encoded, and OpenSSL's short names.
+/// Object identifiers of attributes (RFC 5280 appendix A, PKCS #9), DER-encoded, and OpenSSL's
+/// short names.
 const ATTRIBUTES: [(&[u8], &str); 13] = [
     (&[0x55, 4, 3], "CN"),
     (&[0x55, 4, 4], "SN"),
@@ -37,7 +38,8 @@ impl Subject {
         Self::decode(certificate.subject())
     }
 
-    /// Reads a distinguished name: a sequence of sets of (type, value), as webpki gives it, without the outer tag.
+    /// Reads a distinguished name: a sequence of sets of (type, value), as webpki gives it, without
+    /// the outer tag.
     fn decode(mut name: &[u8]) -> Option<Self> {
         let mut names = Vec::new();
         while !name.is_empty() {

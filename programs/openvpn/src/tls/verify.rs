@@ -1,4 +1,5 @@
-//! Whom we believe: the chain up to the profile's CA, what the certificate is for, and whose it is. OpenVPN knows no host names.
+//! Whom we believe: the chain up to the profile's CA, what the certificate is for, and whose it is.
+//! OpenVPN knows no host names.
 
 use std::sync::Arc;
 use std::{fmt, iter};
@@ -32,7 +33,8 @@ pub struct ExpectedPeer {
     pub is_use_required: bool,
     /// Whose it must be.
     pub name: Option<NameRule>,
-    /// What its CA and those above took back, where that is looked at. Where it is in lists, there must be one of each of them.
+    /// What its CA and those above took back, where that is looked at. Where it is in lists, there
+    /// must be one of each of them.
     pub revocations: Option<Revocations>,
 }
 

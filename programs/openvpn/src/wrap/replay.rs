@@ -4,7 +4,8 @@ use super::WrapError;
 
 /// How far a packet may be behind the newest one: OpenVPN's default for `--replay-window`.
 const WINDOW: u32 = 64;
-/// The numbers of a client that can send its wrapped key twice begin above this (doc/tls-crypt-v2.txt, "HMAC Cookie support").
+/// The numbers of a client that can send its wrapped key twice begin above this
+/// (doc/tls-crypt-v2.txt, "HMAC Cookie support").
 const EARLY_NEGOTIATION: u32 = 0x0f00_0000;
 
 /// A packet's number: 32 bits that count, and the sender's time when it began to count.

@@ -1,6 +1,7 @@
 //! `tls-auth`: an HMAC by a shared key on every control packet.
 //!
-//! On the wire: header (9) | HMAC | number and time (8) | rest. The HMAC is over number and time, header, rest, in this order.
+//! On the wire: header (9) | HMAC | number and time (8) | rest. The HMAC is over number and time,
+//! header, rest, in this order.
 
 use std::str::FromStr;
 

@@ -1,7 +1,8 @@
 //! `tls-crypt`: every control packet encrypted and authenticated by one key.
 //!
-//! On the wire: header (9) | number and time (8) | tag (32) | ciphertext. The tag is HMAC-SHA256 over header, number and time, and
-//! plaintext; its first half is the initial counter of AES-256-CTR.
+//! On the wire: header (9) | number and time (8) | tag (32) | ciphertext. The tag is HMAC-SHA256
+//! over header, number and time, and plaintext; its first half is the initial counter of
+//! AES-256-CTR.
 
 use aes::Aes256;
 use ctr::Ctr128BE;
@@ -51,7 +52,8 @@ impl TlsCrypt {
         }
     }
 
-    /// Begins a client's session by its own key (tls-crypt-v2). The server's is begun by [`super::ServerKey::first_packet`].
+    /// Begins a client's session by its own key (tls-crypt-v2). The server's is begun by
+    /// [`super::ServerKey::first_packet`].
     pub fn with_client_key(key: &ClientKey) -> Self {
         let wrapped_key = key.wrapped().to_vec();
         let sent = Sent::with_early_negotiation();

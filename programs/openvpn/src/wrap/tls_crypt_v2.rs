@@ -1,7 +1,9 @@
-//! `tls-crypt-v2`: `tls-crypt` by a key that each client has for itself, and that its first packets carry, wrapped for the server.
+//! `tls-crypt-v2`: `tls-crypt` by a key that each client has for itself, and that its first packets
+//! carry, wrapped for the server.
 //!
-//! Wrapped key: tag (32) | ciphertext of key (256) and metadata | length (2) of all of it. The tag is HMAC-SHA256 over length, key and
-//! metadata; its first half is the initial counter of AES-256-CTR.
+//! Wrapped key: tag (32) | ciphertext of key (256) and metadata | length (2) of all of it. The tag
+//! is HMAC-SHA256 over length, key and metadata; its first half is the initial counter of
+//! AES-256-CTR.
 
 use std::fmt;
 use std::str::FromStr;
@@ -83,7 +85,8 @@ pub struct FirstPacket {
     pub wrap: TlsCrypt,
     /// The plain packet.
     pub plain: Vec<u8>,
-    /// Whether the client can send its key a second time, so that the server need not keep it meanwhile.
+    /// Whether the client can send its key a second time, so that the server need not keep it
+    /// meanwhile.
     pub can_resend_key: bool,
     /// What came with the key.
     pub metadata: Metadata,
@@ -94,7 +97,8 @@ impl ServerKey {
     ///
     /// # Errors
     ///
-    /// When the packet is another one, its key was not wrapped by ours, or the packet is not by that key.
+    /// When the packet is another one, its key was not wrapped by ours, or the packet is not by
+    /// that key.
     pub fn first_packet(&self, datagram: &[u8]) -> Result<FirstPacket, WrapError> {
         if !carries_wrapped_key(datagram) {
             return Err(WrapError::ForeignClientKey);

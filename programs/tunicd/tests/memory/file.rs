@@ -1,4 +1,5 @@
-//! Files on the driver that is nothing but its configuration. What is written to one can be read from it.
+//! Files on the driver that is nothing but its configuration. What is written to one can be read
+//! from it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

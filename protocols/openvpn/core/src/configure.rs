@@ -1,6 +1,8 @@
-//! What the management interface may change. All under the control lock; each call is done whole or not at all.
+//! What the management interface may change. All under the control lock; each call is done whole or
+//! not at all.
 //!
-//! A peer is found by the id that it puts on packets to us; the only one of [`Mode::PointToPoint`] has no id that counts.
+//! A peer is found by the id that it puts on packets to us; the only one of [`Mode::PointToPoint`]
+//! has no id that counts.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -22,7 +24,8 @@ type Device<'a, S> = Configuration<'a, OpenVpn, S>;
 pub struct NewPeer {
     /// The id on packets from it; `None` for the only peer of [`Mode::PointToPoint`].
     pub receive_id: Option<u32>,
-    /// The id on packets to it; `None` where it comes with the first key. Until then it is the same as on those from it.
+    /// The id on packets to it; `None` where it comes with the first key. Until then it is the same
+    /// as on those from it.
     pub transmit_id: Option<u32>,
     /// Where it is.
     pub endpoint: Endpoint,
@@ -37,9 +40,11 @@ pub struct NewPeer {
 pub struct PeerChange {
     /// Seconds without a packet sent after which a ping is; 0 for never. Counted from now.
     pub keepalive_s: Option<u32>,
-    /// Seconds without a packet received after which the peer is given up; 0 for never. Counted from now.
+    /// Seconds without a packet received after which the peer is given up; 0 for never. Counted
+    /// from now.
     pub timeout_s: Option<u32>,
-    /// The most that TCP segments may carry, in bytes; SYN packets that say more are changed, both ways. 0 leaves them alone.
+    /// The most that TCP segments may carry, in bytes; SYN packets that say more are changed, both
+    /// ways. 0 leaves them alone.
     pub mss_bytes: Option<u16>,
 }
 
@@ -123,7 +128,8 @@ pub fn mode<S: System>(device: &mut Device<'_, S>) -> Mode {
     device.protocol().mode
 }
 
-/// Chooses how many peers there may be, while there are none. New adapters have [`Mode::PointToPoint`].
+/// Chooses how many peers there may be, while there are none. New adapters have
+/// [`Mode::PointToPoint`].
 pub fn set_mode<S: System>(device: &mut Device<'_, S>, mode: Mode) -> Result<(), SetModeError> {
     if device.peer_count() > 0 && device.protocol().mode != mode {
         return Err(SetModeError::HasPeers);
@@ -162,8 +168,9 @@ pub fn make_peer(
     Ok((peer_name(new.receive_id), PeerControl { vpn4: new.vpn4, vpn6: new.vpn6 }, data))
 }
 
-/// Makes a peer. In point-to-point mode it takes the place of the one that there is, and all packets are its own; in multi-peer
-/// mode those for its addresses within the tunnel, which another that had them loses.
+/// Makes a peer. In point-to-point mode it takes the place of the one that there is, and all
+/// packets are its own; in multi-peer mode those for its addresses within the tunnel, which another
+/// that had them loses.
 pub fn new_peer<S: System>(
     device: &mut Device<'_, S>,
     new: &NewPeer,
@@ -221,8 +228,8 @@ pub fn set_peer<S: System>(device: &mut Device<'_, S>, peer: PeerId, change: &Pe
     device.with_peer_data(peer, |data| data.change(change, now))
 }
 
-/// Puts a key into a slot; counters and replay windows begin anew, and what was in the slot is erased. What waits for a key is sent
-/// where the slot is the primary one.
+/// Puts a key into a slot; counters and replay windows begin anew, and what was in the slot is
+/// erased. What waits for a key is sent where the slot is the primary one.
 pub fn install_key<S: System>(
     device: &mut Device<'_, S>,
     peer: PeerId,
@@ -267,7 +274,8 @@ pub fn delete_key<S: System>(device: &mut Device<'_, S>, peer: PeerId, slot: Slo
     removed.is_some()
 }
 
-/// Gives a prefix to a peer: packets for it go there, and none may come from it elsewhere. Another peer that had it loses it.
+/// Gives a prefix to a peer: packets for it go there, and none may come from it elsewhere. Another
+/// peer that had it loses it.
 pub fn add_route<S: System>(
     device: &mut Device<'_, S>,
     peer: PeerId,

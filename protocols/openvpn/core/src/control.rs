@@ -38,7 +38,8 @@ impl Control {
     }
 }
 
-/// Hands a control datagram up; in point-to-point mode, once there is the peer, from its address alone.
+/// Hands a control datagram up; in point-to-point mode, once there is the peer, from its address
+/// alone.
 pub(crate) fn datagram(control: &Control, host: &mut Host<'_>, datagram: &[u8], from: &Endpoint) {
     let only_peer = host.next_peer(None).filter(|_| control.mode == Mode::PointToPoint);
     let known = only_peer.and_then(|peer| host.endpoint(peer));
@@ -159,7 +160,8 @@ enum Direction {
     Open,
 }
 
-/// Derives what keys are missing, one after the other and under no spin lock. True where one of them seals.
+/// Derives what keys are missing, one after the other and under no spin lock. True where one of
+/// them seals.
 fn derive_keys(host: &mut Host<'_>, peer: PeerId) -> bool {
     let mut may_seal = false;
     for _ in 0..DERIVATIONS {

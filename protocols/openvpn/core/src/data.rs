@@ -51,7 +51,8 @@ pub(crate) const fn payload_capacity(datagram_bytes: usize) -> usize {
     datagram_bytes.saturating_sub(Format::Classic.overhead_bytes())
 }
 
-/// Reserves counters; where there is no key, or it is used up, userspace is to hear that one is wanted.
+/// Reserves counters; where there is no key, or it is used up, userspace is to hear that one is
+/// wanted.
 pub(crate) fn seal_begin(
     data: &mut PeerData,
     load: Load,
@@ -90,7 +91,8 @@ fn wants_derivation(data: &PeerData) -> bool {
     data.slots.get(Slot::Primary).is_some_and(|key| key.sender.wanted().is_some())
 }
 
-/// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros, which no peer accepts.
+/// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros,
+/// which no peer accepts.
 pub(crate) fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
     let mut counter = context.first.wrapping_add(u64::from(first));
     let header_bytes = context.format.header_bytes();
@@ -172,7 +174,8 @@ pub(crate) fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
     }
 }
 
-/// Notes what was not authentic; where a key has failed half as often as it may, userspace is to hear of it.
+/// Notes what was not authentic; where a key has failed half as often as it may, userspace is to
+/// hear of it.
 pub(crate) fn rejected(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
     let Some(key) = data.slots.by_serial_mut(context.serial) else { return };
     key.failures.note(datagrams);
@@ -215,7 +218,8 @@ impl SealContext {
         }
     }
 
-    /// Where a packet's plaintext is: where it lies, in `output` where it had to be changed, or a ping.
+    /// Where a packet's plaintext is: where it lies, in `output` where it had to be changed, or a
+    /// ping.
     fn source<'s>(
         &self,
         pieces: &'s [&'s [u8]],

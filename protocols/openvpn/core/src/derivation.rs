@@ -1,4 +1,5 @@
-//! Keys of the epoch format (openvpn-rfc, "Epoch data keys"): HKDF-Expand (RFC 5869) over HMAC-SHA256, with labels.
+//! Keys of the epoch format (openvpn-rfc, "Epoch data keys"): HKDF-Expand (RFC 5869) over
+//! HMAC-SHA256, with labels.
 
 use hmac::{Hmac, Mac};
 use nic_crypto::{AeadKey, NONCE_LEN, Suite};

@@ -90,7 +90,8 @@ impl PacketKey {
         Self { aead, iv: Zeroizing::new(*iv) }
     }
 
-    /// A packet's nonce; `number` is what the packet says of itself: a packet id, or an epoch and a counter.
+    /// A packet's nonce; `number` is what the packet says of itself: a packet id, or an epoch and a
+    /// counter.
     pub(crate) fn nonce(&self, number: &[u8]) -> [u8; NONCE_LEN] {
         let mut nonce = *self.iv;
         for (byte, mask) in nonce.iter_mut().zip(number) {

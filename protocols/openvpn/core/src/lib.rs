@@ -1,11 +1,14 @@
 //! OpenVPN's data channel as a protocol module of Tunic.
 //!
-//! The handshake is userspace's: it brings keys through [`configure`], and every datagram that is not of the data channel
-//! (P_DATA_V2) is handed up to it, unchanged. The rest is here, sans-IO: [`OpenVpn`] implements the engine's [`Protocol`].
+//! The handshake is userspace's: it brings keys through [`configure`], and every datagram that is
+//! not of the data channel (P_DATA_V2) is handed up to it, unchanged. The rest is here, sans-IO:
+//! [`OpenVpn`] implements the engine's [`Protocol`].
 //!
-//! * Data plane, under the peer lock: [`PeerData`] holds two keys (`slots`, `key`), each with its sending half (`sender`, `usage`) and its
-//!   receiving one (`receiver`, `replay`), and the time stamps of the timers; `data` seals and opens.
-//! * Control plane, under the control lock: `control` derives the keys of epochs to come, and does what time brings about.
+//! * Data plane, under the peer lock: [`PeerData`] holds two keys (`slots`, `key`), each with its
+//!   sending half (`sender`, `usage`) and its receiving one (`receiver`, `replay`), and the time
+//!   stamps of the timers; `data` seals and opens.
+//! * Control plane, under the control lock: `control` derives the keys of epochs to come, and does
+//!   what time brings about.
 //!
 //! Nothing here allocates, but for a new key.
 #![no_std]
@@ -96,7 +99,8 @@ impl Protocol for OpenVpn {
     }
 
     fn admits(data: &PeerData, endpoint: &Endpoint, head: &[u8]) -> bool {
-        // The only peer has all routes. What we send to it ourselves comes back where the host has no other route to it.
+        // The only peer has all routes. What we send to it ourselves comes back where the host has
+        // no other route to it.
         data.mode == Mode::MultiPeer || !own_transport::is_for(head, endpoint.remote)
     }
 

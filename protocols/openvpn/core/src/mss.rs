@@ -1,6 +1,8 @@
-//! The segment size that TCP announces (RFC 9293, section 3.7.1): lowered in SYN packets, so that full segments fit into the tunnel.
+//! The segment size that TCP announces (RFC 9293, section 3.7.1): lowered in SYN packets, so that
+//! full segments fit into the tunnel.
 
-/// The part of an IP packet that tells whether it may be a SYN: IPv4's longest header and TCP's flags.
+/// The part of an IP packet that tells whether it may be a SYN: IPv4's longest header and TCP's
+/// flags.
 const LOOK_BYTES: usize = 60 + 14;
 
 /// How much longer IPv6's header is than IPv4's: so much less may a segment carry.
@@ -23,8 +25,9 @@ pub(crate) fn may_apply(pieces: &[&[u8]]) -> bool {
     syn_header(first).is_some()
 }
 
-/// Lowers the segment size that a packet announces, if it is a SYN and announces more than `mss_bytes` over IPv4 or 20 less over
-/// IPv6. Fragments and packets with IPv6 extension headers stay as they are.
+/// Lowers the segment size that a packet announces, if it is a SYN and announces more than
+/// `mss_bytes` over IPv4 or 20 less over IPv6. Fragments and packets with IPv6 extension headers
+/// stay as they are.
 pub(crate) fn clamp(packet: &mut [u8], mss_bytes: u16) {
     let Some(at) = syn_header(packet) else { return };
     let most = match packet.first() {

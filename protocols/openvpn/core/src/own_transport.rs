@@ -7,8 +7,8 @@ const UDP: u8 = 17;
 
 /// Whether a packet that begins like this is a datagram to this address and port.
 ///
-/// A port that lies behind the bytes that are seen is taken for this one: as long as the host has a route to the peer outside of the
-/// tunnel, nothing for the peer's address comes here at all.
+/// A port that lies behind the bytes that are seen is taken for this one: as long as the host has a
+/// route to the peer outside of the tunnel, nothing for the peer's address comes here at all.
 pub(crate) fn is_for(head: &[u8], remote: SocketAddr) -> bool {
     let destination = match head.first().map(|first| first >> 4) {
         Some(4) => v4(head),
@@ -21,7 +21,8 @@ pub(crate) fn is_for(head: &[u8], remote: SocketAddr) -> bool {
     })
 }
 
-/// The destination of a UDP datagram over IPv4, and where its UDP header is. Fragments but the first have none.
+/// The destination of a UDP datagram over IPv4, and where its UDP header is. Fragments but the
+/// first have none.
 fn v4(head: &[u8]) -> Option<(IpAddr, usize)> {
     let header: &[u8; 20] = head.first_chunk()?;
     let is_first = header[6] & 0x1f == 0 && header[7] == 0;

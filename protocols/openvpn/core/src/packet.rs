@@ -4,7 +4,8 @@ use nic_engine::protocol::{Class, ContextId, Selector};
 
 /// What comes before the ciphertext: opcode, key-id and peer-id, the packet id, the tag.
 pub(crate) const CLASSIC_HEADER_BYTES: usize = 8;
-/// The same of the epoch format: opcode, key-id and peer-id, the epoch, the counter. The tag comes last.
+/// The same of the epoch format: opcode, key-id and peer-id, the epoch, the counter. The tag comes
+/// last.
 pub(crate) const EPOCH_HEADER_BYTES: usize = 12;
 pub(crate) const TAG_BYTES: usize = 16;
 
@@ -45,8 +46,9 @@ impl Format {
     }
 }
 
-/// Data is for the context of its peer-id. Its key is told by the key-id (the low byte), and by the epoch where its key has epochs: bits 16
-/// to 31, which are the high half of the packet id where it doesn't.
+/// Data is for the context of its peer-id. Its key is told by the key-id (the low byte), and by the
+/// epoch where its key has epochs: bits 16 to 31, which are the high half of the packet id where it
+/// doesn't.
 pub(crate) fn classify(head: &[u8]) -> Class {
     match *head {
         [] => Class::Malformed,

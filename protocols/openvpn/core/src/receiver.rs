@@ -22,8 +22,8 @@ pub(crate) enum Freshness {
     Replayed,
 }
 
-/// Opens, and remembers what was seen: by one key, or, where it has epochs, by that of the peer's epoch, of the one before, for what is
-/// still on its way, and of up to `N` that may follow.
+/// Opens, and remembers what was seen: by one key, or, where it has epochs, by that of the peer's
+/// epoch, of the one before, for what is still on its way, and of up to `N` that may follow.
 pub(crate) struct Receiver<const N: usize = FUTURE_EPOCHS> {
     lanes: [Lane; 2],
     /// The lane of the peer's epoch. The other one is that of the epoch before that was in use.
@@ -57,7 +57,8 @@ impl<const N: usize> Receiver<N> {
         Ok(Self { lanes, current: 0, ahead: None })
     }
 
-    /// Says that the key is that of epoch 1, and derives what may follow from the secret of epoch 2.
+    /// Says that the key is that of epoch 1, and derives what may follow from the secret of epoch
+    /// 2.
     pub(crate) fn begin_epochs(&mut self, secret: EpochSecret, suite: Suite) {
         self.ahead = Some(Ahead { keys: [const { None }; N], secret, suite });
         if let Some(lane) = self.lanes.get_mut(self.current) {
@@ -242,8 +243,9 @@ mod tests {
         assert_eq!(epochs.accept(0xffff, 1, NOW), Freshness::Replayed);
     }
 
-    /// Against a model: an epoch's packets are accepted once each, from the current epoch, the one before it that was used, and
-    /// those ahead whose keys are derived; and every key is the chain's.
+    /// Against a model: an epoch's packets are accepted once each, from the current epoch, the one
+    /// before it that was used, and those ahead whose keys are derived; and every key is the
+    /// chain's.
     fn agrees_with_a_model<const N: usize>() {
         let nonces = chain(2000);
         let mut random = Random(N as u64);

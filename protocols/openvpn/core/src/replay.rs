@@ -29,7 +29,8 @@ impl Window {
         *self = Self::new();
     }
 
-    /// Notes an authentic packet. False where it was seen before or is too old to tell; 0 is no packet's counter.
+    /// Notes an authentic packet. False where it was seen before or is too old to tell; 0 is no
+    /// packet's counter.
     pub(crate) fn accept(&mut self, counter: u64, now: Instant) -> bool {
         if counter == 0 {
             return false;

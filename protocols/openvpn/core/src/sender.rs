@@ -96,7 +96,8 @@ impl Sender {
         }
     }
 
-    /// Reserves counters for a batch; moves to the next epoch where this one is used up. `None` where the key is.
+    /// Reserves counters for a batch; moves to the next epoch where this one is used up. `None`
+    /// where the key is.
     pub(crate) fn reserve(&mut self, load: Load) -> Option<Reserved> {
         // All limits before any change.
         let mut total = self.total;

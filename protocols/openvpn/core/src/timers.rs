@@ -1,4 +1,5 @@
-//! When a ping is due, and when a peer is given up. Timers are time stamps, judged when somebody looks.
+//! When a ping is due, and when a peer is given up. Timers are time stamps, judged when somebody
+//! looks.
 
 use core::time::Duration;
 

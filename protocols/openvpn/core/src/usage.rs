@@ -32,8 +32,8 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Reserves counters for a batch, and returns the first: 1 for the first of all. `None` where a limit would be passed; then
-    /// nothing has changed.
+    /// Reserves counters for a batch, and returns the first: 1 for the first of all. `None` where a
+    /// limit would be passed; then nothing has changed.
     pub(crate) fn reserve(&mut self, load: Load, limits: &Limits) -> Option<u64> {
         let new = self.with(load)?;
         if new.packets > limits.packets || new.blocks > limits.blocks {
@@ -68,7 +68,8 @@ impl Usage {
     }
 }
 
-/// How often opening has failed under one key. With each failure, a forgery gets likelier (RFC 9147, section 4.5.3).
+/// How often opening has failed under one key. With each failure, a forgery gets likelier (RFC
+/// 9147, section 4.5.3).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failures {
     count: u64,
@@ -126,7 +127,8 @@ mod tests {
     fn gcm_is_limited_in_blocks() {
         let limits = Limits::new(u64::MAX, Suite::Aes256Gcm);
         let mut usage = Usage::default();
-        // 64 packets of 1408 bytes are 64 + 64 * 88 and, as some might have ended in a short block, 64 more.
+        // 64 packets of 1408 bytes are 64 + 64 * 88 and, as some might have ended in a short block,
+        // 64 more.
         let batch = load(64, 64 * 1408);
         let batches = ((1_u64 << 36) - 1) / (64 * 90);
         usage.blocks = (batches - 1) * 64 * 90;

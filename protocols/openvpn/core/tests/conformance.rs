@@ -1,5 +1,5 @@
-//! The engine's suite for every protocol, in every mode and format. Userspace shakes hands by two control datagrams, of which an
-//! OpenVPN would need some more.
+//! The engine's suite for every protocol, in every mode and format. Userspace shakes hands by two
+//! control datagrams, of which an OpenVPN would need some more.
 
 use nic_crypto::Suite;
 use nic_engine::conformance::{Adapter, Heard, Side, Subject};

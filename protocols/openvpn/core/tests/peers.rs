@@ -22,7 +22,8 @@ fn prefix(text: &str) -> Prefix {
     Prefix { address: address.parse().unwrap(), length: length.parse().unwrap() }
 }
 
-/// A server with so many clients: 10.8.0.1 to 10.8.0.N, each with its number as id, its own address and its own key.
+/// A server with so many clients: 10.8.0.1 to 10.8.0.N, each with its number as id, its own address
+/// and its own key.
 fn server(clients: u8) -> (Channel, Vec<PeerId>) {
     let mut server = Channel::new(Mode::MultiPeer);
     let peers = (1..=clients).map(|number| {

@@ -1,4 +1,5 @@
-//! Packets of real servers and to them (OpenVPN 2.6.14 and 2.7.6): both directions of each format and suite, through a whole adapter.
+//! Packets of real servers and to them (OpenVPN 2.6.14 and 2.7.6): both directions of each format
+//! and suite, through a whole adapter.
 
 mod channel;
 
@@ -109,7 +110,8 @@ fn check(vector: &Vector) {
     assert_eq!(client.receive(&hex(vector.received)), [hex(vector.opened)]);
     assert!(client.receive(&hex(vector.received)).is_empty(), "it is a replay");
 
-    // And the other way round: a server opens what the client seals, and seals what the server sealed.
+    // And the other way round: a server opens what the client seals, and seals what the server
+    // sealed.
     let (mut server, peer) = Channel::with_peer();
     server.install(peer, Slot::Primary, &key(vector, [1, 0]));
     assert_eq!(server.receive(&hex(vector.sealed)), [hex(PLAINTEXT)]);

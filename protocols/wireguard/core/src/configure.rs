@@ -21,8 +21,8 @@ pub enum NewPeerError {
     NoMemory,
 }
 
-/// Sets or (`None`) clears the adapter's private key. All sessions end, and what waits for a key asks for a new handshake.
-/// Nothing happens where the key is the same as before.
+/// Sets or (`None`) clears the adapter's private key. All sessions end, and what waits for a key
+/// asks for a new handshake. Nothing happens where the key is the same as before.
 ///
 /// Gives back the peer whose key is now our own, if any: the caller must remove it.
 #[must_use = "a peer with our own key must be removed"]
@@ -80,8 +80,8 @@ pub fn set_preshared_key(host: &mut Host<'_>, peer: PeerId, preshared_key: &[u8;
     }
 }
 
-/// Sets the interval in seconds of a peer's persistent keepalives; 0 for none. Where there was none and the adapter is up, one
-/// is sent at once.
+/// Sets the interval in seconds of a peer's persistent keepalives; 0 for none. Where there was none
+/// and the adapter is up, one is sent at once.
 pub fn set_persistent_keepalive(
     host: &mut Host<'_>,
     peer: PeerId,
@@ -138,8 +138,8 @@ pub fn stop(host: &mut Host<'_>) {
     }
 }
 
-/// Replaces the protocol's constants, for peers that there are and those to come: tests don't wait for the paper's. Times that are
-/// running already run on.
+/// Replaces the protocol's constants, for peers that there are and those to come: tests don't wait
+/// for the paper's. Times that are running already run on.
 pub fn set_timer_constants(control: &mut Control, host: &mut Host<'_>, constants: TimerConstants) {
     control.constants = constants;
     let mut cursor = None;

@@ -19,7 +19,8 @@ pub struct Control {
 }
 
 impl Control {
-    /// An adapter without an identity. Its peers go by the same constants: [`TimerConstants::PAPER`], but in tests.
+    /// An adapter without an identity. Its peers go by the same constants:
+    /// [`TimerConstants::PAPER`], but in tests.
     pub fn new(constants: TimerConstants) -> Self {
         Self {
             constants,

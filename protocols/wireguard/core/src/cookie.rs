@@ -1,7 +1,9 @@
-//! The two authenticators at the end of a handshake message, and cookies (WireGuard paper, sections 5.3 and 5.4.7).
+//! The two authenticators at the end of a handshake message, and cookies (WireGuard paper, sections
+//! 5.3 and 5.4.7).
 //!
-//! MAC1 proves that the sender knows our public key; it costs us one hash. MAC2 proves that it receives what we send to the
-//! address that it claims; we ask for it under load by answering with a cookie. Neither needs state per sender.
+//! MAC1 proves that the sender knows our public key; it costs us one hash. MAC2 proves that it
+//! receives what we send to the address that it claims; we ask for it under load by answering with
+//! a cookie. Neither needs state per sender.
 
 use core::net::IpAddr;
 
@@ -43,7 +45,8 @@ pub(crate) enum Proof {
     OwnsAddress,
 }
 
-/// The receiver's side: what authenticators are judged by. A copy of it judges where the control lock can't be waited for.
+/// The receiver's side: what authenticators are judged by. A copy of it judges where the control
+/// lock can't be waited for.
 #[derive(Clone)]
 pub struct Judge {
     mac1_key: [u8; 32],
@@ -93,8 +96,8 @@ impl CookieChecker {
         Self { judge: Judge { mac1_key: keys.mac1, secret: None }, cookie_key: keys.cookie }
     }
 
-    /// The answer to a message that proves [`Proof::KnowsKey`] only. `receiver` is the message's sender index; `random` fills
-    /// a buffer, and without it there is no answer.
+    /// The answer to a message that proves [`Proof::KnowsKey`] only. `receiver` is the message's
+    /// sender index; `random` fills a buffer, and without it there is no answer.
     pub(crate) fn reply(
         &mut self,
         datagram: &[u8],

@@ -66,7 +66,8 @@ pub(crate) fn seal_begin(
     })
 }
 
-/// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros, which no peer accepts.
+/// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros,
+/// which no peer accepts.
 pub(crate) fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
     let Some(key) = context.key.aead() else {
         packets.iter_mut().for_each(|packet| packet.datagram.fill(0));

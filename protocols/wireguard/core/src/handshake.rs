@@ -1,7 +1,8 @@
-//! Handshakes (WireGuard paper, sections 5.3 and 5.4): what control messages and passing time do. The control plane.
+//! Handshakes (WireGuard paper, sections 5.3 and 5.4): what control messages and passing time do.
+//! The control plane.
 //!
-//! A message is judged in the order of what that costs us: MAC1; under load MAC2 and its address's rate; then agreements.
-//! Nothing changes before a message has proven to be good in full.
+//! A message is judged in the order of what that costs us: MAC1; under load MAC2 and its address's
+//! rate; then agreements. Nothing changes before a message has proven to be good in full.
 
 use nic_crypto::x25519::{PublicKey, StaticSecret};
 use nic_engine::protocol::{ContextId, ControlHost, Discard, Event, PeerId, Standing};
@@ -19,8 +20,8 @@ use crate::{Control, WireGuard};
 
 type Host<'a> = dyn ControlHost<WireGuard> + 'a;
 
-/// Judges a control message by its authenticators, which nobody has to wait for. A cookie reply has none: it answers a message that
-/// only its receiver has seen, by a context that cannot be guessed.
+/// Judges a control message by its authenticators, which nobody has to wait for. A cookie reply has
+/// none: it answers a message that only its receiver has seen, by a context that cannot be guessed.
 pub(crate) fn standing(
     judge: Option<&Judge>,
     datagram: &[u8],
@@ -183,7 +184,8 @@ fn admit(
     }
 }
 
-/// Reads an initiation and sends the response: there is a session then, which the peer's first packet confirms.
+/// Reads an initiation and sends the response: there is a session then, which the peer's first
+/// packet confirms.
 #[inline(never)] // Its frame is large, and not its caller's.
 fn answer(
     control: &mut Control,

@@ -119,7 +119,8 @@ impl Retired {
         self.0.iter().copied().flatten()
     }
 
-    /// There is always room: at most one session falls out of use before the control plane collects, and then two more.
+    /// There is always room: at most one session falls out of use before the control plane
+    /// collects, and then two more.
     fn add(&mut self, context: ContextId) {
         if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
             *place = Some(context);
@@ -132,7 +133,8 @@ impl Retired {
     }
 }
 
-/// A place for a session and what it has seen: on the heap, as that is too large to be moved about on a kernel's stack.
+/// A place for a session and what it has seen: on the heap, as that is too large to be moved about
+/// on a kernel's stack.
 struct Slot(Boxed<Session>);
 
 #[derive(Default)]
@@ -213,7 +215,8 @@ impl Keypairs {
             .find(|keypair| keypair.local == context)
     }
 
-    /// Notes an authentic packet that came in by this context. False where it was seen before or is too old to tell.
+    /// Notes an authentic packet that came in by this context. False where it was seen before or is
+    /// too old to tell.
     pub(crate) fn accept(&mut self, context: ContextId, counter: u64, now: Instant) -> bool {
         [&mut self.current, &mut self.previous, &mut self.next]
             .into_iter()
@@ -226,15 +229,18 @@ impl Keypairs {
         self.current.get()
     }
 
-    /// Puts in place a session that we began: the peer has proven by its response that it has the key.
+    /// Puts in place a session that we began: the peer has proven by its response that it has the
+    /// key.
     ///
-    /// Where both sides began at once, the peer's session stays in the next slot until its first packet.
+    /// Where both sides began at once, the peer's session stays in the next slot until its first
+    /// packet.
     pub(crate) fn install_as_initiator(&mut self, keypair: Keypair) {
         self.make_room();
         self.current.put(keypair);
     }
 
-    /// Puts in place a session that the peer began: used once a packet proves that the peer has the key.
+    /// Puts in place a session that the peer began: used once a packet proves that the peer has the
+    /// key.
     pub(crate) fn install_as_responder(&mut self, keypair: Keypair) {
         if let Some(unconfirmed) = self.next.get() {
             self.retired.add(unconfirmed.local);
@@ -242,8 +248,8 @@ impl Keypairs {
         self.next.put(keypair);
     }
 
-    /// Notes that an authentic packet came in by this context. True where it was the first of the next session, which thereby
-    /// becomes the current one.
+    /// Notes that an authentic packet came in by this context. True where it was the first of the
+    /// next session, which thereby becomes the current one.
     pub(crate) fn confirm(&mut self, context: ContextId) -> bool {
         if self.next.get().is_none_or(|next| next.local != context) {
             return false;
@@ -265,7 +271,8 @@ impl Keypairs {
 
     /// Erases all sessions.
     pub(crate) fn erase(&mut self) -> Retired {
-        // Whoever erases gives everything back; so first what waited already, which is none as a rule.
+        // Whoever erases gives everything back; so first what waited already, which is none as a
+        // rule.
         let mut retired = mem::take(&mut self.retired);
         for slot in [&mut self.current, &mut self.previous, &mut self.next] {
             if let Some(keypair) = slot.get() {
@@ -286,8 +293,8 @@ impl Keypairs {
         !self.retired.is_empty()
     }
 
-    /// Frees the current slot. The one of both sessions that the peer used last stays as the previous one, for what is still on
-    /// its way.
+    /// Frees the current slot. The one of both sessions that the peer used last stays as the
+    /// previous one, for what is still on its way.
     fn make_room(&mut self) {
         let last_use = |slot: &Slot| slot.get().map(|keypair| keypair.last_received);
         if last_use(&self.previous) > last_use(&self.current) {

@@ -1,14 +1,17 @@
 //! WireGuard as a protocol module of Tunic.
 //!
-//! The whole protocol of "WireGuard: Next Generation Kernel Network Tunnel" (Donenfeld, 2017), sans-IO: [`WireGuard`] implements
-//! the engine's [`Protocol`], and [`configure`] is what the management interface changes.
+//! The whole protocol of "WireGuard: Next Generation Kernel Network Tunnel" (Donenfeld, 2017),
+//! sans-IO: [`WireGuard`] implements the engine's [`Protocol`], and [`configure`] is what the
+//! management interface changes.
 //!
-//! * Data plane, under the peer lock: [`PeerData`] holds the sessions (`keypair`) and the time stamps of all timers (`timers`);
-//!   `data` seals and opens.
-//! * Control plane, under the control lock: [`Control`] and [`PeerControl`]; `handshake` handles messages and passing time with
-//!   the Noise core in [`noise`], authenticators and cookies in `cookie`, and `rate_limiter`.
+//! * Data plane, under the peer lock: [`PeerData`] holds the sessions (`keypair`) and the time
+//!   stamps of all timers (`timers`); `data` seals and opens.
+//! * Control plane, under the control lock: [`Control`] and [`PeerControl`]; `handshake` handles
+//!   messages and passing time with the Noise core in [`noise`], authenticators and cookies in
+//!   `cookie`, and `rate_limiter`.
 //!
-//! Nothing here allocates, but for a new peer's sessions, and the table of the rate limiter the first time that there is load.
+//! Nothing here allocates, but for a new peer's sessions, and the table of the rate limiter the
+//! first time that there is load.
 #![no_std]
 #![forbid(unsafe_code)]
 

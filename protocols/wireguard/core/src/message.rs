@@ -211,7 +211,8 @@ impl Reader<'_> {
     }
 }
 
-/// Puts fields behind each other; what doesn't fit is left out, which the callers' lengths preclude.
+/// Puts fields behind each other; what doesn't fit is left out, which the callers' lengths
+/// preclude.
 struct Writer<'a>(&'a mut [u8]);
 
 impl Writer<'_> {

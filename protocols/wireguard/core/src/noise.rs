@@ -1,4 +1,5 @@
-//! Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s (Noise revision 34; WireGuard paper, section 5.4), one type for each step.
+//! Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s (Noise revision 34; WireGuard paper, section 5.4), one
+//! type for each step.
 //!
 //! ```text
 //!   <- s
@@ -7,8 +8,8 @@
 //!   <- e, ee, se, psk    finish              respond
 //! ```
 //!
-//! Prologue and payloads are arguments, so that Noise's own test vectors run through the code that WireGuard uses.
-//! Each key seals one message only, hence the nonce is always zero.
+//! Prologue and payloads are arguments, so that Noise's own test vectors run through the code that
+//! WireGuard uses. Each key seals one message only, hence the nonce is always zero.
 
 use nic_crypto::blake2s;
 use nic_crypto::x25519::{self, PublicKey, SharedSecret, StaticSecret};
@@ -61,7 +62,8 @@ pub struct SentInitiation {
 impl SentInitiation {
     /// Writes the first message: our ephemeral key, our static key sealed, and the payload sealed.
     ///
-    /// `static_static` is the precomputed agreement of both static keys; `sealed_payload` is 16 bytes longer than `payload`.
+    /// `static_static` is the precomputed agreement of both static keys; `sealed_payload` is 16
+    /// bytes longer than `payload`.
     pub fn initiate(
         prologue: &[u8],
         identity: &Identity,
@@ -82,7 +84,8 @@ impl SentInitiation {
         Ok((Self { symmetric, ephemeral }, ephemeral_public, sealed_static))
     }
 
-    /// Reads the second message. The state stays as it is, so that a forged answer doesn't spoil a good one.
+    /// Reads the second message. The state stays as it is, so that a forged answer doesn't spoil a
+    /// good one.
     pub fn finish(
         &self,
         identity: &Identity,

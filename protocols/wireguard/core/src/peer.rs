@@ -1,4 +1,5 @@
-//! What we know about a peer: its handshake (control plane), and its sessions and timers (data plane).
+//! What we know about a peer: its handshake (control plane), and its sessions and timers (data
+//! plane).
 
 use core::time::Duration;
 
@@ -19,7 +20,8 @@ use crate::{Control, Identity};
 pub struct PeerControl {
     pub(crate) public_key: PublicKey,
     pub(crate) preshared_key: Zeroizing<[u8; 32]>,
-    /// The agreement of both static keys; `None` without an identity, or where the peer's key is no good.
+    /// The agreement of both static keys; `None` without an identity, or where the peer's key is no
+    /// good.
     pub(crate) static_static: Option<SharedSecret>,
     /// Our initiation that waits for its response.
     pub(crate) pending: Option<PendingInitiation>,
@@ -79,7 +81,8 @@ impl PeerControl {
         self.static_static = identity.and_then(|identity| identity.agree(&self.public_key));
     }
 
-    /// Makes an initiation, its authenticators included. Also gives back the context of the one before, which is forgotten.
+    /// Makes an initiation, its authenticators included. Also gives back the context of the one
+    /// before, which is forgotten.
     pub(crate) fn initiate(
         &mut self,
         identity: &Identity,

@@ -1,8 +1,9 @@
 //! How many handshake messages an address may send us while we are under load.
 //!
-//! A token bucket for each IPv4 address or IPv6 /64. A bucket that has had time to fill up again is as good as none, so entries
-//! need no collection: any such one may be taken over. The table is set-associative, its size is fixed, and its hash is keyed,
-//! so that nobody can aim at one set. Only senders that have proven their address by a cookie get here.
+//! A token bucket for each IPv4 address or IPv6 /64. A bucket that has had time to fill up again is
+//! as good as none, so entries need no collection: any such one may be taken over. The table is
+//! set-associative, its size is fixed, and its hash is keyed, so that nobody can aim at one set.
+//! Only senders that have proven their address by a cookie get here.
 
 extern crate alloc;
 
@@ -40,8 +41,8 @@ pub(crate) struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Whether one more message from this address is within its rate. `random` fills a buffer; without it, or without memory
-    /// for the table, nobody gets through.
+    /// Whether one more message from this address is within its rate. `random` fills a buffer;
+    /// without it, or without memory for the table, nobody gets through.
     pub(crate) fn admit(
         &mut self,
         address: IpAddr,

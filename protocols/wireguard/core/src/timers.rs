@@ -1,11 +1,12 @@
-//! Everything that happens by time (WireGuard paper, section 6), as time stamps that are judged when somebody looks.
+//! Everything that happens by time (WireGuard paper, section 6), as time stamps that are judged
+//! when somebody looks.
 
 use core::time::Duration;
 
 use nic_engine::Instant;
 
-/// The protocol's constants (WireGuard paper, section 6.1). [`TimerConstants::PAPER`] is what interoperates; anything else is
-/// for tests.
+/// The protocol's constants (WireGuard paper, section 6.1). [`TimerConstants::PAPER`] is what
+/// interoperates; anything else is for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimerConstants {
     /// REKEY_AFTER_TIME: age at which an initiator that sends begins a new handshake.
@@ -18,7 +19,8 @@ pub struct TimerConstants {
     pub rekey_timeout_jitter: Duration,
     /// REKEY_ATTEMPT_TIME: how long initiations are repeated.
     pub rekey_attempt_time: Duration,
-    /// KEEPALIVE_TIMEOUT: time after which received data is answered by an empty packet if by nothing else.
+    /// KEEPALIVE_TIMEOUT: time after which received data is answered by an empty packet if by
+    /// nothing else.
     pub keepalive_timeout: Duration,
     /// How long a cookie secret is used.
     pub cookie_secret_max_age: Duration,
@@ -48,7 +50,8 @@ impl TimerConstants {
         reject_after_messages: u64::MAX - (1 << 13),
     };
 
-    /// The paper's with times (not counts) divided, so that a test sees rekeying without waiting for it.
+    /// The paper's with times (not counts) divided, so that a test sees rekeying without waiting
+    /// for it.
     pub fn shortened(divisor: u32) -> Self {
         let divide = |time: Duration| time.checked_div(divisor).unwrap_or(time);
         let paper = Self::PAPER;
@@ -187,15 +190,17 @@ impl Timers {
             Self { persistent_keepalive: self.persistent_keepalive, ..Self::new(self.constants) };
     }
 
-    /// Stops all timers but that of persistent keepalives, and allows a handshake at once: the sessions are gone.
+    /// Stops all timers but that of persistent keepalives, and allows a handshake at once: the
+    /// sessions are gone.
     pub fn restart(&mut self) {
         let persistent_at = self.persistent_at;
         self.stop();
         self.persistent_at = persistent_at;
     }
 
-    /// Somebody wants to send and there is no good key, or it will soon be too old: asks for a handshake as soon as the last
-    /// initiation is long enough ago. If one is under way already, it gets its full time again.
+    /// Somebody wants to send and there is no good key, or it will soon be too old: asks for a
+    /// handshake as soon as the last initiation is long enough ago. If one is under way already, it
+    /// gets its full time again.
     pub fn want_initiation(&mut self, now: Instant) {
         self.tries = 0;
         if self.retry_at != Instant::NEVER {
@@ -213,7 +218,8 @@ impl Timers {
         self.tries = self.tries.saturating_add(1);
         self.initiate_at = Instant::NEVER;
         self.retry_at = now.after(self.constants.rekey_timeout).after(self.jitter);
-        // It doesn't stand in for a keepalive: it may never be answered while the old session still works.
+        // It doesn't stand in for a keepalive: it may never be answered while the old session still
+        // works.
         self.arm_persistent(now);
     }
 
@@ -269,7 +275,8 @@ impl Timers {
         }
     }
 
-    /// An authentic data packet came in; `session_age` is that of its session where we began it and send by it.
+    /// An authentic data packet came in; `session_age` is that of its session where we began it and
+    /// send by it.
     pub fn received(&mut self, is_keepalive: bool, session_age: Option<Duration>, now: Instant) {
         self.authentic_received(now);
         if !is_keepalive && self.keepalive_at == Instant::NEVER {

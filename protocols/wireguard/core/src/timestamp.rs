@@ -5,12 +5,13 @@ use core::time::Duration;
 /// Length of a time stamp in bytes.
 pub(crate) const TIMESTAMP_BYTES: usize = 12;
 
-/// TAI64's label of 1970-01-01 00:00:00 TAI, and the 10 s by which TAI led UTC then. Leap seconds since are not counted: only
-/// the order of one sender's stamps matters.
+/// TAI64's label of 1970-01-01 00:00:00 TAI, and the 10 s by which TAI led UTC then. Leap seconds
+/// since are not counted: only the order of one sender's stamps matters.
 const UNIX_EPOCH_SECONDS: u64 = (1 << 62) + 10;
 
-/// Nanoseconds are rounded down to this, so that an initiation doesn't tell our clock's exact phase (WireGuard paper, section
-/// 5.1). The largest power of two within the 20 ms that the responder wants between two initiations.
+/// Nanoseconds are rounded down to this, so that an initiation doesn't tell our clock's exact phase
+/// (WireGuard paper, section 5.1). The largest power of two within the 20 ms that the responder
+/// wants between two initiations.
 const GRAIN_NANOS: u32 = 1 << 24;
 
 /// A time stamp. Orders as its bytes do on the wire.
@@ -58,7 +59,8 @@ impl Timestamp {
     }
 }
 
-/// Gives out stamps that always grow, also when the wall clock is set back: a peer refuses any other as a replay.
+/// Gives out stamps that always grow, also when the wall clock is set back: a peer refuses any
+/// other as a replay.
 #[derive(Default)]
 pub(crate) struct TimestampClock {
     last: Timestamp,

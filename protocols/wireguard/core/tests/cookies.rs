@@ -44,7 +44,8 @@ fn a_cookie_is_for_one_address() {
     pair.b.host.is_under_load = true;
     pair.a.send(pair.to_b, b"x");
     pair.run_for(seconds(1));
-    // A has its cookie now; an initiation with it that comes from another port is asked for another.
+    // A has its cookie now; an initiation with it that comes from another port is asked for
+    // another.
     pair.a.host.address = "192.0.2.1:4444".parse().unwrap();
     pair.run_for(seconds(5));
     assert_eq!(pair.b.count(Discard::CookieRequired), 2);
@@ -164,7 +165,8 @@ fn an_address_has_its_rate() {
     assert_eq!(server.take_outbox().len(), 11);
 }
 
-/// Queues a datagram as a driver does; an error where it is refused, or (`None`) where there is no room.
+/// Queues a datagram as a driver does; an error where it is refused, or (`None`) where there is no
+/// room.
 fn offer(
     server: &Adapter,
     queue: &mut ControlQueue<Datagram>,

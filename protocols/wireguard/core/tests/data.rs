@@ -215,7 +215,8 @@ fn a_receiver_enforces_the_counter_limit() {
 
 #[test]
 fn keys_change_under_traffic_without_loss() {
-    // Times are a twentieth: a session is renewed after 6 s. 100 packets a second each way for five minutes.
+    // Times are a twentieth: a session is renewed after 6 s. 100 packets a second each way for five
+    // minutes.
     for (head_start, handshakes) in [(millis(50), 45..=55), (millis(0), 90..=110)] {
         let mut pair = Pair::with(TimerConstants::shortened(20), [3; 32], [3; 32]);
         pair.a.send(pair.to_b, &u32::MAX.to_le_bytes());
@@ -237,7 +238,8 @@ fn keys_change_under_traffic_without_loss() {
             numbers.sort_unstable();
             assert!(numbers.iter().copied().eq(0..sent), "each once");
         }
-        // Where both always begin at the same moment there are twice as many, and still nothing is lost.
+        // Where both always begin at the same moment there are twice as many, and still nothing is
+        // lost.
         let initiations = pair.times_from_a(1).len() + pair.times_from_b(1).len();
         assert!(handshakes.contains(&initiations), "{initiations} after {head_start:?}");
         assert_eq!(pair.a.discards() + pair.b.discards(), 0);

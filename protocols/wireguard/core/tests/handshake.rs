@@ -160,7 +160,8 @@ fn truncated_and_flipped_messages_change_nothing() {
         assert_eq!(pair.b.discards(), bad, "each is counted once");
         assert!(pair.b.host.outbox.is_empty() && pair.b.host.contexts.is_empty());
     }
-    // MAC2 alone means nothing where there is no load: those initiations count as good, so they are left out above.
+    // MAC2 alone means nothing where there is no load: those initiations count as good, so they are
+    // left out above.
     pair.b.receive(&initiation);
     let response = pair.b.take_outbox().remove(0);
     assert_eq!(response.kind(), 2);
@@ -217,7 +218,8 @@ fn flips(good: &Datagram, length: usize) -> impl Iterator<Item = Datagram> {
 
 #[test]
 fn forged_messages_with_good_mac1_are_refused_too() {
-    // MAC1 needs only the public key, so an attacker can repair it: what is behind it must hold by itself.
+    // MAC1 needs only the public key, so an attacker can repair it: what is behind it must hold by
+    // itself.
     let mut pair = Pair::new();
     pair.a.send(pair.to_b, b"x");
     let initiation = pair.a.take_outbox().remove(0);

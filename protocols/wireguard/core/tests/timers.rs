@@ -199,7 +199,8 @@ fn lost_initiations_do_not_stop_keepalives() {
 #[test]
 fn an_initiator_that_only_receives_renews_after_165_s() {
     use nic_wireguard::TimerConstants;
-    // Without passive keepalives and without renewal by age, only the rule for what is received is left.
+    // Without passive keepalives and without renewal by age, only the rule for what is received is
+    // left.
     let constants = TimerConstants {
         rekey_after_time: seconds(1000),
         keepalive_timeout: seconds(10),

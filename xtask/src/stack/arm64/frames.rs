@@ -1,7 +1,7 @@
 //! The frames of an ARM64 image's functions, by what their instructions take of the stack.
 //!
-//! Unwind data (Microsoft, "ARM64 exception handling") says which functions have frames, and what each takes at the least: with a frame
-//! pointer it leaves out what is taken after that was set.
+//! Unwind data (Microsoft, "ARM64 exception handling") says which functions have frames, and what
+//! each takes at the least: with a frame pointer it leaves out what is taken after that was set.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -42,7 +42,8 @@ fn word(data: &[u8], index: usize) -> Result<u32> {
     Ok(u32::from_le_bytes(word.try_into()?))
 }
 
-/// The length of a function and what it takes of the stack, in bytes, by packed unwind data: lengths in instructions and 16 bytes.
+/// The length of a function and what it takes of the stack, in bytes, by packed unwind data:
+/// lengths in instructions and 16 bytes.
 fn packed(data: u32) -> (u32, u32) {
     (4 * (data >> 2 & 0x7ff), 16 * (data >> 23))
 }
@@ -109,7 +110,8 @@ fn lowered(offset: i32) -> u32 {
     u32::try_from(-offset).unwrap_or(0)
 }
 
-/// What a prologue's codes take of the stack, in bytes. They are the first ones, to the end that all sequences have.
+/// What a prologue's codes take of the stack, in bytes. They are the first ones, to the end that
+/// all sequences have.
 fn allocated(codes: &[u8]) -> Result<u32> {
     let mut bytes: u32 = 0;
     let mut at = 0;
@@ -147,7 +149,8 @@ mod tests {
 
     #[test]
     fn codes_are_added() {
-        // sub sp, #0x410; stp x29, x30, [sp, #0x20]; stp x19, x20, [sp, #-0x30]!: in the order of unwinding.
+        // sub sp, #0x410; stp x29, x30, [sp, #0x20]; stp x19, x20, [sp, #-0x30]!: in the order of
+        // unwinding.
         let codes = [0xc0, 0x41, 0x44, 0xcc, 0x05, 0xe4, 0xe3, 0xe3];
         assert_eq!(allocated(&codes).unwrap(), 0x410 + 0x30);
         assert_eq!(allocated(&[0xe0, 0, 1, 2, 0x26, 0x81, 0xe4]).unwrap(), 0x1020 + 0x30 + 0x10);
@@ -159,10 +162,12 @@ mod tests {
         let bytes = |words: &[u32]| -> Vec<u8> {
             words.iter().flat_map(|word| word.to_le_bytes()).collect()
         };
-        // stp x19, x20, [sp, #-96]!; stp x29, x30, [sp, #80]; add x29, sp, #80; sub sp, sp, #736; add sp, sp, #736
+        // stp x19, x20, [sp, #-96]!; stp x29, x30, [sp, #80]; add x29, sp, #80; sub sp, sp, #736;
+        // add sp, sp, #736
         let code = [0xa9ba_53f3, 0xa905_7bfd, 0x9101_43fd, 0xd10b_83ff, 0x910b_83ff];
         assert_eq!(taken(&bytes(&code)).unwrap(), 96 + 736);
-        // str x30, [sp, #-16]!; stp d8, d9, [sp, #-32]!; sub sp, sp, #1, lsl #12; ldr x30, [sp], #16
+        // str x30, [sp, #-16]!; stp d8, d9, [sp, #-32]!; sub sp, sp, #1, lsl #12; ldr x30, [sp],
+        // #16
         let code = [0xf81f_0ffe, 0x6dbe_27e8, 0xd140_07ff, 0xf841_07fe];
         assert_eq!(taken(&bytes(&code)).unwrap(), 16 + 32 + 4096);
         // mov x15, #0x120; bl __chkstk; sub sp, sp, x15, lsl #4
@@ -173,7 +178,8 @@ mod tests {
 
     #[test]
     fn records_say_where_their_codes_are() {
-        // 16 instructions; one epilogue in the head, with two words of codes; the same with one epilogue beside the head.
+        // 16 instructions; one epilogue in the head, with two words of codes; the same with one
+        // epilogue beside the head.
         let codes = [0xc0, 0x41, 0x44, 0xcc, 0x05, 0xe4, 0xe3, 0xe3];
         let record = |words: &[u32]| -> Vec<u8> {
             words.iter().flat_map(|word| word.to_le_bytes()).chain(codes).collect()

@@ -1,12 +1,16 @@
-//! What ARM64's instructions do (Arm Architecture Reference Manual for A-profile, C4.1: the encodings by their fields).
+//! What ARM64's instructions do (Arm Architecture Reference Manual for A-profile, C4.1: the
+//! encodings by their fields).
 //!
-//! What isn't known to leave a general register alone counts as changing those that it names as its result.
+//! What isn't known to leave a general register alone counts as changing those that it names as its
+//! result.
 
 use crate::stack::code::{Flow, Instruction, Place, Source};
 
-/// The register 31 is the stack's pointer where an instruction computes with it as an address, else zero.
+/// The register 31 is the stack's pointer where an instruction computes with it as an address, else
+/// zero.
 const SP: u8 = 31;
-/// Registers that a call may change (Microsoft, "Overview of ARM64 ABI conventions"), the link register with them.
+/// Registers that a call may change (Microsoft, "Overview of ARM64 ABI conventions"), the link
+/// register with them.
 const VOLATILE: std::ops::Range<u8> = 0..18;
 const LR: u8 = 30;
 

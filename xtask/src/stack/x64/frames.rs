@@ -1,6 +1,8 @@
-//! The frames of an x64 image's functions: what each takes of the stack, by the unwind data that ships with it.
+//! The frames of an x64 image's functions: what each takes of the stack, by the unwind data that
+//! ships with it.
 //!
-//! The kernel unwinds by the same data, so it says exactly what a prologue does (Microsoft, "x64 exception handling").
+//! The kernel unwinds by the same data, so it says exactly what a prologue does (Microsoft, "x64
+//! exception handling").
 
 use anyhow::{Context, Result, bail, ensure};
 

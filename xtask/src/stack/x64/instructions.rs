@@ -36,7 +36,8 @@ fn instruction(
     let written = info.used_registers().iter().filter(|used| is_write(used.access()));
     let mut changed: Vec<Register> = written
         .map(|used| used.register().full_register())
-        // A push moves the stack's pointer, and with it what is relative to it; a call moves it back.
+        // A push moves the stack's pointer, and with it what is relative to it; a call moves it
+        // back.
         .filter(|register| register.is_gpr() && !(is_call && *register == Register::RSP))
         .collect();
     if is_call {
@@ -66,8 +67,9 @@ fn flow(decoded: &iced_x86::Instruction) -> Flow {
     }
 }
 
-/// Whether a jump is that of a `match`: to an address in a register or in the frame. LLVM marks such a call that is the last act with
-/// REX.W, for the unwinder, and so makes it longer; there is no frame then.
+/// Whether a jump is that of a `match`: to an address in a register or in the frame. LLVM marks
+/// such a call that is the last act with REX.W, for the unwinder, and so makes it longer; there is
+/// no frame then.
 fn is_switch(decoded: &iced_x86::Instruction) -> bool {
     let is_extended = decoded.op0_register().number() >= 8;
     match decoded.op0_kind() {
@@ -130,7 +132,8 @@ mod tests {
 
     #[test]
     fn instructions_are_what_matters_of_them() {
-        // lea rax, [rip + 0x10]; mov rsi, [rip + 0x20]; call rsi; jmp rcx (a match's); rex.w jmp rcx (a last act); ret
+        // lea rax, [rip + 0x10]; mov rsi, [rip + 0x20]; call rsi; jmp rcx (a match's); rex.w jmp
+        // rcx (a last act); ret
         let code = [
             0x48, 0x8d, 0x05, 0x10, 0, 0, 0, 0x48, 0x8b, 0x35, 0x20, 0, 0, 0, 0xff, 0xd6, 0xff,
             0xe1, 0x48, 0xff, 0xe1, 0xc3,

@@ -1,9 +1,10 @@
 //! Packets that the stack wants sent.
 //!
-//! The stack hands over NET_BUFFER_LISTs, each of one or more NET_BUFFERs; a packet is one NET_BUFFER. A list is completed
-//! when the last of its packets is: its MiniportReserved counts them. Completed lists gather on the adapter's
-//! [`TransmitPath`] and go back to NDIS, many by one call, with [`TransmitPath::flush`]: never from a packet's drop, which
-//! may happen under a lock that the stack's completion handler would need.
+//! The stack hands over NET_BUFFER_LISTs, each of one or more NET_BUFFERs; a packet is one
+//! NET_BUFFER. A list is completed when the last of its packets is: its MiniportReserved counts
+//! them. Completed lists gather on the adapter's [`TransmitPath`] and go back to NDIS, many by one
+//! call, with [`TransmitPath::flush`]: never from a packet's drop, which may happen under a lock
+//! that the stack's completion handler would need.
 //!
 //! What the reserved fields hold (ndis/nbl.h gives them to the miniport that has the packet):
 //!

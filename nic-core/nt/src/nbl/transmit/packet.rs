@@ -112,7 +112,8 @@ impl TransmitPacket {
     /// The packet's bytes, where they lie.
     pub fn pieces<const N: usize>(&self) -> core::result::Result<Pieces<'_, N>, PiecesError> {
         let (chain, offset) = self.position();
-        // SAFETY: the stack keeps the chain valid and doesn't write to it until the list is completed.
+        // SAFETY: the stack keeps the chain valid and doesn't write to it until the list is
+        // completed.
         unsafe { Pieces::of_chain(chain, offset, self.len()) }
     }
 
@@ -155,7 +156,8 @@ impl TransmitPacket {
         if !is_sent {
             // SAFETY: the list is ours while a packet of it is.
             let status = unsafe { ptr::addr_of_mut!((*list.as_ptr()).Status) };
-            // SAFETY: as above; an i32 is an AtomicI32, and packets of one list may end on several processors.
+            // SAFETY: as above; an i32 is an AtomicI32, and packets of one list may end on several
+            // processors.
             unsafe { AtomicI32::from_ptr(status) }.store(NDIS_STATUS_FAILURE, Ordering::Relaxed);
         }
         // SAFETY: this packet was counted and is gone.

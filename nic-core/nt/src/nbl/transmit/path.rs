@@ -46,7 +46,8 @@ impl TransmitPath {
         self.under_way.close();
     }
 
-    /// Waits until no list of a paused path is ours, but no longer than `timeout`. Somebody must complete and flush them.
+    /// Waits until no list of a paused path is ours, but no longer than `timeout`. Somebody must
+    /// complete and flush them.
     ///
     /// # IRQL
     /// `<= APC_LEVEL`
@@ -54,14 +55,16 @@ impl TransmitPath {
         self.under_way.wait_for(timeout)
     }
 
-    /// Takes a chain of lists from NDIS. Where the path is paused, it goes back at once, and the queue is empty.
+    /// Takes a chain of lists from NDIS. Where the path is paused, it goes back at once, and the
+    /// queue is empty.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     ///
     /// # Safety
-    /// The chain must be one that NDIS handed to MiniportSendNetBufferLists of this adapter just now. The path must live
-    /// until [`TransmitPath::drain_for`] has returned after all of its packets are gone.
+    /// The chain must be one that NDIS handed to MiniportSendNetBufferLists of this adapter just
+    /// now. The path must live until [`TransmitPath::drain_for`] has returned after all of its
+    /// packets are gone.
     pub(crate) unsafe fn take(&self, chain: *mut NET_BUFFER_LIST) -> TransmitQueue {
         let mut lists = 0_usize;
         let mut next = chain;
@@ -114,7 +117,8 @@ impl TransmitPath {
         if chain.is_null() {
             return;
         }
-        // SAFETY: all of the chain's lists came from NDIS for this adapter, and none of their packets is in use.
+        // SAFETY: all of the chain's lists came from NDIS for this adapter, and none of their
+        // packets is in use.
         unsafe { NdisMSendNetBufferListsComplete(self.adapter, chain, completion_flags()) };
         self.under_way.leave(lists);
     }
@@ -147,8 +151,8 @@ impl TransmitPath {
         unsafe { (*raw).Status = NDIS_STATUS_SUCCESS };
         // SAFETY: as above.
         unsafe { (*raw).MiniportReserved[1] = ptr::from_ref(self).cast_mut().cast() };
-        // One more than there are packets: the list must not be done before all of them are in the queue.
-        // SAFETY: as above.
+        // One more than there are packets: the list must not be done before all of them are in the
+        // queue. SAFETY: as above.
         unsafe { remaining(list) }.store(1, Ordering::Relaxed);
 
         // SAFETY: as above.
@@ -171,7 +175,8 @@ impl TransmitPath {
         }
     }
 
-    /// Puts a chain of completed lists where [`TransmitPath::flush`] finds it; `first` is its newest.
+    /// Puts a chain of completed lists where [`TransmitPath::flush`] finds it; `first` is its
+    /// newest.
     ///
     /// # Safety
     /// The lists must be ours, with no packet left, linked from `first` to `last`.

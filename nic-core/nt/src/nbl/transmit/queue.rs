@@ -59,8 +59,8 @@ impl TransmitQueue {
             let packet = next?;
             // SAFETY: the queue owns its packets.
             let link = unsafe { (*packet.buffer.as_ptr()).MiniportReserved.as_ptr() };
-            // SAFETY: the link's place holds a pointer to the next packet's buffer, or null; a TransmitPacket is exactly
-            // that pointer, and the queue, which is borrowed, keeps it.
+            // SAFETY: the link's place holds a pointer to the next packet's buffer, or null; a
+            // TransmitPacket is exactly that pointer, and the queue, which is borrowed, keeps it.
             next =
                 unsafe { link.cast::<Option<TransmitPacket>>().as_ref() }.and_then(Option::as_ref);
             Some(packet)
@@ -77,7 +77,8 @@ impl TransmitQueue {
         self.first.is_none()
     }
 
-    /// Ends all packets: they were sent. The stack hears of it by the next [`super::TransmitPath::flush`].
+    /// Ends all packets: they were sent. The stack hears of it by the next
+    /// [`super::TransmitPath::flush`].
     pub fn complete(mut self) {
         self.finish(true);
     }

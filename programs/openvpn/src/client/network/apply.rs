@@ -17,7 +17,8 @@ pub(in crate::client) struct Applied {
 }
 
 impl Applied {
-    /// Configures the interface and makes the routes. A route that can't be made is told and left out.
+    /// Configures the interface and makes the routes. A route that can't be made is told and left
+    /// out.
     ///
     /// # Errors
     ///

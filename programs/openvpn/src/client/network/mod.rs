@@ -16,7 +16,8 @@ use crate::options::{
 /// The MTU where nobody says one.
 const DEFAULT_MTU: u32 = 1500;
 
-/// All of IPv4 and IPv6 in halves, which are more specific than a default route and leave it where it is.
+/// All of IPv4 and IPv6 in halves, which are more specific than a default route and leave it where
+/// it is.
 const HALVES_V4: [(Ipv4Addr, u8); 2] =
     [(Ipv4Addr::UNSPECIFIED, 1), (Ipv4Addr::new(128, 0, 0, 0), 1)];
 const HALVES_V6: [(Ipv6Addr, u8); 2] =
@@ -172,7 +173,8 @@ fn planned(
     Ok(PlannedRoute { network, way, metric: route.metric.or(options.route_metric) })
 }
 
-/// Whether a gateway is at the other end of the tunnel: then its address does not matter, as there are no links in it.
+/// Whether a gateway is at the other end of the tunnel: then its address does not matter, as there
+/// are no links in it.
 fn is_within(gateway: IpAddr, options: &TunnelOptions) -> bool {
     let gateways = [
         options.route_gateway.map(IpAddr::from),

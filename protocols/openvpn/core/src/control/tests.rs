@@ -214,7 +214,8 @@ fn what_is_noted_of_a_key_goes_with_it_when_keys_change() {
     let near = [Event::KeyLimitNear(right.peer)];
     let mut forged = left.send();
     *forged.bytes.last_mut().unwrap() ^= 1;
-    // The key that forgeries come under is in the other slot, and comes back before the control plane has looked.
+    // The key that forgeries come under is in the other slot, and comes back before the control
+    // plane has looked.
     right.install_in(Slot::Secondary, 3, Side::Right, Side::Left);
     right.swap();
     let peer = right.peer;

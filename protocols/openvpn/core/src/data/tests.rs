@@ -1,5 +1,5 @@
-//! Foreign vectors through `seal` and `open`. What is authenticated beside the text is fixed here, and so tags are other ones; text,
-//! nonces and layout are the vectors'.
+//! Foreign vectors through `seal` and `open`. What is authenticated beside the text is fixed here,
+//! and so tags are other ones; text, nonces and layout are the vectors'.
 
 #[path = "../../../../../nic-core/crypto/tests/mcgrew_viega/mod.rs"]
 mod mcgrew_viega;
@@ -59,7 +59,8 @@ fn gcm(key_bits: usize) -> Option<Suite> {
     }
 }
 
-/// In both formats, by such keys that the nonce comes out as wanted: 40 packets on, so that it is not all in the first chunk.
+/// In both formats, by such keys that the nonce comes out as wanted: 40 packets on, so that it is
+/// not all in the first chunk.
 fn check(suite: Suite, key: &[u8], nonce: [u8; 12], plain: &[u8], text: &[u8]) {
     let key = AeadKey::new(suite, key).unwrap();
     let mut tail = nonce;
