@@ -32,29 +32,29 @@ pub struct Layout {
 /// it says `natural`.
 macro_rules! record {
     (
-        #[doc = $doc:literal]
+        $( #[doc = $doc:literal] )+
         pub struct $($rest:tt)*
     ) => {
-        record! { @declare #[doc = $doc] #[repr(C, align(8))] true; pub struct $($rest)* }
+        record! { @declare #[repr(C, align(8))] true; $( #[doc = $doc] )+ pub struct $($rest)* }
     };
     (
-        #[doc = $doc:literal]
+        $( #[doc = $doc:literal] )+
         natural
         pub struct $($rest:tt)*
     ) => {
-        record! { @declare #[doc = $doc] #[repr(C)] false; pub struct $($rest)* }
+        record! { @declare #[repr(C)] false; $( #[doc = $doc] )+ pub struct $($rest)* }
     };
     (
-        @declare #[doc = $doc:literal] #[$repr:meta] $is_aligned:literal;
+        @declare #[$repr:meta] $is_aligned:literal; $( #[doc = $doc:literal] )+
         pub struct $name:ident = $c_name:literal, $size:literal {
-            $( #[doc = $field_doc:literal] $field:ident: $ty:ty = $offset:literal, )*
+            $( $( #[doc = $field_doc:literal] )+ $field:ident: $ty:ty = $offset:literal, )*
         }
     ) => {
-        #[doc = $doc]
+        $( #[doc = $doc] )+
         #[derive(Clone, Copy)]
         #[$repr]
         pub struct $name {
-            $( #[doc = $field_doc] pub $field: $ty, )*
+            $( $( #[doc = $field_doc] )+ pub $field: $ty, )*
         }
 
         impl $name {
@@ -65,12 +65,12 @@ macro_rules! record {
                 c_name: $c_name,
                 size_bytes: $size,
                 is_aligned_to_8: $is_aligned,
-                doc: $doc,
+                doc: concat!($($doc),+),
                 fields: &[$( $crate::Field {
                     name: stringify!($field),
                     rust_type: stringify!($ty),
                     offset_bytes: $offset,
-                    doc: $field_doc,
+                    doc: concat!($($field_doc),+),
                 }, )*],
             };
         }
