@@ -3,17 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::{
-    DecodeError, DecodeErrorKind, KEY_BYTES, data_channel, native, ovpn_dco, wireguard_nt,
+    Abi, DecodeError, DecodeErrorKind, KEY_BYTES, data_channel, native, ovpn_dco, wireguard_nt,
 };
-
-/// Which ABI a request came by, so that the answer has the same form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Abi {
-    /// [`crate::wireguard_nt`].
-    WireGuardNt,
-    /// [`crate::native`].
-    Native,
-}
 
 /// An adapter's GUID, in the byte order of the Windows `GUID` struct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -66,9 +57,8 @@ pub enum Command<'a> {
         /// Thousandths of the real durations, 1 to 1000.
         permille: u32,
     },
-    /// For an adapter whose protocol has its handshake in userspace; the form is that of the
-    /// answer.
-    DataChannel(data_channel::Form, data_channel::Command<'a>),
+    /// A command for an adapter whose handshake is in userspace. The answer has the form of this ABI.
+    DataChannel(Abi, data_channel::Command<'a>),
 }
 
 /// Decodes an IOCTL. The control codes of the ABIs have nothing in common, so the code alone says
@@ -82,7 +72,7 @@ pub fn decode(code: u32, input: &[u8]) -> Result<Request<'_>, DecodeError> {
         return Ok(Request { adapter: None, command });
     }
     if let Some(command) = ovpn_dco::decode(code, input)? {
-        let command = Command::DataChannel(data_channel::Form::OvpnDco, command);
+        let command = Command::DataChannel(Abi::OvpnDco, command);
         return Ok(Request { adapter: None, command });
     }
     native::decode(code, input)?.ok_or(DecodeError::new(DecodeErrorKind::UnknownCode, 0))
@@ -232,6 +222,7 @@ impl<'a> Peers<'a> {
         match self.abi {
             Abi::WireGuardNt => wireguard_nt::next_peer(self),
             Abi::Native => native::next_peer(self),
+            Abi::OvpnDco => Ok(None),
         }
     }
 }
@@ -260,6 +251,7 @@ impl AllowedIps<'_> {
         match self.abi {
             Abi::WireGuardNt => wireguard_nt::next_allowed_ip(self),
             Abi::Native => native::next_allowed_ip(self),
+            Abi::OvpnDco => Ok(None),
         }
     }
 }

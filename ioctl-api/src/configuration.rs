@@ -5,8 +5,8 @@ use core::mem::offset_of;
 use core::net::{IpAddr, SocketAddr};
 
 use crate::bytes::{array, put, u16_at, u32_at, u64_at};
-use crate::command::{Abi, AdapterId, AdapterState, AllowedIps, Peers};
-use crate::{DecodeError, KEY_BYTES, native, wireguard_nt};
+use crate::command::{AdapterId, AdapterState, AllowedIps, Peers};
+use crate::{Abi, DecodeError, KEY_BYTES, native, wireguard_nt};
 
 /// An adapter's own part of its configuration.
 #[derive(Clone, Copy, Default)]
@@ -73,7 +73,8 @@ pub struct ConfigurationEncoder<'o> {
 }
 
 impl<'o> ConfigurationEncoder<'o> {
-    /// Starts with the interface.
+    /// Starts with the interface. ovpn-dco-win's ABI has no configuration: its form is the native
+    /// one.
     pub fn new(abi: Abi, output: &'o mut [u8], interface: &InterfaceInfo<'_>) -> Self {
         let mut encoder = Self {
             output,
@@ -88,7 +89,7 @@ impl<'o> ConfigurationEncoder<'o> {
             Abi::WireGuardNt => {
                 encoder.append(&wireguard_nt::encode_interface_info(interface));
             }
-            Abi::Native => {
+            Abi::Native | Abi::OvpnDco => {
                 encoder.append(&native::reply::encode_reply(0));
                 encoder.append(&native::reply::encode_interface_info(interface));
             }
@@ -100,7 +101,7 @@ impl<'o> ConfigurationEncoder<'o> {
     pub fn peer(&mut self, peer: &PeerInfo<'_>) {
         self.peer_offset = match self.abi {
             Abi::WireGuardNt => self.append(&wireguard_nt::encode_peer_info(peer)),
-            Abi::Native => self.append(&native::reply::encode_peer_info(peer)),
+            Abi::Native | Abi::OvpnDco => self.append(&native::reply::encode_peer_info(peer)),
         };
         self.allowed_ips_count = 0;
         if self.peer_offset.is_some() && self.abi == Abi::WireGuardNt {
@@ -122,7 +123,7 @@ impl<'o> ConfigurationEncoder<'o> {
                     put(self.output, offset, &self.allowed_ips_count.to_le_bytes());
                 }
             }
-            Abi::Native => {
+            Abi::Native | Abi::OvpnDco => {
                 self.append(&native::encode_route(address, prefix_length, false));
             }
         }
@@ -130,7 +131,7 @@ impl<'o> ConfigurationEncoder<'o> {
 
     /// Ends the answer.
     pub fn finish(self) -> Encoded {
-        if self.abi == Abi::Native {
+        if self.abi != Abi::WireGuardNt {
             let reply = native::reply::encode_reply(self.required_bytes);
             if self.written_bytes >= reply.len() {
                 put(self.output, 0, &reply);

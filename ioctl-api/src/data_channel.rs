@@ -20,16 +20,7 @@ pub const MAX_KEY_ID: u8 = 7;
 /// The most bytes of a control datagram, either way.
 pub const MAX_CONTROL_BYTES: usize = 2048;
 
-/// In which ABI a command came, and so its answer and its refusal go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// [`crate::native::channel`].
-    Native,
-    /// [`crate::ovpn_dco`].
-    OvpnDco,
-}
-
-/// What is to be done. The answers are written by the functions of the module of the [`Form`].
+/// A command for a data channel. The functions of the ABI's module encode the answer.
 #[derive(Clone, Copy)]
 pub enum Command<'a> {
     /// Answer with the version; of the compatible form only.

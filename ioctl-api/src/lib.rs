@@ -17,6 +17,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod abi;
 mod bytes;
 #[macro_use]
 mod record;
@@ -33,8 +34,9 @@ pub mod ovpn_dco;
 mod suite;
 pub mod wireguard_nt;
 
+pub use abi::Abi;
 pub use command::{
-    Abi, AdapterId, AdapterState, AllowedIpChange, AllowedIps, Command, Configure, KeyChange,
+    AdapterId, AdapterState, AllowedIpChange, AllowedIps, Command, Configure, KeyChange,
     PeerAction, PeerChange, Peers, Request, decode,
 };
 pub use configuration::{ConfigurationEncoder, Encoded, InterfaceInfo, PeerInfo};

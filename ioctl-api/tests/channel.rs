@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 
 use tunic_ioctl::data_channel::{
-    ChannelInfo, Command, ControlDatagram, DeleteReason, DirectionKey, EventInfo, EventKind, Form,
+    ChannelInfo, Command, ControlDatagram, DeleteReason, DirectionKey, EventInfo, EventKind,
     InstallKey, KeyMaterial, Listen, MAX_CONTROL_BYTES, Mode, NewPeer, PeerInfo, PeerSelector,
     PeerTraffic, Prefix, SetPeer, Slot, SlotInfo, Suite, Transport,
 };
@@ -17,7 +17,7 @@ use tunic_ioctl::native::channel::{
     IOCTL_CHANNEL_REMOVE_ROUTE, IOCTL_CHANNEL_SEND_CONTROL, IOCTL_CHANNEL_SET_MODE,
     IOCTL_CHANNEL_SET_PEER, IOCTL_CHANNEL_SWAP_KEYS,
 };
-use tunic_ioctl::{AdapterId, DecodeErrorKind as Kind, decode, native};
+use tunic_ioctl::{Abi, AdapterId, DecodeErrorKind as Kind, decode, native};
 
 use mutation::{MUTATIONS, Mutator};
 
@@ -27,7 +27,7 @@ fn command(code: u32, bytes: &[u8]) -> Result<Command<'_>, Kind> {
     let request = decode(code, bytes).map_err(|error| error.kind)?;
     assert_eq!(request.adapter, Some(ADAPTER));
     match request.command {
-        tunic_ioctl::Command::DataChannel(Form::Native, command) => Ok(command),
+        tunic_ioctl::Command::DataChannel(Abi::Native, command) => Ok(command),
         _ => panic!("another command"),
     }
 }

@@ -5,11 +5,11 @@ mod mutation;
 use std::net::SocketAddr;
 
 use tunic_ioctl::data_channel::{
-    Command, ControlDatagram, DeleteReason, EventInfo, EventKind, Form, KeyMaterial, Listen, Mode,
+    Command, ControlDatagram, DeleteReason, EventInfo, EventKind, KeyMaterial, Listen, Mode,
     PeerSelector, PeerTraffic, Slot, Suite, Transport,
 };
 use tunic_ioctl::ovpn_dco::{self, Statistics, WriteError};
-use tunic_ioctl::{DecodeErrorKind as Kind, decode};
+use tunic_ioctl::{Abi, DecodeErrorKind as Kind, decode};
 
 use mutation::{MUTATIONS, Mutator};
 
@@ -33,7 +33,7 @@ fn command(number: u32, bytes: &[u8]) -> Result<Command<'_>, Kind> {
     let request = decode(0x0022_0000 | number << 2, bytes).map_err(|error| error.kind)?;
     assert_eq!(request.adapter, None);
     match request.command {
-        tunic_ioctl::Command::DataChannel(Form::OvpnDco, command) => Ok(command),
+        tunic_ioctl::Command::DataChannel(Abi::OvpnDco, command) => Ok(command),
         _ => panic!("another command"),
     }
 }

@@ -15,11 +15,11 @@ use super::{
 };
 use crate::bytes::{array, u8_at, u16_at, u32_at};
 use crate::command::{
-    Abi, AdapterId, AdapterState, AllowedIpChange, AllowedIps, Command, Configure, KeyChange,
+    AdapterId, AdapterState, AllowedIpChange, AllowedIps, Command, Configure, KeyChange,
     PeerAction, PeerChange, Peers, Request,
 };
 use crate::wireguard_nt::{AF_INET, AF_INET6, MAX_PEERS, decode_sockaddr, is_zero};
-use crate::{DecodeError, DecodeErrorKind, KEY_BYTES};
+use crate::{Abi, DecodeError, DecodeErrorKind, KEY_BYTES};
 
 const INTERFACE_FLAGS: u32 = 0x1F;
 const PEER_FLAGS: u32 = 0x7F;

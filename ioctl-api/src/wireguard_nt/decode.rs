@@ -13,10 +13,10 @@ use super::{
 };
 use crate::bytes::{array, u8_at, u16_at, u32_at};
 use crate::command::{
-    Abi, AdapterState, AllowedIpChange, AllowedIps, Command, Configure, KeyChange, PeerAction,
+    AdapterState, AllowedIpChange, AllowedIps, Command, Configure, KeyChange, PeerAction,
     PeerChange, Peers,
 };
-use crate::{DecodeError, DecodeErrorKind, KEY_BYTES};
+use crate::{Abi, DecodeError, DecodeErrorKind, KEY_BYTES};
 
 /// Decodes an IOCTL of this ABI; `None` where the code is not of it.
 pub fn decode(code: u32, input: &[u8]) -> Result<Option<Command<'_>>, DecodeError> {

@@ -3,9 +3,8 @@
 use nic_engine::{AddPeerError, NoMemory};
 use nic_openvpn::configure::{AddRouteError, InstallKeyError, NewPeerError, SetModeError};
 use nt::Status;
-use tunic_ioctl::data_channel::Form;
 use tunic_ioctl::ovpn_dco::{self, WriteError};
-use tunic_ioctl::{DecodeError, DecodeErrorKind};
+use tunic_ioctl::{Abi, DecodeError, DecodeErrorKind};
 
 /// Why a control request was refused.
 #[derive(Clone, Copy, Debug)]
@@ -124,8 +123,8 @@ pub(crate) enum PeerUse {
 
 impl ChannelRefusal {
     /// What the caller gets, in its ABI.
-    pub(crate) fn status(self, form: Form) -> Status {
-        let is_native = form == Form::Native;
+    pub(crate) fn status(self, form: Abi) -> Status {
+        let is_native = form == Abi::Native;
         match self {
             Self::Decode(error) if is_native => Refusal::from(error).status(),
             Self::Decode(error) => ovpn_dco_status(error.kind),

@@ -18,14 +18,14 @@ use super::{
 use crate::bytes::{array, u8_at, u16_at, u32_at, u64_at};
 use crate::command::{self, Request};
 use crate::data_channel::{
-    self, Command, ControlDatagram, DirectionKey, Form, InstallKey, KeyMaterial, MAX_CONTROL_BYTES,
+    self, Command, ControlDatagram, DirectionKey, InstallKey, KeyMaterial, MAX_CONTROL_BYTES,
     MAX_KEY_ID, Mode, PeerSelector, Prefix, Slot, Suite, Transport, UNDEFINED_PEER_ID,
 };
 use crate::native::Select;
 use crate::native::decode::{adapter, record, require_flags, require_zero, single};
 use crate::native::records::Kind;
 use crate::wireguard_nt::{AF_INET, AF_INET6, decode_any_sockaddr, decode_sockaddr};
-use crate::{DecodeError, DecodeErrorKind};
+use crate::{Abi, DecodeError, DecodeErrorKind};
 
 /// Every request names its adapter behind the header.
 const ADAPTER: usize = offset_of!(Select, adapter);
@@ -57,7 +57,7 @@ pub(crate) fn decode(code: u32, input: &[u8]) -> Result<Option<Request<'_>>, Dec
     };
     Ok(Some(Request {
         adapter: adapter(input, ADAPTER)?,
-        command: command::Command::DataChannel(Form::Native, command),
+        command: command::Command::DataChannel(Abi::Native, command),
     }))
 }
 

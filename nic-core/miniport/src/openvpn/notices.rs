@@ -6,7 +6,8 @@ use nic_engine::protocol::{Event, PeerId};
 use nic_openvpn::configure;
 use nt::irp::Irp;
 use nt::{Result, Shared, Status};
-use tunic_ioctl::data_channel::{DeleteReason, EventInfo, EventKind, Form};
+use tunic_ioctl::Abi;
+use tunic_ioctl::data_channel::{DeleteReason, EventInfo, EventKind};
 use tunic_ioctl::native::channel::reply::{self, StampedEvent};
 use tunic_ioctl::ovpn_dco;
 
@@ -49,7 +50,7 @@ pub(super) fn report(adapter: &Shared<Adapter>, event: Event) {
 /// # Locks
 /// The adapter's state lock is held.
 pub(super) fn tell(adapter: &Shared<Adapter>, state: &mut State, event: EventInfo) {
-    let is_ovpn_dco = state.settings.owner.is_some_and(|owner| owner.form == Form::OvpnDco);
+    let is_ovpn_dco = state.settings.owner.is_some_and(|owner| owner.form == Abi::OvpnDco);
     if is_ovpn_dco && ovpn_dco::encode_event(&event).is_none() {
         if event.kind == EventKind::TimedOut {
             adapter.extension.is_disconnected.store(true, Ordering::Release);

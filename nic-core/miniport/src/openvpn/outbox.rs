@@ -8,8 +8,8 @@ use nt::irp::{Dispatched, FileId, Irp, IrpQueue, RequestKind};
 use nt::lock::SpinMutex;
 use nt::wsk::OneSent;
 use nt::{Result, Shared, Status};
-use tunic_ioctl::data_channel::{Command, ControlDatagram, Form, Mode};
-use tunic_ioctl::{decode, ovpn_dco};
+use tunic_ioctl::data_channel::{Command, ControlDatagram, Mode};
+use tunic_ioctl::{Abi, decode, ovpn_dco};
 
 use super::inbox::Sources;
 use super::link::canonical;
@@ -176,18 +176,18 @@ fn send(adapter: &Shared<Adapter>, irp: Irp) {
     let form = form(&irp);
     let _ = match (result, form) {
         // All of it was written, the address, too.
-        (Ok(()), Form::OvpnDco) => {
+        (Ok(()), Abi::OvpnDco) => {
             let written = irp.input_bytes();
             irp.complete(Status::SUCCESS, written)
         }
-        (Ok(()), Form::Native) => irp.complete(Status::SUCCESS, 0),
+        (Ok(()), Abi::Native | Abi::WireGuardNt) => irp.complete(Status::SUCCESS, 0),
         (Err(refusal), form) => irp.complete(refusal.status(form), 0),
     };
 }
 
 /// In which ABI a request came.
-fn form(irp: &Irp) -> Form {
-    if irp.kind() == RequestKind::Write { Form::OvpnDco } else { Form::Native }
+fn form(irp: &Irp) -> Abi {
+    if irp.kind() == RequestKind::Write { Abi::OvpnDco } else { Abi::Native }
 }
 
 /// Where a request's datagram goes, and its bytes.
@@ -200,8 +200,8 @@ fn destination<'a>(adapter: &Shared<Adapter>, irp: &'a Irp) -> ChannelResult<(En
         Sources::Anybody => Mode::MultiPeer,
     };
     let ControlDatagram { address, data } = match form(irp) {
-        Form::OvpnDco => ovpn_dco::decode_write(mode, input)?,
-        Form::Native => match decode(irp.control_code(), input)?.command {
+        Abi::OvpnDco => ovpn_dco::decode_write(mode, input)?,
+        Abi::Native | Abi::WireGuardNt => match decode(irp.control_code(), input)?.command {
             tunic_ioctl::Command::DataChannel(_, Command::SendControl(datagram)) => datagram,
             _ => return Err(Status::INVALID_DEVICE_REQUEST.into()),
         },

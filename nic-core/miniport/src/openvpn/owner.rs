@@ -3,7 +3,8 @@
 
 use nt::irp::FileId;
 use nt::{Result, Shared, Status};
-use tunic_ioctl::data_channel::{Form, Mode};
+use tunic_ioctl::Abi;
+use tunic_ioctl::data_channel::Mode;
 
 use super::{Adapter, State, link};
 use crate::adapter;
@@ -14,13 +15,13 @@ use crate::status::{ChannelRefusal, ChannelResult};
 pub(super) struct Owner {
     file: FileId,
     /// By which ABI it became one, and so is told what happens.
-    pub(super) form: Form,
+    pub(super) form: Abi,
 }
 
 /// Whether an adapter may be opened by its name: ovpn-dco-win's have one file at a time.
 pub(super) fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
     match adapter.state.lock().settings.owner {
-        Some(Owner { form: Form::OvpnDco, .. }) => Err(Status::ACCESS_DENIED),
+        Some(Owner { form: Abi::OvpnDco, .. }) => Err(Status::ACCESS_DENIED),
         _ => Ok(()),
     }
 }
@@ -36,15 +37,15 @@ pub(super) fn may_change(adapter: &Shared<Adapter>, file: FileId) -> Result<()> 
 /// Makes a file the owner by the native ABI, with all that is set up.
 pub(super) fn own(adapter: &Shared<Adapter>, file: FileId) -> ChannelResult<()> {
     let mut state = adapter.state.lock();
-    admit(adapter, &mut state, Form::Native, file)?;
-    state.settings.owner.get_or_insert(Owner { file, form: Form::Native });
+    admit(adapter, &mut state, Abi::Native, file)?;
+    state.settings.owner.get_or_insert(Owner { file, form: Abi::Native });
     Ok(())
 }
 
 /// Opens an adapter for a file that is its owner from the first.
 pub(super) fn open(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
-    let opened = admit(adapter, &mut adapter.state.lock(), Form::OvpnDco, file);
-    opened.map_err(|refusal| refusal.status(Form::OvpnDco))
+    let opened = admit(adapter, &mut adapter.state.lock(), Abi::OvpnDco, file);
+    opened.map_err(|refusal| refusal.status(Abi::OvpnDco))
 }
 
 /// Whether a file may change an adapter. In ovpn-dco-win's form that makes it the owner, where
@@ -55,17 +56,17 @@ pub(super) fn open(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
 pub(super) fn admit(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    form: Form,
+    form: Abi,
     file: FileId,
 ) -> ChannelResult<()> {
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());
     }
     match (form, state.settings.owner) {
-        (Form::Native, None) => Ok(()),
+        (Abi::Native | Abi::WireGuardNt, None) => Ok(()),
         (_, Some(owner)) if owner.file == file => Ok(()),
         (_, Some(_)) => Err(ChannelRefusal::NotYours),
-        (Form::OvpnDco, None) => {
+        (Abi::OvpnDco, None) => {
             let is_used = state.is_up
                 || state.is_connected
                 || state.settings.mode != Mode::default()

@@ -3,9 +3,9 @@
 use nic_openvpn::configure;
 use nt::irp::{Dispatched, Irp};
 use nt::{Shared, Status};
-use tunic_ioctl::data_channel::{Command, Form, Listen, MAX_CONTROL_BYTES, Mode};
+use tunic_ioctl::data_channel::{Command, Listen, MAX_CONTROL_BYTES, Mode};
 use tunic_ioctl::native::channel;
-use tunic_ioctl::ovpn_dco;
+use tunic_ioctl::{Abi, ovpn_dco};
 
 use super::peers::configured;
 use super::{Adapter, State, answers, link, owner, peers};
@@ -18,13 +18,13 @@ use crate::status::{ChannelRefusal, ChannelResult};
 /// `PASSIVE_LEVEL`
 pub(super) fn run(
     adapter: &Shared<Adapter>,
-    form: Form,
+    form: Abi,
     command: Command<'_>,
     mut irp: Irp,
 ) -> Dispatched {
     let answered = match command {
         Command::QueryVersion => answers::version(&mut irp),
-        Command::QueryPeers(_) if form == Form::Native => {
+        Command::QueryPeers(_) if form == Abi::Native => {
             return answers::channel(adapter, irp);
         }
         Command::ReadEvent | Command::ReadControl => return wait(adapter, form, command, irp),
@@ -52,16 +52,16 @@ pub(super) fn run(
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(super) fn read(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
-    match admit(adapter, Form::OvpnDco, &irp) {
+    match admit(adapter, Abi::OvpnDco, &irp) {
         Ok(()) => adapter.extension.inbox.ring.read(irp),
-        Err(refusal) => irp.complete(refusal.status(Form::OvpnDco), 0),
+        Err(refusal) => irp.complete(refusal.status(Abi::OvpnDco), 0),
     }
 }
 
-fn wait(adapter: &Shared<Adapter>, form: Form, command: Command<'_>, irp: Irp) -> Dispatched {
+fn wait(adapter: &Shared<Adapter>, form: Abi, command: Command<'_>, irp: Irp) -> Dispatched {
     let needed = match (command, form) {
-        (Command::ReadEvent, Form::Native) => channel::Event::SIZE,
-        (Command::ReadEvent, Form::OvpnDco) => ovpn_dco::NotifyEvent::SIZE,
+        (Command::ReadEvent, Abi::Native) => channel::Event::SIZE,
+        (Command::ReadEvent, Abi::OvpnDco) => ovpn_dco::NotifyEvent::SIZE,
         // The longest that there can be, so that none is lost.
         _ => channel::Datagram::SIZE + MAX_CONTROL_BYTES,
     };
@@ -77,14 +77,14 @@ fn wait(adapter: &Shared<Adapter>, form: Form, command: Command<'_>, irp: Irp) -
     }
 }
 
-fn admit(adapter: &Shared<Adapter>, form: Form, irp: &Irp) -> ChannelResult<()> {
+fn admit(adapter: &Shared<Adapter>, form: Abi, irp: &Irp) -> ChannelResult<()> {
     owner::admit(adapter, &mut adapter.state.lock(), form, irp.file())
 }
 
 /// Changes something, whole or not at all. Says how many bytes the answer has.
 fn change(
     adapter: &Shared<Adapter>,
-    form: Form,
+    form: Abi,
     command: Command<'_>,
     irp: &mut Irp,
 ) -> ChannelResult<usize> {
@@ -103,7 +103,7 @@ fn apply(
     adapter: &Shared<Adapter>,
     state: &mut State,
     sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
-    form: Form,
+    form: Abi,
     command: Command<'_>,
     irp: &mut Irp,
 ) -> ChannelResult<usize> {
@@ -122,7 +122,7 @@ fn apply(
         Command::Stop => {
             link::stop(adapter, state);
             // ovpn-dco-win leaves the link to the end of the file.
-            if form == Form::Native {
+            if form == Abi::Native {
                 link::disconnect(adapter, state);
             }
         }
@@ -135,10 +135,10 @@ fn set_mode(
     adapter: &Shared<Adapter>,
     state: &mut State,
     sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
-    form: Form,
+    form: Abi,
     mode: Mode,
 ) -> ChannelResult<()> {
-    if form == Form::OvpnDco && state.settings.mode == Mode::MultiPeer {
+    if form == Abi::OvpnDco && state.settings.mode == Mode::MultiPeer {
         return Err(Status::ALREADY_INITIALIZED.into());
     }
     let wanted = match mode {
@@ -151,7 +151,7 @@ fn set_mode(
     }
     configured(adapter, sink, |device| Ok(configure::set_mode(device, wanted)?))?;
     state.settings.mode = mode;
-    if form == Form::OvpnDco && mode == Mode::MultiPeer {
+    if form == Abi::OvpnDco && mode == Mode::MultiPeer {
         link::connect(adapter, state);
     }
     Ok(())
@@ -160,13 +160,13 @@ fn set_mode(
 fn listen(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    form: Form,
+    form: Abi,
     listen: &Listen,
     irp: &mut Irp,
 ) -> ChannelResult<usize> {
     let size = match form {
-        Form::Native => channel::Listen::SIZE,
-        Form::OvpnDco => ovpn_dco::MpStartVpn::SIZE,
+        Abi::Native | Abi::WireGuardNt => channel::Listen::SIZE,
+        Abi::OvpnDco => ovpn_dco::MpStartVpn::SIZE,
     };
     // Judged first: nothing can be undone afterwards.
     if irp.output_bytes() < size {
@@ -174,14 +174,16 @@ fn listen(
     }
     let bound = Listen { local: link::listen(adapter, state, listen)?, ..*listen };
     match form {
-        Form::Native => irp.write_output(&channel::encode_listen(adapter.id, &bound))?,
-        Form::OvpnDco => irp.write_output(&ovpn_dco::encode_listen(&bound))?,
+        Abi::Native | Abi::WireGuardNt => {
+            irp.write_output(&channel::encode_listen(adapter.id, &bound))?
+        }
+        Abi::OvpnDco => irp.write_output(&ovpn_dco::encode_listen(&bound))?,
     }
     Ok(size)
 }
 
-fn start(adapter: &Shared<Adapter>, state: &mut State, form: Form) -> ChannelResult<()> {
-    if form == Form::OvpnDco && state.settings.mode == Mode::MultiPeer {
+fn start(adapter: &Shared<Adapter>, state: &mut State, form: Abi) -> ChannelResult<()> {
+    if form == Abi::OvpnDco && state.settings.mode == Mode::MultiPeer {
         return Err(ChannelRefusal::WrongMode);
     }
     if !link::can_start(adapter, state) {

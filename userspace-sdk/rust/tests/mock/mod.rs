@@ -13,9 +13,9 @@ use tunic::data_channel::{
 use tunic::{
     AdapterId, Completion, IoctlReply, OverlappedTransport, PendingRequest, Request, Transport,
 };
-use tunic_ioctl::data_channel::{Command, Form};
+use tunic_ioctl::data_channel::Command;
 use tunic_ioctl::native::channel::{self, reply};
-use tunic_ioctl::{Encoded, decode};
+use tunic_ioctl::{Abi, Encoded, decode};
 
 const SUCCESS: u32 = 0;
 const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
@@ -131,7 +131,7 @@ fn command(code: u32, input: &[u8]) -> Result<Command<'_>, u32> {
     let request = decode(code, input).map_err(|_| STATUS_INVALID_PARAMETER)?;
     assert_eq!(request.adapter, None);
     match request.command {
-        tunic_ioctl::Command::DataChannel(Form::Native, command) => Ok(command),
+        tunic_ioctl::Command::DataChannel(Abi::Native, command) => Ok(command),
         _ => panic!("another command"),
     }
 }
