@@ -1,7 +1,7 @@
 //! One peer's state on the data path.
 
+use alloc::boxed::Box;
 use lock_api::Mutex;
-use nic_memory::Boxed;
 
 use crate::{
     Endpoint, Protocol, System, backlog::Backlog, byte_limit::ByteLimit, protocol::Sent,
@@ -34,7 +34,7 @@ pub(crate) struct PeerSlot<P: Protocol, S: System> {
 pub(crate) struct Occupant<P: Protocol, S: System> {
     /// Counts the slot's users.
     pub(crate) generation: u32,
-    pub(crate) peer: Option<Boxed<Peer<P, S>>>,
+    pub(crate) peer: Option<Box<Peer<P, S>>>,
 }
 
 /// A peer on the data path.

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
-use nic_memory::{Boxed, Least, NoMemory, Push, slice};
+use alloc::boxed::Box;
+use nic_memory::{Least, NoMemory, Push, slice};
 use siphasher::sip::SipHasher13;
 
 use crate::protocol::PeerId;
@@ -54,7 +55,7 @@ pub(crate) struct PeerDirectory<C> {
 struct Entry<C> {
     name: PeerName,
     generation: u32,
-    control: Option<Boxed<C>>,
+    control: Option<Box<C>>,
 }
 
 impl<C> PeerDirectory<C> {
@@ -126,7 +127,7 @@ impl<C> PeerDirectory<C> {
         &mut self,
         name: &PeerName,
         generation: u32,
-        control: Boxed<C>,
+        control: Box<C>,
     ) -> Result<(), AddPeerError> {
         self.reserve(1)?;
         if self.find(name).is_some() {
@@ -148,7 +149,7 @@ impl<C> PeerDirectory<C> {
     }
 
     /// Takes a peer out.
-    pub(crate) fn remove(&mut self, id: PeerId) -> Option<Boxed<C>> {
+    pub(crate) fn remove(&mut self, id: PeerId) -> Option<Box<C>> {
         let entry = self.entries.get(id.index as usize)?;
         if entry.generation != id.generation || entry.control.is_none() {
             return None;
@@ -176,8 +177,7 @@ impl<C> PeerDirectory<C> {
         if entry.generation != id.generation {
             return None;
         }
-        let [control] = &mut **entry.control.as_mut()?;
-        Some(control)
+        entry.control.as_deref_mut()
     }
 
     fn rehash(&mut self, length: usize) -> Result<(), NoMemory> {
@@ -273,7 +273,7 @@ mod tests {
             let number = (random >> 33) as u32 % 500;
             match model.remove(&number) {
                 Some(id) => {
-                    let [control] = *directory.remove(id).unwrap();
+                    let control = *directory.remove(id).unwrap();
                     assert_eq!(control, number);
                     assert!(directory.remove(id).is_none() && directory.control(id).is_none());
                     *generations.entry(id.index).or_default() += 1;

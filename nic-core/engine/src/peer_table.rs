@@ -1,6 +1,7 @@
 //! Peers as the data path finds them.
 
-use nic_memory::{Boxed, NoMemory};
+use alloc::boxed::Box;
+use nic_memory::NoMemory;
 
 use crate::{
     Instant, Protocol, System,
@@ -34,8 +35,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
         if occupant.generation != id.generation {
             return None;
         }
-        let [peer] = &mut **occupant.peer.as_mut()?;
-        Some(f(peer))
+        Some(f(occupant.peer.as_deref_mut()?))
     }
 
     /// Like [`PeerTable::with`], for what changes the protocol's data: its deadline is read
@@ -59,22 +59,21 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
     ) -> Option<R> {
         let mut occupant = self.slots.get(index as usize)?.occupant.lock();
         let generation = occupant.generation;
-        let [peer] = &mut **occupant.peer.as_mut()?;
+        let peer = occupant.peer.as_deref_mut()?;
         Some(f(PeerId { index, generation }, peer))
     }
 
     /// Lets a peer have a slot. Control lock.
-    pub(crate) fn occupy(&self, index: u32, peer: Boxed<Peer<P, S>>) -> Option<PeerId> {
+    pub(crate) fn occupy(&self, index: u32, peer: Box<Peer<P, S>>) -> Option<PeerId> {
         let mut occupant = self.slots.get(index as usize)?.occupant.lock();
-        let [state] = &*peer;
-        self.deadlines.set(index, P::deadline(&state.data));
+        self.deadlines.set(index, P::deadline(&peer.data));
         occupant.peer = Some(peer);
         Some(PeerId { index, generation: occupant.generation })
     }
 
     /// Takes a peer out of its slot; its name never matches again. To be dropped under no spin
     /// lock. Control lock.
-    pub(crate) fn vacate(&self, id: PeerId) -> Option<Boxed<Peer<P, S>>> {
+    pub(crate) fn vacate(&self, id: PeerId) -> Option<Box<Peer<P, S>>> {
         let mut occupant = self.slots.get(id.index as usize)?.occupant.lock();
         if occupant.generation != id.generation {
             return None;

@@ -1,22 +1,36 @@
-//! Boxes whose making can fail.
+//! Boxes that are allocated fallibly.
+//!
+//! # Safety conditions
+//! 1. The layout is that of the value's type, and its size is not zero.
+//! 2. The block was allocated by the global allocator with the layout of its type, and is freed
+//!    only by the box that is made of it.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{alloc::alloc, boxed::Box, vec::Vec};
+use core::alloc::Layout;
+use core::ptr::NonNull;
 
 use crate::{NoMemory, vec::push};
 
-/// A value on the heap.
-pub type Boxed<T> = Box<[T; 1]>;
-
-/// Moves a value to the heap; inlined, so that a large one is not on the stack twice.
+/// Moves a value to the heap.
+///
+/// It is inlined and writes the value directly to the heap, so that a large value is not on the
+/// stack twice.
 #[inline]
-pub fn boxed<T>(value: T) -> Result<Boxed<T>, NoMemory> {
-    let mut items = Vec::new();
-    items.try_reserve_exact(1).map_err(|_| NoMemory)?;
-    push(&mut items, value)?;
-    Box::try_from(full(items)?).map_err(|_| NoMemory)
+pub fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
+    let layout = Layout::new::<T>();
+    let block = if layout.size() == 0 {
+        NonNull::dangling()
+    } else {
+        // SAFETY: 1.
+        NonNull::new(unsafe { alloc(layout) }.cast::<T>()).ok_or(NoMemory)?
+    };
+    // SAFETY: the block is aligned and large enough for a value, and holds none.
+    unsafe { block.write(value) };
+    // SAFETY: 2, or the type has no size and needs no block.
+    Ok(unsafe { Box::from_raw(block.as_ptr()) })
 }
 
-/// Makes a slice of `length` items on the heap.
+/// Makes a slice of `length` items on the heap; `item` gets the index of each.
 pub fn slice<T>(length: usize, mut item: impl FnMut(usize) -> T) -> Result<Box<[T]>, NoMemory> {
     let mut items = Vec::new();
     items.try_reserve_exact(length).map_err(|_| NoMemory)?;
@@ -26,14 +40,14 @@ pub fn slice<T>(length: usize, mut item: impl FnMut(usize) -> T) -> Result<Box<[
     full(items)
 }
 
-/// The items of a `Vec` that has exactly the capacity that was asked for, as `alloc`'s do.
+/// The items of a `Vec` as a box. It fails if the `Vec` has spare capacity; those of `alloc` that
+/// are filled to the capacity that was reserved have none.
 fn full<T>(items: Vec<T>) -> Result<Box<[T]>, NoMemory> {
     if size_of::<T>() != 0 && items.capacity() != items.len() {
         return Err(NoMemory);
     }
     let items: *mut [T] = items.leak();
-    // SAFETY: the block is of the global allocator, as long as its items, and nobody else's after
-    // `leak`.
+    // SAFETY: 2. The items fill the block, which nobody else owns after `leak`.
     Ok(unsafe { Box::from_raw(items) })
 }
 
@@ -58,9 +72,41 @@ mod tests {
 
     #[test]
     fn a_box_holds_its_value() {
-        let [value] = *boxed([7; 4096]).unwrap();
-        assert_eq!(value, [7; 4096]);
-        assert_eq!(*boxed(()).unwrap(), [()]);
+        assert_eq!(*boxed([7; 4096]).unwrap(), [7; 4096]);
+        assert_eq!(*boxed(()).unwrap(), ());
+    }
+
+    #[test]
+    fn a_box_drops_its_value_once() {
+        let counted = Rc::new(());
+        let value = boxed(Rc::clone(&counted)).unwrap();
+        assert_eq!(Rc::strong_count(&counted), 2);
+        drop(value);
+        assert_eq!(Rc::strong_count(&counted), 1);
+    }
+
+    #[test]
+    fn a_box_is_aligned_as_its_type() {
+        #[repr(align(256))]
+        struct Aligned(u8);
+        let value = boxed(Aligned(7)).unwrap();
+        assert_eq!((value.0, (&raw const *value).addr() % 256), (7, 0));
+    }
+
+    #[test]
+    fn a_value_without_size_is_dropped_once() {
+        use core::sync::atomic::{AtomicUsize, Ordering};
+        static DROPS: AtomicUsize = AtomicUsize::new(0);
+        struct Empty;
+        impl Drop for Empty {
+            fn drop(&mut self) {
+                DROPS.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let value = boxed(Empty).unwrap();
+        assert_eq!(DROPS.load(Ordering::Relaxed), 0);
+        drop(value);
+        assert_eq!(DROPS.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod once;
 mod queue;
 mod vec;
 
-pub use boxed::{Boxed, boxed, slice};
+pub use boxed::{boxed, slice};
 pub use least::Least;
 pub use once::OnceBox;
 pub use queue::Queue;

@@ -5,14 +5,12 @@ use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::Boxed;
-
 /// A place for a box, found by one load: no reader ever waits.
 pub struct OnceBox<T> {
     /// Of `Box::into_raw`, or null.
-    value: AtomicPtr<[T; 1]>,
+    value: AtomicPtr<T>,
     /// It owns the value; the pointer, so that what may cross threads is said below.
-    owns: PhantomData<(*mut T, Boxed<T>)>,
+    owns: PhantomData<(*mut T, Box<T>)>,
 }
 
 impl<T> OnceBox<T> {
@@ -26,12 +24,11 @@ impl<T> OnceBox<T> {
         let value = self.value.load(Ordering::Acquire);
         // SAFETY: what is not null is a box's, which was whole when it was published, and lives
         // unchanged as long as `self`.
-        let [value] = unsafe { value.as_ref() }?;
-        Some(value)
+        unsafe { value.as_ref() }
     }
 
     /// Sets the value; gives it back where there is one.
-    pub fn set(&self, value: Boxed<T>) -> Result<(), Boxed<T>> {
+    pub fn set(&self, value: Box<T>) -> Result<(), Box<T>> {
         let value = Box::into_raw(value);
         let (from, none) = (ptr::null_mut(), Ordering::Relaxed);
         match self.value.compare_exchange(from, value, Ordering::Release, none) {

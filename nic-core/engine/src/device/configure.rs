@@ -1,6 +1,7 @@
 //! Configuration: peers, their addresses and routes.
 
-use nic_memory::{Boxed, NoMemory, boxed};
+use alloc::boxed::Box;
+use nic_memory::{NoMemory, boxed};
 
 use crate::{
     Endpoint, Now, Protocol, System,
@@ -25,8 +26,8 @@ pub struct Configuration<'a, P: Protocol, S: System> {
 /// A peer with all memory that it needs, to be added.
 pub struct NewPeer<P: Protocol, S: System> {
     name: PeerName,
-    control: Boxed<P::PeerControl>,
-    state: Boxed<Peer<P, S>>,
+    control: Box<P::PeerControl>,
+    state: Box<Peer<P, S>>,
 }
 
 impl<P: Protocol, S: System> NewPeer<P, S> {
@@ -65,8 +66,7 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
 
     /// The protocol's state of the adapter.
     pub fn protocol(&mut self) -> &mut P::Control {
-        let [protocol] = &mut *self.control.protocol;
-        protocol
+        &mut self.control.protocol
     }
 
     /// Calls the protocol with its state and the host, as it is used to.
@@ -75,7 +75,6 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         f: impl FnOnce(&mut P::Control, &mut dyn ControlHost<P>) -> R,
     ) -> R {
         let ControlState { protocol, directory, .. } = &mut *self.control;
-        let [protocol] = &mut **protocol;
         f(protocol, &mut Host { device: self.device, directory, sink: self.sink })
     }
 

@@ -44,8 +44,7 @@ impl<P: Protocol, S: System> Device<P, S> {
 
     /// Notes what messages are judged by now. Control lock.
     pub(super) fn renew_judge(&self, control: &ControlState<P>) {
-        let [protocol] = &*control.protocol;
-        let judge = P::judge(protocol);
+        let judge = P::judge(&control.protocol);
         *self.judge.lock() = judge;
     }
 
@@ -63,7 +62,6 @@ impl<P: Protocol, S: System> Device<P, S> {
             return Instant::NEVER;
         }
         let ControlState { protocol, directory, .. } = &mut *control;
-        let [protocol] = &mut **protocol;
         let mut host = Host { device: self, directory, sink };
         P::control_datagram(protocol, &mut host, datagram, from, now);
         self.renew_judge(&control);

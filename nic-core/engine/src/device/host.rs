@@ -67,7 +67,7 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
         // Both are dropped here, under no spin lock.
         let state = self.device.peers.vacate(peer);
         let control = self.directory.remove(peer);
-        if let Some([state]) = state.as_deref() {
+        if let Some(state) = &state {
             self.device.forget_place(peer, state.endpoint);
         }
         state.is_some() && control.is_some()

@@ -25,8 +25,8 @@ mod transmit;
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use alloc::boxed::Box;
 use lock_api::Mutex;
-use nic_memory::Boxed;
 
 pub use self::{
     configure::{Configuration, NewPeer},
@@ -65,7 +65,7 @@ pub struct Device<P: Protocol, S: System> {
 /// Under the control lock.
 struct ControlState<P: Protocol> {
     /// On the heap, so that a device fits on a kernel's stack before it is where it stays.
-    protocol: Boxed<P::Control>,
+    protocol: Box<P::Control>,
     directory: PeerDirectory<P::PeerControl>,
     next_adapter_timeout: Instant,
     /// The slot at which the next look at who is due starts.
@@ -76,9 +76,8 @@ impl<P: Protocol, S: System> Device<P, S> {
     /// An adapter without peers, down. `hash_key` must be random: it keeps others from choosing
     /// keys that collide in tables.
     #[inline(never)] // What it is made of is not in its caller's frame as well.
-    pub fn new(control: Boxed<P::Control>, hash_key: [u8; 16]) -> Self {
-        let [protocol] = &*control;
-        let judge = Mutex::new(P::judge(protocol));
+    pub fn new(control: Box<P::Control>, hash_key: [u8; 16]) -> Self {
+        let judge = Mutex::new(P::judge(&control));
         Self {
             control: Mutex::new(ControlState {
                 protocol: control,

@@ -17,8 +17,7 @@ impl<P: Protocol, S: System> Device<P, S> {
             return Instant::NEVER;
         }
         if now.instant >= control.next_adapter_timeout {
-            let [protocol] = &mut *control.protocol;
-            P::adapter_timeout(protocol, now);
+            P::adapter_timeout(&mut control.protocol, now);
             control.next_adapter_timeout = now.instant.after(ADAPTER_PERIOD);
             self.renew_judge(&control);
         }
@@ -39,7 +38,6 @@ impl<P: Protocol, S: System> Device<P, S> {
         sink: &mut dyn ControlSink,
     ) -> bool {
         let ControlState { protocol, directory, scan_from, .. } = control;
-        let [protocol] = &mut **protocol;
         let mut host = Host { device: self, directory, sink };
         let deadlines = &self.peers.deadlines;
         for _ in 0..PEERS_PER_TICK {

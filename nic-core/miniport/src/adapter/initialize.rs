@@ -12,8 +12,10 @@
 //! | `*IPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv4`, `*UDPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv6`, `*UDPChecksumOffloadIPv6` | number | 2 where there is none: received packets say that this checksum is right; 0: they don't |
 //! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
 
+use alloc::boxed::Box;
+
 use nic_engine::Mtu;
-use nic_memory::{Boxed, NoMemory, boxed};
+use nic_memory::{NoMemory, boxed};
 use nic_openvpn::OpenVpn;
 use nt::checksums::ReceiveChecksums;
 use nt::configuration::Configuration;
@@ -123,7 +125,7 @@ fn make_device<P: AdapterProtocol>(keywords: &Keywords) -> Result<PoolBox<Device
 
 /// Makes the protocol's state of an adapter. As above.
 #[inline(never)]
-fn make_control<P: AdapterProtocol>(keywords: &Keywords) -> Result<Boxed<P::Control>> {
+fn make_control<P: AdapterProtocol>(keywords: &Keywords) -> Result<Box<P::Control>> {
     boxed(P::new_control(keywords)).map_err(|NoMemory| Status::INSUFFICIENT_RESOURCES)
 }
 

@@ -2,9 +2,10 @@
 
 use core::num::NonZeroU64;
 
+use alloc::boxed::Box;
 use nic_crypto::{AeadKey, NONCE_LEN, Suite};
 use nic_engine::{Instant, NoMemory};
-use nic_memory::{Boxed, boxed};
+use nic_memory::boxed;
 use zeroize::Zeroizing;
 
 use crate::configure::InstallKeyError;
@@ -111,7 +112,7 @@ impl PacketKey {
 }
 
 /// What is in a slot: both directions of a key. On the heap, so that a peer without keys is small.
-pub(crate) struct DataKey(Boxed<KeyState>);
+pub(crate) struct DataKey(Box<KeyState>);
 
 /// Both directions.
 pub(crate) struct KeyState {
@@ -179,13 +180,11 @@ impl DataKey {
     }
 
     pub(crate) fn get(&self) -> &KeyState {
-        let [state] = &*self.0;
-        state
+        &self.0
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut KeyState {
-        let [state] = &mut *self.0;
-        state
+        &mut self.0
     }
 }
 

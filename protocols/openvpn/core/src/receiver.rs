@@ -1,8 +1,9 @@
 //! The receiving half of a key.
 
+use alloc::boxed::Box;
 use nic_crypto::Suite;
 use nic_engine::{Instant, NoMemory};
-use nic_memory::{Boxed, boxed};
+use nic_memory::boxed;
 
 use crate::derivation::EpochSecret;
 use crate::key::PacketKey;
@@ -38,7 +39,7 @@ struct Lane {
     epoch: u16,
     key: Option<PacketKey>,
     /// On the heap: windows are too large to be moved about on a kernel's stack.
-    window: Boxed<Window>,
+    window: Box<Window>,
 }
 
 /// The epochs that follow.
@@ -153,8 +154,7 @@ impl Lane {
     }
 
     fn window(&mut self) -> &mut Window {
-        let [window] = &mut *self.window;
-        window
+        &mut self.window
     }
 }
 

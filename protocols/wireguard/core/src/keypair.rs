@@ -4,10 +4,11 @@
 
 use core::mem;
 
+use alloc::boxed::Box;
 use nic_engine::cipher_context::{KeyLimits, ReplayWindow, Reserved, SendCounter};
 use nic_engine::protocol::ContextId;
 use nic_engine::{Instant, NoMemory};
-use nic_memory::{Boxed, boxed};
+use nic_memory::boxed;
 
 use crate::noise::{SessionKey, SessionKeys};
 use crate::timers::TimerConstants;
@@ -135,7 +136,7 @@ impl Retired {
 
 /// A place for a session and what it has seen: on the heap, as that is too large to be moved about
 /// on a kernel's stack.
-struct Slot(Boxed<Session>);
+struct Slot(Box<Session>);
 
 #[derive(Default)]
 struct Session {
@@ -152,26 +153,23 @@ impl Slot {
     }
 
     fn get(&self) -> Option<&Keypair> {
-        let [session] = &*self.0;
-        session.keypair.as_ref()
+        self.0.keypair.as_ref()
     }
 
     /// Puts a new session in place.
     fn put(&mut self, keypair: Keypair) {
-        let [session] = &mut *self.0;
-        session.keypair = Some(keypair);
-        session.window = ReplayWindow::new();
+        self.0.keypair = Some(keypair);
+        self.0.window = ReplayWindow::new();
     }
 
     /// Erases what is there.
     fn erase(&mut self) {
-        let [session] = &mut *self.0;
-        session.keypair = None;
+        self.0.keypair = None;
     }
 
     /// Notes an authentic packet. False where it was seen before or is too old to tell.
     fn accept(&mut self, counter: u64, now: Instant) -> bool {
-        let [session] = &mut *self.0;
+        let session = &mut *self.0;
         let Some(keypair) = &mut session.keypair else { return false };
         let is_new = session.window.accept(counter);
         if is_new {
@@ -203,8 +201,7 @@ impl Keypairs {
         now: Instant,
         constants: &TimerConstants,
     ) -> Option<Reservation> {
-        let [session] = &mut *self.current.0;
-        session.keypair.as_mut()?.reserve(packets, now, constants)
+        self.current.0.keypair.as_mut()?.reserve(packets, now, constants)
     }
 
     /// The session that receives by this context.
