@@ -1,7 +1,6 @@
 //! Loading and unloading a driver.
 
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +9,7 @@ use std::time::Instant;
 use nt_sys::io::{DRIVER_INITIALIZE, DRIVER_OBJECT, IO_TYPE_DRIVER};
 use nt_sys::ntdef::{CSHORT, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, ULONG, UNICODE_STRING};
 
+use crate::callback;
 use crate::given;
 use crate::handle;
 use crate::heap;
@@ -17,46 +17,18 @@ use crate::image::{Image, LoadError};
 use crate::io::{device, request};
 use crate::irql;
 use crate::ke::{dpc, lock_order, timer};
+use crate::loaded;
 use crate::ob;
 use crate::pool;
 use crate::ps::thread;
 use crate::rtl::string::OwnedString;
-use crate::stack;
 use crate::violation::{Rule, stop};
-
-/// Whether a driver is in this process: [`NEVER`], [`LOADED`] or [`UNLOADED`].
-static STATE: AtomicU8 = AtomicU8::new(NEVER);
-const NEVER: u8 = 0;
-const LOADED: u8 = 1;
-const UNLOADED: u8 = 2;
 
 /// How many drivers are loaded.
 static COUNT: Mutex<usize> = Mutex::new(0);
 
-/// The driver that was loaded last.
-static CURRENT: AtomicPtr<DRIVER_OBJECT> = AtomicPtr::new(ptr::null_mut());
-
 /// How long a thread that has ended, for all the driver can know, may take to be gone.
 const SETTLE: Duration = Duration::from_secs(2);
-
-/// A check at unload: what is left, one line for each.
-pub type UnloadCheck = fn() -> Vec<String>;
-
-static CHECKS: Mutex<Vec<UnloadCheck>> = Mutex::new(Vec::new());
-
-/// Registers a check for things that a driver must not leave at its unload. Once for each check.
-pub fn at_unload(check: UnloadCheck) {
-    let mut checks = CHECKS.lock().unwrap_or_else(PoisonError::into_inner);
-    if !checks.iter().any(|known| ptr::fn_addr_eq(*known, check)) {
-        checks.push(check);
-    }
-}
-
-/// The object of the driver that was loaded last; null if none is loaded.
-#[must_use]
-pub fn current_object() -> *mut DRIVER_OBJECT {
-    CURRENT.load(Ordering::Acquire)
-}
 
 /// A loaded driver. It stays loaded when this is dropped without [`Driver::unload`].
 #[derive(Debug)]
@@ -125,10 +97,9 @@ impl Driver {
                 lock_order::begin(image.is_some() || heap::is_named());
             }
             *count += 1;
-            STATE.store(LOADED, Ordering::Release);
-            CURRENT.store(object, Ordering::Release);
+            loaded::set_loaded(object);
         }
-        let status = stack::enter_driver(|| {
+        let status = callback::enter_driver(|| {
             // SAFETY: the driver's entry point, with what the documentation says it gets.
             unsafe { entry(object, &raw mut registry_path) }
         });
@@ -192,7 +163,7 @@ impl Driver {
         let Some(unload) = (unsafe { (*self.object).DriverUnload }) else {
             stop(Rule::LEFT_AT_UNLOAD, "unload", format_args!("the driver has no DriverUnload"));
         };
-        stack::enter_driver(|| {
+        callback::enter_driver(|| {
             // SAFETY: the driver's unload routine, with its object.
             unsafe { unload(self.object) };
         });
@@ -218,8 +189,7 @@ impl Driver {
             }
             std::thread::sleep(Duration::from_millis(1));
         };
-        CURRENT.store(ptr::null_mut(), Ordering::Release);
-        STATE.store(UNLOADED, Ordering::Release);
+        loaded::set_unloaded();
         pool::check();
         pool::forget();
         lock_order::end();
@@ -230,7 +200,6 @@ impl Driver {
 
 /// Everything that is left of the drivers.
 fn left() -> Vec<(Rule, String)> {
-    let checks = CHECKS.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let objects = [
         thread::left(),
         ob::left(thread::SYSTEM_THREAD),
@@ -242,7 +211,7 @@ fn left() -> Vec<(Rule, String)> {
         .into_iter()
         .map(|line| (Rule::LOST_IRP, line))
         .chain(objects.into_iter().flatten().map(|line| (Rule::LEFT_AT_UNLOAD, line)))
-        .chain(checks.iter().flat_map(|check| check()).map(|line| (Rule::LEFT_AT_UNLOAD, line)))
+        .chain(loaded::left().into_iter().map(|line| (Rule::LEFT_AT_UNLOAD, line)))
         .chain(pool::leaks().into_iter().map(|line| (Rule::POOL_LEAK, line)))
         .collect()
 }
@@ -274,25 +243,4 @@ impl Memory {
         memory.object.DriverInit = Some(entry);
         memory
     }
-}
-
-/// Stops when the caller of `function` is driver code that should be gone.
-#[inline]
-pub(crate) fn require_loaded(function: &str) {
-    if STATE.load(Ordering::Relaxed) == UNLOADED && stack::in_driver() {
-        gone(function);
-    }
-}
-
-/// Stops when the host calls a driver that should be gone.
-#[inline]
-pub(crate) fn require_loaded_for_callback() {
-    if STATE.load(Ordering::Relaxed) == UNLOADED {
-        gone("callback");
-    }
-}
-
-#[cold]
-fn gone(function: &str) -> ! {
-    stop(Rule::CALL_AFTER_UNLOAD, function, format_args!("the driver was unloaded"))
 }

@@ -3,7 +3,7 @@
 use core::ptr;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use nt_sys::io::{
     DEVICE_OBJECT, FILE_OBJECT, FILE_READ_DATA, FILE_WRITE_DATA, GENERIC_READ, GENERIC_WRITE,
@@ -15,13 +15,27 @@ use nt_sys::status::{STATUS_ACCESS_DENIED, STATUS_CANCELLED};
 
 use crate::io::device;
 use crate::io::request::{self, Finished, Request, Target};
-use crate::machine;
 use crate::ob;
-use crate::port::CompletionPort;
+use crate::port::{Completed, CompletionPort};
 use crate::rtl::string::OwnedString;
 
 /// `FILE_OPEN` as the disposition of a create (the upper byte of its options).
 const FILE_OPEN: u32 = 1;
+
+/// The cleanup timeout of a process that has booted no machine.
+pub(crate) const DEFAULT_CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the IRPs of a file may be pending after its cleanup, as the machine's options say.
+static CLEANUP_TIMEOUT: OnceLock<Duration> = OnceLock::new();
+
+/// Sets the time after which a pending IRP of a closed file is lost. Once in a process.
+pub(crate) fn set_cleanup_timeout(timeout: Duration) {
+    let _ = CLEANUP_TIMEOUT.set(timeout);
+}
+
+fn cleanup_timeout() -> Duration {
+    CLEANUP_TIMEOUT.get().copied().unwrap_or(DEFAULT_CLEANUP_TIMEOUT)
+}
 
 /// Files that are open, by their objects.
 static OPEN: Mutex<BTreeMap<usize, String>> = Mutex::new(BTreeMap::new());
@@ -63,17 +77,6 @@ pub enum Operation<'a> {
 #[derive(Debug)]
 pub struct PendingRequest {
     outcome: Result<Arc<Request>, NTSTATUS>,
-}
-
-/// The result of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Completed {
-    /// The status of the IRP.
-    pub status: NTSTATUS,
-    /// How many bytes, or what else the driver says.
-    pub information: usize,
-    /// The output buffer of a device control or a read, whole, as the driver left it.
-    pub output: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -227,26 +230,13 @@ impl PendingRequest {
     }
 }
 
-impl Completed {
-    fn failed(status: NTSTATUS) -> Self {
-        Self { status, information: 0, output: Vec::new() }
-    }
-}
-
-impl From<Finished> for Completed {
-    fn from(finished: Finished) -> Self {
-        let Finished { status, information, output, .. } = finished;
-        Self { status, information, output }
-    }
-}
-
 impl Drop for File {
     fn drop(&mut self) {
         let mut target = Target { device: self.device, file: self.object, major: IRP_MJ_CLEANUP };
         if let Ok(request) = Request::send_plain(&target, request::no_parameters()) {
             finished(&request);
         }
-        request::require_none_open(self.object, machine::cleanup_timeout());
+        request::require_none_open(self.object, cleanup_timeout());
         target.major = IRP_MJ_CLOSE;
         if let Ok(request) = Request::send_plain(&target, request::no_parameters()) {
             finished(&request);

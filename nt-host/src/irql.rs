@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use nt_sys::ntdef::{DISPATCH_LEVEL, KIRQL, PASSIVE_LEVEL};
 
-use crate::driver;
+use crate::loaded;
 use crate::violation::{Rule, stop};
 
 thread_local! {
@@ -27,7 +27,7 @@ pub(crate) fn set(level: KIRQL) {
 /// Stops unless the caller of `function` runs at `level` or below.
 #[inline]
 pub fn require_at_most(function: &str, level: KIRQL) {
-    driver::require_loaded(function);
+    loaded::require(function);
     if current() > level {
         wrong(function, "at most", level);
     }
@@ -36,7 +36,7 @@ pub fn require_at_most(function: &str, level: KIRQL) {
 /// Stops unless the caller of `function` runs at `level` or above.
 #[inline]
 pub fn require_at_least(function: &str, level: KIRQL) {
-    driver::require_loaded(function);
+    loaded::require(function);
     if current() < level {
         wrong(function, "at least", level);
     }
@@ -45,7 +45,7 @@ pub fn require_at_least(function: &str, level: KIRQL) {
 /// Stops unless the caller of `function` runs at `level`.
 #[inline]
 pub fn require_exactly(function: &str, level: KIRQL) {
-    driver::require_loaded(function);
+    loaded::require(function);
     if current() != level {
         wrong(function, "exactly", level);
     }

@@ -23,6 +23,7 @@
 #[macro_use]
 mod export;
 
+pub mod callback;
 pub mod clock;
 pub mod cng;
 pub mod driver;
@@ -36,6 +37,7 @@ pub mod image;
 pub mod io;
 pub mod irql;
 pub mod ke;
+mod loaded;
 pub mod machine;
 pub mod mm;
 pub mod ndis;
@@ -51,7 +53,7 @@ pub mod violation;
 pub mod wsk;
 
 pub use driver::{Driver, UnloadReport};
-pub use handle::{Completed, Handle, Operation, PendingRequest};
+pub use handle::{Handle, Operation, PendingRequest};
 pub use image::LoadError;
 pub use machine::{DriverSource, Machine, MachineOptions};
-pub use port::CompletionPort;
+pub use port::{Completed, CompletionPort};

@@ -10,9 +10,10 @@ use nt_sys::ntdef::{ACCESS_MASK, NTSTATUS};
 
 use crate::driver::Driver;
 use crate::fault;
-use crate::handle::Handle;
+use crate::handle::{self, Handle};
 use crate::image::{Image, LoadError};
 use crate::ke::{lock_order, processor};
+use crate::ndis;
 use crate::pool;
 use crate::rtl::debug_print;
 
@@ -44,7 +45,7 @@ impl Default for MachineOptions {
             guard_pages: false,
             processors: None,
             debug_level: 1,
-            cleanup_timeout: Duration::from_secs(5),
+            cleanup_timeout: handle::DEFAULT_CLEANUP_TIMEOUT,
             lock_order: false,
             perf_map: false,
         }
@@ -97,6 +98,7 @@ impl Machine {
             pool::guard_pages(options.guard_pages);
             lock_order::want(options.lock_order);
             debug_print::set_level(options.debug_level);
+            handle::set_cleanup_timeout(options.cleanup_timeout);
             fault::install();
             options.clone()
         });
@@ -148,9 +150,20 @@ impl Machine {
     pub fn open(&self, path: &str, access: ACCESS_MASK) -> Result<Handle, NTSTATUS> {
         Handle::open(path, access)
     }
-}
 
-/// The options of the machine, or the defaults when code of the host runs without one.
-pub(crate) fn cleanup_timeout() -> Duration {
-    OPTIONS.get().map_or(Duration::from_secs(5), |options| options.cleanup_timeout)
+    /// Opens a device that NDIS registered, as an administrator or as another user. The device's
+    /// security descriptor is checked first.
+    ///
+    /// # Errors
+    /// STATUS_ACCESS_DENIED when the descriptor does not grant the access; else those of
+    /// [`Machine::open`].
+    pub fn open_as(
+        &self,
+        path: &str,
+        access: ACCESS_MASK,
+        administrator: bool,
+    ) -> Result<Handle, NTSTATUS> {
+        ndis::device::check_access(path, access, administrator)?;
+        self.open(path, access)
+    }
 }

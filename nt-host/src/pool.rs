@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::heap;
-use crate::ke::lock_order;
+use crate::ke::{active_object, lock_order};
 use crate::violation::{Rule, stop};
 
 /// The byte that freed memory is filled with.
@@ -188,7 +188,7 @@ pub unsafe fn free(function: &str, pointer: *mut u8, tag: u32) {
     }
     pool.live.remove(&start);
     check_surroundings(function, start, &block);
-    crate::ke::require_no_active_object(function, start, block.bytes);
+    active_object::require_none(function, start, block.bytes);
     lock_order::forget(start..start + block.bytes);
     bury(start, &block);
     pool.freed.insert(start, block);

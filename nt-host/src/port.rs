@@ -3,7 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::handle::Completed;
+use nt_sys::ntdef::NTSTATUS;
+
+/// The result of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// The status of the IRP.
+    pub status: NTSTATUS,
+    /// How many bytes, or what else the driver says.
+    pub information: usize,
+    /// The output buffer of a device control or a read, whole, as the driver left it.
+    pub output: Vec<u8>,
+}
 
 /// Where completions go, each with the key under which its request was sent.
 #[derive(Debug, Default)]
@@ -16,6 +27,13 @@ pub struct CompletionPort {
 struct Queue {
     arrived: VecDeque<(u64, Completed)>,
     is_closed: bool,
+}
+
+impl Completed {
+    /// A request that was refused before its dispatch.
+    pub(crate) fn failed(status: NTSTATUS) -> Self {
+        Self { status, information: 0, output: Vec::new() }
+    }
 }
 
 impl CompletionPort {

@@ -10,15 +10,8 @@ use core::ops::Range;
 use core::panic::Location;
 use core::ptr;
 
-use nt_sys::ntdef::KIRQL;
-
-use crate::driver;
-use crate::ex::push_lock;
-use crate::irql::{self, Name};
-use crate::ke::spin_lock;
-use crate::ke::xstate;
 use crate::pages::Pages;
-use crate::violation::{Rule, stop};
+use crate::violation::{self, Rule, stop};
 
 /// Bytes of a driver's stack. Code that is not optimized needs more, which says nothing of what
 /// ships.
@@ -32,7 +25,7 @@ const LEFT_FREE: usize = 1024;
 
 /// Where this thread runs.
 #[derive(Clone, Copy)]
-enum Place {
+enum Position {
     /// On its own stack, and no driver code is below.
     Host,
     /// On the driver stack; the host's goes on below `host`.
@@ -42,7 +35,7 @@ enum Place {
 }
 
 thread_local! {
-    static PLACE: Cell<Place> = const { Cell::new(Place::Host) };
+    static POSITION: Cell<Position> = const { Cell::new(Position::Host) };
     /// Whether this thread is in code of the driver's own, and not in a function of the host that
     /// it called.
     static IN_DRIVER_CODE: Cell<bool> = const { Cell::new(false) };
@@ -50,114 +43,41 @@ thread_local! {
     static STACK: Stack = Stack::new();
 }
 
-/// Calls driver code on a driver's stack, and checks that it left the IRQL, the spin locks and the
-/// extended state of the processor as they were.
+/// Runs driver code on this thread's driver stack. [`callback`](crate::callback) checks what the
+/// code leaves behind.
 #[track_caller]
-pub fn enter_driver<R>(f: impl FnOnce() -> R) -> R {
-    enter(f, |entry| entry)
-}
-
-/// What a callback must leave as it was.
-#[derive(Clone, Copy)]
-struct Entry {
-    level: KIRQL,
-    held: usize,
-    push_locks: u32,
-    saved: usize,
-}
-
-/// Calls driver code; `expect` tells from what was at the call what must be at the return.
-#[track_caller]
-fn enter<R>(f: impl FnOnce() -> R, expect: impl FnOnce(Entry) -> Entry) -> R {
-    driver::require_loaded_for_callback();
+pub(crate) fn on_driver_stack<R>(f: impl FnOnce() -> R) -> R {
     let caller = CALLER.replace(Some(Location::caller()));
-    let entry = Entry {
-        level: irql::current(),
-        held: spin_lock::held(),
-        push_locks: push_lock::held(),
-        saved: xstate::depth(),
-    };
-    let place = PLACE.get();
+    let position = POSITION.get();
     let was_driver_code = IN_DRIVER_CODE.replace(true);
-    let result = match place {
-        Place::Driver { .. } => f(),
-        Place::Host => {
+    let result = match position {
+        Position::Driver { .. } => f(),
+        Position::Host => {
             let (base, top) = STACK.with(|stack| (stack.base(), stack.top()));
-            call_on(base, top, f, |here| Place::Driver { host: here })
+            call_on(base, top, f, |here| Position::Driver { host: here })
         }
-        Place::HostCall { driver } => {
+        Position::HostCall { driver } => {
             let base = STACK.with(Stack::base);
-            call_on(base, below(driver), f, |here| Place::Driver { host: here })
+            call_on(base, below(driver), f, |here| Position::Driver { host: here })
         }
     };
     IN_DRIVER_CODE.set(was_driver_code);
-    PLACE.set(place);
+    POSITION.set(position);
     CALLER.set(caller);
-    require_left_as(&expect(entry), Location::caller());
     result
-}
-
-fn require_left_as(entry: &Entry, caller: &Location<'_>) {
-    if irql::current() != entry.level {
-        stop(
-            Rule::WRONG_IRQL,
-            "callback",
-            format_args!(
-                "called at {}, returned at {} (called from {caller})",
-                Name(entry.level),
-                Name(irql::current()),
-            ),
-        );
-    }
-    if spin_lock::held() != entry.held {
-        stop(
-            Rule::SPIN_LOCK_HELD,
-            "callback",
-            format_args!(
-                "called with {} spin locks held, returned with {} (called from {caller})",
-                entry.held,
-                spin_lock::held()
-            ),
-        );
-    }
-    if push_lock::held() != entry.push_locks {
-        stop(
-            Rule::SPIN_LOCK_HELD,
-            "callback",
-            format_args!("returned with a push lock held (called from {caller})"),
-        );
-    }
-    if xstate::depth() != entry.saved {
-        stop(
-            Rule::EXTENDED_STATE,
-            "callback",
-            format_args!("returned without a restore (called from {caller})"),
-        );
-    }
-}
-
-/// As [`enter_driver`], for a callback that is called with the cancel spin lock held and gives it
-/// back: returns the IRQL that it left, which should be `lowered`.
-pub(crate) fn enter_driver_lowering(lowered: KIRQL, f: impl FnOnce()) -> KIRQL {
-    let mut after = lowered;
-    enter(f, |entry| {
-        after = irql::current();
-        Entry { level: after, held: entry.held - 1, ..entry }
-    });
-    after
 }
 
 /// Leaves the driver's stack for host work that needs more.
 pub fn on_host<R>(f: impl FnOnce() -> R) -> R {
-    let place = PLACE.get();
-    let Place::Driver { host } = place else {
+    let position = POSITION.get();
+    let Position::Driver { host } = position else {
         return f();
     };
     let top = below(host);
     // The base is not read: what is there is the thread's own stack with its own guard.
     let result =
-        call_on(top.saturating_sub(64 * 1024), top, f, |here| Place::HostCall { driver: here });
-    PLACE.set(place);
+        call_on(top.saturating_sub(64 * 1024), top, f, |here| Position::HostCall { driver: here });
+    POSITION.set(position);
     result
 }
 
@@ -165,7 +85,7 @@ pub fn on_host<R>(f: impl FnOnce() -> R) -> R {
 #[inline]
 #[must_use]
 pub fn in_driver() -> bool {
-    !matches!(PLACE.get(), Place::Host)
+    !matches!(POSITION.get(), Position::Host)
 }
 
 /// Whether this thread is in code of the driver's own, and not in a function of the host that it
@@ -197,7 +117,7 @@ impl Drop for HostCode {
 /// Forgets that this thread was in a driver, for a thread that left it without return.
 pub(crate) fn abandon() {
     IN_DRIVER_CODE.set(false);
-    PLACE.set(Place::Host);
+    POSITION.set(Position::Host);
     CALLER.set(None);
 }
 
@@ -219,9 +139,14 @@ thread_local! {
     static GUARD_TOP: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs `f` on the stack from `top` down to `base`; `place` tells from the stack pointer that is
+/// Runs `f` on the stack from `top` down to `base`; `position` tells from the stack pointer that is
 /// left where that is.
-fn call_on<R>(base: usize, top: usize, f: impl FnOnce() -> R, place: fn(usize) -> Place) -> R {
+fn call_on<R>(
+    base: usize,
+    top: usize,
+    f: impl FnOnce() -> R,
+    position: fn(usize) -> Position,
+) -> R {
     // Less is no stack. Rather than fault outside of the guard, say so.
     if top < base + 1024 {
         stop(
@@ -232,7 +157,7 @@ fn call_on<R>(base: usize, top: usize, f: impl FnOnce() -> R, place: fn(usize) -
     }
     let mut f = Some(f);
     let mut result = None;
-    switch(base, top, place, &mut || result = f.take().map(|f| f()));
+    switch(base, top, position, &mut || result = f.take().map(|f| f()));
     let Some(result) = result else { unreachable!("the closure ran to its end") };
     result
 }
@@ -240,9 +165,9 @@ fn call_on<R>(base: usize, top: usize, f: impl FnOnce() -> R, place: fn(usize) -
 /// The switch itself, with a small frame whatever the closure holds: what lies between `here` and
 /// the stack pointer at the switch must be less than [`LEFT_FREE`].
 #[inline(never)]
-fn switch(base: usize, top: usize, place: fn(usize) -> Place, f: &mut dyn FnMut()) {
+fn switch(base: usize, top: usize, position: fn(usize) -> Position, f: &mut dyn FnMut()) {
     let here = psm::stack_pointer().addr();
-    PLACE.set(place(here));
+    POSITION.set(position(here));
     // SAFETY: `base..top` is stack memory of this thread that nothing uses: the driver's, or what
     // is free of its own.
     unsafe { psm::on_stack(ptr::with_exposed_provenance_mut(base), top - base, f) }
@@ -263,6 +188,8 @@ const SIGNAL_STACK_BYTES: usize = 64 * 1024;
 
 impl Stack {
     fn new() -> Self {
+        // A thread without a driver stack reports on the stack that it has.
+        violation::set_report_stack(|report| on_host(report));
         let pages = Pages::new(GUARD_BYTES + STACK_BYTES).expect("memory for a stack");
         let guard = ptr::with_exposed_provenance_mut(pages.address());
         // SAFETY: the range is the lower end of the new pages.

@@ -1,10 +1,8 @@
 //! What happens when a driver breaks a rule: one line that names it, and the end.
 
 use core::fmt::{self, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::image;
-use crate::stack;
 
 /// The exit code of a process that [`stop`] ended.
 pub const EXIT_CODE: i32 = 86;
@@ -73,6 +71,32 @@ impl fmt::Display for Rule {
     }
 }
 
+/// Prints the frames of images in a report. Registered by the module that loads images, so that
+/// this module depends on no other.
+pub(crate) struct FramePrinter {
+    /// Prints the frames that called the host.
+    pub(crate) callers: fn(),
+    /// Prints the frames of a thread that faulted in an image.
+    pub(crate) faulting: fn(&mut libc::ucontext_t),
+}
+
+static FRAMES: OnceLock<FramePrinter> = OnceLock::new();
+
+/// Runs a report on a stack that has room for it.
+type ReportStack = fn(&mut dyn FnMut());
+
+static REPORT_STACK: OnceLock<ReportStack> = OnceLock::new();
+
+/// Registers the printer of frames. Later registrations have no effect.
+pub(crate) fn set_frame_printer(printer: FramePrinter) {
+    let _ = FRAMES.set(printer);
+}
+
+/// Registers the function that leaves the driver's stack. Later registrations have no effect.
+pub(crate) fn set_report_stack(on_host: ReportStack) {
+    let _ = REPORT_STACK.set(on_host);
+}
+
 /// Ends the process: prints `nt-host: STOP <RULE>: <function>: <detail>` and exits with
 /// [`EXIT_CODE`].
 ///
@@ -80,13 +104,19 @@ impl fmt::Display for Rule {
 /// stack, too.
 #[cold]
 pub fn stop(rule: Rule, function: &str, detail: fmt::Arguments<'_>) -> ! {
-    stack::on_host(|| {
+    let mut report = || {
         print(rule, function, detail);
-        image::print_callers();
+        if let Some(frames) = FRAMES.get() {
+            (frames.callers)();
+        }
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
             eprintln!("{}", std::backtrace::Backtrace::force_capture());
         }
-    });
+    };
+    match REPORT_STACK.get() {
+        Some(on_host) => on_host(&mut report),
+        None => report(),
+    }
     exit()
 }
 
@@ -107,7 +137,9 @@ pub(crate) fn stop_in_image(
     detail: fmt::Arguments<'_>,
 ) -> ! {
     print(rule, function, detail);
-    image::print_frames(context);
+    if let Some(frames) = FRAMES.get() {
+        (frames.faulting)(context);
+    }
     exit()
 }
 

@@ -242,7 +242,7 @@ fn functions_of_the_driver_that_ships_are_named() {
         // SAFETY: the driver is loaded.
         let entry = unsafe { (*object).DriverInit }.expect("it has an entry point");
         // SAFETY: without a path to its key, which the host has to find.
-        nt_host::stack::enter_driver(|| unsafe { entry(object, std::ptr::null_mut()) });
+        nt_host::callback::enter_driver(|| unsafe { entry(object, std::ptr::null_mut()) });
     });
     assert!(line.contains("NdisMRegisterMiniportDriver: "), "{line}");
     // Whose last act is to jump to the other one, unless that is inlined.

@@ -6,7 +6,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use nt_host::{clock, irql, stack};
+use nt_host::{callback, clock, irql, stack};
 use nt_sys::ex::{
     EX_RUNDOWN_REF, ExAcquireRundownProtection, ExAcquireSpinLockExclusive,
     ExAcquireSpinLockShared, ExInitializeRundownProtection, ExReInitializeRundownProtection,
@@ -470,11 +470,11 @@ fn a_rundown_waits_for_the_last_use() {
 
 #[test]
 fn a_callback_in_a_host_call_goes_on_on_the_drivers_stack() {
-    let outer = stack::enter_driver(|| {
+    let outer = callback::enter_driver(|| {
         let first = psm_stack_pointer();
         let nested = stack::on_host(|| {
             let host = psm_stack_pointer();
-            (host, stack::enter_driver(psm_stack_pointer))
+            (host, callback::enter_driver(psm_stack_pointer))
         });
         (first, nested)
     });

@@ -15,7 +15,7 @@ use nt_host::edge::tun::Tun;
 use nt_host::machine::{Machine, MachineOptions};
 use nt_host::ndis::{
     Adapter, AdapterOptions, ConfigValue, MdlLayout, MiniportDriver, OidRequest, SendLevel, State,
-    TransmitError, Tuning, interface_mtu, open_as, set_interface_mtu,
+    TransmitError, Tuning, interface_mtu, set_interface_mtu,
 };
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ndis::*;
@@ -316,9 +316,9 @@ fn a_device_is_open_to_administrators() {
     let adapter = bench.add("lo", Capture::new(), Tuning::default());
     miniport::device::register_device(0);
     let access = GENERIC_READ | GENERIC_WRITE;
-    let refused = open_as(bench.machine, miniport::DEVICE, access, false).map(drop);
+    let refused = bench.machine.open_as(miniport::DEVICE, access, false).map(drop);
     assert_eq!(refused, Err(STATUS_ACCESS_DENIED));
-    assert!(open_as(bench.machine, miniport::DEVICE, access, true).is_ok());
+    assert!(bench.machine.open_as(miniport::DEVICE, access, true).is_ok());
     adapter.remove(false);
     bench.end();
 }

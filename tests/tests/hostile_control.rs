@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use nt_host::MachineOptions;
 use nt_host::handle::Handle;
-use nt_host::ndis::{self};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ntdef::NTSTATUS;
 use nt_sys::status::{
@@ -526,9 +525,9 @@ fn others_than_administrators_are_refused() {
         let paths = [r"\Device\Tunic", r"\??\Tunic", r"\\.\Tunic"].map(str::to_owned).into_iter();
         for path in paths.chain([machine::path(1), r"\\.\Tunic\end1".to_owned()]) {
             for access in [0, GENERIC_READ, GENERIC_WRITE, GENERIC_READ | GENERIC_WRITE] {
-                let refused = ndis::open_as(loaded.machine(), &path, access, false);
+                let refused = loaded.machine().open_as(&path, access, false);
                 assert_eq!(refused.err(), Some(STATUS_ACCESS_DENIED), "{path}");
-                let opened = ndis::open_as(loaded.machine(), &path, access, true);
+                let opened = loaded.machine().open_as(&path, access, true);
                 assert!(opened.is_ok(), "{path}: {opened:?}");
             }
         }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use nt_host::edge::capture::Capture;
 use nt_host::handle::Handle;
 use nt_host::io::device;
-use nt_host::ndis;
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE, IRP_MJ_COUNT};
 use tunic_ioctl::{AdapterId, native};
 use tunic_tests::machine::dco::{Dco, DcoKey, ended};
@@ -39,7 +38,7 @@ fn named(number: u8) -> Setup {
 
 /// Opens a name as somebody who is no administrator.
 fn open_for(loaded: &Loaded, name: &str, access: u32) -> Result<Handle, u32> {
-    ndis::open_as(loaded.machine(), name, access, false).map_err(i32::cast_unsigned)
+    loaded.machine().open_as(name, access, false).map_err(i32::cast_unsigned)
 }
 
 fn open(loaded: &Loaded, name: &str) -> Result<Dco, u32> {

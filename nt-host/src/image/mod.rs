@@ -32,7 +32,7 @@ use self::file::ImageFile;
 use self::mapping::Mapping;
 use self::module::Module;
 pub(crate) use self::module::find;
-pub(crate) use self::unwind::{print_callers, print_frames};
+use crate::violation::{self, FramePrinter};
 
 /// A mapped image. It stays mapped when this is dropped without [`Image::retire`].
 #[derive(Debug)]
@@ -50,6 +50,10 @@ impl Image {
         let mapping = map(&file)?;
         let module = Arc::new(Module::new(path, &file, mapping.range()));
         module::add(&module, mapping);
+        violation::set_frame_printer(FramePrinter {
+            callers: unwind::print_callers,
+            faulting: unwind::print_frames,
+        });
         Ok(Self { module })
     }
 

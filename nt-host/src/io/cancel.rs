@@ -6,10 +6,10 @@ use nt_sys::io::{DRIVER_CANCEL, IRP};
 use nt_sys::ke::KSPIN_LOCK;
 use nt_sys::ntdef::{BOOLEAN, DISPATCH_LEVEL, KIRQL};
 
+use crate::callback;
 use crate::io::irp as irps;
 use crate::irql;
 use crate::ke::spin_lock::{KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
-use crate::stack;
 use crate::violation::{Rule, stop};
 
 struct CancelLock(core::cell::UnsafeCell<KSPIN_LOCK>);
@@ -77,7 +77,7 @@ export! { "ntoskrnl.exe";
         let location = unsafe { irps::overlay(irp) }.CurrentStackLocation;
         // SAFETY: an IRP with a cancel routine is at a driver's location.
         let device = unsafe { (*location).DeviceObject };
-        let after = stack::enter_driver_lowering(level, || {
+        let after = callback::enter_cancel_routine(|| {
             // SAFETY: the routine of this IRP, with the lock held as documented.
             unsafe { routine(device, irp) };
         });

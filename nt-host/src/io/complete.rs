@@ -6,9 +6,9 @@ use nt_sys::io::{
 use nt_sys::ntdef::{CCHAR, DISPATCH_LEVEL, NT_SUCCESS};
 use nt_sys::status::{STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING};
 
+use crate::callback;
 use crate::io::{irp as irps, request};
 use crate::irql;
-use crate::stack;
 use crate::violation::{Rule, stop};
 
 export! { "ntoskrnl.exe";
@@ -90,7 +90,7 @@ unsafe fn complete(function: &str, irp: *mut IRP) {
                 // SAFETY: the current location is within the IRP's.
                 unsafe { (*current).DeviceObject }
             };
-            let status = stack::enter_driver(|| {
+            let status = callback::enter_driver(|| {
                 // SAFETY: the routine was set with this context for this IRP.
                 unsafe { routine(device, irp, left.Context) }
             });

@@ -17,8 +17,8 @@ use nt_sys::status::{
     STATUS_SUCCESS,
 };
 
-use crate::driver;
 use crate::irql;
+use crate::loaded;
 use crate::ob;
 use crate::pool;
 use crate::rtl::string;
@@ -66,7 +66,7 @@ pub fn create(
 ) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
     let _host = stack::leave_driver_code();
     let device = add(
-        driver::current_object(),
+        loaded::current_object(),
         Some(name),
         FILE_DEVICE_NETWORK,
         Some(*major_functions),

@@ -4,11 +4,11 @@ use nt_sys::io::{DEVICE_OBJECT, IRP, SL_PENDING_RETURNED};
 use nt_sys::ntdef::{DISPATCH_LEVEL, NTSTATUS};
 use nt_sys::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_PENDING};
 
+use crate::callback;
 use crate::io::complete::IofCompleteRequest;
 use crate::io::device;
 use crate::io::irp as irps;
 use crate::irql;
-use crate::stack;
 use crate::violation::{Rule, stop};
 
 export! { "ntoskrnl.exe";
@@ -62,7 +62,7 @@ pub(crate) unsafe fn call(
         unsafe { IofCompleteRequest(irp, 0) };
         return STATUS_INVALID_DEVICE_REQUEST;
     };
-    stack::enter_driver(|| {
+    callback::enter_driver(|| {
         // SAFETY: the driver's routine for this major function, with a device of its own.
         unsafe { routine(device_object, irp) }
     })

@@ -23,7 +23,7 @@ use crate::io::irp as irps;
 use crate::irql;
 use crate::mm::mdl;
 use crate::pool::{self, Owner};
-use crate::port::CompletionPort;
+use crate::port::{Completed, CompletionPort};
 use crate::violation::{Rule, stop};
 
 /// 'IoBf': the tag of buffers that the host makes for a request.
@@ -264,6 +264,13 @@ impl Request {
 impl Finished {
     pub(crate) fn new(status: NTSTATUS) -> Self {
         Self { status, information: 0, output: Vec::new(), pending: false }
+    }
+}
+
+impl From<Finished> for Completed {
+    fn from(finished: Finished) -> Self {
+        let Finished { status, information, output, .. } = finished;
+        Self { status, information, output }
     }
 }
 

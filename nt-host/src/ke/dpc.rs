@@ -12,6 +12,7 @@ use nt_sys::ntdef::{
 };
 use nt_sys::status::{STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
+use crate::callback;
 use crate::irql;
 use crate::ke::processor;
 use crate::stack;
@@ -295,7 +296,7 @@ fn run(index: u32, processor: &Processor) {
                 drop(queue);
                 if let Some(routine) = copy.DeferredRoutine {
                     irql::raised(DISPATCH_LEVEL, || {
-                        stack::enter_driver(|| {
+                        callback::enter_driver(|| {
                             // SAFETY: the routine of an initialized DPC, with the DPC's own
                             // arguments.
                             unsafe {

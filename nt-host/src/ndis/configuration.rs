@@ -88,7 +88,7 @@ export! { "ndis.sys";
         if !pool::admit() {
             return NDIS_STATUS_RESOURCES;
         }
-        crate::driver::at_unload(left_at_unload);
+        crate::loaded::at_unload(left_at_unload);
         let mut keywords = adapter.configuration.clone();
         keywords.push(written_by_setup(adapter));
         let configuration = Box::into_raw(Box::new(Configuration { keywords, answers: Vec::new() }));

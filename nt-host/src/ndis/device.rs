@@ -16,11 +16,9 @@ use nt_sys::status::{STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_REQUEST};
 
 use super::configuration::text;
 use super::driver::Registration;
-use crate::handle::Handle;
 use crate::io::complete::IofCompleteRequest;
 use crate::io::device;
 use crate::irql;
-use crate::machine::Machine;
 use crate::ob;
 use crate::violation::{Rule, stop};
 
@@ -37,17 +35,12 @@ struct Registered {
 
 static DEVICES: Mutex<Vec<Registered>> = Mutex::new(Vec::new());
 
-/// Opens a device as an administrator or as somebody else, as far as its security descriptor lets
-/// them.
-///
-/// # Errors
-/// `STATUS_ACCESS_DENIED` when the descriptor does; else those of [`Machine::open`].
-pub fn open_as(
-    machine: Machine,
+/// Checks the security descriptor of a device for an open by an administrator or by another user.
+pub(crate) fn check_access(
     path: &str,
     access: ACCESS_MASK,
     administrator: bool,
-) -> Result<Handle, NTSTATUS> {
+) -> Result<(), NTSTATUS> {
     let (device, file) = device::find(path)?;
     // SAFETY: `find` gave a reference.
     let is_secure_open = unsafe { (*device).Characteristics } & FILE_DEVICE_SECURE_OPEN != 0;
@@ -60,7 +53,7 @@ pub fn open_as(
     if is_checked && sddl.is_some_and(|sddl| !allows(&sddl, access, administrator)) {
         return Err(STATUS_ACCESS_DENIED);
     }
-    machine.open(path, access)
+    Ok(())
 }
 
 /// The security descriptor of a registered device, by its name or symbolic link.

@@ -16,9 +16,9 @@ use nt_sys::ndis::{
 use nt_sys::ntdef::{DISPATCH_LEVEL, PASSIVE_LEVEL, ULONG, UNICODE_STRING};
 
 use super::device;
+use crate::callback;
 use crate::given;
 use crate::irql;
-use crate::stack;
 use crate::violation::{Rule, stop};
 
 /// The newest version of NDIS, of Windows 11 24H2.
@@ -108,7 +108,7 @@ unsafe extern "efiapi" fn unload(driver_object: *mut DRIVER_OBJECT) {
     }
     if let Some(handler) = driver.0.characteristics.UnloadHandler {
         // SAFETY: the driver's handler, called as documented.
-        stack::enter_driver(|| unsafe { handler(driver_object) });
+        callback::enter_driver(|| unsafe { handler(driver_object) });
     }
     if driver.0.is_registered.load(Ordering::Acquire) {
         stop(
@@ -224,7 +224,7 @@ export! { "ndis.sys";
         DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&registration));
         if let Some(set_options) = characteristics.SetOptionsHandler {
             // SAFETY: the driver's handler, called as documented.
-            let status = stack::enter_driver(|| unsafe { set_options(handle, miniport_driver_context) });
+            let status = callback::enter_driver(|| unsafe { set_options(handle, miniport_driver_context) });
             if status != NDIS_STATUS_SUCCESS {
                 deregister(&registration);
                 return status;

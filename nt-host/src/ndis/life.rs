@@ -28,8 +28,8 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 use super::adapter::{AdapterInner, adapters};
 use super::oid::OidRequest;
 use super::state::State;
+use crate::callback;
 use crate::irql;
-use crate::stack;
 use crate::violation::{Rule, stop};
 
 /// How long a pause or restart may be pending.
@@ -61,7 +61,7 @@ impl AdapterInner {
         let context = self.driver.context();
         // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_INITIALIZE).
         let status =
-            stack::enter_driver(|| unsafe { handler(handle, context, &raw mut parameters) });
+            callback::enter_driver(|| unsafe { handler(handle, context, &raw mut parameters) });
         let _ = self.states.go(State::Initializing, State::Paused);
         if status != NDIS_STATUS_SUCCESS {
             self.halted();
@@ -98,7 +98,8 @@ impl AdapterInner {
         };
         let context = self.context();
         // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_RESTART).
-        let mut status = stack::enter_driver(|| unsafe { handler(context, &raw mut parameters) });
+        let mut status =
+            callback::enter_driver(|| unsafe { handler(context, &raw mut parameters) });
         if status == NDIS_STATUS_PENDING {
             status = self.states.wait("MiniportRestart", TRANSITION_TIMEOUT);
         }
@@ -141,7 +142,7 @@ impl AdapterInner {
         };
         let context = self.context();
         // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_PAUSE).
-        let status = stack::enter_driver(|| unsafe { handler(context, &raw mut parameters) });
+        let status = callback::enter_driver(|| unsafe { handler(context, &raw mut parameters) });
         match status {
             NDIS_STATUS_SUCCESS => self.require_drained("MiniportPause"),
             NDIS_STATUS_PENDING => {
@@ -230,7 +231,7 @@ impl AdapterInner {
         if let Some(handler) = self.driver.0.characteristics.HaltHandlerEx {
             let context = self.context();
             // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_HALT).
-            stack::enter_driver(|| unsafe { handler(context, action) });
+            callback::enter_driver(|| unsafe { handler(context, action) });
         }
         self.require_drained("MiniportHaltEx");
         self.halted();
@@ -269,7 +270,7 @@ impl AdapterInner {
         let context = self.context();
         // SAFETY: the driver's handler, called as documented (ndis.h,
         // MINIPORT_DEVICE_PNP_EVENT_NOTIFY).
-        stack::enter_driver(|| unsafe { handler(context, &raw mut parameters) });
+        callback::enter_driver(|| unsafe { handler(context, &raw mut parameters) });
     }
 }
 

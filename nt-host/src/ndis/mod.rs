@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 pub use adapter::Adapter;
 pub use configuration::ConfigValue;
-pub use device::{open_as, sddl};
+pub use device::sddl;
 pub use driver::{MiniportDriver, set_version};
 pub use error_log::error_log;
 pub use interface::{interface_mtu, set_interface_mtu};

@@ -26,8 +26,8 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, PASSIVE_LEVEL};
 
 use super::adapter::AdapterInner;
 use super::state::State;
+use crate::callback;
 use crate::irql;
-use crate::stack;
 use crate::violation::{Rule, stop};
 
 /// How long a request may be pending.
@@ -251,7 +251,7 @@ impl AdapterInner {
         *self.pending() = Pending { request: pointer.addr(), completion: None };
         let context = self.context();
         // SAFETY: the driver's handler, called as documented (ndis.h, MINIPORT_OID_REQUEST).
-        let mut status = stack::enter_driver(|| unsafe { handler(context, pointer) });
+        let mut status = callback::enter_driver(|| unsafe { handler(context, pointer) });
         if status == NDIS_STATUS_PENDING {
             status = self.wait_for_completion(pointer);
         } else if self.pending().completion.is_some() {

@@ -19,6 +19,7 @@ use super::object::{Object, Owner};
 use super::send::require_dispatch_flag;
 use super::state::State;
 use super::verification;
+use crate::callback;
 use crate::irql;
 use crate::stack;
 use crate::violation::{Rule, stop};
@@ -249,5 +250,5 @@ fn return_lists(adapter: &AdapterInner, chain: Chain) {
         if irql::current() == DISPATCH_LEVEL { NDIS_RETURN_FLAGS_DISPATCH_LEVEL } else { 0 };
     // SAFETY: the driver's handler, called as documented (ndis.h,
     // MINIPORT_RETURN_NET_BUFFER_LISTS).
-    stack::enter_driver(|| unsafe { handler(context, chain, flags) });
+    callback::enter_driver(|| unsafe { handler(context, chain, flags) });
 }

@@ -18,6 +18,7 @@ use super::options::{SendLevel, Tuning};
 use super::port::TransmitError;
 use super::send_pool::{DataLayout, SendPool};
 use super::state::State;
+use crate::callback;
 use crate::irql;
 use crate::stack;
 use crate::violation::{Rule, stop};
@@ -152,7 +153,7 @@ impl AdapterInner {
             SendLevel::Alternate => self.sends.calls.fetch_add(1, Ordering::Relaxed) % 2 == 1,
         };
         let call = |flags| {
-            stack::enter_driver(|| {
+            callback::enter_driver(|| {
                 // SAFETY: the driver's handler, called as documented (ndis.h,
                 // MINIPORT_SEND_NET_BUFFER_LISTS).
                 unsafe { handler(context, chain, NDIS_DEFAULT_PORT_NUMBER, flags) }

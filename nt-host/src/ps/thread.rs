@@ -14,6 +14,7 @@ use nt_sys::ntdef::{
 use nt_sys::ps::KSTART_ROUTINE;
 use nt_sys::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
+use crate::callback;
 use crate::irql;
 use crate::ke::{dispatcher, spin_lock, xstate};
 use crate::ob;
@@ -223,7 +224,7 @@ unsafe extern "sysv64" fn body(context: *mut c_void) {
     ESCAPE.set(unsafe { place.read() });
     // SAFETY: valid until the thread ends.
     let start = unsafe { &*start };
-    stack::enter_driver(|| {
+    callback::enter_driver(|| {
         // SAFETY: the creator of the thread promised it.
         unsafe { (start.routine)(start.context) };
     });

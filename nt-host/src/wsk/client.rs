@@ -25,7 +25,7 @@ use super::buffer::Slabs;
 use super::request::Request;
 use super::socket;
 use crate::violation::{Rule, stop};
-use crate::{driver, given, irql, stack};
+use crate::{given, irql, loaded, stack};
 
 /// How long `WskDeregister` waits before it says that it would wait forever.
 const DEREGISTER_LIMIT: Duration = Duration::from_secs(20);
@@ -146,7 +146,7 @@ export! { "netio.sys";
         if before.is_some_and(|before| !before.state().deregistered) {
             stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("the registration is in use"));
         }
-        driver::at_unload(left_at_unload);
+        loaded::at_unload(left_at_unload);
         // SAFETY: the caller's word.
         unsafe {
             wsk_registration.write(WSK_REGISTRATION {

@@ -21,7 +21,7 @@ use super::error::{is_icmp_echo, last_errno};
 use super::request::Request;
 use super::socket::{Life, Socket};
 use crate::violation::{Rule, stop};
-use crate::{irql, stack};
+use crate::{callback, irql, stack};
 
 /// The most messages of one `recvmmsg`.
 const MAX_MESSAGES: usize = 64;
@@ -257,7 +257,7 @@ impl<'a> Receiver<'a> {
         self.socket.retained.fetch_add(datagrams, Ordering::AcqRel);
         let context = self.socket.context;
         irql::raised(DISPATCH_LEVEL, || {
-            stack::enter_driver(|| {
+            callback::enter_driver(|| {
                 // SAFETY: the driver's callback, with the context that belongs to it.
                 unsafe { event(context, WSK_FLAG_AT_DISPATCH_LEVEL, first) }
             })

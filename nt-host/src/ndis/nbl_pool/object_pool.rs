@@ -42,7 +42,7 @@ static POOLS: Mutex<Vec<Arc<Pool>>> = Mutex::new(Vec::new());
 
 impl Pool {
     pub(super) fn create(kind: Kind, tag: ULONG, shape: ObjectShape) -> NDIS_HANDLE {
-        crate::driver::at_unload(left_at_unload);
+        crate::loaded::at_unload(left_at_unload);
         let pool = Arc::new(Self {
             magic: AtomicU64::new(LIVE),
             kind,
