@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::Family;
+use super::error::ProfileError;
 use super::lines::{Line, lines};
 use super::parse::{Reader, UnfinishedRemote, malformed, seconds, value};
-use super::{Family, ProfileError};
 
 impl Reader {
     /// Takes such an option in; `false` where it is another.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::ProfileError;
+use super::error::ProfileError;
 use crate::options::words;
 
 /// An option as it is written.

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::error::ProfileError;
 use super::lines::{Line, lines};
 use super::without_effect::{Without, without};
-use super::{
-    ControlWrap, CredentialSource, Family, Profile, ProfileError, PullAction, PullFilter, Remote,
-};
+use super::{ControlWrap, CredentialSource, Family, Profile, PullAction, PullFilter, Remote};
 use crate::options::OptionError;
 
 const DEFAULT_PORT: u16 = 1194;

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::error::ProfileError;
 use super::lines::{Line, lines};
 use super::parse::{Reader, malformed, value};
-use super::{Family, Profile, ProfileError};
+use super::{Family, Profile};
 use crate::options::{Network, Topology, mask_length, words};
 
 /// As in OpenVPN.

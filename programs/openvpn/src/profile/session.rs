@@ -1,8 +1,9 @@
 //! A profile's options about whom to trust, and how the session is led.
 
+use super::error::ProfileError;
 use super::lines::Line;
 use super::parse::{Reader, direction_of, malformed, no_effect, seconds};
-use super::{CertificateUse, ProfileError, TlsVersion};
+use super::{CertificateUse, TlsVersion};
 use crate::Suite;
 use crate::tls::{NameRule, RevocationSource};
 use crate::wrap::Digest;

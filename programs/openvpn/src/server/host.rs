@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Pool;
+use super::pool::Pool;
 use crate::options::{RouteGateway, RouteNetwork};
 use crate::profile::ServerProfile;
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use std::{fs, thread};
 
 use super::Server;
-use super::run::Input;
+use super::input::Input;
 
 /// The longest command.
 const MAX_LINE_BYTES: u64 = 1024;

@@ -14,6 +14,7 @@ mod client;
 mod client_file;
 mod door;
 mod host;
+mod input;
 mod management;
 mod pool;
 mod push;

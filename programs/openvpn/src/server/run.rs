@@ -3,18 +3,20 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{SigSet, Signal};
 
+use super::Server;
 use super::host::{self, Host};
+use super::input::Input;
 use super::management::{self, obey};
-use super::{Pool, Server};
+use super::pool::Pool;
 use crate::clock::unix_time_s;
-use crate::data_channel::{DataChannel, DataEvent};
+use crate::data_channel::DataChannel;
 use crate::profile::{Family, ServerProfile};
 
 const DEFAULT_PORT: u16 = 1194;
@@ -22,20 +24,6 @@ const DEFAULT_PORT: u16 = 1194;
 const MAX_INPUTS: usize = 1024;
 /// How long to sleep where nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
-
-/// What the acting thread waits for.
-pub(super) enum Input {
-    Datagram(SocketAddr, Vec<u8>),
-    Event(DataEvent),
-    Command {
-        command: String,
-        answer: Sender<String>,
-    },
-    /// A signal asks us to end.
-    Stop(Signal),
-    /// The data path is gone.
-    Gone(io::Error),
-}
 
 /// The signals that end a server. To be called before there are other threads, as they would be
 /// ended by them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::Hello;
+use super::key_method::Hello;
 use crate::Role;
 use crate::profile::{CertificateUse, Profile, TlsVersion};
 use crate::terminal::ask;

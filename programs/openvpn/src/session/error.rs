@@ -4,8 +4,8 @@ use std::{fmt, io};
 
 use rustls::CertificateError;
 
+use super::key_method::KeyMethodError;
 use crate::packet::PacketError;
-use crate::session::KeyMethodError;
 use crate::wrap::WrapError;
 
 /// Why a session is over.

@@ -4,7 +4,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ProtocolVersion};
 use zeroize::Zeroizing;
 
-use super::{Hello, SessionError};
+use super::error::SessionError;
+use super::key_method::Hello;
 use crate::Suite;
 use crate::data_channel::{DataFormat, InstallKey, Slot};
 

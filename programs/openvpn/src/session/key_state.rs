@@ -11,9 +11,10 @@ use zeroize::Zeroizing;
 use crate::Role;
 use crate::keys::{EXPORTER_LABEL, KeyBlock, KeySource};
 use crate::packet::{ControlPacket, MAX_ACKS, Opcode, SessionId};
+use crate::session::error::SessionError;
+use crate::session::event::Derivation;
 use crate::session::key_method::{Hello, KeyMethod};
 use crate::session::reliable::{Acks, Arrival, ReceiveWindow, SendWindow};
-use crate::session::{Derivation, SessionError};
 use crate::wrap::{DYNAMIC_TLS_CRYPT_LABEL, StaticKey};
 
 /// The most acks that a packet with a payload carries (reference 4.1).

@@ -79,7 +79,13 @@ impl Session {
             false => Opcode::HardResetClientV2,
         };
         let deadline = now + config.handshake_window;
-        let key = KeyState::new(0, Role::Client, reset, config.tls.connection()?, deadline)?;
+        let key = KeyState::new(
+            0,
+            Role::Client,
+            reset,
+            config.tls.connection().map_err(SessionError::Tls)?,
+            deadline,
+        )?;
         Ok(Self::new(Role::Client, id, None, config, wrap, unix_time_s, key))
     }
 
@@ -93,7 +99,8 @@ impl Session {
         now: Instant,
     ) -> Result<Self, SessionError> {
         let deadline = now + config.handshake_window;
-        let key = KeyState::after_resets(config.tls.connection()?, deadline)?;
+        let key =
+            KeyState::after_resets(config.tls.connection().map_err(SessionError::Tls)?, deadline)?;
         Ok(Self::new(Role::Server, own, Some(peer), config, wrap, unix_time_s, key))
     }
 
@@ -321,7 +328,7 @@ impl Session {
         self.keys = vec![last];
         let deadline = now + self.config.handshake_window;
         let key =
-            self.config.tls.connection().and_then(|tls| {
+            self.config.tls.connection().map_err(SessionError::Tls).and_then(|tls| {
                 KeyState::new(key_id, self.role, Opcode::SoftResetV1, tls, deadline)
             });
         match key {

@@ -1,11 +1,13 @@
 //! Certificates and keys out of PEM.
 
-use std::{fmt, io};
+use std::io;
 
 use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument};
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
+
+use super::error::TlsFileError;
 
 const ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const ENCRYPTED_END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
@@ -56,55 +58,3 @@ pub fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, TlsFileE
         certificates => Ok(certificates),
     }
 }
-
-/// Why a PEM is of no use.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum TlsFileError {
-    /// A certificate is malformed.
-    Certificate(pem::Error),
-    /// There is no certificate in it.
-    NoCertificate,
-    /// The private key is malformed or missing.
-    Key(pem::Error),
-    /// The private key is encrypted in a way that is not supported.
-    EncryptedKey,
-    /// The private key is encrypted, and there is no password.
-    Password(io::Error),
-    /// The private key is encrypted by another password, or by a cipher that is not supported.
-    WrongPassword,
-    /// The file of revocation lists can't be read.
-    RevocationFile(io::Error),
-    /// The folder of revoked certificates can't be read.
-    RevokedFolder(io::Error),
-    /// A revocation list is not PEM.
-    RevocationPem(pem::Error),
-    /// A revocation list is malformed.
-    RevocationList(webpki::Error),
-    /// There is no revocation list in it.
-    NoRevocationList,
-}
-
-impl fmt::Display for TlsFileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Certificate(error) => write!(f, "certificate: {error}"),
-            Self::NoCertificate => f.write_str("no certificate"),
-            Self::Key(error) => write!(f, "private key: {error}"),
-            Self::EncryptedKey => f.write_str(
-                "the private key is not encrypted as PKCS #8 is: convert it (openssl pkcs8 -topk8 -in KEY -out NEW)",
-            ),
-            Self::Password(error) => write!(f, "the private key is encrypted: {error}"),
-            Self::WrongPassword => f.write_str(
-                "the private key is encrypted by another password, or by neither AES in CBC nor PBES2",
-            ),
-            Self::RevocationFile(error) => write!(f, "the revocation list: {error}"),
-            Self::RevokedFolder(error) => write!(f, "the folder of revoked numbers: {error}"),
-            Self::RevocationPem(error) => write!(f, "the revocation list: {error}"),
-            Self::RevocationList(error) => write!(f, "the revocation list: {error}"),
-            Self::NoRevocationList => f.write_str("no revocation list"),
-        }
-    }
-}
-
-impl std::error::Error for TlsFileError {}

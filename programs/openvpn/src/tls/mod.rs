@@ -1,5 +1,6 @@
 //! TLS as OpenVPN uses it: no host names, certificates on both sides, trust from the profile alone.
 
+mod error;
 mod identity;
 mod revocation;
 mod revoked_folder;
@@ -18,14 +19,14 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-pub use identity::{Identity, TlsFileError, certificates};
+pub use error::TlsFileError;
+pub use identity::{Identity, certificates};
 pub use revocation::{RevocationLists, RevocationSource, Revocations};
 pub use revoked_folder::RevokedFolder;
 pub use subject::Subject;
 pub use verify::{ExpectedPeer, NameRule};
 
-use crate::session::SessionError;
-use crate::tls::verify::{ClientVerifier, ServerVerifier};
+use verify::{ClientVerifier, ServerVerifier};
 
 /// Our side of TLS, from which each key's connection begins.
 #[derive(Clone)]
@@ -85,16 +86,15 @@ impl TlsConfig {
     }
 
     /// A new connection.
-    pub(crate) fn connection(&self) -> Result<Connection, SessionError> {
-        let connection = match self {
+    pub(crate) fn connection(&self) -> Result<Connection, rustls::Error> {
+        let mut connection = match self {
             Self::Client(config) => {
                 // Never sent, as there is no SNI, and never looked at: rustls wants one.
                 let name = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
-                ClientConnection::new(config.clone(), name).map(Connection::from)
+                Connection::from(ClientConnection::new(config.clone(), name)?)
             }
-            Self::Server(config) => ServerConnection::new(config.clone()).map(Connection::from),
+            Self::Server(config) => Connection::from(ServerConnection::new(config.clone())?),
         };
-        let mut connection = connection.map_err(SessionError::Tls)?;
         connection.set_buffer_limit(None);
         Ok(connection)
     }

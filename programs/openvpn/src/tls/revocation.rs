@@ -10,7 +10,8 @@ use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
-use super::{RevokedFolder, TlsFileError};
+use super::error::TlsFileError;
+use super::revoked_folder::RevokedFolder;
 
 /// Where revocation lists come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

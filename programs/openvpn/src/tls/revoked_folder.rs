@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use super::TlsFileError;
+use super::error::TlsFileError;
 
 /// A folder whose files have the serial numbers of revoked certificates for names, in decimal; what
 /// is in them does not matter.

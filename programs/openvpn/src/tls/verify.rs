@@ -18,7 +18,9 @@ use webpki::{
     RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
-use crate::tls::{Revocations, Subject, TlsFileError};
+use super::error::TlsFileError;
+use super::revocation::Revocations;
+use super::subject::Subject;
 
 // RFC 5280 section 4.2.1.12.
 const SERVER_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 1];

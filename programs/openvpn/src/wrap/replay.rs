@@ -1,6 +1,6 @@
 //! The numbers on wrapped control packets, by which a copy of one is known.
 
-use super::WrapError;
+use super::error::WrapError;
 
 /// How far a packet may be behind the newest one: OpenVPN's default for `--replay-window`.
 const WINDOW: u32 = 64;

@@ -11,8 +11,11 @@ use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
+use super::error::WrapError;
+use super::protection::{HEADER_BYTES, Wrap};
 use super::replay::{Received, ReplayId, Sent};
-use super::{Direction, HEADER_BYTES, StaticKey, TlsCrypt, Wrap, WrapError};
+use super::static_key::{Direction, StaticKey};
+use super::tls_crypt::TlsCrypt;
 use crate::Role;
 
 /// The hash of the HMAC: the argument of `auth`.

@@ -11,10 +11,11 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::error::WrapError;
+use super::protection::{HEADER_BYTES, Wrap};
 use super::replay::{Received, ReplayId, Sent};
-use super::static_key::Half;
-use super::tls_crypt_v2::{carries_wrapped_key, split_wrapped_key};
-use super::{ClientKey, Direction, HEADER_BYTES, StaticKey, Wrap, WrapError};
+use super::static_key::{Direction, Half, StaticKey};
+use super::tls_crypt_v2::{ClientKey, carries_wrapped_key, split_wrapped_key};
 use crate::Role;
 
 pub(super) const TAG_BYTES: usize = 32;

@@ -13,8 +13,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::tls_crypt::{Keys, TAG_BYTES};
-use super::{KeyFileError, StaticKey, TlsCrypt, WrapError};
+use super::error::{KeyFileError, WrapError};
+use super::static_key::StaticKey;
+use super::tls_crypt::{Keys, TAG_BYTES, TlsCrypt};
 use crate::packet::Opcode;
 
 const KEY_BYTES: usize = 256;
