@@ -19,7 +19,7 @@ use crate::data_channel::{
 use crate::options::Network;
 
 /// How long an owner may take to be gone that was killed a moment ago.
-const OWNER_PATIENCE: Duration = Duration::from_secs(2);
+const OWNER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Somebody else owns the adapter.
 const STATUS_ACCESS_DENIED: u32 = 0xC000_0022;
@@ -37,7 +37,7 @@ impl Adapter {
     /// we set up goes with us, even if we are killed.
     pub fn open(name: &str) -> Result<Self, Error> {
         let channel = tunic::DataChannel::open(name)?;
-        let deadline = Instant::now() + OWNER_PATIENCE;
+        let deadline = Instant::now() + OWNER_TIMEOUT;
         loop {
             match channel.own() {
                 Err(Error::Refused(STATUS_ACCESS_DENIED)) if Instant::now() < deadline => {

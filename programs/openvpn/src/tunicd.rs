@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use crate::adapter::Adapter;
 
 /// How long it may take to start, and to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An interface's daemon: one that runs already, or one that we start and that ends with us.
 pub struct Tunicd {
@@ -50,7 +50,7 @@ impl Tunicd {
     }
 
     fn await_adapter(&mut self, interface: &str) -> Result<Adapter> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             match Adapter::open(interface) {
                 Ok(adapter) => return Ok(adapter),
@@ -78,7 +78,7 @@ impl Drop for Tunicd {
             // It may have ended already.
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         while matches!(process.try_wait(), Ok(None)) {
             if Instant::now() >= deadline {
                 let _ = process.kill();

@@ -14,7 +14,7 @@ pub(super) enum Message<'t> {
         /// Until the next try.
         backoff: Option<Duration>,
         /// Whether that is to be at another server.
-        is_elsewhere: bool,
+        is_next_remote: bool,
         /// Why.
         reason: &'t str,
     },
@@ -23,7 +23,7 @@ pub(super) enum Message<'t> {
     /// The server begins anew: connect again, or to the next one.
     Restart {
         /// The next server.
-        is_elsewhere: bool,
+        is_next_remote: bool,
         /// Why.
         reason: &'t str,
     },
@@ -50,7 +50,7 @@ impl<'t> Message<'t> {
             })),
             "RESTART" => {
                 let (flags, reason) = flags(rest);
-                Self::Restart { is_elsewhere: flags.contains('N'), reason }
+                Self::Restart { is_next_remote: flags.contains('N'), reason }
             }
             "HALT" => Self::Halt(flags(rest).1),
             "EXIT" => Self::Exit,
@@ -64,17 +64,17 @@ impl<'t> Message<'t> {
         let Some(rest) = text.strip_prefix("TEMP") else { return Self::AuthFailed(text) };
         let (flags, reason) = flags(rest);
         let mut backoff = None;
-        let mut is_elsewhere = true;
+        let mut is_next_remote = true;
         for flag in flags.split(',') {
             match flag.trim().split_once(' ') {
                 Some(("backoff", seconds)) => {
                     backoff = seconds.parse().ok().map(|s: u32| Duration::from_secs(s.into()));
                 }
-                Some(("advance", way)) => is_elsewhere = way != "no",
+                Some(("advance", way)) => is_next_remote = way != "no",
                 _ => {}
             }
         }
-        Self::AuthFailedNow { backoff, is_elsewhere, reason }
+        Self::AuthFailedNow { backoff, is_next_remote, reason }
     }
 }
 
@@ -100,18 +100,18 @@ mod tests {
             Message::of("AUTH_FAILED,TEMP[backoff 42,advance no]:full"),
             Message::AuthFailedNow {
                 backoff: Some(Duration::from_secs(42)),
-                is_elsewhere: false,
+                is_next_remote: false,
                 reason: "full"
             }
         );
         assert_eq!(
             Message::of("AUTH_FAILED,TEMP"),
-            Message::AuthFailedNow { backoff: None, is_elsewhere: true, reason: "" }
+            Message::AuthFailedNow { backoff: None, is_next_remote: true, reason: "" }
         );
         let minute = Some(Duration::from_secs(60));
         assert_eq!(Message::of("AUTH_PENDING,timeout 60"), Message::AuthPending(minute));
         assert_eq!(Message::of("AUTH_PENDING"), Message::AuthPending(None));
-        let restart = |is_elsewhere, reason| Message::Restart { is_elsewhere, reason };
+        let restart = |is_next_remote, reason| Message::Restart { is_next_remote, reason };
         assert_eq!(Message::of("RESTART"), restart(false, ""));
         assert_eq!(Message::of("RESTART,[N]later"), restart(true, "later"));
         assert_eq!(Message::of("HALT,go"), Message::Halt("go"));

@@ -21,9 +21,9 @@ use nix::sys::signal::Signal;
 pub use log::Log;
 pub use signals::Signals;
 
-use crate::client::connection::{Common, Connection, Ending, Then};
+use crate::client::connection::{Common, Connection, Next, Outcome};
 use crate::client::credentials::Credentials;
-use crate::client::readers::{Input, What};
+use crate::client::readers::{Input, InputKind};
 use crate::client::setup::Setup;
 use crate::data_channel::DataChannel;
 use crate::profile::{Family, Profile, Remote};
@@ -67,7 +67,7 @@ impl Client {
         let (sender, inputs) = mpsc::channel();
         let signal_sender = sender.clone();
         signals.forward(move |signal| {
-            let input = Input { connection: None, what: What::Signal(signal) };
+            let input = Input { connection: None, what: InputKind::Signal(signal) };
             signal_sender.send(input).is_ok()
         });
         let common = Common {
@@ -80,42 +80,42 @@ impl Client {
             log: self.log,
         };
         let mut number = 0;
-        let mut rounds = Rounds::new(&self.profile);
+        let mut rounds = RemoteCycle::new(&self.profile);
         loop {
             let remote = rounds.remote().clone();
-            let then = match resolve(&remote) {
+            let next = match resolve(&remote) {
                 Err(error) => {
                     self.log.error(format_args!("{}: {error:#}", remote.host));
-                    Then::Again { is_elsewhere: true, after: None }
+                    Next::Reconnect { is_next_remote: true, after: None }
                 }
                 Ok(addresses) => {
                     let address = rounds.pick(&addresses);
                     self.log.step(format_args!("connecting to {} ({address})", remote.host));
                     number += 1;
-                    let Ending { reason, then, was_up } =
+                    let Outcome { reason, next, was_up } =
                         Connection::run(&common, number, address, &mut self.credentials);
                     if was_up {
                         rounds.succeeded();
                     }
-                    match then {
-                        Then::Leave => self.log.step(format_args!("left: {reason}")),
+                    match next {
+                        Next::Exit => self.log.step(format_args!("left: {reason}")),
                         _ => self.log.error(format_args!("disconnected: {reason}")),
                     }
-                    then
+                    next
                 }
             };
-            let pause = match then {
-                Then::Leave => return Ok(()),
-                Then::Fail => bail!("gave up"),
-                Then::Again { is_elsewhere, after } => {
-                    let pause = rounds.next(is_elsewhere).context("no server can be reached")?;
+            let pause = match next {
+                Next::Exit => return Ok(()),
+                Next::Fail => bail!("gave up"),
+                Next::Reconnect { is_next_remote, after } => {
+                    let pause = rounds.next(is_next_remote).context("no server can be reached")?;
                     after.unwrap_or(pause)
                 }
             };
             if !pause.is_zero() {
                 self.log.step(format_args!("connecting again in {} s", pause.as_secs()));
             }
-            if is_told_to_leave(&inputs, pause) {
+            if is_exit_requested(&inputs, pause) {
                 return Ok(());
             }
         }
@@ -123,12 +123,14 @@ impl Client {
 }
 
 /// Waits; true when a signal ends the program meanwhile.
-fn is_told_to_leave(inputs: &Receiver<Input>, pause: Duration) -> bool {
+fn is_exit_requested(inputs: &Receiver<Input>, pause: Duration) -> bool {
     let until = Instant::now() + pause;
     loop {
         match inputs.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Input { what: What::Signal(Signal::SIGINT | Signal::SIGTERM), .. }) => return true,
-            Ok(Input { what: What::Signal(_), .. }) | Err(RecvTimeoutError::Timeout) => {
+            Ok(Input { what: InputKind::Signal(Signal::SIGINT | Signal::SIGTERM), .. }) => {
+                return true;
+            }
+            Ok(Input { what: InputKind::Signal(_), .. }) | Err(RecvTimeoutError::Timeout) => {
                 return false;
             }
             Ok(_) => {}
@@ -138,18 +140,18 @@ fn is_told_to_leave(inputs: &Receiver<Input>, pause: Duration) -> bool {
 }
 
 /// Whose turn it is.
-struct Rounds<'p> {
+struct RemoteCycle<'p> {
     remotes: Vec<&'p Remote>,
     index: usize,
     /// Which of a name's addresses is next.
     attempt: usize,
     rounds: u32,
-    most_rounds: Option<u32>,
+    max_rounds: Option<u32>,
     pause: Duration,
     pauses: (Duration, Duration),
 }
 
-impl<'p> Rounds<'p> {
+impl<'p> RemoteCycle<'p> {
     fn new(profile: &'p Profile) -> Self {
         let mut remotes: Vec<_> = profile.remotes.iter().collect();
         if profile.is_remote_random && !remotes.is_empty() {
@@ -160,8 +162,8 @@ impl<'p> Rounds<'p> {
             remotes.rotate_left(by);
         }
         let pauses = profile.connect_retry.unwrap_or(RETRY);
-        let most_rounds = profile.connect_retry_max;
-        Self { remotes, index: 0, attempt: 0, rounds: 0, most_rounds, pause: pauses.0, pauses }
+        let max_rounds = profile.connect_retry_max;
+        Self { remotes, index: 0, attempt: 0, rounds: 0, max_rounds, pause: pauses.0, pauses }
     }
 
     fn remote(&self) -> &'p Remote {
@@ -179,8 +181,8 @@ impl<'p> Rounds<'p> {
     }
 
     /// Goes on, and says how long to wait before; `None` when there were enough rounds.
-    fn next(&mut self, is_elsewhere: bool) -> Option<Duration> {
-        if !is_elsewhere {
+    fn next(&mut self, is_next_remote: bool) -> Option<Duration> {
+        if !is_next_remote {
             return Some(self.pauses.0);
         }
         self.index = (self.index + 1) % self.remotes.len();
@@ -189,7 +191,7 @@ impl<'p> Rounds<'p> {
         }
         self.attempt += 1;
         self.rounds += 1;
-        if self.most_rounds.is_some_and(|most| most > 0 && self.rounds >= most) {
+        if self.max_rounds.is_some_and(|most| most > 0 && self.rounds >= most) {
             return None;
         }
         let pause = self.pause;
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn servers_take_turns_and_pauses_double() {
         let profile = profile(&["a", "b"], None);
-        let mut rounds = Rounds::new(&profile);
+        let mut rounds = RemoteCycle::new(&profile);
         let mut turns = Vec::new();
         for _ in 0..24 {
             turns.push(rounds.remote().host.as_str());
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn enough_rounds_are_enough() {
         let profile = profile(&["a", "b"], Some(2));
-        let mut rounds = Rounds::new(&profile);
+        let mut rounds = RemoteCycle::new(&profile);
         let went_on = std::iter::from_fn(|| rounds.next(true)).count();
         assert_eq!(went_on, 3);
     }

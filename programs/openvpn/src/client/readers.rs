@@ -19,11 +19,11 @@ const POLL: Duration = Duration::from_millis(5);
 pub(super) struct Input {
     /// The number of the connection that it is for; `None` for whichever there is.
     pub(super) connection: Option<u64>,
-    pub(super) what: What,
+    pub(super) what: InputKind,
 }
 
 /// What came.
-pub(super) enum What {
+pub(super) enum InputKind {
     /// A control datagram.
     Control(SocketAddr, Vec<u8>),
     /// An event of the data path.
@@ -50,10 +50,10 @@ impl Readers {
         let mut readers = Self::default();
         let datagrams = channel.clone();
         readers.spawn(connection, inputs, move || {
-            datagrams.receive_control().map(|(from, datagram)| What::Control(from, datagram))
+            datagrams.receive_control().map(|(from, datagram)| InputKind::Control(from, datagram))
         });
         let events = channel.clone();
-        readers.spawn(connection, inputs, move || events.next_event().map(What::Data));
+        readers.spawn(connection, inputs, move || events.next_event().map(InputKind::Data));
         readers
     }
 
@@ -74,7 +74,7 @@ impl Readers {
         &mut self,
         connection: u64,
         inputs: &Sender<Input>,
-        read: impl Fn() -> io::Result<What> + Send + 'static,
+        read: impl Fn() -> io::Result<InputKind> + Send + 'static,
     ) {
         let (is_over, inputs) = (self.is_over.clone(), inputs.clone());
         let connection = Some(connection);
@@ -82,7 +82,7 @@ impl Readers {
             while !is_over.load(Ordering::Relaxed) {
                 let what = read();
                 let is_end = what.is_err();
-                let what = what.unwrap_or_else(What::Broken);
+                let what = what.unwrap_or_else(InputKind::Broken);
                 if inputs.send(Input { connection, what }).is_err() || is_end {
                     return;
                 }

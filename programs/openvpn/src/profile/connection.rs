@@ -5,17 +5,17 @@ use std::time::Duration;
 use super::Family;
 use super::error::ProfileError;
 use super::lines::{Line, lines};
-use super::parse::{Reader, UnfinishedRemote, malformed, seconds, value};
+use super::parse::{PartialRemote, Reader, malformed, seconds, value};
 
 impl Reader {
     /// Takes such an option in; `false` where it is another.
-    pub(super) fn is_connection(&mut self, line: &Line) -> Result<bool, ProfileError> {
+    pub(super) fn apply_connection(&mut self, line: &Line) -> Result<bool, ProfileError> {
         match (line.name.as_str(), &line.arguments()[..]) {
             ("remote", [host, rest @ ..]) if rest.len() <= 2 => {
                 let port = rest.first().map(|port| port_of(line, port)).transpose()?;
                 let family = rest.get(1).map(|name| udp_family(line, name)).transpose()?.flatten();
                 let host = (*host).to_owned();
-                self.remotes.push(UnfinishedRemote { host, port, family });
+                self.remotes.push(PartialRemote { host, port, family });
             }
             ("connection", []) => self.connection(line)?,
             ("proto", [name]) => self.family = udp_family(line, name)?,
@@ -43,9 +43,9 @@ impl Reader {
             }
             ("connect-retry", [first, rest @ ..]) if rest.len() <= 1 => {
                 let first = seconds(line, first)?;
-                let most = rest.first().map(|most| seconds(line, most)).transpose()?;
-                let most = most.unwrap_or(Duration::from_secs(300)).max(first);
-                self.profile.connect_retry = Some((first, most));
+                let max = rest.first().map(|max| seconds(line, max)).transpose()?;
+                let max = max.unwrap_or(Duration::from_secs(300)).max(first);
+                self.profile.connect_retry = Some((first, max));
             }
             ("connect-retry-max", [rounds]) => {
                 self.profile.connect_retry_max = Some(value(line, rounds)?);
@@ -76,7 +76,7 @@ impl Reader {
         for line in lines(text, block.number + 1)? {
             match line.name.as_str() {
                 "remote" | "port" | "rport" | "proto" => {
-                    inner.is_connection(&line)?;
+                    inner.apply_connection(&line)?;
                 }
                 name => {
                     return Err(line.error(format!("option not supported in <connection>: {name}")));

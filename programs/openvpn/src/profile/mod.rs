@@ -109,8 +109,8 @@ impl Profile {
     pub fn mss_bytes(&self, format: DataFormat) -> u16 {
         match self.mssfix.unwrap_or(DEFAULT_MSSFIX) {
             0 => 0,
-            most => {
-                let bytes = most.saturating_sub(format.overhead_bytes() + INNER_HEADERS);
+            max => {
+                let bytes = max.saturating_sub(format.overhead_bytes() + INNER_HEADERS);
                 u16::try_from(bytes).unwrap_or(0)
             }
         }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::error::ProfileError;
 use super::lines::{Line, lines};
-use super::without_effect::{Without, without};
+use super::without_effect::{Unhandled, unhandled};
 use super::{ControlWrap, CredentialSource, Family, Profile, PullAction, PullFilter, Remote};
 use crate::options::OptionError;
 
@@ -61,7 +61,7 @@ pub(super) struct Reader {
     ignored: Vec<String>,
     /// `dev-type tun` is there, so that the device may have any name.
     pub(super) is_tun: bool,
-    pub(super) remotes: Vec<UnfinishedRemote>,
+    pub(super) remotes: Vec<PartialRemote>,
     pub(super) port: Option<u16>,
     pub(super) family: Option<Family>,
     pub(super) direction: Option<u8>,
@@ -69,7 +69,7 @@ pub(super) struct Reader {
 }
 
 /// A `remote`, whose port and family may be said elsewhere.
-pub(super) struct UnfinishedRemote {
+pub(super) struct PartialRemote {
     pub(super) host: String,
     pub(super) port: Option<u16>,
     pub(super) family: Option<Family>,
@@ -98,7 +98,7 @@ impl Reader {
     /// What is left to be decided when all lines are read.
     pub(super) fn finish(mut self) -> Result<Profile, ProfileError> {
         let (port, family) = (self.port.unwrap_or(DEFAULT_PORT), self.family);
-        let finished = |remote: UnfinishedRemote| Remote {
+        let finished = |remote: PartialRemote| Remote {
             host: remote.host,
             port: remote.port.unwrap_or(port),
             family: remote.family.or(family),
@@ -117,10 +117,10 @@ impl Reader {
 
     /// Takes an option in.
     pub(super) fn option(&mut self, line: &Line) -> Result<(), ProfileError> {
-        if self.is_file(line)?
-            || self.is_connection(line)?
-            || self.is_session(line)?
-            || self.is_other(line)?
+        if self.apply_file(line)?
+            || self.apply_connection(line)?
+            || self.apply_session(line)?
+            || self.apply_other(line)?
         {
             return Ok(());
         }
@@ -136,12 +136,12 @@ impl Reader {
                 return Err(line.error(error.to_string()));
             }
         }
-        match without(&line.name) {
-            Some(Without::Silent) => {}
-            Some(Without::Warned) => {
+        match unhandled(&line.name) {
+            Some(Unhandled::Silent) => {}
+            Some(Unhandled::Warned) => {
                 self.profile.warnings.push(no_effect(line, &line.name));
             }
-            Some(Without::Refused) => {
+            Some(Unhandled::Refused) => {
                 return Err(line.error(format!("option not supported: {}", line.name)));
             }
             None if self.ignored.contains(&line.name) => {
@@ -153,7 +153,7 @@ impl Reader {
     }
 
     /// Options that stand for contents.
-    fn is_file(&mut self, line: &Line) -> Result<bool, ProfileError> {
+    fn apply_file(&mut self, line: &Line) -> Result<bool, ProfileError> {
         match line.name.as_str() {
             "ca" | "cert" | "extra-certs" | "key" | "tls-auth" | "tls-crypt" | "tls-crypt-v2"
             | "auth-user-pass" | "askpass" => {}
@@ -221,7 +221,7 @@ impl Reader {
     }
 
     /// The rest.
-    fn is_other(&mut self, line: &Line) -> Result<bool, ProfileError> {
+    fn apply_other(&mut self, line: &Line) -> Result<bool, ProfileError> {
         let profile = &mut self.profile;
         match (line.name.as_str(), &line.arguments()[..]) {
             ("keepalive", [interval, timeout]) => {
@@ -229,10 +229,10 @@ impl Reader {
                 profile.tunnel.ping_restart = Some(seconds(line, timeout)?);
             }
             ("mssfix", []) => profile.mssfix = Some(1492 - OUTER_HEADERS),
-            ("mssfix", [most]) => profile.mssfix = Some(value(line, most)?),
-            ("mssfix", [most, "mtu"]) => {
-                let most: u32 = value(line, most)?;
-                profile.mssfix = Some(most.saturating_sub(OUTER_HEADERS));
+            ("mssfix", [max]) => profile.mssfix = Some(value(line, max)?),
+            ("mssfix", [max, "mtu"]) => {
+                let max: u32 = value(line, max)?;
+                profile.mssfix = Some(max.saturating_sub(OUTER_HEADERS));
             }
             ("route-nopull", []) => profile.is_route_nopull = true,
             ("pull-filter", [action, prefix]) => {

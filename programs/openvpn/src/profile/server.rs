@@ -86,7 +86,7 @@ impl ServerProfile {
         };
         let mut reader = Reader::new(folder, &lines);
         for line in &lines {
-            if !server.is_servers(line, &mut reader)? {
+            if !server.apply_server_option(line, &mut reader)? {
                 reader.option(line)?;
             }
         }
@@ -97,7 +97,11 @@ impl ServerProfile {
     }
 
     /// Takes in an option of servers; `false` where it is another.
-    fn is_servers(&mut self, line: &Line, reader: &mut Reader) -> Result<bool, ProfileError> {
+    fn apply_server_option(
+        &mut self,
+        line: &Line,
+        reader: &mut Reader,
+    ) -> Result<bool, ProfileError> {
         match (line.name.as_str(), &line.arguments()[..]) {
             ("server" | "server-ipv6", _) | ("mode", ["server"]) => {}
             ("push", [option]) => {

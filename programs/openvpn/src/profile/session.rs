@@ -10,7 +10,7 @@ use crate::wrap::Digest;
 
 impl Reader {
     /// Takes such an option in; `false` where it is another.
-    pub(super) fn is_session(&mut self, line: &Line) -> Result<bool, ProfileError> {
+    pub(super) fn apply_session(&mut self, line: &Line) -> Result<bool, ProfileError> {
         let profile = &mut self.profile;
         match (line.name.as_str(), &line.arguments()[..]) {
             ("key-direction", [direction]) => {

@@ -166,7 +166,7 @@ const REFUSED: &[&str] = &[
 
 /// What becomes of an option that is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Without {
+pub(super) enum Unhandled {
     /// Nothing is lost.
     Silent,
     /// The user is told.
@@ -176,14 +176,14 @@ pub(super) enum Without {
 }
 
 /// `None` for an option that OpenVPN does not have either.
-pub(super) fn without(name: &str) -> Option<Without> {
+pub(super) fn unhandled(name: &str) -> Option<Unhandled> {
     let is_in = |list: &[&str]| list.binary_search(&name).is_ok();
     if is_in(SILENT) {
-        Some(Without::Silent)
+        Some(Unhandled::Silent)
     } else if is_in(WARNED) {
-        Some(Without::Warned)
+        Some(Unhandled::Warned)
     } else if is_in(REFUSED) {
-        Some(Without::Refused)
+        Some(Unhandled::Refused)
     } else {
         None
     }
@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn lists_can_be_searched() {
         assert!(SILENT.is_sorted() && WARNED.is_sorted() && REFUSED.is_sorted());
-        assert_eq!(without("verb"), Some(Without::Silent));
-        assert_eq!(without("up"), Some(Without::Warned));
-        assert_eq!(without("secret"), Some(Without::Refused));
-        assert_eq!(without("no-such-option"), None);
+        assert_eq!(unhandled("verb"), Some(Unhandled::Silent));
+        assert_eq!(unhandled("up"), Some(Unhandled::Warned));
+        assert_eq!(unhandled("secret"), Some(Unhandled::Refused));
+        assert_eq!(unhandled("no-such-option"), None);
     }
 }

@@ -49,7 +49,7 @@ impl Server {
                 return self.dismiss(id, "AUTH_FAILED", "came back as another", now);
             }
             let line = format!("{}: has key {}", client.label(), established.key_id);
-            return self.say(&line);
+            return self.log_line(&line);
         }
         let result = match name {
             Some(name) => self.admit(id, name, &established.hello, now),
@@ -110,7 +110,7 @@ impl Server {
             client.push(now);
         }
         let line = format!("{}: has {}, {}", client.label(), lease.address, terms.data.suite);
-        self.say(&line);
+        self.log_line(&line);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::pool::Lease;
 use crate::session::Session;
 
 /// How long a client that must go is still answered, so that what it was told arrives.
-pub(super) const FAREWELL: Duration = Duration::from_secs(3);
+pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A client that asks for its configuration again so soon has not got what is on its way.
 const PUSH_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -82,6 +82,6 @@ impl Client {
     /// Says a last word.
     pub(super) fn dismiss(&mut self, word: &str, now: Instant) {
         let _ = self.session.send_message(word);
-        self.stage = Stage::Leaving { until: now + FAREWELL };
+        self.stage = Stage::Leaving { until: now + LEAVE_TIMEOUT };
     }
 }

@@ -57,7 +57,7 @@ fn serve(stream: UnixStream, inputs: &SyncSender<Input>) -> io::Result<()> {
 }
 
 /// What a command does, and its answer's lines; `None` where the server is to end.
-pub(super) fn obey(server: &mut Server, command: &str, now: Instant) -> Option<String> {
+pub(super) fn execute(server: &mut Server, command: &str, now: Instant) -> Option<String> {
     let words: Vec<&str> = command.split_whitespace().collect();
     Some(match &words[..] {
         [] => String::new(),
@@ -67,10 +67,10 @@ pub(super) fn obey(server: &mut Server, command: &str, now: Instant) -> Option<S
             lines.push("END\r\n".into());
             lines.join("\r\n")
         }
-        ["kill", whom, rest @ ..] if matches!(rest, [] | ["RESTART" | "HALT"]) => {
-            match server.kill(whom, rest.first().unwrap_or(&"RESTART"), now) {
-                0 => format!("ERROR: no client is {whom}\r\n"),
-                count => format!("SUCCESS: {whom}: {count} client(s) killed\r\n"),
+        ["kill", target, rest @ ..] if matches!(rest, [] | ["RESTART" | "HALT"]) => {
+            match server.kill(target, rest.first().unwrap_or(&"RESTART"), now) {
+                0 => format!("ERROR: no client is {target}\r\n"),
+                count => format!("SUCCESS: {target}: {count} client(s) killed\r\n"),
             }
         }
         ["signal", "SIGTERM"] => return None,

@@ -12,12 +12,12 @@
 mod admission;
 mod client;
 mod client_file;
-mod door;
 mod host;
 mod input;
 mod management;
 mod pool;
 mod push;
+mod responder;
 mod run;
 mod terms;
 
@@ -28,8 +28,8 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 pub use client_file::ClientFile;
-pub use door::{Door, Knock, KnockError};
 pub use pool::{Lease, Pool, PoolError};
+pub use responder::{Responder, ResponderError, Response};
 pub use run::{block_signals, run};
 pub use terms::{Terms, TermsError};
 
@@ -45,8 +45,8 @@ const MAX_ID: u32 = 0xFF_FFFE;
 /// How many clients there may be at once of whom it is not known who they are, or who were told to
 /// go; and how many with one address. Each has shown that its address is its own, and costs the
 /// memory of a handshake.
-const MAX_STRANGERS: usize = 512;
-const MAX_STRANGERS_OF_ADDRESS: usize = 64;
+const MAX_HANDSHAKES: usize = 512;
+const MAX_HANDSHAKES_PER_ADDRESS: usize = 64;
 
 /// What stock clients compare with their own, and warn of. They don't go on without any.
 const OPTIONS: &str = "V4,dev-type tun,tun-mtu 1500,proto UDPv4,key-method 2,tls-server";
@@ -56,7 +56,7 @@ pub struct Server {
     profile: ServerProfile,
     ciphers: Vec<Suite>,
     session: SessionConfig,
-    door: Door,
+    responder: Responder,
     pool: Pool,
     data: Arc<dyn DataChannel>,
     /// By the receive id of their peer.
@@ -87,7 +87,8 @@ impl Server {
         Ok(Self {
             ciphers,
             session: SessionConfig::new(&profile.common, Role::Server, hello)?,
-            door: Door::new(&profile, secret).context("tls-auth, tls-crypt or tls-crypt-v2")?,
+            responder: Responder::new(&profile, secret)
+                .context("tls-auth, tls-crypt or tls-crypt-v2")?,
             pool: Pool::new(profile.network, profile.network_v6),
             profile,
             data,
@@ -116,17 +117,17 @@ impl Server {
                 Err(DatagramError::Packet(_) | DatagramError::Key) => return,
             }
         }
-        match self.door.knock(from, datagram, unix_time_s) {
-            Ok(Knock::Answer(answer)) => {
+        match self.responder.respond(from, datagram, unix_time_s) {
+            Ok(Response::Reply(answer)) => {
                 if let Err(error) = self.data.send_control(from, &answer) {
-                    self.say(&format!("{from}: not answered: {error}"));
+                    self.log_line(&format!("{from}: not answered: {error}"));
                 }
             }
-            Ok(Knock::Enter { ids, wrap }) => {
+            Ok(Response::Accept { ids, wrap }) => {
                 let session = Session::accept(self.session.clone(), wrap, ids, unix_time_s, now);
                 match session {
-                    Ok(session) => self.enter(from, session, datagram, now),
-                    Err(error) => self.say(&format!("{from}: no session: {error}")),
+                    Ok(session) => self.accept(from, session, datagram, now),
+                    Err(error) => self.log_line(&format!("{from}: no session: {error}")),
                 }
             }
             // Anybody can send such datagrams: a line for each would be a gift.
@@ -174,13 +175,17 @@ impl Server {
 
     /// Removes clients by their common name or address, and tells them so by a word: `RESTART`,
     /// upon which they connect again, or `HALT`. Says how many they were.
-    pub fn kill(&mut self, whom: &str, word: &str, now: Instant) -> usize {
-        let is_meant = |client: &Client| {
-            client.connected().is_some_and(|connected| connected.name == whom)
-                || client.address.to_string() == whom
+    pub fn kill(&mut self, target: &str, word: &str, now: Instant) -> usize {
+        let is_target = |client: &Client| {
+            client.connected().is_some_and(|connected| connected.name == target)
+                || client.address.to_string() == target
         };
-        let found: Vec<u32> =
-            self.clients.iter().filter(|(_, client)| is_meant(client)).map(|(id, _)| *id).collect();
+        let found: Vec<u32> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| is_target(client))
+            .map(|(id, _)| *id)
+            .collect();
         for id in &found {
             self.dismiss(*id, word, "removed", now);
         }
@@ -218,20 +223,20 @@ impl Server {
     }
 
     /// Begins a session with the datagram that brought our cookie back.
-    fn enter(&mut self, from: SocketAddr, session: Session, datagram: &[u8], now: Instant) {
+    fn accept(&mut self, from: SocketAddr, session: Session, datagram: &[u8], now: Instant) {
         if let Some(old) = self.addresses.get(&from).copied() {
             self.remove(old, "began a new session");
         }
-        let strangers = || self.clients.values().filter(|client| client.connected().is_none());
-        let neighbours = strangers().filter(|client| client.address.ip() == from.ip()).count();
+        let handshakes = || self.clients.values().filter(|client| client.connected().is_none());
+        let of_address = handshakes().filter(|client| client.address.ip() == from.ip()).count();
         // It may come again. A line for each would be a gift.
-        if neighbours >= MAX_STRANGERS_OF_ADDRESS || strangers().count() >= MAX_STRANGERS {
+        if of_address >= MAX_HANDSHAKES_PER_ADDRESS || handshakes().count() >= MAX_HANDSHAKES {
             return;
         }
         let id = self.free_id();
         self.clients.insert(id, Client { address: from, session, stage: Stage::Handshake });
         self.addresses.insert(from, id);
-        self.say(&format!("{from}: connects"));
+        self.log_line(&format!("{from}: connects"));
         if let Some(client) = self.clients.get_mut(&id)
             && let Err(error) = client.session.datagram_in(datagram, now)
         {
@@ -266,7 +271,7 @@ impl Server {
         while let Some(datagram) = client.session.poll_datagram(now) {
             if let Err(error) = self.data.send_control(client.address, &datagram) {
                 let line = format!("{}: not sent: {error}", client.label());
-                return self.say(&line);
+                return self.log_line(&line);
             }
         }
     }
@@ -311,7 +316,7 @@ impl Server {
         self.addresses.remove(&client.address);
         client.address = remote;
         self.addresses.insert(remote, id);
-        self.say(&line);
+        self.log_line(&line);
     }
 
     /// Tells a client to go; its peer goes at once.
@@ -345,7 +350,7 @@ impl Server {
         // There may be none: it timed out, or none was made.
         let _ = self.data.delete_peer(Peer::Id(id));
         self.pool.release(id);
-        self.say(&line);
+        self.log_line(&line);
     }
 
     fn forget(&mut self, id: u32) {
@@ -356,7 +361,7 @@ impl Server {
         }
     }
 
-    fn say(&mut self, line: &str) {
+    fn log_line(&mut self, line: &str) {
         (self.log)(line);
     }
 }

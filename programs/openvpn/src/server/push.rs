@@ -22,7 +22,8 @@ pub(super) fn push_reply(
     let mut options: Vec<String> = Vec::new();
     if !file.is_push_reset {
         let is_kept = |option: &&String| {
-            let is_removed = file.removed_pushes.iter().any(|removed| is_about(option, removed));
+            let is_removed =
+                file.removed_pushes.iter().any(|removed| names_option(option, removed));
             !is_removed && !is_own_network(option, &file.networks)
         };
         options.extend(profile.pushes.iter().filter(is_kept).cloned());
@@ -51,7 +52,7 @@ pub(super) fn push_reply(
 }
 
 /// Whether an option is the one that a `push-remove` names.
-fn is_about(option: &str, removed: &str) -> bool {
+fn names_option(option: &str, removed: &str) -> bool {
     option.strip_prefix(removed).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
@@ -113,9 +114,9 @@ mod tests {
 
     #[test]
     fn options_are_left_out_by_their_words() {
-        assert!(is_about("route 10.0.0.0 255.0.0.0", "route"));
-        assert!(is_about("route-ipv6 fd00::/8", "route-ipv6 fd00::/8"));
-        assert!(!is_about("route-ipv6 fd00::/8", "route"));
+        assert!(names_option("route 10.0.0.0 255.0.0.0", "route"));
+        assert!(names_option("route-ipv6 fd00::/8", "route-ipv6 fd00::/8"));
+        assert!(!names_option("route-ipv6 fd00::/8", "route"));
         let networks = [Network::new("192.168.4.0".parse().unwrap(), 24).unwrap()];
         assert!(is_own_network("route 192.168.4.0 255.255.255.0", &networks));
         assert!(!is_own_network("route 192.168.0.0 255.255.0.0", &networks));

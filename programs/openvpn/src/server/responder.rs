@@ -28,7 +28,7 @@ const COOKIE_S: u32 = 30;
 const RESEND_WRAPPED_KEY: [u8; 6] = [0, 1, 0, 2, 0, 1];
 
 /// Where clients knock.
-pub struct Door {
+pub struct Responder {
     secret: Zeroizing<[u8; 32]>,
     shared: Shared,
     tls_crypt_v2: Option<ServerKey>,
@@ -49,11 +49,11 @@ enum Shared {
 }
 
 /// What becomes of a datagram that is of no session.
-pub enum Knock {
+pub enum Response {
     /// It is answered by this datagram.
-    Answer(Vec<u8>),
+    Reply(Vec<u8>),
     /// It begins a session, whose first datagram it is.
-    Enter {
+    Accept {
         /// Our id and the client's.
         ids: (SessionId, SessionId),
         /// What guards the session.
@@ -63,7 +63,7 @@ pub enum Knock {
 
 /// Why a datagram is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KnockError {
+pub enum ResponderError {
     /// What is around the packet is wrong.
     Wrap(WrapError),
     /// It is no control packet.
@@ -74,7 +74,7 @@ pub enum KnockError {
     OldClient,
 }
 
-impl Door {
+impl Responder {
     /// A door with the keys of a configuration.
     ///
     /// # Errors
@@ -105,27 +105,27 @@ impl Door {
     /// # Errors
     ///
     /// When it is dropped.
-    pub fn knock(
+    pub fn respond(
         &self,
         from: SocketAddr,
         datagram: &[u8],
         unix_time_s: u32,
-    ) -> Result<Knock, KnockError> {
+    ) -> Result<Response, ResponderError> {
         let (plain, wrap) = self.open(datagram)?;
         let packet = ControlPacket::decode(&plain)?;
         match packet.opcode {
             Opcode::HardResetClientV2 | Opcode::HardResetClientV3 => {
-                Ok(Knock::Answer(self.answer(from, &packet, wrap, unix_time_s)))
+                Ok(Response::Reply(self.answer(from, &packet, wrap, unix_time_s)))
             }
             Opcode::AckV1 | Opcode::ControlV1 | Opcode::ControlWkcV1 => {
-                self.enter(from, &packet, wrap, unix_time_s)
+                self.accept(from, &packet, wrap, unix_time_s)
             }
-            _ => Err(KnockError::NoCookie),
+            _ => Err(ResponderError::NoCookie),
         }
     }
 
     /// The plain packet in a datagram, and what guards its session.
-    fn open(&self, datagram: &[u8]) -> Result<(Vec<u8>, Box<dyn Wrap>), KnockError> {
+    fn open(&self, datagram: &[u8]) -> Result<(Vec<u8>, Box<dyn Wrap>), ResponderError> {
         let opcode = datagram.first().copied().and_then(Opcode::of);
         if let Some(Opcode::HardResetClientV3 | Opcode::ControlWkcV1) = opcode
             && let Some(key) = &self.tls_crypt_v2
@@ -133,7 +133,7 @@ impl Door {
             let first = key.first_packet(datagram)?;
             // Else the first packet alone would have to be believed.
             if opcode == Some(Opcode::HardResetClientV3) && !first.can_resend_key {
-                return Err(KnockError::OldClient);
+                return Err(ResponderError::OldClient);
             }
             return Ok((first.plain, Box::new(first.wrap)));
         }
@@ -143,10 +143,10 @@ impl Door {
     }
 
     /// A session's guard by the key that all clients share.
-    fn shared(&self) -> Result<Box<dyn Wrap>, KnockError> {
+    fn shared(&self) -> Result<Box<dyn Wrap>, ResponderError> {
         Ok(match &self.shared {
             Shared::None => Box::new(Plain),
-            Shared::Refused => return Err(KnockError::Wrap(WrapError::Forged)),
+            Shared::Refused => return Err(ResponderError::Wrap(WrapError::Forged)),
             Shared::TlsAuth { key, digest, direction } => {
                 Box::new(TlsAuth::new(key, *digest, *direction))
             }
@@ -178,23 +178,23 @@ impl Door {
     }
 
     /// Lets a client in that has got our reset.
-    fn enter(
+    fn accept(
         &self,
         from: SocketAddr,
         packet: &ControlPacket<'_>,
         mut wrap: Box<dyn Wrap>,
         unix_time_s: u32,
-    ) -> Result<Knock, KnockError> {
-        let own = packet.acked_session.ok_or(KnockError::NoCookie)?;
+    ) -> Result<Response, ResponderError> {
+        let own = packet.acked_session.ok_or(ResponderError::NoCookie)?;
         let period = unix_time_s / COOKIE_S;
         let is_ours = [period, period.wrapping_sub(1)]
             .into_iter()
             .any(|period| bool::from(self.cookie(from, packet.session_id, period).0.ct_eq(&own.0)));
         if !is_ours || packet.key_id != 0 || !packet.acks.contains(&0) {
-            return Err(KnockError::NoCookie);
+            return Err(ResponderError::NoCookie);
         }
         wrap.skip_number();
-        Ok(Knock::Enter { ids: (own, packet.session_id), wrap })
+        Ok(Response::Accept { ids: (own, packet.session_id), wrap })
     }
 
     /// Our session id for a client in a period of time.
@@ -215,19 +215,19 @@ impl Door {
     }
 }
 
-impl From<WrapError> for KnockError {
+impl From<WrapError> for ResponderError {
     fn from(error: WrapError) -> Self {
         Self::Wrap(error)
     }
 }
 
-impl From<PacketError> for KnockError {
+impl From<PacketError> for ResponderError {
     fn from(error: PacketError) -> Self {
         Self::Packet(error)
     }
 }
 
-impl fmt::Display for KnockError {
+impl fmt::Display for ResponderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wrap(error) => write!(f, "{error}"),
@@ -240,4 +240,4 @@ impl fmt::Display for KnockError {
     }
 }
 
-impl std::error::Error for KnockError {}
+impl std::error::Error for ResponderError {}

@@ -13,7 +13,7 @@ use nix::sys::signal::{SigSet, Signal};
 use super::Server;
 use super::host::{self, Host};
 use super::input::Input;
-use super::management::{self, obey};
+use super::management::{self, execute};
 use super::pool::Pool;
 use crate::clock::unix_time_s;
 use crate::data_channel::DataChannel;
@@ -52,14 +52,14 @@ pub fn run(
     let local = data.listen(local_address(&profile)).context("the UDP port")?;
     data.start().context("the data path")?;
     let _host = Host::configure(interface, &profile, &pool)?;
-    say(&format!("listens on UDP {local}, the tunnel is {} on {interface}", profile.network));
+    log_line(&format!("listens on UDP {local}, the tunnel is {} on {interface}", profile.network));
     for warning in &profile.common.warnings {
-        say(warning);
+        log_line(warning);
     }
     if profile.is_client_to_client {
         let families = [Some(profile.network), profile.network_v6].into_iter().flatten();
         for hint in families.filter_map(|network| host::forwarding_hint(network.address())) {
-            say(&format!("clients can't reach each other until `sysctl -w {hint}`"));
+            log_line(&format!("clients can't reach each other until `sysctl -w {hint}`"));
         }
     }
     let (sender, inputs) = mpsc::sync_channel(MAX_INPUTS);
@@ -67,7 +67,7 @@ pub fn run(
         management::listen(path, sender.clone())
             .with_context(|| format!("management {}", path.display()))?;
     }
-    let server = Server::new(profile, data.clone(), Box::new(say))?;
+    let server = Server::new(profile, data.clone(), Box::new(log_line))?;
     wait_for(&sender, move || signals.wait().map(Input::Stop).map_err(io::Error::from));
     let events = data.clone();
     wait_for(&sender, move || events.next_event().map(Input::Event));
@@ -104,7 +104,7 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
             }
             Ok(Input::Event(event)) => server.event(event, Instant::now()),
             Ok(Input::Command { command, answer }) => {
-                let Some(text) = obey(&mut server, &command, Instant::now()) else {
+                let Some(text) = execute(&mut server, &command, Instant::now()) else {
                     let _ = answer.send("SUCCESS: the server ends\r\n".into());
                     server.stop(Instant::now());
                     return Ok(());
@@ -113,7 +113,7 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
                 let _ = answer.send(text);
             }
             Ok(Input::Stop(signal)) => {
-                say(&format!("{signal}: ends"));
+                log_line(&format!("{signal}: ends"));
                 server.stop(Instant::now());
                 return Ok(());
             }
@@ -137,6 +137,6 @@ fn local_address(profile: &ServerProfile) -> SocketAddr {
 }
 
 /// A line for people, on standard output.
-fn say(line: &str) {
+fn log_line(line: &str) {
     println!("{line}");
 }

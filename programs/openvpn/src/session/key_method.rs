@@ -79,15 +79,15 @@ impl KeyMethod {
         let mut rest = bytes;
         match Self::read(role, &mut rest) {
             Ok(message) => Ok(Some((message, bytes.len() - rest.len()))),
-            Err(Stop::Incomplete) => Ok(None),
-            Err(Stop::Wrong(error)) => Err(error),
+            Err(ReadError::Incomplete) => Ok(None),
+            Err(ReadError::Wrong(error)) => Err(error),
         }
     }
 
-    fn read(role: Role, rest: &mut &[u8]) -> Result<Self, Stop> {
+    fn read(role: Role, rest: &mut &[u8]) -> Result<Self, ReadError> {
         let [zero @ .., method] = take::<5>(rest)?;
         if zero != [0; 4] || method & 0x0F != 2 {
-            return Err(Stop::Wrong(KeyMethodError::Method));
+            return Err(ReadError::Wrong(KeyMethodError::Method));
         }
         let pre_master = if role == Role::Client { take(rest)? } else { [0; 48] };
         let source = KeySource { pre_master, random1: take(rest)?, random2: take(rest)? };
@@ -102,7 +102,7 @@ impl KeyMethod {
 }
 
 /// Why a message is not read.
-enum Stop {
+enum ReadError {
     Incomplete,
     Wrong(KeyMethodError),
 }
@@ -130,22 +130,22 @@ impl fmt::Display for KeyMethodError {
 
 impl std::error::Error for KeyMethodError {}
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Stop> {
-    let (head, tail) = rest.split_first_chunk::<N>().ok_or(Stop::Incomplete)?;
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], ReadError> {
+    let (head, tail) = rest.split_first_chunk::<N>().ok_or(ReadError::Incomplete)?;
     *rest = tail;
     Ok(*head)
 }
 
-fn text(rest: &mut &[u8]) -> Result<String, Stop> {
+fn text(rest: &mut &[u8]) -> Result<String, ReadError> {
     let length = usize::from(u16::from_be_bytes(take(rest)?));
-    let bytes = rest.get(..length).ok_or(Stop::Incomplete)?;
+    let bytes = rest.get(..length).ok_or(ReadError::Incomplete)?;
     *rest = &rest[length..];
     let text = match bytes {
         [] => &[],
         [text @ .., 0] => text,
-        _ => return Err(Stop::Wrong(KeyMethodError::Text)),
+        _ => return Err(ReadError::Wrong(KeyMethodError::Text)),
     };
-    String::from_utf8(text.to_vec()).map_err(|_| Stop::Wrong(KeyMethodError::Text))
+    String::from_utf8(text.to_vec()).map_err(|_| ReadError::Wrong(KeyMethodError::Text))
 }
 
 #[cfg(test)]

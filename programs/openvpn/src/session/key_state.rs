@@ -253,11 +253,11 @@ impl KeyState {
             self.fill_window(limits);
         }
         let due = self.sender.poll(now);
-        let most = if due.is_some() { PIGGYBACKED_ACKS } else { MAX_ACKS };
+        let max = if due.is_some() { PIGGYBACKED_ACKS } else { MAX_ACKS };
         if due.is_none() && !self.acks.is_due() {
             return None;
         }
-        let acks = self.acks.take(most);
+        let acks = self.acks.take(max);
         let packet = ControlPacket {
             opcode: due.as_ref().map_or(Opcode::AckV1, |due| due.opcode),
             key_id: self.key_id,

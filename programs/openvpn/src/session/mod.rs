@@ -193,7 +193,7 @@ impl Session {
             }
             self.collect_messages(key_id)
         });
-        self.fail_on(result);
+        self.fail_if_err(result);
         Ok(())
     }
 
@@ -222,7 +222,7 @@ impl Session {
         let negotiating = self.keys.iter().filter(|key| key.phase < Phase::Established);
         let handshakes = negotiating.map(|key| key.deadline).filter(|_| !self.is_over);
         let packets = self.keys.iter().filter_map(KeyState::resend_at);
-        let swap_at = self.swap_at.filter(|_| self.has_peer_all());
+        let swap_at = self.swap_at.filter(|_| self.is_peer_ready());
         let others = [self.renegotiate_at, swap_at, self.delete_at];
         handshakes.chain(packets).chain(others.into_iter().flatten()).min()
     }
@@ -239,10 +239,10 @@ impl Session {
                 Phase::Tls => Stage::Tls,
                 Phase::KeyMethod | Phase::Established => Stage::KeyMethod,
             });
-            self.fail_on(Err(error));
+            self.fail_if_err(Err(error));
             return;
         }
-        if self.swap_at.is_some_and(|at| at <= now) && self.has_peer_all() {
+        if self.swap_at.is_some_and(|at| at <= now) && self.is_peer_ready() {
             self.swap(now);
         }
         if self.delete_at.is_some_and(|at| at <= now) {
@@ -268,7 +268,7 @@ impl Session {
     pub fn set_data_parameters(&mut self, parameters: DataParameters, now: Instant) {
         self.parameters = Some(parameters);
         let result = self.install(now);
-        self.fail_on(result);
+        self.fail_if_err(result);
     }
 
     /// Wraps all keys but the first by what TLS exports now: both sides have agreed on that.
@@ -333,7 +333,7 @@ impl Session {
             });
         match key {
             Ok(key) => self.keys.push(key),
-            Err(error) => self.fail_on(Err(error)),
+            Err(error) => self.fail_if_err(Err(error)),
         }
     }
 
@@ -376,16 +376,16 @@ impl Session {
     /// How long a new key only opens packets, at least. Stock servers wait so long (reference 3.7).
     /// A client's peer has its keys when our last acknowledgement has come, which may be lost once.
     fn hold_back(&self) -> Duration {
-        let most = match self.role {
+        let max = match self.role {
             Role::Client => ACK_RESENT,
             Role::Server => self.config.handshake_window,
         };
-        self.config.renegotiate_after.map_or(most, |after| most.min(after / 2))
+        self.config.renegotiate_after.map_or(max, |after| max.min(after / 2))
     }
 
     /// Whether the peer has acknowledged all that the newest key's messages say: before, it may not
     /// have that key.
-    fn has_peer_all(&self) -> bool {
+    fn is_peer_ready(&self) -> bool {
         self.established().is_some_and(KeyState::is_all_acknowledged)
     }
 
@@ -404,7 +404,7 @@ impl Session {
         Ok(())
     }
 
-    fn fail_on(&mut self, result: Result<(), SessionError>) {
+    fn fail_if_err(&mut self, result: Result<(), SessionError>) {
         if let Err(error) = result
             && !self.is_over
         {

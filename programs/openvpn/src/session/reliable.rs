@@ -18,7 +18,7 @@ const FIRST_RETRANSMIT: Duration = Duration::from_secs(2);
 const MAX_RETRANSMIT: Duration = Duration::from_secs(16);
 
 /// Acknowledgements of later packets after which one counts as lost.
-const LATER_ACKS_OF_A_LOSS: u32 = 3;
+const FAST_RETRANSMIT_ACKS: u32 = 3;
 
 /// A packet's opcode, number and payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl SendWindow {
         for sent in &mut self.unacked {
             if sent.packet.id < id && sent.resend_at.is_some() {
                 sent.later_acks += 1;
-                if sent.later_acks == LATER_ACKS_OF_A_LOSS {
+                if sent.later_acks == FAST_RETRANSMIT_ACKS {
                     sent.resend_at = None;
                 }
             }
@@ -167,12 +167,12 @@ impl Acks {
 
     /// What a packet is to acknowledge: what is due, then what was acknowledged last, as that
     /// packet may be lost.
-    pub(super) fn take(&mut self, most: usize) -> Vec<PacketId> {
-        let mut acks: Vec<_> = self.due.drain(..self.due.len().min(most)).collect();
+    pub(super) fn take(&mut self, max: usize) -> Vec<PacketId> {
+        let mut acks: Vec<_> = self.due.drain(..self.due.len().min(max)).collect();
         for &id in &acks {
             self.recent.retain(|recent| *recent != id);
         }
-        let repeated: Vec<_> = self.recent.iter().take(most - acks.len()).copied().collect();
+        let repeated: Vec<_> = self.recent.iter().take(max - acks.len()).copied().collect();
         for &id in &acks {
             self.recent.push_front(id);
         }

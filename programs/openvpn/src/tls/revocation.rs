@@ -69,7 +69,7 @@ impl Revocations {
 
 impl RevocationLists {
     /// Hands the lists to `judge`, once they are read again where the file has changed.
-    pub(super) fn judge<T>(
+    pub(super) fn with_current<T>(
         &self,
         judge: impl FnOnce(&[&CertRevocationList<'_>]) -> T,
     ) -> Result<T, TlsFileError> {

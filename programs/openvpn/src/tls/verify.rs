@@ -93,7 +93,7 @@ impl Verifier {
         let anchor = |certificate: &CertificateDer<'_>| {
             webpki::anchor_from_trusted_cert(certificate)
                 .map(|anchor| anchor.to_owned())
-                .map_err(|error| refused(Refusal::Ca(error)))
+                .map_err(|error| invalid(VerifyError::Ca(error)))
         };
         Ok(Self {
             anchors: peer.ca.iter().map(anchor).collect::<Result<_, _>>()?,
@@ -113,7 +113,7 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Error> {
-        let untrusted = |error| refused(Refusal::Chain(error));
+        let untrusted = |error| invalid(VerifyError::Chain(error));
         let certificate_of = EndEntityCert::try_from(certificate).map_err(untrusted)?;
         let judge = |revocation: Option<RevocationOptions<'_>>| {
             certificate_of
@@ -135,13 +135,13 @@ impl Verifier {
                 let above = path.intermediate_certificates().map(Cert::serial);
                 for serial in iter::once(path.end_entity().serial()).chain(above) {
                     let is_revoked = folder.holds(serial);
-                    if is_revoked.map_err(|error| refused(Refusal::Revocations(error)))? {
+                    if is_revoked.map_err(|error| invalid(VerifyError::Revocations(error)))? {
                         return Err(untrusted(webpki::Error::CertRevoked));
                     }
                 }
             }
             Some(Revocations::Lists(lists)) => lists
-                .judge(|lists| {
+                .with_current(|lists| {
                     let options = RevocationOptionsBuilder::new(lists).ok().map(|options| {
                         options
                             .with_depth(RevocationCheckDepth::Chain)
@@ -151,11 +151,11 @@ impl Verifier {
                     });
                     judge(options).map(|_| ())
                 })
-                .map_err(|error| refused(Refusal::Revocations(error)))??,
+                .map_err(|error| invalid(VerifyError::Revocations(error)))??,
         }
         let Some(rule) = &self.name else { return Ok(()) };
         let subject = Subject::of(certificate).unwrap_or_default();
-        if rule.matches(&subject) { Ok(()) } else { Err(refused(Refusal::Name(subject))) }
+        if rule.matches(&subject) { Ok(()) } else { Err(invalid(VerifyError::Name(subject))) }
     }
 }
 
@@ -174,7 +174,7 @@ impl NameRule {
 
 /// Why a certificate is not believed.
 #[derive(Debug)]
-enum Refusal {
+enum VerifyError {
     /// The CA itself is of no use.
     Ca(webpki::Error),
     /// It does not lead to the CA, is out of date, or is for something else.
@@ -185,7 +185,7 @@ enum Refusal {
     Name(Subject),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ca(error) => write!(f, "the CA's certificate is of no use: {error}"),
@@ -202,9 +202,9 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for VerifyError {}
 
-fn refused(refusal: Refusal) -> Error {
+fn invalid(refusal: VerifyError) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refusal))))
 }
 

@@ -36,18 +36,18 @@ impl ReplayId {
 
 /// What we have sent.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(super) struct SendCounter {
     next: u32,
     time: Option<u32>,
 }
 
-impl Default for Sent {
+impl Default for SendCounter {
     fn default() -> Self {
         Self { next: 1, time: None }
     }
 }
 
-impl Sent {
+impl SendCounter {
     pub(super) fn with_early_negotiation() -> Self {
         Self { next: EARLY_NEGOTIATION + 1, time: None }
     }
@@ -67,13 +67,13 @@ impl Sent {
 
 /// What we have received: the newest number, and one bit for each of those before it.
 #[derive(Debug, Default)]
-pub(super) struct Received {
+pub(super) struct ReplayWindow {
     newest: Option<ReplayId>,
     /// Bit n: newest - n was received.
     seen: u64,
 }
 
-impl Received {
+impl ReplayWindow {
     /// Notes an authentic packet, or refuses it.
     pub(super) fn accept(&mut self, id: ReplayId) -> Result<(), WrapError> {
         let newest = match self.newest {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn takes_each_number_once_also_out_of_order() {
-        let mut received = Received::default();
+        let mut replay_window = ReplayWindow::default();
         let id = |number, time| ReplayId { number, time };
         for (number, time, accepted) in [
             (0, 9, false),
@@ -129,18 +129,18 @@ mod tests {
             (1, 10, true),
             (1001, 9, false),
         ] {
-            let result = received.accept(id(number, time));
+            let result = replay_window.accept(id(number, time));
             assert_eq!(result.is_ok(), accepted, "number {number} of time {time}");
         }
     }
 
     #[test]
     fn counts_and_keeps_the_time_of_the_first_packet() {
-        let mut sent = Sent::default();
-        assert_eq!(sent.next(7), ReplayId { number: 1, time: 7 });
-        assert_eq!(sent.next(8), ReplayId { number: 2, time: 7 });
-        sent.next = u32::MAX;
-        assert_eq!(sent.next(8).number, u32::MAX);
-        assert_eq!(sent.next(8).number, u32::MAX);
+        let mut send_counter = SendCounter::default();
+        assert_eq!(send_counter.next(7), ReplayId { number: 1, time: 7 });
+        assert_eq!(send_counter.next(8), ReplayId { number: 2, time: 7 });
+        send_counter.next = u32::MAX;
+        assert_eq!(send_counter.next(8).number, u32::MAX);
+        assert_eq!(send_counter.next(8).number, u32::MAX);
     }
 }

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::WrapError;
 use super::protection::{HEADER_BYTES, Wrap};
-use super::replay::{Received, ReplayId, Sent};
+use super::replay::{ReplayId, ReplayWindow, SendCounter};
 use super::static_key::{Direction, StaticKey};
 use super::tls_crypt::TlsCrypt;
 use crate::Role;
@@ -80,15 +80,15 @@ pub struct TlsAuth {
     key: StaticKey,
     digest: Digest,
     direction: Option<Direction>,
-    sent: Sent,
-    received: Received,
+    send_counter: SendCounter,
+    replay_window: ReplayWindow,
 }
 
 impl TlsAuth {
     /// Begins a session.
     pub fn new(key: &StaticKey, digest: Digest, direction: Option<Direction>) -> Self {
-        let (sent, received) = (Sent::default(), Received::default());
-        Self { key: key.clone(), digest, direction, sent, received }
+        let (send_counter, replay_window) = (SendCounter::default(), ReplayWindow::default());
+        Self { key: key.clone(), digest, direction, send_counter, replay_window }
     }
 }
 
@@ -99,14 +99,14 @@ impl Wrap for TlsAuth {
 
     fn wrap(&mut self, plain: &[u8], unix_time_s: u32) -> Vec<u8> {
         let (header, body) = plain.split_at(plain.len().min(HEADER_BYTES));
-        let id = self.sent.next(unix_time_s).to_bytes();
+        let id = self.send_counter.next(unix_time_s).to_bytes();
         let (send, _) = self.key.halves(self.direction);
         let tag = self.digest.tag(send.hmac, &[&id, header, body]);
         [header, &tag, &id, body].concat()
     }
 
     fn skip_number(&mut self) {
-        self.sent.skip();
+        self.send_counter.skip();
     }
 
     fn unwrap(&mut self, datagram: &[u8]) -> Result<Vec<u8>, WrapError> {
@@ -119,7 +119,7 @@ impl Wrap for TlsAuth {
         if !bool::from(expected.ct_eq(tag)) {
             return Err(WrapError::Forged);
         }
-        self.received.accept(ReplayId::from_bytes(*id))?;
+        self.replay_window.accept(ReplayId::from_bytes(*id))?;
         Ok([header, body].concat())
     }
 

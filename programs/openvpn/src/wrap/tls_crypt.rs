@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::error::WrapError;
 use super::protection::{HEADER_BYTES, Wrap};
-use super::replay::{Received, ReplayId, Sent};
+use super::replay::{ReplayId, ReplayWindow, SendCounter};
 use super::static_key::{Direction, Half, StaticKey};
 use super::tls_crypt_v2::{ClientKey, carries_wrapped_key, split_wrapped_key};
 use crate::Role;
@@ -29,8 +29,8 @@ pub struct TlsCrypt {
     wrapped_key: Vec<u8>,
     /// The other side's first packets carry one.
     is_key_wrapped: bool,
-    sent: Sent,
-    received: Received,
+    send_counter: SendCounter,
+    replay_window: ReplayWindow,
 }
 
 impl TlsCrypt {
@@ -48,8 +48,8 @@ impl TlsCrypt {
             receive: keys(receive),
             wrapped_key: Vec::new(),
             is_key_wrapped: false,
-            sent: Sent::default(),
-            received: Received::default(),
+            send_counter: SendCounter::default(),
+            replay_window: ReplayWindow::default(),
         }
     }
 
@@ -57,8 +57,8 @@ impl TlsCrypt {
     /// [`super::ServerKey::first_packet`].
     pub fn with_client_key(key: &ClientKey) -> Self {
         let wrapped_key = key.wrapped().to_vec();
-        let sent = Sent::with_early_negotiation();
-        Self { wrapped_key, sent, ..Self::new(key.key(), Role::Client) }
+        let send_counter = SendCounter::with_early_negotiation();
+        Self { wrapped_key, send_counter, ..Self::new(key.key(), Role::Client) }
     }
 
     /// Begins a server's session with a client whose key was wrapped (tls-crypt-v2).
@@ -79,7 +79,7 @@ impl TlsCrypt {
             rest.split_first_chunk::<TAG_BYTES>().ok_or(WrapError::Truncated)?;
         let body = self.receive.open(&[header, id], tag, ciphertext)?;
         let id = ReplayId::from_bytes(*id);
-        self.received.accept(id)?;
+        self.replay_window.accept(id)?;
         Ok(([header.as_slice(), &body].concat(), id))
     }
 }
@@ -99,14 +99,14 @@ impl Wrap for TlsCrypt {
 
     fn wrap(&mut self, plain: &[u8], unix_time_s: u32) -> Vec<u8> {
         let (header, body) = plain.split_at(plain.len().min(HEADER_BYTES));
-        let id = self.sent.next(unix_time_s).to_bytes();
+        let id = self.send_counter.next(unix_time_s).to_bytes();
         let (tag, ciphertext) = self.send.seal(&[header, &id], body);
         let wrapped_key: &[u8] = if carries_wrapped_key(header) { &self.wrapped_key } else { &[] };
         [header, &id, &tag, &ciphertext, wrapped_key].concat()
     }
 
     fn skip_number(&mut self) {
-        self.sent.skip();
+        self.send_counter.skip();
     }
 
     fn unwrap(&mut self, datagram: &[u8]) -> Result<Vec<u8>, WrapError> {

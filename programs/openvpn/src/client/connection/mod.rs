@@ -14,7 +14,7 @@ use crate::client::credentials::Credentials;
 use crate::client::log::Log;
 use crate::client::network::{Applied, Hops};
 use crate::client::pull::Pull;
-use crate::client::readers::{Input, Readers, What};
+use crate::client::readers::{Input, InputKind, Readers};
 use crate::client::setup::Setup;
 use crate::clock::unix_time_s;
 use crate::data_channel::{DataChannel, DataEvent, DataEventKind, Peer, PeerStatistics};
@@ -47,31 +47,31 @@ pub(super) struct Common<'c> {
 }
 
 /// How a connection ended.
-pub(super) struct Ending {
+pub(super) struct Outcome {
     pub(super) reason: String,
-    pub(super) then: Then,
+    pub(super) next: Next,
     /// Whether packets could flow.
     pub(super) was_up: bool,
 }
 
 /// What is to be done then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
+pub(super) enum Next {
     /// Connect again.
-    Again {
+    Reconnect {
         /// To the next server.
-        is_elsewhere: bool,
+        is_next_remote: bool,
         /// After this, where it is said.
         after: Option<Duration>,
     },
     /// End well.
-    Leave,
+    Exit,
     /// End with an error.
     Fail,
 }
 
-const AGAIN: Then = Then::Again { is_elsewhere: false, after: None };
-const ELSEWHERE: Then = Then::Again { is_elsewhere: true, after: None };
+const RECONNECT: Next = Next::Reconnect { is_next_remote: false, after: None };
+const NEXT_REMOTE: Next = Next::Reconnect { is_next_remote: true, after: None };
 
 /// A connection.
 pub(super) struct Connection<'c> {
@@ -100,21 +100,21 @@ impl<'c> Connection<'c> {
         number: u64,
         remote: SocketAddr,
         credentials: &'c mut Credentials,
-    ) -> Ending {
-        let end = |reason: String, then| Ending { reason, then, was_up: false };
+    ) -> Outcome {
+        let end = |reason: String, next| Outcome { reason, next, was_up: false };
         let now = Instant::now();
         let config = common.setup.session(credentials);
         let wrap = common.setup.wrap();
         let session = match Session::connect(config, wrap, unix_time_s(), now) {
             Ok(session) => session,
-            Err(error) => return end(error.to_string(), Then::Fail),
+            Err(error) => return end(error.to_string(), Next::Fail),
         };
         let hops = match Hops::find(remote.ip()) {
             Ok(hops) => hops,
-            Err(error) => return end(format!("ip route: {error}"), Then::Fail),
+            Err(error) => return end(format!("ip route: {error}"), Next::Fail),
         };
         if let Err(error) = common.channel.connect(local_address(common.profile, remote), remote) {
-            return end(format!("no socket towards {remote}: {error}"), after(&error, ELSEWHERE));
+            return end(format!("no socket towards {remote}: {error}"), after(&error, NEXT_REMOTE));
         }
         let readers = Readers::start(common.channel, number, common.sender);
         let poll_timeout = common.profile.server_poll_timeout;
@@ -133,22 +133,22 @@ impl<'c> Connection<'c> {
             send_id: None,
             network: None,
         };
-        let mut ending = connection.lead();
-        ending.was_up = connection.options.is_some();
-        connection.leave(ending.then);
+        let mut outcome = connection.drive();
+        outcome.was_up = connection.options.is_some();
+        connection.leave(outcome.next);
         drop(connection);
         if let Err(error) = readers.stop(|| common.channel.stop()) {
             common.log.error(format_args!("the data path does not stop: {error}"));
         }
-        ending
+        outcome
     }
 
     /// Moves what there is to be moved until the end.
-    fn lead(&mut self) -> Ending {
+    fn drive(&mut self) -> Outcome {
         loop {
-            if let Err(ending) = self.work() {
+            if let Err(outcome) = self.work() {
                 self.flush();
-                return ending;
+                return outcome;
             }
             self.flush();
             let deadline = self.deadline();
@@ -161,10 +161,10 @@ impl<'c> Connection<'c> {
             let result = match input {
                 Ok(input) => self.input(input),
                 Err(RecvTimeoutError::Timeout) => Ok(()),
-                Err(RecvTimeoutError::Disconnected) => Err(end("no more input", Then::Fail)),
+                Err(RecvTimeoutError::Disconnected) => Err(end("no more input", Next::Fail)),
             };
-            if let Err(ending) = result {
-                return ending;
+            if let Err(outcome) = result {
+                return outcome;
             }
         }
     }
@@ -178,7 +178,7 @@ impl<'c> Connection<'c> {
     }
 
     /// Does what is due, and what the session wants.
-    fn work(&mut self) -> Result<(), Ending> {
+    fn work(&mut self) -> Result<(), Outcome> {
         let now = Instant::now();
         self.session.timer(now);
         while let Some(event) = self.session.poll_event() {
@@ -188,14 +188,14 @@ impl<'c> Connection<'c> {
             self.answer_by = None;
         }
         if self.answer_by.is_some_and(|by| by <= now) {
-            return Err(end("the server does not answer", ELSEWHERE));
+            return Err(end("the server does not answer", NEXT_REMOTE));
         }
         if self.push_request_at.is_some_and(|at| at <= now) {
             self.push_request_at = Some(now + PUSH_REQUEST_INTERVAL);
-            self.say("PUSH_REQUEST");
+            self.send("PUSH_REQUEST");
         }
         if self.pull_by.is_some_and(|by| by <= now) {
-            return Err(end("the server pushes nothing", ELSEWHERE));
+            return Err(end("the server pushes nothing", NEXT_REMOTE));
         }
         Ok(())
     }
@@ -210,20 +210,23 @@ impl<'c> Connection<'c> {
         }
     }
 
-    fn input(&mut self, input: Input) -> Result<(), Ending> {
+    fn input(&mut self, input: Input) -> Result<(), Outcome> {
         if input.connection.is_some_and(|number| number != self.number) {
             return Ok(());
         }
         match input.what {
-            What::Control(from, datagram) => self.control(from, &datagram),
-            What::Data(event) => return self.data_event(event),
-            What::Broken(error) => {
-                return Err(end(format!("the data path is gone: {error}"), after(&error, AGAIN)));
+            InputKind::Control(from, datagram) => self.control(from, &datagram),
+            InputKind::Data(event) => return self.data_event(event),
+            InputKind::Broken(error) => {
+                return Err(end(
+                    format!("the data path is gone: {error}"),
+                    after(&error, RECONNECT),
+                ));
             }
-            What::Signal(Signal::SIGUSR1 | Signal::SIGHUP) => {
-                return Err(end("told to connect again", AGAIN));
+            InputKind::Signal(Signal::SIGUSR1 | Signal::SIGHUP) => {
+                return Err(end("told to connect again", RECONNECT));
             }
-            What::Signal(signal) => return Err(end(format!("{signal}"), Then::Leave)),
+            InputKind::Signal(signal) => return Err(end(format!("{signal}"), Next::Exit)),
         }
         Ok(())
     }
@@ -237,7 +240,7 @@ impl<'c> Connection<'c> {
         }
     }
 
-    fn data_event(&mut self, event: DataEvent) -> Result<(), Ending> {
+    fn data_event(&mut self, event: DataEvent) -> Result<(), Outcome> {
         let log = self.common.log;
         match event.kind {
             DataEventKind::KeyWanted => log.trace("a packet waits for a key"),
@@ -247,19 +250,21 @@ impl<'c> Connection<'c> {
             }
             DataEventKind::TimedOut => {
                 let is_last = self.options.as_ref().is_some_and(|o| o.ping_exit.is_some());
-                let then = if is_last { Then::Leave } else { AGAIN };
-                return Err(end("the server is silent", then));
+                let next = if is_last { Next::Exit } else { RECONNECT };
+                return Err(end("the server is silent", next));
             }
             DataEventKind::Floated(remote) => {
                 log.step(format_args!("the server has moved to {remote}"));
                 self.remote = remote;
             }
-            DataEventKind::Deleted => return Err(end("the data path dropped the server", AGAIN)),
+            DataEventKind::Deleted => {
+                return Err(end("the data path dropped the server", RECONNECT));
+            }
         }
         Ok(())
     }
 
-    fn session_event(&mut self, event: SessionEvent, now: Instant) -> Result<(), Ending> {
+    fn session_event(&mut self, event: SessionEvent, now: Instant) -> Result<(), Outcome> {
         let channel = self.common.channel;
         let done = match event {
             SessionEvent::Established(established) => {
@@ -272,9 +277,9 @@ impl<'c> Connection<'c> {
             }
             SessionEvent::SwapKeys => channel.swap_keys(Peer::Only),
             SessionEvent::DeleteKey(slot) => channel.delete_key(Peer::Only, slot),
-            SessionEvent::Failed(error) => return Err(end(error.to_string(), ELSEWHERE)),
+            SessionEvent::Failed(error) => return Err(end(error.to_string(), NEXT_REMOTE)),
         };
-        done.map_err(|error| end(format!("the data path refuses a key: {error}"), Then::Fail))
+        done.map_err(|error| end(format!("the data path refuses a key: {error}"), Next::Fail))
     }
 
     fn established(&mut self, established: &Established, now: Instant) {
@@ -294,11 +299,11 @@ impl<'c> Connection<'c> {
     }
 
     /// Says goodbye, and takes back what was set up.
-    fn leave(&mut self, then: Then) {
+    fn leave(&mut self, next: Next) {
         let log = self.common.log;
         let Some(options) = &self.options else { return };
-        if then == Then::Leave && options.is_exit_by_control {
-            self.say("EXIT");
+        if next == Next::Exit && options.is_exit_by_control {
+            self.send("EXIT");
             self.flush();
             self.await_acks();
         }
@@ -318,9 +323,10 @@ impl<'c> Connection<'c> {
         while !self.session.is_all_acknowledged() {
             let left = by.saturating_duration_since(Instant::now());
             match self.common.inputs.recv_timeout(left) {
-                Ok(Input { connection: Some(number), what: What::Control(from, datagram) })
-                    if number == self.number =>
-                {
+                Ok(Input {
+                    connection: Some(number),
+                    what: InputKind::Control(from, datagram),
+                }) if number == self.number => {
                     self.control(from, &datagram);
                 }
                 Ok(_) => {}
@@ -329,20 +335,20 @@ impl<'c> Connection<'c> {
         }
     }
 
-    fn say(&mut self, message: &str) {
+    fn send(&mut self, message: &str) {
         if let Err(error) = self.session.send_message(message) {
             self.common.log.error(error);
         }
     }
 }
 
-fn end(reason: impl Into<String>, then: Then) -> Ending {
-    Ending { reason: reason.into(), then, was_up: false }
+fn end(reason: impl Into<String>, next: Next) -> Outcome {
+    Outcome { reason: reason.into(), next, was_up: false }
 }
 
 /// What is to be done after an error of the data path, where that is still there.
-fn after(error: &io::Error, then: Then) -> Then {
-    if error.kind() == io::ErrorKind::ConnectionAborted { Then::Fail } else { then }
+fn after(error: &io::Error, next: Next) -> Next {
+    if error.kind() == io::ErrorKind::ConnectionAborted { Next::Fail } else { next }
 }
 
 /// Where our end of the socket is to be; `None` is anywhere.

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{AGAIN, Common, Connection, Ending, PULL_WINDOW, Then, end};
+use super::{Common, Connection, Next, Outcome, PULL_WINDOW, RECONNECT, end};
 use crate::client::message::Message;
 use crate::client::network::{Applied, Plan};
 use crate::data_channel::{DataFormat, Peer, PeerChange};
@@ -18,42 +18,42 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Connection<'_> {
     /// Takes in what the server says.
-    pub(super) fn message(&mut self, text: &str, now: Instant) -> Result<(), Ending> {
+    pub(super) fn message(&mut self, text: &str, now: Instant) -> Result<(), Outcome> {
         let log = self.common.log;
         match Message::of(text) {
             Message::PushReply(options) => return self.pushed(options, now),
             Message::AuthFailed(reason) => {
                 let had_token = self.credentials.forget_token();
                 let is_final = !had_token && !self.common.profile.is_auth_retried;
-                let then = if is_final { Then::Fail } else { AGAIN };
-                return Err(end(format!("the server does not let us in: {reason}"), then));
+                let next = if is_final { Next::Fail } else { RECONNECT };
+                return Err(end(format!("the server does not let us in: {reason}"), next));
             }
-            Message::AuthFailedNow { backoff, is_elsewhere, reason } => {
-                let then = Then::Again { is_elsewhere, after: backoff };
-                return Err(end(format!("the server does not let us in now: {reason}"), then));
+            Message::AuthFailedNow { backoff, is_next_remote, reason } => {
+                let next = Next::Reconnect { is_next_remote, after: backoff };
+                return Err(end(format!("the server does not let us in now: {reason}"), next));
             }
             Message::AuthPending(timeout) => {
                 log.step("the server waits for somebody's decision");
                 let window = timeout.unwrap_or(PULL_WINDOW).min(MAX_PULL_WINDOW);
                 self.pull_by = self.pull_by.map(|by| by.max(now + window));
             }
-            Message::Restart { is_elsewhere, reason } => {
-                let then = Then::Again { is_elsewhere, after: None };
-                return Err(end(format!("the server restarts {reason}"), then));
+            Message::Restart { is_next_remote, reason } => {
+                let next = Next::Reconnect { is_next_remote, after: None };
+                return Err(end(format!("the server restarts {reason}"), next));
             }
             Message::Halt(reason) => {
-                return Err(end(format!("the server tells us to end: {reason}"), Then::Fail));
+                return Err(end(format!("the server tells us to end: {reason}"), Next::Fail));
             }
-            Message::Exit => return Err(end("the server leaves", AGAIN)),
+            Message::Exit => return Err(end("the server leaves", RECONNECT)),
             Message::Info(text) => log.step(format_args!("the server says: {text}")),
             Message::Other => log.detail("the server said something unknown"),
         }
         Ok(())
     }
 
-    fn pushed(&mut self, text: &str, now: Instant) -> Result<(), Ending> {
+    fn pushed(&mut self, text: &str, now: Instant) -> Result<(), Outcome> {
         let cant = |error: &dyn std::fmt::Display| {
-            end(format!("what the server pushes can't be followed: {error}"), Then::Fail)
+            end(format!("what the server pushes can't be followed: {error}"), Next::Fail)
         };
         // Answers to several requests are all the same.
         let Some(pull) = &mut self.pull else { return Ok(()) };
@@ -99,9 +99,9 @@ impl Connection<'_> {
         options: TunnelOptions,
         plan: Plan,
         parameters: DataParameters,
-    ) -> Result<(), Ending> {
+    ) -> Result<(), Outcome> {
         let Common { channel, log, interface, .. } = *self.common;
-        let refused = |what: &str, error: io::Error| end(format!("{what}: {error}"), Then::Fail);
+        let refused = |what: &str, error: io::Error| end(format!("{what}: {error}"), Next::Fail);
         let timeout = options.ping_exit.or(options.ping_restart).unwrap_or(DEFAULT_TIMEOUT);
         let change = PeerChange {
             keepalive_interval: options.ping,

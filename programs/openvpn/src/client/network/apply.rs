@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
 use crate::client::log::Log;
-use crate::client::network::{Address, Plan, PlannedRoute, Way};
+use crate::client::network::{Address, NextHop, Plan, PlannedRoute};
 
 /// A plan that was carried out. Taken back when dropped.
 pub(in crate::client) struct Applied {
@@ -69,10 +69,10 @@ impl Applied {
     fn add_route(&mut self, route: &PlannedRoute) {
         let family = if route.network.address().is_ipv4() { "-4" } else { "-6" };
         let mut command = words(&[family, "route", "add", &route.network.to_string()]);
-        match &route.way {
-            Way::Tunnel => command.extend(words(&["dev", &self.interface])),
-            Way::Gateway(gateway) => command.extend(words(&["via", &gateway.to_string()])),
-            Way::Hop(hop) => {
+        match &route.next_hop {
+            NextHop::Tunnel => command.extend(words(&["dev", &self.interface])),
+            NextHop::Gateway(gateway) => command.extend(words(&["via", &gateway.to_string()])),
+            NextHop::Hop(hop) => {
                 if let Some(gateway) = hop.gateway {
                     command.extend(words(&["via", &gateway.to_string()]));
                 }

@@ -47,13 +47,13 @@ pub(super) struct Address {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PlannedRoute {
     pub(super) network: Network,
-    pub(super) way: Way,
+    pub(super) next_hop: NextHop,
     pub(super) metric: Option<u32>,
 }
 
 /// Which way a route goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum NextHop {
     /// Into the tunnel.
     Tunnel,
     /// Where the machine sent such packets before.
@@ -111,21 +111,22 @@ impl Plan {
         }
         let networks =
             halves.into_iter().filter_map(|(address, length)| Network::new(address, length));
-        let route = |network| PlannedRoute { network, way: Way::Tunnel, metric: None };
+        let route = |network| PlannedRoute { network, next_hop: NextHop::Tunnel, metric: None };
         self.routes.extend(networks.map(route));
     }
 
     /// Where the tunnel would swallow its own packets, the server gets a route as it was before.
     fn keep_way_to(&mut self, server: IpAddr, options: &TunnelOptions, hops: &Hops) {
         let is_local = options.redirect_gateway.is_some_and(|redirect| redirect.is_local);
-        let is_swallowed =
-            |route: &PlannedRoute| route.way == Way::Tunnel && route.network.contains(server);
+        let is_swallowed = |route: &PlannedRoute| {
+            route.next_hop == NextHop::Tunnel && route.network.contains(server)
+        };
         if is_local || !self.routes.iter().any(is_swallowed) {
             return;
         }
         let length = if server.is_ipv4() { 32 } else { 128 };
         if let (Some(network), Some(hop)) = (Network::new(server, length), &hops.to_server) {
-            let route = PlannedRoute { network, way: Way::Hop(hop.clone()), metric: None };
+            let route = PlannedRoute { network, next_hop: NextHop::Hop(hop.clone()), metric: None };
             self.routes.insert(0, route);
         }
     }
@@ -164,13 +165,13 @@ fn planned(
     // Lengths are right by what they are made of.
     let network = network.ok_or(PlanError::Mtu(0))?;
     let hop = if network.address().is_ipv4() { &hops.default_v4 } else { &hops.default_v6 };
-    let way = match route.gateway {
-        RouteGateway::Tunnel => Way::Tunnel,
-        RouteGateway::Around => Way::Hop(hop.clone().ok_or(PlanError::NoWayAround(network))?),
-        RouteGateway::Address(gateway) if is_within(gateway, options) => Way::Tunnel,
-        RouteGateway::Address(gateway) => Way::Gateway(gateway),
+    let next_hop = match route.gateway {
+        RouteGateway::Tunnel => NextHop::Tunnel,
+        RouteGateway::Around => NextHop::Hop(hop.clone().ok_or(PlanError::NoWayAround(network))?),
+        RouteGateway::Address(gateway) if is_within(gateway, options) => NextHop::Tunnel,
+        RouteGateway::Address(gateway) => NextHop::Gateway(gateway),
     };
-    Ok(PlannedRoute { network, way, metric: route.metric.or(options.route_metric) })
+    Ok(PlannedRoute { network, next_hop, metric: route.metric.or(options.route_metric) })
 }
 
 /// Whether a gateway is at the other end of the tunnel: then its address does not matter, as there
@@ -219,12 +220,12 @@ mod tests {
 
     fn routes(options: &[&str]) -> Vec<String> {
         let shown = |route: &PlannedRoute| {
-            let way = match &route.way {
-                Way::Tunnel => "tunnel".to_owned(),
-                Way::Hop(hop) => hop.device.clone(),
-                Way::Gateway(gateway) => gateway.to_string(),
+            let next_hop = match &route.next_hop {
+                NextHop::Tunnel => "tunnel".to_owned(),
+                NextHop::Hop(hop) => hop.device.clone(),
+                NextHop::Gateway(gateway) => gateway.to_string(),
             };
-            format!("{} {way} {}", route.network, route.metric.unwrap_or(0))
+            format!("{} {next_hop} {}", route.network, route.metric.unwrap_or(0))
         };
         plan(options).unwrap().routes.iter().map(shown).collect()
     }
