@@ -8,11 +8,12 @@ use nt_sys::status::{STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_SUCCESS}
 use nt_sys::wsk::{AF_INET, AF_INET6};
 
 use crate::irql;
-use crate::ndis::interface::{Interface, IpVersion};
+use crate::ndis::interface::Interface;
+use crate::ndis::interface_mtu::IpVersion;
 
 /// RFC 791 and RFC 8200: what each version cannot do without, in bytes.
-const LEAST_MTU_V4: u32 = 68;
-const LEAST_MTU_V6: u32 = 1280;
+const MIN_MTU_V4: u32 = 68;
+const MIN_MTU_V6: u32 = 1280;
 
 /// The interface that a row's keys name.
 fn find(row: &MIB_IPINTERFACE_ROW) -> Result<(Interface, IpVersion), NTSTATUS> {
@@ -42,15 +43,15 @@ fn get(row: &mut MIB_IPINTERFACE_ROW) -> Result<(), NTSTATUS> {
 
 fn set(row: &mut MIB_IPINTERFACE_ROW) -> Result<(), NTSTATUS> {
     let (interface, version) = find(row)?;
-    let (most_prefix, least_mtu) = match version {
-        IpVersion::V4 => (32, LEAST_MTU_V4),
-        IpVersion::V6 => (128, LEAST_MTU_V6),
+    let (max_prefix, min_mtu) = match version {
+        IpVersion::V4 => (32, MIN_MTU_V4),
+        IpVersion::V6 => (128, MIN_MTU_V6),
     };
     let is_valid = match row.NlMtu {
         0 => true,
-        mtu => (least_mtu..=interface.greatest_mtu()).contains(&mtu),
+        mtu => (min_mtu..=interface.greatest_mtu()).contains(&mtu),
     };
-    if !is_valid || row.SitePrefixLength > most_prefix {
+    if !is_valid || row.SitePrefixLength > max_prefix {
         return Err(STATUS_INVALID_PARAMETER);
     }
     row.InterfaceLuid = interface.luid();

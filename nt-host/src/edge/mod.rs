@@ -7,7 +7,8 @@ mod tun_offload;
 
 use std::io;
 
-use crate::ndis::{AdapterPort, ReceivedBatch};
+use crate::ndis::port::AdapterPort;
+use crate::ndis::received::ReceivedBatch;
 
 /// A stack above an adapter.
 ///

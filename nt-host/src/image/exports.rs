@@ -40,7 +40,7 @@ const ALL: &[Exports] = &[
     rtl::string::EXPORTS,
     rtl::version::EXPORTS,
     ndis::life::EXPORTS,
-    ndis::attributes::EXPORTS,
+    ndis::set_attributes::EXPORTS,
     ndis::configuration::EXPORTS,
     ndis::device::EXPORTS,
     ndis::driver::EXPORTS,

@@ -1,71 +1,29 @@
 //! Miniport adapters, and what a test or a program does with one.
 
-use std::ffi::c_void;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use nt_sys::ndis::{
-    IF_TYPE_PROP_VIRTUAL, NDIS_HANDLE, NDIS_LINK_STATE,
-    NDIS_MINIPORT_ATTRIBUTES_NO_HALT_ON_SUSPEND, NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND,
-    NDIS_PAUSE_LOW_POWER, NDIS_PAUSE_NDIS_INTERNAL, NDIS_STATISTICS_INFO, NDIS_STATUS,
-    NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED, NET_LUID_VALUE,
+    NDIS_LINK_STATE, NDIS_MINIPORT_ATTRIBUTES_NO_HALT_ON_SUSPEND,
+    NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND, NDIS_PAUSE_LOW_POWER, NDIS_PAUSE_NDIS_INTERNAL,
+    NDIS_STATISTICS_INFO, NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_NOT_SUPPORTED,
     NdisDevicePnPEventPowerProfileChanged, NdisDeviceStateD0, NdisDeviceStateD3,
     OID_GEN_STATISTICS, OID_PNP_SET_POWER,
 };
-use nt_sys::ntdef::PASSIVE_LEVEL;
 
-use super::attributes::Attributes;
-use super::configuration::ConfigValue;
 use super::driver::MiniportDriver;
-use super::interface::InterfaceMtu;
-use super::offload::Offloads;
-use super::oid::{OidFailure, OidRequest, OidSlot};
-use super::options::{AdapterOptions, Tuning};
+use super::miniport_adapter::{AdapterOptions, MiniportAdapter, adapters};
+use super::oid::{OidFailure, OidRequest};
 use super::port::AdapterPort;
-use super::send::{CompletionLog, Sends};
-use super::state::{State, StateMachine};
-use crate::edge::Edge;
-use crate::given;
-use crate::irql;
+use super::send_state::CompletionLog;
+use super::state::State;
+use super::tuning::Tuning;
 use crate::violation::{Rule, stop};
 
 /// A miniport adapter. Removed (with a halt) when dropped.
 pub struct Adapter {
-    inner: Arc<AdapterInner>,
+    inner: Arc<MiniportAdapter>,
 }
-
-/// What a miniport adapter handle points at.
-pub(super) struct AdapterInner {
-    magic: u64,
-    pub(super) driver: MiniportDriver,
-    pub(super) name: String,
-    pub(super) guid: [u8; 16],
-    pub(super) luid: u64,
-    pub(super) if_index: u32,
-    pub(super) configuration: Vec<(String, ConfigValue)>,
-    pub(super) edge: Box<dyn Edge>,
-    pub(super) tuning: Tuning,
-    pub(super) mtu: InterfaceMtu,
-    context: AtomicPtr<c_void>,
-    pub(super) states: StateMachine,
-    pub(super) attributes: Mutex<Attributes>,
-    pub(super) link: Mutex<NDIS_LINK_STATE>,
-    pub(super) link_is_up: AtomicU32,
-    pub(super) sends: Sends,
-    /// Indicated and not yet returned.
-    pub(super) indicated: AtomicUsize,
-    /// Packets received by the stack.
-    pub(super) received_packets: AtomicU64,
-    pub(super) oids: OidSlot,
-    pub(super) offloads: Offloads,
-    /// Held by whoever changes the adapter's state: NDIS does one such operation at a time.
-    operation: Mutex<()>,
-}
-
-const MAGIC: u64 = 0x4e44_4953_4144_4150;
-
-static ADAPTERS: Mutex<Vec<Arc<AdapterInner>>> = Mutex::new(Vec::new());
 
 impl Adapter {
     /// Makes an adapter of `driver` and starts it: MiniportInitializeEx, the edge's attach,
@@ -86,32 +44,7 @@ impl Adapter {
         options: AdapterOptions,
         tuning: Tuning,
     ) -> Result<Self, NDIS_STATUS> {
-        let AdapterOptions { name, guid, if_index, net_luid_index, mtu, configuration, edge } =
-            options;
-        let inner = Arc::new(AdapterInner {
-            magic: MAGIC,
-            driver,
-            name,
-            guid,
-            luid: NET_LUID_VALUE(net_luid_index, IF_TYPE_PROP_VIRTUAL),
-            if_index,
-            configuration,
-            edge,
-            sends: Sends::new(&tuning),
-            tuning,
-            mtu: InterfaceMtu::new(mtu),
-            context: AtomicPtr::new(ptr::null_mut()),
-            states: StateMachine::new(),
-            attributes: Mutex::new(Attributes::default()),
-            link: Mutex::new(NDIS_LINK_STATE::default()),
-            link_is_up: AtomicU32::new(0),
-            indicated: AtomicUsize::new(0),
-            received_packets: AtomicU64::new(0),
-            oids: OidSlot::new(),
-            offloads: Offloads::default(),
-            operation: Mutex::new(()),
-        });
-        given::keep(Arc::clone(&inner));
+        let inner = MiniportAdapter::new(driver, options, tuning);
         {
             let _operation = inner.operation();
             inner.initialize()?;
@@ -277,74 +210,4 @@ impl Drop for Adapter {
             self.inner.remove(false);
         }
     }
-}
-
-impl AdapterInner {
-    /// The adapter behind a miniport adapter handle, which stays for the driver's call; stops when
-    /// it is none.
-    pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE) -> &'a Self {
-        let adapter = handle.cast::<Self>();
-        if !adapter.is_null() && adapter.is_aligned() {
-            // SAFETY: adapters stay while a driver is loaded; another pointer of a driver faults or
-            // fails the next check.
-            let adapter = unsafe { &*adapter };
-            if adapter.magic == MAGIC {
-                if adapter.states.state() == State::Halted {
-                    stop(
-                        Rule::WRONG_ADAPTER_STATE,
-                        function,
-                        format_args!("adapter {} is halted", adapter.name),
-                    );
-                }
-                return adapter;
-            }
-        }
-        stop(
-            Rule::BAD_NDIS_HANDLE,
-            function,
-            format_args!("{handle:p} is no miniport adapter handle"),
-        )
-    }
-
-    /// The miniport adapter handle.
-    pub(super) fn handle(&self) -> NDIS_HANDLE {
-        ptr::from_ref(self).cast_mut().cast()
-    }
-
-    /// MiniportAdapterContext.
-    pub(super) fn context(&self) -> NDIS_HANDLE {
-        self.context.load(Ordering::Acquire)
-    }
-
-    pub(super) fn set_context(&self, context: NDIS_HANDLE) {
-        self.context.store(context, Ordering::Release);
-    }
-
-    pub(super) fn attributes(&self) -> MutexGuard<'_, Attributes> {
-        self.attributes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn set_mtu(&self, mtu: u32) {
-        self.mtu.set_both(mtu);
-        self.edge.mtu(mtu);
-    }
-
-    pub(super) fn operation(&self) -> MutexGuard<'_, ()> {
-        irql::require_exactly("NDIS", PASSIVE_LEVEL);
-        self.operation.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The initialized adapter with this `NET_LUID`.
-pub(super) fn by_luid(luid: u64) -> Option<Arc<AdapterInner>> {
-    find(|adapter| adapter.luid == luid)
-}
-
-/// The first initialized adapter that is so.
-pub(super) fn find(is_it: impl Fn(&AdapterInner) -> bool) -> Option<Arc<AdapterInner>> {
-    adapters().iter().find(|adapter| is_it(adapter)).cloned()
-}
-
-pub(super) fn adapters() -> MutexGuard<'static, Vec<Arc<AdapterInner>>> {
-    ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner)
 }

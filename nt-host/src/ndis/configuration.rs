@@ -14,21 +14,13 @@ use nt_sys::ndis::{
 };
 use nt_sys::ntdef::{PASSIVE_LEVEL, UNICODE_STRING};
 
-use super::adapter::AdapterInner;
+use super::config_value::ConfigValue;
+use super::miniport_adapter::MiniportAdapter;
 use crate::irql;
+use crate::loaded;
 use crate::pool;
+use crate::rtl::string::text;
 use crate::violation::{Rule, stop};
-
-/// The value of a keyword.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfigValue {
-    /// REG_DWORD
-    Dword(u32),
-    /// REG_SZ
-    String(String),
-    /// REG_BINARY
-    Binary(Vec<u8>),
-}
 
 /// What a configuration handle points at. Its memory goes back when it is closed.
 struct Configuration {
@@ -84,11 +76,11 @@ export! { "ndis.sys";
         }
         // SAFETY: the driver's promise.
         let handle = unsafe { (*config_object).NdisHandle };
-        let adapter = AdapterInner::of(FUNCTION, handle);
+        let adapter = MiniportAdapter::of(FUNCTION, handle);
         if !pool::admit() {
             return NDIS_STATUS_RESOURCES;
         }
-        crate::loaded::at_unload(left_at_unload);
+        loaded::at_unload(left_at_unload);
         let mut keywords = adapter.configuration.clone();
         keywords.push(written_by_setup(adapter));
         let configuration = Box::into_raw(Box::new(Configuration { keywords, answers: Vec::new() }));
@@ -161,7 +153,7 @@ export! { "ndis.sys";
 }
 
 /// What Windows writes into every adapter's key when it is installed.
-fn written_by_setup(adapter: &AdapterInner) -> (String, ConfigValue) {
+fn written_by_setup(adapter: &MiniportAdapter) -> (String, ConfigValue) {
     ("NetCfgInstanceId".to_owned(), ConfigValue::String(text_of_guid(&adapter.guid)))
 }
 
@@ -221,22 +213,4 @@ fn make_answer(value: ConfigValue) -> Answer {
         _text: utf16,
         _bytes: bytes,
     }
-}
-
-/// A counted string as text.
-///
-/// # Safety
-/// It is null or valid.
-pub(super) unsafe fn text(string: *const UNICODE_STRING) -> String {
-    // SAFETY: the caller's promise.
-    let Some(string) = (unsafe { string.as_ref() }) else {
-        return String::new();
-    };
-    if string.Buffer.is_null() {
-        return String::new();
-    }
-    // SAFETY: the caller's promise.
-    let units =
-        unsafe { std::slice::from_raw_parts(string.Buffer, usize::from(string.Length) / 2) };
-    String::from_utf16_lossy(units)
 }

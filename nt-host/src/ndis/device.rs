@@ -14,12 +14,12 @@ use nt_sys::ndis::{
 use nt_sys::ntdef::{ACCESS_MASK, NTSTATUS, PASSIVE_LEVEL, PVOID};
 use nt_sys::status::{STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_REQUEST};
 
-use super::configuration::text;
 use super::driver::Registration;
 use crate::io::complete::IofCompleteRequest;
 use crate::io::device;
 use crate::irql;
 use crate::ob;
+use crate::rtl::string::text;
 use crate::violation::{Rule, stop};
 
 /// NDIS's own security descriptor: SYSTEM and administrators.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use nt_sys::ndis::NDIS_HANDLE;
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
-use super::adapter::AdapterInner;
+use super::miniport_adapter::MiniportAdapter;
 use crate::irql;
 
 /// How many entries are kept.
@@ -38,7 +38,7 @@ export! { "ndis.sys";
         const FUNCTION: &str = "NdisWriteErrorLogEntry";
         let _ = number_of_error_values;
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        let adapter = AdapterInner::of(FUNCTION, ndis_adapter_handle);
+        let adapter = MiniportAdapter::of(FUNCTION, ndis_adapter_handle);
         let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
         log.push_back((adapter.name.clone(), error_code));
         if log.len() > KEPT {

@@ -1,57 +1,13 @@
-//! The stack's interface on an adapter: its MTU.
+//! The network interface of the stack above an adapter.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
-use super::adapter::{AdapterInner, by_luid, find};
-
-/// A version of IP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IpVersion {
-    V4,
-    V6,
-}
-
-/// The MTU of the stack above an adapter, in bytes, for each version of IP.
-pub(super) struct InterfaceMtu {
-    v4: AtomicU32,
-    v6: AtomicU32,
-}
-
-impl InterfaceMtu {
-    /// The same for both.
-    pub(super) fn new(bytes: u32) -> Self {
-        Self { v4: AtomicU32::new(bytes), v6: AtomicU32::new(bytes) }
-    }
-
-    /// The greater one: no packet is longer.
-    pub(super) fn longest(&self) -> u32 {
-        self.of(IpVersion::V4).max(self.of(IpVersion::V6))
-    }
-
-    pub(super) fn set_both(&self, bytes: u32) {
-        self.set(IpVersion::V4, bytes);
-        self.set(IpVersion::V6, bytes);
-    }
-
-    fn of(&self, version: IpVersion) -> u32 {
-        self.place(version).load(Ordering::Relaxed)
-    }
-
-    fn set(&self, version: IpVersion, bytes: u32) {
-        self.place(version).store(bytes, Ordering::Relaxed);
-    }
-
-    fn place(&self, version: IpVersion) -> &AtomicU32 {
-        match version {
-            IpVersion::V4 => &self.v4,
-            IpVersion::V6 => &self.v6,
-        }
-    }
-}
+use super::interface_mtu::IpVersion;
+use super::miniport_adapter::{MiniportAdapter, by_luid, find};
 
 /// An interface of the stack: there is one above each adapter that has been initialized.
-pub(crate) struct Interface(Arc<AdapterInner>);
+pub(crate) struct Interface(Arc<MiniportAdapter>);
 
 impl Interface {
     pub(crate) fn by_luid(luid: u64) -> Option<Self> {

@@ -12,7 +12,6 @@ use nt_sys::ndis::{
     NDIS_MINIPORT_PAUSE_PARAMETERS, NDIS_MINIPORT_PAUSE_PARAMETERS_REVISION_1,
     NDIS_MINIPORT_RESTART_PARAMETERS, NDIS_MINIPORT_RESTART_PARAMETERS_REVISION_1,
     NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS,
-    NDIS_PACKET_TYPE_ALL_MULTICAST, NDIS_PACKET_TYPE_BROADCAST, NDIS_PACKET_TYPE_DIRECTED,
     NDIS_PAUSE_MINIPORT_DEVICE_REMOVE, NDIS_PAUSE_NDIS_INTERNAL,
     NDIS_SIZEOF_MINIPORT_PAUSE_PARAMETERS_REVISION_1,
     NDIS_SIZEOF_MINIPORT_RESTART_PARAMETERS_REVISION_1,
@@ -21,12 +20,10 @@ use nt_sys::ndis::{
     NET_DEVICE_PNP_EVENT_REVISION_1, NdisDevicePnPEventPowerProfileChanged,
     NdisDevicePnPEventQueryRemoved, NdisDevicePnPEventRemoved, NdisDevicePnPEventSurpriseRemoved,
     NdisHaltDeviceDisabled, NdisHaltDeviceInitializationFailed, NdisHaltDeviceSurpriseRemoved,
-    OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER,
 };
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
-use super::adapter::{AdapterInner, adapters};
-use super::oid::OidRequest;
+use super::miniport_adapter::{MiniportAdapter, adapters};
 use super::state::State;
 use crate::callback;
 use crate::irql;
@@ -35,7 +32,7 @@ use crate::violation::{Rule, stop};
 /// How long a pause or restart may be pending.
 const TRANSITION_TIMEOUT: Duration = Duration::from_secs(30);
 
-impl AdapterInner {
+impl MiniportAdapter {
     pub(super) fn initialize(&self) -> Result<(), NDIS_STATUS> {
         let Some(handler) = self.driver.0.characteristics.InitializeHandlerEx else {
             return Err(NDIS_STATUS_FAILURE);
@@ -174,30 +171,6 @@ impl AdapterInner {
         }
     }
 
-    /// What TCP/IP sets when it binds.
-    pub(super) fn bind(&self) -> Result<(), NDIS_STATUS> {
-        let (lookahead, filters) = {
-            let attributes = self.attributes();
-            let Some(general) = attributes.general.as_ref() else {
-                return Err(NDIS_STATUS_FAILURE);
-            };
-            (general.lookahead, general.packet_filters)
-        };
-        self.set_ulong(OID_GEN_CURRENT_LOOKAHEAD, lookahead)?;
-        let wanted =
-            NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_ALL_MULTICAST | NDIS_PACKET_TYPE_BROADCAST;
-        self.set_ulong(OID_GEN_CURRENT_PACKET_FILTER, wanted & filters)?;
-        self.turn_offloads_on();
-        self.pnp_event(NdisDevicePnPEventPowerProfileChanged);
-        Ok(())
-    }
-
-    pub(super) fn set_ulong(&self, oid: ULONG, value: ULONG) -> Result<(), NDIS_STATUS> {
-        self.oid(OidRequest::Set { oid, buffer: &value.to_ne_bytes() })
-            .map(drop)
-            .map_err(|failure| failure.status)
-    }
-
     pub(super) fn remove(&self, surprise: bool) {
         let _operation = self.operation();
         if surprise {
@@ -285,7 +258,7 @@ export! { "ndis.sys";
     pub unsafe fn NdisMPauseComplete(miniport_adapter_handle: NDIS_HANDLE) {
         const FUNCTION: &str = "NdisMPauseComplete";
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        let adapter = AdapterInner::of(FUNCTION, miniport_adapter_handle);
+        let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         if adapter.states.state() == State::Pausing {
             adapter.require_drained(FUNCTION);
         }
@@ -304,7 +277,7 @@ export! { "ndis.sys";
     pub unsafe fn NdisMRestartComplete(miniport_adapter_handle: NDIS_HANDLE, status: NDIS_STATUS) {
         const FUNCTION: &str = "NdisMRestartComplete";
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        let adapter = AdapterInner::of(FUNCTION, miniport_adapter_handle);
+        let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         if !adapter.states.complete(State::Restarting, status) {
             stop(Rule::NOT_PENDING, FUNCTION, format_args!("adapter {} is {:?}", adapter.name, adapter.states.state()));
         }

@@ -11,63 +11,48 @@
 //! [`Tuning::guard`] its pages are inaccessible meanwhile.
 
 pub mod adapter;
-pub mod attributes;
+mod attributes;
+mod binding;
+mod config_value;
 pub mod configuration;
 pub mod device;
 pub mod driver;
 pub mod error_log;
 pub(crate) mod guard;
 pub(crate) mod interface;
+pub(crate) mod interface_mtu;
 pub mod life;
+mod miniport_adapter;
 pub mod nbl_pool;
 pub mod net_buffer;
 mod object;
 mod offload;
 pub mod oid;
-mod options;
-mod port;
+mod oid_slot;
+pub(crate) mod port;
 pub mod receive;
+pub(crate) mod received;
 mod rule;
 pub mod send;
 mod send_pool;
+mod send_state;
+pub mod set_attributes;
 mod state;
 pub mod status;
-
-use std::sync::atomic::{AtomicU8, Ordering};
+mod tuning;
+mod verification;
 
 pub use adapter::Adapter;
-pub use configuration::ConfigValue;
+pub use config_value::ConfigValue;
 pub use device::sddl;
 pub use driver::{MiniportDriver, set_version};
 pub use error_log::error_log;
 pub use interface::{interface_mtu, set_interface_mtu};
+pub use miniport_adapter::AdapterOptions;
 pub use oid::{OidFailure, OidRequest};
-pub use options::{AdapterOptions, MdlLayout, SendLevel, Tuning};
 pub use port::{AdapterPort, PacketBatch, PortCounters, TransmitError};
-pub use receive::{ReceivedBatch, ReceivedPacket};
-pub use send::{Completion, CompletionLog};
+pub use received::{ReceivedBatch, ReceivedPacket};
+pub use send_state::{Completion, CompletionLog};
 pub use state::State;
-
-/// Whether the costly checks are on: in debug builds, or as [`set_verification`] or
-/// `NT_HOST_VERIFY=1` says.
-#[must_use]
-pub fn verification() -> bool {
-    match VERIFICATION.load(Ordering::Relaxed) {
-        1 => false,
-        2 => true,
-        _ => {
-            let on = std::env::var_os("NT_HOST_VERIFY")
-                .map_or(cfg!(debug_assertions), |value| value != "0");
-            set_verification(on);
-            on
-        }
-    }
-}
-
-/// Turns the costly checks on or off: all of a packet's data is filled after completion, free lists
-/// of pools are checked.
-pub fn set_verification(on: bool) {
-    VERIFICATION.store(if on { 2 } else { 1 }, Ordering::Relaxed);
-}
-
-static VERIFICATION: AtomicU8 = AtomicU8::new(0);
+pub use tuning::{MdlLayout, SendLevel, Tuning};
+pub use verification::{set_verification, verification};

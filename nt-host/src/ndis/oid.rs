@@ -1,7 +1,7 @@
 //! OID requests (ndis.h): what NDIS answers itself, and what it asks the miniport.
 
 use std::ptr;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use nt_sys::ndis::{
@@ -24,7 +24,8 @@ use nt_sys::ndis::{
 };
 use nt_sys::ntdef::{DISPATCH_LEVEL, PASSIVE_LEVEL};
 
-use super::adapter::AdapterInner;
+use super::miniport_adapter::MiniportAdapter;
+use super::oid_slot::Pending;
 use super::state::State;
 use crate::callback;
 use crate::irql;
@@ -78,41 +79,7 @@ impl OidFailure {
     }
 }
 
-/// The request that the miniport has, and its completion. NDIS sends one at a time.
-pub(super) struct OidSlot {
-    /// Held by the one that asks.
-    asking: Mutex<()>,
-    pending: Mutex<Pending>,
-    completed: Condvar,
-    /// What was set, which NDIS answers itself.
-    set: Mutex<Cached>,
-}
-
-#[derive(Default)]
-struct Pending {
-    /// Address of the request, 0 when there is none.
-    request: usize,
-    completion: Option<NDIS_STATUS>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Cached {
-    packet_filter: u32,
-    lookahead: u32,
-}
-
-impl OidSlot {
-    pub(super) fn new() -> Self {
-        Self {
-            asking: Mutex::new(()),
-            pending: Mutex::new(Pending::default()),
-            completed: Condvar::new(),
-            set: Mutex::new(Cached::default()),
-        }
-    }
-}
-
-impl AdapterInner {
+impl MiniportAdapter {
     /// Answers an OID request, or asks the miniport.
     pub(super) fn oid(&self, request: OidRequest<'_>) -> Result<usize, OidFailure> {
         irql::require_exactly("NdisOidRequest", PASSIVE_LEVEL);
@@ -156,7 +123,7 @@ impl AdapterInner {
             OidRequest::Set { oid, buffer } => {
                 let mut memory = aligned(buffer);
                 let told_before = self.offloads.times_told();
-                self.before_set(oid);
+                self.offloads.before_set(oid);
                 let read = self.ask(
                     |information, bytes| {
                         (
@@ -176,7 +143,7 @@ impl AdapterInner {
                     buffer.len(),
                 )?;
                 self.note_set(oid, buffer);
-                self.require_told(oid, told_before);
+                self.offloads.require_told(oid, told_before);
                 Ok(read)
             }
             OidRequest::Method { oid, method, input_bytes, buffer } => {
@@ -453,7 +420,7 @@ export! { "ndis.sys";
     ) {
         const FUNCTION: &str = "NdisMOidRequestComplete";
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        let adapter = AdapterInner::of(FUNCTION, miniport_adapter_handle);
+        let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         if status == NDIS_STATUS_PENDING {
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("completed with NDIS_STATUS_PENDING"));
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::adapter::AdapterInner;
+use super::miniport_adapter::MiniportAdapter;
 use super::object::Object;
 use super::send_pool::DataLayout;
 use super::state::State;
@@ -11,7 +11,7 @@ use super::state::State;
 /// The upper side of an adapter: how its edge transmits.
 #[derive(Clone)]
 pub struct AdapterPort {
-    adapter: Arc<AdapterInner>,
+    adapter: Arc<MiniportAdapter>,
 }
 
 /// Why packets were not given to the miniport. They are discarded.
@@ -37,7 +37,7 @@ pub struct PortCounters {
 }
 
 impl AdapterPort {
-    pub(super) fn new(adapter: Arc<AdapterInner>) -> Self {
+    pub(super) fn new(adapter: Arc<MiniportAdapter>) -> Self {
         Self { adapter }
     }
 
@@ -77,7 +77,7 @@ impl AdapterPort {
     pub fn batch(&self) -> PacketBatch {
         PacketBatch {
             adapter: Arc::clone(&self.adapter),
-            layout: DataLayout::of(&self.adapter),
+            layout: layout(&self.adapter),
             ready: Vec::with_capacity(BATCH_PACKETS),
             free: Vec::with_capacity(BATCH_PACKETS),
             scratch: Vec::new(),
@@ -105,7 +105,7 @@ pub(crate) const BATCH_PACKETS: usize = 64;
 
 /// Packets on their way to the miniport, in its own buffers.
 pub struct PacketBatch {
-    adapter: Arc<AdapterInner>,
+    adapter: Arc<MiniportAdapter>,
     layout: DataLayout,
     /// With a packet.
     ready: Vec<Object>,
@@ -131,10 +131,10 @@ impl PacketBatch {
     /// Room for the next packet, as long as the MTU. `None` when as many packets as may be are with
     /// the miniport: then the edge's `room` is called when some come back.
     pub fn buffer(&mut self) -> Option<&mut [u8]> {
-        if self.layout.is_outdated(&self.adapter) {
+        if self.layout.is_outdated(self.adapter.mtu.longest()) {
             // What is ready stays as it is; what is free would be too short, or too long.
             self.adapter.sends.pool.give(&mut self.free);
-            self.layout = DataLayout::of(&self.adapter);
+            self.layout = layout(&self.adapter);
         }
         let object = self.next_free()?;
         let bytes = self.layout.packet_bytes;
@@ -209,4 +209,10 @@ impl Drop for PacketBatch {
         self.adapter.sends.pool.give(&mut self.ready);
         self.adapter.sends.pool.give(&mut self.free);
     }
+}
+
+/// How packets lie in buffers of an adapter as it is now.
+fn layout(adapter: &MiniportAdapter) -> DataLayout {
+    let general = adapter.attributes().general;
+    DataLayout::new(general.as_ref(), adapter.mtu.longest(), &adapter.tuning)
 }

@@ -1,103 +1,28 @@
 //! Receiving: NdisMIndicateReceiveNetBufferLists and MiniportReturnNetBufferLists (ndis.h).
 
-use std::cell::RefCell;
 use std::ptr;
 use std::sync::atomic::Ordering;
 use std::thread;
 
 use nt_sys::ndis::{
     NDIS_HANDLE, NDIS_PORT_NUMBER, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES,
-    NDIS_RETURN_FLAGS_DISPATCH_LEVEL, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO, NET_BUFFER,
-    NET_BUFFER_LIST, TcpIpChecksumNetBufferListInfo, TcpRecvSegCoalesceInfo,
+    NDIS_RETURN_FLAGS_DISPATCH_LEVEL, NET_BUFFER_LIST, TcpIpChecksumNetBufferListInfo,
 };
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
-use super::adapter::{AdapterInner, find};
+use super::miniport_adapter::{MiniportAdapter, find};
 use super::nbl_pool::is_from_driver_pool;
-use super::net_buffer::Pieces;
 use super::object::{Object, Owner};
+use super::received::ReceivedBatch;
 use super::send::require_dispatch_flag;
 use super::state::State;
-use super::verification;
+use super::verification::verification;
 use crate::callback;
 use crate::irql;
 use crate::stack;
 use crate::violation::{Rule, stop};
 
 const FUNCTION: &str = "NdisMIndicateReceiveNetBufferLists";
-
-/// What one call indicated.
-pub struct ReceivedBatch<'a> {
-    first: &'a NET_BUFFER_LIST,
-    lists: usize,
-}
-
-/// A packet that was indicated.
-#[derive(Clone, Copy, Debug)]
-pub struct ReceivedPacket<'a> {
-    /// The packet.
-    pub data: &'a [u8],
-    /// What the miniport says of its checksums.
-    pub checksum: NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO,
-    /// How many TCP segments it was made of; 0 when it was not made of several.
-    pub coalesced_segments: u16,
-}
-
-impl ReceivedBatch<'_> {
-    /// How many NET_BUFFER_LISTs were indicated.
-    #[must_use]
-    pub fn lists(&self) -> usize {
-        self.lists
-    }
-
-    /// Calls `f` for each packet, in order. Data in more than one MDL is gathered.
-    pub fn for_each(&self, mut f: impl FnMut(ReceivedPacket<'_>)) {
-        let mut next = Some(self.first);
-        while let Some(nbl) = next {
-            let info =
-                |slot: usize| nbl.NetBufferListInfo.get(slot).map_or(0, |value| value.addr());
-            let checksum = NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO {
-                Value: info(TcpIpChecksumNetBufferListInfo),
-            };
-            let coalesced_segments = (info(TcpRecvSegCoalesceInfo) & 0xffff) as u16;
-            let mut net_buffer = nbl.FirstNetBuffer.cast_const();
-            // SAFETY: the stack has the list; it was checked when it was indicated.
-            while let Some(current) = unsafe { net_buffer.as_ref() } {
-                with_contiguous(current, |data| {
-                    f(ReceivedPacket { data, checksum, coalesced_segments });
-                });
-                net_buffer = current.Next;
-            }
-            // SAFETY: the stack has the chain.
-            next = unsafe { nbl.Next.as_ref() };
-        }
-    }
-}
-
-thread_local! {
-    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Calls `f` with the data of a packet.
-fn with_contiguous(net_buffer: &NET_BUFFER, f: impl FnOnce(&[u8])) {
-    // SAFETY: the stack has the packet while it looks at it.
-    let mut pieces = unsafe { Pieces::of(FUNCTION, net_buffer) };
-    let Some((start, bytes)) = pieces.next() else {
-        return f(&[]);
-    };
-    if bytes == net_buffer.DataLength as usize {
-        // SAFETY: the MDL's memory, which the stack has.
-        return f(unsafe { std::slice::from_raw_parts(start, bytes) });
-    }
-    let mut gathered = GATHERED.take();
-    gathered.clear();
-    for (start, bytes) in std::iter::once((start, bytes)).chain(pieces) {
-        // SAFETY: the MDL's memory, which the stack has.
-        gathered.extend_from_slice(unsafe { std::slice::from_raw_parts(start, bytes) });
-    }
-    f(&gathered);
-    GATHERED.set(gathered);
-}
 
 export! { "ndis.sys";
     /// ndis.h, NdisMIndicateReceiveNetBufferLists.
@@ -116,7 +41,7 @@ export! { "ndis.sys";
     ) {
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
         require_dispatch_flag(FUNCTION, receive_flags, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
-        let adapter = AdapterInner::of(FUNCTION, miniport_adapter_handle);
+        let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         let state = adapter.states.state();
         // In Restarting the driver has resumed receiving before NDIS knows of it.
         if !matches!(state, State::Running | State::Pausing | State::Restarting) {
@@ -165,7 +90,7 @@ unsafe impl Send for Chain {}
 
 /// Passes a chain from the driver to the stack; stops when something is wrong with it. Answers with
 /// the number of lists and packets.
-fn accept(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) -> (usize, u64) {
+fn accept(adapter: &MiniportAdapter, chain: *mut NET_BUFFER_LIST) -> (usize, u64) {
     let (mut lists, mut packets) = (0, 0);
     let mut next = chain;
     while !next.is_null() {
@@ -219,7 +144,7 @@ fn accept(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) -> (usize, u64) {
 }
 
 /// Makes a chain the driver's again.
-fn give_back(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) {
+fn give_back(adapter: &MiniportAdapter, chain: *mut NET_BUFFER_LIST) {
     let mut next = chain;
     let mut lists = 0;
     while !next.is_null() {
@@ -239,7 +164,7 @@ fn give_back(adapter: &AdapterInner, chain: *mut NET_BUFFER_LIST) {
 }
 
 /// Returns a chain by MiniportReturnNetBufferLists.
-fn return_lists(adapter: &AdapterInner, chain: Chain) {
+fn return_lists(adapter: &MiniportAdapter, chain: Chain) {
     let Chain(chain) = chain;
     give_back(adapter, chain);
     let Some(handler) = adapter.driver.0.characteristics.ReturnNetBufferListsHandler else {

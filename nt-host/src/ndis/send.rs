@@ -2,107 +2,28 @@
 
 use std::cell::RefCell;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use nt_sys::ndis::{
     NDIS_DEFAULT_PORT_NUMBER, NDIS_HANDLE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL,
-    NDIS_SEND_FLAGS_DISPATCH_LEVEL, NDIS_STATUS, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS,
-    NET_BUFFER_LIST,
+    NDIS_SEND_FLAGS_DISPATCH_LEVEL, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NET_BUFFER_LIST,
 };
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
-use super::adapter::AdapterInner;
+use super::miniport_adapter::MiniportAdapter;
 use super::object::{Object, Owner};
-use super::options::{SendLevel, Tuning};
 use super::port::TransmitError;
-use super::send_pool::{DataLayout, SendPool};
+use super::send_pool::DataLayout;
+use super::send_state::Completion;
 use super::state::State;
+use super::tuning::SendLevel;
 use crate::callback;
 use crate::irql;
 use crate::stack;
 use crate::violation::{Rule, stop};
 
-/// The sending side of an adapter.
-pub(super) struct Sends {
-    pub(super) pool: SendPool,
-    outstanding: AtomicUsize,
-    /// Calls of MiniportSendNetBufferLists that have not returned.
-    in_progress: AtomicUsize,
-    /// Set when the edge found no free object.
-    pub(super) wants_room: AtomicBool,
-    calls: AtomicUsize,
-    pub(super) sent_packets: AtomicU64,
-    pub(super) failed_packets: AtomicU64,
-    pub(super) discarded_packets: AtomicU64,
-    pub(super) log: CompletionLog,
-}
-
-/// A completed send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Completion {
-    /// `NET_BUFFER_LIST::Status`
-    pub status: NDIS_STATUS,
-    /// Length of the packet.
-    pub bytes: u32,
-    /// Number of the call of NdisMSendNetBufferListsComplete, from 0.
-    pub call: u64,
-}
-
-/// Completions in their order.
-pub struct CompletionLog {
-    is_on: bool,
-    calls: AtomicU64,
-    completions: Mutex<Vec<Completion>>,
-}
-
-impl CompletionLog {
-    /// Takes what was logged since the last call.
-    pub fn take(&self) -> Vec<Completion> {
-        std::mem::take(&mut *self.completions.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Sends {
-    pub(super) fn new(tuning: &Tuning) -> Self {
-        Self {
-            pool: SendPool::new(tuning.outstanding_packets),
-            outstanding: AtomicUsize::new(0),
-            in_progress: AtomicUsize::new(0),
-            wants_room: AtomicBool::new(false),
-            calls: AtomicUsize::new(0),
-            sent_packets: AtomicU64::new(0),
-            failed_packets: AtomicU64::new(0),
-            discarded_packets: AtomicU64::new(0),
-            log: CompletionLog {
-                is_on: tuning.log_completions,
-                calls: AtomicU64::new(0),
-                completions: Mutex::new(Vec::new()),
-            },
-        }
-    }
-
-    /// Packets with the miniport.
-    pub(super) fn outstanding(&self) -> usize {
-        self.outstanding.load(Ordering::Acquire)
-    }
-
-    pub(super) fn in_progress(&self) -> usize {
-        self.in_progress.load(Ordering::SeqCst)
-    }
-
-    /// Stops when a completed list was touched.
-    pub(super) fn check(&self) {
-        self.pool.check();
-    }
-
-    /// Gives memory back, when all is completed.
-    pub(super) fn release(&self) {
-        self.pool.release();
-    }
-}
-
-impl AdapterInner {
+impl MiniportAdapter {
     /// Sends the packets in `objects`, in order, and leaves it empty.
     pub(super) fn send(&self, objects: &mut Vec<Object>) -> Result<usize, TransmitError> {
         let count = objects.len();
@@ -201,7 +122,7 @@ export! { "ndis.sys";
         const FUNCTION: &str = "NdisMSendNetBufferListsComplete";
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
         require_dispatch_flag(FUNCTION, send_complete_flags, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL);
-        let adapter = AdapterInner::of(FUNCTION, miniport_adapter_handle);
+        let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         let mut completed = COMPLETED.take();
         let (mut failed, mut next) = (0, net_buffer_list);
         if next.is_null() {
@@ -244,7 +165,7 @@ export! { "ndis.sys";
 }
 
 /// Passes a list from the miniport back to the host; stops when the miniport does not have it.
-fn take_back(adapter: &AdapterInner, object: Object) {
+fn take_back(adapter: &MiniportAdapter, object: Object) {
     const FUNCTION: &str = "NdisMSendNetBufferListsComplete";
     if object.pool() != 0 {
         stop(

@@ -9,10 +9,10 @@ use nt_sys::ndis::{
     NetBufferListProtocolId,
 };
 
-use super::adapter::AdapterInner;
+use super::attributes::General;
 use super::object::{Object, ObjectShape, Owner};
-use super::options::MdlLayout;
-use super::verification;
+use super::tuning::{MdlLayout, Tuning};
+use super::verification::verification;
 use crate::violation::{Rule, stop};
 
 /// Bytes between two pieces of a packet's data.
@@ -46,20 +46,17 @@ pub(super) struct DataLayout {
 }
 
 impl DataLayout {
-    /// The layout for an adapter as it is now.
-    pub(super) fn of(adapter: &AdapterInner) -> Self {
-        let (back_fill, context_bytes) = {
-            let attributes = adapter.attributes();
-            attributes.general.map_or((0, 0), |general| {
-                (general.data_back_fill_bytes as usize, general.context_back_fill_bytes as usize)
-            })
-        };
-        let packet_bytes = packet_bytes(adapter);
+    /// The layout for an adapter with these attributes, and the MTU of the stack above it.
+    pub(super) fn new(general: Option<&General>, mtu: u32, tuning: &Tuning) -> Self {
+        let (back_fill, context_bytes) = general.map_or((0, 0), |general| {
+            (general.data_back_fill_bytes as usize, general.context_back_fill_bytes as usize)
+        });
+        let packet_bytes = packet_bytes(mtu);
         // A driver's wishes are bounded.
         let back_fill = back_fill.min(4096);
         let context_bytes = context_bytes.min(4096).next_multiple_of(16);
         let all = back_fill + packet_bytes;
-        let (piece, pieces) = match adapter.tuning.mdl_layout {
+        let (piece, pieces) = match tuning.mdl_layout {
             MdlLayout::Single => (all, 1),
             MdlLayout::Pieces(bytes) => (bytes.max(1), all.div_ceil(bytes.max(1))),
         };
@@ -69,14 +66,14 @@ impl DataLayout {
             net_buffer: true,
             mdls: pieces,
             data_bytes,
-            guard: adapter.tuning.guard,
+            guard: tuning.guard,
         };
         Self { back_fill, packet_bytes, piece, shape }
     }
 
-    /// Whether the adapter has another layout by now.
-    pub(super) fn is_outdated(self, adapter: &AdapterInner) -> bool {
-        self.packet_bytes != packet_bytes(adapter)
+    /// Whether the layout is another for this MTU.
+    pub(super) fn is_outdated(self, mtu: u32) -> bool {
+        self.packet_bytes != packet_bytes(mtu)
     }
 
     /// Whether a packet is contiguous in an object.
@@ -229,8 +226,8 @@ impl SendPool {
 
 /// The longest packet that the stack above sends: an IP packet has at most 65,535 bytes, and a
 /// jumbogram is not sent.
-fn packet_bytes(adapter: &AdapterInner) -> usize {
-    (adapter.mtu.longest() as usize).clamp(68, 65_535)
+fn packet_bytes(mtu: u32) -> usize {
+    (mtu as usize).clamp(68, 65_535)
 }
 
 /// Makes a free object accessible; stops when it was written since it was completed.

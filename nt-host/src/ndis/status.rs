@@ -11,8 +11,8 @@ use nt_sys::ndis::{
 };
 use nt_sys::ntdef::DISPATCH_LEVEL;
 
-use super::adapter::AdapterInner;
 use super::attributes::read_offload;
+use super::miniport_adapter::MiniportAdapter;
 use super::state::State;
 use crate::irql;
 use crate::stack;
@@ -33,7 +33,7 @@ export! { "ndis.sys";
         status_indication: *const NDIS_STATUS_INDICATION,
     ) {
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        let adapter = AdapterInner::of(FUNCTION, miniport_adapter_handle);
+        let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         // SAFETY: the driver's promise.
         let indication = unsafe { &*status_indication };
         if indication.Header.Type != NDIS_OBJECT_TYPE_STATUS_INDICATION
@@ -73,7 +73,7 @@ export! { "ndis.sys";
     }
 }
 
-fn set_link(adapter: &AdapterInner, link: NDIS_LINK_STATE) {
+fn set_link(adapter: &MiniportAdapter, link: NDIS_LINK_STATE) {
     if link.Header.Type != NDIS_OBJECT_TYPE_DEFAULT || link.Header.Revision == 0 {
         stop(
             Rule::BAD_ARGUMENT,

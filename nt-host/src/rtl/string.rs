@@ -52,6 +52,19 @@ pub unsafe fn to_string(string: &UNICODE_STRING) -> String {
     String::from_utf16_lossy(units)
 }
 
+/// The text of a counted string that may be null.
+///
+/// # Safety
+/// `string` is null, or valid and describes readable memory.
+pub(crate) unsafe fn text(string: *const UNICODE_STRING) -> String {
+    // SAFETY: as the caller promises.
+    let string = unsafe { string.as_ref() };
+    string.map_or_else(String::new, |string| {
+        // SAFETY: as the caller promises.
+        unsafe { to_string(string) }
+    })
+}
+
 /// A counted string that owns its text.
 #[derive(Debug)]
 pub struct OwnedString {

@@ -12,8 +12,9 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
 use crate::given;
 use crate::irql;
+use crate::loaded;
 use crate::ndis::object::{Object, ObjectShape, Owner};
-use crate::ndis::verification;
+use crate::ndis::verification::verification;
 use crate::pool::{self, Tag};
 use crate::violation::{Rule, stop};
 
@@ -42,7 +43,7 @@ static POOLS: Mutex<Vec<Arc<Pool>>> = Mutex::new(Vec::new());
 
 impl Pool {
     pub(super) fn create(kind: Kind, tag: ULONG, shape: ObjectShape) -> NDIS_HANDLE {
-        crate::loaded::at_unload(left_at_unload);
+        loaded::at_unload(left_at_unload);
         let pool = Arc::new(Self {
             magic: AtomicU64::new(LIVE),
             kind,

@@ -1,27 +1,6 @@
-//! How an adapter is made and used.
+//! How the host uses an adapter.
 
 use std::time::Duration;
-
-use super::configuration::ConfigValue;
-use crate::edge::Edge;
-
-/// What an adapter is made with.
-pub struct AdapterOptions {
-    /// Its name, for messages.
-    pub name: String,
-    /// Its GUID, which a driver reads as the keyword NetCfgInstanceId.
-    pub guid: [u8; 16],
-    /// Index of its network interface.
-    pub if_index: u32,
-    /// Index part of its `NET_LUID`; 24 bits. Its type is 53.
-    pub net_luid_index: u32,
-    /// MTU of the stack above, in bytes.
-    pub mtu: u32,
-    /// The adapter's keywords in the registry.
-    pub configuration: Vec<(String, ConfigValue)>,
-    /// The stack above.
-    pub edge: Box<dyn Edge>,
-}
 
 /// How the host uses an adapter; the default is what a machine does.
 #[derive(Clone, Debug)]
