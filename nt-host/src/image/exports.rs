@@ -52,7 +52,7 @@ const ALL: &[Exports] = &[
     ndis::send::EXPORTS,
     ndis::status::EXPORTS,
     netio::EXPORTS,
-    wsk::client::EXPORTS,
+    wsk::registration::EXPORTS,
     runtime::EXPORTS,
 ];
 

@@ -4,6 +4,7 @@
 //! datagram becomes an indication, and all indications of a buffer share its MDL, its remote
 //! address and its control data. The buffer comes back when the last of them is released.
 
+use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -11,7 +12,6 @@ use nt_sys::mm::{MDL, MDL_SOURCE_IS_NONPAGED_POOL, PAGE_SIZE};
 use nt_sys::wsk::{SOCKADDR_IN6, WSK_BUF, WSK_DATAGRAM_INDICATION};
 
 use super::control::Control;
-use super::socket::Socket;
 use crate::pages::Pages;
 
 /// The largest message: a UDP datagram, or a GRO packet.
@@ -97,6 +97,16 @@ impl Slabs {
     }
 }
 
+/// The receive buffers of a socket that are not in use.
+#[derive(Default)]
+pub(super) struct Buffers {
+    /// Last in, first out: the last one is in the cache.
+    pub(super) free: Vec<BufferPointer>,
+    pub(super) allocated: usize,
+    /// The receiver waits for one.
+    pub(super) starved: bool,
+}
+
 /// Why a release is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadRelease {
@@ -125,7 +135,7 @@ impl BufferPointer {
     /// The buffer is not indicated at present.
     pub(super) fn indicate(
         self,
-        socket: &Socket,
+        socket: *const c_void,
         bytes: usize,
         datagram_bytes: usize,
         control: &Control,
@@ -134,7 +144,7 @@ impl BufferPointer {
         let buffer = self.0.as_ptr();
         // SAFETY: nobody else has the buffer now.
         unsafe { (*buffer).control = *control };
-        self.shared().socket.store(ptr::from_ref(socket).addr(), Ordering::Relaxed);
+        self.shared().socket.store(socket.addr(), Ordering::Relaxed);
         self.shared().references.store(datagrams as u32 + 1, Ordering::Relaxed);
         // SAFETY: inside the buffer; no reference is made.
         let mdl = unsafe { &raw mut (*buffer).mdl };
@@ -253,7 +263,7 @@ pub(super) struct Chain {
 /// `indication` is a pointer that some `WskReceiveFromEvent` was given since a driver is loaded,
 /// however long ago.
 pub(super) unsafe fn release(
-    socket: &Socket,
+    socket: *const c_void,
     indication: *mut WSK_DATAGRAM_INDICATION,
 ) -> Result<(*mut WSK_DATAGRAM_INDICATION, Option<BufferPointer>), BadRelease> {
     let indication = indication.cast::<Indication>();
@@ -267,7 +277,7 @@ pub(super) unsafe fn release(
     let buffer = unsafe { (*indication).buffer };
     let buffer = NonNull::new(buffer.cast_mut()).ok_or(BadRelease::NotIndicated)?;
     let buffer = BufferPointer(buffer);
-    if buffer.shared().socket.load(Ordering::Relaxed) != ptr::from_ref(socket).addr() {
+    if buffer.shared().socket.load(Ordering::Relaxed) != socket.addr() {
         return Err(BadRelease::OtherSocket);
     }
     // SAFETY: the driver's until the state changes.

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::address::Family;
-use super::socket::{open_udp, set_option};
+use super::linux_socket::{open_udp, set_option};
 
 /// A leaf of the lock order.
 static MARKED: Mutex<Marked> = Mutex::new(Marked { mark: 0, sockets: Vec::new() });

@@ -9,18 +9,23 @@
 //! Lock order: `SendQueue::waiting`, `Socket::life`. `Socket::buffers` and `Client::state` are
 //! leaves. None is held while the driver is called.
 
-pub mod client;
+pub mod registration;
 
 mod address;
+mod argument;
 mod buffer;
+mod client;
 mod control;
 mod datagram;
+mod dispatch;
 mod error;
+mod linux_socket;
 mod mark;
 mod option;
 mod receive;
 mod request;
 mod send;
+mod send_queue;
 mod socket;
 
 pub use mark::set_mark;

@@ -18,11 +18,12 @@ use nt_sys::wsk::{
 };
 
 use super::address::Address;
-use super::client::{bytes, event_mask};
+use super::argument::{bytes, event_mask};
 use super::error::{last_errno, status_of};
+use super::linux_socket::set_option;
 use super::receive;
 use super::request::Request;
-use super::socket::{Socket, set_option};
+use super::socket::Socket;
 use crate::stack;
 use crate::violation::{Rule, stop};
 

@@ -2,8 +2,8 @@
 
 use std::mem::zeroed;
 use std::ptr;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, PoisonError};
 
 use nt_sys::io::IRP;
 use nt_sys::ntdef::{DISPATCH_LEVEL, NTSTATUS, ULONG};
@@ -28,16 +28,6 @@ const MAX_MESSAGES: usize = 64;
 /// About how many datagrams one callback should get: enough to share its cost, few enough to stay
 /// in the cache.
 const BATCH_DATAGRAMS: usize = 128;
-
-/// The receive buffers of a socket that are not in use.
-#[derive(Default)]
-pub(super) struct Buffers {
-    /// Last in, first out: the last one is in the cache.
-    free: Vec<BufferPointer>,
-    allocated: usize,
-    /// The receiver waits for one.
-    starved: bool,
-}
 
 /// A message that was received.
 #[derive(Clone, Copy)]
@@ -102,7 +92,7 @@ impl<'a> Receiver<'a> {
                 break;
             }
         }
-        let mut buffers = buffers(self.socket);
+        let mut buffers = self.socket.buffers();
         buffers.free.append(&mut self.ready);
     }
 
@@ -113,7 +103,7 @@ impl<'a> Receiver<'a> {
             if self.socket.life().is_closing {
                 return false;
             }
-            let mut buffers = buffers(self.socket);
+            let mut buffers = self.socket.buffers();
             let wanted = self.batch_messages.saturating_sub(self.ready.len());
             let kept = buffers.free.len().saturating_sub(wanted);
             self.ready.extend(buffers.free.drain(kept..));
@@ -247,7 +237,7 @@ impl<'a> Receiver<'a> {
         // Backwards, so that each chain can be linked to the one after it.
         for message in self.messages.iter_mut().rev() {
             let Message { buffer, bytes, datagram_bytes, ref control, .. } = *message;
-            let chain = buffer.indicate(self.socket, bytes, datagram_bytes, control);
+            let chain = buffer.indicate(self.socket.id(), bytes, datagram_bytes, control);
             message.datagrams = chain.datagrams;
             datagrams += chain.datagrams;
             // SAFETY: the driver does not have it yet.
@@ -315,15 +305,6 @@ impl<'a> Receiver<'a> {
     }
 }
 
-/// Takes the buffers from a socket that is at its end.
-pub(super) fn retire(socket: &Socket) -> Vec<BufferPointer> {
-    std::mem::take(&mut buffers(socket).free)
-}
-
-fn buffers(socket: &Socket) -> MutexGuard<'_, Buffers> {
-    socket.buffers.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// wsk.h, PFN_WSK_RECEIVE_FROM: not offered here; use the event.
 pub(super) unsafe extern "efiapi" fn receive_from(
     socket: *mut WSK_SOCKET,
@@ -360,12 +341,12 @@ pub(super) unsafe extern "efiapi" fn release(
     let mut pool = None;
     while !next.is_null() {
         // SAFETY: the caller's word.
-        match unsafe { buffer::release(socket, next) } {
+        match unsafe { buffer::release(socket.id(), next) } {
             Ok((after, free)) => {
                 next = after;
                 released += 1;
                 if let Some(free) = free {
-                    pool.get_or_insert_with(|| buffers(socket)).free.push(free);
+                    pool.get_or_insert_with(|| socket.buffers()).free.push(free);
                 }
             }
             Err(BadRelease::NotIndicated) => stop(

@@ -1,9 +1,7 @@
 //! Sending.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
 
 use nt_sys::io::IRP;
 use nt_sys::ntdef::{NTSTATUS, ULONG};
@@ -14,11 +12,12 @@ use nt_sys::status::{
 use nt_sys::wsk::{CMSGHDR, SOCKADDR, WSK_BUF, WSK_BUF_LIST, WSK_SOCKET};
 
 use super::address::Address;
-use super::client::bytes;
-use super::control::{self, Control};
+use super::argument::bytes;
+use super::control;
 use super::datagram::{BadBuffer, Datagrams, Messages};
 use super::error::{is_icmp_echo, last_errno, status_of};
 use super::request::Request;
+use super::send_queue::{Transmission, Waiter};
 use super::socket::Socket;
 use crate::violation::{Rule, stop};
 use crate::{pool, stack};
@@ -29,64 +28,6 @@ const ICMP_RETRIES: usize = 8;
 thread_local! {
     /// Memory of this thread's sends, kept for the next one.
     static SCRATCH: RefCell<(Datagrams, Messages)> = RefCell::default();
-}
-
-/// What a socket sends.
-#[derive(Default)]
-pub(super) struct SendQueue {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-    /// Requests in `waiting`, and the one that the socket's thread is at: later ones must queue up
-    /// behind.
-    queued: AtomicUsize,
-    /// `UDP_SEND_MSG_SIZE`; 0: none.
-    pub(super) segment_bytes: AtomicU32,
-    /// 1 more than the length from which on Linux refuses to cut messages; 0: it has not refused.
-    uncut_from: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Waiting {
-    requests: VecDeque<Box<Waiter>>,
-    has_thread: bool,
-    destination: Option<Address>,
-}
-
-/// A request that waits for room in the socket's buffer.
-struct Waiter {
-    request: Request,
-    datagrams: Datagrams,
-    transmission: Transmission,
-}
-
-impl SendQueue {
-    /// Sets the destination of requests that name none.
-    pub(super) fn set_destination(&self, address: Address) {
-        self.waiting().destination = Some(address);
-    }
-
-    /// Lets the thread see that the socket is being closed.
-    pub(super) fn wake(&self) {
-        // With the lock, so that the thread is not between its look and its wait.
-        drop(self.waiting());
-        self.changed.notify_all();
-    }
-
-    fn uncut_bytes(&self) -> usize {
-        match self.uncut_from.load(Ordering::Relaxed) {
-            0 => usize::MAX,
-            more => more - 1,
-        }
-    }
-
-    fn refuse_cutting(&self, from_bytes: usize) {
-        let from = from_bytes.min(self.uncut_bytes());
-        self.uncut_from.store(from + 1, Ordering::Relaxed);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// wsk.h, PFN_WSK_SEND_TO.
@@ -207,21 +148,6 @@ enum Progress {
     Done(NTSTATUS),
     /// The socket's buffer is full.
     Blocked,
-}
-
-/// The sending of one request's datagrams.
-struct Transmission {
-    remote: Address,
-    control: Control,
-    /// The first datagram that is not sent.
-    next: usize,
-    /// Bytes sent.
-    bytes: usize,
-    /// Datagrams before this one are not joined for Linux to cut, which it refused.
-    single_until: usize,
-    /// Why: the length that it refused to cut at.
-    refused_bytes: Option<usize>,
-    icmp_retries: usize,
 }
 
 impl Transmission {
