@@ -8,7 +8,9 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant as Clock};
 
-use nic_engine::protocol::{ClaimError, ContextId, Discard, Event, Load, PeerId, Sent};
+use nic_engine::protocol::{
+    BatchSize, ClaimError, Discard, Event, PeerId, ReceiverId, SentPackets,
+};
 use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName, Protocol};
 use nic_wireguard::{
     Control, Identity, PeerControl, PeerData, TimerConstants, WireGuard, configure,
@@ -142,7 +144,7 @@ struct Host {
     peer: Option<(PeerControl, PeerData, Endpoint)>,
     /// The last message that was sent.
     sent: Vec<u8>,
-    next_context: u32,
+    next_receiver: u32,
     random: u64,
     is_under_load: bool,
     completed: u32,
@@ -158,7 +160,7 @@ impl Side {
             host: Host {
                 peer: None,
                 sent: Vec::new(),
-                next_context: 0,
+                next_receiver: 0,
                 random: u64::from(private_key[0]),
                 is_under_load: false,
                 completed: 0,
@@ -179,7 +181,7 @@ impl Side {
     fn initiate(&mut self, now: Now) -> Vec<u8> {
         let (_, data, _) = self.host.peer.as_mut().expect("they met");
         let sealed =
-            WireGuard::seal_begin(data, Load { packets: 1, payload_bytes: 0 }, now.instant);
+            WireGuard::seal_begin(data, BatchSize { packets: 1, payload_bytes: 0 }, now.instant);
         assert!(sealed.is_err(), "the session before is too old");
         WireGuard::timeout(&mut self.control, &mut self.host, PEER, now);
         std::mem::take(&mut self.host.sent)
@@ -188,8 +190,9 @@ impl Side {
     /// Whether a datagram is not worth to be queued; the judge is copied for each, as the engine
     /// does.
     fn refuses(&self, datagram: &[u8], from: &Self, now: Now) -> bool {
-        let judge = WireGuard::judge(&self.control);
-        WireGuard::standing(&judge, datagram, &from.address, &|_| false, now.instant).is_err()
+        let validator = WireGuard::address_validator(&self.control);
+        WireGuard::validate_address(&validator, datagram, &from.address, &|_| false, now.instant)
+            .is_err()
     }
 
     fn receive(&mut self, datagram: &[u8], from: &Self, now: Now) -> Vec<u8> {
@@ -204,7 +207,7 @@ impl ControlHost<WireGuard> for Host {
         self.peer.as_ref().filter(|(peer, ..)| peer.public_key() == public_key).map(|_| PEER)
     }
 
-    fn peer_by_context(&self, _: ContextId) -> Option<PeerId> {
+    fn peer_by_receiver(&self, _: ReceiverId) -> Option<PeerId> {
         Some(PEER)
     }
 
@@ -220,12 +223,12 @@ impl ControlHost<WireGuard> for Host {
         self.peer.as_mut().map(|(_, data, _)| f(data)).is_some()
     }
 
-    fn claim_context(&mut self, _: PeerId, _: ContextId) -> Result<(), ClaimError> {
-        unreachable!("WireGuard's contexts are drawn")
+    fn claim_receiver(&mut self, _: PeerId, _: ReceiverId) -> Result<(), ClaimError> {
+        unreachable!("WireGuard draws its receiver indices")
     }
 
     fn set_default_peer(&mut self, _: Option<PeerId>) {
-        unreachable!("every context is somebody's")
+        unreachable!("WireGuard has no default peer")
     }
 
     fn name(&self, _: PeerId) -> Option<PeerName> {
@@ -240,12 +243,12 @@ impl ControlHost<WireGuard> for Host {
         unreachable!("WireGuard's handshakes are its own")
     }
 
-    fn allocate_context(&mut self, _: PeerId) -> Option<ContextId> {
-        self.next_context += 1;
-        Some(ContextId(self.next_context))
+    fn allocate_receiver(&mut self, _: PeerId) -> Option<ReceiverId> {
+        self.next_receiver += 1;
+        Some(ReceiverId(self.next_receiver))
     }
 
-    fn release_context(&mut self, _: ContextId) {}
+    fn release_receiver(&mut self, _: ReceiverId) {}
 
     fn endpoint(&self, _: PeerId) -> Option<Endpoint> {
         self.peer.as_ref().map(|(_, _, endpoint)| *endpoint)
@@ -274,7 +277,7 @@ impl ControlHost<WireGuard> for Host {
         let Some((_, data, _)) = &mut self.peer else {
             return;
         };
-        WireGuard::sent(data, Sent { data_packets: 0, keepalives: 1 }, Instant::ZERO);
+        WireGuard::sent(data, SentPackets { data_packets: 0, keepalives: 1 }, Instant::ZERO);
     }
 
     fn drop_queued(&mut self, _: PeerId) {}

@@ -2,7 +2,7 @@
 
 use crate::{
     Instant, Packet, PacketQueue, System,
-    codel::{Codel, Judgement},
+    codel::{Action, Codel},
 };
 
 /// A peer's queue: bounded in packets and bytes, and kept short by [`Codel`].
@@ -41,13 +41,13 @@ impl<S: System> Backlog<S> {
         packet.set_queued_at(now);
         let bytes = packet.len();
         if self.is_keyed {
-            if self.len() >= MOST_PACKETS || self.bytes.saturating_add(bytes) > MOST_BYTES {
+            if self.len() >= MAX_PACKETS || self.bytes.saturating_add(bytes) > MAX_BYTES {
                 dropped.push_back(packet);
                 return;
             }
         } else {
-            while self.len() >= MOST_PACKETS_UNKEYED
-                || self.bytes.saturating_add(bytes) > MOST_BYTES_UNKEYED
+            while self.len() >= MAX_PACKETS_UNKEYED
+                || self.bytes.saturating_add(bytes) > MAX_BYTES_UNKEYED
             {
                 let Some(oldest) = self.pop() else {
                     break;
@@ -72,16 +72,16 @@ impl<S: System> Backlog<S> {
         late: &mut S::Queue,
     ) -> Option<S::Packet> {
         loop {
-            let is_judged = self.held.is_empty();
+            let is_managed = self.held.is_empty();
             let packet = self.pop()?;
             // Packets that wait for a key are nobody's congestion.
-            if !is_judged || !self.is_keyed {
+            if !is_managed || !self.is_keyed {
                 return Some(packet);
             }
             let more_waits = self.bytes > mtu_bytes;
-            match self.codel.judge(now.since(packet.queued_at()), more_waits, now) {
-                Judgement::Pass => return Some(packet),
-                Judgement::Drop => late.push_back(packet),
+            match self.codel.on_dequeue(now.since(packet.queued_at()), more_waits, now) {
+                Action::Pass => return Some(packet),
+                Action::Drop => late.push_back(packet),
             }
         }
     }
@@ -115,12 +115,12 @@ impl<S: System> Backlog<S> {
 }
 
 /// With a key: about a millisecond of full packets at 10 Gbit/s.
-const MOST_PACKETS: usize = 1024;
+const MAX_PACKETS: usize = 1024;
 /// With a key: as many packets as large as offload makes them are too much.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Without: enough for the start of a few connections.
-const MOST_PACKETS_UNKEYED: usize = 128;
-const MOST_BYTES_UNKEYED: usize = 1024 * 1024;
+const MAX_PACKETS_UNKEYED: usize = 128;
+const MAX_BYTES_UNKEYED: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

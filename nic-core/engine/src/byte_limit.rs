@@ -15,7 +15,7 @@ pub(crate) struct ByteLimit {
     /// flight.
     held_back: bool,
     /// The least that was left in flight at any completion of this period: more than was needed.
-    least_slack: usize,
+    min_slack: usize,
     period_end: Instant,
 }
 
@@ -23,10 +23,10 @@ impl ByteLimit {
     /// A limit with nothing in flight.
     pub(crate) const fn new() -> Self {
         Self {
-            limit: INITIAL,
+            limit: INITIAL_LIMIT,
             in_flight: 0,
             held_back: false,
-            least_slack: usize::MAX,
+            min_slack: usize::MAX,
             period_end: Instant::ZERO,
         }
     }
@@ -58,25 +58,25 @@ impl ByteLimit {
         if self.in_flight == 0 {
             if self.held_back {
                 // It ran dry while something waited: the limit was too low.
-                self.limit = self.limit.saturating_add(bytes).min(MOST);
+                self.limit = self.limit.saturating_add(bytes).min(MAX_LIMIT);
             }
             self.held_back = false;
             self.start_period(now);
             return;
         }
-        self.least_slack = self.least_slack.min(self.in_flight);
+        self.min_slack = self.min_slack.min(self.in_flight);
         if now >= self.period_end {
             if self.held_back {
                 // For a whole period so much was below that was not needed to keep it busy. Take
                 // back half.
-                self.limit = self.limit.saturating_sub(self.least_slack / 2).max(LEAST);
+                self.limit = self.limit.saturating_sub(self.min_slack / 2).max(MIN_LIMIT);
             }
             self.start_period(now);
         }
     }
 
     fn start_period(&mut self, now: Instant) {
-        self.least_slack = usize::MAX;
+        self.min_slack = usize::MAX;
         self.period_end = now.after(PERIOD);
     }
 }
@@ -88,11 +88,11 @@ impl Default for ByteLimit {
 }
 
 /// A batch of full packets.
-const INITIAL: usize = 128 * 1024;
+const INITIAL_LIMIT: usize = 128 * 1024;
 /// One datagram of the largest size.
-const LEAST: usize = 64 * 1024;
+const MIN_LIMIT: usize = 64 * 1024;
 /// 10 Gbit/s for 12 ms.
-const MOST: usize = 16 * 1024 * 1024;
+const MAX_LIMIT: usize = 16 * 1024 * 1024;
 /// How long bytes must have been superfluous.
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -126,7 +126,7 @@ mod tests {
         assert!((1_000_000..1_500_000).contains(&fast), "{fast}");
         let slow = run(&mut limit, 1_500, 1000, 60_000);
         assert!(slow <= fast / 8, "{slow}");
-        assert!(slow >= LEAST);
+        assert!(slow >= MIN_LIMIT);
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
             limit.queued(1000);
             limit.completed(1000, Instant::from_nanos(ms * 1_000_000));
         }
-        assert_eq!((limit.limit, limit.is_idle()), (INITIAL, true));
+        assert_eq!((limit.limit, limit.is_idle()), (INITIAL_LIMIT, true));
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
         let mut limit = ByteLimit::new();
         limit.hold_back();
         limit.completed(usize::MAX, Instant::NEVER);
-        assert_eq!(limit.limit, MOST);
-        assert_eq!(limit.room(), MOST);
+        assert_eq!(limit.limit, MAX_LIMIT);
+        assert_eq!(limit.room(), MAX_LIMIT);
     }
 }

@@ -20,17 +20,22 @@ pub(crate) struct Codel {
 
 /// What to do with a packet that leaves the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Judgement {
+pub(crate) enum Action {
     /// Send it.
     Pass,
-    /// Drop it, so that its sender slows down, and judge the next.
+    /// Drop it, so that its sender slows down, and on_dequeue the next.
     Drop,
 }
 
 impl Codel {
     /// Judges the packet that leaves the queue now: how long it was there, and whether more than
     /// one packet's worth is left behind it. The last packet always passes.
-    pub(crate) fn judge(&mut self, sojourn: Duration, more_waits: bool, now: Instant) -> Judgement {
+    pub(crate) fn on_dequeue(
+        &mut self,
+        sojourn: Duration,
+        more_waits: bool,
+        now: Instant,
+    ) -> Action {
         let is_late = self.is_late(sojourn, more_waits, now);
         if self.is_dropping {
             if !is_late {
@@ -38,12 +43,12 @@ impl Codel {
             } else if now >= self.drop_next {
                 self.count = self.count.saturating_add(1);
                 self.drop_next = control_law(self.drop_next, self.count);
-                return Judgement::Drop;
+                return Action::Drop;
             }
-            return Judgement::Pass;
+            return Action::Pass;
         }
         if !is_late {
-            return Judgement::Pass;
+            return Action::Pass;
         }
         self.is_dropping = true;
         // Where dropping stopped only a moment ago, it goes on at the rate that it had (RFC 8289,
@@ -53,7 +58,7 @@ impl Codel {
         self.count = if dropped > 1 && is_recent { dropped } else { 1 };
         self.drop_next = control_law(now, self.count);
         self.last_count = self.count;
-        Judgement::Drop
+        Action::Drop
     }
 
     /// Whether packets have been late for a whole interval.
@@ -99,9 +104,9 @@ mod tests {
     #[test]
     fn a_burst_shorter_than_an_interval_passes() {
         let mut codel = Codel::default();
-        assert!((0..100).all(|ms| codel.judge(LATE, true, at(ms)) == Judgement::Pass));
-        assert_eq!(codel.judge(Duration::from_millis(4), true, at(100)), Judgement::Pass);
-        assert!((101..201).all(|ms| codel.judge(LATE, true, at(ms)) == Judgement::Pass));
+        assert!((0..100).all(|ms| codel.on_dequeue(LATE, true, at(ms)) == Action::Pass));
+        assert_eq!(codel.on_dequeue(Duration::from_millis(4), true, at(100)), Action::Pass);
+        assert!((101..201).all(|ms| codel.on_dequeue(LATE, true, at(ms)) == Action::Pass));
     }
 
     #[test]
@@ -109,7 +114,7 @@ mod tests {
         let mut codel = Codel::default();
         let mut drops = std::vec::Vec::new();
         for ms in 0..1000 {
-            while codel.judge(LATE, true, at(ms)) == Judgement::Drop {
+            while codel.on_dequeue(LATE, true, at(ms)) == Action::Drop {
                 drops.push(ms);
             }
         }
@@ -123,18 +128,18 @@ mod tests {
     fn the_last_packet_always_passes() {
         let mut codel = Codel::default();
         let late = Duration::from_secs(60);
-        assert!((0..10_000).all(|ms| codel.judge(late, false, at(ms)) == Judgement::Pass));
+        assert!((0..10_000).all(|ms| codel.on_dequeue(late, false, at(ms)) == Action::Pass));
     }
 
     #[test]
     fn dropping_ends_with_the_delay_and_resumes_where_it_was() {
         let mut codel = Codel::default();
         for ms in 0..1000 {
-            while codel.judge(LATE, true, at(ms)) == Judgement::Drop {}
+            while codel.on_dequeue(LATE, true, at(ms)) == Action::Drop {}
         }
         let count = codel.count;
-        assert_eq!(codel.judge(Duration::ZERO, true, at(1000)), Judgement::Pass);
-        let drops = (1001..1201).filter(|&ms| codel.judge(LATE, true, at(ms)) == Judgement::Drop);
+        assert_eq!(codel.on_dequeue(Duration::ZERO, true, at(1000)), Action::Pass);
+        let drops = (1001..1201).filter(|&ms| codel.on_dequeue(LATE, true, at(ms)) == Action::Drop);
         assert!(drops.count() > 2, "it had dropped {count}");
     }
 
@@ -142,7 +147,7 @@ mod tests {
     fn no_time_or_count_breaks_it() {
         let mut codel = Codel { count: u32::MAX, is_dropping: true, ..Codel::default() };
         codel.above_since = Some(Instant::ZERO);
-        assert_eq!(codel.judge(Duration::MAX, true, Instant::NEVER), Judgement::Drop);
-        assert_eq!(codel.judge(Duration::MAX, true, Instant::ZERO), Judgement::Pass);
+        assert_eq!(codel.on_dequeue(Duration::MAX, true, Instant::NEVER), Action::Drop);
+        assert_eq!(codel.on_dequeue(Duration::MAX, true, Instant::ZERO), Action::Pass);
     }
 }

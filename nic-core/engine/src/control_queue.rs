@@ -2,54 +2,58 @@
 
 use nic_memory::Queue;
 
-use crate::protocol::Standing;
+use crate::protocol::AddressValidation;
 
-/// The most messages of a standing that wait.
+/// The most messages of a validation that wait.
 pub const CONTROL_MESSAGES: usize = 4096;
 
-/// A bounded queue for each standing; they take turns, so that a flood of one keeps nothing of the
+/// A bounded queue for each validation; they take turns, so that a flood of one keeps nothing of the
 /// other out.
 pub struct ControlQueue<T> {
-    unproven: Queue<T>,
-    proven: Queue<T>,
+    unvalidated: Queue<T>,
+    validated: Queue<T>,
     /// Whose turn it is.
-    next: Standing,
+    next: AddressValidation,
 }
 
 impl<T> ControlQueue<T> {
     /// None waits; without memory.
     pub const fn new() -> Self {
-        Self { unproven: Queue::new(), proven: Queue::new(), next: Standing::Proven }
+        Self {
+            unvalidated: Queue::new(),
+            validated: Queue::new(),
+            next: AddressValidation::Validated,
+        }
     }
 
-    /// Adds a message behind those of its standing. False where there is no room or memory ran out.
-    pub fn push(&mut self, standing: Standing, message: T) -> bool {
-        let queue = match standing {
-            Standing::Unproven => &mut self.unproven,
-            Standing::Proven => &mut self.proven,
+    /// Adds a message behind those of its validation. False where there is no room or memory ran out.
+    pub fn push(&mut self, validation: AddressValidation, message: T) -> bool {
+        let queue = match validation {
+            AddressValidation::Unvalidated => &mut self.unvalidated,
+            AddressValidation::Validated => &mut self.validated,
         };
         queue.len() < CONTROL_MESSAGES
             && queue.try_reserve(1).is_ok()
             && queue.push_back(message).is_ok()
     }
 
-    /// Takes the oldest of the standing whose turn it is, or else of the other.
+    /// Takes the oldest of the validation whose turn it is, or else of the other.
     pub fn pop(&mut self) -> Option<T> {
-        let Self { unproven, proven, next } = self;
+        let Self { unvalidated, validated, next } = self;
         let (first, second) = match next {
-            Standing::Unproven => (unproven, proven),
-            Standing::Proven => (proven, unproven),
+            AddressValidation::Unvalidated => (unvalidated, validated),
+            AddressValidation::Validated => (validated, unvalidated),
         };
         *next = match next {
-            Standing::Unproven => Standing::Proven,
-            Standing::Proven => Standing::Unproven,
+            AddressValidation::Unvalidated => AddressValidation::Validated,
+            AddressValidation::Validated => AddressValidation::Unvalidated,
         };
         first.pop_front().or_else(|| second.pop_front())
     }
 
     /// How many messages wait.
     pub const fn len(&self) -> usize {
-        self.unproven.len() + self.proven.len()
+        self.unvalidated.len() + self.validated.len()
     }
 
     /// Whether none waits.
@@ -59,8 +63,8 @@ impl<T> ControlQueue<T> {
 
     /// Drops all of them.
     pub fn clear(&mut self) {
-        self.unproven.clear();
-        self.proven.clear();
+        self.unvalidated.clear();
+        self.validated.clear();
     }
 }
 
@@ -77,10 +81,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_standing_has_its_room_and_its_turn() {
-        for (flooded, other) in
-            [(Standing::Unproven, Standing::Proven), (Standing::Proven, Standing::Unproven)]
-        {
+    fn each_validation_has_its_room_and_its_turn() {
+        for (flooded, other) in [
+            (AddressValidation::Unvalidated, AddressValidation::Validated),
+            (AddressValidation::Validated, AddressValidation::Unvalidated),
+        ] {
             let mut queue = ControlQueue::new();
             let taken = (0..2 * CONTROL_MESSAGES).filter(|&n| queue.push(flooded, n)).count();
             assert_eq!(taken, CONTROL_MESSAGES);

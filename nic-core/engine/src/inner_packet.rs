@@ -20,7 +20,7 @@ impl InnerPacket {
     pub fn parse(head: &[u8], payload_bytes: usize) -> Option<Self> {
         let header = Header::parse(head)?;
         let total_bytes = header.total_bytes;
-        (total_bytes >= header.least_bytes && total_bytes <= payload_bytes)
+        (total_bytes >= header.header_bytes && total_bytes <= payload_bytes)
             .then_some(header.into_packet(total_bytes))
     }
 
@@ -29,7 +29,7 @@ impl InnerPacket {
     pub fn parse_outgoing(head: &[u8], packet_bytes: usize) -> Option<Self> {
         let header = Header::parse(head)?;
         let is_open = header.total_bytes == header.open_bytes;
-        ((is_open || header.total_bytes == packet_bytes) && packet_bytes >= header.least_bytes)
+        ((is_open || header.total_bytes == packet_bytes) && packet_bytes >= header.header_bytes)
             .then_some(header.into_packet(packet_bytes))
     }
 }
@@ -41,7 +41,7 @@ struct Header {
     /// The length that an empty length field stands for.
     open_bytes: usize,
     /// The length of the header itself.
-    least_bytes: usize,
+    header_bytes: usize,
 }
 
 impl Header {
@@ -50,13 +50,13 @@ impl Header {
             4 => {
                 // RFC 791, section 3.1.
                 let header: &[u8; 20] = head.first_chunk()?;
-                let least_bytes = usize::from(header[0] & 0xf) * 4;
+                let header_bytes = usize::from(header[0] & 0xf) * 4;
                 Some(Self {
                     source: Ipv4Addr::from(*header[12..].first_chunk::<4>()?).into(),
                     destination: Ipv4Addr::from(*header[16..].first_chunk::<4>()?).into(),
                     total_bytes: u16::from_be_bytes([header[2], header[3]]).into(),
                     open_bytes: 0,
-                    least_bytes: (least_bytes >= 20).then_some(least_bytes)?,
+                    header_bytes: (header_bytes >= 20).then_some(header_bytes)?,
                 })
             }
             6 => {
@@ -67,7 +67,7 @@ impl Header {
                     destination: Ipv6Addr::from(*header[24..].first_chunk::<16>()?).into(),
                     total_bytes: 40 + usize::from(u16::from_be_bytes([header[4], header[5]])),
                     open_bytes: 40,
-                    least_bytes: 40,
+                    header_bytes: 40,
                 })
             }
             _ => None,

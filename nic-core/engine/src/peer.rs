@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use lock_api::Mutex;
 
 use crate::{
-    Endpoint, Protocol, System, backlog::Backlog, byte_limit::ByteLimit, protocol::Sent,
-    reorder::Turnstile,
+    Endpoint, Protocol, System, backlog::Backlog, byte_limit::ByteLimit, protocol::SentPackets,
+    resequencer::Resequencer,
 };
 
 /// What a peer has sent and received: UDP payload, keepalives and handshakes included.
@@ -44,16 +44,16 @@ pub(crate) struct Peer<P: Protocol, S: System> {
     /// An empty packet is to be sent where no other is.
     pub(crate) keepalive: bool,
     pub(crate) limit: ByteLimit,
-    pub(crate) sealing: Turnstile<Outgoing<S>>,
-    pub(crate) opening: Turnstile<S::Opened>,
+    pub(crate) sealing: Resequencer<SealedBatch<S>>,
+    pub(crate) opening: Resequencer<S::Opened>,
     pub(crate) counters: PeerCounters,
     pub(crate) data: P::PeerData,
 }
 
 /// A sealed batch that waits for its turn.
-pub(crate) struct Outgoing<S: System> {
+pub(crate) struct SealedBatch<S: System> {
     pub(crate) sealed: S::Sealed,
-    pub(crate) sent: Sent,
+    pub(crate) sent: SentPackets,
     pub(crate) payload_bytes: usize,
     pub(crate) bytes: usize,
 }
@@ -66,8 +66,8 @@ impl<P: Protocol, S: System> Peer<P, S> {
             backlog: Backlog::new(),
             keepalive: false,
             limit: ByteLimit::new(),
-            sealing: Turnstile::new(),
-            opening: Turnstile::new(),
+            sealing: Resequencer::new(),
+            opening: Resequencer::new(),
             counters: PeerCounters::default(),
             data,
         }

@@ -13,7 +13,7 @@ use crate::protocol::PeerId;
 ///
 /// Addresses are hashed with SipHash under a secret of the adapter: nobody can choose some that
 /// fall into one place. The lock is taken before a peer's.
-pub(crate) struct AddressBook<L> {
+pub(crate) struct PeerAddresses<L> {
     table: Mutex<L, Table>,
 }
 
@@ -29,7 +29,7 @@ struct Entry {
     peer: PeerId,
 }
 
-impl<L: RawMutex> AddressBook<L> {
+impl<L: RawMutex> PeerAddresses<L> {
     pub(crate) fn new(hash_key: [u8; 16]) -> Self {
         Self { table: Mutex::new(Table { entries: Vec::new(), hash_key }) }
     }
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn peers_move_to_free_addresses_alone() {
-        let book = AddressBook::<PlainLock>::new([1; 16]);
+        let book = PeerAddresses::<PlainLock>::new([1; 16]);
         assert!(!book.lock().move_peer(peer(0), None, address(1)), "there is no room");
         book.reserve(100).unwrap();
         let mut model: HashMap<SocketAddr, u32> = HashMap::new();

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::hash::Hasher;
 
 use alloc::boxed::Box;
-use nic_memory::{Least, NoMemory, Push, slice};
+use nic_memory::{MinHeap, NoMemory, Push, slice};
 use siphasher::sip::SipHasher13;
 
 use crate::protocol::PeerId;
@@ -43,7 +43,7 @@ pub(crate) struct PeerDirectory<C> {
     entries: Vec<Entry<C>>,
     /// Slots that were used before; the lowest is used first, which keeps peers in the order of
     /// creation where all were removed.
-    free: Least<u32>,
+    free: MinHeap<u32>,
     /// An open-addressed hash table of slot + 1, or 0; a power of two long, at most half full.
     buckets: Vec<u32>,
     count: usize,
@@ -62,7 +62,7 @@ impl<C> PeerDirectory<C> {
     pub(crate) const fn new(hash_key: [u8; 16]) -> Self {
         Self {
             entries: Vec::new(),
-            free: Least::new(),
+            free: MinHeap::new(),
             buckets: Vec::new(),
             count: 0,
             first: 0,

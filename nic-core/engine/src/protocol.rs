@@ -24,14 +24,14 @@ pub struct PeerId {
 /// Names one of our receiving contexts on the wire: the number by which a datagram says which
 /// peer's it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ContextId(pub u32);
+pub struct ReceiverId(pub u32);
 
 /// What a data packet says of the key that it is to be opened with. Those that say the same are
 /// opened in one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Selector {
     /// Finds the peer.
-    pub context: ContextId,
+    pub receiver: ReceiverId,
     /// Finds the key, where a context has several: the protocol's own.
     pub key: u32,
 }
@@ -105,7 +105,7 @@ pub struct OpenedPacket {
 
 /// What becomes of an authentic packet, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Disposition {
     /// Its payload goes up.
     Deliver,
     /// It was for the protocol itself.
@@ -116,7 +116,7 @@ pub enum Verdict {
 
 /// What was sent, for the protocol's timers.
 #[derive(Clone, Copy, Debug)]
-pub struct Sent {
+pub struct SentPackets {
     /// Packets with payload.
     pub data_packets: u32,
     /// Packets without.
@@ -125,20 +125,20 @@ pub struct Sent {
 
 /// What a batch asks of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Load {
+pub struct BatchSize {
     /// Packets; each gets a counter.
     pub packets: u32,
     /// The sum of their payloads' lengths; 0 for a keepalive.
     pub payload_bytes: usize,
 }
 
-/// What a control message shows before anything is spent on it.
+/// Whether the sender of a control message has proved that it receives at its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Not that its sender receives what is sent to its address.
-    Unproven,
-    /// That it does.
-    Proven,
+pub enum AddressValidation {
+    /// It has not: the address may be spoofed.
+    Unvalidated,
+    /// It has.
+    Validated,
 }
 
 /// Whether two peers may be at one address.
@@ -193,7 +193,7 @@ pub trait Protocol: Sized + 'static {
     type OpenContext: Send;
     /// What a control message's standing is judged by, copied from [`Protocol::Control`]: `()` for
     /// nothing.
-    type Judge: Clone + Send;
+    type AddressValidator: Clone + Send;
     /// What the length of a datagram depends on beside its payload: `()` for nothing.
     type Framing: Copy + Send;
 
@@ -224,13 +224,13 @@ pub trait Protocol: Sized + 'static {
     /// Reserves counters for a batch and copies the key. Peer lock.
     fn seal_begin(
         data: &mut Self::PeerData,
-        load: Load,
+        load: BatchSize,
         now: Instant,
     ) -> Result<Self::SealContext, NotReady>;
     /// Seals packets `first..first + packets.len()` of a batch. No lock.
     fn seal(context: &Self::SealContext, first: u32, packets: &mut [SealPacket<'_>]);
     /// Notes that a batch was handed to the network. Peer lock.
-    fn sent(data: &mut Self::PeerData, sent: Sent, now: Instant);
+    fn sent(data: &mut Self::PeerData, sent: SentPackets, now: Instant);
     /// Copies a key; `None` where the peer has no such key or it is too old. Peer lock.
     fn open_begin(
         data: &Self::PeerData,
@@ -240,7 +240,11 @@ pub trait Protocol: Sized + 'static {
     /// Opens datagrams. No lock.
     fn open(context: &Self::OpenContext, packets: &mut [OpenPacket<'_>]);
     /// Notes that so many datagrams of a batch were not authentic, in any order. Peer lock.
-    fn rejected(data: &mut Self::PeerData, context: &Self::OpenContext, datagrams: u32) {
+    fn authentication_failed(
+        data: &mut Self::PeerData,
+        context: &Self::OpenContext,
+        datagrams: u32,
+    ) {
         _ = (data, context, datagrams);
     }
     /// Judges one authentic packet; in order of arrival. Peer lock.
@@ -249,7 +253,7 @@ pub trait Protocol: Sized + 'static {
         context: &Self::OpenContext,
         packet: &OpenedPacket,
         now: Instant,
-    ) -> Verdict;
+    ) -> Disposition;
     /// Whether the peer is followed to the address that its last authentic packet came from. Peer
     /// lock.
     fn roams(data: &Self::PeerData) -> bool;
@@ -261,20 +265,20 @@ pub trait Protocol: Sized + 'static {
 
     /// What messages are judged by from here on. Control lock; called after whatever may have
     /// changed the state.
-    fn judge(control: &Self::Control) -> Self::Judge;
+    fn address_validator(control: &Self::Control) -> Self::AddressValidator;
     /// Judges a datagram of [`Class::Control`] before it waits for the control plane; no lock,
-    /// cheap, bounded. What is refused does not wait. `is_context` says whether a context is a
+    /// cheap, bounded. What is refused does not wait. `is_assigned` says whether a context is a
     /// peer's.
     #[inline]
-    fn standing(
-        judge: &Self::Judge,
+    fn validate_address(
+        judge: &Self::AddressValidator,
         datagram: &[u8],
         from: &Endpoint,
-        is_context: &dyn Fn(ContextId) -> bool,
+        is_assigned: &dyn Fn(ReceiverId) -> bool,
         now: Instant,
-    ) -> Result<Standing, Discard> {
-        _ = (judge, datagram, from, is_context, now);
-        Ok(Standing::Unproven)
+    ) -> Result<AddressValidation, Discard> {
+        _ = (judge, datagram, from, is_assigned, now);
+        Ok(AddressValidation::Unvalidated)
     }
     /// Handles a datagram of [`Class::Control`]. It trusts no standing: what that was judged by may
     /// have changed since.
@@ -387,18 +391,18 @@ pub trait ControlHost<P: Protocol> {
     /// none is added meanwhile.
     fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId>;
     /// The peer that owns a context.
-    fn peer_by_context(&self, context: ContextId) -> Option<PeerId>;
+    fn peer_by_receiver(&self, receiver: ReceiverId) -> Option<PeerId>;
     /// A peer's control state.
     fn peer_control(&mut self, peer: PeerId) -> Option<&mut P::PeerControl>;
     /// Calls `f` with a peer's data state under the peer lock: keep it short. False where the peer
     /// is gone.
     fn with_peer_data(&mut self, peer: PeerId, f: &mut dyn FnMut(&mut P::PeerData)) -> bool;
     /// Makes a new context for a peer, unpredictable and not in use; `None` when memory ran out.
-    fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId>;
+    fn allocate_receiver(&mut self, peer: PeerId) -> Option<ReceiverId>;
     /// Gives a peer a context of the protocol's choice.
-    fn claim_context(&mut self, peer: PeerId, context: ContextId) -> Result<(), ClaimError>;
+    fn claim_receiver(&mut self, peer: PeerId, receiver: ReceiverId) -> Result<(), ClaimError>;
     /// Gives a context back.
-    fn release_context(&mut self, context: ContextId);
+    fn release_receiver(&mut self, receiver: ReceiverId);
     /// Gives a peer all data packets whose context is nobody's, or (`None`) gives them to nobody.
     fn set_default_peer(&mut self, peer: Option<PeerId>);
     /// What a peer is called.

@@ -1,4 +1,4 @@
-//! Which peer a receiving context belongs to.
+//! Which peer a receiving receiver belongs to.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -8,7 +8,7 @@ use nic_memory::{NoMemory, slice};
 
 use crate::{
     growing::Growing,
-    protocol::{ClaimError, ContextId},
+    protocol::{ClaimError, ReceiverId},
 };
 
 /// Contexts by their number, looked up without a lock.
@@ -17,35 +17,35 @@ use crate::{
 /// its look-up is one load whatever others send, and nobody can guess it. One that is chosen may
 /// lie a few places behind its home: where there is no free one, the table grows. A table of twice
 /// the length takes one bit more of the same mix, which keeps homes apart.
-pub(crate) struct ContextTable<L> {
+pub(crate) struct ReceiverTable<L> {
     /// A slot is the number and the peer's index + 1, or 0.
     slots: Growing<AtomicU64>,
-    /// The index + 1 of the peer that has all other contexts, or 0.
+    /// The index + 1 of the peer that has all other receivers, or 0.
     default_peer: AtomicU32,
     /// Contexts in the table; the lock of all writers.
     used: Mutex<L, usize>,
 }
 
-impl<L: RawMutex> ContextTable<L> {
+impl<L: RawMutex> ReceiverTable<L> {
     /// An empty table.
     pub(crate) const fn new() -> Self {
         Self { slots: Growing::new(), default_peer: AtomicU32::new(0), used: Mutex::new(0) }
     }
 
-    /// The index of the peer that has this context.
-    pub(crate) fn lookup(&self, context: ContextId) -> Option<u32> {
-        match self.find(context) {
+    /// The index of the peer that has this receiver.
+    pub(crate) fn lookup(&self, receiver: ReceiverId) -> Option<u32> {
+        match self.find(receiver) {
             Some((_, peer)) => Some(peer),
             None => self.default_peer.load(Ordering::Acquire).checked_sub(1),
         }
     }
 
-    /// Makes a context for a peer. `random` fills a buffer with random bytes, or returns false.
+    /// Makes a receiver for a peer. `random` fills a buffer with random bytes, or returns false.
     pub(crate) fn allocate(
         &self,
         peer_index: u32,
         random: &mut dyn FnMut(&mut [u8]) -> bool,
-    ) -> Option<ContextId> {
+    ) -> Option<ReceiverId> {
         let mut used = self.used.lock();
         if *used >= self.slots.slice().len() / 2 {
             self.grow(*used).ok()?;
@@ -56,24 +56,24 @@ impl<L: RawMutex> ContextTable<L> {
             if !random(&mut bytes) {
                 return None;
             }
-            let context = ContextId(u32::from_ne_bytes(bytes));
-            let home = places(self.slots.slice(), context).next()?;
-            if home.load(Ordering::Relaxed) == FREE && self.find(context).is_none() {
-                home.store(pack(context.0, peer_index.checked_add(1)?), Ordering::Release);
+            let receiver = ReceiverId(u32::from_ne_bytes(bytes));
+            let home = places(self.slots.slice(), receiver).next()?;
+            if home.load(Ordering::Relaxed) == FREE && self.find(receiver).is_none() {
+                home.store(pack(receiver.0, peer_index.checked_add(1)?), Ordering::Release);
                 *used += 1;
-                return Some(context);
+                return Some(receiver);
             }
         }
         None
     }
 
-    /// Gives a peer a context of its choice.
-    pub(crate) fn claim(&self, peer_index: u32, context: ContextId) -> Result<(), ClaimError> {
+    /// Gives a peer a receiver of its choice.
+    pub(crate) fn claim(&self, peer_index: u32, receiver: ReceiverId) -> Result<(), ClaimError> {
         let mut used = self.used.lock();
-        if self.find(context).is_some() {
+        if self.find(receiver).is_some() {
             return Err(ClaimError::Taken);
         }
-        let slot = pack(context.0, peer_index.checked_add(1).ok_or(ClaimError::NoMemory)?);
+        let slot = pack(receiver.0, peer_index.checked_add(1).ok_or(ClaimError::NoMemory)?);
         while *used >= self.slots.slice().len() / 2 || !place(self.slots.slice(), slot) {
             self.grow(*used).map_err(|NoMemory| ClaimError::NoMemory)?;
         }
@@ -81,45 +81,45 @@ impl<L: RawMutex> ContextTable<L> {
         Ok(())
     }
 
-    /// Takes a context out.
-    pub(crate) fn release(&self, context: ContextId) {
+    /// Takes a receiver out.
+    pub(crate) fn release(&self, receiver: ReceiverId) {
         let mut used = self.used.lock();
-        if let Some((slot, _)) = self.find(context) {
+        if let Some((slot, _)) = self.find(receiver) {
             slot.store(FREE, Ordering::Release);
             *used = used.saturating_sub(1);
         }
     }
 
-    /// Gives a peer all contexts that no other has, or takes them from it.
+    /// Gives a peer all receivers that no other has, or takes them from it.
     pub(crate) fn set_default_peer(&self, peer_index: Option<u32>) {
         let peer = peer_index.map_or(0, |index| index.saturating_add(1));
         self.default_peer.store(peer, Ordering::Release);
     }
 
-    /// How many contexts there are; all those of the default peer are one.
+    /// How many receivers there are; all those of the default peer are one.
     pub(crate) fn len(&self) -> usize {
         *self.used.lock() + usize::from(self.default_peer.load(Ordering::Acquire) != 0)
     }
 
-    /// A context's slot, and its peer.
-    fn find(&self, context: ContextId) -> Option<(&AtomicU64, u32)> {
-        places(self.slots.slice(), context).find_map(|place| {
+    /// A receiver's slot, and its peer.
+    fn find(&self, receiver: ReceiverId) -> Option<(&AtomicU64, u32)> {
+        places(self.slots.slice(), receiver).find_map(|place| {
             match unpack(place.load(Ordering::Acquire)) {
-                (number, peer) if number == context.0 => Some((place, peer.checked_sub(1)?)),
+                (number, peer) if number == receiver.0 => Some((place, peer.checked_sub(1)?)),
                 _ => None,
             }
         })
     }
 
-    /// Makes the table longer, until each context has a place.
+    /// Makes the table longer, until each receiver has a place.
     fn grow(&self, used: usize) -> Result<(), NoMemory> {
         let old = self.slots.slice();
         let mut length = (old.len() * 2).max(FIRST_LENGTH);
         while length <= (used + 1).saturating_mul(SPARSEST).max(FIRST_LENGTH) {
             let new = slice(length, |_| AtomicU64::new(FREE))?;
-            let mut contexts =
+            let mut receivers =
                 old.iter().map(|slot| slot.load(Ordering::Relaxed)).filter(|&slot| slot != FREE);
-            if contexts.all(|slot| place(&new, slot)) {
+            if receivers.all(|slot| place(&new, slot)) {
                 return self.slots.replace(new);
             }
             length *= 2;
@@ -129,7 +129,7 @@ impl<L: RawMutex> ContextTable<L> {
     }
 }
 
-impl<L: RawMutex> Default for ContextTable<L> {
+impl<L: RawMutex> Default for ReceiverTable<L> {
     fn default() -> Self {
         Self::new()
     }
@@ -139,22 +139,22 @@ const FREE: u64 = 0;
 const FIRST_LENGTH: usize = 16;
 /// How many places a number may lie in.
 const REACH: usize = 8;
-/// So many slots for each context are too many.
+/// So many slots for each receiver are too many.
 const SPARSEST: usize = 256;
 /// 2^32 over the golden ratio: spreads numbers that follow each other.
 const MIX: u32 = 0x9e37_79b1;
 
 /// The slots that a number may lie in. Lengths are powers of two.
-fn places(slots: &[AtomicU64], context: ContextId) -> impl Iterator<Item = &AtomicU64> {
-    let mixed = u64::from(context.0.wrapping_mul(MIX));
+fn places(slots: &[AtomicU64], receiver: ReceiverId) -> impl Iterator<Item = &AtomicU64> {
+    let mixed = u64::from(receiver.0.wrapping_mul(MIX));
     let home = (mixed << slots.len().trailing_zeros().min(32) >> 32) as usize;
     (0..REACH)
         .map_while(move |step| slots.get(home.wrapping_add(step) & slots.len().wrapping_sub(1)))
 }
 
-/// Puts a context into a free slot. False where there is none.
+/// Puts a receiver into a free slot. False where there is none.
 fn place(slots: &[AtomicU64], slot: u64) -> bool {
-    let free = places(slots, ContextId(unpack(slot).0))
+    let free = places(slots, ReceiverId(unpack(slot).0))
         .find(|place| place.load(Ordering::Relaxed) == FREE);
     if let Some(free) = free {
         free.store(slot, Ordering::Release);
@@ -190,13 +190,13 @@ mod tests {
 
     #[test]
     fn contexts_are_found_until_they_are_released_and_no_others() {
-        let table = ContextTable::<PlainLock>::new();
+        let table = ReceiverTable::<PlainLock>::new();
         let mut random = xorshift();
         let mut model = HashMap::new();
-        assert_eq!(table.lookup(ContextId(0)), None);
+        assert_eq!(table.lookup(ReceiverId(0)), None);
         for peer in 0..5000 {
-            let context = table.allocate(peer, &mut random).unwrap();
-            assert_eq!(model.insert(context, peer), None);
+            let receiver = table.allocate(peer, &mut random).unwrap();
+            assert_eq!(model.insert(receiver, peer), None);
             if peer % 3 == 0 {
                 let victim = *model.keys().next().unwrap();
                 model.remove(&victim);
@@ -206,18 +206,18 @@ mod tests {
             }
         }
         assert_eq!(table.len(), model.len());
-        for (context, peer) in &model {
-            assert_eq!(table.lookup(*context), Some(*peer));
-            assert_eq!(table.lookup(ContextId(context.0 ^ 1 << 31)), None);
+        for (receiver, peer) in &model {
+            assert_eq!(table.lookup(*receiver), Some(*peer));
+            assert_eq!(table.lookup(ReceiverId(receiver.0 ^ 1 << 31)), None);
         }
     }
 
     #[test]
     fn without_random_bytes_there_is_no_context() {
-        let table = ContextTable::<PlainLock>::new();
+        let table = ReceiverTable::<PlainLock>::new();
         assert_eq!(table.allocate(1, &mut |_| false), None);
         assert_eq!(table.len(), 0);
-        // A generator stuck at one value gives one context and then none, rather than hanging.
+        // A generator stuck at one value gives one receiver and then none, rather than hanging.
         assert!(table.allocate(1, &mut |_| true).is_some());
         assert_eq!(table.allocate(2, &mut |_| true), None);
     }
@@ -225,8 +225,8 @@ mod tests {
     #[test]
     fn chosen_contexts_are_found_however_they_were_chosen() {
         for step in [1, 2, 256, 0x1_0001, 0x9e37_79b1] {
-            let table = ContextTable::<PlainLock>::new();
-            let number = |n: u32| ContextId(n.wrapping_mul(step) & 0xff_ffff);
+            let table = ReceiverTable::<PlainLock>::new();
+            let number = |n: u32| ReceiverId(n.wrapping_mul(step) & 0xff_ffff);
             let count = if step == 256 { 5000 } else { 10_000 };
             for peer in 0..count {
                 assert_eq!(table.claim(peer, number(peer)), Ok(()), "{peer} by {step}");
@@ -244,32 +244,32 @@ mod tests {
 
     #[test]
     fn contexts_that_crowd_one_place_are_refused_before_they_take_all_memory() {
-        let table = ContextTable::<PlainLock>::new();
+        let table = ReceiverTable::<PlainLock>::new();
         // The multiplicative inverse of the mix: their mixes are 0, 1, 2, and so on.
         let inverse =
             (0..5).fold(1_u32, |x, _| x.wrapping_mul(2_u32.wrapping_sub(MIX.wrapping_mul(x))));
         let claims: Vec<_> =
-            (0..100).map(|n| table.claim(n, ContextId(inverse.wrapping_mul(n)))).collect();
+            (0..100).map(|n| table.claim(n, ReceiverId(inverse.wrapping_mul(n)))).collect();
         assert!(claims.contains(&Err(ClaimError::NoMemory)));
         assert!(table.slots.slice().len() <= 100 * SPARSEST);
-        assert_eq!(table.claim(7, ContextId(0x8000_0000)), Ok(()));
+        assert_eq!(table.claim(7, ReceiverId(0x8000_0000)), Ok(()));
     }
 
     #[test]
     fn a_default_peer_has_what_is_nobodys() {
-        let table = ContextTable::<PlainLock>::new();
-        table.claim(3, ContextId(9)).unwrap();
+        let table = ReceiverTable::<PlainLock>::new();
+        table.claim(3, ReceiverId(9)).unwrap();
         table.set_default_peer(Some(5));
-        assert_eq!([9, 10].map(|n| table.lookup(ContextId(n))), [Some(3), Some(5)]);
-        assert_eq!(table.claim(4, ContextId(10)), Ok(()));
+        assert_eq!([9, 10].map(|n| table.lookup(ReceiverId(n))), [Some(3), Some(5)]);
+        assert_eq!(table.claim(4, ReceiverId(10)), Ok(()));
         assert_eq!(table.len(), 3);
         table.set_default_peer(None);
-        assert_eq!([9, 10, 11].map(|n| table.lookup(ContextId(n))), [Some(3), Some(4), None]);
+        assert_eq!([9, 10, 11].map(|n| table.lookup(ReceiverId(n))), [Some(3), Some(4), None]);
     }
 
     #[test]
     fn readers_find_what_stays_while_the_table_grows() {
-        let table = ContextTable::<PlainLock>::new();
+        let table = ReceiverTable::<PlainLock>::new();
         let mut random = xorshift();
         let fixed: Vec<_> = (0..8).map(|peer| table.allocate(peer, &mut random).unwrap()).collect();
         std::thread::scope(|scope| {
@@ -279,8 +279,8 @@ mod tests {
                 }
             });
             while !writer.is_finished() {
-                for (peer, context) in fixed.iter().enumerate() {
-                    assert_eq!(table.lookup(*context), Some(peer as u32));
+                for (peer, receiver) in fixed.iter().enumerate() {
+                    assert_eq!(table.lookup(*receiver), Some(peer as u32));
                 }
             }
         });

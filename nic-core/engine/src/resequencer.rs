@@ -1,110 +1,121 @@
-//! Puts batches that were worked on in parallel back in order.
+//! Puts batches that are processed in parallel back into order.
 
 use nic_memory::{NoMemory, Queue};
 
-/// A place in the order, to be given back.
+/// The position of a batch in its peer's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "batches behind it wait until it is given back"]
-pub struct Ticket(u64);
+#[must_use = "later batches wait until the ticket is returned"]
+pub(crate) struct SequenceTicket(u64);
 
-/// Whether the caller has to drain.
+/// Whether the caller has to drain the resequencer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "batches stall when nobody drains them"]
-pub enum Turn {
+#[must_use = "batches stall if nobody drains them"]
+pub enum Drain {
     /// The caller drains now, until nothing is left.
-    Mine,
-    /// Another thread drains, or an earlier batch isn't finished.
-    NotMine,
+    Required,
+    /// Another thread drains, or an earlier batch is not finished.
+    NotRequired,
 }
 
-/// Why there is no ticket.
+/// Why no ticket was issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoTicket {
-    /// As much is outstanding as may be.
+pub(crate) enum IssueError {
+    /// The limit of outstanding batches or of their weight is reached.
     Full,
     /// Memory ran out.
     NoMemory,
 }
 
-/// Lets batches through in the order in which their tickets were given, one thread at a time.
+/// Releases batches in the order in which their tickets were issued, on one thread at a time.
 ///
-/// A batch takes a ticket when work on it starts, and finishes when it may. Whoever finishes the
-/// batch that is next drains it and all finished ones behind it. The caller locks.
-pub(crate) struct Turnstile<T> {
-    /// From the oldest outstanding ticket on.
-    places: Queue<Place<T>>,
-    /// The oldest outstanding ticket.
+/// A batch takes a ticket when its processing starts, and may finish at any time. The thread that
+/// finishes the oldest outstanding batch drains it and all finished batches that follow. The caller
+/// locks.
+pub(crate) struct Resequencer<T> {
+    /// The outstanding batches, oldest first.
+    entries: Queue<Entry<T>>,
+    /// The ticket of the first entry.
     first: u64,
     /// The sum of the outstanding weights.
     weight: u32,
     is_draining: bool,
 }
 
-struct Place<T> {
+struct Entry<T> {
     state: State<T>,
     weight: u32,
 }
 
 enum State<T> {
-    Working,
+    InProgress,
     Finished(T),
     Abandoned,
 }
 
-impl<T> Turnstile<T> {
-    /// One with nothing outstanding; takes memory with the first ticket.
+impl<T> Resequencer<T> {
+    /// A resequencer without outstanding batches. The first ticket allocates.
     pub(crate) const fn new() -> Self {
-        Self { places: Queue::new(), first: 0, weight: 0, is_draining: false }
+        Self { entries: Queue::new(), first: 0, weight: 0, is_draining: false }
     }
 
-    /// Makes sure that [`Turnstile::issue`] succeeds: fewer than `most` batches and `most_weight`
-    /// are outstanding.
-    pub(crate) fn prepare(&mut self, most: usize, most_weight: u32) -> Result<(), NoTicket> {
-        if self.places.len() >= most || self.weight >= most_weight {
-            return Err(NoTicket::Full);
+    /// Reserves memory for the next [`Resequencer::issue`]. Fails if `max_batches` batches or
+    /// `max_weight` are outstanding.
+    pub(crate) fn prepare(
+        &mut self,
+        max_batches: usize,
+        max_weight: u32,
+    ) -> Result<(), IssueError> {
+        if self.entries.len() >= max_batches || self.weight >= max_weight {
+            return Err(IssueError::Full);
         }
-        self.places.try_reserve(1).map_err(|_| NoTicket::NoMemory)
+        self.entries.try_reserve(1).map_err(|_| IssueError::NoMemory)
     }
 
-    /// Gives the next ticket, after [`Turnstile::prepare`].
-    pub(crate) fn issue(&mut self, weight: u32) -> Result<Ticket, NoMemory> {
-        let ticket = Ticket(self.first.wrapping_add(self.places.len() as u64));
-        let place = Place { state: State::Working, weight };
-        self.places.push_back(place).map_err(|_| NoMemory)?;
+    /// Issues the next ticket, after [`Resequencer::prepare`].
+    pub(crate) fn issue(&mut self, weight: u32) -> Result<SequenceTicket, NoMemory> {
+        let ticket = SequenceTicket(self.first.wrapping_add(self.entries.len() as u64));
+        let entry = Entry { state: State::InProgress, weight };
+        self.entries.push_back(entry).map_err(|_| NoMemory)?;
         self.weight = self.weight.saturating_add(weight);
         Ok(ticket)
     }
 
-    /// Notes that a batch is finished, or is given up where it has no value. A ticket that is not
-    /// outstanding gives the value back.
-    pub(crate) fn finish(&mut self, ticket: Ticket, value: Option<T>) -> (Turn, Option<T>) {
-        let ahead = ticket.0.wrapping_sub(self.first);
-        let place = usize::try_from(ahead).ok().and_then(|ahead| self.places.get_mut(ahead));
-        match place {
-            Some(place) if matches!(place.state, State::Working) => {
-                place.state = value.map_or(State::Abandoned, State::Finished);
+    /// Marks a batch as finished, or as abandoned if `value` is `None`. Returns `value` if the
+    /// ticket is not outstanding.
+    pub(crate) fn finish(
+        &mut self,
+        ticket: SequenceTicket,
+        value: Option<T>,
+    ) -> (Drain, Option<T>) {
+        let position = ticket.0.wrapping_sub(self.first);
+        let entry = usize::try_from(position).ok().and_then(|at| self.entries.get_mut(at));
+        match entry {
+            Some(entry) if matches!(entry.state, State::InProgress) => {
+                entry.state = value.map_or(State::Abandoned, State::Finished);
             }
-            _ => return (Turn::NotMine, value),
+            _ => return (Drain::NotRequired, value),
         }
-        if ahead != 0 || self.is_draining {
-            return (Turn::NotMine, None);
+        if position != 0 || self.is_draining {
+            return (Drain::NotRequired, None);
         }
         self.is_draining = true;
-        (Turn::Mine, None)
+        (Drain::Required, None)
     }
 
-    /// Takes the next finished batch; `None` ends the turn.
+    /// Takes the next finished batch; `None` ends the drain.
     pub(crate) fn next(&mut self) -> Option<T> {
         loop {
-            if matches!(self.places.front().map(|place| &place.state), None | Some(State::Working))
-            {
+            if matches!(
+                self.entries.front().map(|entry| &entry.state),
+                None | Some(State::InProgress)
+            ) {
                 self.is_draining = false;
                 return None;
             }
-            let place = self.places.pop_front()?;
+            let entry = self.entries.pop_front()?;
             self.first = self.first.wrapping_add(1);
-            self.weight = self.weight.saturating_sub(place.weight);
-            if let State::Finished(value) = place.state {
+            self.weight = self.weight.saturating_sub(entry.weight);
+            if let State::Finished(value) = entry.state {
                 return Some(value);
             }
         }
@@ -115,61 +126,61 @@ impl<T> Turnstile<T> {
 mod tests {
     use super::*;
 
-    fn ticket(turnstile: &mut Turnstile<u32>) -> Ticket {
-        turnstile.prepare(4, 100).unwrap();
-        turnstile.issue(1).unwrap()
+    fn ticket(resequencer: &mut Resequencer<u32>) -> SequenceTicket {
+        resequencer.prepare(4, 100).unwrap();
+        resequencer.issue(1).unwrap()
     }
 
     #[test]
     fn batches_leave_in_order_however_they_finish() {
-        let mut turnstile = Turnstile::new();
-        let [a, b, c] = [(); 3].map(|()| ticket(&mut turnstile));
-        assert_eq!(turnstile.finish(c, Some(3)), (Turn::NotMine, None));
-        assert_eq!(turnstile.finish(a, Some(1)), (Turn::Mine, None));
-        assert_eq!(turnstile.next(), Some(1));
+        let mut resequencer = Resequencer::new();
+        let [a, b, c] = [(); 3].map(|()| ticket(&mut resequencer));
+        assert_eq!(resequencer.finish(c, Some(3)), (Drain::NotRequired, None));
+        assert_eq!(resequencer.finish(a, Some(1)), (Drain::Required, None));
+        assert_eq!(resequencer.next(), Some(1));
         // While one thread drains, the next in order is left to it.
-        assert_eq!(turnstile.finish(b, Some(2)), (Turn::NotMine, None));
-        assert_eq!(turnstile.next(), Some(2));
-        assert_eq!(turnstile.next(), Some(3));
-        assert_eq!(turnstile.next(), None);
-        let d = ticket(&mut turnstile);
-        assert_eq!(turnstile.finish(d, Some(4)), (Turn::Mine, None));
+        assert_eq!(resequencer.finish(b, Some(2)), (Drain::NotRequired, None));
+        assert_eq!(resequencer.next(), Some(2));
+        assert_eq!(resequencer.next(), Some(3));
+        assert_eq!(resequencer.next(), None);
+        let d = ticket(&mut resequencer);
+        assert_eq!(resequencer.finish(d, Some(4)), (Drain::Required, None));
     }
 
     #[test]
     fn an_abandoned_batch_holds_nobody_up() {
-        let mut turnstile = Turnstile::new();
-        let [a, b] = [(); 2].map(|()| ticket(&mut turnstile));
-        assert_eq!(turnstile.finish(b, Some(2)), (Turn::NotMine, None));
-        assert_eq!(turnstile.finish(a, None), (Turn::Mine, None));
-        assert_eq!(turnstile.next(), Some(2));
-        assert_eq!(turnstile.next(), None);
+        let mut resequencer = Resequencer::new();
+        let [a, b] = [(); 2].map(|()| ticket(&mut resequencer));
+        assert_eq!(resequencer.finish(b, Some(2)), (Drain::NotRequired, None));
+        assert_eq!(resequencer.finish(a, None), (Drain::Required, None));
+        assert_eq!(resequencer.next(), Some(2));
+        assert_eq!(resequencer.next(), None);
     }
 
     #[test]
     fn it_is_bounded_in_batches_and_weight() {
-        let mut turnstile = Turnstile::new();
-        let first = ticket(&mut turnstile);
+        let mut resequencer = Resequencer::new();
+        let first = ticket(&mut resequencer);
         for _ in 0..3 {
-            _ = ticket(&mut turnstile);
+            _ = ticket(&mut resequencer);
         }
-        assert_eq!(turnstile.prepare(4, 100), Err(NoTicket::Full));
-        assert_eq!(turnstile.prepare(5, 4), Err(NoTicket::Full));
-        assert_eq!(turnstile.finish(first, Some(1)).0, Turn::Mine);
-        assert_eq!(turnstile.next(), Some(1));
-        assert_eq!(turnstile.prepare(4, 4), Ok(()));
+        assert_eq!(resequencer.prepare(4, 100), Err(IssueError::Full));
+        assert_eq!(resequencer.prepare(5, 4), Err(IssueError::Full));
+        assert_eq!(resequencer.finish(first, Some(1)).0, Drain::Required);
+        assert_eq!(resequencer.next(), Some(1));
+        assert_eq!(resequencer.prepare(4, 4), Ok(()));
     }
 
     #[test]
     fn a_ticket_counts_once() {
-        let mut turnstile = Turnstile::new();
-        let [a, b] = [(); 2].map(|()| ticket(&mut turnstile));
-        assert_eq!(turnstile.finish(b, Some(2)), (Turn::NotMine, None));
-        assert_eq!(turnstile.finish(b, Some(9)), (Turn::NotMine, Some(9)));
-        assert_eq!(turnstile.finish(a, Some(1)), (Turn::Mine, None));
-        assert_eq!(turnstile.next(), Some(1));
-        assert_eq!(turnstile.next(), Some(2));
-        assert_eq!(turnstile.finish(a, Some(9)), (Turn::NotMine, Some(9)));
-        assert_eq!(turnstile.next(), None);
+        let mut resequencer = Resequencer::new();
+        let [a, b] = [(); 2].map(|()| ticket(&mut resequencer));
+        assert_eq!(resequencer.finish(b, Some(2)), (Drain::NotRequired, None));
+        assert_eq!(resequencer.finish(b, Some(9)), (Drain::NotRequired, Some(9)));
+        assert_eq!(resequencer.finish(a, Some(1)), (Drain::Required, None));
+        assert_eq!(resequencer.next(), Some(1));
+        assert_eq!(resequencer.next(), Some(2));
+        assert_eq!(resequencer.finish(a, Some(9)), (Drain::NotRequired, Some(9)));
+        assert_eq!(resequencer.next(), None);
     }
 }

@@ -5,16 +5,16 @@ mod preshared;
 use std::time::Duration;
 
 use nic_engine::{
-    ControlSink, Device, Endpoint, Instant, Now, PacketQueue,
+    ControlSink, Endpoint, Instant, Nic, Now, PacketQueue,
     conformance::{Opened, Side, packet},
-    device::{NewPeer, PumpList},
+    nic::{NewPeer, PumpList},
     plain::{Plain, PlainPacket, PlainQueue},
     protocol::{Discard, Event, PeerId},
     routes::Prefix,
 };
 use preshared::{Control, PeerControl, PeerData, Preshared};
 
-type Adapter = Device<Preshared, Plain<Opened<Preshared>>>;
+type Adapter = Nic<Preshared, Plain<Opened<Preshared>>>;
 
 /// Counts control messages.
 #[derive(Default)]
@@ -60,9 +60,9 @@ fn at(milliseconds: u64) -> Now {
 
 /// An adapter with so many peers, all at one place; the last has the routes.
 fn adapter(peers: u32) -> (Adapter, Vec<PeerId>) {
-    let device = Adapter::new(nic_memory::boxed(Control { name: [0; 32] }).unwrap(), [1; 16]);
-    device.set_up(true);
-    let ids = device.configure(at(0), &mut Sink::default(), |configuration| {
+    let nic = Adapter::new(nic_memory::boxed(Control { name: [0; 32] }).unwrap(), [1; 16]);
+    nic.set_up(true);
+    let ids = nic.configure(at(0), &mut Sink::default(), |configuration| {
         configuration.reserve(peers as usize, 1, 1).unwrap();
         (0..peers)
             .map(|n| {
@@ -79,14 +79,14 @@ fn adapter(peers: u32) -> (Adapter, Vec<PeerId>) {
             })
             .collect()
     });
-    (device, ids)
+    (nic, ids)
 }
 
-fn submit(device: &Adapter, now: Now) -> usize {
+fn submit(nic: &Adapter, now: Now) -> usize {
     let mut packets: PlainQueue =
         [PlainPacket::new(packet(Side::Left, 0, 60))].into_iter().collect();
     let mut refused = 0;
-    device.submit(&mut packets, now.instant, &mut PumpList::new(), &mut |_, reason| {
+    nic.submit(&mut packets, now.instant, &mut PumpList::new(), &mut |_, reason| {
         assert_eq!(reason, Discard::Down);
         refused += 1;
     });
@@ -94,44 +94,44 @@ fn submit(device: &Adapter, now: Now) -> usize {
     refused
 }
 
-fn control_due(device: &Adapter, peer: PeerId, now: Now) -> bool {
-    let next = device.next_batch(peer, now.instant, &mut |_, _| {});
+fn control_due(nic: &Adapter, peer: PeerId, now: Now) -> bool {
+    let next = nic.begin_seal(peer, now.instant, &mut |_, _| {});
     assert!(next.batch.is_none());
     next.control_due
 }
 
 #[test]
 fn a_packet_without_a_key_wakes_the_control_thread_once() {
-    let (device, peers) = adapter(3);
+    let (nic, peers) = adapter(3);
     let mut sink = Sink::default();
-    assert_eq!(device.tick(at(0), &mut sink), at(1000).instant, "the adapter's own timer");
+    assert_eq!(nic.tick(at(0), &mut sink), at(1000).instant, "the adapter's own timer");
     let peer = peers[2];
-    assert!(!control_due(&device, peer, at(10)), "nothing waits");
-    submit(&device, at(10));
-    assert!(control_due(&device, peer, at(10)));
-    submit(&device, at(11));
-    assert!(!control_due(&device, peer, at(11)), "it is awake already");
+    assert!(!control_due(&nic, peer, at(10)), "nothing waits");
+    submit(&nic, at(10));
+    assert!(control_due(&nic, peer, at(10)));
+    submit(&nic, at(11));
+    assert!(!control_due(&nic, peer, at(11)), "it is awake already");
     assert_eq!(sink.sent, 0);
-    assert_eq!(device.tick(at(12), &mut sink), at(1000).instant);
+    assert_eq!(nic.tick(at(12), &mut sink), at(1000).instant);
     assert_eq!(sink.sent, 1);
     // The adapter's timer comes in between; nothing else is done.
-    assert_eq!(device.tick(at(1000), &mut sink), at(2000).instant);
+    assert_eq!(nic.tick(at(1000), &mut sink), at(2000).instant);
     assert_eq!(sink.sent, 1);
-    device.tick(at(5012), &mut sink);
+    nic.tick(at(5012), &mut sink);
     assert_eq!(sink.sent, 2, "it is tried again");
 }
 
 #[test]
 fn many_due_peers_are_served_in_turns() {
-    let (device, peers) = adapter(100);
-    device.configure(at(5), &mut Sink::default(), |configuration| {
+    let (nic, peers) = adapter(100);
+    nic.configure(at(5), &mut Sink::default(), |configuration| {
         for &peer in &peers {
             assert!(configuration.with_peer_data(peer, |data| data.want_key(at(5).instant)));
         }
     });
     let mut sink = Sink::default();
     let mut ticks = 0;
-    while device.tick(at(6), &mut sink) <= at(6).instant {
+    while nic.tick(at(6), &mut sink) <= at(6).instant {
         ticks += 1;
         assert!(ticks < 10, "it never ends");
     }
@@ -141,25 +141,25 @@ fn many_due_peers_are_served_in_turns() {
 
 #[test]
 fn a_stopped_adapter_is_quiet_and_gives_its_packets_back() {
-    let (device, peers) = adapter(1);
-    submit(&device, at(1));
-    assert!(control_due(&device, peers[0], at(1)));
-    device.set_up(false);
-    assert_eq!(device.totals().discarded(Discard::Down), 1);
-    assert_eq!(submit(&device, at(2)), 1);
+    let (nic, peers) = adapter(1);
+    submit(&nic, at(1));
+    assert!(control_due(&nic, peers[0], at(1)));
+    nic.set_up(false);
+    assert_eq!(nic.totals().discarded(Discard::Down), 1);
+    assert_eq!(submit(&nic, at(2)), 1);
     let mut sink = Sink::default();
-    assert_eq!(device.tick(at(3), &mut sink), Instant::NEVER);
+    assert_eq!(nic.tick(at(3), &mut sink), Instant::NEVER);
     assert_eq!(sink.sent, 0);
-    device.set_up(true);
-    submit(&device, at(4));
-    device.drop_queued();
-    assert_eq!(device.totals().discarded(Discard::Down), 3);
+    nic.set_up(true);
+    submit(&nic, at(4));
+    nic.drop_queued();
+    assert_eq!(nic.totals().discarded(Discard::Down), 3);
 }
 
 #[test]
 fn a_configuration_fails_as_a_whole_before_it_starts() {
-    let (device, peers) = adapter(2);
-    device.configure(at(0), &mut Sink::default(), |configuration| {
+    let (nic, peers) = adapter(2);
+    nic.configure(at(0), &mut Sink::default(), |configuration| {
         let too_many = nic_engine::MAX_PEERS - 1;
         assert_eq!(
             configuration.reserve(too_many, 0, 0),

@@ -10,13 +10,13 @@ extern crate alloc;
 extern crate std;
 
 mod boxed;
-mod least;
+mod min_heap;
 mod once;
 mod queue;
 mod vec;
 
 pub use boxed::{boxed, slice};
-pub use least::Least;
+pub use min_heap::MinHeap;
 pub use once::OnceBox;
 pub use queue::Queue;
 pub use vec::Push;

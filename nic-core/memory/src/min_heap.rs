@@ -1,16 +1,16 @@
-//! The least first.
+//! A binary min-heap.
 
 use alloc::vec::Vec;
 
 use crate::{NoMemory, Push};
 
-/// Items of which the least is found first: a binary heap.
-pub struct Least<T> {
+/// A binary heap whose root is the smallest item.
+pub struct MinHeap<T> {
     /// No item is less than the one at `(index - 1) / 2`.
     items: Vec<T>,
 }
 
-impl<T: Copy + Ord> Least<T> {
+impl<T: Copy + Ord> MinHeap<T> {
     /// None, without memory.
     pub const fn new() -> Self {
         Self { items: Vec::new() }
@@ -36,7 +36,7 @@ impl<T: Copy + Ord> Least<T> {
         self.items.try_reserve(more).map_err(|_| NoMemory)
     }
 
-    /// The least item.
+    /// The smallest item.
     pub fn peek(&self) -> Option<T> {
         self.items.first().copied()
     }
@@ -55,13 +55,13 @@ impl<T: Copy + Ord> Least<T> {
         Ok(())
     }
 
-    /// Takes the least item.
+    /// Removes the smallest item.
     pub fn pop(&mut self) -> Option<T> {
         let last = self.items.pop()?;
         let Some(first) = self.items.first_mut() else {
             return Some(last);
         };
-        let least = core::mem::replace(first, last);
+        let smallest = core::mem::replace(first, last);
         let mut at = 0;
         loop {
             let [left, right] = [2 * at + 1, 2 * at + 2];
@@ -76,11 +76,11 @@ impl<T: Copy + Ord> Least<T> {
             self.items.swap(at, below);
             at = below;
         }
-        Some(least)
+        Some(smallest)
     }
 }
 
-impl<T: Copy + Ord> Default for Least<T> {
+impl<T: Copy + Ord> Default for MinHeap<T> {
     fn default() -> Self {
         Self::new()
     }
@@ -95,21 +95,21 @@ mod tests {
 
     #[test]
     fn it_is_as_the_one_of_std() {
-        let (mut least, mut model) = (Least::new(), BinaryHeap::new());
-        assert_eq!(least.push(1), Err(1));
+        let (mut heap, mut model) = (MinHeap::new(), BinaryHeap::new());
+        assert_eq!(heap.push(1), Err(1));
         let mut random = 1_u32;
         for round in 0..10_000 {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             if random >> 16 & 3 > round >> 11 & 3 {
                 let number = random >> 22;
-                least.try_reserve(1).unwrap();
-                assert_eq!(least.push(number), Ok(()));
+                heap.try_reserve(1).unwrap();
+                assert_eq!(heap.push(number), Ok(()));
                 model.push(Reverse(number));
             } else {
-                assert_eq!(least.pop(), model.pop().map(|Reverse(number)| number));
+                assert_eq!(heap.pop(), model.pop().map(|Reverse(number)| number));
             }
-            assert_eq!(least.peek(), model.peek().map(|&Reverse(number)| number));
-            assert_eq!(least.len(), model.len());
+            assert_eq!(heap.peek(), model.peek().map(|&Reverse(number)| number));
+            assert_eq!(heap.len(), model.len());
         }
     }
 }

@@ -36,7 +36,7 @@ impl<T> Queue<T> {
         if needed <= self.places.len() {
             return Ok(());
         }
-        let room = needed.max(self.places.len().saturating_mul(2)).max(FEWEST);
+        let room = needed.max(self.places.len().saturating_mul(2)).max(MIN_PLACES);
         let mut places = Vec::new();
         places.try_reserve_exact(room).map_err(|_| NoMemory)?;
         for ahead in 0..room {
@@ -100,7 +100,7 @@ impl<T> Default for Queue<T> {
 }
 
 /// The least room there is once there is any.
-const FEWEST: usize = 4;
+const MIN_PLACES: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -226,7 +226,7 @@ fn answer_version(irp: Irp) -> Dispatched {
 }
 
 fn answer_statistics<P: AdapterProtocol>(adapter: &Adapter<P>, irp: Irp) -> Dispatched {
-    let totals = adapter.device.totals();
+    let totals = adapter.nic.totals();
     let traffic = Traffic {
         tx_packets: totals.sent_packets,
         tx_bytes: totals.sent_bytes,
@@ -277,7 +277,7 @@ fn encode_adapter<P: AdapterProtocol>(
     encoder.adapter(&AdapterInfo {
         adapter: adapter.id,
         luid: adapter.handle.interface_luid,
-        mtu_bytes: u32::try_from(adapter.device.mtu().longest()).unwrap_or(u32::MAX),
+        mtu_bytes: u32::try_from(adapter.nic.mtu().longest()).unwrap_or(u32::MAX),
         protocol: P::NUMBER,
         state: if is_connected { AdapterState::Up } else { AdapterState::Down },
         is_connected,

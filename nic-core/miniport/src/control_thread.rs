@@ -1,6 +1,6 @@
 //! An adapter's control thread: handshakes and timers.
 //!
-//! Control messages come in at DISPATCH_LEVEL, are judged there as far as that is cheap, and wait
+//! Control messages come in at DISPATCH_LEVEL, are validated there as far as that is cheap, and wait
 //! as copies in a bounded queue. The thread sleeps until the earliest deadline, a message, or
 //! somebody who has changed a deadline. What the engine wants sent is collected under its control
 //! lock, and sent when that is free again.
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
-use nic_engine::protocol::{Discard, Event as EngineEvent, PeerId, Standing};
+use nic_engine::protocol::{AddressValidation, Discard, Event as EngineEvent, PeerId};
 use nic_engine::{ControlQueue, ControlSink, Endpoint, Instant};
 use nic_memory::{Push, Queue};
 use nt::event::{Event, EventKind};
@@ -22,7 +22,7 @@ use crate::adapter::{self, Adapter, AdapterProtocol};
 use crate::{receive, time, transmit};
 
 /// So many messages are load: senders must prove their address.
-const LOAD: usize = 512;
+const OVERLOAD_MESSAGES: usize = 512;
 
 /// The most reports of moved peers that wait.
 const MOVED: usize = 64;
@@ -118,12 +118,12 @@ impl Control {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn push(&self, standing: Standing, message: Message) -> bool {
+    pub(crate) fn push(&self, validation: AddressValidation, message: Message) -> bool {
         let mut messages = self.messages.lock();
-        if !messages.push(standing, message) {
+        if !messages.push(validation, message) {
             return false;
         }
-        let is_loaded = messages.len() >= LOAD;
+        let is_loaded = messages.len() >= OVERLOAD_MESSAGES;
         drop(messages);
         if is_loaded {
             self.loaded_at.store(time::instant().as_nanos(), Ordering::Relaxed);
@@ -158,7 +158,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     let mut next_look = Instant::NEVER;
     while !adapter.control.is_stopping.load(Ordering::Acquire) {
         while let Some(message) = { adapter.control.messages.lock().pop() } {
-            adapter.device.control_datagram(
+            adapter.nic.control_datagram(
                 message.as_slice(),
                 &message.endpoint,
                 time::now(),
@@ -172,7 +172,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
         if next_look == Instant::NEVER || next_look <= time::instant() {
             next_look = adapter::follow_mtu(adapter);
         }
-        let due = adapter.device.tick(time::now(), &mut sink).min(next_look);
+        let due = adapter.nic.tick(time::now(), &mut sink).min(next_look);
         let due = due.min(P::attend(adapter));
         sink.act();
         adapter.handle.transmit.flush();
@@ -212,7 +212,7 @@ impl<'a, P: AdapterProtocol> Sink<'a, P> {
             let _ = self.adapter.sockets.send_message(&message);
         }
         for peer in self.pumps.drain(..) {
-            transmit::pump(self.adapter, peer, transmit::Place::Caller);
+            transmit::pump(self.adapter, peer, transmit::PumpContext::Caller);
         }
         for event in self.events.drain(..) {
             P::report(self.adapter, event);
@@ -257,13 +257,14 @@ impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
 /// `<= DISPATCH_LEVEL`
 pub(crate) fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datagram<'_>) {
     let Some(message) = Message::received(datagram) else {
-        adapter.device.count(Discard::Malformed, 1);
+        adapter.nic.count(Discard::Malformed, 1);
         return;
     };
     // What is refused is counted there.
-    let judged = adapter.device.standing(message.as_slice(), &message.endpoint, time::instant());
-    let Ok(standing) = judged else { return };
-    if !adapter.control.push(standing, message) {
-        adapter.device.count(Discard::QueueFull, 1);
+    let validated =
+        adapter.nic.validate_address(message.as_slice(), &message.endpoint, time::instant());
+    let Ok(validation) = validated else { return };
+    if !adapter.control.push(validation, message) {
+        adapter.nic.count(Discard::QueueFull, 1);
     }
 }

@@ -5,9 +5,9 @@
 //! is out of it. The engine puts runs back in order; one thread at a time judges a peer's and
 //! indicates each as one chain.
 
-use nic_engine::device::{AcceptItem, Accepted};
+use nic_engine::nic::{AcceptItem, RxOutcome};
 use nic_engine::protocol::{Class, Discard, OpenPacket, OpenedPacket, PeerId, Selector};
-use nic_engine::{Endpoint, InnerPacket, LocalAddress, Turn};
+use nic_engine::{Drain, Endpoint, InnerPacket, LocalAddress};
 use nt::Shared;
 use nt::mdl::{Pieces, PiecesError};
 use nt::nbl::{IpVersion, ReceiveChain, ReceivePacket};
@@ -53,7 +53,7 @@ pub(crate) fn receive<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, mut data
             Class::Control => {
                 run.iter().for_each(|datagram| P::receive_control(adapter, &datagram));
             }
-            Class::Malformed => adapter.device.count(Discard::Malformed, length as u64),
+            Class::Malformed => adapter.nic.count(Discard::Malformed, length as u64),
         }
     }
 }
@@ -66,18 +66,18 @@ pub(crate) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJo
             packets.clear();
             let forged = open_all(adapter, &context, &datagrams, &mut packets);
             datagrams.release();
-            if adapter.device.rejected(peer, &context, forged) {
+            if adapter.nic.count_forged(peer, &context, forged) {
                 adapter.control.wake();
             }
-            adapter.device.opened(peer, ticket, OpenedBatch { context, packets })
+            adapter.nic.finish_open(peer, ticket, OpenedBatch { context, packets })
         }
         Err(_) => {
-            adapter.device.count(Discard::NoMemory, datagrams.len() as u64);
+            adapter.nic.count(Discard::NoMemory, datagrams.len() as u64);
             datagrams.release();
-            adapter.device.abandon_open(peer, ticket)
+            adapter.nic.abandon_open(peer, ticket)
         }
     };
-    if turn == Turn::Mine {
+    if turn == Drain::Required {
         indicate_in_turn(adapter, peer);
     }
 }
@@ -104,7 +104,7 @@ fn receive_data<P: AdapterProtocol>(
     let length = datagrams.len();
     let count = u32::try_from(length).unwrap_or(u32::MAX);
     // What is refused is counted there, and goes back to WSK here.
-    let Ok(batch) = adapter.device.begin_open(selector, count, time::instant()) else { return };
+    let Ok(batch) = adapter.nic.begin_open(selector, count, time::instant()) else { return };
     let job = OpenJob { batch, datagrams };
     if length <= INLINE_DATAGRAMS && !adapter.work.is_busy() {
         open(adapter, job);
@@ -157,7 +157,7 @@ fn open_chunk<P: AdapterProtocol>(
         let capacity = P::payload_capacity(datagram.len());
         *packet = adapter.handle.receive.allocate(capacity).ok();
         if packet.is_none() {
-            adapter.device.count(Discard::NoMemory, 1);
+            adapter.nic.count(Discard::NoMemory, 1);
         }
     }
     open_packets::<P>(context, chunk, count, &mut packets, &mut results);
@@ -175,7 +175,7 @@ fn open_chunk<P: AdapterProtocol>(
             from,
             datagram_bytes: datagram.len(),
             inner: InnerPacket::parse(payload, payload.len()),
-            verdict: Accepted::Consumed,
+            outcome: RxOutcome::Consumed,
         };
         opened.push(packet, item);
     }
@@ -232,8 +232,8 @@ fn open_packets<P: AdapterProtocol>(
 
 /// Judges and indicates a peer's opened batches, in order, by the thread whose turn it is.
 fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
-    while let Some(OpenedBatch { context, mut packets }) = adapter.device.next_to_indicate(peer) {
-        let outcome = adapter.device.accept(peer, &context, &mut packets.items, time::instant());
+    while let Some(OpenedBatch { context, mut packets }) = adapter.nic.next_to_indicate(peer) {
+        let outcome = adapter.nic.accept(peer, &context, &mut packets.items, time::instant());
         if outcome.endpoint_moved {
             adapter.control.endpoint_moved(peer);
         }
@@ -243,7 +243,7 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
         let checksums = adapter.offloads.receive_checksums();
         let mut chain = ReceiveChain::new();
         for (mut packet, item) in packets.packets.drain(..).zip(&packets.items) {
-            let Accepted::Deliver { total_bytes } = item.verdict else { continue };
+            let RxOutcome::Deliver { total_bytes } = item.outcome else { continue };
             let version = match item.inner.map(|inner| inner.source.is_ipv4()) {
                 Some(true) => IpVersion::V4,
                 _ => IpVersion::V6,
@@ -256,7 +256,7 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
         adapter.opened.give_back(packets);
         let length = chain.len() as u64;
         if !adapter.handle.receive.indicate(chain) {
-            adapter.device.count(Discard::Down, length);
+            adapter.nic.count(Discard::Down, length);
         }
     }
 }

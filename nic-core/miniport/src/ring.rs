@@ -11,9 +11,9 @@ use nt::{Result, Status};
 /// What a ring keeps.
 pub(crate) trait Record: Send {
     /// How many records are kept at most; a new one takes the place of the oldest.
-    const MOST: usize;
+    const MAX_ENTRIES: usize;
     /// How many bytes of [`Record::bytes`] they have at most.
-    const MOST_BYTES: usize = usize::MAX;
+    const MAX_BYTES: usize = usize::MAX;
 
     /// What it counts for, in bytes.
     fn bytes(&self) -> usize {
@@ -174,7 +174,7 @@ impl<T: Record> Records<T> {
     /// Takes the oldest record where a new one would not fit.
     fn make_room(&mut self, new: Option<&T>) -> Option<T> {
         let bytes = self.bytes.saturating_add(new?.bytes());
-        if self.queue.len() >= T::MOST || bytes > T::MOST_BYTES { self.pop() } else { None }
+        if self.queue.len() >= T::MAX_ENTRIES || bytes > T::MAX_BYTES { self.pop() } else { None }
     }
 
     /// Adds a record; gives it back where there is no memory.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use nic_engine::device::AcceptItem;
+use nic_engine::nic::AcceptItem;
 use nic_engine::{Instant, Packet, PacketQueue, System};
 use nic_memory::Push;
 use nt::lock::{SleepLock, SpinLock};

@@ -8,9 +8,9 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use nic_engine::device::{NextBatch, PumpList};
+use nic_engine::nic::{NextTxBatch, PumpList};
 use nic_engine::protocol::{Discard, PeerId, SealPacket};
-use nic_engine::{PacketQueue, Turn};
+use nic_engine::{Drain, PacketQueue};
 use nt::datagrams::DatagramBuffer;
 use nt::mdl::{Pieces, PiecesError};
 use nt::nbl::{TransmitPacket, TransmitPath, TransmitQueue};
@@ -34,10 +34,10 @@ const CHUNK_PACKETS: usize = 8;
 /// Pieces of a packet that are sealed where they lie; what has more is copied first.
 const PIECES: usize = 4;
 
-/// Who pumps.
+/// Where a pump runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Somebody who has other things to do, maybe at DISPATCH_LEVEL.
+pub(crate) enum PumpContext {
+    /// On a thread of the stack, of WSK or of a timer, possibly at DISPATCH_LEVEL.
     Caller,
     /// A worker.
     Worker,
@@ -51,11 +51,11 @@ pub(crate) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: 
     let mut packets = sendable(adapter, packets);
     let mut pumps = PumpList::new();
     while !packets.is_empty() {
-        adapter.device.submit(&mut packets, time::instant(), &mut pumps, &mut |packet, _| {
+        adapter.nic.submit(&mut packets, time::instant(), &mut pumps, &mut |packet, _| {
             drop(packet);
         });
         for &peer in pumps.peers() {
-            pump(adapter, peer, Place::Caller);
+            pump(adapter, peer, PumpContext::Caller);
         }
         pumps.clear();
     }
@@ -66,15 +66,19 @@ pub(crate) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: 
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId, place: Place) {
+pub(crate) fn pump<P: AdapterProtocol>(
+    adapter: &Shared<Adapter<P>>,
+    peer: PeerId,
+    context: PumpContext,
+) {
     loop {
-        let next = adapter.device.next_batch(peer, time::instant(), &mut |packet, _| drop(packet));
-        let NextBatch { batch, control_due } = next;
+        let next = adapter.nic.begin_seal(peer, time::instant(), &mut |packet, _| drop(packet));
+        let NextTxBatch { batch, control_due } = next;
         if control_due {
             adapter.control.wake();
         }
         let Some(batch) = batch else { return };
-        let is_for_workers = place == Place::Caller
+        let is_for_workers = context == PumpContext::Caller
             && batch.packets.len() > INLINE_PACKETS
             && adapter.work.has_idle();
         if !is_for_workers {
@@ -92,7 +96,7 @@ pub(crate) fn pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerI
 pub(crate) fn seal_and_pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let peer = batch.peer;
     seal(adapter, batch);
-    pump(adapter, peer, Place::Worker);
+    pump(adapter, peer, PumpContext::Worker);
 }
 
 /// A batch on its way: whose it is, and the packets in it.
@@ -121,14 +125,14 @@ impl<P: AdapterProtocol> Sent for InFlight<P> {
         if status.is_success() {
             packets.complete();
         } else {
-            adapter.device.count(Discard::SendFailed, packets.len() as u64);
+            adapter.nic.count(Discard::SendFailed, packets.len() as u64);
             drop(packets);
         }
-        if adapter.device.send_completed(peer, bytes, time::instant()) {
+        if adapter.nic.send_completed(peer, bytes, time::instant()) {
             // By a worker: this may be inside of a send, deep in the stack.
             let job = Job { adapter: adapter.clone(), work: Work::Pump(peer) };
             if adapter.work.push(job).is_some() {
-                pump(&adapter, peer, Place::Worker);
+                pump(&adapter, peer, PumpContext::Worker);
             }
         }
         adapter.sending.flush_unless_sending(&adapter.handle.transmit);
@@ -180,7 +184,7 @@ fn sendable<P: AdapterProtocol>(
             dropped = dropped.saturating_add(1);
         }
     }
-    adapter.device.count(Discard::NotIp, dropped);
+    adapter.nic.count(Discard::NotIp, dropped);
     fitting.into()
 }
 
@@ -189,23 +193,23 @@ fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(0);
     let turn = match adapter.send_batches.take(slot_bytes::<P>(longest)) {
         Ok(mut datagrams) => {
-            fill(adapter, &context, framing, &packets, datagrams.datagrams_mut());
-            adapter.device.sealed(peer, ticket, SealedBatch { datagrams, packets })
+            seal_packets(adapter, &context, framing, &packets, datagrams.datagrams_mut());
+            adapter.nic.finish_seal(peer, ticket, SealedBatch { datagrams, packets })
         }
         Err(_) => {
-            adapter.device.count(Discard::NoMemory, packets.len() as u64);
+            adapter.nic.count(Discard::NoMemory, packets.len() as u64);
             drop(packets);
-            adapter.device.abandon(peer, ticket, time::instant())
+            adapter.nic.abandon_seal(peer, ticket, time::instant())
         }
     };
-    if turn == Turn::Mine {
+    if turn == Drain::Required {
         send_in_turn(adapter, peer);
     }
 }
 
 /// Sends a peer's sealed batches, in order, by the thread whose turn it is.
 fn send_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
-    while let Some(next) = adapter.device.next_to_send(peer, time::instant()) {
+    while let Some(next) = adapter.nic.next_to_send(peer, time::instant()) {
         if next.control_due {
             adapter.control.wake();
         }
@@ -222,7 +226,7 @@ fn send_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) 
 /// Seals a batch's packets into a buffer. Not inlined: its arrays must be off the stack when
 /// datagrams are sent. A packet that can't be read leaves a gap, as if the network had lost it.
 #[inline(never)]
-fn fill<P: AdapterProtocol>(
+fn seal_packets<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &P::SealContext,
     framing: P::Framing,
@@ -231,7 +235,7 @@ fn fill<P: AdapterProtocol>(
 ) {
     buffer.clear();
     if packets.is_empty() {
-        fill_keepalive(adapter, context, framing, buffer);
+        seal_keepalive(adapter, context, framing, buffer);
         return;
     }
     let mut lengths = [0_usize; CHUNK_PACKETS];
@@ -240,7 +244,7 @@ fn fill<P: AdapterProtocol>(
     loop {
         let done = first as usize;
         let count =
-            fill_chunk(adapter, context, framing, &mut packets, first, buffer, &mut lengths);
+            seal_chunk(adapter, context, framing, &mut packets, first, buffer, &mut lengths);
         for length in lengths.iter().take(count) {
             buffer.push(*length);
         }
@@ -254,7 +258,7 @@ fn fill<P: AdapterProtocol>(
 
 /// Seals up to [`CHUNK_PACKETS`] packets into the slots from `first` on; says how many there were,
 /// and notes the datagrams' lengths.
-fn fill_chunk<'p, P: AdapterProtocol>(
+fn seal_chunk<'p, P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &P::SealContext,
     framing: P::Framing,
@@ -292,11 +296,11 @@ fn fill_chunk<'p, P: AdapterProtocol>(
         let source = pieces.as_slice();
         // An unreadable packet uses up its counter and a slot that isn't sent.
         let payload_bytes = if source.is_empty() { 0 } else { packet.len() };
-        let datagram_bytes = adapter.device.datagram_bytes(framing, packet.head(), payload_bytes);
+        let datagram_bytes = adapter.nic.datagram_bytes(framing, packet.head(), payload_bytes);
         let Some(datagram) = slot.get_mut(..datagram_bytes) else {
             // There was no memory for a larger buffer.
             *length = 0;
-            adapter.device.count(Discard::NoMemory, 1);
+            adapter.nic.count(Discard::NoMemory, 1);
             continue;
         };
         *length = if source.is_empty() { 0 } else { datagram_bytes };
@@ -321,13 +325,13 @@ fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
     }
 }
 
-fn fill_keepalive<P: AdapterProtocol>(
+fn seal_keepalive<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &P::SealContext,
     framing: P::Framing,
     buffer: &mut DatagramBuffer,
 ) {
-    let datagram_bytes = adapter.device.datagram_bytes(framing, &[], 0);
+    let datagram_bytes = adapter.nic.datagram_bytes(framing, &[], 0);
     let Some(datagram) = buffer.slots_mut().next().and_then(|slot| slot.get_mut(..datagram_bytes))
     else {
         return;

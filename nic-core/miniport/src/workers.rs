@@ -133,7 +133,7 @@ impl<P: AdapterProtocol> Job<P> {
         match work {
             Work::Seal(batch) => transmit::seal_and_pump(&adapter, batch),
             Work::Open(job) => receive::open(&adapter, job),
-            Work::Pump(peer) => transmit::pump(&adapter, peer, transmit::Place::Worker),
+            Work::Pump(peer) => transmit::pump(&adapter, peer, transmit::PumpContext::Worker),
         }
         // Whatever was dropped meanwhile goes back to the stack.
         adapter.handle.transmit.flush();

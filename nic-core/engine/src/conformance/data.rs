@@ -21,7 +21,7 @@ pub fn packets_arrive_both_ways_unchanged<T: Subject>() {
         assert!(pair.node(side.other()).delivered == packets);
     }
     for node in [&pair.left, &pair.right] {
-        assert_eq!(node.device.totals().discards, [0; Discard::COUNT]);
+        assert_eq!(node.nic.totals().discards, [0; Discard::COUNT]);
     }
 }
 
@@ -40,7 +40,7 @@ pub fn packets_that_wait_for_a_key_arrive_in_order<T: Subject>() {
 pub fn a_keepalive_is_sent_and_consumed<T: Subject>() {
     let mut pair = Pair::<T>::keyed();
     let (now, peer) = (pair.now, pair.left.peer);
-    let received = |pair: &Pair<T>| pair.right.device.peer_counters(pair.right.peer).unwrap();
+    let received = |pair: &Pair<T>| pair.right.nic.peer_counters(pair.right.peer).unwrap();
     let before = received(&pair);
     pair.left.configure(now, |configuration| {
         configuration.with_protocol(|_, host| host.send_keepalive(peer));
@@ -49,7 +49,7 @@ pub fn a_keepalive_is_sent_and_consumed<T: Subject>() {
     let after = received(&pair);
     assert_eq!(after.received_packets, before.received_packets + 1);
     assert!(pair.right.delivered.is_empty());
-    assert_eq!(pair.right.device.totals().discards, [0; Discard::COUNT]);
+    assert_eq!(pair.right.nic.totals().discards, [0; Discard::COUNT]);
 }
 
 /// A handshake whose messages get lost is repeated by itself, and what waits is sent then.
@@ -103,13 +103,13 @@ pub fn a_stopped_adapter_carries_nothing_and_keeps_its_keys<T: Subject>() {
     let mut pair = Pair::<T>::keyed();
     let now = pair.now;
     let first = packet(Side::Left, 1, 60);
-    pair.left.device.set_up(false);
+    pair.left.nic.set_up(false);
     assert_eq!(pair.left.submit([first.clone()], now), [(first.clone(), Discard::Down)]);
     pair.send(Side::Right, packet(Side::Right, 2, 60));
     pair.run_for(Duration::from_millis(100));
     assert!(pair.left.delivered.is_empty() && pair.right.delivered.is_empty());
     pair.log.clear();
-    pair.left.device.set_up(true);
+    pair.left.nic.set_up(true);
     pair.send(Side::Left, first.clone());
     pair.run_for(Duration::from_millis(100));
     assert_eq!(pair.right.delivered, [first]);
@@ -126,15 +126,15 @@ pub fn counters_agree_on_both_sides<T: Subject>() {
         pair.run_for(Duration::from_millis(50));
     }
     pair.run_for(Duration::from_secs(60));
-    let left = pair.left.device.peer_counters(pair.left.peer).unwrap();
-    let right = pair.right.device.peer_counters(pair.right.peer).unwrap();
+    let left = pair.left.nic.peer_counters(pair.left.peer).unwrap();
+    let right = pair.right.nic.peer_counters(pair.right.peer).unwrap();
     assert_eq!(
         (left.sent_packets, left.sent_bytes, left.received_packets, left.received_bytes),
         (right.received_packets, right.received_bytes, right.sent_packets, right.sent_bytes)
     );
     let on_wire: usize = pair.log.iter().map(|datagram| datagram.bytes.len()).sum();
     assert_eq!(left.sent_bytes + right.sent_bytes, on_wire as u64);
-    let totals = pair.left.device.totals();
+    let totals = pair.left.nic.totals();
     assert_eq!((totals.sent_packets, totals.received_packets), (50, 50));
     assert_eq!((totals.sent_bytes, totals.received_bytes), (left.sent_bytes, left.received_bytes));
 }

@@ -16,11 +16,11 @@ pub fn replayed_packets_are_refused<T: Subject>() {
     let now = pair.now;
     pair.right.receive(&datagrams, now);
     assert_eq!(pair.right.delivered.len(), 20);
-    let before = pair.right.device.peer_counters(pair.right.peer);
+    let before = pair.right.nic.peer_counters(pair.right.peer);
     pair.right.receive(&datagrams, now);
     assert_eq!(pair.right.delivered.len(), 20);
     assert_eq!(pair.right.discarded(Discard::Replayed), 20);
-    assert_eq!(pair.right.device.peer_counters(pair.right.peer), before, "they count for nothing");
+    assert_eq!(pair.right.nic.peer_counters(pair.right.peer), before, "they count for nothing");
 }
 
 /// A datagram with any bit flipped is not delivered, does not move the peer, and does not spoil the
@@ -28,7 +28,7 @@ pub fn replayed_packets_are_refused<T: Subject>() {
 pub fn altered_packets_are_refused<T: Subject>() {
     let mut pair = Pair::<T>::keyed();
     let datagrams = some_datagrams(&mut pair, 1);
-    let (now, endpoint) = (pair.now, pair.right.device.endpoint(pair.right.peer));
+    let (now, endpoint) = (pair.now, pair.right.nic.endpoint(pair.right.peer));
     for bit in 0..datagrams[0].bytes.len() * 8 {
         let mut altered = datagrams[0].clone();
         altered.bytes[bit / 8] ^= 1 << (bit % 8);
@@ -36,7 +36,7 @@ pub fn altered_packets_are_refused<T: Subject>() {
         pair.right.receive(&[altered], now);
         assert!(pair.right.delivered.is_empty(), "bit {bit} is not authenticated");
     }
-    assert_eq!(pair.right.device.endpoint(pair.right.peer), endpoint);
+    assert_eq!(pair.right.nic.endpoint(pair.right.peer), endpoint);
     assert!(pair.right.discarded(Discard::Forged) > 0);
     pair.right.receive(&datagrams, now);
     assert_eq!(pair.right.delivered.len(), 1);
@@ -125,7 +125,7 @@ pub fn a_peer_that_moves_is_followed<T: Subject>() {
         adapter.with_peer_data(right, |data| roams = T::Protocol::roams(data));
     });
     let expected = if roams { pair.left.address } else { old };
-    let endpoint = pair.right.device.endpoint(pair.right.peer).unwrap();
+    let endpoint = pair.right.nic.endpoint(pair.right.peer).unwrap();
     assert_eq!(endpoint.remote, expected);
     pair.send(Side::Right, packet(Side::Right, 1, 60));
     pair.run_for(Duration::from_millis(100));

@@ -8,9 +8,9 @@ use std::{
 };
 
 use crate::{
-    ControlSink, Device, Endpoint, InnerPacket, Instant, Now, PacketQueue, Protocol, Turn,
+    ControlSink, Drain, Endpoint, InnerPacket, Instant, Nic, Now, PacketQueue, Protocol,
     conformance::{Side, Subject},
-    device::{AcceptItem, Accepted, NewPeer, PumpList, TxBatch},
+    nic::{AcceptItem, NewPeer, PumpList, RxOutcome, TxBatch},
     plain::{Datagrams, Plain, PlainPacket, PlainQueue},
     protocol::{Class, Discard, Event, OpenPacket, PeerId, SealPacket},
     routes::Prefix,
@@ -49,12 +49,12 @@ pub enum Heard {
 }
 
 /// An adapter, as userspace configures it.
-pub type Adapter<'a, P> = crate::device::Configuration<'a, P, Plain<Opened<P>>>;
+pub type Adapter<'a, P> = crate::nic::Configurator<'a, P, Plain<Opened<P>>>;
 
 /// An adapter at one end of the link.
 pub struct Node<P: Protocol> {
     /// The adapter.
-    pub device: Device<P, Plain<Opened<P>>>,
+    pub nic: Nic<P, Plain<Opened<P>>>,
     /// The other end as its peer.
     pub peer: PeerId,
     /// Where it is.
@@ -190,10 +190,10 @@ impl<P: Protocol> Node<P> {
     /// An adapter without peers, up.
     pub fn new(side: Side, control: P::Control) -> Self {
         let control = nic_memory::boxed(control).expect("memory");
-        let device = Device::new(control, [side as u8; 16]);
-        device.set_up(true);
+        let nic = Nic::new(control, [side as u8; 16]);
+        nic.set_up(true);
         Self {
-            device,
+            nic,
             peer: PeerId { index: u32::MAX, generation: 0 },
             address: address(side),
             delivered: Vec::new(),
@@ -232,13 +232,13 @@ impl<P: Protocol> Node<P> {
     pub fn remove_peer(&self, peer: PeerId, now: Instant) -> bool {
         let mut random = Random(0);
         let mut sink = Sink::new(&mut random);
-        self.device.configure(wall(now), &mut sink, |configuration| configuration.remove_peer(peer))
+        self.nic.configure(wall(now), &mut sink, |configuration| configuration.remove_peer(peer))
     }
 
     /// Configures the adapter.
     pub fn configure<R>(&mut self, now: Instant, f: impl FnOnce(&mut Adapter<'_, P>) -> R) -> R {
         let mut sink = Sink::new(&mut self.random);
-        let result = self.device.configure(wall(now), &mut sink, f);
+        let result = self.nic.configure(wall(now), &mut sink, f);
         let collected = sink.collected;
         self.act(collected, now);
         result
@@ -254,7 +254,7 @@ impl<P: Protocol> Node<P> {
         let mut rejected = Vec::new();
         let mut pumps = PumpList::new();
         while !packets.is_empty() {
-            self.device.submit(&mut packets, now, &mut pumps, &mut |packet, reason| {
+            self.nic.submit(&mut packets, now, &mut pumps, &mut |packet, reason| {
                 rejected.push((packet.bytes, reason));
             });
             for &peer in pumps.peers() {
@@ -268,21 +268,21 @@ impl<P: Protocol> Node<P> {
     /// Queues IP packets without sealing any.
     pub fn queue(&self, packets: impl IntoIterator<Item = Vec<u8>>, now: Instant) {
         let mut packets: PlainQueue = packets.into_iter().map(PlainPacket::new).collect();
-        self.device.submit(&mut packets, now, &mut PumpList::new(), &mut |_, reason| {
+        self.nic.submit(&mut packets, now, &mut PumpList::new(), &mut |_, reason| {
             panic!("a packet was refused: {reason:?}");
         });
     }
 
     /// Takes a batch.
-    pub fn next_batch(&self, now: Instant) -> Option<TxBatch<P, Plain<Opened<P>>>> {
-        self.device.next_batch(self.peer, now, &mut |_, _| {}).batch
+    pub fn begin_seal(&self, now: Instant) -> Option<TxBatch<P, Plain<Opened<P>>>> {
+        self.nic.begin_seal(self.peer, now, &mut |_, _| {}).batch
     }
 
     /// Seals and sends what a peer has queued.
     pub fn pump(&mut self, peer: PeerId, now: Instant) {
-        while let Some(batch) = self.device.next_batch(peer, now, &mut |_, _| {}).batch {
+        while let Some(batch) = self.nic.begin_seal(peer, now, &mut |_, _| {}).batch {
             let sealed = self.seal(batch.packets, &batch.context, batch.framing, batch.keepalive);
-            if self.device.sealed(peer, batch.ticket, sealed) == Turn::Mine {
+            if self.nic.finish_seal(peer, batch.ticket, sealed) == Drain::Required {
                 self.send(peer, now);
             }
         }
@@ -303,7 +303,7 @@ impl<P: Protocol> Node<P> {
         }
         let mut datagrams: Datagrams = payloads
             .iter()
-            .map(|payload| vec![0xaa; self.device.datagram_bytes(framing, payload, payload.len())])
+            .map(|payload| vec![0xaa; self.nic.datagram_bytes(framing, payload, payload.len())])
             .collect();
         // In two parts, as different threads might; and from fragments, as memory may lie.
         let first = payloads.len() / 2;
@@ -329,39 +329,39 @@ impl<P: Protocol> Node<P> {
 
     /// Sends what is sealed and has its turn.
     pub fn send(&mut self, peer: PeerId, now: Instant) {
-        while let Some(next) = self.device.next_to_send(peer, now) {
+        while let Some(next) = self.nic.next_to_send(peer, now) {
             let bytes: usize = next.sealed.iter().map(Vec::len).sum();
             assert_eq!(bytes, next.bytes, "the batch said otherwise");
             for bytes in next.sealed {
                 let (from, to) = (self.address, next.endpoint.remote);
                 self.sent.push_back(Datagram { from, to, bytes });
             }
-            self.device.send_completed(peer, next.bytes, now);
+            self.nic.send_completed(peer, next.bytes, now);
         }
     }
 
     /// Receives datagrams that arrive together.
     pub fn receive(&mut self, datagrams: &[Datagram], now: Instant) {
         for datagram in datagrams {
-            match self.device.classify(&datagram.bytes, datagram.bytes.len()) {
+            match self.nic.classify(&datagram.bytes, datagram.bytes.len()) {
                 Class::Malformed => {}
                 Class::Control => {
                     let mut sink = Sink::new(&mut self.random);
                     let from = Endpoint::new(datagram.from);
-                    if self.device.standing(&datagram.bytes, &from, now).is_err() {
+                    if self.nic.validate_address(&datagram.bytes, &from, now).is_err() {
                         continue;
                     }
-                    self.device.control_datagram(&datagram.bytes, &from, wall(now), &mut sink);
+                    self.nic.control_datagram(&datagram.bytes, &from, wall(now), &mut sink);
                     let collected = sink.collected;
                     self.act(collected, now);
                 }
                 Class::Data(selector) => {
-                    let Ok(batch) = self.device.begin_open(selector, 1, now) else {
+                    let Ok(batch) = self.nic.begin_open(selector, 1, now) else {
                         continue;
                     };
                     let opened =
                         self.open(batch.peer, core::slice::from_ref(datagram), batch.context);
-                    if self.device.opened(batch.peer, batch.ticket, opened) == Turn::Mine {
+                    if self.nic.finish_open(batch.peer, batch.ticket, opened) == Drain::Required {
                         self.indicate(batch.peer, now);
                     }
                 }
@@ -405,23 +405,23 @@ impl<P: Protocol> Node<P> {
                     from: Endpoint::new(datagram.from),
                     datagram_bytes: datagram.bytes.len(),
                     inner: InnerPacket::parse(&output, packet.payload_bytes),
-                    verdict: Accepted::Dropped(Discard::Malformed),
+                    outcome: RxOutcome::Dropped(Discard::Malformed),
                 },
             ));
         }
-        self.device.rejected(peer, &context, forged);
+        self.nic.count_forged(peer, &context, forged);
         Opened { context, packets }
     }
 
     /// Accepts what is opened and has its turn.
     pub fn indicate(&mut self, peer: PeerId, now: Instant) {
         let delivered = &mut self.delivered;
-        accept_all(&self.device, peer, now, &mut |packet| delivered.push(packet));
+        accept_all(&self.nic, peer, now, &mut |packet| delivered.push(packet));
     }
 
     /// How many packets it dropped for a reason.
     pub fn discarded(&self, reason: Discard) -> u64 {
-        self.device.totals().discarded(reason)
+        self.nic.totals().discarded(reason)
     }
 
     /// Does what is due, and returns when to come again.
@@ -429,7 +429,7 @@ impl<P: Protocol> Node<P> {
         // A driver would call again at once where peers are left.
         loop {
             let mut sink = Sink::new(&mut self.random);
-            let due = self.device.tick(wall(now), &mut sink);
+            let due = self.nic.tick(wall(now), &mut sink);
             let collected = sink.collected;
             self.act(collected, now);
             if due > now {
@@ -459,16 +459,16 @@ impl<P: Protocol> Node<P> {
 
 /// Accepts what is opened and has its turn, from any thread.
 pub(super) fn accept_all<P: Protocol>(
-    device: &Device<P, Plain<Opened<P>>>,
+    nic: &Nic<P, Plain<Opened<P>>>,
     peer: PeerId,
     now: Instant,
     deliver: &mut dyn FnMut(Vec<u8>),
 ) {
-    while let Some(Opened { context, mut packets }) = device.next_to_indicate(peer) {
+    while let Some(Opened { context, mut packets }) = nic.next_to_indicate(peer) {
         let mut items: Vec<AcceptItem> = packets.iter().map(|(_, item)| *item).collect();
-        device.accept(peer, &context, &mut items, now);
+        nic.accept(peer, &context, &mut items, now);
         for ((bytes, _), item) in packets.iter_mut().zip(items) {
-            if let Accepted::Deliver { total_bytes } = item.verdict {
+            if let RxOutcome::Deliver { total_bytes } = item.outcome {
                 bytes.truncate(total_bytes);
                 deliver(core::mem::take(bytes));
             }

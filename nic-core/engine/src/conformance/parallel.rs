@@ -11,12 +11,12 @@ use std::{
 };
 
 use crate::{
-    PacketQueue, Protocol, Turn,
+    Drain, PacketQueue, Protocol,
     conformance::{
         Datagram, Pair, Side, Subject, packet,
         pair::{accept_all, number},
     },
-    device::PumpList,
+    nic::PumpList,
     plain::{PlainPacket, PlainQueue},
     protocol::{Class, Discard},
 };
@@ -26,14 +26,14 @@ pub fn batches_sealed_out_of_order_leave_in_order<T: Subject>() {
     let mut pair = Pair::<T>::keyed();
     let (now, peer) = (pair.now, pair.left.peer);
     pair.left.queue((0..600).map(|n| packet(Side::Left, n, 60)), now);
-    let mut batches: Vec<_> = core::iter::from_fn(|| pair.left.next_batch(now)).collect();
+    let mut batches: Vec<_> = core::iter::from_fn(|| pair.left.begin_seal(now)).collect();
     assert!(batches.len() >= 9 && batches.iter().all(|batch| batch.packets.len() <= 64));
     batches.rotate_left(3);
     batches.reverse();
     let mut turns = 0;
     for batch in batches {
         let sealed = pair.left.seal(batch.packets, &batch.context, batch.framing, false);
-        if pair.left.device.sealed(peer, batch.ticket, sealed) == Turn::Mine {
+        if pair.left.nic.finish_seal(peer, batch.ticket, sealed) == Drain::Required {
             turns += 1;
             pair.left.send(peer, now);
         }
@@ -54,14 +54,14 @@ pub fn batches_opened_out_of_order_arrive_in_order<T: Subject>() {
     let mut batches = Vec::new();
     for run in datagrams.chunks(50) {
         let selector = selector::<T>(&run[0]);
-        let batch = pair.right.device.begin_open(selector, run.len() as u32, now).unwrap();
+        let batch = pair.right.nic.begin_open(selector, run.len() as u32, now).unwrap();
         batches.push((run, batch));
     }
     batches.rotate_left(4);
     batches.reverse();
     for (run, batch) in batches {
         let opened = pair.right.open(batch.peer, run, batch.context);
-        if pair.right.device.opened(batch.peer, batch.ticket, opened) == Turn::Mine {
+        if pair.right.nic.finish_open(batch.peer, batch.ticket, opened) == Drain::Required {
             pair.right.indicate(batch.peer, now);
         }
     }
@@ -74,25 +74,25 @@ pub fn abandoned_batches_hold_nobody_up<T: Subject>() {
     let (now, peer) = (pair.now, pair.left.peer);
     for round in 0..200 {
         pair.left.queue((0..192).map(|n| packet(Side::Left, n, 60)), now);
-        let batches: Vec<_> = core::iter::from_fn(|| pair.left.next_batch(now)).collect();
+        let batches: Vec<_> = core::iter::from_fn(|| pair.left.begin_seal(now)).collect();
         assert_eq!(batches.len(), 3, "round {round}");
         for (n, batch) in batches.into_iter().enumerate().rev() {
             let turn = if n == 2 {
                 let sealed = pair.left.seal(batch.packets, &batch.context, batch.framing, false);
-                pair.left.device.sealed(peer, batch.ticket, sealed)
+                pair.left.nic.finish_seal(peer, batch.ticket, sealed)
             } else {
-                pair.left.device.abandon(peer, batch.ticket, now)
+                pair.left.nic.abandon_seal(peer, batch.ticket, now)
             };
-            assert_eq!(turn == Turn::Mine, n == 0);
+            assert_eq!(turn == Drain::Required, n == 0);
         }
         pair.left.send(peer, now);
         let datagrams: Vec<Datagram> = pair.left.sent.drain(..).collect();
         assert_eq!(datagrams.len(), 64);
         let [lost, kept] = [0, 1]
-            .map(|n| pair.right.device.begin_open(selector::<T>(&datagrams[n]), 1, now).unwrap());
+            .map(|n| pair.right.nic.begin_open(selector::<T>(&datagrams[n]), 1, now).unwrap());
         let opened = pair.right.open(kept.peer, &datagrams[1..2], kept.context);
-        assert_eq!(pair.right.device.opened(kept.peer, kept.ticket, opened), Turn::NotMine);
-        assert_eq!(pair.right.device.abandon_open(lost.peer, lost.ticket), Turn::Mine);
+        assert_eq!(pair.right.nic.finish_open(kept.peer, kept.ticket, opened), Drain::NotRequired);
+        assert_eq!(pair.right.nic.abandon_open(lost.peer, lost.ticket), Drain::Required);
         pair.right.indicate(lost.peer, now);
         assert_eq!(pair.right.delivered.len(), round + 1);
     }
@@ -124,16 +124,16 @@ pub fn many_threads_keep_the_order<T: Subject>() {
                 submitted.store(to, Ordering::Relaxed);
             }
         }
-        while let Some(batch) = left.next_batch(now) {
+        while let Some(batch) = left.begin_seal(now) {
             let sealed = left.seal(batch.packets, &batch.context, batch.framing, batch.keepalive);
-            if left.device.sealed(left.peer, batch.ticket, sealed) == Turn::NotMine {
+            if left.nic.finish_seal(left.peer, batch.ticket, sealed) == Drain::NotRequired {
                 continue;
             }
-            while let Some(next) = left.device.next_to_send(left.peer, now) {
+            while let Some(next) = left.nic.next_to_send(left.peer, now) {
                 let (from, to) = (left.address, next.endpoint.remote);
                 let datagrams = next.sealed.into_iter().map(|bytes| Datagram { from, to, bytes });
                 wire.lock().unwrap().extend(datagrams);
-                left.device.send_completed(left.peer, next.bytes, now);
+                left.nic.send_completed(left.peer, next.bytes, now);
             }
         }
     };
@@ -147,11 +147,11 @@ pub fn many_threads_keep_the_order<T: Subject>() {
         let Some(first) = run.first() else {
             return;
         };
-        let batch = right.device.begin_open(selector::<T>(first), run.len() as u32, now).unwrap();
+        let batch = right.nic.begin_open(selector::<T>(first), run.len() as u32, now).unwrap();
         drop(turn);
         let opened = right.open(batch.peer, &run, batch.context);
-        if right.device.opened(batch.peer, batch.ticket, opened) == Turn::Mine {
-            accept_all(&right.device, batch.peer, now, &mut |packet| {
+        if right.nic.finish_open(batch.peer, batch.ticket, opened) == Drain::Required {
+            accept_all(&right.nic, batch.peer, now, &mut |packet| {
                 delivered.lock().unwrap().push(number(&packet));
             });
         }
@@ -191,21 +191,22 @@ pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
                         assert!(Clock::now() < end, "the peer is not gone");
                         let packets = (0..40).map(|n| PlainPacket::new(packet(Side::Left, n, 60)));
                         let mut packets: PlainQueue = packets.collect();
-                        left.device.submit(
+                        left.nic.submit(
                             &mut packets,
                             now,
                             &mut PumpList::new(),
                             &mut |_, reason| no_route |= reason == Discard::NoRoute,
                         );
-                        while let Some(batch) = left.next_batch(now) {
+                        while let Some(batch) = left.begin_seal(now) {
                             batches.fetch_add(1, Ordering::Relaxed);
                             let sealed =
                                 left.seal(batch.packets, &batch.context, batch.framing, false);
-                            if left.device.sealed(old, batch.ticket, sealed) == Turn::NotMine {
+                            if left.nic.finish_seal(old, batch.ticket, sealed) == Drain::NotRequired
+                            {
                                 continue;
                             }
-                            while let Some(next) = left.device.next_to_send(old, now) {
-                                left.device.send_completed(old, next.bytes, now);
+                            while let Some(next) = left.nic.next_to_send(old, now) {
+                                left.nic.send_completed(old, next.bytes, now);
                             }
                         }
                     }
@@ -218,7 +219,7 @@ pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
             }
             assert!(left.remove_peer(old, now));
         });
-        assert_eq!(left.device.context_count(), 0);
+        assert_eq!(left.nic.receiver_count(), 0);
         pair.right.configure(now, |configuration| configuration.remove_peer(right));
         pair.left.peer = pair.left.add_peer::<T>(Side::Left, now);
         pair.right.peer = pair.right.add_peer::<T>(Side::Right, now);

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::{
-    Protocol, Turn,
+    Drain, Protocol,
     conformance::{Pair, Side, Subject, packet},
     protocol::{Class, Discard},
 };
@@ -12,12 +12,12 @@ use crate::{
 pub fn a_removed_peer_leaves_nothing_behind<T: Subject>() {
     let mut pair = Pair::<T>::keyed();
     let (now, peer) = (pair.now, pair.left.peer);
-    assert!(pair.left.device.context_count() > 0);
+    assert!(pair.left.nic.receiver_count() > 0);
     pair.left.queue((0..10).map(|n| packet(Side::Left, n, 60)), now);
     assert!(pair.left.configure(now, |configuration| configuration.remove_peer(peer)));
     assert!(!pair.left.configure(now, |configuration| configuration.remove_peer(peer)));
-    assert_eq!(pair.left.device.context_count(), 0);
-    assert!(pair.left.device.peer_counters(peer).is_none());
+    assert_eq!(pair.left.nic.receiver_count(), 0);
+    assert!(pair.left.nic.peer_counters(peer).is_none());
     let count = pair.left.configure(now, |configuration| configuration.peer_count());
     assert_eq!(count, 0);
     let refused = packet(Side::Left, 1, 60);
@@ -40,28 +40,28 @@ pub fn a_peer_removed_in_flight_does_no_harm<T: Subject>() {
         let Class::Data(selector) = class else {
             panic!("{class:?} is no data");
         };
-        (pair.right.device.begin_open(selector, 1, now).unwrap(), datagram)
+        (pair.right.nic.begin_open(selector, 1, now).unwrap(), datagram)
     });
     let opened = pair.right.open(a.0.peer, &[a.1], a.0.context);
-    assert_eq!(pair.right.device.opened(right, a.0.ticket, opened), Turn::Mine);
+    assert_eq!(pair.right.nic.finish_open(right, a.0.ticket, opened), Drain::Required);
     pair.left.queue((0..192).map(|n| packet(Side::Left, n, 60)), now);
-    let [x, y, z] = [(); 3].map(|()| pair.left.next_batch(now).unwrap());
+    let [x, y, z] = [(); 3].map(|()| pair.left.begin_seal(now).unwrap());
     let sealed = pair.left.seal(x.packets, &x.context, x.framing, false);
-    assert_eq!(pair.left.device.sealed(left, x.ticket, sealed), Turn::Mine);
+    assert_eq!(pair.left.nic.finish_seal(left, x.ticket, sealed), Drain::Required);
 
     for (node, peer) in [(&mut pair.left, left), (&mut pair.right, right)] {
         assert!(node.configure(now, |configuration| configuration.remove_peer(peer)));
     }
-    assert!(pair.left.device.next_to_send(left, now).is_none());
+    assert!(pair.left.nic.next_to_send(left, now).is_none());
     let sealed = pair.left.seal(y.packets, &y.context, y.framing, false);
-    assert_eq!(pair.left.device.sealed(left, y.ticket, sealed), Turn::NotMine);
-    assert_eq!(pair.left.device.abandon(left, z.ticket, now), Turn::NotMine);
-    assert!(!pair.left.device.send_completed(left, 1000, now));
-    assert!(pair.left.next_batch(now).is_none());
+    assert_eq!(pair.left.nic.finish_seal(left, y.ticket, sealed), Drain::NotRequired);
+    assert_eq!(pair.left.nic.abandon_seal(left, z.ticket, now), Drain::NotRequired);
+    assert!(!pair.left.nic.send_completed(left, 1000, now));
+    assert!(pair.left.begin_seal(now).is_none());
 
     let opened = pair.right.open(b.0.peer, &[b.1], b.0.context);
-    assert_eq!(pair.right.device.opened(right, b.0.ticket, opened), Turn::NotMine);
-    assert_eq!(pair.right.device.abandon_open(right, c.0.ticket), Turn::NotMine);
+    assert_eq!(pair.right.nic.finish_open(right, b.0.ticket, opened), Drain::NotRequired);
+    assert_eq!(pair.right.nic.abandon_open(right, c.0.ticket), Drain::NotRequired);
     pair.right.indicate(right, now);
     assert!(pair.right.delivered.is_empty());
     pair.run_for(Duration::from_secs(30));
@@ -81,12 +81,12 @@ pub fn a_new_peer_in_an_old_place_is_another<T: Subject>() {
     pair.right.peer = pair.right.add_peer::<T>(Side::Right, now);
     assert_eq!(pair.left.peer.index, left.index);
     assert_ne!(pair.left.peer, left);
-    assert!(pair.left.device.endpoint(left).is_none());
+    assert!(pair.left.nic.endpoint(left).is_none());
     pair.left.delivered.clear();
     pair.send(Side::Left, packet(Side::Left, 1, 60));
     pair.run_for(Duration::from_secs(10));
     pair.send(Side::Right, packet(Side::Right, 1, 60));
     pair.run_for(Duration::from_secs(10));
     assert_eq!((pair.left.delivered.len(), pair.right.delivered.len()), (1, 1));
-    assert_eq!(pair.left.device.peer_counters(left), None);
+    assert_eq!(pair.left.nic.peer_counters(left), None);
 }

@@ -1,23 +1,23 @@
-//! Configuration: peers, their addresses and routes.
+//! Configurator: peers, their addresses and routes.
 
 use alloc::boxed::Box;
 use nic_memory::{NoMemory, boxed};
 
 use crate::{
     Endpoint, Now, Protocol, System,
-    device::{ControlSink, ControlState, Device, host::Host},
+    nic::{ControlSink, ControlState, Nic, host::Host},
     peer::{Peer, PeerCounters},
     peer_directory::{AddPeerError, PeerName},
     protocol::{Addresses, ClaimError, ControlHost, PeerId},
     routes::{InsertError, Prefix},
 };
 
-/// The device under its control lock, to be configured.
+/// The nic under its control lock, to be configured.
 ///
 /// To apply a set of changes whole or not at all: make every [`NewPeer`],
-/// [`Configuration::reserve`] what they need, and check the rest; what follows then can't fail.
-pub struct Configuration<'a, P: Protocol, S: System> {
-    device: &'a Device<P, S>,
+/// [`Configurator::reserve`] what they need, and check the rest; what follows then can't fail.
+pub struct Configurator<'a, P: Protocol, S: System> {
+    nic: &'a Nic<P, S>,
     control: &'a mut ControlState<P>,
     sink: &'a mut dyn ControlSink,
     now: Now,
@@ -42,24 +42,24 @@ impl<P: Protocol, S: System> NewPeer<P, S> {
     }
 }
 
-impl<P: Protocol, S: System> Device<P, S> {
-    /// Lets `f` configure the device, under the control lock. The control thread is to be woken
+impl<P: Protocol, S: System> Nic<P, S> {
+    /// Lets `f` configure the nic, under the control lock. The control thread is to be woken
     /// afterwards: deadlines may have changed.
     pub fn configure<R>(
         &self,
         now: Now,
         sink: &mut dyn ControlSink,
-        f: impl FnOnce(&mut Configuration<'_, P, S>) -> R,
+        f: impl FnOnce(&mut Configurator<'_, P, S>) -> R,
     ) -> R {
         let mut control = self.control.lock();
-        let result = f(&mut Configuration { device: self, control: &mut control, sink, now });
-        self.renew_judge(&control);
+        let result = f(&mut Configurator { nic: self, control: &mut control, sink, now });
+        self.renew_address_validator(&control);
         result
     }
 }
 
-impl<P: Protocol, S: System> Configuration<'_, P, S> {
-    /// The time that was given to [`Device::configure`].
+impl<P: Protocol, S: System> Configurator<'_, P, S> {
+    /// The time that was given to [`Nic::configure`].
     pub const fn now(&self) -> Now {
         self.now
     }
@@ -75,7 +75,7 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         f: impl FnOnce(&mut P::Control, &mut dyn ControlHost<P>) -> R,
     ) -> R {
         let ControlState { protocol, directory, .. } = &mut *self.control;
-        f(protocol, &mut Host { device: self.device, directory, sink: self.sink })
+        f(protocol, &mut Host { nic: self.nic, directory, sink: self.sink })
     }
 
     /// Makes sure that so many peers and prefixes can be added without memory, and that there may
@@ -88,8 +88,8 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
     ) -> Result<(), AddPeerError> {
         self.control.directory.reserve(peers)?;
         let slots = self.control.directory.slots_for(peers);
-        self.device.peers.grow(slots)?;
-        self.device.routes.reserve(v4_prefixes, v6_prefixes, slots)?;
+        self.nic.peers.grow(slots)?;
+        self.nic.routes.reserve(v4_prefixes, v6_prefixes, slots)?;
         Ok(())
     }
 
@@ -98,23 +98,23 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         self.control.directory.len()
     }
 
-    /// Adds a peer. After [`Configuration::reserve`] this fails only where one with its name
+    /// Adds a peer. After [`Configurator::reserve`] this fails only where one with its name
     /// exists, or the protocol finds no room.
     pub fn add_peer(&mut self, new: NewPeer<P, S>) -> Result<PeerId, AddPeerError> {
         let NewPeer { name, control, state } = new;
         let directory = &mut self.control.directory;
         directory.reserve(1)?;
-        self.device.peers.grow(directory.slots_for(1))?;
+        self.nic.peers.grow(directory.slots_for(1))?;
         if P::ADDRESSES == Addresses::Exclusive {
-            self.device.addresses.reserve(directory.len().saturating_add(1))?;
+            self.nic.addresses.reserve(directory.len().saturating_add(1))?;
         }
         if directory.find(&name).is_some() {
             return Err(AddPeerError::Exists);
         }
         let index = directory.next_index();
-        let peer = self.device.peers.occupy(index, state).ok_or(AddPeerError::NoMemory)?;
+        let peer = self.nic.peers.occupy(index, state).ok_or(AddPeerError::NoMemory)?;
         if let Err(error) = directory.add(&name, peer.generation, control) {
-            self.device.peers.vacate(peer);
+            self.nic.peers.vacate(peer);
             return Err(error);
         }
         let claimed = self.with_protocol(|protocol, host| {
@@ -129,7 +129,7 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
         }
     }
 
-    /// Removes a peer with its routes, contexts and whatever it has queued. False where it is gone
+    /// Removes a peer with its routes, receivers and whatever it has queued. False where it is gone
     /// already.
     pub fn remove_peer(&mut self, peer: PeerId) -> bool {
         self.with_protocol(|protocol, host| host.remove_peer(protocol, peer))
@@ -163,52 +163,52 @@ impl<P: Protocol, S: System> Configuration<'_, P, S> {
 
     /// Calls `f` with a peer's data state under the peer lock. False where the peer is gone.
     pub fn with_peer_data(&mut self, peer: PeerId, f: impl FnOnce(&mut P::PeerData)) -> bool {
-        self.device.peers.with_data(peer, |state| f(&mut state.data)).is_some()
+        self.nic.peers.with_data(peer, |state| f(&mut state.data)).is_some()
     }
 
     /// A peer's counters.
     pub fn peer_counters(&self, peer: PeerId) -> Option<PeerCounters> {
-        self.device.peer_counters(peer)
+        self.nic.peer_counters(peer)
     }
 
     /// Where a peer is.
     pub fn endpoint(&self, peer: PeerId) -> Option<Endpoint> {
-        self.device.endpoint(peer)
+        self.nic.endpoint(peer)
     }
 
     /// Sets where a peer is. False where the peer is gone.
     pub fn set_endpoint(&mut self, peer: PeerId, endpoint: Endpoint) -> bool {
-        self.device.set_endpoint(peer, endpoint).is_some()
+        self.nic.set_endpoint(peer, endpoint).is_some()
     }
 
     /// Gives a prefix to a peer; another peer that had it loses it. After
-    /// [`Configuration::reserve`] this fails only where the prefix is longer than its address. A
+    /// [`Configurator::reserve`] this fails only where the prefix is longer than its address. A
     /// peer that is gone gets nothing.
     pub fn add_route(&mut self, peer: PeerId, prefix: Prefix) -> Result<(), InsertError> {
         if self.control.directory.name(peer).is_none() {
             return Ok(());
         }
-        self.device.routes.insert(prefix, peer)
+        self.nic.routes.insert(prefix, peer)
     }
 
     /// Takes a prefix from a peer. False where it is not the peer's.
     pub fn remove_route(&mut self, peer: PeerId, prefix: Prefix) -> bool {
-        self.device.routes.remove(prefix, peer)
+        self.nic.routes.remove(prefix, peer)
     }
 
     /// The peer that has a prefix, exactly this one.
     pub fn route_owner(&self, prefix: Prefix) -> Option<PeerId> {
-        self.device.routes.owner(prefix)
+        self.nic.routes.owner(prefix)
     }
 
     /// Takes all prefixes from a peer.
     pub fn clear_routes(&mut self, peer: PeerId) {
-        self.device.routes.remove_peer(peer);
+        self.nic.routes.remove_peer(peer);
     }
 
     /// Calls `f` with each prefix of a peer: IPv4, then IPv6, each in the order in which the peer
     /// got them.
     pub fn for_each_route(&self, peer: PeerId, f: &mut dyn FnMut(Prefix)) {
-        self.device.routes.for_each(peer, f);
+        self.nic.routes.for_each(peer, f);
     }
 }

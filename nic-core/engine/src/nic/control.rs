@@ -4,18 +4,18 @@ use core::sync::atomic::Ordering;
 
 use crate::{
     Endpoint, Instant, Now, PacketQueue, Protocol, System,
-    device::{ControlState, Device, host::Host},
-    protocol::{Discard, Event, PeerId, Standing},
+    nic::{ControlState, Nic, host::Host},
+    protocol::{AddressValidation, Discard, Event, PeerId},
 };
 
 /// Takes what the control plane wants done. It is called under the control lock: it only collects,
-/// and the caller acts when the lock is free again. It must not call the device.
+/// and the caller acts when the lock is free again. It must not call the nic.
 pub trait ControlSink {
     /// Sends a control message. False where memory ran out.
     fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool;
     /// Hands a control message up to userspace. False where there is no room for it.
     fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool;
-    /// A peer has something to send: [`Device::next_batch`] is to be called until it gives none.
+    /// A peer has something to send: [`Nic::begin_seal`] is to be called until it gives none.
     fn pump(&mut self, peer: PeerId);
     /// Tells userspace.
     fn event(&mut self, event: Event);
@@ -25,30 +25,30 @@ pub trait ControlSink {
     fn is_under_load(&self) -> bool;
 }
 
-impl<P: Protocol, S: System> Device<P, S> {
+impl<P: Protocol, S: System> Nic<P, S> {
     /// Judges a control message before it is queued. What is refused is counted.
-    pub fn standing(
+    pub fn validate_address(
         &self,
         datagram: &[u8],
         from: &Endpoint,
         now: Instant,
-    ) -> Result<Standing, Discard> {
-        let judge = self.judge.lock().clone();
-        let is_context = |context| self.contexts.lookup(context).is_some();
-        let standing = P::standing(&judge, datagram, from, &is_context, now);
-        if let Err(reason) = standing {
+    ) -> Result<AddressValidation, Discard> {
+        let address_validator = self.address_validator.lock().clone();
+        let is_assigned = |receiver| self.receivers.lookup(receiver).is_some();
+        let validation = P::validate_address(&address_validator, datagram, from, &is_assigned, now);
+        if let Err(reason) = validation {
             self.statistics.discarded(reason, 1);
         }
-        standing
+        validation
     }
 
     /// Notes what messages are judged by now. Control lock.
-    pub(super) fn renew_judge(&self, control: &ControlState<P>) {
-        let judge = P::judge(&control.protocol);
-        *self.judge.lock() = judge;
+    pub(super) fn renew_address_validator(&self, control: &ControlState<P>) {
+        let address_validator = P::address_validator(&control.protocol);
+        *self.address_validator.lock() = address_validator;
     }
 
-    /// Handles a control message, and returns when [`Device::tick`] is due next.
+    /// Handles a control message, and returns when [`Nic::tick`] is due next.
     pub fn control_datagram(
         &self,
         datagram: &[u8],
@@ -62,9 +62,9 @@ impl<P: Protocol, S: System> Device<P, S> {
             return Instant::NEVER;
         }
         let ControlState { protocol, directory, .. } = &mut *control;
-        let mut host = Host { device: self, directory, sink };
+        let mut host = Host { nic: self, directory, sink };
         P::control_datagram(protocol, &mut host, datagram, from, now);
-        self.renew_judge(&control);
+        self.renew_address_validator(&control);
         self.next_due(&control)
     }
 

@@ -1,15 +1,15 @@
-//! What a protocol's control plane sees of the device.
+//! What a protocol's control plane sees of the nic.
 
 use crate::{
     Endpoint, Protocol, System,
-    device::{ControlSink, Device},
+    nic::{ControlSink, Nic},
     peer_directory::{PeerDirectory, PeerName},
-    protocol::{ClaimError, ContextId, ControlHost, Discard, Event, PeerId},
+    protocol::{ClaimError, ControlHost, Discard, Event, PeerId, ReceiverId},
 };
 
-/// The device, borrowed under the control lock.
+/// The nic, borrowed under the control lock.
 pub(super) struct Host<'a, P: Protocol, S: System> {
-    pub(super) device: &'a Device<P, S>,
+    pub(super) nic: &'a Nic<P, S>,
     pub(super) directory: &'a mut PeerDirectory<P::PeerControl>,
     pub(super) sink: &'a mut dyn ControlSink,
 }
@@ -23,8 +23,8 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
         self.directory.next(after)
     }
 
-    fn peer_by_context(&self, context: ContextId) -> Option<PeerId> {
-        self.directory.id(self.device.contexts.lookup(context)?)
+    fn peer_by_receiver(&self, receiver: ReceiverId) -> Option<PeerId> {
+        self.directory.id(self.nic.receivers.lookup(receiver)?)
     }
 
     fn peer_control(&mut self, peer: PeerId) -> Option<&mut P::PeerControl> {
@@ -32,26 +32,26 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn with_peer_data(&mut self, peer: PeerId, f: &mut dyn FnMut(&mut P::PeerData)) -> bool {
-        self.device.peers.with_data(peer, |state| f(&mut state.data)).is_some()
+        self.nic.peers.with_data(peer, |state| f(&mut state.data)).is_some()
     }
 
-    fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId> {
+    fn allocate_receiver(&mut self, peer: PeerId) -> Option<ReceiverId> {
         self.directory.name(peer)?;
         let sink = &mut *self.sink;
-        self.device.contexts.allocate(peer.index, &mut |bytes| sink.fill_random(bytes))
+        self.nic.receivers.allocate(peer.index, &mut |bytes| sink.fill_random(bytes))
     }
 
-    fn claim_context(&mut self, peer: PeerId, context: ContextId) -> Result<(), ClaimError> {
+    fn claim_receiver(&mut self, peer: PeerId, receiver: ReceiverId) -> Result<(), ClaimError> {
         // A peer that is gone gets nothing.
         if self.directory.name(peer).is_none() {
             return Ok(());
         }
-        self.device.contexts.claim(peer.index, context)
+        self.nic.receivers.claim(peer.index, receiver)
     }
 
     fn set_default_peer(&mut self, peer: Option<PeerId>) {
         let peer = peer.filter(|peer| self.directory.name(*peer).is_some());
-        self.device.contexts.set_default_peer(peer.map(|peer| peer.index));
+        self.nic.receivers.set_default_peer(peer.map(|peer| peer.index));
     }
 
     fn name(&self, peer: PeerId) -> Option<PeerName> {
@@ -63,33 +63,33 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
             return false;
         }
         P::removed(control, self, peer);
-        self.device.routes.remove_peer(peer);
+        self.nic.routes.remove_peer(peer);
         // Both are dropped here, under no spin lock.
-        let state = self.device.peers.vacate(peer);
+        let state = self.nic.peers.vacate(peer);
         let control = self.directory.remove(peer);
         if let Some(state) = &state {
-            self.device.forget_place(peer, state.endpoint);
+            self.nic.forget_address(peer, state.endpoint);
         }
         state.is_some() && control.is_some()
     }
 
-    fn release_context(&mut self, context: ContextId) {
-        self.device.contexts.release(context);
+    fn release_receiver(&mut self, receiver: ReceiverId) {
+        self.nic.receivers.release(receiver);
     }
 
     fn endpoint(&self, peer: PeerId) -> Option<Endpoint> {
-        self.device.endpoint(peer)
+        self.nic.endpoint(peer)
     }
 
     fn set_endpoint(&mut self, peer: PeerId, endpoint: &Endpoint) {
-        let before = self.device.set_endpoint(peer, *endpoint);
+        let before = self.nic.set_endpoint(peer, *endpoint);
         if before.is_some_and(|before| before.map(|it| it.remote) != Some(endpoint.remote)) {
             self.sink.event(Event::EndpointMoved(peer));
         }
     }
 
     fn clear_local_address(&mut self, peer: PeerId) {
-        self.device.peers.with(peer, |state| {
+        self.nic.peers.with(peer, |state| {
             if let Some(endpoint) = &mut state.endpoint {
                 endpoint.local = None;
             }
@@ -97,7 +97,7 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn send(&mut self, peer: PeerId, datagram: &[u8]) -> bool {
-        let Some(endpoint) = self.device.endpoint(peer) else {
+        let Some(endpoint) = self.nic.endpoint(peer) else {
             return false;
         };
         if !self.sink.send(&endpoint, datagram) {
@@ -105,11 +105,11 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
             return false;
         }
         let bytes = datagram.len() as u64;
-        self.device.peers.with(peer, |state| {
+        self.nic.peers.with(peer, |state| {
             state.counters.sent_packets += 1;
             state.counters.sent_bytes += bytes;
         });
-        self.device.statistics.sent(0, bytes);
+        self.nic.statistics.sent(0, bytes);
         true
     }
 
@@ -124,23 +124,22 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
 
     fn reply(&mut self, to: &Endpoint, datagram: &[u8]) {
         if self.sink.send(to, datagram) {
-            self.device.statistics.sent(0, datagram.len() as u64);
+            self.nic.statistics.sent(0, datagram.len() as u64);
         } else {
             self.count(Discard::NoMemory);
         }
     }
 
     fn received(&mut self, peer: PeerId, datagram_bytes: usize) {
-        self.device.peers.with(peer, |state| {
+        self.nic.peers.with(peer, |state| {
             state.counters.received_packets += 1;
             state.counters.received_bytes += datagram_bytes as u64;
         });
-        self.device.statistics.received(0, datagram_bytes as u64);
+        self.nic.statistics.received(0, datagram_bytes as u64);
     }
 
     fn send_queued(&mut self, peer: PeerId) -> bool {
-        let waits =
-            self.device.peers.with(peer, |state| state.keepalive || !state.backlog.is_empty());
+        let waits = self.nic.peers.with(peer, |state| state.keepalive || !state.backlog.is_empty());
         if waits == Some(true) {
             self.sink.pump(peer);
             return true;
@@ -149,13 +148,13 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn send_keepalive(&mut self, peer: PeerId) {
-        if self.device.peers.with(peer, |state| state.keepalive = true).is_some() {
+        if self.nic.peers.with(peer, |state| state.keepalive = true).is_some() {
             self.sink.pump(peer);
         }
     }
 
     fn drop_queued(&mut self, peer: PeerId) {
-        self.device.clear_backlog(peer, Discard::NoKey);
+        self.nic.clear_backlog(peer, Discard::NoKey);
     }
 
     fn is_under_load(&self) -> bool {
@@ -167,7 +166,7 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn count(&mut self, reason: Discard) {
-        self.device.statistics.discarded(reason, 1);
+        self.nic.statistics.discarded(reason, 1);
     }
 
     fn event(&mut self, event: Event) {

@@ -1,11 +1,11 @@
-//! One adapter: its peers, routes and contexts, and the ways of packets through them.
+//! One adapter: its peers, routes and receivers, and the ways of packets through them.
 //!
 //! # Locks
 //!
 //! In this order, and no others:
 //!
 //! 1. the control lock (`S::SleepLock`): handshakes, timers, configuration; one per adapter;
-//! 2. the writers' locks of routes and contexts (`S::SleepLock`);
+//! 2. the writers' locks of routes and receivers (`S::SleepLock`);
 //! 3. the lock of peers' addresses (`S::SpinLock`), for protocols where no two may be at one;
 //! 4. a peer's lock (`S::SpinLock`): taken once per batch, never two at a time, and nothing is
 //!    called or freed under it; and that of what judges control messages, for as long as a copy
@@ -15,10 +15,11 @@
 //! that its peer is removed at any moment: names carry a generation, and a name that matches no
 //! more finds nothing.
 
-mod configure;
+mod configurator;
 mod control;
 mod host;
-mod place;
+mod peer_address;
+
 mod receive;
 mod tick;
 mod transmit;
@@ -29,33 +30,33 @@ use alloc::boxed::Box;
 use lock_api::Mutex;
 
 pub use self::{
-    configure::{Configuration, NewPeer},
+    configurator::{Configurator, NewPeer},
     control::ControlSink,
-    receive::{AcceptItem, AcceptOutcome, Accepted, RxBatch},
-    transmit::{BATCH_PACKETS, NextBatch, PumpList, ToSend, TxBatch, TxTicket},
+    receive::{AcceptEffects, AcceptItem, RxBatch, RxOutcome, RxTicket},
+    transmit::{BATCH_PACKETS, NextTxBatch, PumpList, ToSend, TxBatch, TxTicket},
 };
 use crate::{
     Endpoint, Instant, Mtu, Protocol, System,
-    address_book::AddressBook,
-    context_table::ContextTable,
     peer::PeerCounters,
+    peer_addresses::PeerAddresses,
     peer_directory::PeerDirectory,
     peer_table::PeerTable,
     protocol::{Discard, PeerId},
+    receiver_table::ReceiverTable,
     routes::Routes,
     statistics::{Statistics, Totals},
 };
 
 /// An adapter that speaks one protocol.
-pub struct Device<P: Protocol, S: System> {
+pub struct Nic<P: Protocol, S: System> {
     control: Mutex<S::SleepLock, ControlState<P>>,
     peers: PeerTable<P, S>,
     routes: Routes<S::SleepLock>,
-    contexts: ContextTable<S::SleepLock>,
+    receivers: ReceiverTable<S::SleepLock>,
     /// Kept where [`Protocol::ADDRESSES`] are exclusive.
-    addresses: AddressBook<S::SpinLock>,
+    addresses: PeerAddresses<S::SpinLock>,
     /// As the control state last had it.
-    judge: Mutex<S::SpinLock, P::Judge>,
+    address_validator: Mutex<S::SpinLock, P::AddressValidator>,
     statistics: Statistics,
     mtu_v4_bytes: AtomicU32,
     mtu_v6_bytes: AtomicU32,
@@ -64,7 +65,7 @@ pub struct Device<P: Protocol, S: System> {
 
 /// Under the control lock.
 struct ControlState<P: Protocol> {
-    /// On the heap, so that a device fits on a kernel's stack before it is where it stays.
+    /// On the heap, so that a nic fits on a kernel's stack before it is where it stays.
     protocol: Box<P::Control>,
     directory: PeerDirectory<P::PeerControl>,
     next_adapter_timeout: Instant,
@@ -72,12 +73,12 @@ struct ControlState<P: Protocol> {
     scan_from: u32,
 }
 
-impl<P: Protocol, S: System> Device<P, S> {
+impl<P: Protocol, S: System> Nic<P, S> {
     /// An adapter without peers, down. `hash_key` must be random: it keeps others from choosing
     /// keys that collide in tables.
     #[inline(never)] // What it is made of is not in its caller's frame as well.
     pub fn new(control: Box<P::Control>, hash_key: [u8; 16]) -> Self {
-        let judge = Mutex::new(P::judge(&control));
+        let address_validator = Mutex::new(P::address_validator(&control));
         Self {
             control: Mutex::new(ControlState {
                 protocol: control,
@@ -87,9 +88,9 @@ impl<P: Protocol, S: System> Device<P, S> {
             }),
             peers: PeerTable::new(),
             routes: Routes::new(),
-            contexts: ContextTable::new(),
-            addresses: AddressBook::new(hash_key),
-            judge,
+            receivers: ReceiverTable::new(),
+            addresses: PeerAddresses::new(hash_key),
+            address_validator,
             statistics: Statistics::default(),
             mtu_v4_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
             mtu_v6_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
@@ -147,9 +148,9 @@ impl<P: Protocol, S: System> Device<P, S> {
         self.peers.with(peer, |state| state.endpoint).flatten()
     }
 
-    /// How many contexts the protocol has allocated.
-    pub fn context_count(&self) -> usize {
-        self.contexts.len()
+    /// How many receivers the protocol has allocated.
+    pub fn receiver_count(&self) -> usize {
+        self.receivers.len()
     }
 }
 

@@ -4,11 +4,11 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::{
     Endpoint, Protocol, System,
-    device::Device,
+    nic::Nic,
     protocol::{Addresses, PeerId},
 };
 
-impl<P: Protocol, S: System> Device<P, S> {
+impl<P: Protocol, S: System> Nic<P, S> {
     /// Notes where a peer is, as it was told to us. Says where it was; `None` where the peer is
     /// gone.
     pub(super) fn set_endpoint(
@@ -56,7 +56,7 @@ impl<P: Protocol, S: System> Device<P, S> {
     }
 
     /// Forgets where a peer was that is gone.
-    pub(super) fn forget_place(&self, peer: PeerId, last: Option<Endpoint>) {
+    pub(super) fn forget_address(&self, peer: PeerId, last: Option<Endpoint>) {
         if let (Addresses::Exclusive, Some(last)) = (P::ADDRESSES, last) {
             self.addresses.lock().remove(peer, &last.remote);
         }

@@ -2,21 +2,26 @@
 
 use crate::{
     Endpoint, Instant, Protocol, System,
-    device::Device,
     inner_packet::InnerPacket,
-    protocol::{Addresses, Class, Discard, OpenedPacket, PeerId, Selector, Verdict},
-    reorder::{NoTicket, Ticket, Turn},
+    nic::Nic,
+    protocol::{Addresses, Class, Discard, Disposition, OpenedPacket, PeerId, Selector},
+    resequencer::{Drain, IssueError, SequenceTicket},
 };
 
 /// Datagrams that are opened under one key.
 pub struct RxBatch<P: Protocol> {
     /// From whom, if they are authentic.
     pub peer: PeerId,
-    /// To be given back by [`Device::opened`] or [`Device::abandon_open`], in any order.
-    pub ticket: Ticket,
+    /// To be given back by [`Nic::finish_open`] or [`Nic::abandon_open`], in any order.
+    pub ticket: RxTicket,
     /// The key.
     pub context: P::OpenContext,
 }
+
+/// The position of a batch of datagrams in its peer's receive order.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "later batches wait until the ticket is returned"]
+pub struct RxTicket(SequenceTicket);
 
 /// An authentic packet to be judged.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +35,13 @@ pub struct AcceptItem {
     /// Its inner header, by [`InnerPacket::parse`] over the opened bytes; `None` where it is no IP
     /// packet.
     pub inner: Option<InnerPacket>,
-    /// Set by [`Device::accept`].
-    pub verdict: Accepted,
+    /// Set by [`Nic::accept`].
+    pub outcome: RxOutcome,
 }
 
 /// What becomes of an authentic packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
+pub enum RxOutcome {
     /// The first `total_bytes` of it go up.
     Deliver {
         /// Its length without padding.
@@ -50,14 +55,14 @@ pub enum Accepted {
 
 /// What else a batch did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AcceptOutcome {
+pub struct AcceptEffects {
     /// The control thread has to look at once: a timer was set.
     pub control_due: bool,
     /// The peer sends from another address now: userspace may want to know.
     pub endpoint_moved: bool,
 }
 
-impl<P: Protocol, S: System> Device<P, S> {
+impl<P: Protocol, S: System> Nic<P, S> {
     /// Judges a datagram by its first bytes (at least 16, or all) and its length. Malformed ones
     /// are counted.
     pub fn classify(&self, head: &[u8], datagram_bytes: usize) -> Class {
@@ -84,36 +89,38 @@ impl<P: Protocol, S: System> Device<P, S> {
 
     /// Counts datagrams of a batch that were not authentic. True where the control thread has to
     /// look at once: a timer was set.
-    pub fn rejected(&self, peer: PeerId, context: &P::OpenContext, datagrams: u32) -> bool {
+    pub fn count_forged(&self, peer: PeerId, context: &P::OpenContext, datagrams: u32) -> bool {
         if datagrams == 0 {
             return false;
         }
         self.statistics.discarded(Discard::Forged, datagrams.into());
         let noted = self.peers.with_data(peer, |state| {
-            P::rejected(&mut state.data, context, datagrams);
+            P::authentication_failed(&mut state.data, context, datagrams);
         });
         noted.is_some_and(|((), control_due)| control_due)
     }
 
-    /// Gives an opened batch back. On [`Turn::Mine`] the caller handles what
-    /// [`Device::next_to_indicate`] gives until that is none.
-    pub fn opened(&self, peer: PeerId, ticket: Ticket, opened: S::Opened) -> Turn {
+    /// Gives an opened batch back. On [`Drain::Required`] the caller handles what
+    /// [`Nic::next_to_indicate`] gives until that is none.
+    pub fn finish_open(&self, peer: PeerId, ticket: RxTicket, opened: S::Opened) -> Drain {
         let mut opened = Some(opened);
         // What is left in `opened` belongs to a peer that is gone; it is dropped here, under no
         // lock.
         self.peers
             .with(peer, |state| {
-                let (turn, returned) = state.opening.finish(ticket, opened.take());
+                let (turn, returned) = state.opening.finish(ticket.0, opened.take());
                 opened = returned;
                 turn
             })
-            .unwrap_or(Turn::NotMine)
+            .unwrap_or(Drain::NotRequired)
     }
 
     /// Gives up a batch that could not be opened: those behind it need not wait. Turns are as with
-    /// [`Device::opened`].
-    pub fn abandon_open(&self, peer: PeerId, ticket: Ticket) -> Turn {
-        self.peers.with(peer, |state| state.opening.finish(ticket, None).0).unwrap_or(Turn::NotMine)
+    /// [`Nic::finish_open`].
+    pub fn abandon_open(&self, peer: PeerId, ticket: RxTicket) -> Drain {
+        self.peers
+            .with(peer, |state| state.opening.finish(ticket.0, None).0)
+            .unwrap_or(Drain::NotRequired)
     }
 
     /// The next opened batch to accept and indicate, by the thread whose turn it is; `None` ends
@@ -131,20 +138,20 @@ impl<P: Protocol, S: System> Device<P, S> {
         context: &P::OpenContext,
         items: &mut [AcceptItem],
         now: Instant,
-    ) -> AcceptOutcome {
+    ) -> AcceptEffects {
         let mut bytes = 0;
         let outcome = self.peers.with_data(peer, |state| {
             let mut from = None;
             let (mut packets, mut payload_bytes) = (0, 0);
             for item in &mut *items {
-                item.verdict = match P::accept(&mut state.data, context, &item.packet, now) {
-                    Verdict::Deliver => {
+                item.outcome = match P::accept(&mut state.data, context, &item.packet, now) {
+                    Disposition::Deliver => {
                         payload_bytes += item.inner.map_or(0, |inner| inner.total_bytes as u64);
-                        Accepted::Deliver { total_bytes: 0 }
+                        RxOutcome::Deliver { total_bytes: 0 }
                     }
-                    Verdict::Consumed => Accepted::Consumed,
-                    Verdict::Replayed => {
-                        item.verdict = Accepted::Dropped(Discard::Replayed);
+                    Disposition::Consumed => RxOutcome::Consumed,
+                    Disposition::Replayed => {
+                        item.outcome = RxOutcome::Dropped(Discard::Replayed);
                         continue;
                     }
                 };
@@ -164,17 +171,17 @@ impl<P: Protocol, S: System> Device<P, S> {
         });
         let Some((moved_to, control_due)) = outcome else {
             for item in &mut *items {
-                item.verdict = Accepted::Dropped(Discard::UnknownContext);
+                item.outcome = RxOutcome::Dropped(Discard::UnknownContext);
             }
             self.statistics.discarded(Discard::UnknownContext, items.len() as u64);
-            return AcceptOutcome::default();
+            return AcceptEffects::default();
         };
         let endpoint_moved = moved_to.is_some_and(|to| {
             P::ADDRESSES == Addresses::Shared || self.follow_or_drop(peer, to, items)
         });
         let delivered = self.check_sources(peer, items);
         self.statistics.received(delivered, bytes);
-        AcceptOutcome { control_due, endpoint_moved }
+        AcceptEffects { control_due, endpoint_moved }
     }
 
     /// Follows a peer to where it sends from now, or drops what came from there.
@@ -184,8 +191,8 @@ impl<P: Protocol, S: System> Device<P, S> {
         }
         let mut dropped = 0;
         for item in items {
-            if item.from.remote == to.remote && !matches!(item.verdict, Accepted::Dropped(_)) {
-                item.verdict = Accepted::Dropped(Discard::AddressTaken);
+            if item.from.remote == to.remote && !matches!(item.outcome, RxOutcome::Dropped(_)) {
+                item.outcome = RxOutcome::Dropped(Discard::AddressTaken);
                 dropped += 1;
             }
         }
@@ -200,18 +207,18 @@ impl<P: Protocol, S: System> Device<P, S> {
         // The last source that was checked is mostly the next one, too.
         let mut allowed = None;
         for item in items {
-            match item.verdict {
-                Accepted::Deliver { .. } => {}
-                Accepted::Dropped(reason) => {
+            match item.outcome {
+                RxOutcome::Deliver { .. } => {}
+                RxOutcome::Dropped(reason) => {
                     replayed += u64::from(reason == Discard::Replayed);
                     continue;
                 }
-                Accepted::Consumed => continue,
+                RxOutcome::Consumed => continue,
             }
-            item.verdict = match item.inner {
+            item.outcome = match item.inner {
                 None => {
                     not_ip += 1;
-                    Accepted::Dropped(Discard::NotIp)
+                    RxOutcome::Dropped(Discard::NotIp)
                 }
                 Some(inner)
                     if allowed == Some(inner.source)
@@ -219,11 +226,11 @@ impl<P: Protocol, S: System> Device<P, S> {
                 {
                     delivered += 1;
                     allowed = Some(inner.source);
-                    Accepted::Deliver { total_bytes: inner.total_bytes }
+                    RxOutcome::Deliver { total_bytes: inner.total_bytes }
                 }
                 Some(_) => {
                     not_allowed += 1;
-                    Accepted::Dropped(Discard::SourceNotAllowed)
+                    RxOutcome::Dropped(Discard::SourceNotAllowed)
                 }
             };
         }
@@ -242,18 +249,18 @@ impl<P: Protocol, S: System> Device<P, S> {
         if !self.is_up() {
             return Err(Discard::Down);
         }
-        let index = self.contexts.lookup(selector.context).ok_or(Discard::UnknownContext)?;
+        let index = self.receivers.lookup(selector.receiver).ok_or(Discard::UnknownContext)?;
         self.peers
             .with_index(index, |peer, state| {
                 let context =
                     P::open_begin(&state.data, selector, now).ok_or(Discard::UnknownContext)?;
                 match state.opening.prepare(OUTSTANDING_BATCHES, OUTSTANDING_DATAGRAMS) {
                     Ok(()) => {}
-                    Err(NoTicket::Full) => return Err(Discard::QueueFull),
-                    Err(NoTicket::NoMemory) => return Err(Discard::NoMemory),
+                    Err(IssueError::Full) => return Err(Discard::QueueFull),
+                    Err(IssueError::NoMemory) => return Err(Discard::NoMemory),
                 }
                 let ticket = state.opening.issue(datagrams).map_err(|_| Discard::NoMemory)?;
-                Ok(RxBatch { peer, ticket, context })
+                Ok(RxBatch { peer, ticket: RxTicket(ticket), context })
             })
             .unwrap_or(Err(Discard::UnknownContext))
     }

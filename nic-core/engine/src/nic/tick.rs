@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use crate::{
     Instant, Now, Protocol, System,
-    device::{ControlSink, ControlState, Device, host::Host},
+    nic::{ControlSink, ControlState, Nic, host::Host},
 };
 
-impl<P: Protocol, S: System> Device<P, S> {
+impl<P: Protocol, S: System> Nic<P, S> {
     /// Does what is due, for a limited number of peers, and returns when it is to be called next:
     /// not after `now` where peers are left. The control thread also calls it whenever something
     /// says `control_due`.
@@ -19,7 +19,7 @@ impl<P: Protocol, S: System> Device<P, S> {
         if now.instant >= control.next_adapter_timeout {
             P::adapter_timeout(&mut control.protocol, now);
             control.next_adapter_timeout = now.instant.after(ADAPTER_PERIOD);
-            self.renew_judge(&control);
+            self.renew_address_validator(&control);
         }
         if self.peers.deadlines.earliest() <= now.instant
             && !self.visit_due_peers(&mut control, now, sink)
@@ -38,7 +38,7 @@ impl<P: Protocol, S: System> Device<P, S> {
         sink: &mut dyn ControlSink,
     ) -> bool {
         let ControlState { protocol, directory, scan_from, .. } = control;
-        let mut host = Host { device: self, directory, sink };
+        let mut host = Host { nic: self, directory, sink };
         let deadlines = &self.peers.deadlines;
         for _ in 0..PEERS_PER_TICK {
             // On from the last one, so that nobody waits for those in front.

@@ -2,14 +2,14 @@
 
 use crate::{
     Endpoint, Instant, Mtu, Packet, PacketQueue, Protocol, System,
-    device::Device,
     inner_packet::InnerPacket,
-    peer::{Outgoing, Peer},
-    protocol::{Discard, Load, PeerId, Sent},
-    reorder::{Ticket, Turn},
+    nic::Nic,
+    peer::{Peer, SealedBatch},
+    protocol::{BatchSize, Discard, PeerId, SentPackets},
+    resequencer::{Drain, SequenceTicket},
 };
 
-/// Peers that got packets to send: [`Device::next_batch`] is to be called for each until it gives
+/// Peers that got packets to send: [`Nic::begin_seal`] is to be called for each until it gives
 /// none.
 #[derive(Debug)]
 pub struct PumpList {
@@ -18,9 +18,9 @@ pub struct PumpList {
 }
 
 /// A batch to be sealed, if there is one.
-pub struct NextBatch<P: Protocol, S: System> {
+pub struct NextTxBatch<P: Protocol, S: System> {
     /// The batch; `None` where nothing waits, nothing more may be in flight, or there is no key.
-    /// All that is told again: by [`Device::submit`], [`Device::send_completed`], and the control
+    /// All that is told again: by [`Nic::submit`], [`Nic::send_completed`], and the control
     /// plane's pump.
     pub batch: Option<TxBatch<P, S>>,
     /// The control thread has to look at once: a key is wanted, or a timer was set.
@@ -31,13 +31,13 @@ pub struct NextBatch<P: Protocol, S: System> {
 pub struct TxBatch<P: Protocol, S: System> {
     /// Whose.
     pub peer: PeerId,
-    /// To be given back by [`Device::sealed`] or [`Device::abandon`], in any order.
+    /// To be given back by [`Nic::finish_seal`] or [`Nic::abandon_seal`], in any order.
     pub ticket: TxTicket,
     /// The key and the counters, one for each packet.
     pub context: P::SealContext,
     /// The packets in order. None in a keepalive, which is one packet without payload.
     pub packets: S::Queue,
-    /// How they are framed, for [`Device::datagram_bytes`].
+    /// How they are framed, for [`Nic::datagram_bytes`].
     pub framing: P::Framing,
     /// The sum of the datagrams' lengths.
     pub bytes: usize,
@@ -49,8 +49,8 @@ pub struct TxBatch<P: Protocol, S: System> {
 #[derive(Clone, Copy, Debug)]
 #[must_use = "batches behind it wait until it is given back"]
 pub struct TxTicket {
-    ticket: Ticket,
-    sent: Sent,
+    ticket: SequenceTicket,
+    sent: SentPackets,
     payload_bytes: usize,
     bytes: usize,
 }
@@ -62,13 +62,13 @@ pub struct ToSend<S: System> {
     pub sealed: S::Sealed,
     /// Where it goes.
     pub endpoint: Endpoint,
-    /// For [`Device::send_completed`].
+    /// For [`Nic::send_completed`].
     pub bytes: usize,
     /// The control thread has to look at once: a timer was set.
     pub control_due: bool,
 }
 
-impl<P: Protocol, S: System> Device<P, S> {
+impl<P: Protocol, S: System> Nic<P, S> {
     /// Takes packets from the stack above: routes each, and queues it with its peer. What has no
     /// place goes to `rejected`.
     ///
@@ -123,14 +123,14 @@ impl<P: Protocol, S: System> Device<P, S> {
     /// Takes a peer's next batch: at most [`BATCH_PACKETS`] packets, and no more bytes than may be
     /// in flight. Any number of threads may do so at a time. Packets that waited too long go to
     /// `rejected`, under no lock.
-    pub fn next_batch(
+    pub fn begin_seal(
         &self,
         peer: PeerId,
         now: Instant,
         rejected: &mut dyn FnMut(S::Packet, Discard),
-    ) -> NextBatch<P, S> {
+    ) -> NextTxBatch<P, S> {
         if !self.is_up() {
-            return NextBatch { batch: None, control_due: false };
+            return NextTxBatch { batch: None, control_due: false };
         }
         let mtu = self.mtu();
         let mut late = S::Queue::default();
@@ -139,55 +139,55 @@ impl<P: Protocol, S: System> Device<P, S> {
             .with_data(peer, |state| take_batch(state, peer, mtu, now, &mut late))
             .unwrap_or((None, false));
         self.reject(&mut late, Discard::QueuedTooLong, rejected);
-        NextBatch { batch, control_due }
+        NextTxBatch { batch, control_due }
     }
 
-    /// Gives a sealed batch back. On [`Turn::Mine`] the caller sends what [`Device::next_to_send`]
+    /// Gives a sealed batch back. On [`Drain::Required`] the caller sends what [`Nic::next_to_send`]
     /// gives until that is none.
-    pub fn sealed(&self, peer: PeerId, ticket: TxTicket, sealed: S::Sealed) -> Turn {
+    pub fn finish_seal(&self, peer: PeerId, ticket: TxTicket, sealed: S::Sealed) -> Drain {
         let TxTicket { ticket, sent, payload_bytes, bytes } = ticket;
-        let mut outgoing = Some(Outgoing { sealed, sent, payload_bytes, bytes });
-        // What is left in `outgoing` belongs to a peer that is gone; it is dropped here, under no
+        let mut batch = Some(SealedBatch { sealed, sent, payload_bytes, bytes });
+        // What is left in `batch` belongs to a peer that is gone; it is dropped here, under no
         // lock.
         self.peers
             .with(peer, |state| {
-                let (turn, returned) = state.sealing.finish(ticket, outgoing.take());
-                outgoing = returned;
+                let (turn, returned) = state.sealing.finish(ticket, batch.take());
+                batch = returned;
                 turn
             })
-            .unwrap_or(Turn::NotMine)
+            .unwrap_or(Drain::NotRequired)
     }
 
     /// Gives up a batch that could not be sealed: those behind it need not wait. Turns are as with
-    /// [`Device::sealed`]; afterwards the peer is to be pumped again.
-    pub fn abandon(&self, peer: PeerId, ticket: TxTicket, now: Instant) -> Turn {
+    /// [`Nic::finish_seal`]; afterwards the peer is to be pumped again.
+    pub fn abandon_seal(&self, peer: PeerId, ticket: TxTicket, now: Instant) -> Drain {
         self.peers
             .with(peer, |state| {
                 state.limit.completed(ticket.bytes, now);
                 state.sealing.finish(ticket.ticket, None).0
             })
-            .unwrap_or(Turn::NotMine)
+            .unwrap_or(Drain::NotRequired)
     }
 
     /// The next batch to hand to the network, by the thread whose turn it is; `None` ends the turn.
-    /// No lock is held while it is sent. Each is to be followed by [`Device::send_completed`],
+    /// No lock is held while it is sent. Each is to be followed by [`Nic::send_completed`],
     /// whether it could be sent or not.
     pub fn next_to_send(&self, peer: PeerId, now: Instant) -> Option<ToSend<S>> {
         loop {
             let (next, control_due) = self.peers.with_data(peer, |state| {
-                let outgoing = state.sealing.next()?;
+                let batch = state.sealing.next()?;
                 let Some(endpoint) = state.endpoint else {
-                    state.limit.completed(outgoing.bytes, now);
-                    return Some((outgoing, None));
+                    state.limit.completed(batch.bytes, now);
+                    return Some((batch, None));
                 };
-                P::sent(&mut state.data, outgoing.sent, now);
-                let packets = outgoing.sent.data_packets + outgoing.sent.keepalives;
+                P::sent(&mut state.data, batch.sent, now);
+                let packets = batch.sent.data_packets + batch.sent.keepalives;
                 state.counters.sent_packets += u64::from(packets);
-                state.counters.sent_bytes += outgoing.bytes as u64;
-                state.counters.sent_payload_bytes += outgoing.payload_bytes as u64;
-                Some((outgoing, Some(endpoint)))
+                state.counters.sent_bytes += batch.bytes as u64;
+                state.counters.sent_payload_bytes += batch.payload_bytes as u64;
+                Some((batch, Some(endpoint)))
             })?;
-            let (Outgoing { sealed, sent, bytes, .. }, endpoint) = next?;
+            let (SealedBatch { sealed, sent, bytes, .. }, endpoint) = next?;
             let Some(endpoint) = endpoint else {
                 self.statistics.discarded(Discard::NoEndpoint, sent.data_packets.into());
                 continue;
@@ -316,7 +316,7 @@ fn take_batch<P: Protocol, S: System>(
         }
         bytes = P::datagram_bytes(framing, 0, mtu.longest());
     }
-    let load = Load { packets: count.max(1), payload_bytes };
+    let load = BatchSize { packets: count.max(1), payload_bytes };
     let sealing = P::seal_begin(&mut state.data, load, now).ok();
     let ticket = sealing.and_then(|context| Some((context, state.sealing.issue(count).ok()?)));
     let Some((context, ticket)) = ticket else {
@@ -327,7 +327,7 @@ fn take_batch<P: Protocol, S: System>(
     // Data keeps a peer alive as well.
     state.keepalive = false;
     state.limit.queued(bytes);
-    let sent = Sent { data_packets: count, keepalives: keepalive.into() };
+    let sent = SentPackets { data_packets: count, keepalives: keepalive.into() };
     let ticket = TxTicket { ticket, sent, payload_bytes, bytes };
     Some(TxBatch { peer, ticket, context, packets, framing, bytes, keepalive })
 }

@@ -3,8 +3,9 @@
 use nic_crypto::{AeadKey, Suite, blake2s};
 use nic_engine::{
     ControlHost, Endpoint, Now,
-    cipher_context::{ReplayWindow, SendCounter},
-    protocol::{ContextId, Discard, Event, PeerId},
+    nonce_counter::NonceCounter,
+    protocol::{Discard, Event, PeerId, ReceiverId},
+    replay_window::ReplayWindow,
 };
 
 use super::{
@@ -59,7 +60,7 @@ pub(crate) fn removed(host: &mut Host<'_>, peer: PeerId) {
     let mut sessions = [None, None];
     host.with_peer_data(peer, &mut |data| sessions = core::mem::take(&mut data.sessions));
     for session in sessions.into_iter().flatten() {
-        host.release_context(session.ours);
+        host.release_receiver(session.ours);
     }
     forget_request(host, peer);
 }
@@ -68,11 +69,11 @@ pub(crate) fn removed(host: &mut Host<'_>, peer: PeerId) {
 fn ask(control: &Control, host: &mut Host<'_>, peer: PeerId, now: Now) -> Option<()> {
     forget_request(host, peer);
     let salt = random(host)?;
-    let context = host.allocate_context(peer)?;
+    let receiver = host.allocate_receiver(peer)?;
     let state = host.peer_control(peer)?;
-    state.request = Some(Request { context, salt });
+    state.request = Some(Request { receiver, salt });
     let time = u64::try_from(now.unix.as_nanos()).ok()?;
-    let request = message::Request { context, time, name: control.name, salt };
+    let request = message::Request { receiver, time, name: control.name, salt };
     let bytes = request.emit(&state.secret);
     host.send(peer, &bytes).then_some(())
 }
@@ -94,18 +95,18 @@ fn answer(
     host.received(peer, bytes.len());
     host.set_endpoint(peer, from);
     let salt = random(host)?;
-    let ours = host.allocate_context(peer)?;
+    let ours = host.allocate_receiver(peer)?;
     let [opening, sealing] = keys(&secret, &request.salt, &salt)?;
-    install(host, peer, ours, request.context, sealing, opening);
-    let reply = Reply { context: ours, to: request.context, request_salt: request.salt, salt };
+    install(host, peer, ours, request.receiver, sealing, opening);
+    let reply = Reply { receiver: ours, to: request.receiver, request_salt: request.salt, salt };
     host.send(peer, &reply.emit(&secret)).then_some(())
 }
 
 /// Takes the reply to our request; `None` where it is not authentic or to none.
 fn finish(host: &mut Host<'_>, reply: &Reply, bytes: &[u8], from: &Endpoint) -> Option<()> {
-    let peer = host.peer_by_context(reply.to)?;
+    let peer = host.peer_by_receiver(reply.to)?;
     let state = host.peer_control(peer)?;
-    let salt = state.request.as_ref().filter(|request| request.context == reply.to)?.salt;
+    let salt = state.request.as_ref().filter(|request| request.receiver == reply.to)?.salt;
     if !message::is_authentic(bytes, &state.secret) || salt != reply.request_salt {
         return None;
     }
@@ -113,7 +114,7 @@ fn finish(host: &mut Host<'_>, reply: &Reply, bytes: &[u8], from: &Endpoint) -> 
     let [sealing, opening] = keys(&state.secret, &salt, &reply.salt)?;
     host.received(peer, bytes.len());
     host.set_endpoint(peer, from);
-    install(host, peer, reply.to, reply.context, sealing, opening);
+    install(host, peer, reply.to, reply.receiver, sealing, opening);
     Some(())
 }
 
@@ -121,8 +122,8 @@ fn finish(host: &mut Host<'_>, reply: &Reply, bytes: &[u8], from: &Endpoint) -> 
 fn install(
     host: &mut Host<'_>,
     peer: PeerId,
-    ours: ContextId,
-    theirs: ContextId,
+    ours: ReceiverId,
+    theirs: ReceiverId,
     sealing: AeadKey,
     opening: AeadKey,
 ) {
@@ -131,7 +132,7 @@ fn install(
         theirs,
         sealing,
         opening,
-        counter: SendCounter::new(),
+        counter: NonceCounter::new(),
         window: ReplayWindow::new(),
     });
     let mut oldest = None;
@@ -144,7 +145,7 @@ fn install(
         *request_at = None;
     });
     if let Some(oldest) = oldest {
-        host.release_context(oldest.ours);
+        host.release_receiver(oldest.ours);
     }
     host.event(Event::HandshakeCompleted(peer));
     host.send_queued(peer);
@@ -152,7 +153,7 @@ fn install(
 
 fn forget_request(host: &mut Host<'_>, peer: PeerId) {
     if let Some(request) = host.peer_control(peer).and_then(|state| state.request.take()) {
-        host.release_context(request.context);
+        host.release_receiver(request.receiver);
     }
 }
 

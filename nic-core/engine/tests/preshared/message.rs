@@ -1,9 +1,9 @@
 //! Messages: three kinds, told apart by the first byte.
 
 use nic_crypto::blake2s;
-use nic_engine::protocol::{Class, ContextId, Selector};
+use nic_engine::protocol::{Class, ReceiverId, Selector};
 
-/// Kind, context, counter.
+/// Kind, receiver, counter.
 pub(crate) const HEADER_BYTES: usize = 16;
 pub(crate) const TAG_BYTES: usize = 16;
 
@@ -14,7 +14,7 @@ const DATA: [u8; 4] = [3, 0, 0, 0];
 /// Asks for keys.
 pub(crate) struct Request {
     /// Where the sender of this wants its data packets.
-    pub(crate) context: ContextId,
+    pub(crate) receiver: ReceiverId,
     /// Nanoseconds of the sender's wall clock: each request's is higher than the one's before.
     pub(crate) time: u64,
     /// What the sender is called.
@@ -25,9 +25,9 @@ pub(crate) struct Request {
 /// Answers a [`Request`].
 pub(crate) struct Reply {
     /// Where the sender of this wants its data packets.
-    pub(crate) context: ContextId,
+    pub(crate) receiver: ReceiverId,
     /// The request's.
-    pub(crate) to: ContextId,
+    pub(crate) to: ReceiverId,
     /// The request's.
     pub(crate) request_salt: [u8; 16],
     pub(crate) salt: [u8; 16],
@@ -38,18 +38,18 @@ pub(crate) fn classify(head: &[u8], datagram_bytes: usize) -> Class {
         Some(&REQUEST) if datagram_bytes == Request::BYTES => Class::Control,
         Some(&REPLY) if datagram_bytes == Reply::BYTES => Class::Control,
         Some(&DATA) if datagram_bytes >= HEADER_BYTES + TAG_BYTES => number(head, 4)
-            .map_or(Class::Malformed, |context| {
-                Class::Data(Selector { context: ContextId(context), key: 0 })
+            .map_or(Class::Malformed, |receiver| {
+                Class::Data(Selector { receiver: ReceiverId(receiver), key: 0 })
             }),
         _ => Class::Malformed,
     }
 }
 
 /// A data packet's header.
-pub(crate) fn data_header(context: ContextId, counter: u64) -> [u8; HEADER_BYTES] {
+pub(crate) fn data_header(receiver: ReceiverId, counter: u64) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..4].copy_from_slice(&DATA);
-    header[4..8].copy_from_slice(&context.0.to_le_bytes());
+    header[4..8].copy_from_slice(&receiver.0.to_le_bytes());
     header[8..].copy_from_slice(&counter.to_le_bytes());
     header
 }
@@ -66,7 +66,7 @@ impl Request {
     pub(crate) fn emit(&self, secret: &[u8; 32]) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[..4].copy_from_slice(&REQUEST);
-        bytes[4..8].copy_from_slice(&self.context.0.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.receiver.0.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.time.to_le_bytes());
         bytes[16..48].copy_from_slice(&self.name);
         bytes[48..64].copy_from_slice(&self.salt);
@@ -80,7 +80,7 @@ impl Request {
             return None;
         }
         Some(Self {
-            context: ContextId(number(bytes, 4)?),
+            receiver: ReceiverId(number(bytes, 4)?),
             time: u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?),
             name: *bytes.get(16..)?.first_chunk()?,
             salt: *bytes.get(48..)?.first_chunk()?,
@@ -94,7 +94,7 @@ impl Reply {
     pub(crate) fn emit(&self, secret: &[u8; 32]) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[..4].copy_from_slice(&REPLY);
-        bytes[4..8].copy_from_slice(&self.context.0.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.receiver.0.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.to.0.to_le_bytes());
         bytes[16..32].copy_from_slice(&self.request_salt);
         bytes[32..48].copy_from_slice(&self.salt);
@@ -108,8 +108,8 @@ impl Reply {
             return None;
         }
         Some(Self {
-            context: ContextId(number(bytes, 4)?),
-            to: ContextId(number(bytes, 8)?),
+            receiver: ReceiverId(number(bytes, 4)?),
+            to: ReceiverId(number(bytes, 8)?),
             request_salt: *bytes.get(16..)?.first_chunk()?,
             salt: *bytes.get(32..)?.first_chunk()?,
         })

@@ -14,11 +14,12 @@ use core::time::Duration;
 use nic_crypto::AeadKey;
 use nic_engine::{
     ControlHost, Endpoint, Instant, Now, Protocol,
-    cipher_context::{KeyLimits, ReplayWindow, SendCounter},
+    nonce_counter::{KeyLimits, NonceCounter},
     protocol::{
-        Addresses, ClaimError, Class, ContextId, Load, NotReady, OpenPacket, OpenedPacket, PeerId,
-        SealPacket, Selector, Sent, Verdict,
+        Addresses, BatchSize, ClaimError, Class, Disposition, NotReady, OpenPacket, OpenedPacket,
+        PeerId, ReceiverId, SealPacket, Selector, SentPackets,
     },
+    replay_window::ReplayWindow,
 };
 
 /// The protocol.
@@ -39,7 +40,7 @@ pub(crate) struct PeerControl {
 }
 
 struct Request {
-    context: ContextId,
+    receiver: ReceiverId,
     salt: [u8; 16],
 }
 
@@ -56,25 +57,25 @@ pub(crate) struct PeerData {
 
 /// Keys for both directions.
 struct Session {
-    ours: ContextId,
-    theirs: ContextId,
+    ours: ReceiverId,
+    theirs: ReceiverId,
     sealing: AeadKey,
     opening: AeadKey,
-    counter: SendCounter,
+    counter: NonceCounter,
     window: ReplayWindow<32>,
 }
 
 /// A batch's copy of a sealing key.
 pub(crate) struct SealContext {
     key: AeadKey,
-    theirs: ContextId,
+    theirs: ReceiverId,
     first: u64,
 }
 
 /// A batch's copy of an opening key.
 pub(crate) struct OpenContext {
     key: AeadKey,
-    ours: ContextId,
+    ours: ReceiverId,
 }
 
 impl PeerControl {
@@ -102,7 +103,7 @@ impl Protocol for Preshared {
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
-    type Judge = ();
+    type AddressValidator = ();
     type Framing = ();
 
     const LONGEST_FRAMING: () = ();
@@ -121,7 +122,11 @@ impl Protocol for Preshared {
         message::classify(head, datagram_bytes)
     }
 
-    fn seal_begin(data: &mut PeerData, load: Load, now: Instant) -> Result<SealContext, NotReady> {
+    fn seal_begin(
+        data: &mut PeerData,
+        load: BatchSize,
+        now: Instant,
+    ) -> Result<SealContext, NotReady> {
         data::seal_begin(data, load.packets, now)
     }
 
@@ -129,14 +134,14 @@ impl Protocol for Preshared {
         data::seal(context, first, packets);
     }
 
-    fn sent(data: &mut PeerData, _sent: Sent, _now: Instant) {
+    fn sent(data: &mut PeerData, _sent: SentPackets, _now: Instant) {
         data.keepalive_at = None;
     }
 
     fn open_begin(data: &PeerData, selector: Selector, _now: Instant) -> Option<OpenContext> {
-        let context = selector.context;
-        let session = data.sessions.iter().flatten().find(|session| session.ours == context)?;
-        Some(OpenContext { key: session.opening.clone(), ours: context })
+        let receiver = selector.receiver;
+        let session = data.sessions.iter().flatten().find(|session| session.ours == receiver)?;
+        Some(OpenContext { key: session.opening.clone(), ours: receiver })
     }
 
     fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
@@ -148,17 +153,17 @@ impl Protocol for Preshared {
         context: &OpenContext,
         packet: &OpenedPacket,
         now: Instant,
-    ) -> Verdict {
+    ) -> Disposition {
         let session = data.sessions.iter_mut().flatten().find(|it| it.ours == context.ours);
         // A session that is gone can't tell.
         if !session.is_some_and(|session| session.window.accept(packet.counter)) {
-            return Verdict::Replayed;
+            return Disposition::Replayed;
         }
         if packet.payload_bytes == 0 {
-            return Verdict::Consumed;
+            return Disposition::Consumed;
         }
         data.keepalive_at.get_or_insert(now.after(KEEPALIVE));
-        Verdict::Deliver
+        Disposition::Deliver
     }
 
     fn roams(_data: &PeerData) -> bool {
@@ -170,7 +175,7 @@ impl Protocol for Preshared {
         times.into_iter().flatten().min().unwrap_or(Instant::NEVER)
     }
 
-    fn judge(_control: &Control) {}
+    fn address_validator(_control: &Control) {}
 
     fn control_datagram(
         control: &mut Control,

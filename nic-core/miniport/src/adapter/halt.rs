@@ -15,7 +15,7 @@ pub(crate) fn halt<P: AdapterProtocol>(core: &Shared<Core>, adapter: Shared<Adap
     let mut state = adapter.state.lock();
     state.is_up = false;
     state.is_connected = false;
-    adapter.device.set_up(false);
+    adapter.nic.set_up(false);
     drop(state);
     adapter.sockets.replace(None);
     adapter.control.stop();

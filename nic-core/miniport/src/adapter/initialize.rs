@@ -27,7 +27,7 @@ use tunic_ioctl::AdapterId;
 
 use super::mtu::{self, Interfaces, MAXIMUM_MTU_BYTES};
 use super::offloads::Offloads;
-use super::{Adapter, AdapterProtocol, BITS_PER_SECOND, Device, Gone, Name, State, oid};
+use super::{Adapter, AdapterProtocol, BITS_PER_SECOND, Gone, Name, Nic, State, oid};
 use crate::control_thread::Control;
 use crate::driver::Core;
 use crate::guid::{self, utf16};
@@ -78,9 +78,9 @@ pub(crate) fn make<P: AdapterProtocol>(
     handle: AdapterHandle,
     keywords: &Keywords,
 ) -> Result<Shared<Adapter<P>>> {
-    let device = make_device::<P>(keywords)?;
+    let nic = make_nic::<P>(keywords)?;
     let packet_bytes = mtu::slot_bytes::<P>(keywords.mtu_bytes as usize);
-    let packets = nic_engine::device::BATCH_PACKETS as usize;
+    let packets = nic_engine::nic::BATCH_PACKETS as usize;
     let sizes = Sizes { packets, packet_bytes };
     let gone = Shared::new(Event::new(EventKind::Manual)?)?;
     let adapter = Shared::new(Adapter {
@@ -89,7 +89,7 @@ pub(crate) fn make<P: AdapterProtocol>(
         handle,
         core: core.clone(),
         work: core.work.clone(),
-        device,
+        nic,
         state: SleepMutex::new(State::default()),
         sockets: SocketPlace::new(),
         send_batches: Recycler::new(KEPT_BATCHES, sizes)?,
@@ -113,14 +113,14 @@ pub(crate) fn make<P: AdapterProtocol>(
     Ok(adapter)
 }
 
-/// Makes an adapter's device. A function of its own, as it is large.
+/// Makes an adapter's engine. A function of its own, as it is large.
 #[inline(never)]
-fn make_device<P: AdapterProtocol>(keywords: &Keywords) -> Result<PoolBox<Device<P>>> {
+fn make_nic<P: AdapterProtocol>(keywords: &Keywords) -> Result<PoolBox<Nic<P>>> {
     let mut hash_key = [0; 16];
     random::fill(&mut hash_key)?;
-    let device = PoolBox::new(Device::<P>::new(make_control::<P>(keywords)?, hash_key))?;
-    device.set_mtu(Mtu::of_both(keywords.mtu_bytes));
-    Ok(device)
+    let nic = PoolBox::new(Nic::<P>::new(make_control::<P>(keywords)?, hash_key))?;
+    nic.set_mtu(Mtu::of_both(keywords.mtu_bytes));
+    Ok(nic)
 }
 
 /// Makes the protocol's state of an adapter. As above.

@@ -48,11 +48,11 @@ pub(crate) use restart::restart;
 pub(crate) use statistics::statistics;
 
 /// An adapter's engine.
-pub(crate) type Device<P> = nic_engine::Device<P, Nt<P>>;
+pub(crate) type Nic<P> = nic_engine::Nic<P, Nt<P>>;
 /// A batch to be sealed.
-pub(crate) type TxBatch<P> = nic_engine::device::TxBatch<P, Nt<P>>;
+pub(crate) type TxBatch<P> = nic_engine::nic::TxBatch<P, Nt<P>>;
 /// A batch to be opened.
-pub(crate) type RxBatch<P> = nic_engine::device::RxBatch<P>;
+pub(crate) type RxBatch<P> = nic_engine::nic::RxBatch<P>;
 
 /// What the link says of its speed: nothing limits it but the processor.
 pub(crate) const BITS_PER_SECOND: u64 = 100_000_000_000;
@@ -66,7 +66,7 @@ pub(crate) struct Adapter<P: AdapterProtocol> {
     pub(crate) handle: AdapterHandle,
     pub(crate) core: Shared<Core>,
     pub(crate) work: Shared<WorkQueue>,
-    pub(crate) device: PoolBox<Device<P>>,
+    pub(crate) nic: PoolBox<Nic<P>>,
     pub(crate) state: SleepMutex<State<P>>,
     pub(crate) sockets: SocketPlace<P>,
     pub(crate) send_batches: Shared<Recycler<SendBatch<InFlight<P>>>>,
@@ -121,7 +121,7 @@ impl<P: AdapterProtocol> Default for State<P> {
 /// How many peers an adapter has.
 pub(crate) fn peer_count<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> u32 {
     let mut sink = Sink::new(adapter);
-    let count = adapter.device.configure(time::now(), &mut sink, |device| device.peer_count());
+    let count = adapter.nic.configure(time::now(), &mut sink, |config| config.peer_count());
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 

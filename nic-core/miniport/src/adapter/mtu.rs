@@ -54,16 +54,16 @@ pub(crate) fn slot_bytes<P: AdapterProtocol>(packet_bytes: usize) -> usize {
 /// None may be held: the stack may ask the adapter something.
 pub(crate) fn follow<P: AdapterProtocol>(adapter: &Adapter<P>) -> Instant {
     let interfaces = &adapter.interfaces;
-    let last = adapter.device.mtu();
+    let last = adapter.nic.mtu();
     let v4 = look(adapter, IpVersion::V4, &interfaces.v4_was_seen);
     let v6 = look(adapter, IpVersion::V6, &interfaces.v6_was_seen);
     let mtu = Mtu { v4_bytes: v4.unwrap_or(last.v4_bytes), v6_bytes: v6.unwrap_or(last.v6_bytes) };
-    adapter.device.set_mtu(mtu);
+    adapter.nic.set_mtu(mtu);
     // Always: it may have grown with a packet of before.
     adapter.send_batches.set_packet_bytes(slot_bytes::<P>(mtu.longest()));
 
     let is_known = v4.is_some() && v6.is_some();
-    if is_known && !adapter.device.is_up() {
+    if is_known && !adapter.nic.is_up() {
         // Coming up wakes the control thread.
         return Instant::NEVER;
     }

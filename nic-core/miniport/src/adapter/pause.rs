@@ -24,7 +24,7 @@ pub(crate) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     loop {
         // What is queued is dropped. Again: a call that was under way may have queued more
         // meanwhile.
-        adapter.device.set_up(false);
+        adapter.nic.set_up(false);
         adapter.handle.transmit.flush();
         if adapter.handle.transmit.drain_for(LOOK_AGAIN) == Wait::Satisfied {
             break;

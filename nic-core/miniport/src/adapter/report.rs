@@ -31,7 +31,7 @@ pub(crate) fn log<P: AdapterProtocol>(
 }
 
 impl Record for Line {
-    const MOST: usize = 64;
+    const MAX_ENTRIES: usize = 64;
 
     /// Answers WireGuardNT's READ_LOG_LINE.
     fn answer(&self, irp: &mut Irp) -> Result<usize> {
@@ -45,7 +45,7 @@ impl Record for Line {
 }
 
 impl Record for EventRecord {
-    const MOST: usize = 64;
+    const MAX_ENTRIES: usize = 64;
 
     /// Answers the native ABI's READ_EVENT.
     fn answer(&self, irp: &mut Irp) -> Result<usize> {

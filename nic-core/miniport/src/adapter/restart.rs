@@ -13,7 +13,7 @@ pub(crate) fn restart<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     state.is_paused = false;
     adapter.handle.transmit.resume();
     adapter.handle.receive.resume();
-    adapter.device.set_up(state.is_up);
+    adapter.nic.set_up(state.is_up);
     drop(state);
     adapter.control.wake();
 }

@@ -11,7 +11,7 @@ use tunic_ioctl::data_channel::{self, ChannelInfo, PeerInfo, PeerSelector, PeerT
 use tunic_ioctl::native::channel::{self, reply::ChannelEncoder};
 use tunic_ioctl::{Encoded, native, ovpn_dco};
 
-use super::{Adapter, Device, peers};
+use super::{Adapter, Config, peers};
 use crate::control;
 use crate::control_thread::Sink;
 use crate::status::{ChannelResult, PeerUse, Refusal};
@@ -53,8 +53,8 @@ pub(super) fn statistics(adapter: &Shared<Adapter>, irp: &mut Irp) -> ChannelRes
         ..ovpn_dco::Statistics::default()
     };
     // Peers count these; those of peers that are gone have gone with them.
-    look(adapter, |device| {
-        for_each_peer(device, |_, _, state| {
+    look(adapter, |config| {
+        for_each_peer(config, |_, _, state| {
             let traffic = traffic(state);
             statistics.tun_sent_bytes =
                 statistics.tun_sent_bytes.wrapping_add(traffic.vpn_tx_bytes);
@@ -75,9 +75,9 @@ pub(super) fn peer(
         return Err(Status::INVALID_PARAMETER.into());
     };
     let id = peers::receive_id(&adapter.state.lock(), selector)?;
-    let traffic = look(adapter, |device| {
-        let peer = peers::find(device, id, PeerUse::Statistics)?;
-        let state = configure::peer_state(device, peer);
+    let traffic = look(adapter, |config| {
+        let peer = peers::find(config, id, PeerUse::Statistics)?;
+        let state = configure::peer_state(config, peer);
         ChannelResult::Ok(state.map(|state| traffic(&state)).unwrap_or_default())
     })?;
     write(irp, &ovpn_dco::encode_peer_stats(asked, &traffic))
@@ -88,8 +88,8 @@ pub(super) fn peer(
 pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
     /// Bytes of one.
     const SIZE: usize = ovpn_dco::PeerStats::SIZE;
-    let (count, answer) = look(adapter, |device| {
-        let count = device.peer_count();
+    let (count, answer) = look(adapter, |config| {
+        let count = config.peer_count();
         let needed = count.saturating_mul(SIZE);
         if needed > irp.output_bytes() {
             return (count, None);
@@ -97,7 +97,7 @@ pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
         let mut answer = PoolBytes::zeroed(needed);
         if let Ok(answer) = &mut answer {
             let mut places = answer.chunks_exact_mut(SIZE);
-            for_each_peer(device, |_, _, state| {
+            for_each_peer(config, |_, _, state| {
                 if let Some(place) = places.next() {
                     let id = state.receive_id.unwrap_or(u32::MAX);
                     place.copy_from_slice(&ovpn_dco::encode_peer_stats(id, &traffic(state)));
@@ -135,16 +135,16 @@ fn encode_channel(adapter: &Shared<Adapter>, irp: &mut Irp) -> Result<Encoded, R
         peers_count: 0,
     };
     drop(state);
-    let (answer, encoded) = look(adapter, |device| {
-        let count = device.peer_count();
+    let (answer, encoded) = look(adapter, |config| {
+        let count = config.peer_count();
         info.peers_count = u32::try_from(count).unwrap_or(u32::MAX);
         let fixed = native::Reply::SIZE.saturating_add(channel::Info::SIZE);
         let most = count.saturating_mul(channel::PeerInfo::SIZE).saturating_add(fixed);
         let mut answer = PoolBytes::zeroed(irp.output_bytes().min(most))?;
         let mut encoder = ChannelEncoder::new(&mut answer, &info);
-        for_each_peer(device, |device, peer, state| {
+        for_each_peer(config, |config, peer, state| {
             let mut routes_count = 0_u32;
-            device.for_each_route(peer, &mut |_| routes_count = routes_count.saturating_add(1));
+            config.for_each_route(peer, &mut |_| routes_count = routes_count.saturating_add(1));
             encoder.peer(&PeerInfo { routes_count, ..peer_info(state) });
         });
         let encoded = encoder.finish();
@@ -154,16 +154,16 @@ fn encode_channel(adapter: &Shared<Adapter>, irp: &mut Irp) -> Result<Encoded, R
     Ok(encoded)
 }
 
-fn look<R>(adapter: &Shared<Adapter>, f: impl FnOnce(&mut Device<'_>) -> R) -> R {
-    adapter.device.configure(time::now(), &mut Sink::new(adapter), f)
+fn look<R>(adapter: &Shared<Adapter>, f: impl FnOnce(&mut Config<'_>) -> R) -> R {
+    adapter.nic.configure(time::now(), &mut Sink::new(adapter), f)
 }
 
-fn for_each_peer(device: &mut Device<'_>, mut f: impl FnMut(&mut Device<'_>, PeerId, &PeerState)) {
+fn for_each_peer(config: &mut Config<'_>, mut f: impl FnMut(&mut Config<'_>, PeerId, &PeerState)) {
     let mut last = None;
-    while let Some(peer) = device.next_peer(last) {
+    while let Some(peer) = config.next_peer(last) {
         last = Some(peer);
-        if let Some(state) = configure::peer_state(device, peer) {
-            f(device, peer, &state);
+        if let Some(state) = configure::peer_state(config, peer) {
+            f(config, peer, &state);
         }
     }
 }

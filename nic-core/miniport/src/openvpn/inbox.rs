@@ -83,14 +83,14 @@ impl Inbox {
 pub(super) fn receive(adapter: &Shared<Adapter>, datagram: &Datagram<'_>) {
     let length = datagram.len();
     let Some(from) = datagram.remote().filter(|_| (1..=MAX_CONTROL_BYTES).contains(&length)) else {
-        adapter.device.count(Discard::Malformed, 1);
+        adapter.nic.count(Discard::Malformed, 1);
         return;
     };
     let Some(sender) = accepted(adapter, from) else {
-        return adapter.device.count(Discard::ForeignControl, 1);
+        return adapter.nic.count(Discard::ForeignControl, 1);
     };
     let Ok(mut data) = PoolBytes::zeroed(length) else {
-        return adapter.device.count(Discard::NoMemory, 1);
+        return adapter.nic.count(Discard::NoMemory, 1);
     };
     if datagram.copy_to(&mut data).is_ok() {
         push(adapter, sender, data);
@@ -118,7 +118,7 @@ fn accepted(adapter: &Shared<Adapter>, from: SocketAddr) -> Option<Option<Socket
 fn push(adapter: &Shared<Adapter>, from: Option<SocketAddr>, data: PoolBytes) {
     adapter.extension.inbox.received.fetch_add(1, Ordering::Relaxed);
     let lost = adapter.extension.inbox.ring.push(Received { adapter: adapter.id, from, data });
-    adapter.device.count(Discard::QueueFull, lost);
+    adapter.nic.count(Discard::QueueFull, lost);
 }
 
 /// A flow label makes no other address.
@@ -149,8 +149,8 @@ pub(super) fn tell_disconnected(adapter: &Shared<Adapter>) -> Instant {
 }
 
 impl Record for Received {
-    const MOST: usize = 1024;
-    const MOST_BYTES: usize = 1 << 20;
+    const MAX_ENTRIES: usize = 1024;
+    const MAX_BYTES: usize = 1 << 20;
 
     fn bytes(&self) -> usize {
         self.data.len()

@@ -85,13 +85,13 @@ pub(super) fn install(
 ) {
     adapter.sockets.replace(Some(sockets));
     state.is_up = true;
-    adapter.device.set_up(!state.is_paused);
+    adapter.nic.set_up(!state.is_paused);
 }
 
 /// Closes the sockets, and lets nothing through.
 pub(super) fn uninstall(adapter: &Shared<Adapter>, state: &mut State) {
     state.is_up = false;
-    adapter.device.set_up(false);
+    adapter.nic.set_up(false);
     adapter.extension.inbox.accept(Sources::Nobody);
     adapter.sockets.replace(None);
 }
@@ -118,7 +118,7 @@ pub(super) fn disconnect(adapter: &Shared<Adapter>, state: &mut State) {
 pub(super) fn stop(adapter: &Shared<Adapter>, state: &mut State) {
     state.settings.mode = Mode::default();
     // What resetting would have sent goes nowhere.
-    adapter.device.configure(time::now(), &mut Sink::new(adapter), configure::reset);
+    adapter.nic.configure(time::now(), &mut Sink::new(adapter), configure::reset);
     uninstall(adapter, state);
     let extension = &adapter.extension;
     extension.is_disconnected.store(false, Ordering::Relaxed);

@@ -16,7 +16,7 @@ mod requests;
 
 use core::sync::atomic::AtomicBool;
 
-use nic_engine::device::Configuration;
+use nic_engine::nic::Configurator;
 use nic_engine::protocol::Event;
 use nic_engine::{Endpoint, Instant};
 use nic_openvpn::{Control, OpenVpn};
@@ -39,7 +39,7 @@ use crate::system::Nt;
 type Adapter = adapter::Adapter<OpenVpn>;
 type State = adapter::State<OpenVpn>;
 /// The engine under its control lock.
-type Device<'a> = Configuration<'a, OpenVpn, Nt<OpenVpn>>;
+type Config<'a> = Configurator<'a, OpenVpn, Nt<OpenVpn>>;
 
 /// What the driver notes of an adapter's configuration.
 #[derive(Default)]

@@ -31,7 +31,7 @@ pub(super) fn report(adapter: &Shared<Adapter>, event: Event) {
         Event::Expired(name) => {
             (configure::receive_id(&name), EventKind::Deleted(DeleteReason::Expired))
         }
-        Event::EndpointMoved(peer) => match adapter.device.endpoint(peer) {
+        Event::EndpointMoved(peer) => match adapter.nic.endpoint(peer) {
             Some(endpoint) => (receive_id(adapter, peer), EventKind::Floated(endpoint.remote)),
             // Gone already.
             None => return,
@@ -70,13 +70,13 @@ pub(super) fn tell(adapter: &Shared<Adapter>, state: &mut State, event: EventInf
 fn receive_id(adapter: &Shared<Adapter>, peer: PeerId) -> Option<u32> {
     let mut sink = Sink::new(adapter);
     adapter
-        .device
-        .configure(time::now(), &mut sink, |device| configure::receive_id(device.name(peer)?))
+        .nic
+        .configure(time::now(), &mut sink, |config| configure::receive_id(config.name(peer)?))
 }
 
 impl Record for Notice {
     /// A server's peers may all expire at once.
-    const MOST: usize = 8192;
+    const MAX_ENTRIES: usize = 8192;
 
     fn answer(&self, irp: &mut Irp) -> Result<usize> {
         if irp.control_code() == ovpn_dco::IOCTL_NOTIFY_EVENT {

@@ -17,7 +17,7 @@ use super::{Adapter, owner};
 use crate::status::{ChannelRefusal, ChannelResult};
 
 /// The most datagrams that are on their way.
-const MOST_IN_FLIGHT: usize = 64;
+const MAX_IN_FLIGHT: usize = 64;
 
 /// What is on its way, and the requests that wait.
 pub(super) struct Outbox {
@@ -71,7 +71,7 @@ impl Outbox {
 
     /// Counts one more on its way. False where there are too many.
     fn reserve(&self) -> bool {
-        let one_more = |in_flight: usize| (in_flight < MOST_IN_FLIGHT).then(|| in_flight + 1);
+        let one_more = |in_flight: usize| (in_flight < MAX_IN_FLIGHT).then(|| in_flight + 1);
         self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
     }
 
@@ -89,7 +89,7 @@ impl Outbox {
 
     /// Counts one less. True where requests may wait for that.
     fn release(&self) -> bool {
-        self.in_flight.fetch_sub(1, Ordering::SeqCst) >= MOST_IN_FLIGHT
+        self.in_flight.fetch_sub(1, Ordering::SeqCst) >= MAX_IN_FLIGHT
     }
 }
 

@@ -18,7 +18,7 @@ use tunic_ioctl::data_channel::{
 
 use super::inbox::Sources;
 use super::link::{self, canonical};
-use super::{Adapter, Device, State, answers, notices};
+use super::{Adapter, Config, State, answers, notices};
 use crate::control_thread::Sink;
 use crate::status::{ChannelRefusal, ChannelResult, PeerUse};
 use crate::time;
@@ -50,11 +50,11 @@ pub(super) fn add(
         vpn6: new.vpn6,
     };
     if mode == Mode::MultiPeer {
-        configured(adapter, sink, |device| Ok(configure::new_peer(device, &peer)?))?;
+        configured(adapter, sink, |config| Ok(configure::new_peer(config, &peer)?))?;
         return Ok(());
     }
     let sockets = link::bind_for_peer(adapter, state, local_address(new.local, &remote)?)?;
-    configured(adapter, sink, |device| Ok(configure::new_peer(device, &peer)?))?;
+    configured(adapter, sink, |config| Ok(configure::new_peer(config, &peer)?))?;
     let extension = &adapter.extension;
     extension.inbox.accept(Sources::Only(remote));
     extension.inbox.ring.forget();
@@ -88,9 +88,9 @@ pub(super) fn remove(
     selector: PeerSelector,
 ) -> ChannelResult<()> {
     let id = receive_id(state, selector)?;
-    configured(adapter, sink, |device| {
-        let peer = find(device, id, PeerUse::Delete)?;
-        configure::remove_peer(device, peer);
+    configured(adapter, sink, |config| {
+        let peer = find(config, id, PeerUse::Delete)?;
+        configure::remove_peer(config, peer);
         Ok(())
     })?;
     if id.is_none() {
@@ -111,9 +111,9 @@ pub(super) fn change(
 ) -> ChannelResult<()> {
     let id = receive_id(state, change.peer)?;
     let SetPeer { keepalive_s, timeout_s, mss_bytes, .. } = *change;
-    configured(adapter, sink, |device| {
-        let peer = find(device, id, PeerUse::Change)?;
-        configure::set_peer(device, peer, &PeerChange { keepalive_s, timeout_s, mss_bytes });
+    configured(adapter, sink, |config| {
+        let peer = find(config, id, PeerUse::Change)?;
+        configure::set_peer(config, peer, &PeerChange { keepalive_s, timeout_s, mss_bytes });
         Ok(())
     })?;
     if timeout_s.is_some() {
@@ -145,9 +145,9 @@ pub(super) fn install_key(
         transmit_id: install.transmit_id,
         packet_limit: install.packet_limit,
     };
-    configured(adapter, sink, |device| {
-        let peer = find(device, id, PeerUse::Key)?;
-        configure::install_key(device, peer, slot(install.slot), &key)?;
+    configured(adapter, sink, |config| {
+        let peer = find(config, id, PeerUse::Key)?;
+        configure::install_key(config, peer, slot(install.slot), &key)?;
         Ok(())
     })
 }
@@ -160,9 +160,9 @@ pub(super) fn swap_keys(
     selector: PeerSelector,
 ) -> ChannelResult<()> {
     let id = receive_id(state, selector)?;
-    configured(adapter, sink, |device| {
-        let peer = find(device, id, PeerUse::Change)?;
-        configure::swap_keys(device, peer);
+    configured(adapter, sink, |config| {
+        let peer = find(config, id, PeerUse::Change)?;
+        configure::swap_keys(config, peer);
         Ok(())
     })
 }
@@ -176,9 +176,9 @@ pub(super) fn delete_key(
     place: data_channel::Slot,
 ) -> ChannelResult<()> {
     let id = receive_id(state, selector)?;
-    configured(adapter, sink, |device| {
-        let peer = find(device, id, PeerUse::Change)?;
-        let was_there = configure::delete_key(device, peer, slot(place));
+    configured(adapter, sink, |config| {
+        let peer = find(config, id, PeerUse::Change)?;
+        let was_there = configure::delete_key(config, peer, slot(place));
         if was_there { Ok(()) } else { Err(ChannelRefusal::NotThere) }
     })
 }
@@ -192,9 +192,9 @@ pub(super) fn add_route(
     prefix: Prefix,
 ) -> ChannelResult<()> {
     let id = receive_id(state, selector)?;
-    configured(adapter, sink, |device| {
-        let peer = find(device, id, PeerUse::Change)?;
-        configure::add_route(device, peer, route(prefix))?;
+    configured(adapter, sink, |config| {
+        let peer = find(config, id, PeerUse::Change)?;
+        configure::add_route(config, peer, route(prefix))?;
         Ok(())
     })
 }
@@ -209,8 +209,8 @@ pub(super) fn remove_route(
     if state.settings.mode != Mode::MultiPeer {
         return Err(ChannelRefusal::WrongMode);
     }
-    configured(adapter, sink, |device| {
-        let was_there = configure::remove_route(device, route(prefix));
+    configured(adapter, sink, |config| {
+        let was_there = configure::remove_route(config, route(prefix));
         if was_there { Ok(()) } else { Err(ChannelRefusal::NotThere) }
     })
 }
@@ -219,9 +219,9 @@ pub(super) fn remove_route(
 pub(super) fn configured<R>(
     adapter: &Shared<Adapter>,
     sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
-    f: impl FnOnce(&mut Device<'_>) -> ChannelResult<R>,
+    f: impl FnOnce(&mut Config<'_>) -> ChannelResult<R>,
 ) -> ChannelResult<R> {
-    adapter.device.configure(time::now(), sink, f)
+    adapter.nic.configure(time::now(), sink, f)
 }
 
 /// The receive id that is meant; `None` for the only peer of point-to-point mode.
@@ -235,11 +235,11 @@ pub(super) fn receive_id(state: &State, selector: PeerSelector) -> ChannelResult
 
 /// The peer with this receive id.
 pub(super) fn find(
-    device: &Device<'_>,
+    config: &Config<'_>,
     id: Option<u32>,
     what_for: PeerUse,
 ) -> ChannelResult<PeerId> {
-    configure::find_peer(device, id).ok_or(ChannelRefusal::NoPeer(what_for))
+    configure::find_peer(config, id).ok_or(ChannelRefusal::NoPeer(what_for))
 }
 
 fn route(prefix: Prefix) -> routes::Prefix {

@@ -149,7 +149,7 @@ fn set_mode(
     if state.is_up && mode != state.settings.mode {
         return Err(ChannelRefusal::WrongMode);
     }
-    configured(adapter, sink, |device| Ok(configure::set_mode(device, wanted)?))?;
+    configured(adapter, sink, |config| Ok(configure::set_mode(config, wanted)?))?;
     state.settings.mode = mode;
     if form == Abi::OvpnDco && mode == Mode::MultiPeer {
         link::connect(adapter, state);

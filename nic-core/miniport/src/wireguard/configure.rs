@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use nic_engine::device::{Configuration, NewPeer};
+use nic_engine::nic::{Configurator, NewPeer};
 use nic_engine::protocol::PeerId;
 use nic_engine::routes::Prefix;
 use nic_engine::{ControlHost, Endpoint};
@@ -28,7 +28,7 @@ use crate::system::Nt;
 use crate::time;
 use crate::wireguard::link;
 
-type Device<'a> = Configuration<'a, WireGuard, Nt<WireGuard>>;
+type Config<'a> = Configurator<'a, WireGuard, Nt<WireGuard>>;
 type Peer = NewPeer<WireGuard, Nt<WireGuard>>;
 
 /// Changes the configuration.
@@ -49,9 +49,9 @@ pub(super) fn apply(
         _ => None,
     };
     let mut sink = Sink::new(adapter);
-    adapter.device.configure(time::now(), &mut sink, |device| {
-        let prepared = Prepared::new(device, change)?;
-        commit(device, change, prepared, &state, port.is_some());
+    adapter.nic.configure(time::now(), &mut sink, |config| {
+        let prepared = Prepared::new(config, change)?;
+        commit(config, change, prepared, &state, port.is_some());
         Ok::<(), Refusal>(())
     })?;
     if let Some(port) = port {
@@ -80,12 +80,12 @@ pub(super) fn query(
     let asked_port = adapter.state.lock().settings.listen_port;
     let port = adapter.sockets.port().or((asked_port != 0).then_some(asked_port));
     let mut sink = Sink::new(adapter);
-    adapter.device.configure(time::now(), &mut sink, |device| {
+    adapter.nic.configure(time::now(), &mut sink, |config| {
         // Measured first, so that a caller with a large buffer doesn't make us allocate as much.
-        let size = encode(adapter, device, abi, port, &mut []).required_bytes;
+        let size = encode(adapter, config, abi, port, &mut []).required_bytes;
         let bytes = usize::try_from(size).unwrap_or(usize::MAX).min(room_bytes);
         let mut answer = PoolBytes::zeroed(bytes)?;
-        let encoded = encode(adapter, device, abi, port, &mut answer);
+        let encoded = encode(adapter, config, abi, port, &mut answer);
         Ok((answer, encoded))
     })
 }
@@ -103,8 +103,8 @@ pub(super) fn scale_timers(
         _ => TimerConstants::PAPER,
     };
     let mut sink = Sink::new(adapter);
-    adapter.device.configure(time::now(), &mut sink, |device| {
-        device.with_protocol(|control, host| {
+    adapter.nic.configure(time::now(), &mut sink, |config| {
+        config.with_protocol(|control, host| {
             wireguard::set_timer_constants(control, host, constants);
         });
     });
@@ -133,11 +133,11 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(device: &mut Device<'_>, change: &Configure<'_>) -> Result<Self, Refusal> {
-        let changes_key = changes_key(device, change);
+    fn new(config: &mut Config<'_>, change: &Configure<'_>) -> Result<Self, Refusal> {
+        let changes_key = changes_key(config, change);
         // A peer that is added together with a new key gets its secrets from that key, when it is
         // set. Until then it has none.
-        let keyless = ProtocolControl::new(*device.protocol().constants());
+        let keyless = ProtocolControl::new(*config.protocol().constants());
         let removes_some =
             change.replace_peers || change.peers().any(|peer| peer.action == PeerAction::Remove);
         let mut new_peers = Vec::new();
@@ -149,22 +149,22 @@ impl Prepared {
                 *count = count.saturating_add(1);
             }
             let may_be_new = peer.action == PeerAction::CreateOrUpdate
-                && (removes_some || device.peer_by_name(peer.public_key).is_none());
+                && (removes_some || config.peer_by_name(peer.public_key).is_none());
             let new_peer = if may_be_new {
                 peers = peers.saturating_add(1);
-                make_peer(device, changes_key.then_some(&keyless), &peer)?
+                make_peer(config, changes_key.then_some(&keyless), &peer)?
             } else {
                 None
             };
             new_peers.try_push(new_peer)?;
         }
-        device.reserve(peers, v4_prefixes, v6_prefixes)?;
+        config.reserve(peers, v4_prefixes, v6_prefixes)?;
         Ok(Self { new_peers, changes_key })
     }
 }
 
-fn changes_key(device: &mut Device<'_>, change: &Configure<'_>) -> bool {
-    let current = device.protocol().identity().map(Identity::private_key);
+fn changes_key(config: &mut Config<'_>, change: &Configure<'_>) -> bool {
+    let current = config.protocol().identity().map(Identity::private_key);
     match (change.private_key, current) {
         (None, _) | (Some(KeyChange::Clear), None) => false,
         // In constant time: keys are compared here.
@@ -178,7 +178,7 @@ fn changes_key(device: &mut Device<'_>, change: &Configure<'_>) -> bool {
 /// Makes a peer; `None` for one with our own key, which is skipped.
 #[inline(never)]
 fn make_peer(
-    device: &mut Device<'_>,
+    config: &mut Config<'_>,
     keyless: Option<&ProtocolControl>,
     peer: &PeerChange<'_>,
 ) -> Result<Option<Peer>, Refusal> {
@@ -186,7 +186,7 @@ fn make_peer(
         Some(KeyChange::Set(key)) => key,
         Some(KeyChange::Clear) | None => &[0; 32],
     };
-    let control = keyless.unwrap_or_else(|| device.protocol());
+    let control = keyless.unwrap_or_else(|| config.protocol());
     let (control, data) = match wireguard::new_peer(control, peer.public_key, preshared_key) {
         Ok(made) => made,
         Err(NewPeerError::OwnKey) => return Ok(None),
@@ -197,22 +197,22 @@ fn make_peer(
 
 /// Applies a change for which everything is prepared.
 fn commit(
-    device: &mut Device<'_>,
+    config: &mut Config<'_>,
     change: &Configure<'_>,
     mut prepared: Prepared,
     state: &State<WireGuard>,
     changes_port: bool,
 ) {
     if changes_port {
-        device.with_protocol(|_, host| forget_local_addresses(host));
+        config.with_protocol(|_, host| forget_local_addresses(host));
     }
     if change.replace_peers {
-        while let Some(peer) = device.next_peer(None) {
-            device.remove_peer(peer);
+        while let Some(peer) = config.next_peer(None) {
+            config.remove_peer(peer);
         }
     }
     for (peer, new_peer) in change.peers().zip(prepared.new_peers.iter_mut()) {
-        commit_peer(device, &peer, new_peer.take(), state);
+        commit_peer(config, &peer, new_peer.take(), state);
     }
     if !prepared.changes_key {
         return;
@@ -221,28 +221,28 @@ fn commit(
         Some(KeyChange::Set(key)) => Some(key),
         Some(KeyChange::Clear) | None => None,
     };
-    let own = device.with_protocol(|control, host| wireguard::set_private_key(control, host, key));
+    let own = config.with_protocol(|control, host| wireguard::set_private_key(control, host, key));
     if let Some(own) = own {
-        device.remove_peer(own);
+        config.remove_peer(own);
     }
 }
 
 fn commit_peer(
-    device: &mut Device<'_>,
+    config: &mut Config<'_>,
     change: &PeerChange<'_>,
     new_peer: Option<Peer>,
     state: &State<WireGuard>,
 ) {
-    let known = device.peer_by_name(change.public_key);
+    let known = config.peer_by_name(change.public_key);
     if change.action == PeerAction::Remove {
         if let Some(peer) = known {
-            device.remove_peer(peer);
+            config.remove_peer(peer);
         }
         return;
     }
     let peer = match (known, new_peer) {
         (Some(peer), _) => peer,
-        (None, Some(new_peer)) => match device.add_peer(new_peer) {
+        (None, Some(new_peer)) => match config.add_peer(new_peer) {
             Ok(peer) => peer,
             Err(_) => return,
         },
@@ -250,40 +250,40 @@ fn commit_peer(
         (None, None) => return,
     };
     match change.preshared_key {
-        Some(KeyChange::Set(key)) => set_preshared_key(device, peer, key),
-        Some(KeyChange::Clear) => set_preshared_key(device, peer, &[0; 32]),
+        Some(KeyChange::Set(key)) => set_preshared_key(config, peer, key),
+        Some(KeyChange::Clear) => set_preshared_key(config, peer, &[0; 32]),
         None => {}
     }
     if let Some(remote) = change.endpoint {
-        device.set_endpoint(peer, Endpoint::new(remote));
+        config.set_endpoint(peer, Endpoint::new(remote));
     }
     if change.replace_allowed_ips {
-        device.clear_routes(peer);
+        config.clear_routes(peer);
     }
     for allowed_ip in change.allowed_ips() {
         let prefix = Prefix { address: allowed_ip.address, length: allowed_ip.prefix_length };
         if allowed_ip.remove {
-            device.remove_route(peer, prefix);
+            config.remove_route(peer, prefix);
         } else {
             // There is room for it, and the decoder has judged its length.
-            let _ = device.add_route(peer, prefix);
+            let _ = config.add_route(peer, prefix);
         }
     }
-    let now = device.now();
+    let now = config.now();
     let adapter_state =
         if state.is_up { wireguard::AdapterState::Up } else { wireguard::AdapterState::Down };
     if let Some(interval_s) = change.persistent_keepalive_s {
-        device.with_protocol(|_, host| {
+        config.with_protocol(|_, host| {
             wireguard::set_persistent_keepalive(host, peer, interval_s, adapter_state, now.instant);
         });
     }
     if state.is_up {
-        device.with_protocol(|_, host| host.send_queued(peer));
+        config.with_protocol(|_, host| host.send_queued(peer));
     }
 }
 
-fn set_preshared_key(device: &mut Device<'_>, peer: PeerId, key: &[u8; 32]) {
-    device.with_protocol(|_, host| wireguard::set_preshared_key(host, peer, key));
+fn set_preshared_key(config: &mut Config<'_>, peer: PeerId, key: &[u8; 32]) {
+    config.with_protocol(|_, host| wireguard::set_preshared_key(host, peer, key));
 }
 
 fn forget_local_addresses(host: &mut dyn ControlHost<WireGuard>) {
@@ -296,12 +296,12 @@ fn forget_local_addresses(host: &mut dyn ControlHost<WireGuard>) {
 
 fn encode(
     adapter: &Adapter<WireGuard>,
-    device: &mut Device<'_>,
+    config: &mut Config<'_>,
     abi: Abi,
     listen_port: Option<u16>,
     output: &mut [u8],
 ) -> Encoded {
-    let identity = device.protocol().identity();
+    let identity = config.protocol().identity();
     let interface = InterfaceInfo {
         adapter: adapter.id,
         listen_port,
@@ -310,31 +310,31 @@ fn encode(
     };
     let mut encoder = ConfigurationEncoder::new(abi, output, &interface);
     let mut last = None;
-    while let Some(peer) = device.next_peer(last) {
+    while let Some(peer) = config.next_peer(last) {
         last = Some(peer);
-        encode_peer(device, peer, &mut encoder);
+        encode_peer(config, peer, &mut encoder);
     }
     encoder.finish()
 }
 
-fn encode_peer(device: &mut Device<'_>, peer: PeerId, encoder: &mut ConfigurationEncoder<'_>) {
-    let Some(public_key) = device.name(peer).copied() else { return };
-    let (preshared_key, latest_handshake) = match device.peer_control(peer) {
+fn encode_peer(config: &mut Config<'_>, peer: PeerId, encoder: &mut ConfigurationEncoder<'_>) {
+    let Some(public_key) = config.name(peer).copied() else { return };
+    let (preshared_key, latest_handshake) = match config.peer_control(peer) {
         Some(control) => (Zeroizing::new(*control.preshared_key()), control.latest_handshake()),
         None => return,
     };
     let mut keepalive = None;
-    device.with_peer_data(peer, |data| keepalive = data.persistent_keepalive());
-    let counters = device.peer_counters(peer).unwrap_or_default();
+    config.with_peer_data(peer, |data| keepalive = data.persistent_keepalive());
+    let counters = config.peer_counters(peer).unwrap_or_default();
     encoder.peer(&PeerInfo {
         public_key: &public_key,
         preshared_key: Some(&preshared_key),
-        endpoint: device.endpoint(peer).map(|endpoint| endpoint.remote),
+        endpoint: config.endpoint(peer).map(|endpoint| endpoint.remote),
         persistent_keepalive_s: keepalive
             .map_or(0, |interval| u16::try_from(interval.as_secs()).unwrap_or(u16::MAX)),
         tx_bytes: counters.sent_bytes,
         rx_bytes: counters.received_bytes,
         last_handshake_filetime: latest_handshake.map_or(0, time::filetime),
     });
-    device.for_each_route(peer, &mut |prefix| encoder.allowed_ip(prefix.address, prefix.length));
+    config.for_each_route(peer, &mut |prefix| encoder.allowed_ip(prefix.address, prefix.length));
 }

@@ -33,9 +33,9 @@ pub(super) fn up(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refusal
     adapter.sockets.replace(Some(sockets));
     state.is_up = true;
     state.is_connected = true;
-    adapter.device.set_up(!state.is_paused);
+    adapter.nic.set_up(!state.is_paused);
     let mut sink = Sink::new(adapter);
-    adapter.device.configure(time::now(), &mut sink, |configuration| {
+    adapter.nic.configure(time::now(), &mut sink, |configuration| {
         configuration.with_protocol(|_, host| configure::start(host));
     });
     adapter.handle.indicate_link(true, BITS_PER_SECOND);
@@ -71,9 +71,9 @@ pub(super) fn down(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refus
     }
     state.is_up = false;
     state.is_connected = false;
-    adapter.device.set_up(false);
+    adapter.nic.set_up(false);
     let mut sink = Sink::new(adapter);
-    adapter.device.configure(time::now(), &mut sink, |configuration| {
+    adapter.nic.configure(time::now(), &mut sink, |configuration| {
         configuration.with_protocol(|_, host| configure::stop(host));
     });
     adapter.handle.indicate_link(false, BITS_PER_SECOND);

@@ -30,10 +30,10 @@ pub(super) fn report(adapter: &Shared<Adapter<WireGuard>>, event: Event) {
     let now = time::now();
     let mut sink = Sink::new(adapter);
     let public_key =
-        adapter.device.configure(now, &mut sink, |configuration| configuration.name(peer).copied());
+        adapter.nic.configure(now, &mut sink, |configuration| configuration.name(peer).copied());
     // Gone already.
     let Some(public_key) = public_key else { return };
-    let endpoint = adapter.device.endpoint(peer).map(|endpoint| endpoint.remote);
+    let endpoint = adapter.nic.endpoint(peer).map(|endpoint| endpoint.remote);
     let filetime = time::filetime(now.unix);
     let name = ShortKey(&public_key);
     let line = match (event, endpoint) {

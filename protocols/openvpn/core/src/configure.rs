@@ -6,7 +6,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use nic_engine::device::{self, Configuration};
+use nic_engine::nic::{self, Configurator};
 use nic_engine::routes::{InsertError, Prefix};
 use nic_engine::{
     AddPeerError, Endpoint, Instant, PeerCounters, PeerName, System, protocol::PeerId,
@@ -17,7 +17,7 @@ use crate::peer::{PeerControl, PeerData};
 use crate::slots::Slot;
 use crate::{Control, Mode, OpenVpn, packet};
 
-type Device<'a, S> = Configuration<'a, OpenVpn, S>;
+type Config<'a, S> = Configurator<'a, OpenVpn, S>;
 
 /// A peer to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,23 +124,23 @@ pub enum AddRouteError {
 }
 
 /// How many peers there may be.
-pub fn mode<S: System>(device: &mut Device<'_, S>) -> Mode {
-    device.protocol().mode
+pub fn mode<S: System>(config: &mut Config<'_, S>) -> Mode {
+    config.protocol().mode
 }
 
 /// Chooses how many peers there may be, while there are none. New adapters have
 /// [`Mode::PointToPoint`].
-pub fn set_mode<S: System>(device: &mut Device<'_, S>, mode: Mode) -> Result<(), SetModeError> {
-    if device.peer_count() > 0 && device.protocol().mode != mode {
+pub fn set_mode<S: System>(config: &mut Config<'_, S>, mode: Mode) -> Result<(), SetModeError> {
+    if config.peer_count() > 0 && config.protocol().mode != mode {
         return Err(SetModeError::HasPeers);
     }
-    device.protocol().mode = mode;
+    config.protocol().mode = mode;
     Ok(())
 }
 
 /// The peer with this id on packets from it, or the only one (`None`).
-pub fn find_peer<S: System>(device: &Device<'_, S>, receive_id: Option<u32>) -> Option<PeerId> {
-    device.peer_by_name(&peer_name(receive_id))
+pub fn find_peer<S: System>(config: &Config<'_, S>, receive_id: Option<u32>) -> Option<PeerId> {
+    config.peer_by_name(&peer_name(receive_id))
 }
 
 /// The id of the peer of this name, as an event has it: the reverse of what [`find_peer`] does.
@@ -172,12 +172,12 @@ pub fn make_peer(
 /// packets are its own; in multi-peer mode those for its addresses within the tunnel, which another
 /// that had them loses.
 pub fn new_peer<S: System>(
-    device: &mut Device<'_, S>,
+    config: &mut Config<'_, S>,
     new: &NewPeer,
 ) -> Result<PeerId, NewPeerError> {
-    let now = device.now().instant;
-    let (name, control, data) = make_peer(device.protocol(), new, now)?;
-    let mode = device.protocol().mode;
+    let now = config.now().instant;
+    let (name, control, data) = make_peer(config.protocol(), new, now)?;
+    let mode = config.protocol().mode;
     let prefixes = match mode {
         Mode::PointToPoint => [
             Some(Prefix { address: Ipv4Addr::UNSPECIFIED.into(), length: 0 }),
@@ -188,21 +188,21 @@ pub fn new_peer<S: System>(
             new.vpn6.map(|address| Prefix { address: address.into(), length: 128 }),
         ],
     };
-    let state = device::NewPeer::new(name, control, data).map_err(|_| NewPeerError::NoMemory)?;
-    let old = find_peer(device, new.receive_id);
+    let state = nic::NewPeer::new(name, control, data).map_err(|_| NewPeerError::NoMemory)?;
+    let old = find_peer(config, new.receive_id);
     if old.is_some() && mode == Mode::MultiPeer {
         return Err(NewPeerError::Exists);
     }
-    device.reserve(1, 1, 1)?;
+    config.reserve(1, 1, 1)?;
     if let Some(old) = old {
-        device.remove_peer(old);
+        config.remove_peer(old);
     }
-    let peer = device.add_peer(state)?;
-    device.set_endpoint(peer, new.endpoint);
+    let peer = config.add_peer(state)?;
+    config.set_endpoint(peer, new.endpoint);
     for prefix in prefixes.into_iter().flatten() {
         // There is room for both.
-        if device.add_route(peer, prefix).is_err() {
-            device.remove_peer(peer);
+        if config.add_route(peer, prefix).is_err() {
+            config.remove_peer(peer);
             return Err(NewPeerError::NoMemory);
         }
     }
@@ -210,28 +210,28 @@ pub fn new_peer<S: System>(
 }
 
 /// Removes a peer with its keys, its routes and what it has queued. False where it is gone already.
-pub fn remove_peer<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> bool {
-    device.remove_peer(peer)
+pub fn remove_peer<S: System>(config: &mut Config<'_, S>, peer: PeerId) -> bool {
+    config.remove_peer(peer)
 }
 
 /// Removes all peers. The mode is point-to-point again.
-pub fn reset<S: System>(device: &mut Device<'_, S>) {
-    while let Some(peer) = device.next_peer(None) {
-        device.remove_peer(peer);
+pub fn reset<S: System>(config: &mut Config<'_, S>) {
+    while let Some(peer) = config.next_peer(None) {
+        config.remove_peer(peer);
     }
-    device.protocol().mode = Mode::default();
+    config.protocol().mode = Mode::default();
 }
 
 /// Changes a peer. False where it is gone.
-pub fn set_peer<S: System>(device: &mut Device<'_, S>, peer: PeerId, change: &PeerChange) -> bool {
-    let now = device.now().instant;
-    device.with_peer_data(peer, |data| data.change(change, now))
+pub fn set_peer<S: System>(config: &mut Config<'_, S>, peer: PeerId, change: &PeerChange) -> bool {
+    let now = config.now().instant;
+    config.with_peer_data(peer, |data| data.change(change, now))
 }
 
 /// Puts a key into a slot; counters and replay windows begin anew, and what was in the slot is
 /// erased. What waits for a key is sent where the slot is the primary one.
 pub fn install_key<S: System>(
-    device: &mut Device<'_, S>,
+    config: &mut Config<'_, S>,
     peer: PeerId,
     slot: Slot,
     key: &Key<'_>,
@@ -239,10 +239,10 @@ pub fn install_key<S: System>(
     if key.transmit_id.is_some_and(|id| id > packet::UNDEFINED_PEER_ID) {
         return Err(InstallKeyError::BadId);
     }
-    let serial = device.protocol().next_serial();
+    let serial = config.protocol().next_serial();
     let made = DataKey::new(key, serial)?;
     let mut made = Some(made);
-    let is_there = device.with_peer_data(peer, |data| {
+    let is_there = config.with_peer_data(peer, |data| {
         if let Some(id) = key.transmit_id {
             data.transmit_id = Some(id);
         }
@@ -253,23 +253,23 @@ pub fn install_key<S: System>(
     if !is_there {
         return Err(InstallKeyError::NoPeer);
     }
-    device.with_protocol(|_, host| host.send_queued(peer));
+    config.with_protocol(|_, host| host.send_queued(peer));
     Ok(())
 }
 
 /// Exchanges the slots, also where one is empty. False where the peer is gone.
-pub fn swap_keys<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> bool {
-    let is_there = device.with_peer_data(peer, PeerData::swap_keys);
+pub fn swap_keys<S: System>(config: &mut Config<'_, S>, peer: PeerId) -> bool {
+    let is_there = config.with_peer_data(peer, PeerData::swap_keys);
     if is_there {
-        device.with_protocol(|_, host| host.send_queued(peer));
+        config.with_protocol(|_, host| host.send_queued(peer));
     }
     is_there
 }
 
 /// Erases the key in a slot. False where the peer is gone or the slot is empty.
-pub fn delete_key<S: System>(device: &mut Device<'_, S>, peer: PeerId, slot: Slot) -> bool {
+pub fn delete_key<S: System>(config: &mut Config<'_, S>, peer: PeerId, slot: Slot) -> bool {
     let mut removed = None;
-    device.with_peer_data(peer, |data| data.put_key(slot, &mut removed));
+    config.with_peer_data(peer, |data| data.put_key(slot, &mut removed));
     // It is erased here, under no spin lock.
     removed.is_some()
 }
@@ -277,35 +277,35 @@ pub fn delete_key<S: System>(device: &mut Device<'_, S>, peer: PeerId, slot: Slo
 /// Gives a prefix to a peer: packets for it go there, and none may come from it elsewhere. Another
 /// peer that had it loses it.
 pub fn add_route<S: System>(
-    device: &mut Device<'_, S>,
+    config: &mut Config<'_, S>,
     peer: PeerId,
     prefix: Prefix,
 ) -> Result<(), AddRouteError> {
-    if device.protocol().mode != Mode::MultiPeer {
+    if config.protocol().mode != Mode::MultiPeer {
         return Err(AddRouteError::WrongMode);
     }
-    if device.name(peer).is_none() {
+    if config.name(peer).is_none() {
         return Err(AddRouteError::NoPeer);
     }
-    device.add_route(peer, prefix).map_err(|error| match error {
+    config.add_route(peer, prefix).map_err(|error| match error {
         InsertError::BadLength => AddRouteError::BadLength,
         InsertError::NoMemory => AddRouteError::NoMemory,
     })
 }
 
 /// Takes a prefix from whoever has it. False where nobody has exactly this one.
-pub fn remove_route<S: System>(device: &mut Device<'_, S>, prefix: Prefix) -> bool {
-    device.route_owner(prefix).is_some_and(|peer| device.remove_route(peer, prefix))
+pub fn remove_route<S: System>(config: &mut Config<'_, S>, prefix: Prefix) -> bool {
+    config.route_owner(prefix).is_some_and(|peer| config.remove_route(peer, prefix))
 }
 
 /// A peer as it is; `None` where it is gone.
-pub fn peer_state<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> Option<PeerState> {
-    let receive_id = receive_id(device.name(peer)?);
-    let (vpn4, vpn6) = device.peer_control(peer).map(|control| (control.vpn4, control.vpn6))?;
+pub fn peer_state<S: System>(config: &mut Config<'_, S>, peer: PeerId) -> Option<PeerState> {
+    let receive_id = receive_id(config.name(peer)?);
+    let (vpn4, vpn6) = config.peer_control(peer).map(|control| (control.vpn4, control.vpn6))?;
     let mut state = PeerState {
         receive_id,
         transmit_id: None,
-        endpoint: device.endpoint(peer),
+        endpoint: config.endpoint(peer),
         vpn4,
         vpn6,
         keepalive_s: 0,
@@ -313,9 +313,9 @@ pub fn peer_state<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> Option
         mss_bytes: 0,
         primary: None,
         secondary: None,
-        counters: device.peer_counters(peer)?,
+        counters: config.peer_counters(peer)?,
     };
-    device.with_peer_data(peer, |data| {
+    config.with_peer_data(peer, |data| {
         state.transmit_id = data.transmit_id;
         (state.keepalive_s, state.timeout_s) = data.timers.configured_s();
         state.mss_bytes = data.mss_bytes;
@@ -326,8 +326,8 @@ pub fn peer_state<S: System>(device: &mut Device<'_, S>, peer: PeerId) -> Option
 }
 
 /// Sends a control datagram. Counts as the adapter's traffic, not as the peer's.
-pub fn send_control<S: System>(device: &mut Device<'_, S>, to: &Endpoint, datagram: &[u8]) {
-    device.with_protocol(|_, host| host.reply(to, datagram));
+pub fn send_control<S: System>(config: &mut Config<'_, S>, to: &Endpoint, datagram: &[u8]) {
+    config.with_protocol(|_, host| host.reply(to, datagram));
 }
 
 /// What the engine calls the peer of this id.

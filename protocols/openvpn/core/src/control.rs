@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use nic_crypto::Suite;
-use nic_engine::protocol::{ClaimError, ContextId, ControlHost, Discard, Event, PeerId};
+use nic_engine::protocol::{ClaimError, ControlHost, Discard, Event, PeerId, ReceiverId};
 use nic_engine::{Endpoint, Instant};
 
 use crate::derivation::EpochSecret;
@@ -62,8 +62,8 @@ pub(crate) fn added(
             Ok(())
         }
         Mode::MultiPeer => {
-            let context = context(host, peer);
-            host.claim_context(peer, context)
+            let receiver = receiver(host, peer);
+            host.claim_receiver(peer, receiver)
         }
     }
 }
@@ -73,9 +73,9 @@ pub(crate) fn removed(control: &Control, host: &mut Host<'_>, peer: PeerId) {
     match control.mode {
         Mode::PointToPoint => host.set_default_peer(None),
         Mode::MultiPeer => {
-            let context = context(host, peer);
-            if host.peer_by_context(context) == Some(peer) {
-                host.release_context(context);
+            let receiver = receiver(host, peer);
+            if host.peer_by_receiver(receiver) == Some(peer) {
+                host.release_receiver(receiver);
             }
         }
     }
@@ -196,10 +196,10 @@ fn derive_keys(host: &mut Host<'_>, peer: PeerId) -> bool {
     may_seal
 }
 
-/// The context that a peer's packets name.
-fn context(host: &Host<'_>, peer: PeerId) -> ContextId {
+/// The receiver that a peer's packets name.
+fn receiver(host: &Host<'_>, peer: PeerId) -> ReceiverId {
     let id = host.name(peer).and_then(|name| configure::receive_id(&name));
-    ContextId(id.unwrap_or(UNDEFINED_PEER_ID))
+    ReceiverId(id.unwrap_or(UNDEFINED_PEER_ID))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use core::array;
 use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source};
 use nic_engine::Instant;
 use nic_engine::protocol::{
-    Load, NotReady, OpenPacket, OpenedPacket, SealPacket, Selector, Verdict, gather,
+    BatchSize, Disposition, NotReady, OpenPacket, OpenedPacket, SealPacket, Selector, gather,
 };
 
 use crate::key::{NearEnd, PacketKey};
@@ -55,7 +55,7 @@ pub(crate) const fn payload_capacity(datagram_bytes: usize) -> usize {
 /// wanted.
 pub(crate) fn seal_begin(
     data: &mut PeerData,
-    load: Load,
+    load: BatchSize,
     now: Instant,
 ) -> Result<SealContext, NotReady> {
     let (wire_id, mss_bytes) = (data.wire_id(), data.mss_bytes);
@@ -176,7 +176,7 @@ pub(crate) fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
 
 /// Notes what was not authentic; where a key has failed half as often as it may, userspace is to
 /// hear of it.
-pub(crate) fn rejected(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
+pub(crate) fn authentication_failed(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
     let Some(key) = data.slots.by_serial_mut(context.serial) else { return };
     key.failures.note(datagrams);
     if key.near_end == NearEnd::Unseen && key.failures.are_near_limit() {
@@ -191,17 +191,17 @@ pub(crate) fn accept(
     context: &OpenContext,
     packet: &OpenedPacket,
     now: Instant,
-) -> Verdict {
+) -> Disposition {
     let Some(key) = data.slots.by_serial_mut(context.serial) else {
         // A key that is gone can't tell.
-        return Verdict::Replayed;
+        return Disposition::Replayed;
     };
     if !key.accept(context.epoch, packet.counter, now) {
-        return Verdict::Replayed;
+        return Disposition::Replayed;
     }
     data.wants_derivation |= key.sender.wanted().is_some() || key.receiver.wanted().is_some();
     data.timers.received(now);
-    if packet.payload_bytes == 0 { Verdict::Consumed } else { Verdict::Deliver }
+    if packet.payload_bytes == 0 { Disposition::Consumed } else { Disposition::Deliver }
 }
 
 impl SealContext {

@@ -47,8 +47,8 @@ pub use peer::{PeerControl, PeerData};
 pub use slots::Slot;
 
 use nic_engine::protocol::{
-    Addresses, ClaimError, Class, ControlHost, Load, NotReady, OpenPacket, OpenedPacket, PeerId,
-    SealPacket, Selector, Sent, Verdict,
+    Addresses, BatchSize, ClaimError, Class, ControlHost, Disposition, NotReady, OpenPacket,
+    OpenedPacket, PeerId, SealPacket, Selector, SentPackets,
 };
 use nic_engine::{Endpoint, Instant, Now, Protocol};
 
@@ -77,7 +77,7 @@ impl Protocol for OpenVpn {
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
-    type Judge = ();
+    type AddressValidator = ();
     type Framing = Format;
 
     const LONGEST_FRAMING: Format = Format::Epoch;
@@ -104,7 +104,11 @@ impl Protocol for OpenVpn {
         data.mode == Mode::MultiPeer || !own_transport::is_for(head, endpoint.remote)
     }
 
-    fn seal_begin(data: &mut PeerData, load: Load, now: Instant) -> Result<SealContext, NotReady> {
+    fn seal_begin(
+        data: &mut PeerData,
+        load: BatchSize,
+        now: Instant,
+    ) -> Result<SealContext, NotReady> {
         data::seal_begin(data, load, now)
     }
 
@@ -112,7 +116,7 @@ impl Protocol for OpenVpn {
         data::seal(context, first, packets);
     }
 
-    fn sent(data: &mut PeerData, _sent: Sent, now: Instant) {
+    fn sent(data: &mut PeerData, _sent: SentPackets, now: Instant) {
         data.timers.sent(now);
     }
 
@@ -124,8 +128,8 @@ impl Protocol for OpenVpn {
         data::open(context, packets);
     }
 
-    fn rejected(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
-        data::rejected(data, context, datagrams);
+    fn authentication_failed(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
+        data::authentication_failed(data, context, datagrams);
     }
 
     fn accept(
@@ -133,7 +137,7 @@ impl Protocol for OpenVpn {
         context: &OpenContext,
         packet: &OpenedPacket,
         now: Instant,
-    ) -> Verdict {
+    ) -> Disposition {
         data::accept(data, context, packet, now)
     }
 
@@ -145,7 +149,7 @@ impl Protocol for OpenVpn {
         data.deadline()
     }
 
-    fn judge(_control: &Control) {}
+    fn address_validator(_control: &Control) {}
 
     fn control_datagram(
         control: &mut Control,

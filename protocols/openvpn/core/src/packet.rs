@@ -1,6 +1,6 @@
 //! Packets on the wire (openvpn-rfc, "Data channel"): opcodes, headers and in-band messages.
 
-use nic_engine::protocol::{Class, ContextId, Selector};
+use nic_engine::protocol::{Class, ReceiverId, Selector};
 
 /// What comes before the ciphertext: opcode, key-id and peer-id, the packet id, the tag.
 pub(crate) const CLASSIC_HEADER_BYTES: usize = 8;
@@ -58,7 +58,7 @@ pub(crate) fn classify(head: &[u8]) -> Class {
                 _ => 0,
             };
             Class::Data(Selector {
-                context: ContextId(u32::from_be_bytes([0, a, b, c])),
+                receiver: ReceiverId(u32::from_be_bytes([0, a, b, c])),
                 key: u32::from(first & MAX_KEY_ID) | u32::from(epoch) << 16,
             })
         }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use nic_engine::Instant;
-use nic_engine::cipher_context::ReplayWindow;
+use nic_engine::replay_window::ReplayWindow;
 
 /// How far behind the highest packet one may be.
 pub(crate) const WINDOW_PACKETS: u64 = 2048;

@@ -4,7 +4,7 @@ use core::mem;
 use core::num::NonZeroU64;
 
 use nic_crypto::Suite;
-use nic_engine::protocol::Load;
+use nic_engine::protocol::BatchSize;
 
 use crate::configure::InstallKeyError;
 use crate::derivation::EpochSecret;
@@ -98,7 +98,7 @@ impl Sender {
 
     /// Reserves counters for a batch; moves to the next epoch where this one is used up. `None`
     /// where the key is.
-    pub(crate) fn reserve(&mut self, load: Load) -> Option<Reserved> {
+    pub(crate) fn reserve(&mut self, load: BatchSize) -> Option<Reserved> {
         // All limits before any change.
         let mut total = self.total;
         total.reserve(load, &self.total_limits)?;
@@ -191,8 +191,8 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    const fn load(packets: u32) -> Load {
-        Load { packets, payload_bytes: 0 }
+    const fn load(packets: u32) -> BatchSize {
+        BatchSize { packets, payload_bytes: 0 }
     }
 
     fn epochs() -> Sender {

@@ -30,14 +30,14 @@ fn the_primary_key_seals_and_both_open() {
     }
     let first = here.send(&any_packet());
     assert_eq!(key_id(&first[0]), 1);
-    assert!(here.configure(|device| configure::swap_keys(device, peer)));
+    assert!(here.configure(|nic| configure::swap_keys(nic, peer)));
     let second = here.send(&any_packet());
     assert_eq!(key_id(&second[0]), 2);
     for datagram in [&first[0], &second[0]] {
         assert_eq!(there.receive(datagram), [any_packet()]);
         assert!(there.receive(datagram).is_empty(), "it is a replay");
     }
-    let state = here.configure(|device| configure::peer_state(device, peer)).unwrap();
+    let state = here.configure(|nic| configure::peer_state(nic, peer)).unwrap();
     assert_eq!([state.primary, state.secondary].map(|slot| slot.unwrap().key_id), [2, 1]);
 }
 
@@ -70,11 +70,11 @@ fn a_packet_that_was_opened_before_its_key_went_is_dropped() {
     here.install(peer, Slot::Primary, &symmetric_key(1, 7));
     let datagram = here.send(&any_packet()).remove(0);
     let nic_engine::protocol::Class::Data(selector) =
-        here.node.device.classify(&datagram, datagram.len())
+        here.node.nic.classify(&datagram, datagram.len())
     else {
         panic!("it is data");
     };
-    let batch = here.node.device.begin_open(selector, 1, here.now).unwrap();
+    let batch = here.node.nic.begin_open(selector, 1, here.now).unwrap();
     let received = nic_engine::conformance::Datagram {
         from: channel::remote(),
         to: here.node.address,
@@ -82,7 +82,7 @@ fn a_packet_that_was_opened_before_its_key_went_is_dropped() {
     };
     let opened = here.node.open(batch.peer, &[received], batch.context);
     here.install(peer, Slot::Primary, &symmetric_key(1, 7));
-    assert_eq!(here.node.device.opened(peer, batch.ticket, opened), nic_engine::Turn::Mine);
+    assert_eq!(here.node.nic.finish_open(peer, batch.ticket, opened), nic_engine::Drain::Required);
     here.node.indicate(peer, here.now);
     assert!(here.node.delivered.is_empty(), "its window is another key's");
     assert_eq!(here.discarded(Discard::Replayed), 1);
@@ -92,13 +92,13 @@ fn a_packet_that_was_opened_before_its_key_went_is_dropped() {
 fn slots_can_be_emptied_and_swapped_while_empty() {
     let (mut here, peer) = Channel::with_peer();
     here.install(peer, Slot::Primary, &symmetric_key(0, 7));
-    assert!(here.configure(|device| configure::swap_keys(device, peer)));
+    assert!(here.configure(|nic| configure::swap_keys(nic, peer)));
     assert!(here.send(&any_packet()).is_empty());
-    assert!(here.configure(|device| configure::swap_keys(device, peer)));
+    assert!(here.configure(|nic| configure::swap_keys(nic, peer)));
     assert_eq!(here.sent().len(), 1, "what waited is sent");
-    assert!(!here.configure(|device| configure::delete_key(device, peer, Slot::Secondary)));
-    assert!(here.configure(|device| configure::delete_key(device, peer, Slot::Primary)));
-    assert!(!here.configure(|device| configure::delete_key(device, peer, Slot::Primary)));
+    assert!(!here.configure(|nic| configure::delete_key(nic, peer, Slot::Secondary)));
+    assert!(here.configure(|nic| configure::delete_key(nic, peer, Slot::Primary)));
+    assert!(!here.configure(|nic| configure::delete_key(nic, peer, Slot::Primary)));
     assert!(here.send(&any_packet()).is_empty());
 }
 
@@ -118,13 +118,12 @@ fn bad_keys_are_refused_and_change_nothing() {
         (with(Suite::Aes256Gcm, long, short), InstallKeyError::BadKey(KeyError::BadLength)),
         (with(Suite::Aes192Gcm, long, long), InstallKeyError::BadKey(KeyError::BadLength)),
     ] {
-        let refused =
-            here.configure(|device| configure::install_key(device, peer, Slot::Primary, &key));
+        let refused = here.configure(|nic| configure::install_key(nic, peer, Slot::Primary, &key));
         assert_eq!(refused, Err(expected));
     }
     assert_eq!(here.send(&any_packet())[0][4..8], [0, 0, 0, 1]);
-    assert!(here.configure(|device| configure::remove_peer(device, peer)));
-    let gone = here.configure(|device| configure::install_key(device, peer, Slot::Primary, &good));
+    assert!(here.configure(|nic| configure::remove_peer(nic, peer)));
+    let gone = here.configure(|nic| configure::install_key(nic, peer, Slot::Primary, &good));
     assert_eq!(gone, Err(InstallKeyError::NoPeer));
 }
 
@@ -147,10 +146,10 @@ fn userspace_hears_that_a_key_is_wanted_for_as_long_as_packets_wait() {
 #[test]
 fn a_ping_asks_for_no_key() {
     let (mut here, peer) = Channel::with_peer();
-    here.configure(|device| {
+    here.configure(|nic| {
         let change = configure::PeerChange { keepalive_s: Some(5), ..Default::default() };
-        configure::set_peer(device, peer, &change);
-        device.with_protocol(|_, host| host.send_keepalive(peer));
+        configure::set_peer(nic, peer, &change);
+        nic.with_protocol(|_, host| host.send_keepalive(peer));
     });
     here.run_for(Duration::from_secs(30));
     assert_eq!(here.events(), []);
@@ -173,7 +172,7 @@ fn userspace_hears_of_a_limit_before_it_is_reached_and_sending_stops_there() {
         assert!(here.send(&any_packet()).is_empty());
         assert_eq!(here.events(), [Event::KeyWanted(peer)]);
         // The other slot comes into its place, and what waited goes with it.
-        here.configure(|device| configure::swap_keys(device, peer));
+        here.configure(|nic| configure::swap_keys(nic, peer));
         assert_eq!(key_id(&here.sent()[0].bytes), 2);
     }
 }
@@ -191,8 +190,8 @@ fn a_renegotiation_under_traffic_loses_nothing() {
             // The server first, as it answers the client's last message.
             3 => server.install(other, Slot::Secondary, &symmetric_key(id, round)),
             5 => client.install(peer, Slot::Secondary, &symmetric_key(id, round - 2)),
-            7 => assert!(client.configure(|device| configure::swap_keys(device, peer))),
-            15 => assert!(server.configure(|device| configure::swap_keys(device, other))),
+            7 => assert!(client.configure(|nic| configure::swap_keys(nic, peer))),
+            15 => assert!(server.configure(|nic| configure::swap_keys(nic, other))),
             _ => {}
         }
         sent += 2;
@@ -215,7 +214,7 @@ fn each_format_has_its_own_length() {
         let (mut here, peer) = Channel::with_peer();
         here.install(peer, Slot::Primary, &key);
         assert_eq!(here.send(&any_packet())[0].len(), 100 + overhead);
-        let state = here.configure(|device| configure::peer_state(device, peer)).unwrap();
+        let state = here.configure(|nic| configure::peer_state(nic, peer)).unwrap();
         assert_eq!(state.primary.unwrap().format, format);
         assert_eq!(state.counters.sent_bytes, 100 + overhead as u64);
         assert_eq!(state.counters.sent_payload_bytes, 100);
@@ -226,9 +225,9 @@ fn each_format_has_its_own_length() {
 fn the_ids_each_way_are_separate() {
     let mut here = Channel::new(Mode::MultiPeer);
     let new = configure::NewPeer { transmit_id: Some(0x0001_0203), ..new_peer(Some(9)) };
-    let peer = here.configure(|device| configure::new_peer(device, &new)).unwrap();
+    let peer = here.configure(|nic| configure::new_peer(nic, &new)).unwrap();
     let route = nic_engine::routes::Prefix { address: [10, 8, 0, 2].into(), length: 32 };
-    here.configure(|device| configure::add_route(device, peer, route)).unwrap();
+    here.configure(|nic| configure::add_route(nic, peer, route)).unwrap();
     here.install(peer, Slot::Primary, &symmetric_key(5, 7));
     assert_eq!(here.send(&any_packet())[0][..4], [0x4d, 1, 2, 3]);
     here.install(peer, Slot::Primary, &Key { transmit_id: Some(4), ..symmetric_key(5, 7) });

@@ -34,7 +34,7 @@ fn server(clients: u8) -> (Channel, Vec<PeerId>) {
             vpn4: Some([10, 8, 0, number].into()),
             vpn6: Some(format!("fd00::{number}").parse().unwrap()),
         };
-        let peer = server.configure(|device| configure::new_peer(device, &new)).unwrap();
+        let peer = server.configure(|nic| configure::new_peer(nic, &new)).unwrap();
         server.install(peer, Slot::Primary, &symmetric_key(1, number));
         peer
     });
@@ -51,7 +51,7 @@ fn client(number: u8) -> Channel {
 }
 
 fn is_at(server: &Channel, peer: PeerId) -> SocketAddr {
-    server.node.device.endpoint(peer).unwrap().remote
+    server.node.nic.endpoint(peer).unwrap().remote
 }
 
 #[test]
@@ -89,9 +89,9 @@ fn the_only_peer_is_replaced_by_a_new_one() {
     let (mut here, old) = Channel::with_peer();
     here.install(old, Slot::Primary, &symmetric_key(1, 9));
     let new = NewPeer { endpoint: Endpoint::new(at(3)), ..new_peer(None) };
-    let peer = here.configure(|device| configure::new_peer(device, &new)).unwrap();
+    let peer = here.configure(|nic| configure::new_peer(nic, &new)).unwrap();
     assert_ne!(peer, old);
-    assert!(here.configure(|device| configure::peer_state(device, old)).is_none());
+    assert!(here.configure(|nic| configure::peer_state(nic, old)).is_none());
     here.install(peer, Slot::Primary, &symmetric_key(1, 9));
     here.send(&any_packet());
     assert_eq!(is_at(&here, peer), at(3));
@@ -114,7 +114,7 @@ fn packets_go_to_the_peer_of_their_address_or_of_the_longest_route() {
     let (mut server, peers) = server(3);
     for (peer, route) in [(0, "192.168.0.0/16"), (1, "192.168.7.0/24"), (2, "2001:db8::/32")] {
         let (peer, route) = (peers[peer], prefix(route));
-        server.configure(|device| configure::add_route(device, peer, route)).unwrap();
+        server.configure(|nic| configure::add_route(nic, peer, route)).unwrap();
     }
     let mut to_v6 = vec![0; 60];
     to_v6[0] = 0x60;
@@ -130,15 +130,15 @@ fn packets_go_to_the_peer_of_their_address_or_of_the_longest_route() {
         assert_eq!(server.sent()[0].to, at(number));
     }
     // Exactly that prefix, whoever has it.
-    assert!(!server.configure(|device| configure::remove_route(device, prefix("192.168.7.0/25"))));
-    assert!(server.configure(|device| configure::remove_route(device, prefix("192.168.7.0/24"))));
-    assert!(!server.configure(|device| configure::remove_route(device, prefix("192.168.7.0/24"))));
+    assert!(!server.configure(|nic| configure::remove_route(nic, prefix("192.168.7.0/25"))));
+    assert!(server.configure(|nic| configure::remove_route(nic, prefix("192.168.7.0/24"))));
+    assert!(!server.configure(|nic| configure::remove_route(nic, prefix("192.168.7.0/24"))));
     server.send(&packet([10, 8, 0, 254], [10, 8, 0, 3], 60));
     let moved = packet([10, 8, 0, 254], [192, 168, 7, 1], 60);
     server.node.submit([moved], server.now);
     assert_eq!(server.sent()[0].to, at(1));
     // With its peer, a route goes.
-    server.configure(|device| configure::remove_peer(device, peers[0]));
+    server.configure(|nic| configure::remove_peer(nic, peers[0]));
     let gone = packet([10, 8, 0, 254], [192, 168, 7, 1], 60);
     assert_eq!(server.node.submit([gone.clone()], server.now), [(gone, Discard::NoRoute)]);
 }
@@ -146,9 +146,7 @@ fn packets_go_to_the_peer_of_their_address_or_of_the_longest_route() {
 #[test]
 fn a_peer_sends_from_its_own_addresses_alone() {
     let (mut server, peers) = server(2);
-    server
-        .configure(|device| configure::add_route(device, peers[0], prefix("172.16.0.0/12")))
-        .unwrap();
+    server.configure(|nic| configure::add_route(nic, peers[0], prefix("172.16.0.0/12"))).unwrap();
     let mut client = client(1);
     for (source, is_allowed) in [
         ([10, 8, 0, 1], true),
@@ -202,7 +200,7 @@ fn all_but_p_data_v2_goes_up_as_it_came() {
 fn with_one_peer_control_datagrams_of_others_stay_away() {
     let mut here = Channel::new(Mode::PointToPoint);
     here.receive_from(at(1), &[0x38; 14]);
-    here.configure(|device| configure::new_peer(device, &new_peer(None))).unwrap();
+    here.configure(|nic| configure::new_peer(nic, &new_peer(None))).unwrap();
     here.receive_from(at(1), &[0x38; 14]);
     here.receive(&[0x40; 14]);
     let from: Vec<_> = here.node.handed_up.iter().map(|(from, _)| from.remote).collect();
@@ -247,7 +245,7 @@ fn nobody_is_followed_to_anothers_address() {
     assert_eq!(server.receive_from(at(2), &send()).len(), 1);
     assert_eq!([is_at(&server, peers[0]), is_at(&server, peers[1])], [at(2), at(3)]);
     // And where it was removed.
-    server.configure(|device| configure::remove_peer(device, peers[1]));
+    server.configure(|nic| configure::remove_peer(nic, peers[1]));
     assert_eq!(server.receive_from(at(3), &send()).len(), 1);
     for nowhere in
         ["0.0.0.0:5", "[::]:5", "[ff02::1]:5", "239.1.1.1:5", "255.255.255.255:5", "192.0.2.5:0"]
@@ -261,9 +259,9 @@ fn nobody_is_followed_to_anothers_address() {
 fn what_userspace_says_of_addresses_counts_and_leaves_nothing_behind() {
     let (mut server, peers) = server(3);
     // The first is put where the second is, and goes; the second stays.
-    server.configure(|device| device.set_endpoint(peers[0], Endpoint::new(at(2))));
+    server.configure(|nic| nic.set_endpoint(peers[0], Endpoint::new(at(2))));
     assert_eq!(is_at(&server, peers[0]), at(2));
-    server.configure(|device| configure::remove_peer(device, peers[0]));
+    server.configure(|nic| configure::remove_peer(nic, peers[0]));
     let mut third = client(3);
     let inner = packet([10, 8, 0, 3], [10, 8, 0, 254], 60);
     let mut send = || third.send(&inner).remove(0);
@@ -291,7 +289,7 @@ fn syn_packets_are_lowered_both_ways_and_the_stacks_copy_is_not() {
     let unchanged = here.send(&syn).remove(0);
     assert_eq!(plain.receive(&unchanged), [&syn[..]]);
     let change = PeerChange { mss_bytes: Some(1300), ..Default::default() };
-    here.configure(|device| configure::set_peer(device, peer, &change));
+    here.configure(|nic| configure::set_peer(nic, peer, &change));
     let lowered = here.send(&syn).remove(0);
     let mut expected = syn.clone();
     expected[42..44].copy_from_slice(&1300_u16.to_be_bytes());
@@ -300,7 +298,7 @@ fn syn_packets_are_lowered_both_ways_and_the_stacks_copy_is_not() {
     assert_eq!(plain.receive(&lowered), [&expected[..]]);
     let incoming = plain.send(&syn).remove(0);
     assert_eq!(here.receive(&incoming), [&expected[..]]);
-    let state = here.configure(|device| configure::peer_state(device, peer)).unwrap();
+    let state = here.configure(|nic| configure::peer_state(nic, peer)).unwrap();
     assert_eq!(state.mss_bytes, 1300);
 }
 
@@ -312,12 +310,12 @@ fn what_does_not_fit_the_mode_is_refused() {
     assert_eq!(make(&mut here, new_peer(Some(1))), Err(NewPeerError::WrongMode));
     let peer = make(&mut here, new_peer(None)).unwrap();
     let route = prefix("10.0.0.0/8");
-    let added = here.configure(|device| configure::add_route(device, peer, route));
+    let added = here.configure(|nic| configure::add_route(nic, peer, route));
     assert_eq!(added, Err(AddRouteError::WrongMode));
-    let set = here.configure(|device| configure::set_mode(device, Mode::MultiPeer));
+    let set = here.configure(|nic| configure::set_mode(nic, Mode::MultiPeer));
     assert_eq!(set, Err(SetModeError::HasPeers));
     here.configure(configure::reset);
-    assert_eq!(here.configure(|device| configure::set_mode(device, Mode::MultiPeer)), Ok(()));
+    assert_eq!(here.configure(|nic| configure::set_mode(nic, Mode::MultiPeer)), Ok(()));
     assert_eq!(make(&mut here, new_peer(None)), Err(NewPeerError::WrongMode));
     for id in [0x00ff_ffff, 1 << 24, u32::MAX] {
         assert_eq!(make(&mut here, new_peer(Some(id))), Err(NewPeerError::BadId));
@@ -325,11 +323,11 @@ fn what_does_not_fit_the_mode_is_refused() {
     let peer = make(&mut here, new_peer(Some(0x00ff_fffe))).unwrap();
     assert_eq!(make(&mut here, new_peer(Some(0x00ff_fffe))), Err(NewPeerError::Exists));
     let long = Prefix { address: [10, 0, 0, 0].into(), length: 33 };
-    let added = here.configure(|device| configure::add_route(device, peer, long));
+    let added = here.configure(|nic| configure::add_route(nic, peer, long));
     assert_eq!(added, Err(AddRouteError::BadLength));
-    assert!(here.configure(|device| configure::remove_peer(device, peer)));
-    assert!(!here.configure(|device| configure::remove_peer(device, peer)));
-    let added = here.configure(|device| configure::add_route(device, peer, route));
+    assert!(here.configure(|nic| configure::remove_peer(nic, peer)));
+    assert!(!here.configure(|nic| configure::remove_peer(nic, peer)));
+    let added = here.configure(|nic| configure::add_route(nic, peer, route));
     assert_eq!(added, Err(AddRouteError::NoPeer));
 }
 
@@ -346,10 +344,10 @@ fn many_peers_come_and_go() {
                     // Spread over all 24 bits.
                     ..new_peer(Some(n.wrapping_mul(8191) & 0x00ff_ffff))
                 };
-                server.configure(|device| configure::new_peer(device, &new)).unwrap()
+                server.configure(|nic| configure::new_peer(nic, &new)).unwrap()
             })
             .collect();
-        assert_eq!(server.node.device.context_count(), 2000);
+        assert_eq!(server.node.nic.receiver_count(), 2000);
         for (n, peer) in (0..2000_u32).zip(peers).filter(|(n, _)| n % 100 == 7) {
             server.install(peer, Slot::Primary, &symmetric_key(1, n as u8));
             let (mut client, only) = Channel::with_peer();
@@ -359,10 +357,10 @@ fn many_peers_come_and_go() {
             let inner = packet([10, 8, (n >> 8) as u8, n as u8], [10, 8, 0, 0], 60);
             assert_eq!(server.receive(&client.send(&inner)[0]).len(), 1);
             // What moved there makes way for the next.
-            server.configure(|device| configure::remove_peer(device, peer));
+            server.configure(|nic| configure::remove_peer(nic, peer));
         }
         server.configure(configure::reset);
-        assert_eq!(server.node.device.context_count(), 0);
-        server.configure(|device| configure::set_mode(device, Mode::MultiPeer)).unwrap();
+        assert_eq!(server.node.nic.receiver_count(), 0);
+        server.configure(|nic| configure::set_mode(nic, Mode::MultiPeer)).unwrap();
     }
 }

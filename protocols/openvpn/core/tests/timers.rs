@@ -11,7 +11,7 @@ use nic_openvpn::{Mode, Slot};
 
 fn set(channel: &mut Channel, peer: PeerId, keepalive_s: Option<u32>, timeout_s: Option<u32>) {
     let change = PeerChange { keepalive_s, timeout_s, mss_bytes: None };
-    assert!(channel.configure(|device| configure::set_peer(device, peer, &change)));
+    assert!(channel.configure(|nic| configure::set_peer(nic, peer, &change)));
 }
 
 fn keyed() -> (Channel, PeerId) {
@@ -42,7 +42,7 @@ fn a_ping_is_sent_when_nothing_else_was() {
     // It is consumed at the other end.
     let (mut there, _) = keyed();
     assert!(there.receive(&pings[0].bytes).is_empty());
-    let totals = there.node.device.totals();
+    let totals = there.node.nic.totals();
     assert_eq!((totals.received_packets, totals.received_bytes), (0, 40));
     assert_eq!(totals.discards, [0; Discard::COUNT]);
 }
@@ -89,7 +89,7 @@ fn setting_a_timer_restarts_it_and_leaves_the_other() {
     assert_eq!(here.events(), []);
     here.run_for(14 * SECOND);
     assert_eq!(here.events(), [Event::TimedOut(peer)]);
-    let state = here.configure(|device| configure::peer_state(device, peer)).unwrap();
+    let state = here.configure(|nic| configure::peer_state(nic, peer)).unwrap();
     assert_eq!((state.keepalive_s, state.timeout_s), (10, 20));
 }
 
@@ -100,7 +100,7 @@ fn one_of_many_that_is_silent_is_removed() {
         let mut new = new_peer(Some(id));
         new.vpn4 = Some([10, 8, 0, id as u8].into());
         new.endpoint.remote.set_port(id as u16);
-        here.configure(|device| configure::new_peer(device, &new)).unwrap()
+        here.configure(|nic| configure::new_peer(nic, &new)).unwrap()
     });
     set(&mut here, silent, None, Some(30));
     set(&mut here, other, None, Some(40));
@@ -108,7 +108,7 @@ fn one_of_many_that_is_silent_is_removed() {
     let events = here.events();
     let [Event::Expired(name)] = events[..] else { panic!("{events:?}") };
     assert_eq!(configure::receive_id(&name), Some(5));
-    let found = [5, 6].map(|id| here.configure(|device| configure::find_peer(device, Some(id))));
+    let found = [5, 6].map(|id| here.configure(|nic| configure::find_peer(nic, Some(id))));
     assert_eq!(found, [None, Some(other)]);
     let lost = packet([10, 8, 0, 1], [10, 8, 0, 5], 60);
     assert_eq!(here.node.submit([lost.clone()], here.now), [(lost, Discard::NoRoute)]);
@@ -141,9 +141,9 @@ fn other_things_said_in_band_are_dropped_and_counted() {
 fn while_it_is_stopped_nothing_is_due() {
     let (mut here, peer) = keyed();
     set(&mut here, peer, Some(1), Some(3));
-    here.node.device.set_up(false);
+    here.node.nic.set_up(false);
     here.run_for(60 * SECOND);
     assert!(here.sent().is_empty() && here.events().is_empty());
-    here.node.device.set_up(true);
+    here.node.nic.set_up(true);
     assert_eq!(here.events(), [Event::TimedOut(peer)]);
 }

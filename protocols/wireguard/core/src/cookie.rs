@@ -48,7 +48,7 @@ pub(crate) enum Proof {
 /// The receiver's side: what authenticators are judged by. A copy of it judges where the control
 /// lock can't be waited for.
 #[derive(Clone)]
-pub struct Judge {
+pub struct AddressValidator {
     mac1_key: [u8; 32],
     secret: Option<Secret>,
 }
@@ -59,9 +59,9 @@ struct Secret {
     good_until: Instant,
 }
 
-impl Judge {
+impl AddressValidator {
     /// Judges a whole handshake message.
-    pub(crate) fn prove(&self, datagram: &[u8], from: &Endpoint, now: Instant) -> Proof {
+    pub(crate) fn verify(&self, datagram: &[u8], from: &Endpoint, now: Instant) -> Proof {
         let Some((message, [mac1, mac2])) = split_macs(datagram) else {
             return Proof::Nothing;
         };
@@ -85,7 +85,7 @@ impl Judge {
 
 /// The receiver's side: makes cookies.
 pub(crate) struct CookieChecker {
-    pub(crate) judge: Judge,
+    pub(crate) validator: AddressValidator,
     cookie_key: [u8; 32],
 }
 
@@ -93,7 +93,10 @@ impl CookieChecker {
     /// A checker of messages to the owner of `public_key`.
     pub(crate) fn new(public_key: &PublicKey) -> Self {
         let keys = ReceiverKeys::new(public_key);
-        Self { judge: Judge { mac1_key: keys.mac1, secret: None }, cookie_key: keys.cookie }
+        Self {
+            validator: AddressValidator { mac1_key: keys.mac1, secret: None },
+            cookie_key: keys.cookie,
+        }
     }
 
     /// The answer to a message that proves [`Proof::KnowsKey`] only. `receiver` is the message's
@@ -108,7 +111,7 @@ impl CookieChecker {
         random: &mut dyn FnMut(&mut [u8]) -> bool,
     ) -> Option<CookieReply> {
         let (_, [mac1, _]) = split_macs(datagram)?;
-        let secret = &mut self.judge.secret;
+        let secret = &mut self.validator.secret;
         if secret.as_ref().is_none_or(|secret| now >= secret.good_until) {
             let mut bytes = Zeroizing::new([0; 32]);
             if !random(bytes.as_mut_slice()) {
@@ -133,7 +136,7 @@ impl CookieChecker {
 
     /// Erases a secret that is no longer good for anything.
     pub(crate) fn erase_expired(&mut self, now: Instant) {
-        self.judge.secret.take_if(|secret| now >= secret.good_until);
+        self.validator.secret.take_if(|secret| now >= secret.good_until);
     }
 }
 

@@ -5,7 +5,7 @@ use core::array;
 use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source};
 use nic_engine::Instant;
 use nic_engine::protocol::{
-    ContextId, NotReady, OpenPacket, OpenedPacket, SealPacket, Sent, Verdict, gather,
+    Disposition, NotReady, OpenPacket, OpenedPacket, ReceiverId, SealPacket, SentPackets, gather,
 };
 
 use crate::message::{DATA_HEADER_BYTES, DataHeader, TAG_BYTES};
@@ -27,7 +27,7 @@ pub struct SealContext {
 
 /// A batch's opening key.
 pub struct OpenContext {
-    context: ContextId,
+    receiver: ReceiverId,
     key: SessionKey,
 }
 
@@ -109,15 +109,19 @@ pub(crate) fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<
 }
 
 /// Notes that packets were sent.
-pub(crate) fn sent(data: &mut PeerData, sent: Sent, now: Instant) {
+pub(crate) fn sent(data: &mut PeerData, sent: SentPackets, now: Instant) {
     data.timers.sent(sent.data_packets, sent.keepalives, now);
 }
 
-/// The opening key of a context.
-pub(crate) fn open_begin(data: &PeerData, context: ContextId, now: Instant) -> Option<OpenContext> {
-    let keypair = data.keypairs.by_context(context)?;
+/// The opening key of a receiver ID.
+pub(crate) fn open_begin(
+    data: &PeerData,
+    receiver: ReceiverId,
+    now: Instant,
+) -> Option<OpenContext> {
+    let keypair = data.keypairs.by_receiver(receiver)?;
     let key = keypair.receive_key(now, &data.timers.constants)?.clone();
-    Some(OpenContext { context, key })
+    Some(OpenContext { receiver, key })
 }
 
 /// Opens datagrams; `result` of each says what came out.
@@ -137,7 +141,7 @@ pub(crate) fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
         let slots = batch.iter_mut().zip(&mut texts).zip(&mut counters).zip(&mut results);
         for (packet, (((slot, text), counter), result)) in chunk.iter_mut().zip(slots) {
             *result = Some(&mut packet.result);
-            let Some(header) = header(packet.source, context.context) else {
+            let Some(header) = header(packet.source, context.receiver) else {
                 continue;
             };
             let text_bytes = payload_capacity(packet.datagram_bytes);
@@ -187,20 +191,20 @@ pub(crate) fn accept(
     context: &OpenContext,
     packet: &OpenedPacket,
     now: Instant,
-) -> Verdict {
+) -> Disposition {
     let limit = data.timers.constants.reject_after_messages;
     let is_new =
-        packet.counter < limit && data.keypairs.accept(context.context, packet.counter, now);
+        packet.counter < limit && data.keypairs.accept(context.receiver, packet.counter, now);
     if !is_new {
-        return Verdict::Replayed;
+        return Disposition::Replayed;
     }
-    if data.keypairs.confirm(context.context) {
+    if data.keypairs.confirm(context.receiver) {
         data.timers.session_confirmed();
     }
     let is_keepalive = packet.payload_bytes == 0;
-    let session_age = data.own_session_age(context.context, now);
+    let session_age = data.own_session_age(context.receiver, now);
     data.timers.received(is_keepalive, session_age, now);
-    if is_keepalive { Verdict::Consumed } else { Verdict::Deliver }
+    if is_keepalive { Disposition::Consumed } else { Disposition::Deliver }
 }
 
 /// When the control plane has something to do for the peer.
@@ -208,13 +212,13 @@ pub(crate) fn deadline(data: &PeerData) -> Instant {
     if data.keypairs.has_retired() { Instant::ZERO } else { data.timers.deadline() }
 }
 
-/// The header of a datagram for this context.
-fn header(pieces: &[&[u8]], context: ContextId) -> Option<DataHeader> {
+/// The header of a datagram for this receiver ID.
+fn header(pieces: &[&[u8]], receiver: ReceiverId) -> Option<DataHeader> {
     let mut bytes = [0; DATA_HEADER_BYTES];
     if !gather(pieces, 0, &mut bytes) {
         return None;
     }
-    DataHeader::parse(bytes).filter(|header| header.receiver == context.0)
+    DataHeader::parse(bytes).filter(|header| header.receiver == receiver.0)
 }
 
 /// Four zeros and the counter.

@@ -5,11 +5,11 @@
 //! rate; then agreements. Nothing changes before a message has proven to be good in full.
 
 use nic_crypto::x25519::{PublicKey, StaticSecret};
-use nic_engine::protocol::{ContextId, ControlHost, Discard, Event, PeerId, Standing};
+use nic_engine::protocol::{AddressValidation, ControlHost, Discard, Event, PeerId, ReceiverId};
 use nic_engine::{Endpoint, Instant, Now};
 use zeroize::Zeroizing;
 
-use crate::cookie::{Judge, Proof};
+use crate::cookie::{AddressValidator, Proof};
 use crate::keypair::{Keypair, Retired, Role};
 use crate::message::{CookieReply, Initiation, Message, RESPONSE_BYTES, Response};
 use crate::noise::{HandshakeError, IdentifiedInitiation, PROLOGUE, SessionKeys};
@@ -21,24 +21,24 @@ use crate::{Control, WireGuard};
 type Host<'a> = dyn ControlHost<WireGuard> + 'a;
 
 /// Judges a control message by its authenticators, which nobody has to wait for. A cookie reply has
-/// none: it answers a message that only its receiver has seen, by a context that cannot be guessed.
-pub(crate) fn standing(
-    judge: Option<&Judge>,
+/// none: it answers a message that only its receiver has seen, by a receiver that cannot be guessed.
+pub(crate) fn validate_address(
+    validator: Option<&AddressValidator>,
     datagram: &[u8],
     from: &Endpoint,
-    is_context: &dyn Fn(ContextId) -> bool,
+    is_assigned: &dyn Fn(ReceiverId) -> bool,
     now: Instant,
-) -> Result<Standing, Discard> {
+) -> Result<AddressValidation, Discard> {
     match Message::parse(datagram) {
         Some(Message::Initiation(_) | Message::Response(_)) => {
-            match judge.map(|judge| judge.prove(datagram, from, now)) {
-                Some(Proof::OwnsAddress) => Ok(Standing::Proven),
-                Some(Proof::KnowsKey) => Ok(Standing::Unproven),
+            match validator.map(|validator| validator.verify(datagram, from, now)) {
+                Some(Proof::OwnsAddress) => Ok(AddressValidation::Validated),
+                Some(Proof::KnowsKey) => Ok(AddressValidation::Unvalidated),
                 Some(Proof::Nothing) | None => Err(Discard::BadAuthenticator),
             }
         }
-        Some(Message::CookieReply(message)) if is_context(ContextId(message.receiver)) => {
-            Ok(Standing::Proven)
+        Some(Message::CookieReply(message)) if is_assigned(ReceiverId(message.receiver)) => {
+            Ok(AddressValidation::Validated)
         }
         Some(Message::CookieReply(_)) => Err(Discard::BadHandshake),
         None => Err(Discard::Malformed),
@@ -127,19 +127,19 @@ fn initiate(control: &mut Control, host: &mut Host<'_>, peer: PeerId, now: Now) 
         return;
     }
     let drawn = draw_secret(host).zip(draw_word(host));
-    let context = drawn.is_some().then(|| host.allocate_context(peer)).flatten();
-    let (Some((ephemeral, jitter)), Some(context)) = (drawn, context) else {
+    let receiver = drawn.is_some().then(|| host.allocate_receiver(peer)).flatten();
+    let (Some((ephemeral, jitter)), Some(receiver)) = (drawn, receiver) else {
         host.with_peer_data(peer, &mut |data| data.timers.initiation_failed(now.instant));
         return;
     };
     let timestamp = control.timestamps.stamp(now.unix);
     let made = host.peer_control(peer).map(|state| {
         let constants = &control.constants;
-        state.initiate(identity, ephemeral, context, &timestamp, now.instant, constants)
+        state.initiate(identity, ephemeral, receiver, &timestamp, now.instant, constants)
     });
     match made {
         Some(Ok((datagram, before))) => {
-            before.into_iter().for_each(|context| host.release_context(context));
+            before.into_iter().for_each(|receiver| host.release_receiver(receiver));
             // A message that can't be sent is a message that got lost.
             host.send(peer, &datagram);
             host.with_peer_data(peer, &mut |data| {
@@ -147,7 +147,7 @@ fn initiate(control: &mut Control, host: &mut Host<'_>, peer: PeerId, now: Now) 
             });
         }
         Some(Err(_)) | None => {
-            host.release_context(context);
+            host.release_receiver(receiver);
             host.with_peer_data(peer, &mut |data| data.timers.initiation_impossible());
         }
     }
@@ -166,7 +166,7 @@ fn admit(
     let checker = control.cookies.as_mut().ok_or(Discard::BadAuthenticator)?;
     let is_under_load = host.is_under_load();
     let mut random = |bytes: &mut [u8]| host.fill_random(bytes);
-    match checker.judge.prove(datagram, from, now) {
+    match checker.validator.verify(datagram, from, now) {
         Proof::Nothing => Err(Discard::BadAuthenticator),
         Proof::KnowsKey | Proof::OwnsAddress if !is_under_load => Ok(()),
         Proof::KnowsKey => {
@@ -222,18 +222,18 @@ fn answer(
     let preshared_key = state.preshared_key.clone();
 
     let ephemeral = draw_secret(host).ok_or(Discard::NoMemory)?;
-    let context = host.allocate_context(peer).ok_or(Discard::NoMemory)?;
+    let receiver = host.allocate_receiver(peer).ok_or(Discard::NoMemory)?;
     let mut sealed_nothing = [0; 16];
     let responded = received.respond(&preshared_key, &ephemeral, &[], &mut sealed_nothing);
     let (ephemeral, keys) = match responded {
         Ok(responded) => responded,
         Err(error) => {
-            host.release_context(context);
+            host.release_receiver(receiver);
             return Err(error.into());
         }
     };
     let mut datagram: [u8; RESPONSE_BYTES] = Response {
-        sender: context.0,
+        sender: receiver.0,
         receiver: message.sender,
         ephemeral: ephemeral.0,
         sealed_nothing,
@@ -244,7 +244,7 @@ fn answer(
         state.last_answered = Some(now.instant);
         state.cookies.authenticate(&mut datagram, now.instant, &control.constants);
     }
-    let keypair = Keypair::new(keys, context, message.sender, Role::Responder, now.instant);
+    let keypair = Keypair::new(keys, receiver, message.sender, Role::Responder, now.instant);
     install(host, peer, keypair, &mut |data, keypair| {
         data.keypairs.install_as_responder(keypair);
         data.timers.response_sent(now.instant);
@@ -266,11 +266,11 @@ fn conclude(
     now: Now,
 ) -> Result<(), Discard> {
     let identity = control.identity.as_ref().ok_or(Discard::BadHandshake)?;
-    let context = ContextId(message.receiver);
-    let peer = host.peer_by_context(context).ok_or(Discard::BadHandshake)?;
+    let receiver = ReceiverId(message.receiver);
+    let peer = host.peer_by_receiver(receiver).ok_or(Discard::BadHandshake)?;
     let state = host.peer_control(peer).ok_or(Discard::BadHandshake)?;
     let keys: SessionKeys = state.finish(identity, message)?;
-    let keypair = Keypair::new(keys, context, message.sender, Role::Initiator, now.instant);
+    let keypair = Keypair::new(keys, receiver, message.sender, Role::Initiator, now.instant);
     install(host, peer, keypair, &mut |data, keypair| {
         data.keypairs.install_as_initiator(keypair);
         data.timers.response_received(now.instant);
@@ -292,8 +292,8 @@ fn take_cookie(
     message: &CookieReply,
     now: Instant,
 ) -> Result<(), Discard> {
-    let context = ContextId(message.receiver);
-    let peer = host.peer_by_context(context).ok_or(Discard::BadHandshake)?;
+    let receiver = ReceiverId(message.receiver);
+    let peer = host.peer_by_receiver(receiver).ok_or(Discard::BadHandshake)?;
     let state = host.peer_control(peer).ok_or(Discard::BadHandshake)?;
     if !state.cookies.accept(message, now) {
         return Err(Discard::BadHandshake);
@@ -336,14 +336,14 @@ fn follow(host: &mut Host<'_>, peer: PeerId, from: &Endpoint) {
 }
 
 fn forget_pending(host: &mut Host<'_>, peer: PeerId) {
-    let context = host.peer_control(peer).and_then(crate::PeerControl::forget_pending);
-    if let Some(context) = context {
-        host.release_context(context);
+    let receiver = host.peer_control(peer).and_then(crate::PeerControl::forget_pending);
+    if let Some(receiver) = receiver {
+        host.release_receiver(receiver);
     }
 }
 
 fn release(host: &mut Host<'_>, retired: &Retired) {
-    retired.iter().for_each(|context| host.release_context(context));
+    retired.iter().for_each(|receiver| host.release_receiver(receiver));
 }
 
 fn draw_secret(host: &mut Host<'_>) -> Option<StaticSecret> {

@@ -5,8 +5,9 @@
 use core::mem;
 
 use alloc::boxed::Box;
-use nic_engine::cipher_context::{KeyLimits, ReplayWindow, Reserved, SendCounter};
-use nic_engine::protocol::ContextId;
+use nic_engine::nonce_counter::{KeyLimits, NonceCounter, Reserved};
+use nic_engine::protocol::ReceiverId;
+use nic_engine::replay_window::ReplayWindow;
 use nic_engine::{Instant, NoMemory};
 use nic_memory::boxed;
 
@@ -27,8 +28,8 @@ pub(crate) enum Role {
 
 /// One session's keys and counters.
 pub(crate) struct Keypair {
-    /// The context by which the peer addresses us.
-    pub(crate) local: ContextId,
+    /// The receiver by which the peer addresses us.
+    pub(crate) local: ReceiverId,
     /// The index by which we address the peer.
     pub(crate) remote: u32,
     /// Who began.
@@ -37,7 +38,7 @@ pub(crate) struct Keypair {
     pub(crate) created: Instant,
     /// When the peer's last packet came in; [`Instant::ZERO`] before the first.
     pub(crate) last_received: Instant,
-    counter: SendCounter,
+    counter: NonceCounter,
     send: SessionKey,
     receive: SessionKey,
 }
@@ -46,7 +47,7 @@ impl Keypair {
     /// A new session.
     pub(crate) fn new(
         keys: SessionKeys,
-        local: ContextId,
+        local: ReceiverId,
         remote: u32,
         role: Role,
         created: Instant,
@@ -57,7 +58,7 @@ impl Keypair {
             role,
             created,
             last_received: Instant::ZERO,
-            counter: SendCounter::new(),
+            counter: NonceCounter::new(),
             send: keys.send,
             receive: keys.receive,
         }
@@ -112,19 +113,19 @@ pub(crate) struct Reservation {
 
 /// Contexts that are no longer in use, to be given back to the host.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Retired([Option<ContextId>; 3]);
+pub(crate) struct Retired([Option<ReceiverId>; 3]);
 
 impl Retired {
     /// One after the other.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = ContextId> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ReceiverId> + '_ {
         self.0.iter().copied().flatten()
     }
 
     /// There is always room: at most one session falls out of use before the control plane
     /// collects, and then two more.
-    fn add(&mut self, context: ContextId) {
+    fn add(&mut self, receiver: ReceiverId) {
         if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
-            *place = Some(context);
+            *place = Some(receiver);
         }
     }
 
@@ -204,20 +205,20 @@ impl Keypairs {
         self.current.0.keypair.as_mut()?.reserve(packets, now, constants)
     }
 
-    /// The session that receives by this context.
-    pub(crate) fn by_context(&self, context: ContextId) -> Option<&Keypair> {
+    /// The session that receives by this receiver.
+    pub(crate) fn by_receiver(&self, receiver: ReceiverId) -> Option<&Keypair> {
         [&self.current, &self.previous, &self.next]
             .into_iter()
             .filter_map(Slot::get)
-            .find(|keypair| keypair.local == context)
+            .find(|keypair| keypair.local == receiver)
     }
 
-    /// Notes an authentic packet that came in by this context. False where it was seen before or is
+    /// Notes an authentic packet that came in by this receiver. False where it was seen before or is
     /// too old to tell.
-    pub(crate) fn accept(&mut self, context: ContextId, counter: u64, now: Instant) -> bool {
+    pub(crate) fn accept(&mut self, receiver: ReceiverId, counter: u64, now: Instant) -> bool {
         [&mut self.current, &mut self.previous, &mut self.next]
             .into_iter()
-            .find(|slot| slot.get().is_some_and(|keypair| keypair.local == context))
+            .find(|slot| slot.get().is_some_and(|keypair| keypair.local == receiver))
             .is_some_and(|slot| slot.accept(counter, now))
     }
 
@@ -245,10 +246,10 @@ impl Keypairs {
         self.next.put(keypair);
     }
 
-    /// Notes that an authentic packet came in by this context. True where it was the first of the
+    /// Notes that an authentic packet came in by this receiver. True where it was the first of the
     /// next session, which thereby becomes the current one.
-    pub(crate) fn confirm(&mut self, context: ContextId) -> bool {
-        if self.next.get().is_none_or(|next| next.local != context) {
+    pub(crate) fn confirm(&mut self, receiver: ReceiverId) -> bool {
+        if self.next.get().is_none_or(|next| next.local != receiver) {
             return false;
         }
         let is_ours_newer =
@@ -280,7 +281,7 @@ impl Keypairs {
         retired
     }
 
-    /// The contexts that fell out of use, once.
+    /// The receivers that fell out of use, once.
     pub(crate) fn take_retired(&mut self) -> Retired {
         mem::take(&mut self.retired)
     }

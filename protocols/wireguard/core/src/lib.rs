@@ -35,15 +35,15 @@ mod rate_limiter;
 mod timestamp;
 
 pub use control::Control;
-pub use cookie::Judge;
+pub use cookie::AddressValidator;
 pub use data::{OpenContext, SealContext};
 pub use identity::Identity;
 pub use peer::{PeerControl, PeerData};
 pub use timers::TimerConstants;
 
 use nic_engine::protocol::{
-    Addresses, ClaimError, Class, ContextId, ControlHost, Discard, Load, NotReady, OpenPacket,
-    OpenedPacket, PeerId, SealPacket, Selector, Sent, Standing, Verdict,
+    AddressValidation, Addresses, BatchSize, ClaimError, Class, ControlHost, Discard, Disposition,
+    NotReady, OpenPacket, OpenedPacket, PeerId, ReceiverId, SealPacket, Selector, SentPackets,
 };
 use nic_engine::{Endpoint, Instant, Now, Protocol};
 
@@ -62,7 +62,7 @@ impl Protocol for WireGuard {
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
-    type Judge = Option<Judge>;
+    type AddressValidator = Option<AddressValidator>;
     type Framing = ();
 
     const LONGEST_FRAMING: () = ();
@@ -81,7 +81,11 @@ impl Protocol for WireGuard {
         message::classify(head, datagram_bytes)
     }
 
-    fn seal_begin(data: &mut PeerData, load: Load, now: Instant) -> Result<SealContext, NotReady> {
+    fn seal_begin(
+        data: &mut PeerData,
+        load: BatchSize,
+        now: Instant,
+    ) -> Result<SealContext, NotReady> {
         data::seal_begin(data, load.packets, now)
     }
 
@@ -89,12 +93,12 @@ impl Protocol for WireGuard {
         data::seal(context, first, packets);
     }
 
-    fn sent(data: &mut PeerData, sent: Sent, now: Instant) {
+    fn sent(data: &mut PeerData, sent: SentPackets, now: Instant) {
         data::sent(data, sent, now);
     }
 
     fn open_begin(data: &PeerData, selector: Selector, now: Instant) -> Option<OpenContext> {
-        data::open_begin(data, selector.context, now)
+        data::open_begin(data, selector.receiver, now)
     }
 
     fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
@@ -106,7 +110,7 @@ impl Protocol for WireGuard {
         context: &OpenContext,
         packet: &OpenedPacket,
         now: Instant,
-    ) -> Verdict {
+    ) -> Disposition {
         data::accept(data, context, packet, now)
     }
 
@@ -118,18 +122,18 @@ impl Protocol for WireGuard {
         data::deadline(data)
     }
 
-    fn judge(control: &Control) -> Option<Judge> {
-        control.cookies.as_ref().map(|cookies| cookies.judge.clone())
+    fn address_validator(control: &Control) -> Option<AddressValidator> {
+        control.cookies.as_ref().map(|cookies| cookies.validator.clone())
     }
 
-    fn standing(
-        judge: &Option<Judge>,
+    fn validate_address(
+        validator: &Option<AddressValidator>,
         datagram: &[u8],
         from: &Endpoint,
-        is_context: &dyn Fn(ContextId) -> bool,
+        is_assigned: &dyn Fn(ReceiverId) -> bool,
         now: Instant,
-    ) -> Result<Standing, Discard> {
-        handshake::standing(judge.as_ref(), datagram, from, is_context, now)
+    ) -> Result<AddressValidation, Discard> {
+        handshake::validate_address(validator.as_ref(), datagram, from, is_assigned, now)
     }
 
     fn control_datagram(

@@ -2,7 +2,7 @@
 //!
 //! Integers are little-endian. The first four bytes are the type and three zeros, read as one word.
 
-use nic_engine::protocol::{Class, ContextId, Selector};
+use nic_engine::protocol::{Class, ReceiverId, Selector};
 
 /// Length of a handshake initiation in bytes.
 pub const INITIATION_BYTES: usize = 148;
@@ -31,7 +31,7 @@ pub fn classify(head: &[u8], datagram_bytes: usize) -> Class {
         | (Some(COOKIE_REPLY), COOKIE_REPLY_BYTES) => Class::Control,
         (Some(DATA), length) if length >= DATA_HEADER_BYTES + TAG_BYTES => {
             fields.take_u32().map_or(Class::Malformed, |receiver| {
-                Class::Data(Selector { context: ContextId(receiver), key: 0 })
+                Class::Data(Selector { receiver: ReceiverId(receiver), key: 0 })
             })
         }
         _ => Class::Malformed,
@@ -267,7 +267,7 @@ mod tests {
                 let class = classify(&datagram[..length.min(16)], length);
                 let expected = match (kind, length) {
                     (1, 148) | (2, 92) | (3, 64) => Class::Control,
-                    (4, 32..) => Class::Data(Selector { context: ContextId(0), key: 0 }),
+                    (4, 32..) => Class::Data(Selector { receiver: ReceiverId(0), key: 0 }),
                     _ => Class::Malformed,
                 };
                 assert_eq!(class, expected, "type {kind}, {length} bytes");

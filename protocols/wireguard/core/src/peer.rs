@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use nic_crypto::x25519::{PublicKey, SharedSecret};
-use nic_engine::protocol::ContextId;
+use nic_engine::protocol::ReceiverId;
 use nic_engine::{Instant, NoMemory};
 use zeroize::Zeroizing;
 
@@ -35,7 +35,7 @@ pub struct PeerControl {
 
 /// An initiation that waits for its response.
 pub(crate) struct PendingInitiation {
-    pub(crate) context: ContextId,
+    pub(crate) receiver: ReceiverId,
     state: SentInitiation,
 }
 
@@ -81,20 +81,20 @@ impl PeerControl {
         self.static_static = identity.and_then(|identity| identity.agree(&self.public_key));
     }
 
-    /// Makes an initiation, its authenticators included. Also gives back the context of the one
+    /// Makes an initiation, its authenticators included. Also gives back the receiver of the one
     /// before, which is forgotten.
     pub(crate) fn initiate(
         &mut self,
         identity: &Identity,
         ephemeral: nic_crypto::x25519::StaticSecret,
-        context: ContextId,
+        receiver: ReceiverId,
         timestamp: &Timestamp,
         now: Instant,
         constants: &TimerConstants,
-    ) -> Result<([u8; INITIATION_BYTES], Option<ContextId>), HandshakeError> {
+    ) -> Result<([u8; INITIATION_BYTES], Option<ReceiverId>), HandshakeError> {
         let static_static = self.static_static.as_ref().ok_or(HandshakeError::LowOrderPoint)?;
         let mut message = Initiation {
-            sender: context.0,
+            sender: receiver.0,
             ephemeral: [0; 32],
             sealed_static: [0; 48],
             sealed_timestamp: [0; 28],
@@ -112,8 +112,8 @@ impl PeerControl {
         message.sealed_static = sealed_static;
         let mut datagram = message.emit();
         self.cookies.authenticate(&mut datagram, now, constants);
-        let before = self.pending.replace(PendingInitiation { context, state });
-        Ok((datagram, before.map(|pending| pending.context)))
+        let before = self.pending.replace(PendingInitiation { receiver, state });
+        Ok((datagram, before.map(|pending| pending.receiver)))
     }
 
     /// Reads the response to our pending initiation, which is over if it is good.
@@ -125,7 +125,7 @@ impl PeerControl {
         let pending = self
             .pending
             .as_ref()
-            .filter(|pending| pending.context.0 == response.receiver)
+            .filter(|pending| pending.receiver.0 == response.receiver)
             .ok_or(HandshakeError::Forged)?;
         let keys = pending.state.finish(
             identity,
@@ -138,9 +138,9 @@ impl PeerControl {
         Ok(keys)
     }
 
-    /// Forgets our pending initiation; its context is to be given back.
-    pub(crate) fn forget_pending(&mut self) -> Option<ContextId> {
-        self.pending.take().map(|pending| pending.context)
+    /// Forgets our pending initiation; its receiver is to be given back.
+    pub(crate) fn forget_pending(&mut self) -> Option<ReceiverId> {
+        self.pending.take().map(|pending| pending.receiver)
     }
 }
 
@@ -154,11 +154,11 @@ impl PeerData {
         self.timers.persistent_keepalive()
     }
 
-    /// The age of the session by which we send, where we began it and it receives by this context.
-    pub(crate) fn own_session_age(&self, context: ContextId, now: Instant) -> Option<Duration> {
+    /// The age of the session by which we send, where we began it and it receives by this receiver.
+    pub(crate) fn own_session_age(&self, receiver: ReceiverId, now: Instant) -> Option<Duration> {
         self.keypairs
             .current()
-            .filter(|current| current.local == context && current.role == Role::Initiator)
+            .filter(|current| current.local == receiver && current.role == Role::Initiator)
             .map(|current| now.since(current.created))
     }
 }

@@ -5,11 +5,11 @@ mod adapter;
 use adapter::{Adapter, NO_KEY, at, seconds};
 use nic_engine::conformance::Opened;
 use nic_engine::plain::Plain;
-use nic_engine::protocol::{Discard, Event, PeerId, Standing};
-use nic_engine::{ControlSink, Device, Endpoint};
+use nic_engine::protocol::{AddressValidation, Discard, Event, PeerId};
+use nic_engine::{ControlSink, Endpoint, Nic};
 use nic_wireguard::{Control, TimerConstants, WireGuard, configure};
 
-type Server = Device<WireGuard, Plain<Opened<WireGuard>>>;
+type Server = Nic<WireGuard, Plain<Opened<WireGuard>>>;
 
 /// Under load; keeps the last message.
 #[derive(Default)]
@@ -63,7 +63,10 @@ fn keys_and_cookies_count_at_once() {
     let to_server = client.add_peer(&key, &NO_KEY, Some("192.0.2.2:1002".parse().unwrap()));
     client.send(to_server, b"x");
     let first = client.take_outbox().remove(0).bytes;
-    assert_eq!(server.standing(&first, &from, now.instant), Ok(Standing::Unproven));
+    assert_eq!(
+        server.validate_address(&first, &from, now.instant),
+        Ok(AddressValidation::Unvalidated)
+    );
     server.control_datagram(&first, &from, now, &mut sink);
     let cookie = adapter::Datagram {
         from: "192.0.2.2:1002".parse().unwrap(),
@@ -75,16 +78,25 @@ fn keys_and_cookies_count_at_once() {
     client.set_time(seconds(1006));
     client.settle();
     let second = client.take_outbox().remove(0).bytes;
-    assert_eq!(server.standing(&second, &from, now.instant), Ok(Standing::Proven));
-    assert_eq!(server.standing(&first, &from, now.instant), Ok(Standing::Unproven));
+    assert_eq!(
+        server.validate_address(&second, &from, now.instant),
+        Ok(AddressValidation::Validated)
+    );
+    assert_eq!(
+        server.validate_address(&first, &from, now.instant),
+        Ok(AddressValidation::Unvalidated)
+    );
     // Its secret lives for two minutes.
     let later = at(seconds(1006 + 120));
-    assert_eq!(server.standing(&second, &from, later.instant), Ok(Standing::Unproven));
+    assert_eq!(
+        server.validate_address(&second, &from, later.instant),
+        Ok(AddressValidation::Unvalidated)
+    );
 
     set_key(Some([0x33; 32]));
     let refused = Err(Discard::BadAuthenticator);
-    assert_eq!(server.standing(&second, &from, now.instant), refused);
+    assert_eq!(server.validate_address(&second, &from, now.instant), refused);
     assert_eq!(server.totals().discarded(Discard::BadAuthenticator), 1);
     set_key(None);
-    assert_eq!(server.standing(&second, &from, now.instant), refused);
+    assert_eq!(server.validate_address(&second, &from, now.instant), refused);
 }

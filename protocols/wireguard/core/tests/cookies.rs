@@ -3,7 +3,7 @@
 mod adapter;
 
 use adapter::{Adapter, Datagram, NO_KEY, Pair, millis, seconds};
-use nic_engine::protocol::{ContextId, Discard};
+use nic_engine::protocol::{Discard, ReceiverId};
 use nic_engine::{CONTROL_MESSAGES, ControlQueue, Endpoint, Protocol};
 use nic_wireguard::{TimerConstants, WireGuard};
 
@@ -15,7 +15,7 @@ fn a_cookie_lets_the_next_initiation_through() {
     pair.run_for(seconds(1));
     let kinds: Vec<u8> = pair.log.iter().map(|(_, datagram)| datagram.kind()).collect();
     assert_eq!(kinds, [1, 3], "a cookie instead of a response");
-    assert!(pair.b.host.contexts.is_empty(), "and no state");
+    assert!(pair.b.host.receivers.is_empty(), "and no state");
     assert_eq!(pair.b.count(Discard::CookieRequired), 1);
     assert!(pair.log[0].1.bytes[132..].iter().all(|byte| *byte == 0), "no MAC2 yet");
 
@@ -172,11 +172,13 @@ fn offer(
     queue: &mut ControlQueue<Datagram>,
     datagram: &Datagram,
 ) -> Result<(), Option<Discard>> {
-    let (judge, from) = (WireGuard::judge(&server.control), Endpoint::new(datagram.from));
-    let is_context = |ContextId(number)| server.host.contexts.contains_key(&number);
+    let (validator, from) =
+        (WireGuard::address_validator(&server.control), Endpoint::new(datagram.from));
+    let is_assigned = |ReceiverId(number)| server.host.receivers.contains_key(&number);
     let now = server.host.now.instant;
-    let standing = WireGuard::standing(&judge, &datagram.bytes, &from, &is_context, now)?;
-    queue.push(standing, datagram.clone()).then_some(()).ok_or(None)
+    let validation =
+        WireGuard::validate_address(&validator, &datagram.bytes, &from, &is_assigned, now)?;
+    queue.push(validation, datagram.clone()).then_some(()).ok_or(None)
 }
 
 #[test]
@@ -270,7 +272,7 @@ fn without_a_key_nothing_waits() {
 fn a_flood_of_rubbish_costs_no_state() {
     let mut pair = Pair::connected();
     pair.b.host.is_under_load = true;
-    let contexts = pair.b.host.contexts.clone();
+    let contexts = pair.b.host.receivers.clone();
     for number in 0..5000_u32 {
         let mut bytes = vec![0; 148];
         bytes[0] = 1;
@@ -280,7 +282,7 @@ fn a_flood_of_rubbish_costs_no_state() {
     }
     assert_eq!(pair.b.count(Discard::BadAuthenticator), 5000);
     assert!(pair.b.host.outbox.is_empty());
-    assert_eq!(pair.b.host.contexts, contexts);
+    assert_eq!(pair.b.host.receivers, contexts);
     pair.a.send(pair.to_b, b"still works");
     pair.run_for(millis(100));
     assert_eq!(pair.b.host.delivered.len(), 1);

@@ -70,9 +70,9 @@ fn large_batches_number_their_packets() {
     received[30][20] ^= 1;
     received[31][4] ^= 1;
     received[32].truncate(31);
-    let context = u32::from_le_bytes(datagrams[0][4..8].try_into().unwrap());
+    let receiver = u32::from_le_bytes(datagrams[0][4..8].try_into().unwrap());
     let data = &pair.b.host.peer(pair.to_a).data;
-    let open = WireGuard::open_begin(data, selector(context), now).unwrap();
+    let open = WireGuard::open_begin(data, selector(receiver), now).unwrap();
     let mut outputs = vec![[0xee; 32]; 100];
     let sources: Vec<[&[u8]; 1]> = received.iter().map(|datagram| [&datagram[..]]).collect();
     let mut packets: Vec<OpenPacket<'_>> = sources
@@ -243,7 +243,7 @@ fn keys_change_under_traffic_without_loss() {
         let initiations = pair.times_from_a(1).len() + pair.times_from_b(1).len();
         assert!(handshakes.contains(&initiations), "{initiations} after {head_start:?}");
         assert_eq!(pair.a.discards() + pair.b.discards(), 0);
-        assert!(pair.a.host.contexts.len() <= 3 && pair.b.host.contexts.len() <= 3);
+        assert!(pair.a.host.receivers.len() <= 3 && pair.b.host.receivers.len() <= 3);
     }
 }
 
@@ -263,7 +263,7 @@ fn keys_change_under_loss() {
     // One in 16 is lost on the way; the keys must not add to it much.
     let (a, b) = (pair.a.host.delivered.len(), pair.b.host.delivered.len());
     assert!(a > 9200 && b > 9200, "{a} {b}");
-    assert!(pair.a.host.contexts.len() <= 4 && pair.b.host.contexts.len() <= 4);
+    assert!(pair.a.host.receivers.len() <= 4 && pair.b.host.receivers.len() <= 4);
 }
 
 #[test]
@@ -271,8 +271,8 @@ fn a_session_is_for_its_peer_alone() {
     let mut pair = Pair::connected();
     let now = pair.a.host.now.instant;
     let stranger = pair.a.add_peer(&[9; 32], &NO_KEY, None);
-    let context = *pair.a.host.contexts.keys().next().unwrap();
+    let receiver = *pair.a.host.receivers.keys().next().unwrap();
     let peer = &pair.a.host.peer(stranger).data;
-    assert!(WireGuard::open_begin(peer, selector(context), now).is_none());
+    assert!(WireGuard::open_begin(peer, selector(receiver), now).is_none());
     assert_eq!(WireGuard::deadline(peer), Instant::NEVER);
 }

@@ -34,7 +34,7 @@ fn data_flows_both_ways() {
         assert!(pair.a.latest_handshake(pair.to_b).is_some());
         assert!(pair.b.latest_handshake(pair.to_a).is_some());
         assert_eq!(pair.a.discards() + pair.b.discards(), 0);
-        assert_eq!((pair.a.host.contexts.len(), pair.b.host.contexts.len()), (1, 1));
+        assert_eq!((pair.a.host.receivers.len(), pair.b.host.receivers.len()), (1, 1));
         assert_eq!(pair.a.host.peer(pair.to_b).received_bytes, 92 + 48);
         assert_eq!(pair.b.host.peer(pair.to_a).received_bytes, 148 + 48 + 48);
     }
@@ -97,7 +97,7 @@ fn a_stranger_gets_no_answer() {
     pair.b.receive(&initiation);
     assert_eq!(pair.b.count(Discard::BadHandshake), 1);
     assert!(pair.b.host.outbox.is_empty());
-    assert!(pair.b.host.contexts.is_empty());
+    assert!(pair.b.host.receivers.is_empty());
     assert_eq!(pair.b.host.peer(pair.to_a).endpoint.unwrap().remote, pair.a.host.address);
 
     // Meant for somebody else: not even MAC1 is right.
@@ -112,13 +112,13 @@ fn a_replayed_initiation_gets_no_answer() {
     let initiation = pair.a.take_outbox().remove(0);
     pair.b.receive(&initiation);
     assert_eq!(pair.b.take_outbox().len(), 1);
-    let contexts = pair.b.host.contexts.clone();
+    let contexts = pair.b.host.receivers.clone();
     pair.b.set_time(seconds(1001));
     let elsewhere = Datagram { from: "203.0.113.9:9".parse().unwrap(), ..initiation };
     pair.b.receive(&elsewhere);
     assert_eq!(pair.b.count(Discard::BadHandshake), 1);
     assert!(pair.b.host.outbox.is_empty());
-    assert_eq!(pair.b.host.contexts, contexts);
+    assert_eq!(pair.b.host.receivers, contexts);
     assert_eq!(pair.b.host.peer(pair.to_a).endpoint.unwrap().remote, pair.a.host.address);
 }
 
@@ -158,7 +158,7 @@ fn truncated_and_flipped_messages_change_nothing() {
         pair.b.receive(&forged);
         bad += 1;
         assert_eq!(pair.b.discards(), bad, "each is counted once");
-        assert!(pair.b.host.outbox.is_empty() && pair.b.host.contexts.is_empty());
+        assert!(pair.b.host.outbox.is_empty() && pair.b.host.receivers.is_empty());
     }
     // MAC2 alone means nothing where there is no load: those initiations count as good, so they are
     // left out above.
@@ -166,14 +166,14 @@ fn truncated_and_flipped_messages_change_nothing() {
     let response = pair.b.take_outbox().remove(0);
     assert_eq!(response.kind(), 2);
 
-    let (contexts, mut bad) = (pair.a.host.contexts.clone(), 0);
+    let (contexts, mut bad) = (pair.a.host.receivers.clone(), 0);
     for forged in forgeries(&response) {
         pair.a.receive(&forged);
         bad += 1;
         assert_eq!(pair.a.discards(), bad);
         assert!(pair.a.host.outbox.is_empty() && pair.a.host.events.is_empty());
     }
-    assert_eq!(pair.a.host.contexts, contexts);
+    assert_eq!(pair.a.host.receivers, contexts);
     pair.a.receive(&response);
     let data = pair.a.take_outbox().remove(0);
     assert_eq!(data.kind(), 4);
@@ -231,7 +231,7 @@ fn forged_messages_with_good_mac1_are_refused_too() {
     }
     assert_eq!(pair.b.count(Discard::BadHandshake), 108);
     assert_eq!(pair.b.discards(), 108);
-    assert!(pair.b.host.contexts.is_empty() && pair.b.host.outbox.is_empty());
+    assert!(pair.b.host.receivers.is_empty() && pair.b.host.outbox.is_empty());
 
     pair.b.receive(&initiation);
     let response = pair.b.take_outbox().remove(0);
@@ -250,7 +250,7 @@ fn forged_messages_with_good_mac1_are_refused_too() {
 #[test]
 fn a_response_is_for_its_initiation_alone() {
     let mut pair = Pair::connected();
-    let old: Vec<u32> = pair.a.host.contexts.keys().copied().collect();
+    let old: Vec<u32> = pair.a.host.receivers.keys().copied().collect();
     pair.run_for(seconds(200));
     pair.a.send(pair.to_b, b"x");
     let initiation = pair.a.take_outbox().remove(0);
@@ -327,7 +327,7 @@ fn lost_messages_are_sent_again() {
         assert_eq!(pair.b.host.delivered, [padded(b"x")], "type {lost_kind} lost twice");
         assert_eq!(pair.times_from_a(1).len(), 3);
         assert_eq!(pair.a.host.local_addresses_cleared, 2);
-        assert_eq!(pair.a.host.contexts.len(), 1, "those of the lost ones were given back");
+        assert_eq!(pair.a.host.receivers.len(), 1, "those of the lost ones were given back");
     }
 }
 
@@ -354,7 +354,7 @@ fn an_address_may_become_known_later() {
     let endpoint = pair.a.host.peer(pair.to_b).endpoint.take();
     pair.a.send(pair.to_b, b"x");
     pair.run_for(seconds(30));
-    assert!(pair.log.is_empty() && pair.a.host.contexts.is_empty());
+    assert!(pair.log.is_empty() && pair.a.host.receivers.is_empty());
     pair.a.host.peer(pair.to_b).endpoint = endpoint;
     pair.run_for(seconds(6));
     assert_eq!(pair.b.host.delivered, [padded(b"x")]);
@@ -380,7 +380,7 @@ fn without_random_numbers_nothing_is_keyed() {
     pair.a.send(pair.to_b, b"x");
     pair.run_for(seconds(2));
     assert!(pair.log.is_empty());
-    assert!(pair.a.host.contexts.is_empty());
+    assert!(pair.a.host.receivers.is_empty());
     pair.a.host.has_random = true;
     pair.run_for(seconds(4));
     assert_eq!(pair.b.host.delivered.len(), 1, "tried again later");
@@ -389,7 +389,7 @@ fn without_random_numbers_nothing_is_keyed() {
     pair.b.host.has_random = false;
     pair.a.send(pair.to_b, b"x");
     pair.run_for(seconds(2));
-    assert!(pair.b.host.contexts.is_empty());
+    assert!(pair.b.host.receivers.is_empty());
     assert_eq!(pair.b.count(Discard::NoMemory), 1);
     pair.b.host.has_random = true;
     pair.run_for(seconds(4));
@@ -401,10 +401,10 @@ fn a_new_identity_ends_sessions() {
     let mut pair = Pair::connected();
     let same = pair.a.set_private_key(Some([0x11; 32]));
     assert_eq!(same, None);
-    assert_eq!(pair.a.host.contexts.len(), 1, "the same key changes nothing");
+    assert_eq!(pair.a.host.receivers.len(), 1, "the same key changes nothing");
 
     pair.a.set_private_key(Some([0x44; 32]));
-    assert!(pair.a.host.contexts.is_empty());
+    assert!(pair.a.host.receivers.is_empty());
     pair.a.send(pair.to_b, b"as another");
     pair.run_for(seconds(1));
     assert!(pair.b.host.delivered.is_empty());
@@ -416,7 +416,7 @@ fn a_new_identity_ends_sessions() {
     assert_eq!(pair.b.host.delivered, [padded(b"as another")]);
 
     pair.a.set_private_key(None);
-    assert!(pair.a.host.contexts.is_empty());
+    assert!(pair.a.host.receivers.is_empty());
     pair.log.clear();
     pair.a.send(pair.to_b, b"nobody");
     pair.run_for(seconds(20));
@@ -442,7 +442,7 @@ fn down_ends_sessions_and_up_begins_anew() {
     pair.a.set_persistent_keepalive(pair.to_b, 25);
     pair.run_for(millis(100));
     pair.a.stop();
-    assert!(pair.a.host.contexts.is_empty());
+    assert!(pair.a.host.receivers.is_empty());
     assert_eq!(pair.a.deadline(), nic_engine::Instant::NEVER);
     pair.log.clear();
     pair.run_for(seconds(1));
@@ -463,11 +463,11 @@ fn a_removed_peer_leaves_nothing() {
     let mut pair = Pair::connected();
     pair.a.remove_peer(pair.to_b);
     pair.b.remove_peer(pair.to_a);
-    assert!(pair.a.host.contexts.is_empty() && pair.b.host.contexts.is_empty());
+    assert!(pair.a.host.receivers.is_empty() && pair.b.host.receivers.is_empty());
     let mut pair = Pair::new();
     pair.a.send(pair.to_b, b"x");
     pair.a.remove_peer(pair.to_b);
-    assert!(pair.a.host.contexts.is_empty(), "nor does a pending handshake");
+    assert!(pair.a.host.receivers.is_empty(), "nor does a pending handshake");
     WireGuard::timeout(&mut pair.a.control, &mut pair.a.host, pair.to_b, at(seconds(2000)));
     assert!(!pair.a.host.is_under_load());
 }

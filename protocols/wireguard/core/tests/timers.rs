@@ -36,7 +36,7 @@ fn initiations_are_repeated_each_5_s_with_jitter_for_90_s() {
     assert!(distinct.len() > 10, "jitter is drawn each time");
     assert_eq!(pair.a.host.events, [Event::HandshakeAbandoned(pair.to_b)]);
     assert_eq!(pair.a.host.dropped, 1);
-    assert!(pair.a.host.contexts.is_empty(), "erased at last");
+    assert!(pair.a.host.receivers.is_empty(), "erased at last");
 
     let mut ephemerals: Vec<_> =
         pair.log.iter().map(|(_, datagram)| datagram.bytes[8..40].to_vec()).collect();
@@ -170,14 +170,14 @@ fn an_initiator_that_sends_renews_after_120_s() {
     assert!(age >= seconds(120) && age <= seconds(121), "{age:?}");
     assert!(pair.times_from_b(1).is_empty(), "the responder doesn't");
     assert_eq!(pair.a.discards() + pair.b.discards(), 0);
-    assert_eq!(pair.a.host.contexts.len(), 2, "current and previous");
+    assert_eq!(pair.a.host.receivers.len(), 2, "current and previous");
     for _ in 0..400 {
         ping(&mut pair);
     }
     assert_eq!(pair.times_from_a(1).len(), 5, "every 120 s");
     assert_eq!(pair.b.host.delivered.len(), 525);
     assert_eq!(pair.a.host.delivered.len(), 524, "nothing was lost at any change");
-    assert_eq!((pair.a.host.contexts.len(), pair.b.host.contexts.len()), (2, 2));
+    assert_eq!((pair.a.host.receivers.len(), pair.b.host.receivers.len()), (2, 2));
 }
 
 #[test]
@@ -259,9 +259,9 @@ fn sessions_end_after_180_s() {
 fn key_material_is_erased_after_540_s() {
     let mut pair = Pair::connected();
     pair.run_for(seconds(539));
-    assert_eq!((pair.a.host.contexts.len(), pair.b.host.contexts.len()), (1, 1));
+    assert_eq!((pair.a.host.receivers.len(), pair.b.host.receivers.len()), (1, 1));
     pair.run_for(seconds(2));
-    assert!(pair.a.host.contexts.is_empty() && pair.b.host.contexts.is_empty());
+    assert!(pair.a.host.receivers.is_empty() && pair.b.host.receivers.is_empty());
     assert_eq!(pair.a.deadline(), nic_engine::Instant::NEVER, "and nothing is left to do");
     assert_eq!(pair.b.deadline(), nic_engine::Instant::NEVER);
 }

@@ -28,7 +28,7 @@ impl End {
             vpn4: None,
             vpn6: None,
         };
-        let peer = node.configure(NOW, |device| configure::new_peer(device, &new)).unwrap();
+        let peer = node.configure(NOW, |nic| configure::new_peer(nic, &new)).unwrap();
         let mut end = Self { node, peer };
         end.install(side, other);
         end
@@ -48,21 +48,19 @@ impl End {
             packet_limit: None,
         };
         let peer = self.peer;
-        self.node
-            .configure(NOW, |device| configure::install_key(device, peer, slot, &key))
-            .unwrap();
+        self.node.configure(NOW, |nic| configure::install_key(nic, peer, slot, &key)).unwrap();
     }
 
     fn swap(&mut self) {
         let peer = self.peer;
-        assert!(self.node.configure(NOW, |device| configure::swap_keys(device, peer)));
+        assert!(self.node.configure(NOW, |nic| configure::swap_keys(nic, peer)));
     }
 
     /// The next packet is of the next epoch.
     fn use_up(&mut self) {
         let peer = self.peer;
-        self.node.configure(NOW, |device| {
-            device.with_peer_data(peer, |data| {
+        self.node.configure(NOW, |nic| {
+            nic.with_peer_data(peer, |data| {
                 data.slots.primary_mut().unwrap().sender.set_usage(0, (1 << 36) - 1);
             });
         });
@@ -181,8 +179,8 @@ fn a_key_that_fails_to_open_too_often_is_renewed_or_given_up() {
     let good: Vec<_> = (0..4).map(|_| left.send()).collect();
     let mut forged = left.send();
     *forged.bytes.last_mut().unwrap() ^= 1;
-    right.node.configure(NOW, |device| {
-        device.with_peer_data(peer, |data| {
+    right.node.configure(NOW, |nic| {
+        nic.with_peer_data(peer, |data| {
             data.slots.primary_mut().unwrap().failures = Failures::of(LIMIT);
         });
     });
@@ -219,8 +217,8 @@ fn what_is_noted_of_a_key_goes_with_it_when_keys_change() {
     right.install_in(Slot::Secondary, 3, Side::Right, Side::Left);
     right.swap();
     let peer = right.peer;
-    right.node.configure(NOW, |device| {
-        device.with_peer_data(peer, |data| {
+    right.node.configure(NOW, |nic| {
+        nic.with_peer_data(peer, |data| {
             data.slots.get_mut(Slot::Secondary).unwrap().failures = Failures::of(8);
         });
     });
@@ -242,8 +240,8 @@ fn what_is_noted_of_a_key_goes_with_it_when_keys_change() {
     forged.bytes[0] = forged.bytes[0] & !7 | 2; // The id of its key, which is another.
     for other in [Slot::Primary, Slot::Secondary] {
         left.install_in(other, 2, Side::Left, Side::Right);
-        left.node.configure(NOW, |device| {
-            device.with_peer_data(peer, |data| {
+        left.node.configure(NOW, |nic| {
+            nic.with_peer_data(peer, |data| {
                 data.slots.get_mut(other).unwrap().failures = Failures::of(2);
             });
         });

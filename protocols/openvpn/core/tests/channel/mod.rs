@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use nic_crypto::Suite;
 use nic_engine::conformance::{Adapter, Datagram, Node, Side};
-use nic_engine::device::{AcceptItem, AcceptOutcome, Accepted};
-use nic_engine::protocol::{Class, Discard, Event, Load, OpenPacket, PeerId, SealPacket};
+use nic_engine::nic::{AcceptEffects, AcceptItem, RxOutcome};
+use nic_engine::protocol::{BatchSize, Class, Discard, Event, OpenPacket, PeerId, SealPacket};
 use nic_engine::{Endpoint, InnerPacket, Instant, Protocol};
 use nic_openvpn::configure::{self, NewPeer};
 use nic_openvpn::{Control, DirectionKey, Format, Key, Material, Mode, OpenVpn, Slot};
@@ -81,7 +81,7 @@ impl Channel {
     /// An adapter in point-to-point mode, with its peer.
     pub fn with_peer() -> (Self, PeerId) {
         let mut channel = Self::new(Mode::PointToPoint);
-        let peer = channel.configure(|device| configure::new_peer(device, &new_peer(None)));
+        let peer = channel.configure(|nic| configure::new_peer(nic, &new_peer(None)));
         (channel, peer.unwrap())
     }
 
@@ -90,7 +90,7 @@ impl Channel {
     }
 
     pub fn install(&mut self, peer: PeerId, slot: Slot, key: &Key<'_>) {
-        self.configure(|device| configure::install_key(device, peer, slot, key)).unwrap();
+        self.configure(|nic| configure::install_key(nic, peer, slot, key)).unwrap();
     }
 
     /// Sends an IP packet, and returns what went out.
@@ -116,12 +116,12 @@ impl Channel {
     }
 
     /// Receives one datagram of data by hand, and says what else that did.
-    pub fn accept(&mut self, datagram: &[u8], from: SocketAddr) -> AcceptOutcome {
-        let device = &self.node.device;
-        let Class::Data(selector) = device.classify(datagram, datagram.len()) else {
+    pub fn accept(&mut self, datagram: &[u8], from: SocketAddr) -> AcceptEffects {
+        let nic = &self.node.nic;
+        let Class::Data(selector) = nic.classify(datagram, datagram.len()) else {
             panic!("it is data");
         };
-        let batch = device.begin_open(selector, 1, self.now).unwrap();
+        let batch = nic.begin_open(selector, 1, self.now).unwrap();
         let mut output = vec![0; datagram.len()];
         let source = [datagram];
         let mut packets = [OpenPacket {
@@ -137,21 +137,21 @@ impl Channel {
             from: Endpoint::new(from),
             datagram_bytes: datagram.len(),
             inner: InnerPacket::parse(&output, packet.payload_bytes),
-            verdict: Accepted::Consumed,
+            outcome: RxOutcome::Consumed,
         }];
-        let outcome = device.accept(batch.peer, &batch.context, &mut items, self.now);
-        assert!(matches!(items[0].verdict, Accepted::Deliver { .. }));
+        let outcome = nic.accept(batch.peer, &batch.context, &mut items, self.now);
+        assert!(matches!(items[0].outcome, RxOutcome::Deliver { .. }));
         outcome
     }
 
     /// Seals what is no IP packet, in order.
     pub fn seal_raw(&mut self, payloads: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let peer = self.configure(|device| device.next_peer(None)).unwrap();
+        let peer = self.configure(|nic| nic.next_peer(None)).unwrap();
         let now = self.now;
-        let load = Load { packets: payloads.len() as u32, payload_bytes: 1 };
+        let load = BatchSize { packets: payloads.len() as u32, payload_bytes: 1 };
         let mut context = None;
-        self.configure(|device| {
-            device.with_peer_data(peer, |data| context = OpenVpn::seal_begin(data, load, now).ok());
+        self.configure(|nic| {
+            nic.with_peer_data(peer, |data| context = OpenVpn::seal_begin(data, load, now).ok());
         });
         let (context, mut datagrams) = (context.unwrap(), Vec::new());
         for (first, payload) in (0..).zip(payloads) {

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use nic_engine::protocol::{
-    ClaimError, Class, ContextId, Discard, Event, Load, OpenPacket, PeerId, SealPacket, Selector,
-    Sent, Verdict,
+    BatchSize, ClaimError, Class, Discard, Disposition, Event, OpenPacket, PeerId, ReceiverId,
+    SealPacket, Selector, SentPackets,
 };
 use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName, Protocol};
 use nic_wireguard::configure::{self, AdapterState};
@@ -37,7 +37,7 @@ pub struct Host {
     pub address: SocketAddr,
     pub now: Now,
     pub peers: Vec<Option<Peer>>,
-    pub contexts: HashMap<u32, PeerId>,
+    pub receivers: HashMap<u32, PeerId>,
     pub outbox: Vec<Datagram>,
     pub delivered: Vec<Vec<u8>>,
     pub keepalives_received: usize,
@@ -79,7 +79,7 @@ impl Adapter {
                 address: address.parse().unwrap(),
                 now: at(Duration::from_secs(1000)),
                 peers: Vec::new(),
-                contexts: HashMap::new(),
+                receivers: HashMap::new(),
                 outbox: Vec::new(),
                 delivered: Vec::new(),
                 keepalives_received: 0,
@@ -236,7 +236,7 @@ impl Host {
         let payloads: Vec<Vec<u8>> = peer.queue.drain(..).collect();
         let datagrams = seal(&context, &payloads);
         let data_packets = payloads.len() as u32;
-        WireGuard::sent(&mut peer.data, Sent { data_packets, keepalives: 0 }, now);
+        WireGuard::sent(&mut peer.data, SentPackets { data_packets, keepalives: 0 }, now);
         for bytes in datagrams {
             self.transmit(id, bytes);
         }
@@ -254,7 +254,7 @@ impl Host {
 
     fn open(&mut self, selector: Selector, bytes: &[u8], from: Endpoint) {
         let now = self.now.instant;
-        let Some(&id) = self.contexts.get(&selector.context.0) else {
+        let Some(&id) = self.receivers.get(&selector.receiver.0) else {
             return self.count(Discard::UnknownContext);
         };
         let peer = self.peer(id);
@@ -274,12 +274,12 @@ impl Host {
             return self.count(Discard::Forged);
         };
         match WireGuard::accept(&mut peer.data, &open, &opened, now) {
-            Verdict::Replayed => return self.count(Discard::Replayed),
-            Verdict::Deliver => {
+            Disposition::Replayed => return self.count(Discard::Replayed),
+            Disposition::Deliver => {
                 output.truncate(opened.payload_bytes);
                 self.delivered.push(output);
             }
-            Verdict::Consumed => self.keepalives_received += 1,
+            Disposition::Consumed => self.keepalives_received += 1,
         }
         let peer = self.peer(id);
         peer.endpoint = Some(from);
@@ -314,14 +314,14 @@ pub fn seal(context: &nic_wireguard::SealContext, payloads: &[Vec<u8>]) -> Vec<V
     datagrams
 }
 
-/// What a data packet for a context asks for.
-pub fn selector(context: u32) -> Selector {
-    Selector { context: ContextId(context), key: 0 }
+/// What a data packet for a receiver asks for.
+pub fn selector(receiver: u32) -> Selector {
+    Selector { receiver: ReceiverId(receiver), key: 0 }
 }
 
 /// So many packets of no matter which length.
-pub fn load(packets: u32) -> Load {
-    Load { packets, payload_bytes: 0 }
+pub fn load(packets: u32) -> BatchSize {
+    BatchSize { packets, payload_bytes: 0 }
 }
 
 impl ControlHost<WireGuard> for Host {
@@ -333,8 +333,8 @@ impl ControlHost<WireGuard> for Host {
         Some(PeerId { index: index as u32, generation: 0 })
     }
 
-    fn peer_by_context(&self, context: ContextId) -> Option<PeerId> {
-        self.contexts.get(&context.0).copied()
+    fn peer_by_receiver(&self, receiver: ReceiverId) -> Option<PeerId> {
+        self.receivers.get(&receiver.0).copied()
     }
 
     fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId> {
@@ -352,12 +352,12 @@ impl ControlHost<WireGuard> for Host {
         peer.map(|peer| f(&mut peer.data)).is_some()
     }
 
-    fn claim_context(&mut self, _: PeerId, _: ContextId) -> Result<(), ClaimError> {
-        unreachable!("WireGuard's contexts are drawn")
+    fn claim_receiver(&mut self, _: PeerId, _: ReceiverId) -> Result<(), ClaimError> {
+        unreachable!("WireGuard draws its receiver indices")
     }
 
     fn set_default_peer(&mut self, _: Option<PeerId>) {
-        unreachable!("every context is somebody's")
+        unreachable!("WireGuard has no default peer")
     }
 
     fn name(&self, _: PeerId) -> Option<PeerName> {
@@ -372,16 +372,16 @@ impl ControlHost<WireGuard> for Host {
         unreachable!("WireGuard's handshakes are its own")
     }
 
-    fn allocate_context(&mut self, peer: PeerId) -> Option<ContextId> {
+    fn allocate_receiver(&mut self, peer: PeerId) -> Option<ReceiverId> {
         let mut bytes = [0; 4];
         self.fill_random(&mut bytes);
-        let context = u32::from_le_bytes(bytes);
-        assert_eq!(self.contexts.insert(context, peer), None);
-        Some(ContextId(context))
+        let receiver = u32::from_le_bytes(bytes);
+        assert_eq!(self.receivers.insert(receiver, peer), None);
+        Some(ReceiverId(receiver))
     }
 
-    fn release_context(&mut self, context: ContextId) {
-        assert!(self.contexts.remove(&context.0).is_some(), "released twice");
+    fn release_receiver(&mut self, receiver: ReceiverId) {
+        assert!(self.receivers.remove(&receiver.0).is_some(), "released twice");
     }
 
     fn endpoint(&self, peer: PeerId) -> Option<Endpoint> {
@@ -421,7 +421,7 @@ impl ControlHost<WireGuard> for Host {
         let now = self.now.instant;
         let data = &mut self.peer(peer).data;
         if let Ok(context) = WireGuard::seal_begin(data, load(1), now) {
-            WireGuard::sent(data, Sent { data_packets: 0, keepalives: 1 }, now);
+            WireGuard::sent(data, SentPackets { data_packets: 0, keepalives: 1 }, now);
             let bytes = seal(&context, &[Vec::new()]).remove(0);
             self.transmit(peer, bytes);
         }
