@@ -11,7 +11,7 @@ use crate::pool::PoolBytes;
 use crate::status::{Result, Status};
 
 /// The most datagrams of a [`DatagramBuffer`].
-pub const MAXIMUM_DATAGRAMS: usize = 64;
+const MAX_DATAGRAMS: usize = 64;
 
 /// Equal slots of one block of the non-paged pool, each with its MDL made once, so that a batch can
 /// be filled and sent again and again without an allocation.
@@ -27,12 +27,12 @@ pub struct DatagramBuffer {
 }
 
 impl DatagramBuffer {
-    /// Makes up to [`MAXIMUM_DATAGRAMS`] slots of so many bytes each.
+    /// Makes up to 64 slots of so many bytes each.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn new(slots: usize, slot_bytes: usize) -> Result<Self> {
-        let slots = slots.min(MAXIMUM_DATAGRAMS);
+        let slots = slots.min(MAX_DATAGRAMS);
         let mdl_bytes = u32::try_from(slot_bytes).map_err(|_| Status::INVALID_PARAMETER)?;
         if mdl_bytes == 0 {
             return Err(Status::INVALID_PARAMETER);
@@ -101,7 +101,7 @@ impl DatagramBuffer {
 
     /// The datagrams as WskSendMessages wants them: valid while the buffer is not changed. Null
     /// where there are none.
-    pub fn wsk_list(&mut self) -> *mut WSK_BUF_LIST {
+    pub(crate) fn wsk_list(&mut self) -> *mut WSK_BUF_LIST {
         let mut next: *mut WSK_BUF_LIST = ptr::null_mut();
         let count = self.lengths.len();
         let slots = self.list.iter_mut().zip(&self.mdls).zip(&self.lengths).take(count);

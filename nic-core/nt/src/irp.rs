@@ -192,11 +192,6 @@ impl Irp {
         Dispatched(status)
     }
 
-    /// Ends the request with a status alone.
-    pub fn complete_with(self, result: Result<()>) -> Dispatched {
-        self.complete(Status::of(result), 0)
-    }
-
     pub(crate) fn stack_location(&self) -> NonNull<IO_STACK_LOCATION> {
         // SAFETY: the I/O manager has set our stack location (IoGetCurrentIrpStackLocation, wdm.h,
         // inline).

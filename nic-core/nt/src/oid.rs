@@ -143,7 +143,7 @@ impl<'a> OidRequest<'a> {
     }
 
     /// The room for a query's answer, in bytes.
-    pub fn answer_room(&self) -> usize {
+    fn answer_room(&self) -> usize {
         if self.kind() != OidKind::Query {
             return 0;
         }

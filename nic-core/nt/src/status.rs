@@ -25,8 +25,6 @@ statuses! {
     SUCCESS = STATUS_SUCCESS;
     /// It goes on, and its end will be told.
     PENDING = STATUS_PENDING;
-    /// A wait took too long.
-    TIMEOUT = STATUS_TIMEOUT;
     /// A warning: there is more than fits into the buffer.
     BUFFER_OVERFLOW = STATUS_BUFFER_OVERFLOW;
     /// Something failed, and nothing more is known.
@@ -79,12 +77,8 @@ statuses! {
     NOT_FOUND = STATUS_NOT_FOUND;
     /// The device is gone.
     DEVICE_REMOVED = STATUS_DEVICE_REMOVED;
-    /// The host can't be reached.
-    HOST_UNREACHABLE = STATUS_HOST_UNREACHABLE;
     /// The network can't be reached.
     NETWORK_UNREACHABLE = STATUS_NETWORK_UNREACHABLE;
-    /// The driver can't run on this system.
-    DRIVER_UNABLE_TO_LOAD = STATUS_DRIVER_UNABLE_TO_LOAD;
     /// A number is too large.
     INTEGER_OVERFLOW = STATUS_INTEGER_OVERFLOW;
 }

@@ -56,14 +56,41 @@ fn bytes_of(datagram: &Datagram<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Waits for so many datagrams, in one list.
-fn collect(mailbox: &Receiver<Datagrams>, count: usize) -> Datagrams {
-    let Ok(mut all) = mailbox.recv_timeout(LIMIT) else { panic!("nothing came") };
-    while all.len() < count {
-        let Ok(more) = mailbox.recv_timeout(LIMIT) else { panic!("{} came", all.len()) };
-        assert!(all.append(more).is_ok());
+/// Datagrams that arrived, in the chains that WSK indicated.
+struct Received(Vec<Datagrams>);
+
+impl Received {
+    /// Waits for `count` datagrams.
+    fn wait(mailbox: &Receiver<Datagrams>, count: usize) -> Self {
+        let mut received = Self(Vec::new());
+        while received.len() < count {
+            let Ok(more) = mailbox.recv_timeout(LIMIT) else { panic!("{} came", received.len()) };
+            received.0.push(more);
+        }
+        received
     }
-    all
+
+    fn len(&self) -> usize {
+        self.0.iter().map(Datagrams::len).sum()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
+        self.0.iter().flat_map(Datagrams::iter)
+    }
+
+    /// Takes the first `count` datagrams off each chain in turn.
+    fn split_front(&mut self, count: usize) -> Self {
+        let mut front = Self(Vec::new());
+        for chain in &mut self.0 {
+            front.0.push(chain.split_front(count - front.len()));
+        }
+        front
+    }
+
+    /// Gives the datagrams back to WSK.
+    fn release(self) {
+        self.0.into_iter().for_each(Datagrams::release);
+    }
 }
 
 #[test]
@@ -102,7 +129,7 @@ fn batches_arrive_and_come_back() {
             assert_eq!(status, Status::SUCCESS);
             batch = Some(back);
 
-            let mut all = collect(&received, 60);
+            let mut all = Received::wait(&received, 60);
             for (index, datagram) in all.iter().enumerate() {
                 let expected = vec![index as u8 ^ (round << 7); 100 + index * 20];
                 assert_eq!(bytes_of(&datagram), expected);
@@ -114,7 +141,7 @@ fn batches_arrive_and_come_back() {
             assert_eq!((front.len(), front.iter().count()), (20, 20));
             assert_eq!((all.len(), all.iter().count()), (40, 40));
             assert!(all.iter().next().is_some_and(|datagram| datagram.len() == 500));
-            assert!(all.split_front(0).is_empty());
+            assert!(all.split_front(0).len() == 0);
             let middle = all.split_front(1);
             all.release();
             front.release();
@@ -123,11 +150,11 @@ fn batches_arrive_and_come_back() {
 
         // An answer by the way that a datagram came.
         assert!(from.send_to(b"question", SocketAddr::new(loopback, to_port), None).is_ok());
-        let question = collect(&received, 1);
+        let question = Received::wait(&received, 1);
         let Some(question) = question.iter().next() else { panic!("no question") };
         let Some(remote) = question.remote() else { panic!("no address") };
         assert!(to.send_to(b"answer", remote, question.local()).is_ok());
-        let answer = collect(&answers, 1);
+        let answer = Received::wait(&answers, 1);
         assert_eq!(answer.iter().next().map(|answer| bytes_of(&answer)), Some(b"answer".to_vec()));
 
         // The port is taken, and the other family is out of reach.
@@ -151,7 +178,7 @@ fn closing_waits_for_what_is_retained() {
     let Ok(bound) = socket.bind(Family::V4.any(0)) else { panic!("no port") };
     let to = SocketAddr::from(([127, 0, 0, 1], bound.port()));
     assert!(socket.send_to(b"to myself", to, None).is_ok());
-    let retained = collect(&received, 1);
+    let retained = Received::wait(&received, 1);
 
     let (closed, is_closed) = channel();
     let closer = std::thread::spawn(move || {

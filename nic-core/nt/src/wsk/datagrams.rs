@@ -17,9 +17,8 @@ use crate::shared::Shared;
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
 pub struct Datagrams {
-    /// Null when there are none.
+    /// Null if there are none.
     first: *mut WSK_DATAGRAM_INDICATION,
-    last: *mut WSK_DATAGRAM_INDICATION,
     count: usize,
     /// Holds the socket open: one use for each datagram.
     core: Shared<Core>,
@@ -35,17 +34,13 @@ impl Datagrams {
         core: &Shared<Core>,
         first: *mut WSK_DATAGRAM_INDICATION,
     ) -> Option<Self> {
-        let (mut last, mut count) = (first, 1);
-        loop {
-            // SAFETY: by the caller's promise.
-            let next = unsafe { (*last).Next };
-            if next.is_null() {
-                break;
-            }
-            last = next;
+        let (mut next, mut count) = (first, 0);
+        // SAFETY: by the caller's promise.
+        while let Some(indication) = unsafe { next.as_ref() } {
+            next = indication.Next;
             count += 1;
         }
-        core.rundown.enter(count).then(|| Self { first, last, count, core: core.clone() })
+        core.rundown.enter(count).then(|| Self { first, count, core: core.clone() })
     }
 
     /// How many there are.
@@ -71,24 +66,19 @@ impl Datagrams {
 
     /// Takes the first `count` datagrams off, or all that there are.
     pub fn split_front(&mut self, count: usize) -> Self {
-        let mut front = Self {
-            first: ptr::null_mut(),
-            last: ptr::null_mut(),
-            count: 0,
-            core: self.core.clone(),
-        };
+        let mut front = Self { first: ptr::null_mut(), count: 0, core: self.core.clone() };
         if count >= self.count {
             core::mem::swap(self, &mut front);
             return front;
         }
-        let mut rest = self.first;
+        let (mut last, mut rest) = (ptr::null_mut::<WSK_DATAGRAM_INDICATION>(), self.first);
         for _ in 0..count {
-            front.last = rest;
+            last = rest;
             // SAFETY: there are more than `count`.
             rest = unsafe { (*rest).Next };
         }
-        // SAFETY: retained; null when `count` is 0.
-        if let Some(last) = unsafe { front.last.as_mut() } {
+        // SAFETY: retained; null if `count` is 0.
+        if let Some(last) = unsafe { last.as_mut() } {
             last.Next = ptr::null_mut();
             front.first = self.first;
             front.count = count;
@@ -96,25 +86,6 @@ impl Datagrams {
             self.count -= count;
         }
         front
-    }
-
-    /// Adds datagrams of the same socket at the end; gives those of another one back.
-    pub fn append(&mut self, mut more: Self) -> Result<(), Self> {
-        if !self.core.is_same(&more.core) {
-            return Err(more);
-        }
-        if more.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: retained; null when there are none.
-        match unsafe { self.last.as_mut() } {
-            Some(last) => last.Next = more.first,
-            None => self.first = more.first,
-        }
-        self.last = more.last;
-        self.count += more.count;
-        (more.first, more.last, more.count) = (ptr::null_mut(), ptr::null_mut(), 0);
-        Ok(())
     }
 
     /// Gives the datagrams back to WSK, as dropping does.

@@ -92,12 +92,6 @@ impl<T: Sent> SendBatch<T> {
     pub fn context_mut(&mut self) -> &mut T {
         &mut self.inner.context
     }
-
-    /// The sender's own and the datagrams at once.
-    pub fn parts_mut(&mut self) -> (&mut T, &mut DatagramBuffer) {
-        let inner = &mut *self.inner;
-        (&mut inner.context, &mut inner.datagrams)
-    }
 }
 
 impl Flight {

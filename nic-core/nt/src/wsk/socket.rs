@@ -67,7 +67,7 @@ pub struct UdpSocket<R: ReceiveFrom> {
     /// Made beforehand, so that closing can't fail.
     close_request: Request,
     /// WSK has its address. Declared before the client: gone before that.
-    state: PoolBox<State<R>>,
+    _state: PoolBox<State<R>>,
     _client: WskClient,
 }
 
@@ -126,7 +126,7 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         core.socket.store(ptr::with_exposed_provenance_mut(socket), Ordering::Release);
         core.rundown.open();
         // From here on dropping closes it.
-        let socket = Self { core, family, close_request, state, _client: client.clone() };
+        let socket = Self { core, family, close_request, _state: state, _client: client.clone() };
         match family {
             Family::V4 => {
                 socket.core.set_option(IPPROTO_IP, IP_PKTINFO, 1)?;
@@ -166,13 +166,8 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         unsafe { from_sockaddr(pointer.cast()) }.ok_or(Status::UNSUCCESSFUL)
     }
 
-    /// Where the datagrams go.
-    pub fn receiver(&self) -> &R {
-        &self.state.receiver
-    }
-
     /// Its IP version.
-    pub fn family(&self) -> Family {
+    pub(super) fn family(&self) -> Family {
         self.family
     }
 
