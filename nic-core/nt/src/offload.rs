@@ -18,14 +18,11 @@ use crate::status::{Result, Status};
 /// `NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED` and its like).
 const DISABLED: UCHAR = 1;
 
-/// A change of what is offloaded. `None` leaves a checksum as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A change of the offload configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OffloadChange {
-    ipv4: Option<bool>,
-    tcp_ipv4: Option<bool>,
-    udp_ipv4: Option<bool>,
-    tcp_ipv6: Option<bool>,
-    udp_ipv6: Option<bool>,
+    on: ReceiveChecksums,
+    off: ReceiveChecksums,
 }
 
 impl OffloadChange {
@@ -52,24 +49,26 @@ impl OffloadChange {
         {
             return Err(Status(NDIS_STATUS_INVALID_DATA));
         }
-        Ok(Self {
-            ipv4: received(parameters.IPv4Checksum)?,
-            tcp_ipv4: received(parameters.TCPIPv4Checksum)?,
-            udp_ipv4: received(parameters.UDPIPv4Checksum)?,
-            tcp_ipv6: received(parameters.TCPIPv6Checksum)?,
-            udp_ipv6: received(parameters.UDPIPv6Checksum)?,
-        })
+        let mut change = Self { on: ReceiveChecksums::empty(), off: ReceiveChecksums::empty() };
+        for (wanted, checksum) in [
+            (parameters.IPv4Checksum, ReceiveChecksums::IPV4),
+            (parameters.TCPIPv4Checksum, ReceiveChecksums::TCP_IPV4),
+            (parameters.UDPIPv4Checksum, ReceiveChecksums::UDP_IPV4),
+            (parameters.TCPIPv6Checksum, ReceiveChecksums::TCP_IPV6),
+            (parameters.UDPIPv6Checksum, ReceiveChecksums::UDP_IPV6),
+        ] {
+            match received(wanted)? {
+                None => {}
+                Some(true) => change.on |= checksum,
+                Some(false) => change.off |= checksum,
+            }
+        }
+        Ok(change)
     }
 
     /// The checksums after the change.
     pub fn apply(self, to: ReceiveChecksums) -> ReceiveChecksums {
-        ReceiveChecksums {
-            ipv4: self.ipv4.unwrap_or(to.ipv4),
-            tcp_ipv4: self.tcp_ipv4.unwrap_or(to.tcp_ipv4),
-            udp_ipv4: self.udp_ipv4.unwrap_or(to.udp_ipv4),
-            tcp_ipv6: self.tcp_ipv6.unwrap_or(to.tcp_ipv6),
-            udp_ipv6: self.udp_ipv6.unwrap_or(to.udp_ipv6),
-        }
+        (to - self.off) | self.on
     }
 }
 

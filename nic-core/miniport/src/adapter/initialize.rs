@@ -168,7 +168,7 @@ impl Keywords {
             name: Name::from_utf16(&[]),
             protocol: Name::from_utf16(&[]),
             mtu_bytes: DEFAULT_MTU_BYTES,
-            receive_checksums: ReceiveChecksums::ALL,
+            receive_checksums: ReceiveChecksums::all(),
             is_ovpn_dco: false,
             test_timers: 0,
         };
@@ -206,16 +206,15 @@ impl Keywords {
     /// The values are those of "Using Registry Values to Enable and Disable Task Offloading" (ndis
     /// docs).
     fn take_checksums(&mut self, configuration: &Configuration) -> Result<()> {
-        let checksums = &mut self.receive_checksums;
-        for (keyword, is_on) in [
-            (&utf16!("*IPChecksumOffloadIPv4") as &[u16], &mut checksums.ipv4),
-            (&utf16!("*TCPChecksumOffloadIPv4"), &mut checksums.tcp_ipv4),
-            (&utf16!("*UDPChecksumOffloadIPv4"), &mut checksums.udp_ipv4),
-            (&utf16!("*TCPChecksumOffloadIPv6"), &mut checksums.tcp_ipv6),
-            (&utf16!("*UDPChecksumOffloadIPv6"), &mut checksums.udp_ipv6),
+        for (keyword, checksum) in [
+            (&utf16!("*IPChecksumOffloadIPv4") as &[u16], ReceiveChecksums::IPV4),
+            (&utf16!("*TCPChecksumOffloadIPv4"), ReceiveChecksums::TCP_IPV4),
+            (&utf16!("*UDPChecksumOffloadIPv4"), ReceiveChecksums::UDP_IPV4),
+            (&utf16!("*TCPChecksumOffloadIPv6"), ReceiveChecksums::TCP_IPV6),
+            (&utf16!("*UDPChecksumOffloadIPv6"), ReceiveChecksums::UDP_IPV6),
         ] {
             if let Some(value) = configuration.integer(keyword)? {
-                *is_on = value & OFFLOAD_RECEIVE != 0;
+                self.receive_checksums.set(checksum, value & OFFLOAD_RECEIVE != 0);
             }
         }
         Ok(())

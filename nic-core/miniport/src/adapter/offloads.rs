@@ -43,7 +43,7 @@ impl Offloads {
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub(crate) fn receive_checksums(&self) -> ReceiveChecksums {
-        ReceiveChecksums::from_bits(self.in_use.load(Ordering::Relaxed))
+        ReceiveChecksums::from_bits_truncate(self.in_use.load(Ordering::Relaxed))
     }
 
     /// Configures offloads, and returns what the stack is to be told.
@@ -70,7 +70,7 @@ impl Offloads {
         update(&mut settings);
         let Settings { configured, ipv4, ipv6 } = *settings;
         let in_use = configured.of_versions(ipv4 == Switch::On, ipv6 == Switch::On);
-        self.in_use.store(in_use.to_bits(), Ordering::Relaxed);
+        self.in_use.store(in_use.bits(), Ordering::Relaxed);
         configured.of_versions(ipv4 != Switch::Off, ipv6 != Switch::Off)
     }
 }

@@ -81,7 +81,7 @@ impl Attributes {
         unsafe { set(handle, &general.Header) }?;
         let (mut current, mut capabilities) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         let current = offload(&mut current, ndis_version, self.receive_checksums);
-        let capabilities = offload(&mut capabilities, ndis_version, ReceiveChecksums::ALL);
+        let capabilities = offload(&mut capabilities, ndis_version, ReceiveChecksums::all());
         let offload = NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES {
             Header: NDIS_OBJECT_HEADER {
                 Type: NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
