@@ -10,7 +10,6 @@ use nt_sys::io::{DRIVER_INITIALIZE, DRIVER_OBJECT, IO_TYPE_DRIVER};
 use nt_sys::ntdef::{CSHORT, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, ULONG, UNICODE_STRING};
 
 use crate::callback;
-use crate::given;
 use crate::handle;
 use crate::heap;
 use crate::image::{Image, LoadError};
@@ -21,6 +20,7 @@ use crate::loaded;
 use crate::ob;
 use crate::pool;
 use crate::ps::thread;
+use crate::retained;
 use crate::rtl::string::OwnedString;
 use crate::violation::{Rule, stop};
 
@@ -193,7 +193,7 @@ impl Driver {
         pool::check();
         pool::forget();
         lock_order::end();
-        given::release();
+        retained::release();
         leaks
     }
 }

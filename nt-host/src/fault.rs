@@ -87,17 +87,18 @@ extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, context: 
         fault.stop(
             Rule::CALL_AFTER_UNLOAD,
             if is_call { "call" } else { "access" },
-            format_args!("{} was unloaded", unloaded.place(address)),
+            format_args!("{} was unloaded", unloaded.locate(address)),
         );
     }
     if let Some(module) = &module {
-        // SAFETY: as above; what was not fetched is not in the image's executable part.
+        // SAFETY: the context is that of a faulting thread. An instruction that was not fetched lies
+        // outside of the image's executable part.
         let kind = unsafe { trap::Kind::of(module, fault.context) };
         if signal == libc::SIGILL || information.si_code == SI_KERNEL {
-            let place = module.place(instruction);
+            let place = module.locate(instruction);
             fault.stop(Rule::ILLEGAL_INSTRUCTION, "instruction", format_args!("at {place}{kind}"));
         }
-        let place = module.place(instruction);
+        let place = module.locate(instruction);
         fault.stop(
             Rule::ACCESS_VIOLATION,
             "access",

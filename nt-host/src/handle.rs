@@ -88,7 +88,7 @@ struct File {
 
 // SAFETY: the host only reads the pointers; what they point to is the driver's to guard.
 unsafe impl Send for File {}
-// SAFETY: as above.
+// SAFETY: the host only reads the pointers; what they point to is the driver's to guard.
 unsafe impl Sync for File {}
 
 /// A file object, with the text that its name points to. The object comes first.

@@ -49,7 +49,7 @@ fn set(row: &mut MIB_IPINTERFACE_ROW) -> Result<(), NTSTATUS> {
     };
     let is_valid = match row.NlMtu {
         0 => true,
-        mtu => (min_mtu..=interface.greatest_mtu()).contains(&mtu),
+        mtu => (min_mtu..=interface.max_mtu()).contains(&mtu),
     };
     if !is_valid || row.SitePrefixLength > max_prefix {
         return Err(STATUS_INVALID_PARAMETER);
@@ -74,7 +74,7 @@ export! { "netio.sys";
         irql::require_at_most("InitializeIpInterfaceEntry", APC_LEVEL);
         // SAFETY: plain numbers, for which zeros are valid.
         let empty = unsafe { zeroed() };
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { row.write(empty) };
     }
 
@@ -88,7 +88,7 @@ export! { "netio.sys";
     /// The row is null or valid.
     pub unsafe fn GetIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW) -> NTSTATUS {
         irql::require_at_most("GetIpInterfaceEntry", APC_LEVEL);
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let row = unsafe { row.as_mut() };
         row.map_or(Err(STATUS_INVALID_PARAMETER), get).err().unwrap_or(STATUS_SUCCESS)
     }
@@ -102,7 +102,7 @@ export! { "netio.sys";
     /// The row is null or valid.
     pub unsafe fn SetIpInterfaceEntry(row: *mut MIB_IPINTERFACE_ROW) -> NTSTATUS {
         irql::require_at_most("SetIpInterfaceEntry", APC_LEVEL);
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let row = unsafe { row.as_mut() };
         row.map_or(Err(STATUS_INVALID_PARAMETER), set).err().unwrap_or(STATUS_SUCCESS)
     }

@@ -17,7 +17,7 @@ use super::error::Malformed;
 use super::mapping::Access;
 
 /// No driver is as large.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 
 /// The checked headers of an image, with its sections.
 pub(super) struct ImageFile<'a> {
@@ -57,7 +57,7 @@ impl<'a> ImageFile<'a> {
             return Err(Malformed::Subsystem(subsystem));
         }
         let size_bytes = header.size_of_image.get(LE) as usize;
-        if size_bytes == 0 || size_bytes > MOST_BYTES || !size_bytes.is_multiple_of(PAGE_SIZE) {
+        if size_bytes == 0 || size_bytes > MAX_BYTES || !size_bytes.is_multiple_of(PAGE_SIZE) {
             return Err(Malformed::format("the size of the image is none that it can have"));
         }
         let header_bytes = header.size_of_headers.get(LE) as usize;

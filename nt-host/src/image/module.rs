@@ -106,8 +106,8 @@ impl Module {
     }
 
     /// How an address in it is named.
-    pub(crate) fn place(&self, address: usize) -> Place<'_> {
-        Place { module: self, offset: address.wrapping_sub(self.range.start) }
+    pub(crate) fn locate(&self, address: usize) -> ImageOffset<'_> {
+        ImageOffset { module: self, offset: address.wrapping_sub(self.range.start) }
     }
 
     /// The name of the function at an address.
@@ -123,12 +123,12 @@ impl Module {
 }
 
 /// A place in an image, which is shown as `tunic.sys+0x1234`.
-pub(crate) struct Place<'a> {
+pub(crate) struct ImageOffset<'a> {
     module: &'a Module,
     offset: usize,
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for ImageOffset<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}+{:#x}", self.module.name, self.offset)
     }

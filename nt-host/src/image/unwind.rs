@@ -12,8 +12,10 @@ use super::module::{Module, find};
 use super::trap;
 use crate::stack;
 
+// SAFETY 1: the unwinder's context is valid during its callback.
+
 /// Frames that are shown.
-const MOST_FRAMES: usize = 32;
+const MAX_FRAMES: usize = 32;
 
 /// The state of a thread in a frame, as far as frames are found by it.
 #[derive(Clone, Copy)]
@@ -56,12 +58,12 @@ fn print(mut frame: Frame) {
     }
     let Some(first) = module else { return };
     let symbols = first.symbols();
-    for number in 0..MOST_FRAMES {
+    for number in 0..MAX_FRAMES {
         let Some(module) = find(frame.address) else { return };
         // What returns lies behind the call.
         let address = frame.address - usize::from(number != 0);
         let name = symbols.as_ref().and_then(|symbols| module.function_name(symbols, address));
-        eprintln!("  {} {}", module.place(address), name.unwrap_or_default());
+        eprintln!("  {} {}", module.locate(address), name.unwrap_or_default());
         if step(&module, &mut frame, &stack).is_none() {
             return;
         }
@@ -257,7 +259,7 @@ unsafe extern "C" fn find_image(context: *mut UnwindContext, found: *mut c_void)
     /// ABI, figure 3.36).
     const KEPT: [(usize, c_int); 8] =
         [(3, 3), (5, 6), (6, 4), (7, 5), (12, 12), (13, 13), (14, 14), (15, 15)];
-    // SAFETY: the context is valid during the callback.
+    // SAFETY: 1.
     let address = unsafe { _Unwind_GetIP(context) };
     if find(address).is_none() {
         // _URC_NO_REASON: go on.
@@ -265,10 +267,10 @@ unsafe extern "C" fn find_image(context: *mut UnwindContext, found: *mut c_void)
     }
     let mut registers = [0; 16];
     for (number, dwarf) in KEPT {
-        // SAFETY: as above.
+        // SAFETY: 1.
         registers[number] = unsafe { _Unwind_GetGR(context, dwarf) };
     }
-    // SAFETY: as above.
+    // SAFETY: 1.
     registers[STACK_POINTER] = unsafe { _Unwind_GetCFA(context) };
     // SAFETY: as the caller promises.
     unsafe { found.cast::<Option<Frame>>().write(Some(Frame { address, registers })) };

@@ -16,6 +16,13 @@ use crate::io::irp as irps;
 use crate::irql;
 use crate::violation::{Rule, stop};
 
+// SAFETY 1: the driver gave its queue's routines to IoCsqInitialize. The lock is held where the
+//           documentation asks for it.
+// SAFETY 2: the caller of IoCsqInsertIrpEx owns the IRP until it is queued.
+// SAFETY 3: `DriverContext[3]` of a queued IRP points to a queue or to a context. Both begin with
+//           their type.
+// SAFETY 4: the IRP is out of the queue, with its cancel routine taken: nobody else uses it.
+
 export! { "ntoskrnl.exe";
     /// wdm.h, IoCsqInitialize.
     ///
@@ -86,14 +93,14 @@ export! { "ntoskrnl.exe";
         unsafe { exchange_cancel_routine(irp, Some(cancel)) };
         // SAFETY: as the caller promises.
         let cancelled = unsafe { &raw const (*irp).Cancel };
-        // SAFETY: as above; another thread can set it.
+        // SAFETY: 2; another thread can set the flag.
         let cancelled = unsafe { cancelled.read_volatile() } != 0;
         // SAFETY: as the caller promises. Without a routine to take, the canceller calls it, and
         // waits for the lock.
         let mine = cancelled && unsafe { take_cancel_routine(irp) }.is_some();
         if mine {
             queue.remove(irp);
-            // SAFETY: the IRP is out of the queue.
+            // SAFETY: 4.
             unsafe { disown(irp) };
         }
         queue.unlock(level);
@@ -124,7 +131,7 @@ export! { "ntoskrnl.exe";
             // SAFETY: a queued IRP is valid. Without a routine it is being cancelled: look further.
             if unsafe { take_cancel_routine(irp) }.is_some() {
                 queue.remove(irp);
-                // SAFETY: the IRP is out of the queue.
+                // SAFETY: 4.
                 unsafe { disown(irp) };
                 break;
             }
@@ -152,7 +159,7 @@ export! { "ntoskrnl.exe";
         let mine = !irp.is_null() && unsafe { take_cancel_routine(irp) }.is_some();
         if mine {
             queue.remove(irp);
-            // SAFETY: the IRP is out of the queue.
+            // SAFETY: 4.
             unsafe { disown(irp) };
         }
         queue.unlock(level);
@@ -168,10 +175,10 @@ unsafe extern "efiapi" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     unsafe { IoReleaseCancelSpinLock(level) };
     // SAFETY: a queued IRP has its owner there.
     let owner = unsafe { irps::overlay(irp) }.DriverContext[3];
-    // SAFETY: what is there begins with its type.
+    // SAFETY: 3.
     let kind = unsafe { owner.cast::<u32>().read() };
     let csq = if kind == IO_TYPE_CSQ_IRP_CONTEXT {
-        // SAFETY: its type says that it is a context.
+        // SAFETY: 3.
         unsafe { (*owner.cast::<IO_CSQ_IRP_CONTEXT>()).Csq }
     } else {
         owner.cast()
@@ -180,7 +187,7 @@ unsafe extern "efiapi" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     let queue = unsafe { Queue::of("IoCancelIrp", csq) };
     let level = queue.lock();
     queue.remove(irp);
-    // SAFETY: the IRP is out of the queue.
+    // SAFETY: 4.
     unsafe { disown(irp) };
     queue.unlock(level);
     queue.complete(irp);
@@ -195,9 +202,9 @@ unsafe fn disown(irp: *mut IRP) {
     let owner = unsafe { irps::overlay(irp) }.DriverContext[3];
     // SAFETY: as the caller promises.
     unsafe { irps::overlay(irp) }.DriverContext[3] = core::ptr::null_mut();
-    // SAFETY: what is there begins with its type.
+    // SAFETY: 3.
     if unsafe { owner.cast::<u32>().read() } == IO_TYPE_CSQ_IRP_CONTEXT {
-        // SAFETY: its type says that it is a context.
+        // SAFETY: 3.
         unsafe { (*owner.cast::<IO_CSQ_IRP_CONTEXT>()).Irp = core::ptr::null_mut() };
     }
 }
@@ -246,33 +253,33 @@ impl Queue {
 
     fn lock(&self) -> KIRQL {
         let mut level: KIRQL = 0;
-        // SAFETY: the routines are what the documentation says.
+        // SAFETY: 1.
         unsafe { (self.acquire_lock)(self.csq, &raw mut level) };
         level
     }
 
     fn unlock(&self, level: KIRQL) {
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (self.release_lock)(self.csq, level) };
     }
 
     fn insert(&self, irp: *mut IRP) {
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (self.insert)(self.csq, irp) };
     }
 
     fn remove(&self, irp: *mut IRP) {
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (self.remove)(self.csq, irp) };
     }
 
     fn peek_next(&self, irp: *mut IRP, context: PVOID) -> *mut IRP {
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (self.peek_next)(self.csq, irp, context) }
     }
 
     fn complete(&self, irp: *mut IRP) {
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (self.complete)(self.csq, irp) };
     }
 }

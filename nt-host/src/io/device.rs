@@ -279,7 +279,7 @@ fn add(
         object.NextDevice = driver.DeviceObject;
     }
     let device = ob::create("device", Device { object, extension }).cast::<DEVICE_OBJECT>();
-    // SAFETY: as above.
+    // SAFETY: null, or the driver's own object.
     if let Some(driver) = unsafe { driver.as_mut() } {
         driver.DeviceObject = device;
     }
@@ -314,9 +314,9 @@ unsafe fn unlink(driver: *mut DRIVER_OBJECT, device: *mut DEVICE_OBJECT) {
         // SAFETY: a device on the list.
         let after = unsafe { &raw mut (*next).NextDevice };
         if next == device {
-            // SAFETY: as above.
+            // SAFETY: a device on the list is valid.
             let after = unsafe { *after };
-            // SAFETY: as above.
+            // SAFETY: a device on the list is valid.
             unsafe { *link = after };
             return;
         }

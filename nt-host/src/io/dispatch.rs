@@ -53,7 +53,7 @@ pub(crate) unsafe fn call(
     fields.Tail.Overlay.CurrentStackLocation = location;
     // SAFETY: the number is within the IRP's locations.
     unsafe { (*location).DeviceObject = device_object };
-    // SAFETY: as above.
+    // SAFETY: the number is within the IRP's locations.
     let major = unsafe { (*location).MajorFunction };
     let Some(routine) = device::dispatch_routine(device_object, major) else {
         fields.IoStatus.Status = STATUS_INVALID_DEVICE_REQUEST;
@@ -69,10 +69,10 @@ pub(crate) unsafe fn call(
 }
 
 /// Stops when what a dispatch routine returned does not go with what it did to the IRP.
-pub(crate) fn require_consistent(major: u8, returned: NTSTATUS, seen: &Seen) {
+pub(crate) fn require_consistent(major: u8, returned: NTSTATUS, seen: &DispatchOutcome) {
     let function = "dispatch routine";
     match seen {
-        Seen::Open { control } if returned != STATUS_PENDING => stop(
+        DispatchOutcome::Open { control } if returned != STATUS_PENDING => stop(
             Rule::LOST_IRP,
             function,
             format_args!(
@@ -80,22 +80,22 @@ pub(crate) fn require_consistent(major: u8, returned: NTSTATUS, seen: &Seen) {
                  (control {control:#x})"
             ),
         ),
-        Seen::Open { control } if control & SL_PENDING_RETURNED == 0 => stop(
+        DispatchOutcome::Open { control } if control & SL_PENDING_RETURNED == 0 => stop(
             Rule::BAD_IRP,
             function,
             format_args!("returned STATUS_PENDING for an IRP that is not marked pending"),
         ),
-        Seen::Completed { pending: true, .. } if returned != STATUS_PENDING => stop(
+        DispatchOutcome::Completed { pending: true, .. } if returned != STATUS_PENDING => stop(
             Rule::BAD_IRP,
             function,
             format_args!("marked the IRP pending and returned {returned:#010x}"),
         ),
-        Seen::Completed { pending: false, .. } if returned == STATUS_PENDING => stop(
+        DispatchOutcome::Completed { pending: false, .. } if returned == STATUS_PENDING => stop(
             Rule::BAD_IRP,
             function,
             format_args!("returned STATUS_PENDING for an IRP that is not marked pending"),
         ),
-        Seen::Completed { pending: false, status } if returned != *status => stop(
+        DispatchOutcome::Completed { pending: false, status } if returned != *status => stop(
             Rule::BAD_IRP,
             function,
             format_args!("completed the IRP with {status:#010x} and returned {returned:#010x}"),
@@ -105,7 +105,7 @@ pub(crate) fn require_consistent(major: u8, returned: NTSTATUS, seen: &Seen) {
 }
 
 /// What became of an IRP when the dispatch routine had returned.
-pub(crate) enum Seen {
+pub(crate) enum DispatchOutcome {
     /// It is not completed.
     Open { control: u8 },
     /// It is completed.

@@ -30,7 +30,7 @@ pub(crate) fn allocate(stack_size: i8, owner: Owner) -> *mut IRP {
     if !irp.is_null() {
         // SAFETY: just allocated, with these bytes.
         unsafe { initialize(irp, bytes, stack_size) };
-        // SAFETY: as above.
+        // SAFETY: just allocated.
         unsafe { (*irp).AllocationFlags = ALLOCATED };
     }
     irp

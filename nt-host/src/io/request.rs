@@ -18,7 +18,7 @@ use nt_sys::ntdef::{NTSTATUS, PASSIVE_LEVEL, UserMode};
 use nt_sys::status::STATUS_INSUFFICIENT_RESOURCES;
 
 use crate::io::cancel::IoCancelIrp;
-use crate::io::dispatch::{self, Seen};
+use crate::io::dispatch::{self, DispatchOutcome};
 use crate::io::irp as irps;
 use crate::irql;
 use crate::mm::mdl;
@@ -245,17 +245,17 @@ impl Request {
         called
     }
 
-    fn seen(&self, stack_size: i8) -> Seen {
+    fn seen(&self, stack_size: i8) -> DispatchOutcome {
         let state = lock(&self.state);
         match &state.finished {
             Some(finished) => {
-                Seen::Completed { pending: finished.pending, status: finished.status }
+                DispatchOutcome::Completed { pending: finished.pending, status: finished.status }
             }
             None => {
                 let location = irps::location(state.irp, stack_size);
                 // SAFETY: the IRP is not completed, and so not freed while the state is locked.
                 let control = unsafe { (*location).Control };
-                Seen::Open { control }
+                DispatchOutcome::Open { control }
             }
         }
     }

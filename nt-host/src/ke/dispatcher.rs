@@ -13,6 +13,12 @@ use nt_sys::ntdef::LIST_ENTRY;
 
 use crate::violation::{Rule, stop};
 
+// SAFETY 1: the block is one of the slice that the waiter was made from, and stays until the end of
+//           the wait.
+// SAFETY 2: the lock is held. Only its holder reads and writes blocks and lists of waiters.
+// SAFETY 3: each entry of a list of waiters is the first field of a linked block.
+// SAFETY 4: an object is valid while a thread waits on it.
+
 /// Kinds of objects, by the values of `KOBJECTS`.
 pub(crate) const NOTIFICATION_EVENT: u8 = 0;
 pub(crate) const SYNCHRONIZATION_EVENT: u8 = 1;
@@ -85,9 +91,9 @@ impl Waiter {
         }
         (0..self.count)
             .find(|index| {
-                // SAFETY: within the slice that the waiter was made from.
+                // SAFETY: 1.
                 let block = unsafe { self.blocks.add(*index) };
-                // SAFETY: as above.
+                // SAFETY: 1.
                 let header = unsafe { (*block).header };
                 // SAFETY: as the caller promises.
                 unsafe { try_take(header) }
@@ -101,13 +107,13 @@ impl Waiter {
     /// The waiter and its blocks stay where they are until it is unlinked; the objects are valid.
     pub(crate) unsafe fn link(&self) {
         for index in 0..self.count {
-            // SAFETY: within the slice that the waiter was made from.
+            // SAFETY: 1.
             let block = unsafe { self.blocks.add(index) };
-            // SAFETY: as above; only the holder of the lock touches a block.
+            // SAFETY: 1 and 2.
             let block = unsafe { &mut *block };
             block.waiter = self;
             block.index = index as u32;
-            // SAFETY: the objects are valid.
+            // SAFETY: 4.
             let head = unsafe { &raw mut (*block.header).WaitListHead };
             // SAFETY: the head is a list's, and the block in none.
             unsafe { insert_tail(head, &raw mut block.entry) };
@@ -120,7 +126,7 @@ impl Waiter {
     /// It is linked.
     pub(crate) unsafe fn unlink(&self) {
         for index in 0..self.count {
-            // SAFETY: within the slice that the waiter was made from.
+            // SAFETY: 1.
             let block = unsafe { self.blocks.add(index) };
             // SAFETY: the block is linked.
             unsafe { remove(block.cast()) };
@@ -130,11 +136,11 @@ impl Waiter {
     /// Whether all of its objects are signalled. With [`lock`] held.
     unsafe fn all_signalled(&self) -> bool {
         (0..self.count).all(|index| {
-            // SAFETY: within the slice that the waiter was made from.
+            // SAFETY: 1.
             let block = unsafe { self.blocks.add(index) };
-            // SAFETY: as above.
+            // SAFETY: 1.
             let header = unsafe { (*block).header };
-            // SAFETY: the objects are valid while they are waited on.
+            // SAFETY: 4.
             unsafe { state(header) }.load(Ordering::Acquire) > 0
         })
     }
@@ -142,11 +148,11 @@ impl Waiter {
     /// Takes all of its objects. With [`lock`] held.
     unsafe fn take_all(&self) {
         for index in 0..self.count {
-            // SAFETY: within the slice that the waiter was made from.
+            // SAFETY: 1.
             let block = unsafe { self.blocks.add(index) };
-            // SAFETY: as above.
+            // SAFETY: 1.
             let header = unsafe { (*block).header };
-            // SAFETY: the objects are valid while they are waited on.
+            // SAFETY: 4.
             unsafe { try_take(header) };
         }
     }
@@ -230,13 +236,13 @@ pub(crate) unsafe fn try_take(header: *mut DISPATCHER_HEADER) -> bool {
 pub(crate) unsafe fn release_waiters(header: *mut DISPATCHER_HEADER) {
     // SAFETY: as the caller promises.
     let head = unsafe { &raw mut (*header).WaitListHead };
-    // SAFETY: the list is whole while the lock is held.
+    // SAFETY: 2.
     let mut entry = unsafe { (*head).Flink };
     while entry != head {
         let block = entry.cast::<WaitBlock>();
-        // SAFETY: the entries of the list are the first fields of linked blocks.
+        // SAFETY: 3.
         let next = unsafe { (*entry).Flink };
-        // SAFETY: as above; a linked block is valid.
+        // SAFETY: 3, and a linked block is valid.
         let WaitBlock { waiter, index, .. } = unsafe { &*block };
         let (waiter, index) = (*waiter, *index);
         // SAFETY: a linked waiter is valid.
@@ -269,7 +275,7 @@ pub(crate) unsafe fn release_waiters(header: *mut DISPATCHER_HEADER) {
             word.store(if waiter.all { 1 } else { index + 1 }, Ordering::Release);
             // The waiter can be gone from here on.
             wake(address);
-            // SAFETY: the list is whole while the lock is held.
+            // SAFETY: 2.
             entry = unsafe { (*entry).Flink };
         }
     }

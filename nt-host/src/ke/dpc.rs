@@ -200,7 +200,7 @@ pub(crate) unsafe fn insert(
     }
     // SAFETY: as the caller promises; the one that marked it owns these fields.
     unsafe { (*dpc).SystemArgument1 = argument1 };
-    // SAFETY: as above.
+    // SAFETY: the DPC is valid, and marked as queued by this thread.
     unsafe { (*dpc).SystemArgument2 = argument2 };
     QUEUED.fetch_add(1, Ordering::Relaxed);
     if high {
@@ -290,7 +290,7 @@ fn run(index: u32, processor: &Processor) {
                 let dpc = dpc.0;
                 // SAFETY: a queued DPC is valid.
                 let copy = unsafe { *dpc };
-                // SAFETY: as above.
+                // SAFETY: a queued DPC is valid until it is taken out of its queue.
                 unsafe { mark("DPC", dpc) }.store(ptr::null_mut(), Ordering::Release);
                 QUEUED.fetch_sub(1, Ordering::Relaxed);
                 drop(queue);

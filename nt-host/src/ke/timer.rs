@@ -168,11 +168,11 @@ unsafe fn set(
     let was_set = timers.disarm(timer.addr());
     // SAFETY: as the caller promises; the lock of the timers is held.
     unsafe { dispatcher::state(timer.cast()) }.store(0, Ordering::Release);
-    // SAFETY: as above.
+    // SAFETY: the timer is valid, and the lock of the timers is held.
     unsafe { (*timer).DueTime = due };
-    // SAFETY: as above.
+    // SAFETY: the timer is valid, and the lock of the timers is held.
     unsafe { (*timer).Dpc = dpc };
-    // SAFETY: as above.
+    // SAFETY: the timer is valid, and the lock of the timers is held.
     unsafe { (*timer).Period = period_ms };
     timers.arm(due, Armed { timer, dpc, period });
     let earliest = timers.by_due.first_key_value().is_some_and(|(first, _)| first.0 == due);

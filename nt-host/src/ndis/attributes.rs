@@ -41,7 +41,7 @@ pub(super) unsafe fn read_offload(from: *const NDIS_OFFLOAD) -> Option<Offload> 
     // SAFETY: every revision has a header.
     let header = unsafe { (*from).Header };
     // ntddndis.h, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_n
-    let least_bytes = match header.Revision {
+    let min_bytes = match header.Revision {
         1 => 112,
         2 => 144,
         3 => 156,
@@ -50,7 +50,7 @@ pub(super) unsafe fn read_offload(from: *const NDIS_OFFLOAD) -> Option<Offload> 
         6 | 7 => 216,
         _ => return None,
     };
-    if header.Type != NDIS_OBJECT_TYPE_OFFLOAD || header.Size < least_bytes {
+    if header.Type != NDIS_OBJECT_TYPE_OFFLOAD || header.Size < min_bytes {
         return None;
     }
     let mut offload = [0; size_of::<NDIS_OFFLOAD>()];

@@ -66,7 +66,7 @@ export! { "ndis.sys";
     ) -> NDIS_STATUS {
         const FUNCTION: &str = "NdisOpenConfigurationEx";
         irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let header = unsafe { (*config_object).Header };
         if header.Type != NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT
             || header.Revision == 0
@@ -74,7 +74,7 @@ export! { "ndis.sys";
         {
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the object begins with {header:?}"));
         }
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let handle = unsafe { (*config_object).NdisHandle };
         let adapter = MiniportAdapter::of(FUNCTION, handle);
         if !pool::admit() {
@@ -85,7 +85,7 @@ export! { "ndis.sys";
         keywords.push(written_by_setup(adapter));
         let configuration = Box::into_raw(Box::new(Configuration { keywords, answers: Vec::new() }));
         open().insert(configuration.expose_provenance(), adapter.name.clone());
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { configuration_handle.write(configuration.cast()) };
         NDIS_STATUS_SUCCESS
     }
@@ -111,7 +111,7 @@ export! { "ndis.sys";
         let configuration = Configuration::of(FUNCTION, configuration_handle);
         // SAFETY: open, and used by one caller at a time, as documented.
         let configuration = unsafe { &mut *configuration };
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let keyword = unsafe { text(keyword) };
         let found = configuration
             .keywords
@@ -128,9 +128,9 @@ export! { "ndis.sys";
                 (NDIS_STATUS_SUCCESS, parameter)
             }
         };
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { parameter_value.write(parameter) };
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { status.write(answer) };
     }
 

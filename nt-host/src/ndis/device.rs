@@ -119,7 +119,7 @@ pub(super) unsafe extern "efiapi" fn dispatch(
     let _ = device_object;
     // SAFETY: a dispatch routine owns its IRP.
     unsafe { (*irp).IoStatus.Status = STATUS_INVALID_DEVICE_REQUEST };
-    // SAFETY: as above.
+    // SAFETY: a dispatch routine owns its IRP.
     unsafe { IofCompleteRequest(irp, 0) };
     STATUS_INVALID_DEVICE_REQUEST
 }
@@ -149,7 +149,7 @@ export! { "ndis.sys";
         const FUNCTION: &str = "NdisRegisterDeviceEx";
         irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
         let _registration = Registration::of(FUNCTION, ndis_handle);
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let attributes = unsafe { &*device_object_attributes };
         if attributes.Header.Type != NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES
             || attributes.Header.Revision == 0
@@ -158,19 +158,19 @@ export! { "ndis.sys";
         {
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the attributes begin with {:?}", attributes.Header));
         }
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let functions = unsafe { *attributes.MajorFunctions.cast::<[Option<_>; IRP_MJ_COUNT]>() };
         let has = |major: u8| functions.get(usize::from(major)).is_some_and(Option::is_some);
         if has(IRP_MJ_PNP) || has(IRP_MJ_POWER) {
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("a device that is not physical gets no PnP and power IRPs"));
         }
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let name = unsafe { text(attributes.DeviceName) };
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let symbolic_link = unsafe { text(attributes.SymbolicName) };
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let sddl = unsafe { text(attributes.DefaultSDDLString) };
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { device_object.write(ptr::null_mut()) };
         let link = (!symbolic_link.is_empty()).then_some(symbolic_link.as_str());
         let device = match device::create(&name, link, &functions, attributes.ExtensionSize as usize) {
@@ -179,9 +179,9 @@ export! { "ndis.sys";
         };
         let sddl = if sddl.is_empty() { DEFAULT_SDDL.to_owned() } else { sddl };
         devices().push(Registered { device: device.addr(), name, symbolic_link, sddl });
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { device_object.write(device) };
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { ndis_device_handle.write(device.cast()) };
         NDIS_STATUS_SUCCESS
     }
@@ -214,7 +214,7 @@ export! { "ndis.sys";
     /// # Safety
     /// `device_object` is one that NdisRegisterDeviceEx made.
     pub unsafe fn NdisGetDeviceReservedExtension(device_object: *mut DEVICE_OBJECT) -> PVOID {
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { (*device_object).DeviceExtension }
     }
 }

@@ -17,8 +17,8 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, PASSIVE_LEVEL, ULONG, UNICODE_STRING};
 
 use super::device;
 use crate::callback;
-use crate::given;
 use crate::irql;
+use crate::retained;
 use crate::violation::{Rule, stop};
 
 /// The newest version of NDIS, of Windows 11 24H2.
@@ -127,7 +127,7 @@ fn check(characteristics: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS) -> Result<(), N
         return Err(NDIS_STATUS_BAD_VERSION);
     }
     // ndis.h, NDIS_MINIPORT_DRIVER_CHARACTERISTICS: which revision since which version.
-    let (least_version, least_bytes) = match characteristics.Header.Revision {
+    let (min_version, min_bytes) = match characteristics.Header.Revision {
         1 => (NDIS_MAKE_VERSION(6, 0), NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1),
         2 => (NDIS_MAKE_VERSION(6, 1), NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2),
         3 => (NDIS_MAKE_VERSION(6, 80), NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3),
@@ -148,8 +148,8 @@ fn check(characteristics: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS) -> Result<(), N
     let has_half_a_reset =
         characteristics.CheckForHangHandlerEx.is_some() != characteristics.ResetHandlerEx.is_some();
     if characteristics.Header.Type != NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS
-        || characteristics.Header.Size < least_bytes
-        || version < least_version
+        || characteristics.Header.Size < min_bytes
+        || version < min_version
         || !has_mandatory_handlers
         || has_half_a_reset
     {
@@ -193,7 +193,7 @@ export! { "ndis.sys";
         if MiniportDriver::of(driver_object).is_some() {
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the driver has registered already"));
         }
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let header = unsafe { (*miniport_driver_characteristics).Header };
         let bytes = usize::from(header.Size).min(size_of::<NDIS_MINIPORT_DRIVER_CHARACTERISTICS>());
         let mut characteristics = std::mem::MaybeUninit::<NDIS_MINIPORT_DRIVER_CHARACTERISTICS>::zeroed();
@@ -213,13 +213,13 @@ export! { "ndis.sys";
             characteristics,
             adapters: AtomicUsize::new(0),
         });
-        given::keep(Arc::clone(&registration));
-        // SAFETY: the driver's promise.
+        retained::keep(Arc::clone(&registration));
+        // SAFETY: as the driver promises.
         let object = unsafe { &mut *driver_object };
         object.DriverUnload = Some(unload);
         object.MajorFunction = [Some(device::dispatch); nt_sys::io::IRP_MJ_COUNT];
         let handle = Arc::as_ptr(&registration).cast_mut().cast();
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         unsafe { ndis_miniport_driver_handle.write(handle) };
         DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&registration));
         if let Some(set_options) = characteristics.SetOptionsHandler {

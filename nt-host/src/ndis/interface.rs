@@ -31,7 +31,7 @@ impl Interface {
     }
 
     /// What the miniport said to be its own (`NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES::MtuSize`).
-    pub(crate) fn greatest_mtu(&self) -> u32 {
+    pub(crate) fn max_mtu(&self) -> u32 {
         self.0.attributes().general.map_or(0, |general| general.mtu)
     }
 

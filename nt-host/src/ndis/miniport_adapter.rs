@@ -18,8 +18,8 @@ use super::send_state::SendState;
 use super::state::{State, StateMachine};
 use super::tuning::Tuning;
 use crate::edge::Edge;
-use crate::given;
 use crate::irql;
+use crate::retained;
 use crate::violation::{Rule, stop};
 
 /// What an adapter is made with.
@@ -104,7 +104,7 @@ impl MiniportAdapter {
             offloads: Offloads::default(),
             operation: Mutex::new(()),
         });
-        given::keep(Arc::clone(&adapter));
+        retained::keep(Arc::clone(&adapter));
         adapter
     }
 

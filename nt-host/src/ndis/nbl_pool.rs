@@ -20,11 +20,13 @@ use crate::irql;
 use crate::pool::{self, Tag};
 use crate::violation::{Rule, stop};
 
+// SAFETY 1: the driver passes valid parameters of a pool, as long as their header says.
+// SAFETY 2: `require_header` was called, and the field is one of revision 1.
+
 /// MEMORY_ALLOCATION_ALIGNMENT (ntdef.h) on 64-bit Windows.
 const MEMORY_ALLOCATION_ALIGNMENT: usize = 16;
-fn require_header(function: &str, header: NDIS_OBJECT_HEADER, least_bytes: USHORT) {
-    if header.Type != NDIS_OBJECT_TYPE_DEFAULT || header.Revision == 0 || header.Size < least_bytes
-    {
+fn require_header(function: &str, header: NDIS_OBJECT_HEADER, min_bytes: USHORT) {
+    if header.Type != NDIS_OBJECT_TYPE_DEFAULT || header.Revision == 0 || header.Size < min_bytes {
         stop(Rule::BAD_ARGUMENT, function, format_args!("the parameters begin with {header:?}"));
     }
 }
@@ -71,7 +73,7 @@ unsafe fn attach(
         offset -= mdl.ByteCount;
         current = mdl.Next;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: as the caller promises.
     let net_buffer = unsafe { &mut *net_buffer };
     net_buffer.MdlChain = mdl_chain;
     net_buffer.CurrentMdl = current;
@@ -95,16 +97,16 @@ export! { "ndis.sys";
         const FUNCTION: &str = "NdisAllocateNetBufferListPool";
         let _ = ndis_handle;
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        // SAFETY: the driver's promise. Revision 1 ends before `Flags`, which is not read.
+        // SAFETY: 1.
         let header = unsafe { (*parameters).Header };
         require_header(FUNCTION, header, NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1);
-        // SAFETY: as above.
+        // SAFETY: 1 and 2.
         let data_bytes = unsafe { (*parameters).DataSize } as usize;
-        // SAFETY: as above.
+        // SAFETY: 1 and 2.
         let net_buffer = unsafe { (*parameters).fAllocateNetBuffer } != 0;
-        // SAFETY: as above.
+        // SAFETY: 1 and 2.
         let context_bytes = usize::from(unsafe { (*parameters).ContextSize });
-        // SAFETY: as above.
+        // SAFETY: 1 and 2.
         let tag = unsafe { (*parameters).PoolTag };
         if tag == 0 || (data_bytes > 0 && !net_buffer) || !context_bytes.is_multiple_of(MEMORY_ALLOCATION_ALIGNMENT) {
             stop(
@@ -179,7 +181,7 @@ export! { "ndis.sys";
         let Some(object) = allocate_list(FUNCTION, pool, context_size, context_back_fill) else {
             return ptr::null_mut();
         };
-        // SAFETY: just allocated; the chain is valid by the driver's promise.
+        // SAFETY: just allocated; the chain is valid, as the driver promises.
         unsafe { attach(object.net_buffer(), mdl_chain, data_offset, data_length) };
         object.nbl()
     }
@@ -211,12 +213,12 @@ export! { "ndis.sys";
         const FUNCTION: &str = "NdisAllocateNetBufferPool";
         let _ = ndis_handle;
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        // SAFETY: the driver's promise. Revision 1 ends before `Flags`, which is not read.
+        // SAFETY: 1.
         let header = unsafe { (*parameters).Header };
         require_header(FUNCTION, header, NDIS_SIZEOF_NET_BUFFER_POOL_PARAMETERS_REVISION_1);
-        // SAFETY: as above.
+        // SAFETY: 1 and 2.
         let data_bytes = unsafe { (*parameters).DataSize } as usize;
-        // SAFETY: as above.
+        // SAFETY: 1 and 2.
         let tag = unsafe { (*parameters).PoolTag };
         if tag == 0 {
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("no tag"));
@@ -260,7 +262,7 @@ export! { "ndis.sys";
         let Some(object) = pool.allocate(FUNCTION, pool.shape) else {
             return ptr::null_mut();
         };
-        // SAFETY: just allocated; the chain is valid by the driver's promise.
+        // SAFETY: just allocated; the chain is valid, as the driver promises.
         unsafe { attach(object.net_buffer(), mdl_chain, data_offset, data_length) };
         object.net_buffer()
     }

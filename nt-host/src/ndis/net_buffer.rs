@@ -26,7 +26,7 @@ impl Pieces {
     /// # Safety
     /// The NET_BUFFER and its MDL chain stay valid and unchanged while the pieces are used.
     pub(super) unsafe fn of(function: &'static str, net_buffer: *const NET_BUFFER) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller promises.
         let net_buffer = unsafe { &*net_buffer };
         Self {
             mdl: net_buffer.CurrentMdl,
@@ -95,11 +95,11 @@ export! { "ndis.sys";
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("AlignMultiple is {align_multiple}"));
         }
         let needed = bytes_needed as usize;
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         if unsafe { (*net_buffer).DataLength } < bytes_needed || needed == 0 {
             return ptr::null_mut();
         }
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let mut pieces = unsafe { Pieces::of(FUNCTION, net_buffer) };
         let Some((first, bytes)) = pieces.next() else {
             return ptr::null_mut();
@@ -140,7 +140,7 @@ export! { "ndis.sys";
     ) {
         const FUNCTION: &str = "NdisAdvanceNetBufferDataStart";
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let net_buffer = unsafe { &mut *net_buffer };
         if data_offset_delta > net_buffer.DataLength {
             stop(
@@ -189,7 +189,7 @@ export! { "ndis.sys";
     ) -> NDIS_STATUS {
         const FUNCTION: &str = "NdisRetreatNetBufferDataStart";
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let net_buffer = unsafe { &mut *net_buffer };
         let Some(data_length) = net_buffer.DataLength.checked_add(data_offset_delta) else {
             return NDIS_STATUS_FAILURE;

@@ -85,7 +85,7 @@ pub(super) struct Object(NonNull<NET_BUFFER_LIST>);
 
 // SAFETY: an object is used by one thread at a time, its owner's; the header is atomic or constant.
 unsafe impl Send for Object {}
-// SAFETY: as above.
+// SAFETY: an object is used by one thread at a time, its owner's; the header is atomic or constant.
 unsafe impl Sync for Object {}
 
 impl Object {
@@ -130,7 +130,7 @@ impl Object {
         unsafe { (*header).magic = 0 };
         // SAFETY: `before` bytes lie before it in the same allocation.
         let base = unsafe { self.0.cast::<u8>().sub(before) };
-        // SAFETY: allocated with this layout; the caller's promise.
+        // SAFETY: allocated with this layout; as the caller promises.
         unsafe { alloc::dealloc(base.as_ptr(), layout) };
     }
 
@@ -235,7 +235,7 @@ impl Object {
             context.Size = u16::try_from(shape.context_bytes).unwrap_or(u16::MAX);
             context.Offset = context.Size;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller promises.
         let nbl = unsafe { &mut *self.nbl() };
         nbl.FirstNetBuffer = net_buffer;
         nbl.Context = context;
@@ -253,9 +253,9 @@ impl Object {
     /// The caller owns the object, and the range is inside the data space.
     pub(super) unsafe fn describe(self, index: usize, offset: usize, bytes: usize, next: *mut MDL) {
         let mdl = self.mdl(index);
-        // SAFETY: inside the data space by the caller's promise.
+        // SAFETY: inside the data space, as the caller promises.
         let address = unsafe { self.data().add(offset) };
-        // SAFETY: inside the object by the caller's promise.
+        // SAFETY: inside the object, as the caller promises.
         unsafe { mdl.write(nonpaged_mdl(address, bytes, next)) };
     }
 
@@ -271,7 +271,7 @@ impl Object {
             .store(u32::try_from(data_bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
         // SAFETY: inside the object, which is the caller's.
         unsafe { ptr::write_bytes(self.part(0), POISON, NBL_BYTES + NB_BYTES) };
-        // SAFETY: as above.
+        // SAFETY: inside the object's data, which is the caller's.
         unsafe { ptr::write_bytes(self.data(), POISON, data_bytes) };
     }
 

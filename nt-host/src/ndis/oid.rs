@@ -275,7 +275,7 @@ impl MiniportAdapter {
         completion.unwrap_or_else(|| {
             // SAFETY: the request is live; its OID is in the same place in every body.
             let data = unsafe { (*request).DATA };
-            // SAFETY: as above.
+            // SAFETY: every body of a request begins with its OID.
             let oid = unsafe { data.Oid };
             stop(
                 Rule::NEVER_COMPLETED,

@@ -170,7 +170,7 @@ impl PacketBatch {
             // SAFETY: the object is this batch's, of its layout, and the length was checked.
             unsafe { layout.scatter(object, packet) };
         }
-        // SAFETY: as above.
+        // SAFETY: the object is this batch's, of its layout, and the length was checked.
         unsafe { layout.finish(object, length, version) };
         self.free.pop();
         self.ready.push(object);

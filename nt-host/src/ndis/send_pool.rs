@@ -110,7 +110,7 @@ impl DataLayout {
     /// # Safety
     /// As for [`scatter`](Self::scatter).
     pub(super) unsafe fn finish(self, object: Object, length: usize, version: u8) {
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller promises.
         unsafe { object.initialize() };
         let end = self.back_fill + length;
         let pieces = end.div_ceil(self.piece).max(1);

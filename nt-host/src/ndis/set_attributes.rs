@@ -48,7 +48,7 @@ export! { "ndis.sys";
                 format_args!("called outside of MiniportInitializeEx, in state {:?}", adapter.states.state()),
             );
         }
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let header = unsafe { *miniport_attributes };
         match header.Type {
             NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES => {
@@ -80,7 +80,7 @@ unsafe fn set_registration(
     }
     // SAFETY: the header's type and size say so.
     let context = unsafe { (*registration).MiniportAdapterContext };
-    // SAFETY: as above.
+    // SAFETY: the header's type and size say so.
     let flags = unsafe { (*registration).AttributeFlags };
     adapter.set_context(context);
     let mut attributes = adapter.attributes();
@@ -94,12 +94,12 @@ unsafe fn set_general(
     header: NDIS_OBJECT_HEADER,
     general: *const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES,
 ) -> NDIS_STATUS {
-    let least_bytes = match header.Revision {
+    let min_bytes = match header.Revision {
         1 => NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1,
         2 => NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2,
         _ => return NDIS_STATUS_BAD_VERSION,
     };
-    if header.Size < least_bytes {
+    if header.Size < min_bytes {
         return NDIS_STATUS_BAD_VERSION;
     }
     let mut attributes = adapter.attributes();
@@ -119,13 +119,13 @@ unsafe fn set_general(
     }
     let mut power = None;
     if header.Revision >= 2 && !general.PowerManagementCapabilitiesEx.is_null() {
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         power = Some(unsafe { *general.PowerManagementCapabilitiesEx });
     }
     attributes.supported_oids.clear();
     if oid_bytes > 0 {
         let count = oid_bytes / size_of::<NDIS_OID>();
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let oids = unsafe { std::slice::from_raw_parts(general.SupportedOidList, count) };
         attributes.supported_oids.extend_from_slice(oids);
     }
@@ -179,9 +179,9 @@ unsafe fn set_offload(
     }
     // SAFETY: the header's type and size say so.
     let offload = unsafe { &*offload };
-    // SAFETY: the driver's promise.
+    // SAFETY: as the driver promises.
     let default = unsafe { read_offload(offload.DefaultOffloadConfiguration) };
-    // SAFETY: the driver's promise.
+    // SAFETY: as the driver promises.
     let hardware = unsafe { read_offload(offload.HardwareOffloadCapabilities) };
     let (Some(default), Some(hardware)) = (default, hardware) else {
         return NDIS_STATUS_INVALID_PARAMETER;

@@ -34,7 +34,7 @@ export! { "ndis.sys";
     ) {
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
         let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
-        // SAFETY: the driver's promise.
+        // SAFETY: as the driver promises.
         let indication = unsafe { &*status_indication };
         if indication.Header.Type != NDIS_OBJECT_TYPE_STATUS_INDICATION
             || indication.Header.Revision == 0
@@ -52,12 +52,12 @@ export! { "ndis.sys";
                 {
                     stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("no link state in NDIS_STATUS_LINK_STATE"));
                 }
-                // SAFETY: the driver's promise.
+                // SAFETY: as the driver promises.
                 let link = unsafe { *indication.StatusBuffer.cast::<NDIS_LINK_STATE>() };
                 set_link(adapter, link);
             }
             NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG => {
-                // SAFETY: the driver's promise.
+                // SAFETY: as the driver promises.
                 let offload = unsafe { read_offload(indication.StatusBuffer.cast::<NDIS_OFFLOAD>()) };
                 let Some(current) = offload else {
                     stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("no NDIS_OFFLOAD in the indication"));

@@ -20,7 +20,7 @@ export! { "ntoskrnl.exe";
         while !source.is_null() && units < 0x7ffe {
             // SAFETY: the string has not ended before.
             let next = unsafe { source.add(units) };
-            // SAFETY: as above.
+            // SAFETY: no unit before this one is 0, so the string goes on.
             if unsafe { *next } == 0 {
                 break;
             }

@@ -70,7 +70,7 @@ impl Address {
     /// contradict.
     pub(super) unsafe fn read(family: Family, address: *const SOCKADDR) -> Option<Self> {
         let mut read = Self::unspecified(family);
-        // SAFETY: readable by the caller's word, and the target is the larger of both families.
+        // SAFETY: readable, as the caller promises, and the target is the larger of both families.
         unsafe {
             read.bytes
                 .as_mut_ptr()
@@ -91,7 +91,7 @@ impl Address {
     pub(super) unsafe fn write(&self, address: *mut SOCKADDR) {
         let mut copy = *self;
         copy.set_family(self.family.windows());
-        // SAFETY: writable by the caller's word.
+        // SAFETY: writable, as the caller promises.
         unsafe {
             address
                 .cast::<u8>()

@@ -28,6 +28,6 @@ pub(super) unsafe fn bytes<'a>(buffer: PVOID, size: SIZE_T) -> &'a [u8] {
     if buffer.is_null() {
         return &[];
     }
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     unsafe { slice::from_raw_parts(buffer.cast(), size) }
 }

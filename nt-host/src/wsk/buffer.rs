@@ -11,8 +11,12 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use nt_sys::mm::{MDL, MDL_SOURCE_IS_NONPAGED_POOL, PAGE_SIZE};
 use nt_sys::wsk::{SOCKADDR_IN6, WSK_BUF, WSK_DATAGRAM_INDICATION};
 
-use super::control::Control;
+use super::ancillary::AncillaryData;
 use crate::pages::Pages;
+
+// SAFETY 1: the pointer is into a buffer of a slab, and no reference to other fields is made.
+// SAFETY 2: the buffer is not indicated: the receiving thread or the constructor is its only user.
+// SAFETY 3: buffers and their indications stay in memory as long as their client.
 
 /// The largest message: a UDP datagram, or a GRO packet.
 pub(super) const DATA_BYTES: usize = 65536;
@@ -51,7 +55,7 @@ pub(super) struct Buffer {
     /// Indications with the driver, and one for the receiver while it has the buffer.
     references: AtomicU32,
     remote: [u8; size_of::<SOCKADDR_IN6>()],
-    control: Control,
+    control: AncillaryData,
     indications: [Indication; MAX_DATAGRAMS],
     data: [u8; DATA_BYTES],
 }
@@ -119,13 +123,13 @@ pub(super) enum BadRelease {
 impl BufferPointer {
     /// Where `recvmmsg` writes the message.
     pub(super) fn data(self) -> *mut u8 {
-        // SAFETY: inside the buffer; no reference is made.
+        // SAFETY: 1.
         unsafe { &raw mut (*self.0.as_ptr()).data }.cast()
     }
 
     /// Where `recvmmsg` writes the remote address.
     pub(super) fn remote(self) -> *mut [u8; size_of::<SOCKADDR_IN6>()] {
-        // SAFETY: inside the buffer; no reference is made.
+        // SAFETY: 1.
         unsafe { &raw mut (*self.0.as_ptr()).remote }
     }
 
@@ -138,17 +142,17 @@ impl BufferPointer {
         socket: *const c_void,
         bytes: usize,
         datagram_bytes: usize,
-        control: &Control,
+        control: &AncillaryData,
     ) -> Chain {
         let datagrams = bytes.div_ceil(datagram_bytes.max(1)).clamp(1, MAX_DATAGRAMS);
         let buffer = self.0.as_ptr();
-        // SAFETY: nobody else has the buffer now.
+        // SAFETY: 2.
         unsafe { (*buffer).control = *control };
         self.shared().socket.store(socket.addr(), Ordering::Relaxed);
         self.shared().references.store(datagrams as u32 + 1, Ordering::Relaxed);
-        // SAFETY: inside the buffer; no reference is made.
+        // SAFETY: 1.
         let mdl = unsafe { &raw mut (*buffer).mdl };
-        // SAFETY: as above.
+        // SAFETY: 1.
         let control_bytes = unsafe { &raw mut (*buffer).control.bytes };
         let control_info = if control.length == 0 { ptr::null_mut() } else { control_bytes.cast() };
         let mut next = ptr::null_mut();
@@ -163,9 +167,9 @@ impl BufferPointer {
                 ControlInfoLength: control.length as u32,
                 RemoteAddress: self.remote().cast(),
             };
-            // SAFETY: inside the buffer, which nobody else has now.
+            // SAFETY: 1 and 2.
             unsafe { (*indication).wsk = wsk };
-            // SAFETY: as above.
+            // SAFETY: 1 and 2.
             unsafe { &(*indication).state }.store(INDICATED, Ordering::Release);
             next = indication.cast();
         }
@@ -215,28 +219,28 @@ impl BufferPointer {
             ByteCount: DATA_BYTES as u32,
             ByteOffset: offset as u32,
         };
-        // SAFETY: inside the slab, which nobody else has now.
+        // SAFETY: 1 and 2.
         unsafe { (*buffer).mdl = mdl };
         for index in 0..MAX_DATAGRAMS {
             let indication = self.indication(index);
-            // SAFETY: as above.
+            // SAFETY: 1 and 2.
             unsafe { (*indication).buffer = buffer };
-            // SAFETY: as above.
+            // SAFETY: 1 and 2.
             unsafe { &(*indication).state }.store(FREE, Ordering::Release);
         }
     }
 
     fn indication(self, index: usize) -> *mut Indication {
-        // SAFETY: inside the buffer; no reference is made.
+        // SAFETY: 1.
         let indications = unsafe { &raw mut (*self.0.as_ptr()).indications };
         indications.cast::<Indication>().wrapping_add(index)
     }
 
     fn shared(self) -> Shared<'static> {
         let buffer = self.0.as_ptr();
-        // SAFETY: buffers stay as long as their client.
+        // SAFETY: 3.
         let socket = unsafe { &(*buffer).socket };
-        // SAFETY: as above.
+        // SAFETY: 3.
         let references = unsafe { &(*buffer).references };
         Shared { socket, references }
     }
@@ -267,13 +271,13 @@ pub(super) unsafe fn release(
     indication: *mut WSK_DATAGRAM_INDICATION,
 ) -> Result<(*mut WSK_DATAGRAM_INDICATION, Option<BufferPointer>), BadRelease> {
     let indication = indication.cast::<Indication>();
-    // SAFETY: indications stay as long as their client.
+    // SAFETY: 3.
     let state = unsafe { &(*indication).state };
     // The state goes last, so that two threads that release the same are found out, too.
     if state.load(Ordering::Acquire) != INDICATED {
         return Err(BadRelease::NotIndicated);
     }
-    // SAFETY: as above; set once.
+    // SAFETY: 3; the field is set once.
     let buffer = unsafe { (*indication).buffer };
     let buffer = NonNull::new(buffer.cast_mut()).ok_or(BadRelease::NotIndicated)?;
     let buffer = BufferPointer(buffer);
@@ -298,9 +302,9 @@ fn poison(indication: *mut Indication) -> bool {
         ControlInfoLength: u32::MAX,
         RemoteAddress: bad.cast(),
     };
-    // SAFETY: indications stay as long as their client, and the driver gives this one up now.
+    // SAFETY: 3, and the driver gives this one up now.
     unsafe { (*indication).wsk = wsk };
-    // SAFETY: as above.
+    // SAFETY: 3.
     unsafe { &(*indication).state }
         .compare_exchange(INDICATED, FREE, Ordering::AcqRel, Ordering::Acquire)
         .is_ok()

@@ -10,7 +10,7 @@ use nt_sys::wsk::WSK_EVENT_RECEIVE_FROM;
 
 use super::argument::event_mask;
 use super::buffer::Slabs;
-use crate::given;
+use crate::retained;
 use crate::violation::{Rule, stop};
 
 /// Registrations by the address of their `WSK_REGISTRATION`, until it is registered again or no
@@ -48,7 +48,7 @@ impl Client {
             sockets_made: AtomicUsize::new(0),
             slabs: Mutex::default(),
         });
-        given::keep(Arc::clone(&client));
+        retained::keep(Arc::clone(&client));
         client
     }
 

@@ -5,7 +5,7 @@ use std::ptr;
 use nt_sys::wsk::{WSK_BUF, WSK_BUF_LIST};
 
 use super::address::Address;
-use super::control::Control;
+use super::ancillary::AncillaryData;
 use crate::mm::mdl;
 
 /// The most messages of one `sendmmsg`.
@@ -24,8 +24,8 @@ pub(super) struct Datagrams {
     datagrams: Vec<Datagram>,
 }
 
-// SAFETY: the pieces point to what the MDLs of a request describe, which is the driver's promise to
-// leave alone until the request is completed.
+// SAFETY: the pieces point to memory that the MDLs of a request describe. The driver leaves it alone
+// until the request is completed.
 unsafe impl Send for Datagrams {}
 
 /// One datagram: where its pieces end, and its length.
@@ -40,7 +40,7 @@ struct Datagram {
 pub(super) struct Messages {
     headers: Vec<libc::mmsghdr>,
     /// The control data of messages that are to be cut.
-    controls: Vec<Control>,
+    controls: Vec<AncillaryData>,
     /// What each message holds.
     pub(super) contents: Vec<Content>,
 }
@@ -78,9 +78,9 @@ impl Datagrams {
         segment_bytes: Option<usize>,
     ) -> Result<(), BadBuffer> {
         while !list.is_null() {
-            // SAFETY: the caller's word.
+            // SAFETY: as the caller promises.
             let entry = unsafe { *list };
-            // SAFETY: as above.
+            // SAFETY: as the caller promises.
             unsafe { self.push(&entry.Buffer, segment_bytes) }?;
             list = entry.Next;
         }
@@ -105,7 +105,7 @@ impl Datagrams {
             if mdl.is_null() {
                 return Err(BadBuffer);
             }
-            // SAFETY: the caller's word.
+            // SAFETY: as the caller promises.
             let described = unsafe { &*mdl };
             let address = mdl::system_address(described).cast::<u8>();
             while left > 0 && offset < described.ByteCount as usize {
@@ -182,7 +182,7 @@ impl Messages {
         single_until: usize,
         uncut_bytes: usize,
         remote: &Address,
-        control: &Control,
+        control: &AncillaryData,
     ) -> &mut [libc::mmsghdr] {
         self.headers.clear();
         self.contents.clear();
@@ -214,7 +214,7 @@ impl Messages {
     }
 }
 
-fn header(remote: &Address, control: &Control, pieces: &mut [libc::iovec]) -> libc::mmsghdr {
+fn header(remote: &Address, control: &AncillaryData, pieces: &mut [libc::iovec]) -> libc::mmsghdr {
     let control_bytes = control.as_slice();
     // SAFETY: all zeros is a value of this C struct.
     let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };

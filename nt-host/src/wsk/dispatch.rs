@@ -57,7 +57,7 @@ pub(super) unsafe extern "efiapi" fn create_socket(
     let _host = stack::leave_driver_code();
     irql::require_at_most("WskSocket", DISPATCH_LEVEL);
     let client = Client::from_driver("WskSocket", client);
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let request = unsafe { Request::accept("WskSocket", irp) };
     let family = Family::from_windows(address_family);
     let (Some(family), SOCK_DGRAM, IPPROTO_UDP) = (family, socket_type, protocol) else {
@@ -71,7 +71,7 @@ pub(super) unsafe extern "efiapi" fn create_socket(
         return request.complete(STATUS_INSUFFICIENT_RESOURCES, 0);
     }
     let dispatch = dispatch.cast::<WSK_CLIENT_DATAGRAM_DISPATCH>();
-    // SAFETY: the caller's word: null, or the table of a datagram socket.
+    // SAFETY: as the caller promises: null, or the table of a datagram socket.
     let receive_event = unsafe { dispatch.as_ref() }.and_then(|table| table.WskReceiveFromEvent);
     let opened = stack::on_host(|| {
         let descriptor = open_udp(family)?;
@@ -104,12 +104,12 @@ unsafe extern "efiapi" fn bind(
     irp: *mut IRP,
 ) -> NTSTATUS {
     let _host = stack::leave_driver_code();
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let call = unsafe { Socket::enter("WskBind", socket) };
     let socket = call.socket;
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let request = unsafe { Request::accept("WskBind", irp) };
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let address = unsafe { Address::read(socket.family, local_address) };
     let (Some(address), 0) = (address, flags) else {
         return call.complete(request, STATUS_INVALID_PARAMETER, 0);
@@ -143,10 +143,10 @@ unsafe extern "efiapi" fn local_address(
     irp: *mut IRP,
 ) -> NTSTATUS {
     let _host = stack::leave_driver_code();
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let call = unsafe { Socket::enter("WskGetLocalAddress", socket) };
     let socket = call.socket;
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let request = unsafe { Request::accept("WskGetLocalAddress", irp) };
     if !socket.is_bound() {
         return call.complete(request, STATUS_INVALID_DEVICE_STATE, 0);
@@ -159,7 +159,7 @@ unsafe extern "efiapi" fn local_address(
     if result != 0 {
         return call.complete(request, status_of(last_errno()), 0);
     }
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     unsafe { address.write(local_address) };
     call.complete(request, STATUS_SUCCESS, 0)
 }
@@ -168,10 +168,10 @@ unsafe extern "efiapi" fn local_address(
 /// nothing is retained.
 unsafe extern "efiapi" fn close_socket(socket: *mut WSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
     let _host = stack::leave_driver_code();
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let call = unsafe { Socket::enter("WskCloseSocket", socket) };
     let socket = call.socket;
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let request = unsafe { Request::accept("WskCloseSocket", irp) };
     socket.begin_close(request);
     // Wakes the threads: an unconnected UDP socket can be shut down at Linux, though the call then

@@ -12,10 +12,10 @@
 pub mod registration;
 
 mod address;
+mod ancillary;
 mod argument;
 mod buffer;
 mod client;
-mod control;
 mod datagram;
 mod dispatch;
 mod error;

@@ -42,12 +42,12 @@ pub(super) unsafe extern "efiapi" fn control_socket(
     irp: *mut IRP,
 ) -> NTSTATUS {
     let _host = stack::leave_driver_code();
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let call = unsafe { Socket::enter("WskControlSocket", socket) };
     let socket = call.socket;
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let mut request = unsafe { Request::accept_optional("WskControlSocket", irp) };
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let input = unsafe { bytes(input_buffer, input_size) };
     let mut returned = 0;
     let status = match (request_type, level, control_code) {
@@ -72,7 +72,7 @@ pub(super) unsafe extern "efiapi" fn control_socket(
         },
         (WskGetOption, level, option) => match get(socket, level, option) {
             Ok(value) if output_size >= size_of::<ULONG>() && !output_buffer.is_null() => {
-                // SAFETY: the caller's word, and the size was checked.
+                // SAFETY: as the caller promises, and the size was checked.
                 unsafe { output_buffer.cast::<ULONG>().write_unaligned(value) };
                 returned = size_of::<ULONG>();
                 STATUS_SUCCESS
@@ -83,7 +83,7 @@ pub(super) unsafe extern "efiapi" fn control_socket(
         _ => STATUS_INVALID_PARAMETER,
     };
     if !output_size_returned.is_null() {
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         unsafe { output_size_returned.write(returned) };
     }
     match request {

@@ -15,8 +15,8 @@ use nt_sys::wsk::{
 };
 
 use super::address::Address;
+use super::ancillary::{self, AncillaryData};
 use super::buffer::{self, BadRelease, BufferPointer, DATA_BYTES, MAX_BUFFERS};
-use super::control::{self, Control};
 use super::error::{is_icmp_echo, last_errno};
 use super::request::Request;
 use super::socket::{Life, Socket};
@@ -35,7 +35,7 @@ struct Message {
     buffer: BufferPointer,
     bytes: usize,
     datagram_bytes: usize,
-    control: Control,
+    control: AncillaryData,
     datagrams: usize,
 }
 
@@ -67,7 +67,7 @@ struct Receiver<'a> {
     ready: Vec<BufferPointer>,
     headers: Vec<libc::mmsghdr>,
     pieces: Vec<libc::iovec>,
-    controls: Vec<Control>,
+    controls: Vec<AncillaryData>,
     messages: Vec<Message>,
     /// How many messages the next `recvmmsg` may take.
     batch_messages: usize,
@@ -80,7 +80,7 @@ impl<'a> Receiver<'a> {
             ready: Vec::with_capacity(MAX_MESSAGES),
             headers: Vec::with_capacity(MAX_MESSAGES),
             pieces: Vec::with_capacity(MAX_MESSAGES),
-            controls: vec![Control::EMPTY; MAX_MESSAGES],
+            controls: vec![AncillaryData::EMPTY; MAX_MESSAGES],
             messages: Vec::with_capacity(MAX_MESSAGES),
             batch_messages: MAX_MESSAGES,
         }
@@ -177,10 +177,10 @@ impl<'a> Receiver<'a> {
             let Some(buffer) = self.ready.pop() else { break };
             let bytes = header.msg_len as usize;
             linux.length = header.msg_hdr.msg_controllen.min(linux.bytes.len());
-            let (mut control, segment_bytes) = control::incoming(linux.as_slice());
+            let (mut control, segment_bytes) = ancillary::incoming(linux.as_slice());
             let segment_bytes = segment_bytes.unwrap_or(bytes).clamp(1, DATA_BYTES);
             let datagram_bytes = if bytes > segment_bytes && coalesced > 0 {
-                control::push_coalesced(&mut control, segment_bytes);
+                ancillary::push_coalesced(&mut control, segment_bytes);
                 // As many whole datagrams as the driver wants at once.
                 (coalesced / segment_bytes).max(1) * segment_bytes
             } else {
@@ -317,9 +317,9 @@ pub(super) unsafe extern "efiapi" fn receive_from(
     irp: *mut IRP,
 ) -> NTSTATUS {
     let _host = stack::leave_driver_code();
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let call = unsafe { Socket::enter("WskReceiveFrom", socket) };
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let request = unsafe { Request::accept("WskReceiveFrom", irp) };
     call.complete(request, STATUS_NOT_SUPPORTED, 0)
 }
@@ -331,7 +331,7 @@ pub(super) unsafe extern "efiapi" fn release(
     datagram_indication: *mut WSK_DATAGRAM_INDICATION,
 ) -> NTSTATUS {
     let _host = stack::leave_driver_code();
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let socket = unsafe { Socket::enter_to_release("WskRelease", socket) };
     if datagram_indication.is_null() {
         stop(Rule::BAD_ARGUMENT, "WskRelease", format_args!("there is no indication"));
@@ -340,7 +340,7 @@ pub(super) unsafe extern "efiapi" fn release(
     let mut released = 0;
     let mut pool = None;
     while !next.is_null() {
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         match unsafe { buffer::release(socket.id(), next) } {
             Ok((after, free)) => {
                 next = after;

@@ -57,12 +57,12 @@ export! { "netio.sys";
         if wsk_client_npi.is_null() || wsk_registration.is_null() {
             stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("a null pointer"));
         }
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         let npi = unsafe { *wsk_client_npi };
         if npi.Dispatch.is_null() {
             stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("no client dispatch"));
         }
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         let client_dispatch = unsafe { *npi.Dispatch };
         if client_dispatch.Reserved != 0 {
             stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("Reserved is not zero"));
@@ -78,7 +78,7 @@ export! { "netio.sys";
             stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("the registration is in use"));
         }
         loaded::at_unload(left_at_unload);
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         unsafe {
             wsk_registration.write(WSK_REGISTRATION {
                 ReservedRegistrationState: 1,
@@ -154,7 +154,7 @@ export! { "netio.sys";
             Client: Arc::as_ptr(&client).cast_mut().cast(),
             Dispatch: &raw const DISPATCH,
         };
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         unsafe { wsk_provider_npi.write(npi) };
         STATUS_SUCCESS
     }
@@ -193,9 +193,9 @@ unsafe extern "efiapi" fn control_client(
     let _host = stack::leave_driver_code();
     irql::require_at_most("WskControlClient", DISPATCH_LEVEL);
     let client = Client::from_driver("WskControlClient", client);
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let request = unsafe { Request::accept_optional("WskControlClient", irp) };
-    // SAFETY: the caller's word.
+    // SAFETY: as the caller promises.
     let input = unsafe { bytes(input_buffer, input_size) };
     let mut returned = 0;
     let status = match control_code {
@@ -206,7 +206,7 @@ unsafe extern "efiapi" fn control_client(
                 STATUS_BUFFER_OVERFLOW
             } else {
                 let output = output_buffer.cast::<WSK_TRANSPORT>();
-                // SAFETY: the caller's word, and the size was checked.
+                // SAFETY: as the caller promises, and the size was checked.
                 unsafe { output.copy_from_nonoverlapping(transports.as_ptr(), transports.len()) };
                 STATUS_SUCCESS
             }
@@ -218,7 +218,7 @@ unsafe extern "efiapi" fn control_client(
         _ => STATUS_NOT_SUPPORTED,
     };
     if !output_size_returned.is_null() {
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         unsafe { output_size_returned.write(returned) };
     }
     match request {

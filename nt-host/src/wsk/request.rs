@@ -29,7 +29,7 @@ impl Request {
         let Some(pointer) = NonNull::new(irp) else {
             stop(Rule::BAD_ARGUMENT, function, format_args!("there is no IRP"));
         };
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         let irp = unsafe { &mut *irp };
         // Locations count down from StackCount + 1, which is the one of nobody.
         if irp.CurrentLocation < 2 {
@@ -61,7 +61,7 @@ impl Request {
     /// # Safety
     /// As for [`Request::accept`].
     pub(super) unsafe fn accept_optional(function: &str, irp: *mut IRP) -> Option<Self> {
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller promises.
         (!irp.is_null()).then(|| unsafe { Self::accept(function, irp) })
     }
 
@@ -71,7 +71,7 @@ impl Request {
         let irp = self.0.as_ptr();
         // SAFETY: WSK has the IRP.
         unsafe { (*irp).IoStatus.Status = status };
-        // SAFETY: as above.
+        // SAFETY: WSK has the IRP.
         unsafe { (*irp).IoStatus.Information = information };
         // SAFETY: WSK has the IRP, and gives it up.
         let complete = || unsafe { IofCompleteRequest(irp, IO_NO_INCREMENT as CCHAR) };

@@ -12,8 +12,8 @@ use nt_sys::status::{
 use nt_sys::wsk::{CMSGHDR, SOCKADDR, WSK_BUF, WSK_BUF_LIST, WSK_SOCKET};
 
 use super::address::Address;
+use super::ancillary;
 use super::argument::bytes;
-use super::control;
 use super::datagram::{BadBuffer, Datagrams, Messages};
 use super::error::{is_icmp_echo, last_errno, status_of};
 use super::request::Request;
@@ -21,6 +21,9 @@ use super::send_queue::{Transmission, Waiter};
 use super::socket::Socket;
 use crate::violation::{Rule, stop};
 use crate::{pool, stack};
+
+// SAFETY 1: the driver passes what the DDI page of WskSendTo or WskSendMessages says: valid
+//           pointers, and buffers that stay until the IRP is completed.
 
 /// How often the echo of an ICMP message may spoil a send before it is given up.
 const ICMP_RETRIES: usize = 8;
@@ -43,12 +46,12 @@ pub(super) unsafe extern "efiapi" fn send_to(
     let _host = stack::leave_driver_code();
     let arguments = Arguments { flags, remote_address, control_info_length, control_info };
     let collect = |datagrams: &mut Datagrams, segment_bytes| {
-        // SAFETY: the caller's word.
+        // SAFETY: 1.
         let buffer = unsafe { &*buffer };
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { datagrams.push(buffer, segment_bytes) }
     };
-    // SAFETY: as above.
+    // SAFETY: 1.
     unsafe { send("WskSendTo", socket, buffer.is_null(), arguments, irp, collect) }
 }
 
@@ -65,10 +68,10 @@ pub(super) unsafe extern "efiapi" fn send_messages(
     let _host = stack::leave_driver_code();
     let arguments = Arguments { flags, remote_address, control_info_length, control_info };
     let collect = |datagrams: &mut Datagrams, segment_bytes| {
-        // SAFETY: the caller's word.
+        // SAFETY: 1.
         unsafe { datagrams.push_list(buffer_list, segment_bytes) }
     };
-    // SAFETY: as above.
+    // SAFETY: 1.
     unsafe { send("WskSendMessages", socket, buffer_list.is_null(), arguments, irp, collect) }
 }
 
@@ -93,10 +96,10 @@ unsafe fn send(
     irp: *mut IRP,
     collect: impl FnOnce(&mut Datagrams, Option<usize>) -> Result<(), BadBuffer>,
 ) -> NTSTATUS {
-    // SAFETY: the caller's word.
+    // SAFETY: 1.
     let call = unsafe { Socket::enter(function, socket) };
     let socket = call.socket;
-    // SAFETY: the caller's word.
+    // SAFETY: 1.
     let request = unsafe { Request::accept(function, irp) };
     if is_empty {
         stop(Rule::BAD_ARGUMENT, function, format_args!("there is no buffer"));
@@ -104,7 +107,7 @@ unsafe fn send(
     if !pool::admit() {
         return call.complete(request, STATUS_INSUFFICIENT_RESOURCES, 0);
     }
-    // SAFETY: the caller's word.
+    // SAFETY: 1.
     let (mut transmission, segment_bytes) = match unsafe { Transmission::new(socket, arguments) } {
         Ok(new) => new,
         Err(status) => return call.complete(request, status, 0),
@@ -168,14 +171,14 @@ impl Transmission {
         let remote = if arguments.remote_address.is_null() {
             socket.sends.waiting().destination
         } else {
-            // SAFETY: the caller's word.
+            // SAFETY: 1.
             unsafe { Address::read(socket.family, arguments.remote_address) }
         };
         let remote = remote.ok_or(STATUS_INVALID_PARAMETER)?;
         let length = arguments.control_info_length as usize;
-        // SAFETY: the caller's word.
+        // SAFETY: 1.
         let control = unsafe { bytes(arguments.control_info.cast(), length) };
-        let outgoing = control::outgoing(control).map_err(|_| STATUS_INVALID_PARAMETER)?;
+        let outgoing = ancillary::outgoing(control).map_err(|_| STATUS_INVALID_PARAMETER)?;
         let segment_bytes = outgoing.segment_bytes.or_else(|| {
             let bytes = socket.sends.segment_bytes.load(Ordering::Acquire);
             (bytes != 0).then_some(bytes as usize)

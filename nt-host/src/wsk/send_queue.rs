@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::address::Address;
-use super::control::Control;
+use super::ancillary::AncillaryData;
 use super::datagram::Datagrams;
 use super::request::Request;
 
@@ -70,7 +70,7 @@ impl SendQueue {
 /// The sending of one request's datagrams.
 pub(super) struct Transmission {
     pub(super) remote: Address,
-    pub(super) control: Control,
+    pub(super) control: AncillaryData,
     /// The first datagram that is not sent.
     pub(super) next: usize,
     /// Bytes sent.

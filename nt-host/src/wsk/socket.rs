@@ -17,7 +17,7 @@ use super::mark;
 use super::request::Request;
 use super::send_queue::SendQueue;
 use crate::violation::{Rule, stop};
-use crate::{given, irql};
+use crate::{irql, retained};
 
 /// `Socket::liveness`.
 const OPEN: u32 = 0x050c_ce70;
@@ -54,7 +54,7 @@ pub(super) struct Socket {
 
 // SAFETY: the pointers are the driver's own, and are handed back to it alone.
 unsafe impl Send for Socket {}
-// SAFETY: as above.
+// SAFETY: the pointers are the driver's own; the other fields are atomic or locked.
 unsafe impl Sync for Socket {}
 
 /// What happens to a socket over time.
@@ -131,7 +131,7 @@ impl Socket {
             released: Condvar::new(),
             sends: SendQueue::default(),
         });
-        given::keep(Arc::clone(&socket));
+        retained::keep(Arc::clone(&socket));
         socket
     }
 

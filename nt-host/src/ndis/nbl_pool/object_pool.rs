@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nt_sys::ndis::NDIS_HANDLE;
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
-use crate::given;
 use crate::irql;
 use crate::loaded;
 use crate::ndis::object::{Object, ObjectShape, Owner};
 use crate::ndis::verification::verification;
 use crate::pool::{self, Tag};
+use crate::retained;
 use crate::violation::{Rule, stop};
 
 const LISTS: usize = 4;
@@ -52,7 +52,7 @@ impl Pool {
             lists: Default::default(),
             outstanding: AtomicUsize::new(0),
         });
-        given::keep(Arc::clone(&pool));
+        retained::keep(Arc::clone(&pool));
         let handle = Arc::as_ptr(&pool).cast_mut().cast();
         POOLS.lock().unwrap_or_else(PoisonError::into_inner).push(pool);
         handle

@@ -1,4 +1,4 @@
-//! Control data objects, and their translation.
+//! Ancillary data (`CMSGHDR`), and its translation between Windows and Linux.
 //!
 //! A control data object has the same header and the same alignment on 64-bit Windows and on 64-bit
 //! Linux; numbers and payloads differ.
@@ -9,7 +9,7 @@ use nt_sys::wsk::{
     IPV6_PKTINFO, UDP_COALESCED_INFO, UDP_SEND_MSG_SIZE,
 };
 
-/// Control data that a driver gave is malformed or of a kind that is not known.
+/// Ancillary data that a driver passes is malformed, or of an unknown kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadControl;
 
@@ -19,12 +19,12 @@ pub(super) const CONTROL_BYTES: usize = 128;
 /// A buffer of control data objects.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-pub(super) struct Control {
+pub(super) struct AncillaryData {
     pub(super) bytes: [u8; CONTROL_BYTES],
     pub(super) length: usize,
 }
 
-impl Control {
+impl AncillaryData {
     pub(super) const EMPTY: Self = Self { bytes: [0; CONTROL_BYTES], length: 0 };
 
     /// The objects.
@@ -51,7 +51,7 @@ impl Control {
 #[derive(Clone, Copy)]
 pub(super) struct Outgoing {
     /// For Linux.
-    pub(super) control: Control,
+    pub(super) control: AncillaryData,
     /// `UDP_SEND_MSG_SIZE`: cut buffers into datagrams of so many bytes.
     pub(super) segment_bytes: Option<usize>,
 }
@@ -64,7 +64,7 @@ pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadControl> {
     const ECN_V6: (ULONG, ULONG) = (IPPROTO_IPV6, IPV6_ECN);
     const SEGMENT: (ULONG, ULONG) = (IPPROTO_UDP, UDP_SEND_MSG_SIZE);
 
-    let mut translated = Outgoing { control: Control::EMPTY, segment_bytes: None };
+    let mut translated = Outgoing { control: AncillaryData::EMPTY, segment_bytes: None };
     let control = &mut translated.control;
     for object in objects(windows) {
         let (level, kind, data) = object?;
@@ -99,8 +99,8 @@ pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadControl> {
 
 /// Translates what Linux says about a received message. The second value is the size of the
 /// datagrams that it is made of.
-pub(super) fn incoming(linux: &[u8]) -> (Control, Option<usize>) {
-    let mut control = Control::EMPTY;
+pub(super) fn incoming(linux: &[u8]) -> (AncillaryData, Option<usize>) {
+    let mut control = AncillaryData::EMPTY;
     let mut segment_bytes = None;
     for (level, kind, data) in objects(linux).map_while(Result::ok) {
         match (level, kind, data) {
@@ -136,7 +136,7 @@ pub(super) fn incoming(linux: &[u8]) -> (Control, Option<usize>) {
 }
 
 /// Says that an indication holds joined datagrams.
-pub(super) fn push_coalesced(control: &mut Control, segment_bytes: usize) {
+pub(super) fn push_coalesced(control: &mut AncillaryData, segment_bytes: usize) {
     let bytes = u32::try_from(segment_bytes).unwrap_or(u32::MAX);
     control.push(IPPROTO_UDP.cast_signed(), UDP_COALESCED_INFO.cast_signed(), &bytes.to_ne_bytes());
 }
@@ -171,15 +171,15 @@ mod tests {
 
     #[test]
     fn packet_information_is_translated_both_ways() {
-        let mut windows = Control::EMPTY;
+        let mut windows = AncillaryData::EMPTY;
         windows.push(0, 19, &[127, 0, 0, 2, 1, 0, 0, 0]);
         let sent = outgoing(windows.as_slice()).ok();
         let linux = sent.map(|sent| sent.control);
-        let mut expected = Control::EMPTY;
+        let mut expected = AncillaryData::EMPTY;
         expected.push(0, libc::IP_PKTINFO, &[1, 0, 0, 0, 127, 0, 0, 2, 0, 0, 0, 0]);
-        assert_eq!(linux.as_ref().map(Control::as_slice), Some(expected.as_slice()));
+        assert_eq!(linux.as_ref().map(AncillaryData::as_slice), Some(expected.as_slice()));
 
-        let mut received = Control::EMPTY;
+        let mut received = AncillaryData::EMPTY;
         received.push(0, libc::IP_PKTINFO, &[1, 0, 0, 0, 9, 9, 9, 9, 127, 0, 0, 2]);
         received.push(libc::SOL_UDP, libc::UDP_GRO, &1200_i32.to_ne_bytes());
         let (control, segment_bytes) = incoming(received.as_slice());
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn malformed_control_data_is_refused() {
-        let mut good = Control::EMPTY;
+        let mut good = AncillaryData::EMPTY;
         good.push(17, 2, &1000_u32.to_ne_bytes());
         assert!(outgoing(good.as_slice()).is_ok_and(|out| out.segment_bytes == Some(1000)));
         // The unpadded form of the last object is good, too; anything shorter is not.
@@ -200,7 +200,7 @@ mod tests {
         let mut endless = good;
         endless.bytes[..8].copy_from_slice(&usize::MAX.to_ne_bytes());
         assert!(outgoing(endless.as_slice()).is_err());
-        let mut unknown = Control::EMPTY;
+        let mut unknown = AncillaryData::EMPTY;
         unknown.push(0, 77, &[0; 4]);
         assert!(outgoing(unknown.as_slice()).is_err());
     }
