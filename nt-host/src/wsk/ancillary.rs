@@ -11,21 +11,21 @@ use nt_sys::wsk::{
 
 /// Ancillary data that a driver passes is malformed, or of an unknown kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadControl;
+pub(super) struct BadAncillaryData;
 
 /// Room for all the objects that a datagram can have.
-pub(super) const CONTROL_BYTES: usize = 128;
+pub(super) const ANCILLARY_BYTES: usize = 128;
 
 /// A buffer of control data objects.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub(super) struct AncillaryData {
-    pub(super) bytes: [u8; CONTROL_BYTES],
+    pub(super) bytes: [u8; ANCILLARY_BYTES],
     pub(super) length: usize,
 }
 
 impl AncillaryData {
-    pub(super) const EMPTY: Self = Self { bytes: [0; CONTROL_BYTES], length: 0 };
+    pub(super) const EMPTY: Self = Self { bytes: [0; ANCILLARY_BYTES], length: 0 };
 
     /// The objects.
     pub(super) fn as_slice(&self) -> &[u8] {
@@ -57,7 +57,7 @@ pub(super) struct Outgoing {
 }
 
 /// Translates a driver's control data for sending.
-pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadControl> {
+pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadAncillaryData> {
     const PKTINFO_V4: (ULONG, ULONG) = (IPPROTO_IP, IP_PKTINFO);
     const PKTINFO_V6: (ULONG, ULONG) = (IPPROTO_IPV6, IPV6_PKTINFO);
     const ECN_V4: (ULONG, ULONG) = (IPPROTO_IP, IP_ECN);
@@ -91,7 +91,7 @@ pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadControl> {
                 let bytes = u32::from_ne_bytes([a, b, c, d]) as usize;
                 translated.segment_bytes = (bytes != 0).then_some(bytes);
             }
-            _ => return Err(BadControl),
+            _ => return Err(BadAncillaryData),
         }
     }
     Ok(translated)
@@ -142,7 +142,7 @@ pub(super) fn push_coalesced(control: &mut AncillaryData, segment_bytes: usize) 
 }
 
 /// Level, type and data of each object.
-fn objects(mut bytes: &[u8]) -> impl Iterator<Item = Result<(i32, i32, &[u8]), BadControl>> {
+fn objects(mut bytes: &[u8]) -> impl Iterator<Item = Result<(i32, i32, &[u8]), BadAncillaryData>> {
     std::iter::from_fn(move || {
         if bytes.is_empty() {
             return None;
@@ -151,7 +151,7 @@ fn objects(mut bytes: &[u8]) -> impl Iterator<Item = Result<(i32, i32, &[u8]), B
         if object.is_none() {
             bytes = &[];
         }
-        Some(object.ok_or(BadControl))
+        Some(object.ok_or(BadAncillaryData))
     })
 }
 
