@@ -7,6 +7,7 @@ mod bench;
 mod driver;
 mod image;
 mod inf;
+mod layers;
 mod layouts;
 mod package;
 mod stack;
@@ -30,6 +31,8 @@ enum Task {
     Driver(driver::Options),
     /// Compares every struct of nt-sys with Windows' own layouts
     CheckLayouts(layouts::Options),
+    /// Checks that packages and modules depend on one another in one direction
+    CheckLayers(layers::Options),
     /// Checks the INFs, or one in its package
     CheckInf(inf::Options),
     /// Checks images of the driver as they are in their files
@@ -47,6 +50,7 @@ fn main() -> Result<()> {
         Task::Bench(options) => bench::run(&options),
         Task::Driver(options) => driver::run(&options),
         Task::CheckLayouts(options) => layouts::run(&options),
+        Task::CheckLayers(options) => layers::run(&options),
         Task::CheckInf(options) => inf::run(&options),
         Task::CheckImage(options) => image::run(&options),
         Task::Package(options) => package::run(&options),

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::file::Inf;
 use super::models::models;
-use super::{Inf, Surroundings};
+use super::surroundings::Surroundings;
 
 /// The driver store: where a driver package may be isolated.
 const DRIVER_STORE: &str = "13";

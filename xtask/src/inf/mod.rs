@@ -5,8 +5,10 @@ mod file;
 mod install;
 mod models;
 mod registry;
+mod source;
 mod stamp;
 mod strings;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -19,13 +21,12 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 pub(crate) use file::Inf;
+pub(crate) use source::{SOURCES, source};
 pub(crate) use stamp::{Date, Stamp};
+pub(crate) use surroundings::Surroundings;
 
 use crate::arch::Arch;
 use crate::driver::{version as image_version, workspace};
-
-/// The source files of INFs, and the hardware id of each.
-pub(crate) const SOURCES: [(&str, &str); 2] = [("tunic", "Tunic"), ("tunic-ovpn-dco", "ovpn-dco")];
 
 /// What to check.
 #[derive(Args)]
@@ -84,21 +85,6 @@ pub(crate) fn check_packaged(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What an INF must agree with.
-#[derive(Clone)]
-pub(crate) struct Surroundings {
-    /// The INF's own name.
-    pub(crate) name: String,
-    /// What lies beside it.
-    pub(crate) files: Vec<String>,
-    /// What tunic.sys is built for, where that is one of ours.
-    pub(crate) arch: Option<Arch>,
-    /// The version of tunic.sys.
-    pub(crate) version: [u16; 4],
-    /// What the driver reads from the registry.
-    pub(crate) keywords: Vec<String>,
-}
-
 /// What is wrong with an INF; each problem begins with the name of its rule.
 pub(crate) fn check(bytes: &[u8], surroundings: &Surroundings) -> Vec<String> {
     let inf = match Inf::parse(bytes) {
@@ -117,12 +103,6 @@ pub(crate) fn check(bytes: &[u8], surroundings: &Surroundings) -> Vec<String> {
 fn refuse(what: &str, problems: &[String]) -> Result<()> {
     ensure!(problems.is_empty(), "{what}:\n  {}", problems.join("\n  "));
     Ok(())
-}
-
-/// An .inx.
-pub(crate) fn source(name: &str) -> Result<String> {
-    let path = workspace().join("inf").join(format!("{name}.inx"));
-    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Tunic's version.

@@ -1,6 +1,8 @@
 //! `[Manufacturer]` and the models: for which Windows, and for which devices.
 
-use super::{Inf, SOURCES, Surroundings};
+use super::file::{Inf, Line};
+use super::source::SOURCES;
+use super::surroundings::Surroundings;
 use crate::arch::Arch;
 
 /// The first Windows that the driver loads on, 10 2004, as the end of a decoration. What tunic.sys
@@ -38,7 +40,7 @@ pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<S
 }
 
 /// The lines of all models.
-pub(super) fn models(inf: &Inf) -> impl Iterator<Item = &super::file::Line> {
+pub(super) fn models(inf: &Inf) -> impl Iterator<Item = &Line> {
     let names = inf.lines("Manufacturer").iter().flat_map(|line| {
         line.values.iter().skip(1).map(|decoration| format!("{}.{decoration}", line.at(0)))
     });

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::file::Line;
+use super::file::{Inf, Line};
 use super::install::number;
 use super::models::models;
-use super::{Inf, Surroundings};
+use super::surroundings::Surroundings;
 
 /// Names that Windows has for itself (Microsoft's "Specifying Configuration Parameters for the
 /// Advanced Properties Page").

@@ -1,6 +1,6 @@
 //! Tokens, and what nothing refers to.
 
-use super::Inf;
+use super::file::Inf;
 
 /// Sections that Windows looks for by their name.
 const WELL_KNOWN: [&str; 6] = [

@@ -1,6 +1,7 @@
 //! `[Version]`.
 
-use super::{Inf, Surroundings};
+use super::file::Inf;
+use super::surroundings::Surroundings;
 
 /// GUID_DEVCLASS_NET (devguid.h).
 const NET_CLASS: &str = "{4d36e972-e325-11ce-bfc1-08002be10318}";
