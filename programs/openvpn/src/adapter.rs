@@ -1,4 +1,4 @@
-//! A Tunic adapter as data path.
+//! The data channel on a Tunic adapter.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,23 +18,22 @@ use crate::data_channel::{
 };
 use crate::options::Network;
 
-/// How long an owner may take to be gone that was killed a moment ago.
+/// Limit for a killed owner's file handle to close.
 const OWNER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Somebody else owns the adapter.
+/// Another process owns the adapter.
 const STATUS_ACCESS_DENIED: u32 = 0xC000_0022;
 
-/// An adapter that speaks OpenVPN's data channel, reached by the SDK.
+/// An adapter with OpenVPN's data channel, opened through the SDK.
 pub struct Adapter {
     channel: tunic::DataChannel<UnixTransport>,
-    /// Where the only peer is, when there is one: then control datagrams say neither whence nor
-    /// whither.
+    /// Address of the only peer in point-to-point mode, where control datagrams carry no address.
     only: Mutex<Option<SocketAddr>>,
 }
 
 impl Adapter {
-    /// Opens the adapter of this name, makes it ours, and takes away what somebody left in it. What
-    /// we set up goes with us, even if we are killed.
+    /// Opens the adapter of this name, takes ownership, and removes peers that an earlier owner
+    /// left. The driver removes our peers when the handle closes, even if we are killed.
     pub fn open(name: &str) -> Result<Self, Error> {
         let channel = tunic::DataChannel::open(name)?;
         let deadline = Instant::now() + OWNER_TIMEOUT;
@@ -184,7 +183,7 @@ impl DataChannel for Adapter {
     }
 
     fn receive_control(&self) -> io::Result<(SocketAddr, Vec<u8>)> {
-        // Without a timeout there is a datagram or an error.
+        // Without a timeout the call returns a datagram or an error.
         let datagram = self.channel.receive_control(None).map_err(io_error)?;
         let datagram = datagram.ok_or(io::ErrorKind::UnexpectedEof)?;
         let from = datagram.from.or(*self.only()).ok_or(io::ErrorKind::NotConnected)?;
@@ -201,7 +200,7 @@ impl DataChannel for Adapter {
                 EventKind::UsageLimitNear => DataEventKind::LimitNear,
                 EventKind::TimedOut => DataEventKind::TimedOut,
                 EventKind::Floated(remote) => DataEventKind::Floated(remote),
-                // Of many peers, one that is silent for too long is gone.
+                // In multi-peer mode the driver deletes a peer whose timeout expires.
                 EventKind::Deleted(DeleteReason::Expired) => DataEventKind::TimedOut,
                 EventKind::Deleted(_) => DataEventKind::Deleted,
             },
@@ -209,7 +208,7 @@ impl DataChannel for Adapter {
     }
 }
 
-/// A daemon that is gone is [`io::ErrorKind::ConnectionAborted`]: there is no use in trying again.
+/// Maps a lost daemon to [`io::ErrorKind::ConnectionAborted`], which no retry can cure.
 fn io_error(error: Error) -> io::Error {
     match error {
         Error::Transport(error) => io::Error::new(io::ErrorKind::ConnectionAborted, error),

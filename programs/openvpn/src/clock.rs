@@ -1,8 +1,8 @@
-//! The time of day.
+//! Wall-clock time.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970, as replay ids and cookies have them; the last there is from 2106 on.
+/// Seconds since 1970, for replay ids and cookies. Saturates in 2106.
 pub(crate) fn unix_time_s() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u32::try_from(since.as_secs()).unwrap_or(u32::MAX)

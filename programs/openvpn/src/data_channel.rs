@@ -1,4 +1,4 @@
-//! What the control channel asks of a data path.
+//! The interface between control channel and data channel.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,16 +10,16 @@ use crate::Suite;
 use crate::keys::DataKeys;
 use crate::options::Network;
 
-/// A data path that owns the UDP socket and the keys, and hands every control datagram up. One has
-/// a single peer (a client's: [`DataChannel::connect`]), or many that are told apart by their
-/// receive id (a server's: [`DataChannel::listen`]). Each call is done when it returns. An error of
-/// the kind [`io::ErrorKind::ConnectionAborted`] is the end of the data path itself.
+/// A data channel. It owns the UDP socket and the data keys, and hands every control datagram up. A
+/// client's has a single peer ([`DataChannel::connect`]). A server's has many, identified by their
+/// receive id ([`DataChannel::listen`]). Calls are synchronous. An error of the kind
+/// [`io::ErrorKind::ConnectionAborted`] means that the data channel itself is gone.
 pub trait DataChannel: Send + Sync {
-    /// Opens the socket towards the only peer. Control datagrams flow from here on.
+    /// Opens the socket to the only peer. Control datagrams can be exchanged from here on.
     fn connect(&self, local: Option<SocketAddr>, remote: SocketAddr) -> io::Result<()>;
 
-    /// Opens the socket for many peers, port 0 for any, and says where it is. Control datagrams
-    /// flow from here on.
+    /// Opens the socket for many peers and returns its address; port 0 selects any port. Control
+    /// datagrams can be exchanged from here on.
     fn listen(&self, local: SocketAddr) -> io::Result<SocketAddr>;
 
     /// Adds one of many peers.
@@ -28,33 +28,33 @@ pub trait DataChannel: Send + Sync {
     /// Removes a peer, its keys and its routes.
     fn delete_peer(&self, peer: Peer) -> io::Result<()>;
 
-    /// Changes a peer's timers and MSS; what is `None` stays.
+    /// Changes a peer's timers and MSS. `None` leaves a value as it is.
     fn set_peer(&self, peer: Peer, change: &PeerChange) -> io::Result<()>;
 
-    /// Puts a key into a peer's slot, in place of what is there. `send_id` is the id on packets to
-    /// the peer from here on, where it changes.
+    /// Installs a key in a peer's slot and replaces the slot's key. `send_id` changes the peer id
+    /// on packets to the peer.
     fn install_key(&self, peer: Peer, key: &InstallKey, send_id: Option<u32>) -> io::Result<()>;
 
-    /// Exchanges a peer's slots. What is in the primary one seals; both open.
+    /// Exchanges a peer's slots. The primary key encrypts; both decrypt.
     fn swap_keys(&self, peer: Peer) -> io::Result<()>;
 
-    /// Empties a peer's slot.
+    /// Deletes the key in a peer's slot.
     fn delete_key(&self, peer: Peer, slot: Slot) -> io::Result<()>;
 
     /// Routes a network behind one of many peers.
     fn add_route(&self, receive_id: u32, network: Network) -> io::Result<()>;
 
-    /// Takes that back.
+    /// Removes such a route.
     fn remove_route(&self, network: Network) -> io::Result<()>;
 
-    /// What a peer carried.
+    /// Returns a peer's traffic counters.
     fn statistics(&self, peer: Peer) -> io::Result<PeerStatistics>;
 
-    /// Says that the tunnel is there: the interface's link connects.
+    /// Sets the interface's link up.
     fn start(&self) -> io::Result<()>;
 
-    /// Drops all peers, keys and the socket; the link disconnects, and calls that wait end with an
-    /// error. Those that begin later wait.
+    /// Drops all peers, keys and the socket, and sets the link down. Blocked calls return an error;
+    /// later calls block again.
     fn stop(&self) -> io::Result<()>;
 
     /// Sends a control datagram.
@@ -63,27 +63,27 @@ pub trait DataChannel: Send + Sync {
     /// Waits for the next control datagram.
     fn receive_control(&self) -> io::Result<(SocketAddr, Vec<u8>)>;
 
-    /// Waits for the next thing that happens.
+    /// Waits for the next event.
     fn next_event(&self) -> io::Result<DataEvent>;
 }
 
-/// Which peer.
+/// Identifies a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// The only one.
+    /// The only peer of a point-to-point data channel.
     Only,
-    /// The one of many with this receive id.
+    /// The peer with this receive id.
     Id(u32),
 }
 
-/// One of many peers to be.
+/// Parameters of a new peer in multi-peer mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewPeer {
-    /// The id on packets that come to us, 24 bits; it names the peer.
+    /// Peer id on received packets, 24 bits. It identifies the peer in later calls.
     pub receive_id: u32,
-    /// The id on packets that we send, 24 bits.
+    /// Peer id on sent packets, 24 bits.
     pub send_id: u32,
-    /// Where it is.
+    /// Its UDP address.
     pub remote: SocketAddr,
     /// Its inner address.
     pub address_v4: Option<Ipv4Addr>,
@@ -91,28 +91,28 @@ pub struct NewPeer {
     pub address_v6: Option<Ipv6Addr>,
 }
 
-/// A change of a peer.
+/// Changes of a peer's parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerChange {
-    /// Silence after which a ping is sent; zero is off. Whole seconds.
+    /// Send a ping after this long without a sent packet, in whole seconds; zero disables.
     pub keepalive_interval: Option<Duration>,
-    /// Silence after which the peer is said to have timed out; zero is off. Whole seconds.
+    /// Report a timeout after this long without a received packet, in whole seconds; zero disables.
     pub keepalive_timeout: Option<Duration>,
-    /// The TCP MSS that SYNs are clamped to; 0 is off.
+    /// TCP MSS to which SYN segments are clamped; 0 disables.
     pub mss_bytes: Option<u16>,
 }
 
-/// Packets on the wire.
+/// Wire formats of data packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataFormat {
-    /// A 32-bit packet id, the tag before the ciphertext.
+    /// 32-bit packet id; the tag precedes the ciphertext.
     Classic,
-    /// Epochs of keys, a 48-bit counter, the tag behind the ciphertext.
+    /// 16-bit epoch and 48-bit counter; the tag follows the ciphertext.
     Epoch,
 }
 
 impl DataFormat {
-    /// What it adds to an inner packet, in bytes (reference openvpn-dco.md 3.2, 3.3).
+    /// Bytes that the format adds to an inner packet.
     pub const fn overhead_bytes(self) -> u32 {
         match self {
             Self::Classic => 24,
@@ -124,19 +124,19 @@ impl DataFormat {
 /// A key to install.
 #[derive(Clone, Debug)]
 pub struct InstallKey {
-    /// Where.
+    /// The slot.
     pub slot: Slot,
-    /// The id on packets, 0 to 7.
+    /// Key id on packets, 0 to 7.
     pub key_id: u8,
     /// The cipher.
     pub suite: Suite,
-    /// The format of packets, and so what the keys' bytes are.
+    /// The packet format. It also decides whether `keys` holds keys or epoch secrets.
     pub format: DataFormat,
     /// The keys.
     pub keys: DataKeys,
 }
 
-/// What a peer carried.
+/// Traffic counters of a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerStatistics {
     /// Inner packets received.
@@ -149,12 +149,12 @@ pub struct PeerStatistics {
     pub tx_bytes: u64,
 }
 
-/// What happened in the data path.
+/// An event of the data channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataEvent {
-    /// To which peer.
+    /// The peer.
     pub peer: Peer,
-    /// What.
+    /// The kind of event.
     pub kind: DataEventKind,
 }
 
@@ -162,14 +162,14 @@ pub struct DataEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DataEventKind {
-    /// A packet is to be sent and there is no key.
+    /// A packet waits to be sent and the peer has no key.
     KeyWanted,
-    /// A key comes near to the end of its use: another is due.
+    /// A key is close to its usage limit: renew it.
     LimitNear,
-    /// Nothing came for the keepalive timeout.
+    /// No packet arrived within the keepalive timeout.
     TimedOut,
-    /// The peer sends from another address, and is answered there.
+    /// The peer changed its address. Replies go to the new one.
     Floated(SocketAddr),
-    /// The peer is no more.
+    /// The driver deleted the peer.
     Deleted,
 }

@@ -1,24 +1,23 @@
-//! OpenVPN over Tunic: everything but the data channel, which is a Tunic adapter's.
+//! OpenVPN client and server over a Tunic adapter, which carries the data channel.
 //!
-//! How the parts fit, from the wire up:
+//! The modules, from the wire up; each depends on those above it:
 //!
-//! | Module | What it is | Knows |
-//! |---|---|---|
-//! | [`packet`] | control packets as they are on the wire | nobody |
-//! | [`wrap`] | tls-auth, tls-crypt, tls-crypt-v2 around control packets: a [`wrap::Wrap`] per session | [`packet`] |
-//! | [`tls`] | rustls configurations: who is trusted, as what, and who we are | nobody |
-//! | [`keys`] | data-channel keys from the TLS exporter or the PRF | nobody |
-//! | [`session`] | the control channel with one peer, sans-IO: datagrams and time in; datagrams and events out | these |
-//! | [`options`] | what a tunnel is configured with, pushed by a server or written in a profile | nobody |
-//! | [`profile`] | `.ovpn` files | [`options`] |
-//! | [`data_channel`] | what the control channel asks of a data path: the trait [`data_channel::DataChannel`] | [`keys`] |
-//! | [`adapter`] | the data path that there is: a Tunic adapter, by the SDK; [`tunicd`] runs it | [`data_channel`] |
-//! | [`server`] | the server: many clients' sessions, addresses, networks; one data channel with a peer for each | all |
-//! | [`client`] | the client: a profile's session, its data channel, Linux's addresses and routes | all |
+//! * [`packet`]: control packets in wire format.
+//! * [`wrap`]: tls-auth, tls-crypt and tls-crypt-v2, a [`wrap::Wrap`] per session.
+//! * [`tls`]: rustls configurations: certificate verification, and our identity.
+//! * [`keys`]: data-channel keys from the TLS exporter or the PRF.
+//! * [`options`]: a tunnel's options, pushed by a server or written in a profile.
+//! * [`profile`]: client profiles (`.ovpn`) and server configurations.
+//! * [`data_channel`]: the interface between control channel and data channel, the trait
+//!   [`data_channel::DataChannel`].
+//! * [`session`]: the control channel with one peer, sans-IO.
+//! * [`adapter`]: the data channel on a Tunic adapter, through the SDK; [`tunicd`] runs the driver.
+//! * [`server`]: many clients' sessions, addresses and networks; one data channel with a peer each.
+//! * [`client`]: a profile's session, its data channel, Linux's addresses and routes.
 //!
-//! A [`session::Session`] is the same machine for a client and for each client of a server: whoever
-//! owns it moves datagrams between it and a [`data_channel::DataChannel`], and does there what the
-//! session's events say (install a key, swap, ...). It never reads a clock and never waits.
+//! A client and each client of a server use the same [`session::Session`]. Its owner passes
+//! datagrams between it and a [`data_channel::DataChannel`], and carries out the session's events
+//! there (install a key, swap keys, ...). A session reads no clock and never blocks.
 #![forbid(unsafe_code)]
 
 pub mod adapter;

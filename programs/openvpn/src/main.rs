@@ -12,23 +12,23 @@ use tunic_openvpn::data_channel::DataChannel;
 use tunic_openvpn::profile::Profile;
 use tunic_openvpn::tunicd::Tunicd;
 
-/// Connects to an OpenVPN server as a profile says, through a Tunic adapter. Ctrl-C disconnects;
-/// SIGUSR1 connects anew.
+/// OpenVPN client whose data channel is a Tunic adapter. SIGINT and SIGTERM disconnect; SIGUSR1
+/// and SIGHUP reconnect.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
-    /// The interface. It is made by tunicd, unless one serves it already. By default the profile's
-    /// `dev`, or the first tunN that is free.
+    /// Name of the interface. The client starts tunicd for it, unless one already serves it.
+    /// Default: the profile's `dev`, else the first free tunN.
     #[arg(short, long)]
     interface: Option<String>,
-    /// How much is said: 0 errors alone, 1 each step, 2 what is behind the steps, 3 every odd
-    /// packet.
+    /// Verbosity: 0 errors only, 1 each step, 2 details such as every `ip` command, 3 dropped
+    /// packets.
     #[arg(short, long, default_value_t = 1)]
     verb: u8,
-    /// Say this IV_PROTO to the server instead of what we know, for tests.
+    /// Sends this IV_PROTO to the server instead of the supported bits; for tests.
     #[arg(long, hide = true)]
     iv_proto: Option<u32>,
-    /// The profile.
+    /// OpenVPN client profile (.ovpn).
     profile: PathBuf,
 }
 
@@ -52,16 +52,20 @@ fn run(options: &Options, log: Log) -> Result<()> {
         None => interface(profile.device.as_deref())?,
     };
     let client = Client::new(profile, options.iv_proto, log)?;
-    // Before any thread is started: they inherit what is blocked.
+    // Before any thread starts: threads inherit the signal mask.
     let signals = Signals::block()?;
     let (tunicd, adapter) = Tunicd::attach(&interface)?;
-    let how = if tunicd.is_ours() { "by a tunicd of ours" } else { "by the tunicd that runs" };
+    let how = if tunicd.is_ours() {
+        "served by a tunicd that we started"
+    } else {
+        "served by a running tunicd"
+    };
     log.step(format_args!("data path: {interface}, {how}"));
     let channel: Arc<dyn DataChannel> = Arc::new(adapter);
     client.run(&channel, &interface, signals)
 }
 
-/// The interface that a profile's `dev` means: its name, or the first that is free.
+/// The name in the profile's `dev`, or the first free tunN.
 fn interface(device: Option<&str>) -> Result<String> {
     if let Some(device) = device.filter(|device| *device != "tun") {
         return Ok(device.to_owned());

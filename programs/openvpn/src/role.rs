@@ -1,10 +1,10 @@
-//! Who we are in a session.
+//! Roles in a session.
 
-/// Which side of a session, in TLS and in the derivation of keys.
+/// Our side of a session. Decides the TLS role and the direction of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// We connected.
+    /// We started the session.
     Client,
-    /// They connected to us.
+    /// The peer started the session.
     Server,
 }

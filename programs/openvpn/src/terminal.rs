@@ -1,17 +1,20 @@
-//! What the user is asked.
+//! Prompts on the terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-/// Asks for a line on the terminal; one that is not echoed is erased.
+/// Reads a line from the terminal, without echo unless `is_echoed`. The line is zeroized on drop.
 pub(crate) fn ask(prompt: &str, is_echoed: bool) -> io::Result<Zeroizing<String>> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         return Err(io::Error::new(
             io::ErrorKind::NotFound,
-            format!("{}: not given, and no terminal to ask on", prompt.trim_end_matches(": ")),
+            format!(
+                "{}: not given, and standard input is no terminal",
+                prompt.trim_end_matches(": ")
+            ),
         ));
     }
     eprint!("{prompt}");

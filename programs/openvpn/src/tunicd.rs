@@ -1,4 +1,4 @@
-//! `tunicd`, which runs the driver that the data path is.
+//! Attaches to `tunicd`, the daemon that runs the driver.
 
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
@@ -13,16 +13,16 @@ use nix::unistd::Pid;
 
 use crate::adapter::Adapter;
 
-/// How long it may take to start, and to end.
+/// Limit for the daemon's start, and for its exit.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An interface's daemon: one that runs already, or one that we start and that ends with us.
+/// The daemon of an interface: one that already runs, or a child process that ends with us.
 pub struct Tunicd {
     process: Option<Child>,
 }
 
 impl Tunicd {
-    /// Opens the adapter of this interface, and starts a daemon for it where there is none.
+    /// Opens the adapter of this interface. Starts a daemon where none serves it.
     pub fn attach(interface: &str) -> Result<(Self, Adapter)> {
         match Adapter::open(interface) {
             Ok(adapter) => return Ok((Self { process: None }, adapter)),
@@ -32,19 +32,21 @@ impl Tunicd {
         let mut command = Command::new(program());
         command.args(["--foreground", "--until-eof", "--log-level", "error"]);
         command.args(["--protocol", "openvpn", interface]);
-        // In a group of its own: Ctrl-C is for us, who still need it for saying goodbye.
-        // Its standard input ends with us, even if we are killed.
+        // A process group of its own: Ctrl-C must not reach it, as the exit message still needs it.
+        // Its standard input closes with us, even if we are killed.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
         let process = command.spawn().map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow::anyhow!("tunicd is neither beside us nor on the path"),
-            _ => anyhow::anyhow!("tunicd does not start: {error}"),
+            ErrorKind::NotFound => {
+                anyhow::anyhow!("tunicd not found: neither beside this program nor in PATH")
+            }
+            _ => anyhow::anyhow!("can not start tunicd: {error}"),
         })?;
         let mut tunicd = Self { process: Some(process) };
         let adapter = tunicd.await_adapter(interface)?;
         Ok((tunicd, adapter))
     }
 
-    /// Whether it was started by us.
+    /// Whether we started it.
     pub fn is_ours(&self) -> bool {
         self.process.is_some()
     }
@@ -60,10 +62,10 @@ impl Tunicd {
             if let Some(process) = &mut self.process
                 && let Some(status) = process.try_wait()?
             {
-                bail!("tunicd ended: {status}");
+                bail!("tunicd exited: {status}");
             }
             if Instant::now() >= deadline {
-                bail!("tunicd does not serve {interface}");
+                bail!("tunicd did not create {interface} in time");
             }
             thread::park_timeout(Duration::from_millis(10));
         }
@@ -71,11 +73,11 @@ impl Tunicd {
 }
 
 impl Drop for Tunicd {
-    /// Ends it, where it was started by us, and waits.
+    /// Stops the daemon and waits for its exit, if we started it.
     fn drop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         if let Ok(pid) = i32::try_from(process.id()) {
-            // It may have ended already.
+            // It may have exited already.
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         let deadline = Instant::now() + START_TIMEOUT;
@@ -90,7 +92,7 @@ impl Drop for Tunicd {
     }
 }
 
-/// The program: beside us, or wherever the path finds it.
+/// The program beside ours, else the one in PATH.
 fn program() -> PathBuf {
     let beside = std::env::current_exe().ok().map(|program| program.with_file_name("tunicd"));
     beside.filter(|program| program.is_file()).unwrap_or_else(|| "tunicd".into())

@@ -1,4 +1,4 @@
-//! Profiles as their authors write them.
+//! Parsing of client profiles.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn parse(text: &str) -> Result<Profile, ProfileError> {
     Profile::parse(text, Path::new("/nonexistent"))
 }
 
-/// What is said of a profile that begins with `client` and `remote` and goes on with this.
+/// The error of a profile of `client`, `remote` and these lines.
 fn error(text: &str) -> String {
     parse(&format!("client\nremote vpn.example\n{text}")).unwrap_err().to_string()
 }
@@ -142,14 +142,14 @@ fn what_can_not_be_done_is_said_with_its_line() {
         ("auth MD5-ish", "line 3: unknown digest: MD5-ish"),
         ("reneg-sec soon", "line 3: malformed option: reneg-sec soon"),
         ("route 10.0.0.0 255.0.255.0", "line 3: malformed option: route 10.0.0.0 255.0.255.0"),
-        ("server 10.8.0.0 255.255.255.0", "line 3: server is for a server"),
+        ("server 10.8.0.0 255.255.255.0", "line 3: server is a server option"),
         (
             "<connection>\nremote a\nfragment 1\n</connection>",
             "line 5: option not supported in <connection>: fragment",
         ),
         ("<connection>\nport 1\n</connection>", "line 3: <connection> must have one `remote`"),
         ("ca missing.pem", "/nonexistent/missing.pem: No such file or directory (os error 2)"),
-        ("<cert>\nC\n</cert>", "`cert` and `key` go together"),
+        ("<cert>\nC\n</cert>", "`cert` and `key` must be given together"),
         (
             "<tls-crypt>\nA\n</tls-crypt>\n<tls-auth>\nB\n</tls-auth>",
             "line 6: more than one of tls-auth, tls-crypt and tls-crypt-v2",
@@ -158,7 +158,7 @@ fn what_can_not_be_done_is_said_with_its_line() {
         assert_eq!(error(text), message);
     }
     let incomplete = |text| parse(text).unwrap_err().to_string();
-    assert_eq!(incomplete("remote a"), "not a client's profile: `client` is missing");
+    assert_eq!(incomplete("remote a"), "not a client profile: `client` is missing");
     assert_eq!(
         parse("client\nremote a\ndev work\ndev-type tun").unwrap().device.as_deref(),
         Some("work")

@@ -136,7 +136,8 @@ impl World {
     fn of(ca: Authority, options: &str) -> Self {
         let identity = ca.issue("server-1", &[Use::ServerAuth]);
         let text = format!(
-            "server 10.8.0.0 255.255.255.0\nkeepalive 10 60\n{options}\n<ca>\n{}\n</ca>\n<cert>\n{}\n</cert>\n<key>\n{}\n</key>\n",
+            "server 10.8.0.0 255.255.255.0\nkeepalive 10 60\n{options}\n<ca>\n{}\n</ca>\n<cert>\n\
+             {}\n</cert>\n<key>\n{}\n</key>\n",
             ca.pem(),
             identity.certificate,
             identity.key
@@ -287,8 +288,10 @@ fn a_client_gets_its_configuration_and_the_servers_keys() {
         let address = world.connect_saying(1, "alice", plain(), &peer_info);
         let message = world.last_word(address);
         for option in [
-            "PUSH_REPLY,route 10.77.0.0 255.255.0.0,route-gateway 10.8.0.1,topology subnet,ping 10,ping-restart 60,",
-            ",ifconfig 10.8.0.2 255.255.255.0,ifconfig-ipv6 fd00::2/64 fd00::1,peer-id 1,cipher CHACHA20-POLY1305",
+            "PUSH_REPLY,route 10.77.0.0 255.255.0.0,route-gateway 10.8.0.1,topology subnet,ping 10\
+             ,ping-restart 60,",
+            ",ifconfig 10.8.0.2 255.255.255.0,ifconfig-ipv6 fd00::2/64 fd00::1,peer-id 1,cipher CH\
+             ACHA20-POLY1305",
         ] {
             assert!(message.contains(option), "{message}");
         }

@@ -11,11 +11,11 @@ use tunic_openvpn::profile::ServerProfile;
 use tunic_openvpn::server;
 use tunic_openvpn::tunicd::Tunicd;
 
-/// Serves OpenVPN clients over a Tunic adapter. Ends by SIGTERM or SIGINT.
+/// OpenVPN server whose data channel is a Tunic adapter. SIGTERM and SIGINT stop it.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The configuration, as for `openvpn --config`.
+    /// Server configuration, in the format of `openvpn --config`.
     config: PathBuf,
     /// The adapter, which `tunicd` is started for where it does not run; by default the one that
     /// `dev` names.
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     let interface = arguments
         .interface
         .or_else(|| profile.common.device.clone())
-        .context("which adapter? say `dev tun0` or --interface tun0")?;
+        .context("no adapter given: set `dev` or --interface")?;
     let signals = server::block_signals()?;
     let (_tunicd, adapter) = Tunicd::attach(&interface)?;
     let data: Arc<dyn DataChannel> = Arc::new(adapter);

@@ -1,4 +1,4 @@
-//! Username and password: from the profile, or asked for on the terminal.
+//! Username and password, from the profile or the terminal.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::options::AuthToken;
 use crate::profile::CredentialSource;
 use crate::terminal::ask;
 
-/// What the server is told.
+/// Username, password and token.
 #[derive(Clone, Default)]
 pub(super) struct Credentials {
     pub(super) username: String,
@@ -17,7 +17,7 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// Collects them, and asks the user for what is missing. Empty without a source.
+    /// Reads them from the source and prompts for missing parts. Empty without a source.
     pub(super) fn collect(source: Option<&CredentialSource>) -> io::Result<Self> {
         let (username, password) = match source {
             None => return Ok(Self::default()),
@@ -37,17 +37,17 @@ impl Credentials {
         Ok(Self { username, password, token: None })
     }
 
-    /// From now on the token stands for the password.
+    /// Stores a token, which replaces the password from now on.
     pub(super) fn set_token(&mut self, token: AuthToken) {
         self.token = Some(token);
     }
 
-    /// Forgets the token; false where there was none.
+    /// Drops the token. Returns false if there was none.
     pub(super) fn forget_token(&mut self) -> bool {
         self.token.take().is_some()
     }
 
-    /// The username and password to say now.
+    /// The username and password for the next authentication.
     pub(super) fn current(&self) -> (String, Zeroizing<String>) {
         match &self.token {
             Some(token) => (

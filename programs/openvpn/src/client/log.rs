@@ -1,47 +1,47 @@
-//! What the program says of what it does: lines on stderr.
+//! Log lines on stderr.
 
 use std::fmt;
 
-/// How much is said.
+/// A log with a verbosity.
 #[derive(Clone, Copy, Debug)]
 pub struct Log {
     verbosity: u8,
 }
 
 impl Log {
-    /// 0 is errors alone, 1 each step, 2 what is behind the steps, 3 every odd packet.
+    /// Verbosity 0 logs errors, 1 steps, 2 details, 3 dropped packets.
     pub const fn new(verbosity: u8) -> Self {
         Self { verbosity }
     }
 
-    /// Something went wrong.
+    /// Logs an error.
     pub fn error(&self, what: impl fmt::Display) {
         self.line(0, &what);
     }
 
-    /// A step that the user waits for.
+    /// Logs a step of connecting or disconnecting.
     pub fn step(&self, what: impl fmt::Display) {
         self.line(1, &what);
     }
 
-    /// What is behind a step.
+    /// Logs a detail of a step.
     pub fn detail(&self, what: impl fmt::Display) {
         self.line(2, &what);
     }
 
-    /// A packet that was dropped, and the like.
+    /// Logs a dropped packet or the like.
     pub fn trace(&self, what: impl fmt::Display) {
         self.line(3, &what);
     }
 
-    /// Whether traces are said.
+    /// Whether traces are logged.
     pub const fn is_tracing(&self) -> bool {
         self.verbosity >= 3
     }
 
     fn line(&self, level: u8, what: &dyn fmt::Display) {
         if level <= self.verbosity {
-            // A peer's words must not draw on the terminal.
+            // Text of the peer must not control the terminal.
             eprintln!("{}", what.to_string().replace(|c: char| c.is_control(), "?"));
         }
     }

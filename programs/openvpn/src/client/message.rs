@@ -1,44 +1,44 @@
-//! What servers say over the control channel.
+//! Control messages of servers.
 
 use std::time::Duration;
 
-/// A message.
+/// A control message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Message<'t> {
     /// Options, separated by commas.
     PushReply(&'t str),
-    /// Who we are is not believed, and why.
+    /// Authentication failed, with the reason.
     AuthFailed(&'t str),
-    /// This did not work now, but may later: after how long, and whether to ask another server.
+    /// A temporary failure (`AUTH_FAILED,TEMP`).
     AuthFailedNow {
-        /// Until the next try.
+        /// Delay before the next attempt.
         backoff: Option<Duration>,
-        /// Whether that is to be at another server.
+        /// Try the next server.
         is_next_remote: bool,
-        /// Why.
+        /// The reason.
         reason: &'t str,
     },
-    /// Someone is deciding: wait so long.
+    /// Authentication is pending: extend the wait by this.
     AuthPending(Option<Duration>),
-    /// The server begins anew: connect again, or to the next one.
+    /// The server restarts: reconnect.
     Restart {
-        /// The next server.
+        /// Try the next server.
         is_next_remote: bool,
-        /// Why.
+        /// The reason.
         reason: &'t str,
     },
-    /// The server wants us to end.
+    /// The server tells the client to stop.
     Halt(&'t str),
-    /// The server leaves.
+    /// The server closes the session.
     Exit,
-    /// For people.
+    /// Text for the user.
     Info(&'t str),
-    /// Something else.
+    /// An unknown message.
     Other,
 }
 
 impl<'t> Message<'t> {
-    /// Reads a message.
+    /// Parses a message.
     pub(super) fn of(text: &'t str) -> Self {
         let (word, rest) = text.split_once(',').unwrap_or((text, ""));
         match word {
@@ -59,7 +59,7 @@ impl<'t> Message<'t> {
         }
     }
 
-    /// `TEMP[backoff N,advance no|remote|addr]:reason`, or just a reason.
+    /// Parses `TEMP[backoff N,advance no|remote|addr]:reason`, or just a reason.
     fn auth_failed(text: &'t str) -> Self {
         let Some(rest) = text.strip_prefix("TEMP") else { return Self::AuthFailed(text) };
         let (flags, reason) = flags(rest);

@@ -1,4 +1,4 @@
-//! The client: connects to a profile's servers in turn, again and again, until told to leave.
+//! The client: connects to a profile's servers in turn until a signal or a server ends it.
 
 mod connection;
 mod credentials;
@@ -28,11 +28,11 @@ use crate::client::setup::Setup;
 use crate::data_channel::DataChannel;
 use crate::profile::{Family, Profile, Remote};
 
-/// Between two rounds through all servers, and the most that doubling makes of it: OpenVPN's
+/// Delay between two rounds through all servers, and the limit of its doubling: OpenVPN's
 /// defaults.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
-/// A client that may begin.
+/// A client with a validated profile.
 pub struct Client {
     profile: Profile,
     setup: Setup,
@@ -41,8 +41,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Judges the profile, and asks the user for what it leaves open. `protocol` is said to servers
-    /// as `IV_PROTO` in place of what we know.
+    /// Validates the profile and prompts for missing credentials. `protocol` overrides `IV_PROTO`.
     pub fn new(profile: Profile, protocol: Option<u32>, log: Log) -> Result<Self> {
         let setup = Setup::new(&profile, protocol)?;
         for warning in &profile.warnings {
@@ -52,12 +51,12 @@ impl Client {
         Ok(Self { profile, setup, credentials, log })
     }
 
-    /// Connects by this data path, whose interface has this name, until a signal or a server ends
-    /// it.
+    /// Connects through this data channel, whose interface has this name. Returns when a signal or
+    /// a server ends the client.
     ///
     /// # Errors
     ///
-    /// When there is no use in going on.
+    /// When no further attempt can succeed.
     pub fn run(
         mut self,
         channel: &Arc<dyn DataChannel>,
@@ -98,7 +97,7 @@ impl Client {
                         rounds.succeeded();
                     }
                     match next {
-                        Next::Exit => self.log.step(format_args!("left: {reason}")),
+                        Next::Exit => self.log.step(format_args!("stopped: {reason}")),
                         _ => self.log.error(format_args!("disconnected: {reason}")),
                     }
                     next
@@ -106,14 +105,14 @@ impl Client {
             };
             let pause = match next {
                 Next::Exit => return Ok(()),
-                Next::Fail => bail!("gave up"),
+                Next::Fail => bail!("no further attempt"),
                 Next::Reconnect { is_next_remote, after } => {
                     let pause = rounds.next(is_next_remote).context("no server can be reached")?;
                     after.unwrap_or(pause)
                 }
             };
             if !pause.is_zero() {
-                self.log.step(format_args!("connecting again in {} s", pause.as_secs()));
+                self.log.step(format_args!("reconnecting in {} s", pause.as_secs()));
             }
             if is_exit_requested(&inputs, pause) {
                 return Ok(());
@@ -122,7 +121,7 @@ impl Client {
     }
 }
 
-/// Waits; true when a signal ends the program meanwhile.
+/// Waits. Returns true if a signal that ends the program arrives meanwhile.
 fn is_exit_requested(inputs: &Receiver<Input>, pause: Duration) -> bool {
     let until = Instant::now() + pause;
     loop {
@@ -139,11 +138,11 @@ fn is_exit_requested(inputs: &Receiver<Input>, pause: Duration) -> bool {
     }
 }
 
-/// Whose turn it is.
+/// Iterates over the remotes, with the delays between rounds.
 struct RemoteCycle<'p> {
     remotes: Vec<&'p Remote>,
     index: usize,
-    /// Which of a name's addresses is next.
+    /// Index into the addresses of a name.
     attempt: usize,
     rounds: u32,
     max_rounds: Option<u32>,
@@ -156,7 +155,7 @@ impl<'p> RemoteCycle<'p> {
         let mut remotes: Vec<_> = profile.remotes.iter().collect();
         if profile.is_remote_random && !remotes.is_empty() {
             let mut bytes = [0; 4];
-            // Without random bytes any order is as good.
+            // Without random bytes the list starts at the first remote.
             let _ = getrandom::fill(&mut bytes);
             let by = u32::from_ne_bytes(bytes) as usize % remotes.len();
             remotes.rotate_left(by);
@@ -174,13 +173,14 @@ impl<'p> RemoteCycle<'p> {
         addresses[self.attempt % addresses.len()]
     }
 
-    /// A connection came to be: patience begins anew.
+    /// Resets rounds and delay after a connection came up.
     fn succeeded(&mut self) {
         self.rounds = 0;
         self.pause = self.pauses.0;
     }
 
-    /// Goes on, and says how long to wait before; `None` when there were enough rounds.
+    /// Advances and returns the delay before the next attempt; `None` after `connect-retry-max`
+    /// rounds.
     fn next(&mut self, is_next_remote: bool) -> Option<Duration> {
         if !is_next_remote {
             return Some(self.pauses.0);
@@ -191,7 +191,7 @@ impl<'p> RemoteCycle<'p> {
         }
         self.attempt += 1;
         self.rounds += 1;
-        if self.max_rounds.is_some_and(|most| most > 0 && self.rounds >= most) {
+        if self.max_rounds.is_some_and(|max| max > 0 && self.rounds >= max) {
             return None;
         }
         let pause = self.pause;
@@ -200,7 +200,7 @@ impl<'p> RemoteCycle<'p> {
     }
 }
 
-/// A server's addresses; at least one.
+/// Resolves a server's name to at least one address.
 fn resolve(remote: &Remote) -> Result<Vec<SocketAddr>> {
     let addresses: Vec<_> = (remote.host.as_str(), remote.port)
         .to_socket_addrs()?
@@ -211,7 +211,7 @@ fn resolve(remote: &Remote) -> Result<Vec<SocketAddr>> {
         })
         .collect();
     if addresses.is_empty() {
-        bail!("no address of the family that the profile wants");
+        bail!("no address of the address family that the profile selects");
     }
     Ok(addresses)
 }
@@ -220,10 +220,10 @@ fn resolve(remote: &Remote) -> Result<Vec<SocketAddr>> {
 mod tests {
     use super::*;
 
-    fn profile(hosts: &[&str], most: Option<u32>) -> Profile {
+    fn profile(hosts: &[&str], max: Option<u32>) -> Profile {
         let remote = |host: &&str| Remote { host: (*host).into(), port: 1194, family: None };
         let remotes = hosts.iter().map(remote).collect();
-        Profile { remotes, connect_retry_max: most, ..Profile::default() }
+        Profile { remotes, connect_retry_max: max, ..Profile::default() }
     }
 
     #[test]

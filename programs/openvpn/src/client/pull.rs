@@ -1,41 +1,41 @@
-//! What a server pushes, in one reply or several.
+//! Pushed options, in one `PUSH_REPLY` or several.
 
 use std::fmt;
 
 use crate::options::{OptionError, TunnelOptions, WordsError, words};
 use crate::profile::{Profile, PullAction, PullFilter};
 
-/// Options that `route-nopull` keeps out, by how they begin.
+/// Prefixes of the options that `route-nopull` ignores.
 const ROUTING: [&str; 7] =
     ["route", "redirect-", "dhcp-option", "dns", "register-dns", "block-", "client-nat"];
 
-/// Options that are coming in.
+/// Collects pushed options.
 pub(super) struct Pull<'p> {
     profile: &'p Profile,
     options: TunnelOptions,
 }
 
-/// Why what a server pushes can't be followed.
+/// Why pushed options can't be applied.
 #[derive(Debug)]
 pub(super) enum PullError {
-    /// An option makes no sense or is not supported.
+    /// An option is malformed or not supported.
     Option(OptionError),
-    /// The profile rejects it (`pull-filter`).
+    /// A `pull-filter reject` of the profile matches.
     Rejected(String),
 }
 
 impl<'p> Pull<'p> {
-    /// Begins with what the profile says.
+    /// Starts with the options of the profile.
     pub(super) fn new(profile: &'p Profile) -> Self {
         Self { profile, options: profile.tunnel.clone() }
     }
 
-    /// Takes a reply's options in, and gives all when it was the last reply.
+    /// Applies the options of one reply. Returns all options after the last reply.
     pub(super) fn reply(&mut self, options: &str) -> Result<Option<TunnelOptions>, PullError> {
         let mut is_last = true;
         for option in options.split(',').map(str::trim).filter(|option| !option.is_empty()) {
             match option.strip_prefix("push-continuation ") {
-                // 2 is followed by more, 1 is the end.
+                // 2: more replies follow; 1: the last reply.
                 Some(more) => is_last = more.trim() != "2",
                 None => self.option(option)?,
             }

@@ -1,4 +1,4 @@
-//! What the data path brings, from threads that wait for it.
+//! Threads that read from the data channel.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,29 +12,29 @@ use nix::sys::signal::Signal;
 
 use crate::data_channel::{DataChannel, DataEvent};
 
-/// Between two looks for threads that have ended.
+/// Interval between checks for finished threads.
 const POLL: Duration = Duration::from_millis(5);
 
-/// Something that came from outside.
+/// An input of the client.
 pub(super) struct Input {
-    /// The number of the connection that it is for; `None` for whichever there is.
+    /// The number of its connection; `None` applies to any connection.
     pub(super) connection: Option<u64>,
     pub(super) what: InputKind,
 }
 
-/// What came.
+/// Kinds of inputs.
 pub(super) enum InputKind {
     /// A control datagram.
     Control(SocketAddr, Vec<u8>),
-    /// An event of the data path.
+    /// An event of the data channel.
     Data(DataEvent),
-    /// The data path gives nothing more.
+    /// Reading from the data channel failed.
     Broken(io::Error),
     /// A signal.
     Signal(Signal),
 }
 
-/// The threads of one connection. They end when they are stopped, or the receiver is gone.
+/// The reader threads of one connection. They end when stopped, or when the receiver is dropped.
 #[derive(Default)]
 pub(super) struct Readers {
     is_over: Arc<AtomicBool>,
@@ -57,11 +57,11 @@ impl Readers {
         readers
     }
 
-    /// Stops the data path by `stop`, and waits for their end.
+    /// Stops the data channel by `stop` and waits until the threads have ended.
     pub(super) fn stop(self, stop: impl Fn() -> io::Result<()>) -> io::Result<()> {
         self.is_over.store(true, Ordering::Relaxed);
         loop {
-            // Again and again: a thread that was between two reads has begun the next one since.
+            // Repeated: a thread that was between two reads has started the next one since.
             let stopped = stop();
             if self.threads.iter().all(JoinHandle::is_finished) {
                 return stopped;
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// A stop ends what waits, and nothing of what begins later.
+    /// A stop ends reads that block, and none that start later.
     #[test]
     fn a_read_that_begins_after_the_stop_is_ended_too() {
         let (stops, stopped) = mpsc::channel();
@@ -111,9 +111,9 @@ mod tests {
         });
         let is_first = std::cell::Cell::new(true);
         let stop = || {
-            // The first comes just before the read begins, and so does not reach it.
+            // The first stop comes just before the read starts, and does not reach it.
             if !is_first.replace(false) {
-                // Nobody listens where the read has ended.
+                // The receiver is gone if the read has ended.
                 let _ = stops.send(());
             }
             Ok(())

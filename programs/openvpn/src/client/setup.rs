@@ -1,4 +1,4 @@
-//! What a profile comes to: TLS, what is around control packets, what the server is told.
+//! Per-client setup from a profile: TLS, control packet protection, peer-info.
 
 use anyhow::{Context, Result, bail};
 
@@ -8,10 +8,10 @@ use crate::session::{Hello, SessionConfig, peer_info, proto};
 use crate::wrap::{ClientKey, Digest, Direction, Plain, StaticKey, TlsAuth, TlsCrypt, Wrap};
 use crate::{Role, Suite};
 
-/// The ciphers where the profile names none, as stock clients have them.
+/// Default data ciphers: those of stock clients.
 const DATA_CIPHERS: [Suite; 3] = [Suite::Aes256Gcm, Suite::Aes128Gcm, Suite::ChaCha20Poly1305];
 
-/// What `IV_PROTO` says: all that we know.
+/// `IV_PROTO`: the features that we support.
 const PROTOCOL: u32 = proto::DATA_V2
     | proto::REQUEST_PUSH
     | proto::TLS_EXPORTER
@@ -21,15 +21,15 @@ const PROTOCOL: u32 = proto::DATA_V2
     | proto::DYNAMIC_TLS_CRYPT
     | proto::EPOCH;
 
-/// What every connection begins with.
+/// The setup shared by all connections.
 pub(super) struct Setup {
     session: SessionConfig,
     wrap: WrapKey,
-    /// The server may push without being asked.
+    /// The server may push without a request.
     pub(super) may_push_unasked: bool,
 }
 
-/// From which each session's [`Wrap`] is made.
+/// The keys from which each session's [`Wrap`] is created.
 enum WrapKey {
     None,
     TlsAuth(StaticKey, Digest, Option<Direction>),
@@ -38,7 +38,7 @@ enum WrapKey {
 }
 
 impl Setup {
-    /// Judges a profile. `protocol` is said as `IV_PROTO` in place of what we know.
+    /// Validates a profile. `protocol` overrides `IV_PROTO`.
     pub(super) fn new(profile: &Profile, protocol: Option<u32>) -> Result<Self> {
         let protocol = protocol.unwrap_or(PROTOCOL);
         let suites = match &profile.data_ciphers[..] {
@@ -46,8 +46,7 @@ impl Setup {
             suites => suites,
         };
         let hello = Hello {
-            // Advice that nobody follows, in the least form that stock servers take without a
-            // warning.
+            // Informational only: the shortest form that stock servers accept without a warning.
             options: "V4,dev-type tun,tun-mtu 1500,proto UDPv4,key-method 2,tls-client".into(),
             peer_info: peer_info(protocol, suites, &profile.peer_info),
             ..Hello::default()
@@ -66,7 +65,7 @@ impl Setup {
         config
     }
 
-    /// What is around a session's control packets.
+    /// Creates the protection of a session's control packets.
     pub(super) fn wrap(&self) -> Box<dyn Wrap> {
         match &self.wrap {
             WrapKey::None => Box::new(Plain),
@@ -93,7 +92,7 @@ impl WrapKey {
                     None => None,
                     Some(0) => Some(Direction::Normal),
                     Some(1) => Some(Direction::Inverse),
-                    Some(other) => bail!("tls-auth: a key-direction is 0 or 1, not {other}"),
+                    Some(other) => bail!("tls-auth: key-direction must be 0 or 1, not {other}"),
                 },
             ),
             Some(ControlWrap::TlsCrypt(key)) => Self::TlsCrypt(key.parse().context("tls-crypt")?),

@@ -1,15 +1,14 @@
-//! What people tell the program by signals.
+//! Signals.
 
 use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
-/// Signals that are waited for. To be made before any other thread is: those inherit what is
-/// blocked.
+/// The set of handled signals. Create it before any thread starts: threads inherit the mask.
 pub struct Signals(SigSet);
 
 impl Signals {
-    /// Keeps the signals from ending the program.
+    /// Blocks the signals, so that they do not end the program.
     pub fn block() -> nix::Result<Self> {
         let mut set = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1] {
@@ -19,7 +18,7 @@ impl Signals {
         Ok(Self(set))
     }
 
-    /// Tells each signal on a thread of its own, until told to end.
+    /// Calls `tell` for each signal on a thread of its own, until it returns false.
     pub(super) fn forward(self, mut tell: impl FnMut(Signal) -> bool + Send + 'static) {
         thread::spawn(move || {
             while let Ok(signal) = self.0.wait() {

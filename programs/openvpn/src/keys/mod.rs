@@ -1,4 +1,4 @@
-//! The data channel's keys: reference openvpn-dco.md section 3.6.
+//! Derivation of the data channel's keys.
 
 mod prf;
 
@@ -9,13 +9,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::Role;
 use crate::packet::SessionId;
 
-/// The label of the TLS exporter that gives [`KeyBlock::BYTES`], with no context.
+/// TLS exporter label of the key block, [`KeyBlock::BYTES`] long, without a context.
 pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-OpenVPN-datakeys";
 
-/// What a side adds to the keys of the PRF, in its key-method-2 message. Erased when dropped.
+/// A side's random contribution to the PRF, sent in its key-method-2 message. Zeroized on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct KeySource {
-    /// The client's alone; zeroes on a server.
+    /// Sent by the client only; zeroes on a server.
     pub pre_master: [u8; 48],
     /// For the master secret.
     pub random1: [u8; 32],
@@ -24,7 +24,7 @@ pub struct KeySource {
 }
 
 impl KeySource {
-    /// A new one.
+    /// Generates random bytes.
     pub fn generate(role: Role) -> Result<Self, getrandom::Error> {
         let mut source = Self { pre_master: [0; 48], random1: [0; 32], random2: [0; 32] };
         if role == Role::Client {
@@ -36,20 +36,20 @@ impl KeySource {
     }
 }
 
-/// The 256 bytes that both sides cut their keys from. Erased when dropped.
+/// The 256 bytes from which both sides take their keys. Zeroized on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct KeyBlock([u8; Self::BYTES]);
 
 impl KeyBlock {
-    /// Its size.
+    /// Size in bytes.
     pub const BYTES: usize = 256;
 
-    /// What the TLS exporter gave.
+    /// From the output of the TLS exporter.
     pub const fn from_exporter(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// What the PRF makes of both sides' random bytes, where the exporter was not agreed on.
+    /// From both sides' random bytes through the PRF, for sessions without the exporter.
     pub fn from_prf(
         client: &KeySource,
         server: &KeySource,
@@ -65,7 +65,7 @@ impl KeyBlock {
         block
     }
 
-    /// Our keys in it.
+    /// The keys for our role.
     pub fn data_keys(&self, role: Role) -> DataKeys {
         let to_server = self.direction(0);
         let to_client = self.direction(128);
@@ -84,20 +84,20 @@ impl KeyBlock {
     }
 }
 
-/// The keys of both directions. Erased when dropped.
+/// The keys of both directions. Zeroized on drop.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct DataKeys {
-    /// What we seal with.
+    /// Key that encrypts sent packets.
     pub send: DirectionKey,
-    /// What we open with.
+    /// Key that decrypts received packets.
     pub receive: DirectionKey,
 }
 
-/// One direction's key. Erased when dropped.
+/// One direction's key. Zeroized on drop.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct DirectionKey {
-    /// The cipher's key: its first bytes, as many as the suite wants; or the 32-byte secret of the
-    /// first epoch.
+    /// The cipher's key, truncated to the suite's key length; with epochs, the 32-byte secret of
+    /// the first epoch.
     pub key: [u8; 32],
     /// The last 8 bytes of the nonce; unused with epochs.
     pub nonce_tail: [u8; 8],
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Made by `openssl kdf ... TLS1-PRF`, twice.
+    /// Expected value from two runs of `openssl kdf ... TLS1-PRF`.
     #[test]
     fn keys_come_out_of_the_prf() {
         let (client, server) = (source(1), source(7));
@@ -131,7 +131,13 @@ mod tests {
         let hex: String = block.0.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
             hex,
-            "ba75632eacbf899f6978d9d8a1583496b93adfa13347eee99ebfd83c5918b87be0b52549bb5809f881c3166a7c3b252833856443a5808ba822b888e8f9ba16d2a9ef0021357c387f06f33af0b9d7a5f777fc819a9f01bedc94de06ac1166849150abcb819dfef9eef34db9a308ea4147db654a88a26dfe24338e4c94c4b46eb23cc1ae82d5aa3ed9be58849404ef0107967ba4e5490c505d59757834eee3389f9934fddb54f22c9fb56af4bf7bd83764eb0d180ae640a63f68bf9f404b6ba960d02a867ab6048385ec7ed09189585c9c44b945cff2fcc5d5753793ea7c88221e3677b6dcf720bfb55f4a1b34b590b036c2e7eff6e64712a434b8765c91395780"
+            "ba75632eacbf899f6978d9d8a1583496b93adfa13347eee99ebfd83c5918b87be0b52549bb5809f881c31\
+             66a7c3b252833856443a5808ba822b888e8f9ba16d2a9ef0021357c387f06f33af0b9d7a5f777fc819a9f\
+             01bedc94de06ac1166849150abcb819dfef9eef34db9a308ea4147db654a88a26dfe24338e4c94c4b46eb\
+             23cc1ae82d5aa3ed9be58849404ef0107967ba4e5490c505d59757834eee3389f9934fddb54f22c9fb56a\
+             f4bf7bd83764eb0d180ae640a63f68bf9f404b6ba960d02a867ab6048385ec7ed09189585c9c44b945cff\
+             2fcc5d5753793ea7c88221e3677b6dcf720bfb55f4a1b34b590b036c2e7eff6e64712a434b8765c913957\
+             80"
         );
     }
 

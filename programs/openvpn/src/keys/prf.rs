@@ -1,4 +1,4 @@
-//! The PRF of TLS 1.0 (RFC 2246, section 5), from which keys come where TLS exports none.
+//! The PRF of TLS 1.0 (RFC 2246, section 5), for sessions without the TLS exporter.
 
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
@@ -6,7 +6,7 @@ use md5::Md5;
 use sha1::Sha1;
 use zeroize::Zeroizing;
 
-/// Fills `output` from a secret, a label, and a seed in parts.
+/// Fills `output` from a secret, a label and a seed.
 pub(super) fn prf(secret: &[u8], label: &[u8], seed: &[&[u8]], output: &mut [u8]) {
     let seed = [&[label], seed].concat();
     // The halves share the middle byte of an odd secret.
@@ -16,10 +16,10 @@ pub(super) fn prf(secret: &[u8], label: &[u8], seed: &[&[u8]], output: &mut [u8]
     expand::<Hmac<Sha1>>(&secret[secret.len() - half..], &seed, output);
 }
 
-/// P_hash, added to what is in `output`.
+/// XORs P_hash into `output`.
 fn expand<M: Mac + KeyInit>(secret: &[u8], seed: &[&[u8]], output: &mut [u8]) {
     let hmac = |first: &[u8], seed: &[&[u8]]| {
-        // An HMAC takes a key of any length.
+        // HMAC accepts keys of any length: this never fails.
         let mac = <M as Mac>::new_from_slice(secret).ok()?;
         let mac = mac.chain_update(first);
         let mac = seed.iter().fold(mac, Mac::chain_update);
@@ -50,7 +50,9 @@ mod tests {
         let hex: String = output.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
             hex,
-            "d3d4d1e349b5d515044666d51de32bab258cb521b6b053463e354832fd976754443bcf9a296519bc289abcbc1187e4ebd31e602353776c408aafb74cbc85eff69255f9788faa184cbb957a9819d84a5d7eb006eb459d3ae8de9810454b8b2d8f1afbc655a8c9a013"
+            "d3d4d1e349b5d515044666d51de32bab258cb521b6b053463e354832fd976754443bcf9a296519bc289ab\
+             cbc1187e4ebd31e602353776c408aafb74cbc85eff69255f9788faa184cbb957a9819d84a5d7eb006eb45\
+             9d3ae8de9810454b8b2d8f1afbc655a8c9a013"
         );
     }
 

@@ -1,4 +1,4 @@
-//! What a tunnel is configured with: pushed by a server, or written in a profile.
+//! Options of a tunnel, pushed by a server or written in a profile.
 
 mod network;
 mod words;
@@ -12,62 +12,62 @@ pub use words::{WordsError, words};
 
 use crate::Suite;
 
-/// The tunnel's options. What is `None` or empty was not said.
+/// Options of a tunnel. `None` or empty: not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TunnelOptions {
-    /// How `ifconfig`'s second word is meant.
+    /// Decides the meaning of `ifconfig`'s second word.
     pub topology: Option<Topology>,
-    /// Our address, and the mask (topology subnet) or the other end's address (net30, p2p).
+    /// Our address, and the mask (topology subnet) or the peer's address (net30, p2p).
     pub ifconfig: Option<(Ipv4Addr, Ipv4Addr)>,
-    /// Our IPv6 address, its prefix length, and the other end's address.
+    /// Our IPv6 address, its prefix length, and the peer's address.
     pub ifconfig_v6: Option<(Ipv6Addr, u8, Option<Ipv6Addr>)>,
-    /// The inner gateway of routes that name none.
+    /// Default gateway of routes, inside the tunnel.
     pub route_gateway: Option<Ipv4Addr>,
-    /// The inner IPv6 gateway.
+    /// Default gateway of IPv6 routes.
     pub route_gateway_v6: Option<Ipv6Addr>,
-    /// The metric of routes that name none.
+    /// Default metric of routes.
     pub route_metric: Option<u32>,
-    /// What goes through the tunnel, of either family.
+    /// Routes of both address families.
     pub routes: Vec<Route>,
-    /// Whether everything goes through the tunnel.
+    /// Redirection of the default route.
     pub redirect_gateway: Option<RedirectGateway>,
     /// The interface's MTU.
     pub tun_mtu: Option<u32>,
-    /// Seconds of silence until a ping; zero is off.
+    /// Interval of pings; zero disables.
     pub ping: Option<Duration>,
-    /// Silence after which the peer is given up, and the session begins anew; zero is off.
+    /// Receive timeout after which the client reconnects; zero disables.
     pub ping_restart: Option<Duration>,
-    /// The same, but the program ends.
+    /// Receive timeout after which the program exits.
     pub ping_exit: Option<Duration>,
     /// Name servers.
     pub dns_servers: Vec<IpAddr>,
-    /// Domains to search.
+    /// Search domains.
     pub dns_search: Vec<String>,
-    /// The id for data packets to the server.
+    /// Peer id of data packets to the server.
     pub peer_id: Option<u32>,
     /// The data channel's cipher.
     pub cipher: Option<Suite>,
-    /// Data keys come from the TLS exporter.
+    /// Data keys are derived by the TLS exporter.
     pub is_exporter: bool,
-    /// Data packets have the epoch format.
+    /// Data packets use the epoch format.
     pub is_epoch: bool,
-    /// Renewals of the session are wrapped by a key of their own.
+    /// Renegotiations use dynamic tls-crypt.
     pub is_dynamic_tls_crypt: bool,
-    /// `EXIT` may be sent over the control channel.
+    /// The peer accepts `EXIT` over the control channel.
     pub is_exit_by_control: bool,
-    /// What is to stand for the password from now on.
+    /// Token that replaces the password from now on.
     pub auth_token: Option<AuthToken>,
-    /// What was said that has no effect here, as it was written.
+    /// Options that were accepted but have no effect.
     pub ignored: Vec<String>,
 }
 
-/// How addresses are given out.
+/// Addressing of the tunnel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Topology {
     /// A /30 for each client.
     #[default]
     Net30,
-    /// An address at each end.
+    /// Point-to-point.
     P2p,
     /// All clients in one subnet.
     Subnet,
@@ -76,22 +76,22 @@ pub enum Topology {
 /// `redirect-gateway` and its flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RedirectGateway {
-    /// Two routes of half the Internet each, beside the default route (`def1`).
+    /// Adds two /1 routes beside the default route (`def1`).
     pub is_def1: bool,
-    /// The server is on our own link: no route to it is needed (`local`).
+    /// The server is on link: adds no host route to it (`local`).
     pub is_local: bool,
-    /// IPv6 as well (`ipv6`).
+    /// Redirects IPv6 too (`ipv6`).
     pub is_ipv6: bool,
-    /// Not IPv4 (`!ipv4`).
+    /// Does not redirect IPv4 (`!ipv4`).
     pub is_not_ipv4: bool,
 }
 
-/// A token that stands for the password. Erased when dropped.
+/// A token that replaces the password. Zeroized on drop.
 #[derive(Clone, PartialEq, Eq, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
 pub struct AuthToken {
     /// The token.
     pub token: String,
-    /// The username that goes with it, where it is not the one that was given.
+    /// The username for the token, if it differs from the given one.
     pub username: Option<String>,
 }
 
@@ -101,12 +101,12 @@ impl fmt::Debug for AuthToken {
     }
 }
 
-/// Why an option can't be followed.
+/// Why an option can't be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionError {
-    /// Its words make no sense.
+    /// The option is malformed.
     Malformed(String),
-    /// What it wants is not supported, and going on without it would not work.
+    /// The option is not supported, and the tunnel would not work without it.
     Unsupported(String),
 }
 
@@ -122,12 +122,11 @@ impl fmt::Display for OptionError {
 impl std::error::Error for OptionError {}
 
 impl TunnelOptions {
-    /// Takes an option in, where it is one of a tunnel's. `Ok(false)` where it is not: nothing has
-    /// changed.
+    /// Applies an option. Returns `Ok(false)`, without a change, if it is not a tunnel option.
     ///
     /// # Errors
     ///
-    /// When it is one of a tunnel's and can't be followed.
+    /// When it is a tunnel option that is malformed or not supported.
     pub fn apply(&mut self, words: &[&str]) -> Result<bool, OptionError> {
         let Some((&name, arguments)) = words.split_first() else { return Ok(false) };
         let malformed = || OptionError::Malformed(words.join(" "));
@@ -153,7 +152,7 @@ impl TunnelOptions {
                 let remote = rest.first().map(|text| parse(text, malformed)).transpose()?;
                 self.ifconfig_v6 = Some((parse(address, malformed)?, prefix, remote));
             }
-            // Without an address, or asked of DHCP: then there is none.
+            // `route-gateway dhcp` is not a tunnel option here.
             ("route-gateway", [gateway]) if *gateway != "dhcp" => {
                 self.route_gateway = Some(parse(gateway, malformed)?);
             }
@@ -193,7 +192,7 @@ impl TunnelOptions {
             ("dns", arguments) => self.apply_dns(arguments, words),
             ("peer-id", [id]) => {
                 let id = parse(id, malformed)?;
-                // 24 bits, of which all ones mean none.
+                // 24 bits; all ones mean "no peer id".
                 if id >= 0xFF_FFFF {
                     return Err(malformed());
                 }
@@ -280,13 +279,13 @@ impl TunnelOptions {
         Ok(())
     }
 
-    /// Which topology counts.
+    /// The topology in effect.
     pub fn topology(&self) -> Topology {
         self.topology.unwrap_or_default()
     }
 }
 
-/// Parses a word, or says what is malformed.
+/// Parses a word.
 fn parse<V: std::str::FromStr>(
     word: &str,
     malformed: impl FnOnce() -> OptionError,
@@ -298,6 +297,6 @@ fn seconds_of(
     word: &str,
     malformed: impl FnOnce() -> OptionError,
 ) -> Result<Duration, OptionError> {
-    // The driver counts whole seconds in 32 bits; a day and more is the same as never.
+    // The driver takes whole seconds in 32 bits.
     Ok(Duration::from_secs(parse::<u32>(word, malformed)?.into()))
 }

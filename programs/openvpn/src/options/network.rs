@@ -1,9 +1,9 @@
-//! Networks, and which way they go.
+//! Networks and routes.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A network: an address whose host bits are zero, and the length of its prefix.
+/// A network: an address with zero host bits, and a prefix length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     address: IpAddr,
@@ -11,7 +11,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of this length around an address; `None` where there is no such length.
+    /// The network with this prefix length that contains an address; `None` if the length is
+    /// invalid.
     pub fn new(address: IpAddr, prefix_length: u8) -> Option<Self> {
         let address = match address {
             IpAddr::V4(address) if prefix_length <= 32 => {
@@ -32,12 +33,12 @@ impl Network {
         self.address
     }
 
-    /// How many bits of the address it fixes.
+    /// The prefix length.
     pub const fn prefix_length(&self) -> u8 {
         self.prefix_length
     }
 
-    /// Whether an address is in it.
+    /// Whether the network contains an address.
     pub fn contains(&self, address: IpAddr) -> bool {
         Self::new(address, self.prefix_length)
             .is_some_and(|network| network == *self && address.is_ipv4() == self.address.is_ipv4())
@@ -50,24 +51,24 @@ impl fmt::Display for Network {
     }
 }
 
-/// The length of a mask's prefix; `None` where it has holes.
+/// The prefix length of a mask; `None` if the mask is not contiguous.
 pub fn mask_length(mask: Ipv4Addr) -> Option<u8> {
     let bits = mask.to_bits();
     (bits.leading_ones() + bits.trailing_zeros().min(32) >= 32).then_some(bits.leading_ones() as u8)
 }
 
-/// A route through the tunnel, or around it.
+/// A route into the tunnel or past it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// What goes there.
+    /// The destination.
     pub network: RouteNetwork,
-    /// Which way.
+    /// The gateway.
     pub gateway: RouteGateway,
     /// Its metric.
     pub metric: Option<u32>,
 }
 
-/// What a route is for.
+/// Destination of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteNetwork {
     /// A network.
@@ -76,19 +77,19 @@ pub enum RouteNetwork {
     Server,
 }
 
-/// Which way a route goes.
+/// Gateway of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteGateway {
-    /// Through the tunnel (`vpn_gateway`, `default` or nothing).
+    /// The tunnel (`vpn_gateway`, `default` or none).
     Tunnel,
-    /// The way that packets took before (`net_gateway`).
+    /// The machine's default gateway without the tunnel (`net_gateway`).
     Around,
     /// This gateway.
     Address(IpAddr),
 }
 
 impl Route {
-    /// `route network [mask [gateway [metric]]]`, without the first word.
+    /// `route network [mask [gateway [metric]]]`, without the option name.
     pub fn parse_v4(words: &[&str]) -> Option<Self> {
         let (&network, rest) = words.split_first()?;
         let network = match network {
@@ -105,7 +106,7 @@ impl Route {
         Self::with(network, rest.get(1..).unwrap_or_default())
     }
 
-    /// `route-ipv6 network/length [gateway [metric]]`, without the first word.
+    /// `route-ipv6 network/length [gateway [metric]]`, without the option name.
     pub fn parse_v6(words: &[&str]) -> Option<Self> {
         let (&network, rest) = words.split_first()?;
         let (address, length) = network.split_once('/').unwrap_or((network, "128"));
@@ -114,7 +115,7 @@ impl Route {
         Self::with(RouteNetwork::Network(network), rest)
     }
 
-    /// The route with the gateway and metric that these words say.
+    /// Builds the route with `[gateway [metric]]`.
     fn with(network: RouteNetwork, words: &[&str]) -> Option<Self> {
         let (gateway, metric) = match words {
             [] => ("default", None),

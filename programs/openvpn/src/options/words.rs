@@ -1,13 +1,13 @@
-//! An option's words: separated by blanks; quoted or escaped where they contain some.
+//! Splits an option into words, with quotes and escapes.
 
 use std::fmt;
 
-/// Splits a line into words, as OpenVPN's manual says: `"..."` with `\` as escape, `'...'`
-/// literally, and `#` or `;` where a word could begin makes the rest a comment.
+/// Splits a line into words as OpenVPN's manual defines: `"..."` with `\` as escape, `'...'`
+/// verbatim; `#` or `;` at the start of a word begins a comment.
 ///
 /// # Errors
 ///
-/// When a quotation or an escape does not end.
+/// When a quotation or an escape is unterminated.
 pub fn words(line: &str) -> Result<Vec<String>, WordsError> {
     let mut words = Vec::new();
     let mut characters = line.chars().peekable();
@@ -36,13 +36,13 @@ pub fn words(line: &str) -> Result<Vec<String>, WordsError> {
     }
 }
 
-/// A quotation or an escape does not end.
+/// An unterminated quotation or escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordsError;
 
 impl fmt::Display for WordsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a quotation does not end")
+        f.write_str("unterminated quotation or escape")
     }
 }
 

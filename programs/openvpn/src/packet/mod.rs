@@ -1,9 +1,8 @@
-//! Control packets as they are on the wire, without what [`crate::wrap`] puts around them:
-//! reference openvpn-dco.md 4.1.
+//! Control packets in wire format, without the protection of [`crate::wrap`].
 //!
 //! ```text
-//! opcode << 3 | key id (1) | session id (8) | ack count n (1) | n x packet id (4) | [peer's session id (8) if n > 0]
-//! | packet id (4), not in an ACK | payload
+//! opcode << 3 | key id (1) | session id (8) | ack count n (1) | n x packet id (4)
+//! | peer's session id (8), if n > 0 | packet id (4), not in an ACK | payload
 //! ```
 //!
 //! All numbers are big-endian.
@@ -14,12 +13,12 @@ use std::fmt;
 
 pub use opcode::Opcode;
 
-/// The random name of a side of a session.
+/// Random id that each side chooses for a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId(pub [u8; 8]);
 
 impl SessionId {
-    /// A new one.
+    /// Generates an id.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes)?;
@@ -33,33 +32,33 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// The number of a packet within a key id, from 0.
+/// Sequence number of a packet within a key id, from 0.
 pub type PacketId = u32;
 
-/// The most packet ids that one packet acknowledges (2.6: `RELIABLE_ACK_SIZE`).
+/// Maximum of packet ids that one packet acknowledges (2.6: `RELIABLE_ACK_SIZE`).
 pub const MAX_ACKS: usize = 8;
 
 /// A control packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlPacket<'p> {
-    /// What it is.
+    /// The packet type.
     pub opcode: Opcode,
-    /// Which of the session's TLS connections it belongs to, 0 to 7.
+    /// Key id, 0 to 7: selects one of the session's TLS connections.
     pub key_id: u8,
-    /// Who sends it.
+    /// Session id of the sender.
     pub session_id: SessionId,
-    /// What it acknowledges.
+    /// Acknowledged packet ids.
     pub acks: Vec<PacketId>,
-    /// Whose packets it acknowledges; there where `acks` has any.
+    /// Session id of the receiver; present if `acks` is not empty.
     pub acked_session: Option<SessionId>,
-    /// Its own number; `None` in an ACK.
+    /// Packet id; `None` in an ACK.
     pub packet_id: Option<PacketId>,
-    /// A piece of the TLS byte stream.
+    /// Part of the TLS byte stream.
     pub payload: &'p [u8],
 }
 
 impl<'p> ControlPacket<'p> {
-    /// Reads a packet.
+    /// Decodes a packet.
     pub fn decode(bytes: &'p [u8]) -> Result<Self, PacketError> {
         let (&first, rest) = bytes.split_first().ok_or(PacketError::Truncated)?;
         let opcode = Opcode::of(first).filter(|opcode| opcode.is_control());
@@ -92,7 +91,7 @@ impl<'p> ControlPacket<'p> {
         })
     }
 
-    /// Writes the packet.
+    /// Encodes the packet.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::MAX_HEADER_BYTES + self.payload.len());
         bytes.push(self.opcode.first_byte(self.key_id));
@@ -112,27 +111,27 @@ impl<'p> ControlPacket<'p> {
         bytes
     }
 
-    /// The most bytes before the payload.
+    /// Maximum length of the header before the payload.
     pub const MAX_HEADER_BYTES: usize = 1 + 8 + 1 + MAX_ACKS * 4 + 8 + 4;
 }
 
-/// Why bytes are no control packet.
+/// Why a control packet is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketError {
-    /// They end early.
+    /// The packet is truncated.
     Truncated,
-    /// The opcode is none of a control packet.
+    /// The opcode is not one of the control channel.
     Opcode,
-    /// More acks than a packet may have.
+    /// The ack count exceeds [`MAX_ACKS`].
     TooManyAcks,
 }
 
 impl fmt::Display for PacketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Truncated => "a control packet is cut short",
+            Self::Truncated => "truncated control packet",
             Self::Opcode => "not a control packet",
-            Self::TooManyAcks => "a control packet with too many acks",
+            Self::TooManyAcks => "control packet with too many acks",
         })
     }
 }

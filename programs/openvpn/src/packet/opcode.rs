@@ -1,31 +1,31 @@
-//! What a packet is: the upper five bits of its first byte.
+//! Packet types: the upper five bits of the first byte.
 
-/// An opcode.
+/// Packet type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
-    /// Either side begins another key.
+    /// Starts another key (renegotiation).
     SoftResetV1 = 3,
-    /// A piece of TLS.
+    /// Part of the TLS stream.
     ControlV1 = 4,
-    /// Acknowledges and nothing else.
+    /// Acknowledgements only.
     AckV1 = 5,
     /// Data without a peer id.
     DataV1 = 6,
-    /// A client begins a session.
+    /// Client starts a session.
     HardResetClientV2 = 7,
-    /// A server answers it.
+    /// Server's reply to that.
     HardResetServerV2 = 8,
     /// Data with a peer id.
     DataV2 = 9,
-    /// A client begins a session with tls-crypt-v2.
+    /// Client starts a session with tls-crypt-v2.
     HardResetClientV3 = 10,
-    /// A piece of TLS with the client's wrapped key behind it.
+    /// Part of the TLS stream, followed by the client's wrapped key.
     ControlWkcV1 = 11,
 }
 
 impl Opcode {
-    /// The opcode in a packet's first byte; `None` for one that is unknown or obsolete.
+    /// Decodes the opcode from a packet's first byte; `None` if unknown or obsolete.
     pub const fn of(first: u8) -> Option<Self> {
         Some(match first >> 3 {
             3 => Self::SoftResetV1,
@@ -41,12 +41,12 @@ impl Opcode {
         })
     }
 
-    /// A packet's first byte.
+    /// Encodes a packet's first byte.
     pub const fn first_byte(self, key_id: u8) -> u8 {
         (self as u8) << 3 | (key_id & 7)
     }
 
-    /// Whether it is the control channel's.
+    /// Whether the packet belongs to the control channel.
     pub const fn is_control(self) -> bool {
         !matches!(self, Self::DataV1 | Self::DataV2)
     }

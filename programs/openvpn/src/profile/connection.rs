@@ -1,4 +1,4 @@
-//! A profile's options about where the other side is, and where we are.
+//! Profile options for remote and local addresses.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::lines::{Line, lines};
 use super::parse::{PartialRemote, Reader, malformed, seconds, value};
 
 impl Reader {
-    /// Takes such an option in; `false` where it is another.
+    /// Applies such an option. Returns `false` for other options.
     pub(super) fn apply_connection(&mut self, line: &Line) -> Result<bool, ProfileError> {
         match (line.name.as_str(), &line.arguments()[..]) {
             ("remote", [host, rest @ ..]) if rest.len() <= 2 => {
@@ -69,7 +69,7 @@ impl Reader {
         Ok(true)
     }
 
-    /// `<connection>`: a server with a port and protocol of its own.
+    /// `<connection>`: a remote with its own port and protocol.
     fn connection(&mut self, block: &Line) -> Result<(), ProfileError> {
         let text = block.block.as_ref().ok_or_else(|| malformed(block))?;
         let mut inner = Self::new(&self.folder, &[]);
@@ -93,7 +93,7 @@ impl Reader {
     }
 }
 
-/// The family that a protocol's name says; `None` for either.
+/// The address family of a protocol name; `None` for both.
 fn udp_family(line: &Line, name: &str) -> Result<Option<Family>, ProfileError> {
     match name {
         "udp" => Ok(None),

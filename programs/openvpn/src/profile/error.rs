@@ -1,4 +1,4 @@
-//! Why a profile can't be used.
+//! Errors of profiles.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::path::PathBuf;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProfileError {
-    /// A line is wrong: its number, from 1, and what about it.
+    /// A line is invalid: its number, from 1, and the reason.
     Line(usize, String),
-    /// A file that it names can't be read.
+    /// A referenced file can't be read.
     File(PathBuf, std::io::Error),
-    /// Something is missing, or does not go together.
+    /// An option is missing, or options contradict each other.
     Incomplete(&'static str),
 }
 

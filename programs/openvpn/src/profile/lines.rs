@@ -1,4 +1,4 @@
-//! A profile's text, cut into options.
+//! Splits a profile's text into options.
 
 use std::path::Path;
 
@@ -7,20 +7,20 @@ use zeroize::Zeroizing;
 use super::error::ProfileError;
 use crate::options::words;
 
-/// An option as it is written.
+/// An option as written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// Where, from 1.
+    /// Line number, from 1.
     pub(crate) number: usize,
     /// Its name, without leading dashes.
     pub(crate) name: String,
-    /// The words behind it.
+    /// The arguments.
     pub(crate) arguments: Vec<String>,
-    /// What is between `<name>` and `</name>`.
+    /// The text between `<name>` and `</name>`.
     pub(crate) block: Option<Zeroizing<String>>,
 }
 
-/// Cuts a text into options; `first` is the number of its first line.
+/// Splits a text into options. `first` is the number of its first line.
 pub(crate) fn lines(text: &str, first: usize) -> Result<Vec<Line>, ProfileError> {
     let mut lines = Vec::new();
     let mut rest = text.trim_start_matches('\u{feff}').lines().zip(first..);
@@ -59,12 +59,12 @@ fn block_name(line: &str) -> Option<&str> {
 }
 
 impl Line {
-    /// The words behind the name.
+    /// The arguments.
     pub(crate) fn arguments(&self) -> Vec<&str> {
         self.arguments.iter().map(String::as_str).collect()
     }
 
-    /// The option as it is written, for messages; a block's contents are left out.
+    /// The option as written, for messages; without a block's contents.
     pub(crate) fn text(&self) -> String {
         [&[self.name.as_str()], &self.arguments()[..]].concat().join(" ")
     }
@@ -74,8 +74,8 @@ impl Line {
         ProfileError::Line(self.number, what.into())
     }
 
-    /// The contents that the option stands for: its block, or the file that its first word names.
-    /// `None` for `name [inline]`, whose block is elsewhere.
+    /// The contents: the inline block, or the file that the first argument names. `None` for
+    /// `name [inline]`, whose block follows separately.
     pub(crate) fn contents(
         &self,
         folder: &Path,
@@ -116,7 +116,7 @@ mod tests {
     fn what_does_not_end_is_said_with_its_line() {
         for (text, message) in [
             ("a\n<ca>\nb", "line 2: <ca> has no </ca>"),
-            ("\n\"", "line 2: a quotation does not end"),
+            ("\n\"", "line 2: unterminated quotation or escape"),
         ] {
             assert_eq!(lines(text, 1).unwrap_err().to_string(), message);
         }

@@ -1,4 +1,4 @@
-//! Profiles: `.ovpn` files.
+//! Client profiles (`.ovpn`) and server configurations.
 
 mod connection;
 mod error;
@@ -22,90 +22,87 @@ use crate::data_channel::DataFormat;
 use crate::options::TunnelOptions;
 use crate::tls::{NameRule, RevocationSource};
 
-/// What a profile says. Files that it names are read when it is: everything here is contents.
+/// The options of a profile. Referenced files are read together with it: fields hold contents.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Profile {
-    /// Where the server is, in the order to try.
+    /// The servers, in the order of attempts.
     pub remotes: Vec<Remote>,
-    /// Try them in any order.
+    /// Tries them in random order (`remote-random`).
     pub is_remote_random: bool,
     /// The local port (`lport`, `port`); any by default.
     pub local_port: Option<u16>,
     /// The local address (`local`).
     pub local_address: Option<std::net::IpAddr>,
-    /// The interface's name (`dev tun3`); `None` where it is any.
+    /// The interface's name (`dev tun3`); `None` selects any.
     pub device: Option<String>,
-    /// Certificates that we trust, in PEM.
+    /// Trusted CA certificates, in PEM.
     pub ca: Option<String>,
-    /// Our certificate and what is between it and the CA, in PEM.
+    /// Our certificate and its intermediates, in PEM.
     pub certificate: Option<String>,
     /// Our private key, in PEM.
     pub private_key: Option<Zeroizing<String>>,
-    /// The password that it is encrypted by (`askpass FILE`); where there is none and it is needed,
-    /// the user is asked.
+    /// The password of the private key (`askpass FILE`). Prompted for if needed and `None`.
     pub key_password: Option<Zeroizing<String>>,
-    /// What goes around control packets.
+    /// Protection of control packets.
     pub control_wrap: Option<ControlWrap>,
-    /// What the other side's certificate must be for (`remote-cert-tls`).
+    /// Required purpose of the peer's certificate (`remote-cert-tls`).
     pub remote_certificate_use: Option<CertificateUse>,
-    /// Whose the other side's certificate must be (`verify-x509-name`).
+    /// Required subject of the peer's certificate (`verify-x509-name`).
     pub remote_name: Option<NameRule>,
-    /// Certificates that are believed no more (`crl-verify`).
+    /// Revocation information (`crl-verify`).
     pub revocations: Option<RevocationSource>,
-    /// Where username and password come from (`auth-user-pass`).
+    /// Source of username and password (`auth-user-pass`).
     pub credentials: Option<CredentialSource>,
-    /// A wrong password is not final (`auth-retry`).
+    /// Retries after a failed authentication (`auth-retry`).
     pub is_auth_retried: bool,
-    /// The data channel's ciphers that we can agree to, the best first; empty for the default.
+    /// Accepted ciphers of the data channel, in order of preference; empty for the default.
     pub data_ciphers: Vec<Suite>,
-    /// The cipher when the server names none (`data-ciphers-fallback`, `cipher`).
+    /// The cipher if the server names none (`data-ciphers-fallback`, `cipher`).
     pub fallback_cipher: Option<Suite>,
-    /// The oldest TLS.
+    /// The minimum TLS version (`tls-version-min`).
     pub tls_version_min: Option<TlsVersion>,
-    /// The newest TLS.
+    /// The maximum TLS version (`tls-version-max`).
     pub tls_version_max: Option<TlsVersion>,
-    /// How long until keys are renewed (`reneg-sec`); zero is never.
+    /// Interval of key renewals (`reneg-sec`); zero disables.
     pub renegotiate_after: Option<Duration>,
-    /// How long a handshake may take (`hand-window`).
+    /// Limit for a handshake (`hand-window`).
     pub handshake_window: Option<Duration>,
-    /// How long an old key opens packets (`tran-window`).
+    /// How long an old key still decrypts packets (`tran-window`).
     pub transition_window: Option<Duration>,
-    /// Between two attempts to connect, and the most that doubling makes of it (`connect-retry`).
+    /// Delay between connection attempts, and the limit of its doubling (`connect-retry`).
     pub connect_retry: Option<(Duration, Duration)>,
-    /// How many rounds through all remotes (`connect-retry-max`).
+    /// Maximum of rounds through all remotes (`connect-retry-max`).
     pub connect_retry_max: Option<u32>,
-    /// How long to wait for a server's first answer (`server-poll-timeout`, `connect-timeout`).
+    /// Limit for a server's first reply (`server-poll-timeout`, `connect-timeout`).
     pub server_poll_timeout: Option<Duration>,
-    /// How often to try a name that does not resolve (`resolv-retry`); `None` is for ever.
+    /// How long to retry a name that does not resolve (`resolv-retry`); `None` is unlimited.
     pub resolve_retry: Option<Duration>,
-    /// The longest UDP payload of the tunnel that TCP connections in it are held to (`mssfix`);
-    /// zero is off.
+    /// Maximum UDP payload to which TCP segments in the tunnel are clamped (`mssfix`); zero
+    /// disables.
     pub mssfix: Option<u32>,
-    /// Say goodbye to the server when we leave (`explicit-exit-notify`).
+    /// Notifies the server on exit (`explicit-exit-notify`).
     pub is_exit_notified: bool,
-    /// Pushed routes, addresses of gateways and name servers don't count (`route-nopull`).
+    /// Ignores pushed routes, gateways and name servers (`route-nopull`).
     pub is_route_nopull: bool,
-    /// Which pushed options don't count (`pull-filter`), in order.
+    /// Filters for pushed options (`pull-filter`), in order.
     pub pull_filters: Vec<PullFilter>,
-    /// What is told to the server in peer-info (`setenv UV_...`, and all with `push-peer-info`).
+    /// Additional peer-info for the server (`setenv UV_...`, and all with `push-peer-info`).
     pub peer_info: Vec<(String, String)>,
-    /// What would otherwise be pushed.
+    /// Tunnel options of the profile itself.
     pub tunnel: TunnelOptions,
-    /// The interface's MTU in bytes is `tunnel.tun_mtu`. What the profile says that has no effect
-    /// here, for people.
+    /// Warnings for the user about options without effect.
     pub warnings: Vec<String>,
 }
 
-/// The longest UDP payload with an inner TCP segment where `mssfix` does not say: what fits into
-/// 1492 bytes with IPv6's and UDP's headers, as OpenVPN's default is.
+/// Default of `mssfix`, as in OpenVPN: 1492 bytes without the headers of IPv6 and UDP.
 const DEFAULT_MSSFIX: u32 = 1492 - 48;
 
-/// IPv4's and TCP's headers.
+/// Headers of IPv4 and TCP.
 const INNER_HEADERS: u32 = 40;
 
 impl Profile {
-    /// The TCP MSS, of IPv4, that `mssfix` comes to; 0 is none.
+    /// The MSS of TCP over IPv4 that follows from `mssfix`; 0 disables clamping.
     pub fn mss_bytes(&self, format: DataFormat) -> u16 {
         match self.mssfix.unwrap_or(DEFAULT_MSSFIX) {
             0 => 0,
@@ -117,18 +114,18 @@ impl Profile {
     }
 }
 
-/// A server's address.
+/// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote {
-    /// Its name or address.
+    /// Host name or address.
     pub host: String,
-    /// Its UDP port.
+    /// UDP port.
     pub port: u16,
-    /// Its family, where one was named (`udp4`, `udp6`).
+    /// Address family, if given (`udp4`, `udp6`).
     pub family: Option<Family>,
 }
 
-/// A family of addresses.
+/// Address families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4.
@@ -137,7 +134,7 @@ pub enum Family {
     V6,
 }
 
-/// Keys of [`crate::wrap`], as they are in the profile.
+/// Keys of [`crate::wrap`], as text.
 pub enum ControlWrap {
     /// `tls-auth`: a static key's text, its direction, and the digest's name (`auth`).
     TlsAuth {
@@ -164,21 +161,21 @@ impl fmt::Debug for ControlWrap {
     }
 }
 
-/// What a certificate is for.
+/// Purpose of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateUse {
-    /// A server's.
+    /// TLS server.
     Server,
-    /// A client's.
+    /// TLS client.
     Client,
 }
 
-/// Where username and password come from.
+/// Source of username and password.
 #[derive(Clone)]
 pub enum CredentialSource {
-    /// The user is asked.
+    /// Prompt on the terminal.
     Prompt,
-    /// They were in a file or inline; without a password, it is asked for.
+    /// Given in a file or inline. A missing password is prompted for.
     Given {
         /// The username.
         username: String,
@@ -196,7 +193,7 @@ impl fmt::Debug for CredentialSource {
     }
 }
 
-/// A version of TLS.
+/// TLS versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
     /// 1.2
@@ -208,19 +205,19 @@ pub enum TlsVersion {
 /// A `pull-filter`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullFilter {
-    /// What becomes of options that begin so.
+    /// Action for matching options.
     pub action: PullAction,
-    /// How they begin.
+    /// Prefix of matching options.
     pub prefix: String,
 }
 
-/// What becomes of a pushed option.
+/// Action for a pushed option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullAction {
-    /// It counts.
+    /// Apply it.
     Accept,
-    /// It does not.
+    /// Ignore it.
     Ignore,
-    /// The connection is given up.
+    /// Abort the connection.
     Reject,
 }

@@ -1,4 +1,4 @@
-//! A client's profile out of its text.
+//! Parses client profiles.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,16 @@ use super::{ControlWrap, CredentialSource, Family, Profile, PullAction, PullFilt
 use crate::options::OptionError;
 
 const DEFAULT_PORT: u16 = 1194;
-/// The headers that `mssfix N mtu` counts in and a UDP payload has not: those of IPv6 and UDP.
+/// Headers of IPv6 and UDP, which `mssfix N mtu` includes.
 const OUTER_HEADERS: u32 = 48;
 
 impl Profile {
-    /// Reads a client's profile; the files that it names are looked for in its folder.
+    /// Reads a client profile. Relative paths in it start at its folder.
     ///
     /// # Errors
     ///
-    /// When a file can't be read, or the profile is wrong, incomplete, or asks for what can't be
-    /// done.
+    /// When a file can't be read, or the profile is invalid, incomplete, or requires an unsupported
+    /// feature.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let text = fs::read_to_string(path)
             .map(Zeroizing::new)
@@ -31,7 +31,7 @@ impl Profile {
         Self::parse(&text, path.parent().unwrap_or(Path::new("")))
     }
 
-    /// Reads a client's profile from its text; the files that it names are looked for in `folder`.
+    /// Parses a client profile. Relative paths in it start at `folder`.
     ///
     /// # Errors
     ///
@@ -39,7 +39,7 @@ impl Profile {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, ProfileError> {
         let lines = lines(text, 1)?;
         if !lines.iter().any(|line| line.name == "client" || line.name == "pull") {
-            return Err(ProfileError::Incomplete("not a client's profile: `client` is missing"));
+            return Err(ProfileError::Incomplete("not a client profile: `client` is missing"));
         }
         let mut reader = Reader::new(folder, &lines);
         for line in &lines {
@@ -53,13 +53,13 @@ impl Profile {
     }
 }
 
-/// A profile that is being read.
+/// State of parsing a profile.
 pub(super) struct Reader {
     pub(super) profile: Profile,
     pub(super) folder: PathBuf,
     /// Names of `ignore-unknown-option`.
     ignored: Vec<String>,
-    /// `dev-type tun` is there, so that the device may have any name.
+    /// `dev-type tun` is given: the device may have any name.
     pub(super) is_tun: bool,
     pub(super) remotes: Vec<PartialRemote>,
     pub(super) port: Option<u16>,
@@ -68,7 +68,7 @@ pub(super) struct Reader {
     pub(super) digest: Option<String>,
 }
 
-/// A `remote`, whose port and family may be said elsewhere.
+/// A `remote`, whose port and family may follow in other options.
 pub(super) struct PartialRemote {
     pub(super) host: String,
     pub(super) port: Option<u16>,
@@ -95,7 +95,7 @@ impl Reader {
         }
     }
 
-    /// What is left to be decided when all lines are read.
+    /// Resolves options that depend on each other.
     pub(super) fn finish(mut self) -> Result<Profile, ProfileError> {
         let (port, family) = (self.port.unwrap_or(DEFAULT_PORT), self.family);
         let finished = |remote: PartialRemote| Remote {
@@ -110,12 +110,12 @@ impl Reader {
             *digest = self.digest.take().unwrap_or_else(|| "SHA1".into());
         }
         if self.profile.certificate.is_some() != self.profile.private_key.is_some() {
-            return Err(ProfileError::Incomplete("`cert` and `key` go together"));
+            return Err(ProfileError::Incomplete("`cert` and `key` must be given together"));
         }
         Ok(self.profile)
     }
 
-    /// Takes an option in.
+    /// Applies an option.
     pub(super) fn option(&mut self, line: &Line) -> Result<(), ProfileError> {
         if self.apply_file(line)?
             || self.apply_connection(line)?
@@ -152,14 +152,14 @@ impl Reader {
         Ok(())
     }
 
-    /// Options that stand for contents.
+    /// Applies options that refer to file contents.
     fn apply_file(&mut self, line: &Line) -> Result<bool, ProfileError> {
         match line.name.as_str() {
             "ca" | "cert" | "extra-certs" | "key" | "tls-auth" | "tls-crypt" | "tls-crypt-v2"
             | "auth-user-pass" | "askpass" => {}
             _ => return Ok(false),
         }
-        // The user is asked anyway.
+        // The password is prompted for in any case.
         if line.name == "askpass" && line.arguments.is_empty() {
             return Ok(true);
         }
@@ -167,7 +167,7 @@ impl Reader {
             self.profile.credentials = Some(CredentialSource::Prompt);
             return Ok(true);
         }
-        // A direction may be said where the key is elsewhere.
+        // `tls-auth [inline] DIRECTION` precedes the block with the key.
         if line.name == "tls-auth"
             && let Some(direction) = line.arguments.get(1)
         {
@@ -177,7 +177,7 @@ impl Reader {
         let profile = &mut self.profile;
         match line.name.as_str() {
             "ca" => profile.ca = Some(contents.to_string()),
-            // The order of the two does not matter to whoever writes them.
+            // `cert` and `extra-certs` may come in either order; the leaf must be first.
             "cert" => {
                 let others = profile.certificate.take().unwrap_or_default();
                 profile.certificate = Some(format!("{}\n{others}", *contents));
@@ -203,7 +203,7 @@ impl Reader {
                 let mut lines = contents.lines();
                 let username = lines.next().unwrap_or_default().to_owned();
                 if username.is_empty() {
-                    return Err(line.error("auth-user-pass without a username"));
+                    return Err(line.error("auth-user-pass: no username"));
                 }
                 let password = lines.next().map(|text| Zeroizing::new(text.to_owned()));
                 profile.credentials = Some(CredentialSource::Given { username, password });
@@ -220,7 +220,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The rest.
+    /// Applies the remaining options.
     fn apply_other(&mut self, line: &Line) -> Result<bool, ProfileError> {
         let profile = &mut self.profile;
         match (line.name.as_str(), &line.arguments()[..]) {
@@ -245,7 +245,7 @@ impl Reader {
                 profile.pull_filters.push(PullFilter { action, prefix: (*prefix).to_owned() });
             }
             ("setenv" | "setenv-safe", ["opt", name, arguments @ ..]) => {
-                // An option for those who know it.
+                // `setenv opt NAME`: applied if known, otherwise ignored.
                 let option = Line {
                     number: line.number,
                     name: (*name).to_owned(),
@@ -267,7 +267,7 @@ impl Reader {
                 return Err(malformed(line));
             }
             ("mode" | "server" | "server-ipv6" | "push" | "client-config-dir", _) => {
-                return Err(line.error(format!("{} is for a server", line.name)));
+                return Err(line.error(format!("{} is a server option", line.name)));
             }
             _ => return Ok(false),
         }
@@ -279,7 +279,7 @@ pub(super) fn direction_of(line: &Line, word: &str) -> Result<u8, ProfileError> 
     match word {
         "0" => Ok(0),
         "1" => Ok(1),
-        _ => Err(line.error("a key's direction is 0 or 1")),
+        _ => Err(line.error("key-direction must be 0 or 1")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A server's configuration out of its text.
+//! Parses server configurations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,45 +14,44 @@ use crate::options::{Network, Topology, mask_length, words};
 /// As in OpenVPN.
 const DEFAULT_MAX_CLIENTS: usize = 1024;
 
-/// What a server's configuration says. Files that it names are read when it is, but for those of
-/// clients.
+/// The options of a server. Referenced files are read together with it, except client files.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ServerProfile {
-    /// What a client's profile could say as well.
+    /// Options that client profiles have too.
     pub common: Profile,
-    /// The family of our address, where one was named (`proto udp6`).
+    /// Address family of the socket, if given (`proto udp6`).
     pub family: Option<Family>,
-    /// The tunnel's network (`server`): ours is its first address, and clients get the others.
+    /// The tunnel's network (`server`). The server has its first address.
     pub network: Network,
     /// The tunnel's IPv6 network (`server-ipv6`).
     pub network_v6: Option<Network>,
-    /// What all clients are told (`push`).
+    /// Options pushed to all clients (`push`).
     pub pushes: Vec<String>,
-    /// Where a client's own options are, in a file by its common name (`client-config-dir`).
+    /// Folder of per-client files, named by the common name (`client-config-dir`).
     pub client_folder: Option<PathBuf>,
-    /// A client without such a file is refused (`ccd-exclusive`).
+    /// Rejects clients without such a file (`ccd-exclusive`).
     pub is_client_file_required: bool,
     /// Clients may reach each other (`client-to-client`).
     pub is_client_to_client: bool,
-    /// A certificate may be used by several clients at once (`duplicate-cn`).
+    /// Allows several clients with the same common name (`duplicate-cn`).
     pub is_duplicate_name_allowed: bool,
-    /// How many clients there may be (`max-clients`).
+    /// Maximum of connected clients (`max-clients`).
     pub max_clients: usize,
-    /// The key that clients' tls-crypt-v2 keys are wrapped by; it may be there beside
+    /// The key that unwraps clients' tls-crypt-v2 keys. May be given together with
     /// `common.control_wrap`.
     pub tls_crypt_v2: Option<Zeroizing<String>>,
-    /// A Unix socket that takes commands (`management FILE unix`).
+    /// Path of the management socket (`management FILE unix`).
     pub management: Option<PathBuf>,
 }
 
 impl ServerProfile {
-    /// Reads a server's configuration; the files that it names are looked for in its folder.
+    /// Reads a server configuration. Relative paths in it start at its folder.
     ///
     /// # Errors
     ///
-    /// When a file can't be read, or the configuration is wrong, incomplete, or asks for what can't
-    /// be done.
+    /// When a file can't be read, or the configuration is invalid, incomplete, or requires an
+    /// unsupported feature.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let text = fs::read_to_string(path)
             .map(Zeroizing::new)
@@ -60,8 +59,7 @@ impl ServerProfile {
         Self::parse(&text, path.parent().unwrap_or(Path::new("")))
     }
 
-    /// Reads a server's configuration from its text; the files that it names are looked for in
-    /// `folder`.
+    /// Parses a server configuration. Relative paths in it start at `folder`.
     ///
     /// # Errors
     ///
@@ -96,7 +94,7 @@ impl ServerProfile {
         Ok(server)
     }
 
-    /// Takes in an option of servers; `false` where it is another.
+    /// Applies a server option. Returns `false` for other options.
     fn apply_server_option(
         &mut self,
         line: &Line,
@@ -107,7 +105,7 @@ impl ServerProfile {
             ("push", [option]) => {
                 words(option).map_err(|error| line.error(error.to_string()))?;
                 if option.contains(',') {
-                    return Err(line.error("a pushed option can't have a comma"));
+                    return Err(line.error("push: an option can not contain a comma"));
                 }
                 self.pushes.push((*option).to_owned());
             }
@@ -118,11 +116,11 @@ impl ServerProfile {
             ("client-to-client", []) => self.is_client_to_client = true,
             ("duplicate-cn", []) => self.is_duplicate_name_allowed = true,
             ("max-clients", [count]) => self.max_clients = value(line, count)?,
-            // Key agreement is by elliptic curves: parameters are not needed.
+            // Key agreement uses elliptic curves only.
             ("dh", [_]) => {}
             ("verify-client-cert", [] | ["require"]) => {}
             ("verify-client-cert", _) => {
-                return Err(line.error("clients must have a certificate"));
+                return Err(line.error("verify-client-cert: only `require` is supported"));
             }
             ("tls-crypt-v2", [_] | [_, "force-cookie"]) | ("tls-crypt-v2", [])
                 if line.block.is_some() || !line.arguments.is_empty() =>
@@ -130,11 +128,12 @@ impl ServerProfile {
                 self.tls_crypt_v2 = line.contents(&reader.folder)?;
             }
             ("tls-crypt-v2", _) => {
-                return Err(line.error("clients that can't send their key twice are not supported"));
+                return Err(line.error("tls-crypt-v2: only `force-cookie` is supported"));
             }
             ("management", [path, "unix"]) => self.management = Some(reader.folder.join(path)),
             ("management", _) => {
-                return Err(line.error("management must be on a Unix socket: management FILE unix"));
+                return Err(line
+                    .error("management: only a Unix socket is supported (management FILE unix)"));
             }
             (
                 "push" | "client-config-dir" | "ccd-exclusive" | "client-to-client"
@@ -142,7 +141,7 @@ impl ServerProfile {
                 _,
             ) => return Err(malformed(line)),
             ("client" | "pull" | "remote", _) => {
-                return Err(line.error(format!("{} is for a client", line.name)));
+                return Err(line.error(format!("{} is a client option", line.name)));
             }
             _ => return Ok(false),
         }
@@ -153,7 +152,7 @@ impl ServerProfile {
         let incomplete = |what| Err(ProfileError::Incomplete(what));
         let common = &self.common;
         if common.ca.is_none() || common.certificate.is_none() {
-            return incomplete("`ca`, `cert` and `key` are needed");
+            return incomplete("`ca`, `cert` and `key` are required");
         }
         if common.tunnel.topology.is_some_and(|topology| topology != Topology::Subnet) {
             return incomplete("only `topology subnet` is supported");

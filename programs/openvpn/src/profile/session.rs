@@ -1,4 +1,4 @@
-//! A profile's options about whom to trust, and how the session is led.
+//! Profile options for certificate verification and the session.
 
 use super::error::ProfileError;
 use super::lines::Line;
@@ -9,7 +9,7 @@ use crate::tls::{NameRule, RevocationSource};
 use crate::wrap::Digest;
 
 impl Reader {
-    /// Takes such an option in; `false` where it is another.
+    /// Applies such an option. Returns `false` for other options.
     pub(super) fn apply_session(&mut self, line: &Line) -> Result<bool, ProfileError> {
         let profile = &mut self.profile;
         match (line.name.as_str(), &line.arguments()[..]) {
@@ -61,7 +61,7 @@ impl Reader {
             }
             ("tls-version-min", [version] | [version, "or-highest"]) => {
                 profile.tls_version_min = Some(match *version {
-                    // Older ones are not spoken.
+                    // Older versions are not supported: 1.2 satisfies the option.
                     "1.0" | "1.1" | "1.2" => TlsVersion::V12,
                     "1.3" => TlsVersion::V13,
                     _ => return Err(malformed(line)),
@@ -74,7 +74,7 @@ impl Reader {
                     _ => return Err(line.error(format!("TLS {version} is not supported"))),
                 });
             }
-            // The second word is for a random spread.
+            // The second argument randomizes the interval.
             ("reneg-sec", [after, ..]) => profile.renegotiate_after = Some(seconds(line, after)?),
             ("hand-window", [window]) => profile.handshake_window = Some(seconds(line, window)?),
             ("tran-window", [window]) => profile.transition_window = Some(seconds(line, window)?),
@@ -105,7 +105,7 @@ impl Reader {
     }
 }
 
-/// A list of ciphers, of which at least one must be ours. One with `?` may be unknown to anybody.
+/// Parses a list of ciphers. At least one must be supported; a leading `?` marks optional ones.
 fn suites(
     line: &Line,
     names: &str,

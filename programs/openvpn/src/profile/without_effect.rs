@@ -1,6 +1,6 @@
-//! Options of OpenVPN that do nothing here, and those that can't be done without.
+//! Options of OpenVPN that are not implemented, and what happens to a profile with them.
 
-/// Nothing is lost without these.
+/// Ignored silently: the result is the same without them.
 const SILENT: &[&str] = &[
     "allow-pull-fqdn",
     "auth-nocache",
@@ -38,7 +38,7 @@ const SILENT: &[&str] = &[
     "windows-driver",
 ];
 
-/// Whoever wrote these expects something that does not happen.
+/// Ignored with a warning: the author expects an effect.
 const WARNED: &[&str] = &[
     "allow-compression",
     "allow-recursive-routing",
@@ -117,8 +117,7 @@ const WARNED: &[&str] = &[
     "writepid",
 ];
 
-/// Going on without these would not connect, or would be less safe than the profile's author
-/// thinks.
+/// Refused: the connection would fail, or would be less secure than the author expects.
 const REFUSED: &[&str] = &[
     "auth-gen-token",
     "auth-user-pass-optional",
@@ -164,18 +163,18 @@ const REFUSED: &[&str] = &[
     "x509-username-field",
 ];
 
-/// What becomes of an option that is not looked at.
+/// Handling of an unimplemented option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unhandled {
-    /// Nothing is lost.
+    /// Ignore silently.
     Silent,
-    /// The user is told.
+    /// Ignore with a warning.
     Warned,
-    /// The profile can't be used.
+    /// Refuse the profile.
     Refused,
 }
 
-/// `None` for an option that OpenVPN does not have either.
+/// The handling of an option; `None` if OpenVPN does not have it either.
 pub(super) fn unhandled(name: &str) -> Option<Unhandled> {
     let is_in = |list: &[&str]| list.binary_search(&name).is_ok();
     if is_in(SILENT) {

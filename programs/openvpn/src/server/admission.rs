@@ -1,4 +1,4 @@
-//! Who is let in: what a client that has shown its certificate gets, or why it must go.
+//! Admission of authenticated clients: address, peer, push; or the rejection.
 
 use std::io;
 use std::time::Instant;
@@ -15,28 +15,27 @@ use crate::data_channel::{NewPeer, Peer, PeerChange};
 use crate::session::{Established, Hello};
 use crate::tls::Subject;
 
-/// Told to a client for whom there is no room: it goes to the next server that it knows, or comes
-/// back.
+/// Message to a client that exceeds `max-clients`: try the next server.
 const FULL: &str = "RESTART,[N]the server is full";
 
-/// Why a client is not let in.
+/// Why a client is rejected.
 struct Refusal {
-    /// What it is told.
+    /// Message to the client.
     told: String,
-    /// What the log says.
+    /// Text for the log.
     logged: String,
 }
 
 impl Refusal {
-    /// One that the client is told no reason of.
+    /// A rejection without a reason for the client.
     fn silent(logged: String) -> Self {
         Self { told: "AUTH_FAILED".into(), logged }
     }
 }
 
 impl Server {
-    /// A key is established: the first one says who the client is, later ones that it is still the
-    /// same.
+    /// Handles an established key. The first one identifies the client; later ones must have the
+    /// same common name.
     pub(super) fn established(&mut self, id: u32, established: &Established, now: Instant) {
         let name = established
             .certificate
@@ -46,7 +45,12 @@ impl Server {
         let Some(client) = self.clients.get_mut(&id) else { return };
         if let Stage::Connected(connected) = &client.stage {
             if name.as_ref() != Some(&connected.name) {
-                return self.dismiss(id, "AUTH_FAILED", "came back as another", now);
+                return self.dismiss(
+                    id,
+                    "AUTH_FAILED",
+                    "renegotiated with another common name",
+                    now,
+                );
             }
             let line = format!("{}: has key {}", client.label(), established.key_id);
             return self.log_line(&line);
@@ -60,7 +64,7 @@ impl Server {
         }
     }
 
-    /// Gives a client that is known by now what it needs.
+    /// Admits an authenticated client.
     fn admit(&mut self, id: u32, name: String, hello: &Hello, now: Instant) -> Result<(), Refusal> {
         let file = match &self.profile.client_folder {
             Some(folder) => ClientFile::load(folder, &name)
@@ -68,7 +72,7 @@ impl Server {
             None => None,
         };
         if file.is_none() && self.profile.is_client_file_required {
-            return Err(Refusal::silent(format!("{name} has no file")));
+            return Err(Refusal::silent(format!("{name} has no file in client-config-dir")));
         }
         let file = file.unwrap_or_default();
         if file.is_disabled {
@@ -103,7 +107,7 @@ impl Server {
             Stage::Connected(Connected { name, lease, since: now, push, pushed_at: None });
         client.session.set_data_parameters(terms.data, now);
         if terms.is_dynamic_tls_crypt {
-            // It fails for a session alone that is not established.
+            // Fails only if the session is not established.
             let _ = client.session.use_dynamic_tls_crypt();
         }
         if terms.is_push_unasked {
@@ -114,8 +118,8 @@ impl Server {
         Ok(())
     }
 
-    /// Makes a client's peer in the data path. When that fails, the client's removal takes back
-    /// what was made.
+    /// Creates a client's peer in the data channel. After a failure, the removal of the client
+    /// undoes a partial setup.
     fn add_peer(&self, id: u32, file: &ClientFile, terms: &Terms, lease: Lease) -> io::Result<()> {
         let Some(client) = self.clients.get(&id) else { return Ok(()) };
         self.data.new_peer(&NewPeer {
@@ -130,7 +134,7 @@ impl Server {
             Peer::Id(id),
             &PeerChange {
                 keepalive_interval: tunnel.ping,
-                // A server waits twice as long as it tells its clients to (manual, `--keepalive`).
+                // Twice the timeout that is pushed to clients (manual, `--keepalive`).
                 keepalive_timeout: tunnel.ping_restart.map(|timeout| timeout * 2),
                 mss_bytes: Some(self.profile.common.mss_bytes(terms.data.format)),
             },
@@ -141,14 +145,14 @@ impl Server {
         Ok(())
     }
 
-    /// Removes the clients that had a name before this one.
+    /// Removes earlier clients with the same name.
     fn remove_older(&mut self, id: u32, name: &str) {
         let is_older = |(other, client): &(&u32, &Client)| {
             **other != id && client.connected().is_some_and(|connected| connected.name == name)
         };
         let older: Vec<u32> = self.clients.iter().filter(is_older).map(|(id, _)| *id).collect();
         for id in older {
-            self.remove(id, "connected once more");
+            self.remove(id, "replaced by a new connection");
         }
     }
 }

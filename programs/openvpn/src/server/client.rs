@@ -1,4 +1,4 @@
-//! One client of the server.
+//! A client of the server.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,43 +6,43 @@ use std::time::{Duration, Instant};
 use super::pool::Lease;
 use crate::session::Session;
 
-/// How long a client that must go is still answered, so that what it was told arrives.
+/// How long the session of a dismissed client is kept for retransmissions.
 pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
-/// A client that asks for its configuration again so soon has not got what is on its way.
+/// Repeated push requests within this time are ignored: the reply is still in flight.
 const PUSH_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A client, from the packet with which it brought our cookie back.
+/// A client, from the packet on that returned our cookie.
 pub(super) struct Client {
     pub(super) address: SocketAddr,
     pub(super) session: Session,
     pub(super) stage: Stage,
 }
 
-/// How far a client is.
+/// Stage of a client.
 pub(super) enum Stage {
-    /// Who it is is not known yet.
+    /// Not authenticated yet.
     Handshake,
-    /// It has its addresses, and a peer in the data path.
+    /// Authenticated, with addresses and a peer in the data channel.
     Connected(Connected),
-    /// It was told to go.
+    /// Dismissed.
     Leaving {
-        /// When it is forgotten.
+        /// When its session is dropped.
         until: Instant,
     },
 }
 
-/// A client that has what it needs.
+/// State of a connected client.
 pub(super) struct Connected {
     pub(super) name: String,
     pub(super) lease: Lease,
     pub(super) since: Instant,
-    /// The messages of the push, and when they were sent last.
+    /// The `PUSH_REPLY` messages.
     pub(super) push: Vec<String>,
     pub(super) pushed_at: Option<Instant>,
 }
 
 impl Client {
-    /// How it is called in log lines.
+    /// Name in log lines.
     pub(super) fn label(&self) -> String {
         match &self.stage {
             Stage::Connected(connected) => format!("{}/{}", connected.name, self.address),
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// When its time comes.
+    /// Its next deadline.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let leaving = match self.stage {
             Stage::Leaving { until } => Some(until),
@@ -66,7 +66,7 @@ impl Client {
         leaving.into_iter().chain(self.session.deadline()).min()
     }
 
-    /// Sends the configuration, unless it has just been sent.
+    /// Sends the push reply, unless it has just been sent.
     pub(super) fn push(&mut self, now: Instant) {
         let Stage::Connected(connected) = &mut self.stage else { return };
         if connected.pushed_at.is_some_and(|at| now.duration_since(at) < PUSH_INTERVAL) {
@@ -74,12 +74,12 @@ impl Client {
         }
         connected.pushed_at = Some(now);
         for message in &connected.push {
-            // It fails only for a session that is over, which is an event of its own.
+            // Fails only for a failed session, which is reported by its own event.
             let _ = self.session.send_message(message);
         }
     }
 
-    /// Says a last word.
+    /// Sends a final message.
     pub(super) fn dismiss(&mut self, word: &str, now: Instant) {
         let _ = self.session.send_message(word);
         self.stage = Stage::Leaving { until: now + LEAVE_TIMEOUT };

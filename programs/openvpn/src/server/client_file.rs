@@ -1,4 +1,4 @@
-//! A client's own options: its file in `client-config-dir`.
+//! Per-client options: the files in `client-config-dir`.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,10 +7,10 @@ use std::path::Path;
 use crate::options::{Network, mask_length};
 use crate::profile::{Line, ProfileError, lines};
 
-/// The file for clients that have none of their own.
+/// File name for clients without a file of their own.
 const DEFAULT: &str = "DEFAULT";
 
-/// What a server's configuration says about one client.
+/// Options of one client.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ClientFile {
     /// The client may not connect.
@@ -21,20 +21,20 @@ pub struct ClientFile {
     pub address_v6: Option<Ipv6Addr>,
     /// The networks behind it (`iroute`, `iroute-ipv6`).
     pub networks: Vec<Network>,
-    /// What it is told (`push`).
+    /// Additional pushed options (`push`).
     pub pushes: Vec<String>,
-    /// It is not told what all are (`push-reset`).
+    /// Omits the server's pushed options (`push-reset`).
     pub is_push_reset: bool,
-    /// Beginnings of what it is not told (`push-remove`).
+    /// Prefixes of pushed options to omit (`push-remove`).
     pub removed_pushes: Vec<String>,
 }
 
 impl ClientFile {
-    /// Reads a client's file; `None` where there is neither one for its common name nor a default.
+    /// Reads a client's file, else the default file; `None` if neither exists.
     ///
     /// # Errors
     ///
-    /// When a file can't be read or is wrong.
+    /// When a file can't be read or is invalid.
     pub fn load(folder: &Path, common_name: &str) -> Result<Option<Self>, ProfileError> {
         for name in [file_name(common_name).as_deref(), Some(DEFAULT)].into_iter().flatten() {
             let path = folder.join(name);
@@ -47,11 +47,11 @@ impl ClientFile {
         Ok(None)
     }
 
-    /// Reads such a file's text.
+    /// Parses such a file.
     ///
     /// # Errors
     ///
-    /// When it is wrong.
+    /// When it is invalid.
     pub fn parse(text: &str) -> Result<Self, ProfileError> {
         let mut file = Self::default();
         for line in lines(text, 1)? {
@@ -99,7 +99,7 @@ impl ClientFile {
     }
 }
 
-/// The file's name for a common name; `None` for a name that would leave the folder.
+/// The file name for a common name; `None` for names that would leave the folder.
 fn file_name(common_name: &str) -> Option<String> {
     let safe = |character: char| match character {
         '_' | '-' | '.' | '@' => character,
@@ -116,8 +116,9 @@ mod tests {
 
     #[test]
     fn a_file_says_what_a_client_gets() {
-        let text = "# branch office\nifconfig-push 10.8.0.9 255.255.255.0\niroute 192.168.4.0 255.255.255.0\n\
-                    iroute-ipv6 2001:db8:4::/48\npush \"route 10.9.0.0 255.255.0.0\"\npush-remove dhcp-option\n";
+        let text = "# branch office\nifconfig-push 10.8.0.9 255.255.255.0\n\
+                    iroute 192.168.4.0 255.255.255.0\niroute-ipv6 2001:db8:4::/48\n\
+                    push \"route 10.9.0.0 255.255.0.0\"\npush-remove dhcp-option\n";
         let file = ClientFile::parse(text).unwrap();
         assert_eq!(file.address, Some(Ipv4Addr::new(10, 8, 0, 9)));
         let networks: Vec<_> = file.networks.iter().map(ToString::to_string).collect();

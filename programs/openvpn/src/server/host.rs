@@ -1,4 +1,4 @@
-//! The server's own side of the tunnel: addresses, MTU and routes of its interface.
+//! Network configuration of the server's interface: addresses, MTU, routes.
 
 use std::fs;
 use std::net::IpAddr;
@@ -10,14 +10,14 @@ use super::pool::Pool;
 use crate::options::{RouteGateway, RouteNetwork};
 use crate::profile::ServerProfile;
 
-/// An interface that is configured; dropped, it is as it was.
+/// A configured interface. Restored on drop.
 pub(super) struct Host {
     interface: String,
     addresses: Vec<String>,
 }
 
 impl Host {
-    /// Gives the interface its addresses and routes.
+    /// Configures addresses and routes.
     pub(super) fn configure(interface: &str, profile: &ServerProfile, pool: &Pool) -> Result<Self> {
         let mtu = profile.common.tunnel.tun_mtu.unwrap_or(1500);
         let mut host = Self { interface: interface.to_owned(), addresses: Vec::new() };
@@ -25,7 +25,7 @@ impl Host {
         let (address, length) = pool.own();
         host.add_address(format!("{address}/{length}"), &[])?;
         if let Some((address, length)) = pool.own_v6() {
-            // Nobody else is there to have the same.
+            // A tunnel has no other node that could hold the address.
             host.add_address(format!("{address}/{length}"), &["nodad"])?;
         }
         for route in &profile.common.tunnel.routes {
@@ -58,13 +58,12 @@ impl Drop for Host {
         for address in &self.addresses {
             let _ = ip(&["address", "delete", address, "dev", &self.interface]);
         }
-        // Routes over an interface that is down are gone.
+        // The kernel removes routes over an interface that is down.
         let _ = ip(&["link", "set", &self.interface, "down"]);
     }
 }
 
-/// What must be true of the host for packets to go from client to client: they go up into its stack
-/// and back.
+/// The sysctl that is missing for packets between clients, which pass through the host's IP stack.
 pub(super) fn forwarding_hint(family: IpAddr) -> Option<&'static str> {
     let (file, setting) = match family {
         IpAddr::V4(_) => ("/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward=1"),

@@ -1,4 +1,4 @@
-//! Inputs of a running server.
+//! Inputs of the server's event loop.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::data_channel::DataEvent;
 
-/// What the acting thread waits for.
+/// An input of the event loop.
 pub(super) enum Input {
     Datagram(SocketAddr, Vec<u8>),
     Event(DataEvent),
@@ -16,8 +16,8 @@ pub(super) enum Input {
         command: String,
         answer: Sender<String>,
     },
-    /// A signal asks us to end.
+    /// A signal that stops the server.
     Stop(Signal),
-    /// The data path is gone.
+    /// The data channel failed.
     Gone(io::Error),
 }

@@ -1,5 +1,4 @@
-//! Commands to a running server, over a Unix socket, in the manner of OpenVPN's management
-//! interface.
+//! Commands to a running server over a Unix socket, similar to OpenVPN's management interface.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -12,12 +11,12 @@ use std::{fs, thread};
 use super::Server;
 use super::input::Input;
 
-/// The longest command.
+/// Maximum length of a command.
 const MAX_LINE_BYTES: u64 = 1024;
 
-/// Listens; each line becomes a command to the server.
+/// Listens on the socket and passes each line to the server as a command.
 pub(super) fn listen(path: &Path, inputs: SyncSender<Input>) -> io::Result<()> {
-    // What a server before us left behind; anything but a socket is somebody else's.
+    // Removes the socket of an earlier server. A file of another type is left alone.
     if fs::symlink_metadata(path)
         .is_ok_and(|metadata| std::os::unix::fs::FileTypeExt::is_socket(&metadata.file_type()))
     {
@@ -34,7 +33,7 @@ pub(super) fn listen(path: &Path, inputs: SyncSender<Input>) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers one connection until it ends.
+/// Serves one connection.
 fn serve(stream: UnixStream, inputs: &SyncSender<Input>) -> io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
@@ -56,7 +55,7 @@ fn serve(stream: UnixStream, inputs: &SyncSender<Input>) -> io::Result<()> {
     }
 }
 
-/// What a command does, and its answer's lines; `None` where the server is to end.
+/// Executes a command and returns its reply; `None` if the server must stop.
 pub(super) fn execute(server: &mut Server, command: &str, now: Instant) -> Option<String> {
     let words: Vec<&str> = command.split_whitespace().collect();
     Some(match &words[..] {
@@ -69,7 +68,7 @@ pub(super) fn execute(server: &mut Server, command: &str, now: Instant) -> Optio
         }
         ["kill", target, rest @ ..] if matches!(rest, [] | ["RESTART" | "HALT"]) => {
             match server.kill(target, rest.first().unwrap_or(&"RESTART"), now) {
-                0 => format!("ERROR: no client is {target}\r\n"),
+                0 => format!("ERROR: no such client: {target}\r\n"),
                 count => format!("SUCCESS: {target}: {count} client(s) killed\r\n"),
             }
         }

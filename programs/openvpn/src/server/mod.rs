@@ -1,13 +1,13 @@
-//! The server: sessions with many clients, their addresses and networks, and one data path with a
-//! peer for each.
+//! The server: sessions with many clients, their addresses and networks, and a data channel with a
+//! peer for each client.
 //!
 //! ```text
-//! datagram ── known address ──> Session ──> events ──> DataChannel (peers, keys, iroutes)
-//!    └──────── otherwise ─────> Door (stateless) ──> a new Session
+//! datagram -- known address --> Session --> events --> DataChannel (peers, keys, iroutes)
+//!    `------- otherwise ------> Responder (stateless) --> a new Session
 //! ```
 //!
-//! [`Server`] reads no clock, waits for nothing and has no threads: [`run()`] moves datagrams,
-//! events, commands and time into it.
+//! [`Server`] reads no clock, never blocks and has no threads: [`run()`] passes datagrams, events,
+//! commands and time to it.
 
 mod admission;
 mod client;
@@ -40,15 +40,14 @@ use crate::{Role, Suite};
 use client::{Client, Stage};
 
 const DEFAULT_CIPHERS: [Suite; 3] = [Suite::Aes256Gcm, Suite::Aes128Gcm, Suite::ChaCha20Poly1305];
-/// A receive id has 24 bits, of which all ones mean none.
+/// Maximum receive id: 24 bits, of which all ones mean "none".
 const MAX_ID: u32 = 0xFF_FFFE;
-/// How many clients there may be at once of whom it is not known who they are, or who were told to
-/// go; and how many with one address. Each has shown that its address is its own, and costs the
-/// memory of a handshake.
+/// Maximum of sessions that are not authenticated or were dismissed, in total and per address. Each
+/// has returned a cookie, and uses the memory of a handshake.
 const MAX_HANDSHAKES: usize = 512;
 const MAX_HANDSHAKES_PER_ADDRESS: usize = 64;
 
-/// What stock clients compare with their own, and warn of. They don't go on without any.
+/// Options string. Stock clients require one, and only warn about differences.
 const OPTIONS: &str = "V4,dev-type tun,tun-mtu 1500,proto UDPv4,key-method 2,tls-server";
 
 /// A server.
@@ -59,7 +58,7 @@ pub struct Server {
     responder: Responder,
     pool: Pool,
     data: Arc<dyn DataChannel>,
-    /// By the receive id of their peer.
+    /// By the receive id of the client's peer.
     clients: BTreeMap<u32, Client>,
     addresses: HashMap<SocketAddr, u32>,
     last_id: u32,
@@ -67,11 +66,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server over a data path that is bound, which has no clients yet. Its lines go to `log`.
+    /// Creates a server on a data channel whose socket is open. Log lines go to `log`.
     ///
     /// # Errors
     ///
-    /// When a key or certificate of the profile is none, or there are no random bytes.
+    /// When a key or certificate of the profile is invalid, or the system returns no random bytes.
     pub fn new(
         profile: ServerProfile,
         data: Arc<dyn DataChannel>,
@@ -99,7 +98,7 @@ impl Server {
         })
     }
 
-    /// Takes a control datagram in.
+    /// Processes a control datagram.
     pub fn datagram_in(
         &mut self,
         from: SocketAddr,
@@ -112,7 +111,7 @@ impl Server {
         {
             match client.session.datagram_in(datagram, now) {
                 Ok(()) => return self.drive(id, now),
-                // It may be another session from the same address.
+                // Possibly a new session from the same address.
                 Err(DatagramError::Session | DatagramError::Wrap(_)) => {}
                 Err(DatagramError::Packet(_) | DatagramError::Key) => return,
             }
@@ -120,22 +119,24 @@ impl Server {
         match self.responder.respond(from, datagram, unix_time_s) {
             Ok(Response::Reply(answer)) => {
                 if let Err(error) = self.data.send_control(from, &answer) {
-                    self.log_line(&format!("{from}: not answered: {error}"));
+                    self.log_line(&format!("{from}: can not reply: {error}"));
                 }
             }
             Ok(Response::Accept { ids, wrap }) => {
                 let session = Session::accept(self.session.clone(), wrap, ids, unix_time_s, now);
                 match session {
                     Ok(session) => self.accept(from, session, datagram, now),
-                    Err(error) => self.log_line(&format!("{from}: no session: {error}")),
+                    Err(error) => {
+                        self.log_line(&format!("{from}: can not start a session: {error}"));
+                    }
                 }
             }
-            // Anybody can send such datagrams: a line for each would be a gift.
+            // Not logged: anybody can send such datagrams.
             Err(_) => {}
         }
     }
 
-    /// Takes in what happened in the data path.
+    /// Processes an event of the data channel.
     pub fn event(&mut self, event: DataEvent, now: Instant) {
         let Peer::Id(receive_id) = event.peer else { return };
         match event.kind {
@@ -146,17 +147,17 @@ impl Server {
                 }
             }
             DataEventKind::TimedOut => self.remove(receive_id, "timed out"),
-            DataEventKind::Deleted => self.remove(receive_id, "lost its peer"),
+            DataEventKind::Deleted => self.remove(receive_id, "the driver deleted its peer"),
             DataEventKind::Floated(remote) => self.float(receive_id, remote),
         }
     }
 
-    /// When [`Server::timer`] is due.
+    /// The next time to call [`Server::timer`].
     pub fn deadline(&self) -> Option<Instant> {
         self.clients.values().filter_map(Client::deadline).min()
     }
 
-    /// Does what time alone brings.
+    /// Processes expired timers.
     pub fn timer(&mut self, now: Instant) {
         let is_due = |client: &Client| client.deadline().is_some_and(|deadline| deadline <= now);
         let due: Vec<u32> =
@@ -173,8 +174,8 @@ impl Server {
         }
     }
 
-    /// Removes clients by their common name or address, and tells them so by a word: `RESTART`,
-    /// upon which they connect again, or `HALT`. Says how many they were.
+    /// Removes clients by common name or address, and sends them `word`: `RESTART`, after which
+    /// they reconnect, or `HALT`. Returns their number.
     pub fn kill(&mut self, target: &str, word: &str, now: Instant) -> usize {
         let is_target = |client: &Client| {
             client.connected().is_some_and(|connected| connected.name == target)
@@ -192,7 +193,7 @@ impl Server {
         found.len()
     }
 
-    /// A line for each client: name, address, inner addresses, bytes received and sent, seconds
+    /// One line per client: name, address, inner addresses, bytes received and sent, seconds
     /// connected.
     pub fn status(&self, now: Instant) -> Vec<String> {
         let line = |(id, client): (&u32, &Client)| {
@@ -213,23 +214,23 @@ impl Server {
         self.clients.iter().filter_map(line).collect()
     }
 
-    /// Sends all clients away; they may come back when the server does.
+    /// Dismisses all clients with `RESTART`.
     pub fn stop(&mut self, now: Instant) {
         let all: Vec<u32> = self.clients.keys().copied().collect();
         for id in all {
-            self.dismiss(id, "RESTART", "sent away", now);
+            self.dismiss(id, "RESTART", "the server stops", now);
             self.forget(id);
         }
     }
 
-    /// Begins a session with the datagram that brought our cookie back.
+    /// Adds a session that starts with the datagram that returned our cookie.
     fn accept(&mut self, from: SocketAddr, session: Session, datagram: &[u8], now: Instant) {
         if let Some(old) = self.addresses.get(&from).copied() {
             self.remove(old, "began a new session");
         }
         let handshakes = || self.clients.values().filter(|client| client.connected().is_none());
         let of_address = handshakes().filter(|client| client.address.ip() == from.ip()).count();
-        // It may come again. A line for each would be a gift.
+        // Not logged: the client may retry, and anybody can cause this.
         if of_address >= MAX_HANDSHAKES_PER_ADDRESS || handshakes().count() >= MAX_HANDSHAKES {
             return;
         }
@@ -245,7 +246,7 @@ impl Server {
         self.drive(id, now);
     }
 
-    /// An id that was not used for long, so that late events of a peer are not taken for another's.
+    /// The least recently used id: a late event of a removed peer must not apply to a new one.
     fn free_id(&mut self) -> u32 {
         loop {
             self.last_id = if self.last_id < MAX_ID { self.last_id + 1 } else { 1 };
@@ -255,7 +256,7 @@ impl Server {
         }
     }
 
-    /// Does what a client's session wants.
+    /// Processes the events of a client's session, and sends its datagrams.
     fn drive(&mut self, id: u32, now: Instant) {
         while let Some(client) = self.clients.get_mut(&id) {
             let Some(event) = client.session.poll_event() else { break };
@@ -270,7 +271,7 @@ impl Server {
         let Some(client) = self.clients.get_mut(&id) else { return };
         while let Some(datagram) = client.session.poll_datagram(now) {
             if let Err(error) = self.data.send_control(client.address, &datagram) {
-                let line = format!("{}: not sent: {error}", client.label());
+                let line = format!("{}: can not send: {error}", client.label());
                 return self.log_line(&line);
             }
         }
@@ -291,25 +292,25 @@ impl Server {
             SessionEvent::DeleteKey(slot) => self.data.delete_key(Peer::Id(id), slot),
         };
         if let Err(error) = result {
-            self.dismiss(id, "RESTART", &format!("its keys can't be set: {error}"), now);
+            self.dismiss(id, "RESTART", &format!("can not set its keys: {error}"), now);
         }
     }
 
-    /// Takes in what a client says inside of TLS.
+    /// Handles a control message of a client.
     fn message(&mut self, id: u32, message: &str, now: Instant) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         match message {
             "PUSH_REQUEST" => client.push(now),
             "EXIT" => self.remove(id, "left"),
-            // Others are news of a client that nothing follows from here.
+            // Other messages need no action.
             _ => {}
         }
     }
 
-    /// A client sends from another address.
+    /// Handles a change of a client's address.
     fn float(&mut self, id: u32, remote: SocketAddr) {
         if let Some(other) = self.addresses.get(&remote).copied().filter(|other| *other != id) {
-            self.remove(other, "its address is another client's");
+            self.remove(other, "its address now belongs to another client");
         }
         let Some(client) = self.clients.get_mut(&id) else { return };
         let line = format!("{}: moved to {remote}", client.label());
@@ -319,7 +320,7 @@ impl Server {
         self.log_line(&line);
     }
 
-    /// Tells a client to go; its peer goes at once.
+    /// Sends a client a final message and removes its peer at once.
     fn dismiss(&mut self, id: u32, word: &str, why: &str, now: Instant) {
         self.depart(id, why);
         if let Some(client) = self.clients.get_mut(&id) {
@@ -328,13 +329,13 @@ impl Server {
         }
     }
 
-    /// Removes a client without a word.
+    /// Removes a client without a message.
     fn remove(&mut self, id: u32, why: &str) {
         self.depart(id, why);
         self.forget(id);
     }
 
-    /// Says that a client goes, and takes from it what it has.
+    /// Logs the departure of a client, and releases its peer and addresses.
     fn depart(&mut self, id: u32, why: &str) {
         let Some(client) = self.clients.get(&id) else { return };
         if matches!(client.stage, Stage::Leaving { .. }) {
@@ -347,7 +348,7 @@ impl Server {
             line +=
                 &format!(" (received {} bytes, sent {})", statistics.rx_bytes, statistics.tx_bytes);
         }
-        // There may be none: it timed out, or none was made.
+        // Fails if the peer timed out or was never created.
         let _ = self.data.delete_peer(Peer::Id(id));
         self.pool.release(id);
         self.log_line(&line);

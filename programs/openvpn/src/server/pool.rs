@@ -1,21 +1,21 @@
-//! The tunnel's addresses, and who has which.
+//! Address pool of the tunnel.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::options::Network;
 
-/// Addresses of a network, of IPv4 and perhaps IPv6. Ours are the first ones.
+/// Addresses of an IPv4 network and optionally an IPv6 network. The server has the first ones.
 #[derive(Debug)]
 pub struct Pool {
     base: u32,
     prefix_length: u8,
     base_v6: Option<(u128, u8)>,
-    /// Who has an address, by its offset in the network.
+    /// Client by the offset of its address in the network.
     taken: HashMap<u32, u32>,
-    /// Who has an address outside of the network, or at no such offset.
+    /// Client by an address without such an offset.
     others: HashMap<IpAddr, u32>,
-    /// What a name had last.
+    /// Last offset of a name.
     last: HashMap<String, u32>,
 }
 
@@ -28,17 +28,17 @@ pub struct Lease {
     pub address_v6: Option<Ipv6Addr>,
 }
 
-/// There is no address for a client.
+/// Why no address is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolError {
-    /// All are taken.
+    /// All addresses are taken.
     Empty,
-    /// The one that it is to have is another client's, or ours.
+    /// The fixed address belongs to another client or to the server.
     Taken(IpAddr),
 }
 
 impl Pool {
-    /// The addresses of these networks.
+    /// Creates a pool of these networks.
     pub fn new(network: Network, network_v6: Option<Network>) -> Self {
         let base = |network: &Network| match network.address() {
             IpAddr::V4(address) => u128::from(address.to_bits()),
@@ -55,12 +55,12 @@ impl Pool {
         }
     }
 
-    /// Our address, and the length of the network's prefix.
+    /// The server's address and the prefix length.
     pub fn own(&self) -> (Ipv4Addr, u8) {
         (self.address(1), self.prefix_length)
     }
 
-    /// Our IPv6 address, and the length of the network's prefix.
+    /// The server's IPv6 address and the prefix length.
     pub fn own_v6(&self) -> Option<(Ipv6Addr, u8)> {
         Some((self.address_v6(1)?, self.base_v6?.1))
     }
@@ -70,12 +70,12 @@ impl Pool {
         Ipv4Addr::from_bits(u32::MAX << (32 - u32::from(self.prefix_length)))
     }
 
-    /// Gives a client addresses: those it must have, else what its name had last, else what is
-    /// free.
+    /// Allocates addresses for a client: the fixed ones, else those that its name had last, else
+    /// free ones.
     ///
     /// # Errors
     ///
-    /// When there is none, or those it must have are another's. Then nothing has changed.
+    /// When none is free, or a fixed one is taken. Then nothing has changed.
     pub fn lease(
         &mut self,
         client: u32,
@@ -117,7 +117,7 @@ impl Pool {
         Ok(Lease { address, address_v6 })
     }
 
-    /// Takes a client's addresses back.
+    /// Releases a client's addresses.
     pub fn release(&mut self, client: u32) {
         self.taken.retain(|_, holder| *holder != client);
         self.others.retain(|_, holder| *holder != client);
@@ -129,7 +129,7 @@ impl Pool {
         last.or_else(|| (2..self.size() - 1).find(is_free))
     }
 
-    /// How many addresses the network has, with those of the network itself and of broadcast.
+    /// Number of addresses, including network and broadcast address.
     fn size(&self) -> u32 {
         1 << (32 - u32::from(self.prefix_length))
     }

@@ -1,4 +1,4 @@
-//! What a client is told when it has connected.
+//! Builds `PUSH_REPLY` messages.
 
 use super::client_file::ClientFile;
 use super::pool::{Lease, Pool};
@@ -6,8 +6,8 @@ use super::terms::Terms;
 use crate::options::{Network, Route, RouteNetwork};
 use crate::profile::ServerProfile;
 
-/// The longest message that stock clients read is 1024 bytes with its NUL; this leaves room for
-/// `push-continuation`.
+/// Maximum length of a message before `push-continuation`. Stock clients read up to 1024 bytes with
+/// the NUL.
 const MAX_MESSAGE_BYTES: usize = 900;
 
 /// The `PUSH_REPLY` messages for a client.
@@ -51,12 +51,12 @@ pub(super) fn push_reply(
     messages(&options)
 }
 
-/// Whether an option is the one that a `push-remove` names.
+/// Whether a `push-remove` argument matches an option.
 fn names_option(option: &str, removed: &str) -> bool {
     option.strip_prefix(removed).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
-/// Whether an option is a route to a network behind the client itself (manual, `--iroute`).
+/// Whether an option routes to a network behind the client itself (manual, `--iroute`).
 fn is_own_network(option: &str, networks: &[Network]) -> bool {
     let words: Vec<&str> = option.split_whitespace().collect();
     let route = match &words[..] {
@@ -68,7 +68,7 @@ fn is_own_network(option: &str, networks: &[Network]) -> bool {
         if networks.contains(&network))
 }
 
-/// The options in as many messages as they need; all but the last announce another.
+/// Splits options into messages; all but the last announce a continuation.
 fn messages(options: &[String]) -> Vec<String> {
     let mut messages = vec![String::from("PUSH_REPLY")];
     for option in options {

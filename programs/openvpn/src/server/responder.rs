@@ -1,8 +1,8 @@
-//! What is answered before anything is remembered: a client's first packets.
+//! Stateless replies to a client's first packets.
 //!
-//! Our session id is a cookie: an HMAC over the client's address, its session id and the time. Only
-//! a client that has got it can come back with it, so that a session is begun for none that lies
-//! about its address.
+//! The server's session id is a cookie: an HMAC over the client's address, its session id and the
+//! time. A session is created only for a client that returns the cookie, and so proves that it
+//! receives packets at its address.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -20,25 +20,25 @@ use crate::wrap::{
     WrapError,
 };
 
-/// How long a cookie holds at least; at most twice as long. A handshake's third packet comes in
-/// that time.
+/// Minimum lifetime of a cookie; the maximum is twice as long. The third packet of a handshake
+/// arrives within it.
 const COOKIE_S: u32 = 30;
-/// Behind our reset: flags (type 1, length 2), of which the lowest asks for the wrapped key once
-/// more (doc/tls-crypt-v2.txt).
+/// TLV after our reset: early negotiation flags (type 1, length 2) with the request to resend the
+/// wrapped key (doc/tls-crypt-v2.txt).
 const RESEND_WRAPPED_KEY: [u8; 6] = [0, 1, 0, 2, 0, 1];
 
-/// Where clients knock.
+/// Replies to packets that belong to no session.
 pub struct Responder {
     secret: Zeroizing<[u8; 32]>,
     shared: Shared,
     tls_crypt_v2: Option<ServerKey>,
 }
 
-/// The key that all clients share.
+/// The key shared by all clients.
 enum Shared {
-    /// There is none, and none is needed.
+    /// No key is configured.
     None,
-    /// There is none, but clients must have one of their own.
+    /// No shared key: clients must use tls-crypt-v2.
     Refused,
     TlsAuth {
         key: StaticKey,
@@ -48,15 +48,15 @@ enum Shared {
     TlsCrypt(StaticKey),
 }
 
-/// What becomes of a datagram that is of no session.
+/// Result for a datagram that belongs to no session.
 pub enum Response {
-    /// It is answered by this datagram.
+    /// Send this datagram.
     Reply(Vec<u8>),
-    /// It begins a session, whose first datagram it is.
+    /// Start a session with this datagram.
     Accept {
-        /// Our id and the client's.
+        /// Our session id and the client's.
         ids: (SessionId, SessionId),
-        /// What guards the session.
+        /// Protection of the session.
         wrap: Box<dyn Wrap>,
     },
 }
@@ -64,22 +64,22 @@ pub enum Response {
 /// Why a datagram is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponderError {
-    /// What is around the packet is wrong.
+    /// The packet's protection is invalid.
     Wrap(WrapError),
-    /// It is no control packet.
+    /// The packet is malformed.
     Packet(PacketError),
-    /// It neither begins a session nor brings back a cookie of ours.
+    /// The packet neither starts a session nor returns a valid cookie.
     NoCookie,
-    /// A client that can't send its wrapped key a second time: older than 2.6.
+    /// The client can't resend its wrapped key: older than 2.6.
     OldClient,
 }
 
 impl Responder {
-    /// A door with the keys of a configuration.
+    /// Creates a responder with the keys of a configuration.
     ///
     /// # Errors
     ///
-    /// When a key is none.
+    /// When a key is invalid.
     pub fn new(profile: &ServerProfile, secret: [u8; 32]) -> Result<Self, KeyFileError> {
         let tls_crypt_v2 = profile.tls_crypt_v2.as_ref().map(|key| key.parse()).transpose()?;
         let shared = match &profile.common.control_wrap {
@@ -94,17 +94,17 @@ impl Responder {
                 }),
             },
             Some(ControlWrap::TlsCrypt(key)) => Shared::TlsCrypt(key.parse()?),
-            // Servers have a field of its own for that.
+            // A server configuration keeps it in `ServerProfile::tls_crypt_v2`.
             Some(ControlWrap::TlsCryptV2(_)) => return Err(KeyFileError),
         };
         Ok(Self { secret: Zeroizing::new(secret), shared, tls_crypt_v2 })
     }
 
-    /// Judges a datagram that is of no session.
+    /// Processes a datagram that belongs to no session.
     ///
     /// # Errors
     ///
-    /// When it is dropped.
+    /// When the datagram is dropped.
     pub fn respond(
         &self,
         from: SocketAddr,
@@ -124,25 +124,25 @@ impl Responder {
         }
     }
 
-    /// The plain packet in a datagram, and what guards its session.
+    /// Unwraps a datagram. Returns the plain packet and the protection for its session.
     fn open(&self, datagram: &[u8]) -> Result<(Vec<u8>, Box<dyn Wrap>), ResponderError> {
         let opcode = datagram.first().copied().and_then(Opcode::of);
         if let Some(Opcode::HardResetClientV3 | Opcode::ControlWkcV1) = opcode
             && let Some(key) = &self.tls_crypt_v2
         {
             let first = key.first_packet(datagram)?;
-            // Else the first packet alone would have to be believed.
+            // Without the resent key, a session would start before the cookie is returned.
             if opcode == Some(Opcode::HardResetClientV3) && !first.can_resend_key {
                 return Err(ResponderError::OldClient);
             }
             return Ok((first.plain, Box::new(first.wrap)));
         }
-        // One opens the packet; the other has not seen it when the session begins with it.
+        // The session gets a fresh instance, whose replay window does not contain this packet.
         let (mut opener, wrap) = (self.shared()?, self.shared()?);
         Ok((opener.unwrap(datagram)?, wrap))
     }
 
-    /// A session's guard by the key that all clients share.
+    /// Protection of a session with the shared key.
     fn shared(&self) -> Result<Box<dyn Wrap>, ResponderError> {
         Ok(match &self.shared {
             Shared::None => Box::new(Plain),
@@ -154,7 +154,7 @@ impl Responder {
         })
     }
 
-    /// Our reset, for a client's.
+    /// Our reset in reply to a client's.
     fn answer(
         &self,
         from: SocketAddr,
@@ -177,7 +177,7 @@ impl Responder {
         wrap.wrap(&reset.encode(), unix_time_s)
     }
 
-    /// Lets a client in that has got our reset.
+    /// Accepts a client that returns our cookie.
     fn accept(
         &self,
         from: SocketAddr,
@@ -197,9 +197,9 @@ impl Responder {
         Ok(Response::Accept { ids: (own, packet.session_id), wrap })
     }
 
-    /// Our session id for a client in a period of time.
+    /// The cookie for a client in a time period.
     fn cookie(&self, from: SocketAddr, client: SessionId, period: u32) -> SessionId {
-        // The key is as long as the hash's block or shorter, which an HMAC pads.
+        // HMAC pads the key to the hash's block.
         let mut block = Zeroizing::new([0; 64]);
         block.iter_mut().zip(self.secret.iter()).for_each(|(to, from)| *to = *from);
         let mut mac = <Hmac<Sha256> as hmac::digest::KeyInit>::new((&*block).into());
@@ -232,9 +232,9 @@ impl fmt::Display for ResponderError {
         match self {
             Self::Wrap(error) => write!(f, "{error}"),
             Self::Packet(error) => write!(f, "{error}"),
-            Self::NoCookie => f.write_str("a control packet of no session"),
+            Self::NoCookie => f.write_str("control packet of no session"),
             Self::OldClient => {
-                f.write_str("a client older than 2.6: it can't send its tls-crypt-v2 key twice")
+                f.write_str("client older than 2.6: it can not resend its tls-crypt-v2 key")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A server that runs: threads that wait, and one that acts.
+//! Event loop of the server, and the threads that feed it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,28 +20,27 @@ use crate::data_channel::DataChannel;
 use crate::profile::{Family, ServerProfile};
 
 const DEFAULT_PORT: u16 = 1194;
-/// How many inputs wait at most; who brings more waits, and datagrams are lost below.
+/// Maximum of queued inputs. Readers block when the queue is full; the driver then drops datagrams.
 const MAX_INPUTS: usize = 1024;
-/// How long to sleep where nothing is due.
+/// Wait time without a deadline.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// The signals that end a server. To be called before there are other threads, as they would be
-/// ended by them.
+/// Blocks the signals that stop a server. Call before any thread starts: threads inherit the mask.
 ///
 /// # Errors
 ///
-/// When the system refuses.
+/// When the system call fails.
 pub fn block_signals() -> Result<SigSet> {
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block()?;
     Ok(signals)
 }
 
-/// Serves until one of the signals comes, over a data path for many peers whose interface is given.
+/// Serves clients through a data channel, whose interface is given, until a signal arrives.
 ///
 /// # Errors
 ///
-/// When the profile can't be followed, or the data path ends.
+/// When the profile can't be applied, or the data channel fails.
 pub fn run(
     profile: ServerProfile,
     interface: &str,
@@ -49,8 +48,8 @@ pub fn run(
     signals: SigSet,
 ) -> Result<()> {
     let pool = Pool::new(profile.network, profile.network_v6);
-    let local = data.listen(local_address(&profile)).context("the UDP port")?;
-    data.start().context("the data path")?;
+    let local = data.listen(local_address(&profile)).context("UDP socket")?;
+    data.start().context("data channel")?;
     let _host = Host::configure(interface, &profile, &pool)?;
     log_line(&format!("listens on UDP {local}, the tunnel is {} on {interface}", profile.network));
     for warning in &profile.common.warnings {
@@ -59,7 +58,7 @@ pub fn run(
     if profile.is_client_to_client {
         let families = [Some(profile.network), profile.network_v6].into_iter().flatten();
         for hint in families.filter_map(|network| host::forwarding_hint(network.address())) {
-            log_line(&format!("clients can't reach each other until `sysctl -w {hint}`"));
+            log_line(&format!("client-to-client needs forwarding: sysctl -w {hint}"));
         }
     }
     let (sender, inputs) = mpsc::sync_channel(MAX_INPUTS);
@@ -76,11 +75,11 @@ pub fn run(
         datagrams.receive_control().map(|(from, datagram)| Input::Datagram(from, datagram))
     });
     let result = serve(server, &inputs);
-    data.stop().context("the data path")?;
+    data.stop().context("data channel")?;
     result
 }
 
-/// Waits on a thread of its own, again and again, and hands over what comes.
+/// Starts a thread that reads inputs and queues them.
 fn wait_for(sender: &SyncSender<Input>, next: impl Fn() -> io::Result<Input> + Send + 'static) {
     let sender = sender.clone();
     thread::spawn(move || {
@@ -105,27 +104,27 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
             Ok(Input::Event(event)) => server.event(event, Instant::now()),
             Ok(Input::Command { command, answer }) => {
                 let Some(text) = execute(&mut server, &command, Instant::now()) else {
-                    let _ = answer.send("SUCCESS: the server ends\r\n".into());
+                    let _ = answer.send("SUCCESS: the server stops\r\n".into());
                     server.stop(Instant::now());
                     return Ok(());
                 };
-                // Whoever asked may be gone.
+                // The requester may have disconnected.
                 let _ = answer.send(text);
             }
             Ok(Input::Stop(signal)) => {
-                log_line(&format!("{signal}: ends"));
+                log_line(&format!("{signal}: stopping"));
                 server.stop(Instant::now());
                 return Ok(());
             }
-            Ok(Input::Gone(error)) => bail!("the data path is gone: {error}"),
-            Err(RecvTimeoutError::Disconnected) => bail!("nothing is left to wait for"),
+            Ok(Input::Gone(error)) => bail!("lost the data channel: {error}"),
+            Err(RecvTimeoutError::Disconnected) => bail!("all inputs are closed"),
             Err(RecvTimeoutError::Timeout) => {}
         }
         server.timer(Instant::now());
     }
 }
 
-/// Where the profile wants us to listen.
+/// The address to listen on.
 fn local_address(profile: &ServerProfile) -> SocketAddr {
     let common = &profile.common;
     let any = match profile.family {
@@ -136,7 +135,7 @@ fn local_address(profile: &ServerProfile) -> SocketAddr {
     SocketAddr::new(address, common.local_port.unwrap_or(DEFAULT_PORT))
 }
 
-/// A line for people, on standard output.
+/// Prints a log line.
 fn log_line(line: &str) {
     println!("{line}");
 }

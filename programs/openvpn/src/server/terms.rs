@@ -1,4 +1,4 @@
-//! What is agreed on with a client, by what it says of itself.
+//! Negotiates the data channel from a client's peer-info.
 
 use std::fmt;
 
@@ -6,37 +6,36 @@ use crate::Suite;
 use crate::data_channel::DataFormat;
 use crate::session::{DataParameters, Derivation, proto, value};
 
-/// What the data channel with a client is like, and what the client is told of it.
+/// Negotiated parameters for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// How keys are made and used.
+    /// Parameters of the data channel.
     pub data: DataParameters,
-    /// The client can be pushed to without having asked.
+    /// The client accepts a push without a request.
     pub is_push_unasked: bool,
-    /// The client knows `protocol-flags`, and says `EXIT` over the control channel.
+    /// The client supports `protocol-flags`, and sends `EXIT` over the control channel.
     pub is_exit_by_control: bool,
-    /// Renewals are wrapped by a key of their own.
+    /// Renegotiations use dynamic tls-crypt.
     pub is_dynamic_tls_crypt: bool,
-    /// The client takes an MTU.
+    /// The client accepts a pushed MTU.
     pub is_mtu_pushed: bool,
 }
 
-/// Why there are no terms: the client is too old, or has other ciphers.
+/// Why negotiation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TermsError {
-    /// It knows no peer ids.
+    /// The client does not support peer ids.
     NoPeerId,
-    /// It has none of our ciphers.
+    /// The client supports none of our ciphers.
     NoSharedCipher,
 }
 
 impl Terms {
-    /// The terms with a client that says `peer_info` of itself, for a server with these ciphers,
-    /// the best first.
+    /// Negotiates with a client's peer-info. `ciphers` is in the server's order of preference.
     ///
     /// # Errors
     ///
-    /// When there are none.
+    /// When negotiation fails.
     pub fn agree(peer_info: &str, ciphers: &[Suite]) -> Result<Self, TermsError> {
         let bits: u32 =
             value(peer_info, "IV_PROTO").and_then(|text| text.parse().ok()).unwrap_or_default();
@@ -46,7 +45,7 @@ impl Terms {
         }
         let theirs = match value(peer_info, "IV_CIPHERS") {
             Some(names) => names,
-            // OpenVPN 2.4 has these and does not say so.
+            // OpenVPN 2.4 supports these without announcing them.
             None if value(peer_info, "IV_NCP") == Some("2") => "AES-256-GCM:AES-128-GCM",
             None => "",
         };
@@ -59,7 +58,7 @@ impl Terms {
                     true => Derivation::Exporter,
                     false => Derivation::Prf,
                 },
-                // Epochs' keys come from the exporter alone.
+                // The keys of epochs come from the exporter only.
                 format: match can(proto::EPOCH) && can(proto::TLS_EXPORTER) {
                     true => DataFormat::Epoch,
                     false => DataFormat::Classic,
@@ -67,7 +66,7 @@ impl Terms {
             },
             is_push_unasked: can(proto::REQUEST_PUSH),
             is_exit_by_control: can(proto::EXIT_BY_CONTROL),
-            // It is told by `protocol-flags`, and its key comes from the exporter.
+            // Announced by `protocol-flags`; its key comes from the exporter.
             is_dynamic_tls_crypt: can(proto::DYNAMIC_TLS_CRYPT)
                 && can(proto::EXIT_BY_CONTROL)
                 && can(proto::TLS_EXPORTER),
@@ -75,7 +74,7 @@ impl Terms {
         })
     }
 
-    /// The pushed options that say so (reference openvpn-dco.md 4.5).
+    /// The pushed options that announce these parameters.
     pub fn options(&self) -> Vec<String> {
         let is_exporter = self.data.derivation == Derivation::Exporter;
         let mut flags = Vec::new();
@@ -96,7 +95,7 @@ impl Terms {
     }
 }
 
-/// As the client is told.
+/// The text that the client receives.
 impl fmt::Display for TermsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

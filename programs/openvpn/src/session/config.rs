@@ -1,4 +1,4 @@
-//! How a session is led, by what a profile says.
+//! Configuration of a session, from a profile.
 
 use std::time::Duration;
 
@@ -15,27 +15,27 @@ const HANDSHAKE_WINDOW: Duration = Duration::from_secs(60);
 const TRANSITION_WINDOW: Duration = Duration::from_secs(3600);
 const RENEGOTIATE_AFTER: Duration = Duration::from_secs(3600);
 
-/// How a session is led.
+/// Configuration of a session.
 #[derive(Clone)]
 pub struct SessionConfig {
-    /// Our side of TLS.
+    /// TLS configuration.
     pub tls: TlsConfig,
-    /// What we say of ourselves.
+    /// The strings of our key-method message.
     pub hello: Hello,
-    /// How long a key may take to be established.
+    /// Limit for the negotiation of a key.
     pub handshake_window: Duration,
-    /// How long an old key still opens packets.
+    /// How long an old key still decrypts packets.
     pub transition_window: Duration,
-    /// When we renew a key; `None` leaves it to the peer.
+    /// Interval at which we renew keys; `None` leaves it to the peer.
     pub renegotiate_after: Option<Duration>,
 }
 
 impl SessionConfig {
-    /// What a profile comes to.
+    /// Creates the configuration from a profile.
     ///
     /// # Errors
     ///
-    /// When a certificate or a key of the profile is none, or whom to trust is missing.
+    /// When a certificate or key of the profile is invalid, or `ca` is missing.
     pub fn new(profile: &Profile, role: Role, hello: Hello) -> Result<Self> {
         let renegotiate_after = profile.renegotiate_after.unwrap_or(RENEGOTIATE_AFTER);
         Ok(Self {
@@ -49,16 +49,16 @@ impl SessionConfig {
 }
 
 fn tls(profile: &Profile, role: Role) -> Result<TlsConfig> {
-    let ca = profile.ca.as_deref().context("the profile has no `ca`: there is nobody to trust")?;
+    let ca = profile.ca.as_deref().context("the profile has no `ca`")?;
     let is_use_required = match (profile.remote_certificate_use, role) {
         (None, _) => false,
         (Some(CertificateUse::Server), Role::Client)
         | (Some(CertificateUse::Client), Role::Server) => true,
         (Some(CertificateUse::Client), Role::Client) => {
-            bail!("remote-cert-tls client is for a server")
+            bail!("`remote-cert-tls client` is a server option")
         }
         (Some(CertificateUse::Server), Role::Server) => {
-            bail!("remote-cert-tls server is for a client")
+            bail!("`remote-cert-tls server` is a client option")
         }
     };
     let revocations = profile.revocations.clone().map(Revocations::read).transpose();
@@ -84,7 +84,9 @@ fn tls(profile: &Profile, role: Role) -> Result<TlsConfig> {
         (TlsVersion::V12, TlsVersion::V13) => Versions::Both,
         (TlsVersion::V12, TlsVersion::V12) => Versions::Only12,
         (TlsVersion::V13, TlsVersion::V13) => Versions::Only13,
-        (TlsVersion::V13, TlsVersion::V12) => bail!("no version of TLS is left"),
+        (TlsVersion::V13, TlsVersion::V12) => {
+            bail!("tls-version-min is higher than tls-version-max")
+        }
     };
     match role {
         Role::Client => TlsConfig::client(peer, identity, versions),

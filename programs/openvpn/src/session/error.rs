@@ -1,4 +1,4 @@
-//! What goes wrong in a session.
+//! Errors of a session.
 
 use std::{fmt, io};
 
@@ -8,36 +8,36 @@ use super::key_method::KeyMethodError;
 use crate::packet::PacketError;
 use crate::wrap::WrapError;
 
-/// Why a session is over.
+/// Why a session failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The handshake window is over.
+    /// The handshake window expired.
     Timeout(Stage),
-    /// TLS failed, by the peer's fault or ours.
+    /// TLS failed, on the peer's side or ours.
     Tls(rustls::Error),
-    /// TLS took nothing more.
+    /// The TLS buffer is full.
     TlsBuffer(io::Error),
     /// The peer closed TLS.
     Closed,
-    /// The peer's key message makes no sense.
+    /// The peer's key message is malformed.
     KeyMethod(KeyMethodError),
-    /// A message of the peer never ends.
+    /// A control message of the peer exceeds the limit.
     MessageTooLong,
-    /// There is no key that is established.
+    /// No key is established.
     NotEstablished,
-    /// The system gave no random bytes.
+    /// The system returned no random bytes.
     Random(getrandom::Error),
 }
 
-/// How far a handshake came.
+/// Stage of a handshake at its timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// No answer at all.
+    /// No reset of the peer arrived.
     Reset,
-    /// In the midst of TLS.
+    /// The TLS handshake was incomplete.
     Tls,
-    /// TLS was done, and no key message came.
+    /// No key message arrived.
     KeyMethod,
 }
 
@@ -45,16 +45,17 @@ impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(Stage::Reset) => f.write_str(
-                "no answer (is the address right, the server up, the tls-auth or tls-crypt key its own?)",
+                "no reply (check the address, and the tls-auth or tls-crypt key; is the server up?\
+                 )",
             ),
-            Self::Timeout(Stage::Tls) => f.write_str("the TLS handshake came to no end in time"),
-            Self::Timeout(Stage::KeyMethod) => f.write_str("no key message came in time"),
-            // Our own verdict, which rustls would show as it shows Debug.
+            Self::Timeout(Stage::Tls) => f.write_str("the TLS handshake timed out"),
+            Self::Timeout(Stage::KeyMethod) => f.write_str("no key message arrived in time"),
+            // Our own error, which rustls would format by Debug.
             Self::Tls(rustls::Error::InvalidCertificate(CertificateError::Other(verdict))) => {
                 write!(f, "TLS: {}", verdict.0)
             }
             Self::Tls(error) => write!(f, "TLS: {error}"),
-            Self::TlsBuffer(error) => write!(f, "TLS takes no more: {error}"),
+            Self::TlsBuffer(error) => write!(f, "TLS buffer: {error}"),
             Self::Closed => f.write_str("the peer closed TLS"),
             Self::KeyMethod(error) => write!(f, "{error}"),
             Self::MessageTooLong => f.write_str("the peer's message is too long"),
@@ -81,17 +82,17 @@ impl From<KeyMethodError> for SessionError {
     }
 }
 
-/// Why a datagram was not taken in.
+/// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatagramError {
-    /// What is around the packet is wrong.
+    /// The packet's protection is invalid.
     Wrap(WrapError),
-    /// It is no control packet.
+    /// The packet is malformed.
     Packet(PacketError),
-    /// It is of another session.
+    /// The packet belongs to another session.
     Session,
-    /// It is of a key that there is not.
+    /// The packet belongs to an unknown key.
     Key,
 }
 
@@ -100,8 +101,8 @@ impl fmt::Display for DatagramError {
         match self {
             Self::Wrap(error) => write!(f, "{error}"),
             Self::Packet(error) => write!(f, "{error}"),
-            Self::Session => f.write_str("a control packet of another session"),
-            Self::Key => f.write_str("a control packet of an unknown key"),
+            Self::Session => f.write_str("control packet of another session"),
+            Self::Key => f.write_str("control packet of an unknown key"),
         }
     }
 }

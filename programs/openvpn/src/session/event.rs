@@ -1,4 +1,4 @@
-//! What a session is told of data keys, and what it tells.
+//! Data-channel parameters of a session, and its events.
 
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ProtocolVersion};
@@ -9,54 +9,54 @@ use super::key_method::Hello;
 use crate::Suite;
 use crate::data_channel::{DataFormat, InstallKey, Slot};
 
-/// What data keys are to be.
+/// Negotiated parameters of the data channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataParameters {
     /// The cipher.
     pub suite: Suite,
-    /// Where keys come from.
+    /// Key derivation.
     pub derivation: Derivation,
-    /// The packets' format.
+    /// Packet format.
     pub format: DataFormat,
 }
 
-/// Where data keys come from.
+/// Key derivation of the data channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Derivation {
     /// The TLS exporter.
     Exporter,
-    /// OpenVPN's own PRF over both sides' key messages.
+    /// OpenVPN's PRF over both sides' key messages.
     Prf,
 }
 
-/// What a session tells.
+/// Events for the owner of a session.
 #[derive(Debug)]
 pub enum SessionEvent {
     /// A key is established.
     Established(Established),
-    /// The peer says something inside of TLS: `PUSH_REPLY,...`
+    /// A control message of the peer, such as `PUSH_REPLY,...`.
     Message(Zeroizing<String>),
-    /// A key is to be installed.
+    /// Install a key.
     InstallKey(InstallKey),
-    /// The slots are to be exchanged.
+    /// Exchange the key slots.
     SwapKeys,
-    /// A slot is to be emptied.
+    /// Delete the key in a slot.
     DeleteKey(Slot),
-    /// The session is over. What is left to be sent says so to the peer.
+    /// The session failed. Pending datagrams contain the TLS alert for the peer.
     Failed(SessionError),
 }
 
-/// A key that is established.
+/// An established key.
 #[derive(Debug)]
 pub struct Established {
-    /// Its number; 0 is the session's first.
+    /// Key id; 0 is the first of the session.
     pub key_id: u8,
-    /// What the peer says of itself.
+    /// The strings of the peer's key message.
     pub hello: Hello,
     /// The peer's certificate.
     pub certificate: Option<CertificateDer<'static>>,
-    /// The version of TLS.
+    /// TLS version.
     pub version: Option<ProtocolVersion>,
-    /// The cipher suite of TLS.
+    /// TLS cipher suite.
     pub cipher_suite: Option<CipherSuite>,
 }

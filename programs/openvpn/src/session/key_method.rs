@@ -1,5 +1,4 @@
-//! Key method 2: what both sides tell each other first inside of TLS (reference openvpn-dco.md
-//! 4.3).
+//! Key method 2: the first message of both sides inside TLS.
 
 use std::fmt;
 
@@ -8,25 +7,25 @@ use zeroize::Zeroizing;
 use crate::Role;
 use crate::keys::KeySource;
 
-/// The longest message that is read.
+/// Maximum length of a received message.
 const MAX_BYTES: usize = 64 << 10;
 
-/// A side's message.
+/// A key-method message.
 pub(super) struct KeyMethod {
     pub(super) source: KeySource,
     pub(super) hello: Hello,
 }
 
-/// What a side says of itself.
+/// The strings of a key-method message.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Hello {
-    /// The options string: advice that nobody follows.
+    /// The options string; informational.
     pub options: String,
-    /// A client's username.
+    /// Username; clients only.
     pub username: String,
-    /// A client's password.
+    /// Password; clients only.
     pub password: Zeroizing<String>,
-    /// A client's peer-info: `NAME=value` lines.
+    /// Peer-info, `NAME=value` lines; clients only.
     pub peer_info: String,
 }
 
@@ -41,11 +40,11 @@ impl fmt::Debug for Hello {
 }
 
 impl KeyMethod {
-    /// Writes the message.
+    /// Encodes the message.
     pub(super) fn encode(role: Role, source: &KeySource, hello: &Hello) -> Zeroizing<Vec<u8>> {
         let texts = [&hello.options, &hello.username, &hello.password, &hello.peer_info];
         let room = 5 + 48 + 64 + texts.iter().map(|text| text.len() + 3).sum::<usize>();
-        // Reserved at once: growing would leave copies of the secrets behind.
+        // Allocated once: growing would leave copies of the secrets in freed memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         bytes.extend([0, 0, 0, 0, 2]);
         if role == Role::Client {
@@ -67,8 +66,8 @@ impl KeyMethod {
         bytes
     }
 
-    /// Reads the message of the side that is `role`, and says how long it is; `None` while some of
-    /// it is missing.
+    /// Decodes the message of a side with this role. Returns it with its length; `None` while it is
+    /// incomplete.
     pub(super) fn decode(
         role: Role,
         bytes: &[u8],
@@ -101,28 +100,28 @@ impl KeyMethod {
     }
 }
 
-/// Why a message is not read.
+/// Why decoding stops.
 enum ReadError {
     Incomplete,
     Wrong(KeyMethodError),
 }
 
-/// Why a message makes no sense.
+/// Why a message is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyMethodError {
-    /// It is not of key method 2.
+    /// The key method is not 2.
     Method,
-    /// A text does not end with NUL, or is no UTF-8.
+    /// A string is not NUL-terminated or not UTF-8.
     Text,
-    /// It never ends.
+    /// The message exceeds the limit.
     TooLong,
 }
 
 impl fmt::Display for KeyMethodError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Method => "the peer does not speak key method 2",
-            Self::Text => "malformed text in the peer's key message",
+            Self::Method => "the peer does not use key method 2",
+            Self::Text => "malformed string in the peer's key message",
             Self::TooLong => "the peer's key message is too long",
         })
     }

@@ -1,5 +1,5 @@
-//! One of a session's keys: a reliable stream of its own, a TLS connection on it, and the two key
-//! messages in that.
+//! One key of a session: a reliable packet stream, the TLS connection on it, and the exchange of
+//! key messages.
 
 use std::io::{Read, Write};
 use std::time::Instant;
@@ -17,47 +17,47 @@ use crate::session::key_method::{Hello, KeyMethod};
 use crate::session::reliable::{Acks, Arrival, ReceiveWindow, SendWindow};
 use crate::wrap::{DYNAMIC_TLS_CRYPT_LABEL, StaticKey};
 
-/// The most acks that a packet with a payload carries (reference 4.1).
+/// Maximum of acks on a packet with payload, as in stock OpenVPN.
 const PIGGYBACKED_ACKS: usize = 4;
 
-/// A packet's header with that many acks.
+/// Header length with that many acks.
 const HEADER_BYTES: usize = 1 + 8 + 1 + 4 * PIGGYBACKED_ACKS + 8 + 4;
 
-/// The longest message, and the most that is kept of an unfinished one.
+/// Maximum length of a control message.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
 
-/// The server wants the wrapped client key once more: a type-length-value behind its reset
-/// (`EARLY_NEG_FLAGS`, `RESEND_WKC`).
+/// TLV after a server's reset that requests the wrapped client key again (`EARLY_NEG_FLAGS`,
+/// `RESEND_WKC`).
 const EARLY_FLAGS_TYPE: u16 = 1;
 const RESEND_WRAPPED_KEY: u16 = 1;
 
-/// How far a key is.
+/// Negotiation phase of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
-    /// The peer's reset has not come.
+    /// Waits for the peer's reset.
     Reset,
-    /// TLS shakes hands.
+    /// TLS handshake.
     Tls,
-    /// The peer's key message has not come.
+    /// Waits for the peer's key message.
     KeyMethod,
-    /// Both sides have all for data keys.
+    /// Both key messages are exchanged.
     Established,
 }
 
-/// What is said of packets that go out.
+/// Size limits of sent packets.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
-    /// Bytes that a plain packet may have.
+    /// Maximum length of a plain packet.
     pub(super) packet_bytes: usize,
-    /// Bytes of the wrapped key behind a packet that has one.
+    /// Length of the wrapped key on packets that carry it.
     pub(super) wrapped_key_bytes: usize,
 }
 
-/// A key's state.
+/// State of a key.
 pub(super) struct KeyState {
     pub(super) key_id: u8,
     pub(super) phase: Phase,
-    /// When it must be established.
+    /// Deadline of the negotiation.
     pub(super) deadline: Instant,
     role: Role,
     tls: Connection,
@@ -72,7 +72,7 @@ pub(super) struct KeyState {
 }
 
 impl KeyState {
-    /// A key whose reset, with this opcode, is to be sent.
+    /// Creates a key that starts by sending a reset with this opcode.
     pub(super) fn new(
         key_id: u8,
         role: Role,
@@ -99,7 +99,7 @@ impl KeyState {
         Ok(state)
     }
 
-    /// A server's first key, when the resets have been exchanged already.
+    /// Creates a server's first key after the stateless exchange of resets.
     pub(super) fn after_resets(tls: Connection, deadline: Instant) -> Result<Self, SessionError> {
         let mut state = Self::new(0, Role::Server, Opcode::HardResetServerV2, tls, deadline)?;
         state.phase = Phase::Tls;
@@ -108,8 +108,7 @@ impl KeyState {
         Ok(state)
     }
 
-    /// Takes in the acks and the payload of a packet of the peer. `hello` is what we say when it is
-    /// our turn.
+    /// Processes acks and payload of a packet. `hello` holds the strings of our key message.
     pub(super) fn packet_in(
         &mut self,
         packet: &ControlPacket<'_>,
@@ -123,7 +122,7 @@ impl KeyState {
         }
         if let Some(id) = packet.packet_id {
             let is_data = matches!(packet.opcode, Opcode::ControlV1 | Opcode::ControlWkcV1);
-            // A stream begins with a reset, and has no other.
+            // Packet 0 is a reset, and no other packet is.
             if is_data != (id > 0) {
                 return Ok(());
             }
@@ -143,16 +142,16 @@ impl KeyState {
         self.advance(hello)
     }
 
-    /// Feeds TLS.
+    /// Passes bytes of the stream to TLS.
     fn tls_in(&mut self, mut bytes: &[u8]) -> Result<(), SessionError> {
         while !bytes.is_empty() {
-            // A slice gives all that TLS has room for; none is an error of TLS's.
+            // Reading from a slice fails only if the TLS buffer is full.
             let read = self.tls.read_tls(&mut bytes).map_err(SessionError::TlsBuffer)?;
             if read == 0 {
                 return Err(SessionError::Closed);
             }
             let state = self.tls.process_new_packets().map_err(|error| {
-                // What there is to say to the peer: an alert.
+                // Sends the alert.
                 self.flush_tls();
                 SessionError::Tls(error)
             })?;
@@ -161,7 +160,7 @@ impl KeyState {
             if end > 2 * MAX_MESSAGE_BYTES {
                 return Err(SessionError::MessageTooLong);
             }
-            // A vector that grows leaves copies behind: it is moved by hand.
+            // Grown by hand: reallocation would leave a copy of secrets in freed memory.
             if end > self.plaintext.capacity() {
                 let mut larger = Zeroizing::new(Vec::with_capacity(end.next_power_of_two()));
                 larger.extend_from_slice(&self.plaintext);
@@ -177,7 +176,7 @@ impl KeyState {
         Ok(())
     }
 
-    /// Goes on where the last packet made that possible.
+    /// Advances the negotiation as far as possible.
     fn advance(&mut self, hello: &Hello) -> Result<(), SessionError> {
         if self.phase == Phase::Tls {
             if !self.tls.is_handshaking() {
@@ -212,11 +211,11 @@ impl KeyState {
     }
 
     fn flush_tls(&mut self) {
-        // A Vec takes everything.
+        // Writing to a Vec does not fail.
         while self.tls.wants_write() && self.tls.write_tls(&mut self.tls_out).is_ok() {}
     }
 
-    /// The next message of the peer, once established.
+    /// The next control message of the peer, once established.
     pub(super) fn message(&mut self) -> Result<Option<Zeroizing<String>>, SessionError> {
         if self.phase != Phase::Established {
             return Ok(None);
@@ -232,7 +231,7 @@ impl KeyState {
         Ok(Some(Zeroizing::new(text.into_owned())))
     }
 
-    /// Sends a message.
+    /// Sends a control message.
     pub(super) fn send_message(&mut self, text: &str) -> Result<(), SessionError> {
         let mut writer = self.tls.writer();
         let bytes = Zeroizing::new([text.as_bytes(), b"\0"].concat());
@@ -241,7 +240,7 @@ impl KeyState {
         Ok(())
     }
 
-    /// The next packet that is due.
+    /// The next packet to send.
     pub(super) fn poll(
         &mut self,
         now: Instant,
@@ -270,7 +269,7 @@ impl KeyState {
         Some(packet.encode())
     }
 
-    /// Cuts what TLS has to say into packets, as far as the window allows.
+    /// Splits pending TLS output into packets, as far as the send window allows.
     fn fill_window(&mut self, limits: Limits) {
         while self.sender.has_room() && !self.tls_out.is_empty() {
             let mut room = limits.packet_bytes.saturating_sub(HEADER_BYTES);
@@ -284,12 +283,12 @@ impl KeyState {
         }
     }
 
-    /// When a packet is due.
+    /// The next retransmission time.
     pub(super) fn resend_at(&self) -> Option<Instant> {
         self.sender.deadline()
     }
 
-    /// What the peer said of itself.
+    /// The strings of the peer's key message.
     pub(super) fn peer_hello(&self) -> Option<&Hello> {
         self.peer.as_ref().map(|peer| &peer.hello)
     }
@@ -299,24 +298,24 @@ impl KeyState {
         self.tls.peer_certificates()?.first().map(|certificate| certificate.clone().into_owned())
     }
 
-    /// What TLS agreed to.
+    /// Negotiated TLS version and cipher suite.
     pub(super) fn tls_terms(&self) -> (Option<ProtocolVersion>, Option<CipherSuite>) {
         let suite = self.tls.negotiated_cipher_suite().map(|suite| suite.suite());
         (self.tls.protocol_version(), suite)
     }
 
-    /// The key that wraps renewals.
+    /// The exported key for dynamic tls-crypt.
     pub(super) fn renewal_key(&self) -> Result<StaticKey, SessionError> {
         let bytes = self.tls.export_keying_material([0; 256], DYNAMIC_TLS_CRYPT_LABEL, None);
         Ok(StaticKey::from_bytes(&Zeroizing::new(bytes.map_err(SessionError::Tls)?)))
     }
 
-    /// Whether all that was sent has arrived, and nothing waits.
+    /// Whether everything was sent and acknowledged.
     pub(super) fn is_all_acknowledged(&self) -> bool {
         self.tls_out.is_empty() && self.sender.is_empty()
     }
 
-    /// The bytes that data keys are cut from.
+    /// The key block of the data channel.
     pub(super) fn key_block(
         &self,
         derivation: Derivation,
@@ -343,7 +342,7 @@ impl KeyState {
     }
 }
 
-/// Whether a reset's payload asks for the wrapped key.
+/// Whether a reset's payload requests the wrapped key.
 fn wants_wrapped_key(mut payload: &[u8]) -> bool {
     while let Some(([t0, t1, l0, l1], rest)) = payload.split_first_chunk::<4>() {
         let length = usize::from(u16::from_be_bytes([*l0, *l1]));

@@ -1,15 +1,15 @@
-//! The control channel with one peer, sans-IO (reference openvpn-dco.md section 4).
+//! The control channel with one peer, sans-IO.
 //!
-//! In go datagrams ([`Session::datagram_in`]) and time ([`Session::timer`]); after each, and after
-//! every other call, out come datagrams ([`Session::poll_datagram`] until `None`), events
+//! Inputs are datagrams ([`Session::datagram_in`]) and time ([`Session::timer`]). After each call
+//! of any method, the owner polls datagrams ([`Session::poll_datagram`] until `None`), events
 //! ([`Session::poll_event`] until `None`) and the next time to call `timer`
 //! ([`Session::deadline`]).
 //!
-//! A session has up to eight keys, each with packets and TLS of its own: key 0 first, then 1 to 7
-//! in turn as the session is renewed. Once both key messages are there a key is *established*,
-//! which is told; and when the owner has said what data keys are to be
-//! ([`Session::set_data_parameters`], after the push), the session says which key goes where and
-//! when to swap, for this key and all that follow.
+//! A session has up to eight keys, each with its own packet stream and TLS connection: key 0 first,
+//! then 1 to 7 in turn as the session is renegotiated. A key is *established* when both key
+//! messages have been exchanged ([`SessionEvent::Established`]). After the push, the owner sets the
+//! parameters of the data channel ([`Session::set_data_parameters`]). From then on the session
+//! emits events that install keys and swap slots, for the present key and all later ones.
 
 mod config;
 mod error;
@@ -36,11 +36,11 @@ use crate::packet::{ControlPacket, Opcode, SessionId};
 use crate::session::key_state::{KeyState, Limits, Phase};
 use crate::wrap::Wrap;
 
-/// The longest datagram of ours, as stock servers have it (reference 4.1).
+/// Maximum length of our datagrams, as in stock servers.
 const MAX_DATAGRAM_BYTES: usize = 1222;
 
-/// A stock peer sends a packet again after 2 s (manual, `--tls-timeout`); then we acknowledge it
-/// again.
+/// Time by which a lost ack has been repeated: stock peers retransmit after 2 s (manual,
+/// `--tls-timeout`).
 const ACK_RESENT: Duration = Duration::from_secs(3);
 
 /// A session with one peer.
@@ -50,11 +50,11 @@ pub struct Session {
     peer_id: Option<SessionId>,
     config: SessionConfig,
     wrap: Box<dyn Wrap>,
-    /// What is around the packets of all keys but the first, where that is not `wrap`.
+    /// Protection of the packets of keys 1 to 7, if not `wrap` (dynamic tls-crypt).
     renewal_wrap: Option<Box<dyn Wrap>>,
-    /// When the session began; part of the replay ids of [`Wrap`].
+    /// Start of the session; part of the replay ids of [`Wrap`].
     unix_time_s: u32,
-    /// The oldest first; the last may be on its way to be established.
+    /// Oldest first. The last one may still be in negotiation.
     keys: Vec<KeyState>,
     parameters: Option<DataParameters>,
     has_primary: bool,
@@ -66,7 +66,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A client's session; its first datagram can be polled.
+    /// Starts a client's session. Its first datagram can be polled at once.
     pub fn connect(
         config: SessionConfig,
         wrap: Box<dyn Wrap>,
@@ -89,8 +89,8 @@ impl Session {
         Ok(Self::new(Role::Client, id, None, config, wrap, unix_time_s, key))
     }
 
-    /// A server's session with a client that has answered our reset: the ids are those of the
-    /// resets.
+    /// Starts a server's session with a client that replied to our reset. The ids are those of the
+    /// resets, ours first.
     pub fn accept(
         config: SessionConfig,
         wrap: Box<dyn Wrap>,
@@ -137,7 +137,7 @@ impl Session {
         self.id
     }
 
-    /// The peer's id, once it has said it.
+    /// The peer's id, once known.
     pub const fn peer_id(&self) -> Option<SessionId> {
         self.peer_id
     }
@@ -147,16 +147,16 @@ impl Session {
         self.established().is_some()
     }
 
-    /// What we say of ourselves when the next key is negotiated.
+    /// The strings of our key message for the next negotiation.
     pub const fn hello_mut(&mut self) -> &mut Hello {
         &mut self.config.hello
     }
 
-    /// Takes in a control datagram of the peer.
+    /// Processes a control datagram of the peer.
     ///
     /// # Errors
     ///
-    /// When it is not the peer's, or not of this session; then it has changed nothing.
+    /// When it is not authentic or belongs to another session. Then no state has changed.
     pub fn datagram_in(&mut self, datagram: &[u8], now: Instant) -> Result<(), DatagramError> {
         let key_id = datagram.first().map_or(0, |first| first & 7);
         let plain = Zeroizing::new(self.wrap_of(key_id).unwrap(datagram)?);
@@ -166,7 +166,7 @@ impl Session {
         }
         match self.peer_id {
             Some(peer) if peer == packet.session_id => {}
-            // The server's reset: only who saw our id can have acknowledged it.
+            // The server's reset proves receipt of ours by acknowledging our id.
             None if packet.opcode == Opcode::HardResetServerV2
                 && packet.acked_session == Some(self.id) =>
             {
@@ -212,12 +212,12 @@ impl Session {
         Some(self.wrap_of(key_id).wrap(&plain, unix_time_s))
     }
 
-    /// The next thing that the owner must know or do.
+    /// The next event.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
         self.events.pop_front()
     }
 
-    /// When [`Session::timer`] and then [`Session::poll_datagram`] are due.
+    /// The next time to call [`Session::timer`] and then [`Session::poll_datagram`].
     pub fn deadline(&self) -> Option<Instant> {
         let negotiating = self.keys.iter().filter(|key| key.phase < Phase::Established);
         let handshakes = negotiating.map(|key| key.deadline).filter(|_| !self.is_over);
@@ -227,7 +227,7 @@ impl Session {
         handshakes.chain(packets).chain(others.into_iter().flatten()).min()
     }
 
-    /// Does what time alone brings.
+    /// Processes expired timers.
     pub fn timer(&mut self, now: Instant) {
         if self.is_over {
             return;
@@ -254,8 +254,8 @@ impl Session {
         }
     }
 
-    /// Begins another key; does nothing before the first is established and while another is under
-    /// way.
+    /// Starts the negotiation of another key. No effect before the first key is established, and
+    /// during a negotiation.
     pub fn renegotiate(&mut self, now: Instant) {
         self.renegotiate_at = None;
         if !self.is_over && self.keys.last().is_some_and(|key| key.phase == Phase::Established) {
@@ -263,15 +263,15 @@ impl Session {
         }
     }
 
-    /// Says what data keys are to be. The established key is installed, and every later one when it
-    /// is established.
+    /// Sets the parameters of the data channel. Installs the established key, and each later key
+    /// once it is established.
     pub fn set_data_parameters(&mut self, parameters: DataParameters, now: Instant) {
         self.parameters = Some(parameters);
         let result = self.install(now);
         self.fail_if_err(result);
     }
 
-    /// Wraps all keys but the first by what TLS exports now: both sides have agreed on that.
+    /// Switches the packets of later keys to dynamic tls-crypt, with a key exported from TLS now.
     ///
     /// # Errors
     ///
@@ -282,12 +282,12 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the peer has acknowledged all that was sent.
+    /// Whether the peer has acknowledged everything.
     pub fn is_all_acknowledged(&self) -> bool {
         self.keys.iter().all(KeyState::is_all_acknowledged)
     }
 
-    /// Sends a message to the peer inside of TLS.
+    /// Sends a control message.
     ///
     /// # Errors
     ///
@@ -298,7 +298,7 @@ impl Session {
         key.send_message(text)
     }
 
-    /// What is around a key's packets. Key 0 is a session's first, and no other's.
+    /// The protection of a key's packets. Key 0 is always the first key of a session.
     fn wrap_of(&mut self, key_id: u8) -> &mut dyn Wrap {
         match &mut self.renewal_wrap {
             Some(wrap) if key_id > 0 => &mut **wrap,
@@ -310,15 +310,15 @@ impl Session {
         self.keys.iter().rfind(|key| key.phase == Phase::Established)
     }
 
-    /// Whether a soft reset of this key is the next thing in a session.
+    /// Whether the session accepts a soft reset for this key id.
     fn expects(&self, key_id: u8) -> bool {
         self.keys
             .last()
             .is_some_and(|key| key.phase == Phase::Established && next_key_id(key.key_id) == key_id)
     }
 
-    /// Adds the next key, whose reset will be sent, and forgets all but the one before it; so does
-    /// the peer, which opens packets by no older one from here on.
+    /// Adds the next key, which sends a reset, and drops all but the key before it. The peer does
+    /// the same: it decrypts with no older key from here on.
     fn begin_key(&mut self, now: Instant) {
         if self.swap_at.is_some() {
             self.swap(now);
@@ -337,7 +337,7 @@ impl Session {
         }
     }
 
-    /// Tells of the last key, and installs it where it is known how.
+    /// Reports the last key, and installs it if the parameters are set.
     fn key_established(&mut self, now: Instant) -> Result<(), SessionError> {
         let key = self.keys.last().ok_or(SessionError::NotEstablished)?;
         let (version, cipher_suite) = key.tls_terms();
@@ -352,7 +352,7 @@ impl Session {
         self.install(now)
     }
 
-    /// Tells the owner to install the newest established key.
+    /// Emits the installation of the newest established key.
     fn install(&mut self, now: Instant) -> Result<(), SessionError> {
         let (Some(parameters), Some(key), Some(peer_id)) =
             (self.parameters, self.established(), self.peer_id)
@@ -373,8 +373,8 @@ impl Session {
         Ok(())
     }
 
-    /// How long a new key only opens packets, at least. Stock servers wait so long (reference 3.7).
-    /// A client's peer has its keys when our last acknowledgement has come, which may be lost once.
+    /// Minimum time for which a new key only decrypts. A server waits as long as stock servers do.
+    /// A client waits until its last acknowledgement, if lost once, has been repeated.
     fn hold_back(&self) -> Duration {
         let max = match self.role {
             Role::Client => ACK_RESENT,
@@ -383,8 +383,8 @@ impl Session {
         self.config.renegotiate_after.map_or(max, |after| max.min(after / 2))
     }
 
-    /// Whether the peer has acknowledged all that the newest key's messages say: before, it may not
-    /// have that key.
+    /// Whether the peer has acknowledged all packets of the newest key. Before that it may not have
+    /// the data key.
     fn is_peer_ready(&self) -> bool {
         self.established().is_some_and(KeyState::is_all_acknowledged)
     }
@@ -415,7 +415,7 @@ impl Session {
     }
 }
 
-/// After key 0 come 1 to 7, over and over (reference 3.7).
+/// The key ids after 0 cycle through 1 to 7.
 const fn next_key_id(key_id: u8) -> u8 {
     key_id % 7 + 1
 }

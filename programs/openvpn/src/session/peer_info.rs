@@ -1,4 +1,4 @@
-//! What a client tells of itself: `IV_*` lines (reference openvpn-dco.md 4.4).
+//! Peer-info: the `IV_*` lines of clients.
 
 use std::fmt::Write as _;
 
@@ -6,25 +6,25 @@ use crate::Suite;
 
 /// Bits of `IV_PROTO`.
 pub mod proto {
-    /// Data packets may have a peer id.
+    /// Supports data packets with a peer id.
     pub const DATA_V2: u32 = 1 << 1;
-    /// The server may push without being asked.
+    /// Accepts a push without a request.
     pub const REQUEST_PUSH: u32 = 1 << 2;
-    /// Data keys may come from the TLS exporter.
+    /// Supports data keys from the TLS exporter.
     pub const TLS_EXPORTER: u32 = 1 << 3;
-    /// `AUTH_PENDING` may have keywords.
+    /// Supports keywords in `AUTH_PENDING`.
     pub const AUTH_PENDING: u32 = 1 << 4;
-    /// `EXIT` over the control channel; `protocol-flags` is understood.
+    /// Supports `EXIT` over the control channel, and `protocol-flags`.
     pub const EXIT_BY_CONTROL: u32 = 1 << 7;
-    /// `AUTH_FAILED,TEMP` is understood.
+    /// Supports `AUTH_FAILED,TEMP`.
     pub const TEMPORARY_AUTH_FAILED: u32 = 1 << 8;
-    /// Renewals may be wrapped by a key of their own.
+    /// Supports dynamic tls-crypt.
     pub const DYNAMIC_TLS_CRYPT: u32 = 1 << 9;
-    /// Data packets may have the epoch format.
+    /// Supports the epoch format.
     pub const EPOCH: u32 = 1 << 10;
 }
 
-/// The lines that a client of ours says.
+/// Our client's peer-info.
 pub fn peer_info(protocol: u32, suites: &[Suite], more: &[(String, String)]) -> String {
     let mut text = String::new();
     let ciphers: Vec<_> = suites.iter().map(|suite| suite.name()).collect();
@@ -41,7 +41,7 @@ pub fn peer_info(protocol: u32, suites: &[Suite], more: &[(String, String)]) -> 
     text
 }
 
-/// The value of a line; `None` where there is no such line.
+/// The value of a peer-info line, if present.
 pub fn value<'t>(peer_info: &'t str, name: &str) -> Option<&'t str> {
     peer_info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
 }

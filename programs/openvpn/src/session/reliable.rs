@@ -1,26 +1,26 @@
-//! Control packets arrive once and in order: send window, receive window, acknowledgements.
+//! Reliable, ordered delivery of control packets: send window, receive window, acknowledgements.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::packet::{MAX_ACKS, Opcode, PacketId};
 
-/// How many packets may be under way (reference 4.1).
+/// Maximum of unacknowledged packets.
 const SEND_WINDOW: usize = 6;
 
-/// How far ahead of the next packet one may come (reference 4.1).
+/// Maximum distance of a received packet from the next expected one.
 const RECEIVE_WINDOW: u32 = 12;
 
-/// Until a packet is sent again; doubles every time (reference 4.1).
+/// Initial retransmission interval; doubles with each retransmission.
 const FIRST_RETRANSMIT: Duration = Duration::from_secs(2);
 
-/// The most that doubling makes of it.
+/// Maximum retransmission interval.
 const MAX_RETRANSMIT: Duration = Duration::from_secs(16);
 
-/// Acknowledgements of later packets after which one counts as lost.
+/// Acknowledgements of later packets after which a packet is retransmitted at once.
 const FAST_RETRANSMIT_ACKS: u32 = 3;
 
-/// A packet's opcode, number and payload.
+/// A packet to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Outgoing {
     pub(super) opcode: Opcode,
@@ -28,7 +28,7 @@ pub(super) struct Outgoing {
     pub(super) payload: Vec<u8>,
 }
 
-/// What was sent and is not acknowledged.
+/// Packets that are not yet acknowledged.
 pub(super) struct SendWindow {
     next_id: PacketId,
     unacked: VecDeque<InFlight>,
@@ -36,32 +36,32 @@ pub(super) struct SendWindow {
 
 struct InFlight {
     packet: Outgoing,
-    /// When it is due; `None` when it never went out, so it is due now.
+    /// Time of the next transmission; `None` is at once.
     resend_at: Option<Instant>,
     interval: Duration,
     later_acks: u32,
 }
 
 impl SendWindow {
-    /// A window whose first packet has this number.
+    /// A window whose first packet has this id.
     pub(super) const fn new(next_id: PacketId) -> Self {
         Self { next_id, unacked: VecDeque::new() }
     }
 
-    /// Whether another packet may go.
+    /// Whether the window has room for another packet.
     pub(super) fn has_room(&self) -> bool {
         self.unacked.len() < SEND_WINDOW
     }
 
-    /// Whether everything was acknowledged.
+    /// Whether all packets are acknowledged.
     pub(super) fn is_empty(&self) -> bool {
         self.unacked.is_empty()
     }
 
-    /// Takes a packet that is to go, and again until it is acknowledged.
+    /// Adds a packet, which is sent until it is acknowledged.
     pub(super) fn push(&mut self, opcode: Opcode, payload: Vec<u8>) {
         let packet = Outgoing { opcode, id: self.next_id, payload };
-        // 2^32 packets of a handshake never happen; if they did, the peer would refuse the number.
+        // Not reached in practice: the peer would reject a wrapped id.
         self.next_id = self.next_id.wrapping_add(1);
         self.unacked.push_back(InFlight {
             packet,
@@ -71,7 +71,7 @@ impl SendWindow {
         });
     }
 
-    /// A packet has arrived there.
+    /// Processes the acknowledgement of a packet.
     pub(super) fn acknowledged(&mut self, id: PacketId) {
         let before = self.unacked.len();
         self.unacked.retain(|sent| sent.packet.id != id);
@@ -88,7 +88,7 @@ impl SendWindow {
         }
     }
 
-    /// The next packet that is due, which counts as sent.
+    /// The next packet to send now; marks it as sent.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Outgoing> {
         let due = |sent: &&mut InFlight| sent.resend_at.is_none_or(|at| at <= now);
         let sent = self.unacked.iter_mut().find(due)?;
@@ -97,34 +97,34 @@ impl SendWindow {
         Some(sent.packet.clone())
     }
 
-    /// When a packet is due, where one was sent already.
+    /// Time of the next retransmission.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.unacked.iter().filter_map(|sent| sent.resend_at).min()
     }
 }
 
-/// What came, in order.
+/// Reorders received packets.
 pub(super) struct ReceiveWindow {
     next_id: PacketId,
     waiting: BTreeMap<PacketId, Vec<u8>>,
 }
 
-/// What to do with a packet.
+/// What to do with a received packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// It was here or is kept: acknowledge it.
+    /// Acknowledge: stored, or received before.
     Acknowledge,
-    /// It is too far ahead: it comes again.
+    /// Drop: outside the window. The peer retransmits it.
     TooFar,
 }
 
 impl ReceiveWindow {
-    /// A window that waits for this number.
+    /// A window that expects this id next.
     pub(super) const fn new(next_id: PacketId) -> Self {
         Self { next_id, waiting: BTreeMap::new() }
     }
 
-    /// Takes a packet in.
+    /// Stores a received packet.
     pub(super) fn push(&mut self, id: PacketId, payload: &[u8]) -> Arrival {
         match id.checked_sub(self.next_id) {
             Some(ahead) if ahead >= RECEIVE_WINDOW => return Arrival::TooFar,
@@ -145,7 +145,7 @@ impl ReceiveWindow {
     }
 }
 
-/// What is to be acknowledged, and what was.
+/// Pending and recent acknowledgements.
 #[derive(Default)]
 pub(super) struct Acks {
     due: VecDeque<PacketId>,
@@ -153,20 +153,20 @@ pub(super) struct Acks {
 }
 
 impl Acks {
-    /// A packet came.
+    /// Adds an acknowledgement.
     pub(super) fn push(&mut self, id: PacketId) {
         if !self.due.contains(&id) {
             self.due.push_back(id);
         }
     }
 
-    /// Whether something is to be acknowledged.
+    /// Whether acknowledgements are pending.
     pub(super) fn is_due(&self) -> bool {
         !self.due.is_empty()
     }
 
-    /// What a packet is to acknowledge: what is due, then what was acknowledged last, as that
-    /// packet may be lost.
+    /// The acknowledgements for a packet: pending ones, then repetitions of recent ones, whose
+    /// packet may have been lost.
     pub(super) fn take(&mut self, max: usize) -> Vec<PacketId> {
         let mut acks: Vec<_> = self.due.drain(..self.due.len().min(max)).collect();
         for &id in &acks {

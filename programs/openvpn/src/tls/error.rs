@@ -4,31 +4,31 @@ use std::{fmt, io};
 
 use rustls::pki_types::pem;
 
-/// Why a PEM is of no use.
+/// Why certificates, keys or revocation lists can't be used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsFileError {
     /// A certificate is malformed.
     Certificate(pem::Error),
-    /// There is no certificate in it.
+    /// The text contains no certificate.
     NoCertificate,
     /// The private key is malformed or missing.
     Key(pem::Error),
-    /// The private key is encrypted in a way that is not supported.
+    /// The private key uses an unsupported encryption format.
     EncryptedKey,
-    /// The private key is encrypted, and there is no password.
+    /// The private key is encrypted, and no password is available.
     Password(io::Error),
-    /// The private key is encrypted by another password, or by a cipher that is not supported.
+    /// Decryption of the private key failed: wrong password, or unsupported cipher.
     WrongPassword,
-    /// The file of revocation lists can't be read.
+    /// The revocation list file can't be read.
     RevocationFile(io::Error),
-    /// The folder of revoked certificates can't be read.
+    /// The folder of revoked serial numbers can't be read.
     RevokedFolder(io::Error),
     /// A revocation list is not PEM.
     RevocationPem(pem::Error),
     /// A revocation list is malformed.
     RevocationList(webpki::Error),
-    /// There is no revocation list in it.
+    /// The text contains no revocation list.
     NoRevocationList,
 }
 
@@ -39,16 +39,18 @@ impl fmt::Display for TlsFileError {
             Self::NoCertificate => f.write_str("no certificate"),
             Self::Key(error) => write!(f, "private key: {error}"),
             Self::EncryptedKey => f.write_str(
-                "the private key is not encrypted as PKCS #8 is: convert it (openssl pkcs8 -topk8 -in KEY -out NEW)",
+                "encrypted private key is not PKCS #8: convert it \
+                 (openssl pkcs8 -topk8 -in KEY -out NEW)",
             ),
-            Self::Password(error) => write!(f, "the private key is encrypted: {error}"),
+            Self::Password(error) => write!(f, "password of the private key: {error}"),
             Self::WrongPassword => f.write_str(
-                "the private key is encrypted by another password, or by neither AES in CBC nor PBES2",
+                "can not decrypt the private key: wrong password, or a cipher other than PBES2 \
+                 with AES-CBC",
             ),
-            Self::RevocationFile(error) => write!(f, "the revocation list: {error}"),
-            Self::RevokedFolder(error) => write!(f, "the folder of revoked numbers: {error}"),
-            Self::RevocationPem(error) => write!(f, "the revocation list: {error}"),
-            Self::RevocationList(error) => write!(f, "the revocation list: {error}"),
+            Self::RevocationFile(error) => write!(f, "revocation list: {error}"),
+            Self::RevokedFolder(error) => write!(f, "folder of revoked serial numbers: {error}"),
+            Self::RevocationPem(error) => write!(f, "revocation list: {error}"),
+            Self::RevocationList(error) => write!(f, "revocation list: {error}"),
             Self::NoRevocationList => f.write_str("no revocation list"),
         }
     }

@@ -1,4 +1,4 @@
-//! Certificates and keys out of PEM.
+//! Certificates and private keys from PEM.
 
 use std::io;
 
@@ -12,18 +12,18 @@ use super::error::TlsFileError;
 const ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const ENCRYPTED_END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
 
-/// A certificate of ours, what is between it and the CA, and its private key.
+/// Our certificate, its intermediates, and the private key.
 pub struct Identity {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
-    /// Reads both out of PEM. The password is asked for where the key is encrypted.
+    /// Parses PEM. Calls `password` if the key is encrypted.
     ///
     /// # Errors
     ///
-    /// When either is malformed or missing, or the password is wrong or can't be had.
+    /// When either is malformed or missing, or the password is wrong or not available.
     pub fn from_pem(
         chain: &str,
         key: &str,
@@ -39,7 +39,7 @@ impl Identity {
     }
 }
 
-/// The plain key in an encrypted one of PKCS #8 (RFC 5958).
+/// Decrypts a PKCS #8 private key (RFC 5958).
 fn decrypt(pem: &str, password: &str) -> Result<PrivateKeyDer<'static>, TlsFileError> {
     let length = pem.find(ENCRYPTED_END).ok_or(TlsFileError::EncryptedKey)? + ENCRYPTED_END.len();
     let (_, sealed) =
@@ -50,7 +50,7 @@ fn decrypt(pem: &str, password: &str) -> Result<PrivateKeyDer<'static>, TlsFileE
     Ok(PrivatePkcs8KeyDer::from(plain.as_bytes().to_vec()).into())
 }
 
-/// The certificates in a PEM, of which there must be one.
+/// The certificates in a PEM text; at least one.
 pub fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match certificates.map_err(TlsFileError::Certificate)? {

@@ -1,4 +1,4 @@
-//! TLS as OpenVPN uses it: no host names, certificates on both sides, trust from the profile alone.
+//! TLS as OpenVPN uses it: certificates on both sides, no host names, CAs from the profile only.
 
 mod error;
 mod identity;
@@ -28,12 +28,12 @@ pub use verify::{ExpectedPeer, NameRule};
 
 use verify::{ClientVerifier, ServerVerifier};
 
-/// Our side of TLS, from which each key's connection begins.
+/// TLS configuration of a session. Each key opens a connection of its own.
 #[derive(Clone)]
 pub enum TlsConfig {
-    /// A client's.
+    /// Of a client.
     Client(Arc<ClientConfig>),
-    /// A server's.
+    /// Of a server.
     Server(Arc<ServerConfig>),
 }
 
@@ -42,14 +42,14 @@ pub enum TlsConfig {
 pub enum Versions {
     /// 1.2 and 1.3.
     Both,
-    /// 1.2 alone.
+    /// 1.2 only.
     Only12,
-    /// 1.3 alone.
+    /// 1.3 only.
     Only13,
 }
 
 impl TlsConfig {
-    /// A client's configuration. Without an identity, the server must do without our certificate.
+    /// A client's configuration. Without an identity the client presents no certificate.
     pub fn client(
         peer: ExpectedPeer,
         identity: Option<Identity>,
@@ -69,7 +69,7 @@ impl TlsConfig {
         Ok(Self::Client(Arc::new(config)))
     }
 
-    /// A server's configuration; `peer` is what its clients must be.
+    /// A server's configuration. `peer` states the requirements on client certificates.
     pub fn server(
         peer: ExpectedPeer,
         identity: Identity,
@@ -80,7 +80,7 @@ impl TlsConfig {
             .with_protocol_versions(&versions.list())?
             .with_client_cert_verifier(verifier)
             .with_single_cert(identity.chain, identity.key)?;
-        // Every key has a handshake of its own.
+        // Every key has a full handshake of its own.
         config.send_tls13_tickets = 0;
         Ok(Self::Server(Arc::new(config)))
     }
@@ -89,7 +89,7 @@ impl TlsConfig {
     pub(crate) fn connection(&self) -> Result<Connection, rustls::Error> {
         let mut connection = match self {
             Self::Client(config) => {
-                // Never sent, as there is no SNI, and never looked at: rustls wants one.
+                // rustls requires a name. It is neither sent (no SNI) nor verified.
                 let name = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
                 Connection::from(ClientConnection::new(config.clone(), name)?)
             }

@@ -1,4 +1,4 @@
-//! Certificates that their CA took back (`crl-verify`).
+//! Certificate revocation (`crl-verify`).
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,30 +13,30 @@ use webpki::{CertRevocationList, OwnedCertRevocationList};
 use super::error::TlsFileError;
 use super::revoked_folder::RevokedFolder;
 
-/// Where revocation lists come from.
+/// Source of revocation information.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RevocationSource {
-    /// PEM.
+    /// Revocation lists in PEM.
     Text(String),
-    /// A file of PEM, which is read again when it has changed.
+    /// A PEM file, read again when it changes.
     File(PathBuf),
-    /// A folder whose files have the numbers of certificates for names.
+    /// A folder whose file names are serial numbers.
     Folder(PathBuf),
 }
 
-/// What is revoked.
+/// Revocation information.
 #[derive(Debug)]
 pub enum Revocations {
-    /// What is in lists.
+    /// Revocation lists.
     Lists(RevocationLists),
-    /// What a folder has files for.
+    /// A folder of serial numbers.
     Folder(RevokedFolder),
 }
 
-/// Revocation lists, as new as their file.
+/// Revocation lists, reloaded when their file changes.
 #[derive(Debug)]
 pub struct RevocationLists {
-    /// Their file; none where they are in the profile itself.
+    /// Their file; `None` if inline in the profile.
     path: Option<PathBuf>,
     read: Mutex<Lists>,
 }
@@ -44,16 +44,16 @@ pub struct RevocationLists {
 #[derive(Debug)]
 struct Lists {
     lists: Vec<CertRevocationList<'static>>,
-    /// When the file was changed last, and its size.
+    /// Modification time and size of the file.
     version: Option<(SystemTime, u64)>,
 }
 
 impl Revocations {
-    /// Reads lists; of a folder, only whether it is there.
+    /// Reads the lists, or checks that the folder exists.
     ///
     /// # Errors
     ///
-    /// When file or folder can't be read, a list is malformed, or there is none.
+    /// When file or folder can't be read, a list is malformed, or there is no list.
     pub fn read(source: RevocationSource) -> Result<Self, TlsFileError> {
         let (path, lists) = match source {
             RevocationSource::Folder(path) => return RevokedFolder::open(path).map(Self::Folder),
@@ -68,10 +68,10 @@ impl Revocations {
 }
 
 impl RevocationLists {
-    /// Hands the lists to `judge`, once they are read again where the file has changed.
+    /// Calls `check` with the lists, reloaded first if the file has changed.
     pub(super) fn with_current<T>(
         &self,
-        judge: impl FnOnce(&[&CertRevocationList<'_>]) -> T,
+        check: impl FnOnce(&[&CertRevocationList<'_>]) -> T,
     ) -> Result<T, TlsFileError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &self.path {
@@ -81,7 +81,7 @@ impl RevocationLists {
             }
         }
         let lists: Vec<&CertRevocationList<'_>> = read.lists.iter().collect();
-        Ok(judge(&lists))
+        Ok(check(&lists))
     }
 }
 

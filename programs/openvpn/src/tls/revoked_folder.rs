@@ -6,25 +6,24 @@ use std::path::PathBuf;
 
 use super::error::TlsFileError;
 
-/// A folder whose files have the serial numbers of revoked certificates for names, in decimal; what
-/// is in them does not matter.
+/// A folder whose file names are the decimal serial numbers of revoked certificates. Contents are
+/// ignored.
 #[derive(Debug)]
 pub struct RevokedFolder(PathBuf);
 
 impl RevokedFolder {
-    /// Looks whether it is there.
+    /// Checks that the folder exists.
     ///
     /// # Errors
     ///
-    /// When it is not, or is no folder.
+    /// When it does not exist or is no folder.
     pub(super) fn open(path: PathBuf) -> Result<Self, TlsFileError> {
         let folder = Self(path);
         folder.look().map_err(TlsFileError::RevokedFolder)?;
         Ok(folder)
     }
 
-    /// Whether a certificate with this serial number is revoked. While the folder is gone, nobody
-    /// knows.
+    /// Whether a certificate with this serial number is revoked. An error if the folder is missing.
     pub(super) fn holds(&self, serial: &[u8]) -> Result<bool, TlsFileError> {
         let holds = || match fs::symlink_metadata(self.0.join(decimal(serial))) {
             Ok(_) => Ok(true),
@@ -40,9 +39,9 @@ impl RevokedFolder {
     }
 }
 
-/// A serial number in decimal; it is written as an INTEGER of DER is, the highest byte first.
+/// Formats a serial number (contents of a DER INTEGER) in decimal.
 fn decimal(serial: &[u8]) -> String {
-    // No number should be negative (RFC 5280, section 4.1.2.2), and some are.
+    // Negative numbers violate RFC 5280, section 4.1.2.2, but exist.
     let is_negative = serial.first().is_some_and(|byte| byte & 0x80 != 0);
     let mut bytes = serial.to_vec();
     if is_negative {

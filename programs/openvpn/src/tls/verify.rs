@@ -1,5 +1,5 @@
-//! Whom we believe: the chain up to the profile's CA, what the certificate is for, and whose it is.
-//! OpenVPN knows no host names.
+//! Certificate verification: the chain to the profile's CA, the certificate's purpose, and its
+//! subject. OpenVPN does not use host names.
 
 use std::sync::Arc;
 use std::{fmt, iter};
@@ -26,32 +26,32 @@ use super::subject::Subject;
 const SERVER_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 1];
 const CLIENT_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 2];
 
-/// What the peer's certificate must be.
+/// Requirements on the peer's certificate.
 #[derive(Debug)]
 pub struct ExpectedPeer {
-    /// Who may have signed it.
+    /// Trusted CAs.
     pub ca: Vec<CertificateDer<'static>>,
-    /// It must say that it is for this role; otherwise it may leave that open (`remote-cert-tls`).
+    /// The certificate must state the purpose of its role (`remote-cert-tls`). Otherwise a
+    /// certificate without extended key usage is accepted.
     pub is_use_required: bool,
-    /// Whose it must be.
+    /// Requirement on the subject.
     pub name: Option<NameRule>,
-    /// What its CA and those above took back, where that is looked at. Where it is in lists, there
-    /// must be one of each of them.
+    /// Revocation information, if checked. Revocation lists must cover every CA of the chain.
     pub revocations: Option<Revocations>,
 }
 
-/// Whose a certificate must be (`verify-x509-name`).
+/// Requirement on a certificate's subject (`verify-x509-name`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameRule {
     /// The whole subject.
     Subject(String),
     /// The common name.
     CommonName(String),
-    /// The beginning of the common name.
+    /// A prefix of the common name.
     CommonNamePrefix(String),
 }
 
-/// What both sides' verifiers do.
+/// The verification shared by client and server.
 #[derive(Debug)]
 struct Verifier {
     anchors: Vec<TrustAnchor<'static>>,
@@ -61,11 +61,11 @@ struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// A client's judge of servers.
+/// Verifies server certificates.
 #[derive(Debug)]
 pub(super) struct ServerVerifier(Verifier);
 
-/// A server's judge of clients.
+/// Verifies client certificates.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     verifier: Verifier,
@@ -172,32 +172,34 @@ impl NameRule {
     }
 }
 
-/// Why a certificate is not believed.
+/// Why a certificate is rejected.
 #[derive(Debug)]
 enum VerifyError {
-    /// The CA itself is of no use.
+    /// The CA's own certificate can't be used.
     Ca(webpki::Error),
-    /// It does not lead to the CA, is out of date, or is for something else.
+    /// The chain is invalid: untrusted, expired, revoked, or for another purpose.
     Chain(webpki::Error),
-    /// What was revoked can't be read.
+    /// The revocation information can't be read.
     Revocations(TlsFileError),
-    /// It is someone else's.
+    /// The subject does not match.
     Name(Subject),
 }
 
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ca(error) => write!(f, "the CA's certificate is of no use: {error}"),
+            Self::Ca(error) => write!(f, "can not use the CA's certificate: {error}"),
             Self::Chain(webpki::Error::CertRevoked) => {
-                f.write_str("the peer's certificate, or one above it, is revoked")
+                f.write_str("a certificate of the peer's chain is revoked")
             }
             Self::Chain(webpki::Error::UnknownRevocationStatus) => f.write_str(
-                "the peer's certificate is not trusted: there is no revocation list of its CA, or of one above it",
+                "the peer's certificate is not trusted: a CA of its chain has no revocation list",
             ),
-            Self::Revocations(error) => write!(f, "nobody is trusted: {error}"),
+            Self::Revocations(error) => write!(f, "can not check revocation: {error}"),
             Self::Chain(error) => write!(f, "the peer's certificate is not trusted: {error}"),
-            Self::Name(subject) => write!(f, "the peer's certificate is {subject}'s"),
+            Self::Name(subject) => {
+                write!(f, "the subject of the peer's certificate does not match: {subject}")
+            }
         }
     }
 }

@@ -1,43 +1,44 @@
-//! Errors of the wrapping of control packets, and of its key files.
+//! Errors of control packet protection and of key files.
 
 use std::fmt;
 
-/// Why a datagram is no control packet of ours.
+/// Why a datagram is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WrapError {
-    /// It is too short.
+    /// The datagram is too short.
     Truncated,
-    /// Its authentication tag is wrong: another key, or changed on the way.
+    /// The authentication tag is wrong: another key, or a modified packet.
     Forged,
-    /// It was here before.
+    /// The replay id was received before.
     Replayed,
-    /// The client's key that it carries was not wrapped for us.
+    /// The wrapped client key was not made for this server.
     ForeignClientKey,
 }
 
 impl fmt::Display for WrapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Truncated => "a control packet is cut short",
+            Self::Truncated => "truncated control packet",
             Self::Forged => {
-                "a control packet is not authentic (is the tls-auth or tls-crypt key the peer's?)"
+                "control packet not authentic (do both sides have the same tls-auth or tls-crypt k\
+                 ey?)"
             }
-            Self::Replayed => "a control packet was replayed",
-            Self::ForeignClientKey => "a client's tls-crypt-v2 key was not made for this server",
+            Self::Replayed => "replayed control packet",
+            Self::ForeignClientKey => "tls-crypt-v2 client key was not made for this server",
         })
     }
 }
 
 impl std::error::Error for WrapError {}
 
-/// A text holds no key of the kind that is wanted.
+/// A text is not a key file of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyFileError;
 
 impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a whole key file of the kind that is wanted")
+        f.write_str("not a complete key file of the expected kind")
     }
 }
 

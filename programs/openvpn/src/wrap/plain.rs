@@ -1,4 +1,4 @@
-//! Control packets without a wrapping.
+//! Control packets without protection.
 
 use super::error::WrapError;
 use super::protection::Wrap;
@@ -6,7 +6,7 @@ use super::static_key::StaticKey;
 use super::tls_crypt::TlsCrypt;
 use crate::Role;
 
-/// No wrapping: TLS alone.
+/// No protection besides TLS.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plain;
 

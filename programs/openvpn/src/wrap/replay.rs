@@ -1,14 +1,14 @@
-//! The numbers on wrapped control packets, by which a copy of one is known.
+//! Replay protection of wrapped control packets.
 
 use super::error::WrapError;
 
-/// How far a packet may be behind the newest one: OpenVPN's default for `--replay-window`.
+/// Size of the replay window: OpenVPN's default for `--replay-window`.
 const WINDOW: u32 = 64;
-/// The numbers of a client that can send its wrapped key twice begin above this
-/// (doc/tls-crypt-v2.txt, "HMAC Cookie support").
+/// Base of the numbers of a client that can resend its wrapped key (doc/tls-crypt-v2.txt, "HMAC
+/// Cookie support").
 const EARLY_NEGOTIATION: u32 = 0x0f00_0000;
 
-/// A packet's number: 32 bits that count, and the sender's time when it began to count.
+/// Replay id: a 32-bit counter, and the sender's time at the counter's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReplayId {
     /// Counts from 1.
@@ -18,7 +18,7 @@ pub(super) struct ReplayId {
 }
 
 impl ReplayId {
-    /// Whether a client's first packet says that it can negotiate before there is a session.
+    /// Whether a client's first packet announces early negotiation.
     pub(super) fn is_early_negotiation(self) -> bool {
         self.number & 0xff00_0000 == EARLY_NEGOTIATION
     }
@@ -34,7 +34,7 @@ impl ReplayId {
     }
 }
 
-/// What we have sent.
+/// Replay ids of sent packets.
 #[derive(Debug)]
 pub(super) struct SendCounter {
     next: u32,
@@ -52,12 +52,12 @@ impl SendCounter {
         Self { next: EARLY_NEGOTIATION + 1, time: None }
     }
 
-    /// Leaves a number out.
+    /// Skips a number.
     pub(super) fn skip(&mut self) {
         self.next = self.next.saturating_add(1);
     }
 
-    /// The next number. The last one is used again and again: the peer then drops what we send.
+    /// The next id. The counter saturates: the peer then drops our packets as replays.
     pub(super) fn next(&mut self, unix_time_s: u32) -> ReplayId {
         let number = self.next;
         self.skip();
@@ -65,19 +65,19 @@ impl SendCounter {
     }
 }
 
-/// What we have received: the newest number, and one bit for each of those before it.
+/// Replay window of received packets: the newest id, and a bit for each of the numbers before it.
 #[derive(Debug, Default)]
 pub(super) struct ReplayWindow {
     newest: Option<ReplayId>,
-    /// Bit n: newest - n was received.
+    /// Bit n is set if number `newest - n` was received.
     seen: u64,
 }
 
 impl ReplayWindow {
-    /// Notes an authentic packet, or refuses it.
+    /// Accepts the id of an authentic packet, or rejects it as a replay.
     pub(super) fn accept(&mut self, id: ReplayId) -> Result<(), WrapError> {
         let newest = match self.newest {
-            // A sender that begins to count anew has a later time.
+            // A sender that restarts its counter has a later time.
             Some(newest) if id.time == newest.time => newest,
             Some(newest) if id.time < newest.time => return Err(WrapError::Replayed),
             Some(_) | None => return self.move_to(id, 0),

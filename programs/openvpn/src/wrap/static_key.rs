@@ -1,4 +1,4 @@
-//! OpenVPN's 2048-bit static key, as `openvpn --genkey secret` writes it.
+//! OpenVPN's 2048-bit static key, in the format of `openvpn --genkey secret`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,20 +11,20 @@ const BEGIN: &str = "-----BEGIN OpenVPN Static key V1-----";
 const END: &str = "-----END OpenVPN Static key V1-----";
 const LENGTH: usize = 256;
 
-/// Which half of a static key protects which direction: the argument of `key-direction`.
+/// Assignment of the halves of a static key to the directions: the argument of `key-direction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// `0`: sends by the first half.
+    /// `0`: sends with the first half.
     Normal,
-    /// `1`: sends by the second half.
+    /// `1`: sends with the second half.
     Inverse,
 }
 
-/// A static key: two halves of 64 bytes for a cipher and 64 bytes for an HMAC each.
+/// A static key: two halves, each with 64 bytes for a cipher and 64 bytes for an HMAC.
 #[derive(Clone)]
 pub struct StaticKey(Zeroizing<[u8; LENGTH]>);
 
-/// One half.
+/// One half of a static key.
 #[derive(Clone, Copy)]
 pub(super) struct Half<'a> {
     pub(super) cipher: &'a [u8; 64],
@@ -32,12 +32,12 @@ pub(super) struct Half<'a> {
 }
 
 impl StaticKey {
-    /// A key of these bytes.
+    /// Creates a key from these bytes.
     pub fn from_bytes(bytes: &[u8; LENGTH]) -> Self {
         Self(Zeroizing::new(*bytes))
     }
 
-    /// The halves for sending and for receiving; without a direction, both are the first.
+    /// The halves for sending and receiving. Without a direction, both are the first.
     pub(super) fn halves(&self, direction: Option<Direction>) -> (Half<'_>, Half<'_>) {
         let (first, second) = (self.half(0), self.half(2));
         match direction {
@@ -48,7 +48,7 @@ impl StaticKey {
     }
 
     fn half(&self, quarter: usize) -> Half<'_> {
-        // Four quarters of a fixed array: these are its only places.
+        // The array has exactly four quarters.
         let (quarters, _) = self.0.as_chunks::<64>();
         Half { cipher: &quarters[quarter], hmac: &quarters[quarter + 1] }
     }
@@ -63,7 +63,7 @@ impl StaticKey {
 impl FromStr for StaticKey {
     type Err = KeyFileError;
 
-    /// Reads a key file: lines of hexadecimal digits between two marks, and anything around them.
+    /// Parses a key file: hexadecimal digits between two markers, with any text around them.
     fn from_str(file: &str) -> Result<Self, KeyFileError> {
         let (_, rest) = file.split_once(BEGIN).ok_or(KeyFileError)?;
         let (digits, _) = rest.split_once(END).ok_or(KeyFileError)?;

@@ -1,4 +1,4 @@
-//! `tls-auth`: an HMAC by a shared key on every control packet.
+//! `tls-auth`: an HMAC with a shared key on every control packet.
 //!
 //! On the wire: header (9) | HMAC | number and time (8) | rest. The HMAC is over number and time,
 //! header, rest, in this order.
@@ -21,7 +21,7 @@ use crate::Role;
 /// The hash of the HMAC: the argument of `auth`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Digest {
-    /// What is used where the profile says nothing.
+    /// SHA-1, the default.
     #[default]
     Sha1,
     /// SHA-224.
@@ -35,7 +35,7 @@ pub enum Digest {
 }
 
 impl Digest {
-    /// Its length, which is the HMAC key's as well.
+    /// Length of the digest and of the HMAC key.
     fn bytes(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -46,7 +46,7 @@ impl Digest {
         }
     }
 
-    /// The HMAC over `parts`, by as much of `key` as the hash is long.
+    /// The HMAC over `parts`. The key is truncated to the length of the digest.
     fn tag(self, key: &[u8; 64], parts: &[&[u8]]) -> Vec<u8> {
         let key = &key[..self.bytes()];
         match self {
@@ -62,7 +62,7 @@ impl Digest {
 impl FromStr for Digest {
     type Err = ();
 
-    /// OpenSSL's names, in upper or lower case.
+    /// Parses OpenSSL's names, ignoring case.
     fn from_str(name: &str) -> Result<Self, ()> {
         Ok(match name.to_ascii_uppercase().as_str() {
             "SHA1" | "RSA-SHA1" => Self::Sha1,
@@ -75,7 +75,7 @@ impl FromStr for Digest {
     }
 }
 
-/// A session's control packets under tls-auth.
+/// tls-auth protection of a session.
 pub struct TlsAuth {
     key: StaticKey,
     digest: Digest,
@@ -85,7 +85,7 @@ pub struct TlsAuth {
 }
 
 impl TlsAuth {
-    /// Begins a session.
+    /// Starts a session.
     pub fn new(key: &StaticKey, digest: Digest, direction: Option<Direction>) -> Self {
         let (send_counter, replay_window) = (SendCounter::default(), ReplayWindow::default());
         Self { key: key.clone(), digest, direction, send_counter, replay_window }
@@ -128,7 +128,7 @@ impl Wrap for TlsAuth {
     }
 }
 
-/// An HMAC takes a key of any length.
+/// Computes an HMAC. HMAC accepts keys of any length: this never fails.
 fn hmac<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let Ok(mut mac) = <M as Mac>::new_from_slice(key) else { return Vec::new() };
     parts.iter().for_each(|part| mac.update(part));

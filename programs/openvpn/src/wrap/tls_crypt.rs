@@ -1,4 +1,4 @@
-//! `tls-crypt`: every control packet encrypted and authenticated by one key.
+//! `tls-crypt`: encrypts and authenticates every control packet with a shared key.
 //!
 //! On the wire: header (9) | number and time (8) | tag (32) | ciphertext. The tag is HMAC-SHA256
 //! over header, number and time, and plaintext; its first half is the initial counter of
@@ -20,21 +20,21 @@ use crate::Role;
 
 pub(super) const TAG_BYTES: usize = 32;
 
-/// A session's control packets under tls-crypt, or tls-crypt-v2.
+/// tls-crypt or tls-crypt-v2 protection of a session.
 pub struct TlsCrypt {
     key: StaticKey,
     send: Keys,
     receive: Keys,
-    /// What a client's first packets carry (tls-crypt-v2).
+    /// The wrapped key that a client's first packets carry (tls-crypt-v2).
     wrapped_key: Vec<u8>,
-    /// The other side's first packets carry one.
+    /// The peer's first packets carry a wrapped key.
     is_key_wrapped: bool,
     send_counter: SendCounter,
     replay_window: ReplayWindow,
 }
 
 impl TlsCrypt {
-    /// Begins a session by a key that all share, or that the client had wrapped.
+    /// Starts a session with a shared key.
     pub fn new(key: &StaticKey, role: Role) -> Self {
         let direction = match role {
             Role::Server => Direction::Normal,
@@ -53,7 +53,7 @@ impl TlsCrypt {
         }
     }
 
-    /// Begins a client's session by its own key (tls-crypt-v2). The server's is begun by
+    /// Starts a client's session with its own key (tls-crypt-v2). The server's counterpart is
     /// [`super::ServerKey::first_packet`].
     pub fn with_client_key(key: &ClientKey) -> Self {
         let wrapped_key = key.wrapped().to_vec();
@@ -61,12 +61,12 @@ impl TlsCrypt {
         Self { wrapped_key, send_counter, ..Self::new(key.key(), Role::Client) }
     }
 
-    /// Begins a server's session with a client whose key was wrapped (tls-crypt-v2).
+    /// Starts a server's session with an unwrapped client key (tls-crypt-v2).
     pub(super) fn with_wrapped_key(key: &StaticKey) -> Self {
         Self { is_key_wrapped: true, ..Self::new(key, Role::Server) }
     }
 
-    /// The plain packet in a datagram, and its number.
+    /// Unwraps a datagram. Returns the plain packet and its replay id.
     pub(super) fn open(&mut self, datagram: &[u8]) -> Result<(Vec<u8>, ReplayId), WrapError> {
         let datagram = match self.is_key_wrapped && carries_wrapped_key(datagram) {
             true => split_wrapped_key(datagram)?.0,
@@ -118,14 +118,14 @@ impl Wrap for TlsCrypt {
     }
 }
 
-/// The two keys of one direction, and of a server's key for wrapped keys.
+/// Cipher and HMAC key of one direction, or of a server key that wraps client keys.
 pub(super) struct Keys {
     cipher: Zeroizing<[u8; 32]>,
     hmac: Zeroizing<[u8; 32]>,
 }
 
 impl Keys {
-    /// Takes the first 256 bits of each.
+    /// Uses the first 256 bits of each.
     pub(super) fn new(cipher: &[u8; 64], hmac: &[u8; 64]) -> Self {
         let mut keys = Self { cipher: Zeroizing::default(), hmac: Zeroizing::default() };
         keys.cipher.iter_mut().zip(cipher).for_each(|(to, from)| *to = *from);
@@ -133,13 +133,13 @@ impl Keys {
         keys
     }
 
-    /// Tag and ciphertext. The tag is over `associated` and the plaintext.
+    /// Encrypts. Returns the tag over `associated` and plaintext, and the ciphertext.
     fn seal(&self, associated: &[&[u8]], plaintext: &[u8]) -> ([u8; TAG_BYTES], Vec<u8>) {
         let tag = self.tag(associated, plaintext).finalize().into_bytes().into();
         (tag, self.apply_stream(&tag, plaintext))
     }
 
-    /// The plaintext, where the tag bears it out.
+    /// Decrypts and verifies the tag.
     pub(super) fn open(
         &self,
         associated: &[&[u8]],
@@ -153,7 +153,7 @@ impl Keys {
     }
 
     fn tag(&self, associated: &[&[u8]], plaintext: &[u8]) -> Hmac<Sha256> {
-        // 32 bytes pad to the block of the hash that an HMAC's key is.
+        // HMAC pads the 32-byte key to the hash's block of 64 bytes.
         let mut block = Zeroizing::new([0; 64]);
         block.iter_mut().zip(self.hmac.iter()).for_each(|(to, from)| *to = *from);
         let mut mac = <Hmac<Sha256> as hmac::digest::KeyInit>::new((&*block).into());

@@ -1,5 +1,5 @@
-//! `tls-crypt-v2`: `tls-crypt` by a key that each client has for itself, and that its first packets
-//! carry, wrapped for the server.
+//! `tls-crypt-v2`: `tls-crypt` with a key per client. The client's first packets carry its key,
+//! wrapped for the server.
 //!
 //! Wrapped key: tag (32) | ciphertext of key (256) and metadata | length (2) of all of it. The tag
 //! is HMAC-SHA256 over length, key and metadata; its first half is the initial counter of
@@ -20,13 +20,13 @@ use crate::packet::Opcode;
 
 const KEY_BYTES: usize = 256;
 
-/// Whether a client appends its wrapped key to a packet that begins so.
+/// Whether a packet with this first byte carries a wrapped key.
 pub(super) fn carries_wrapped_key(packet: &[u8]) -> bool {
     let opcode = packet.first().copied().and_then(Opcode::of);
     matches!(opcode, Some(Opcode::HardResetClientV3 | Opcode::ControlWkcV1))
 }
 
-/// A packet that carries a wrapped key, without it and the key.
+/// Splits a datagram into the packet and the wrapped key.
 pub(super) fn split_wrapped_key(datagram: &[u8]) -> Result<(&[u8], &[u8]), WrapError> {
     let (_, length) = datagram.split_last_chunk::<2>().ok_or(WrapError::Truncated)?;
     let length = usize::from(u16::from_be_bytes(*length));
@@ -34,7 +34,7 @@ pub(super) fn split_wrapped_key(datagram: &[u8]) -> Result<(&[u8], &[u8]), WrapE
     Ok(datagram.split_at(start))
 }
 
-/// A client's key file: its key, and the same wrapped for the server.
+/// A client's key file: its key, and the wrapped copy for the server.
 #[derive(Clone, Debug)]
 pub struct ClientKey {
     key: StaticKey,
@@ -42,7 +42,7 @@ pub struct ClientKey {
 }
 
 impl ClientKey {
-    /// The key itself.
+    /// The unwrapped key.
     pub fn key(&self) -> &StaticKey {
         &self.key
     }
@@ -66,40 +66,40 @@ impl FromStr for ClientKey {
     }
 }
 
-/// What the maker of a client's key wrapped with it.
+/// Metadata inside a wrapped client key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metadata {
-    /// When the key was made.
+    /// Creation time of the key.
     Made(SystemTime),
-    /// What the maker wrote.
+    /// User-defined data.
     User(Vec<u8>),
-    /// Nothing, or of a type that is not known.
+    /// None, or of an unknown type.
     Other,
 }
 
-/// The server's key, which wraps those of all its clients.
+/// The server's key, which wraps the keys of its clients.
 pub struct ServerKey(Keys);
 
-/// A client's packet that carries its key.
+/// A client's first packet, which carries its key.
 pub struct FirstPacket {
-    /// What guards the session that the packet begins; it has not seen the packet yet.
+    /// The protection for the session. Its replay window does not contain this packet yet.
     pub wrap: TlsCrypt,
     /// The plain packet.
     pub plain: Vec<u8>,
-    /// Whether the client can send its key a second time, so that the server need not keep it
-    /// meanwhile.
+    /// The client can resend its key: the server need not store it before the session begins.
     pub can_resend_key: bool,
-    /// What came with the key.
+    /// Metadata of the key.
     pub metadata: Metadata,
 }
 
 impl ServerKey {
-    /// Opens a `P_CONTROL_HARD_RESET_CLIENT_V3` or `P_CONTROL_WKC_V1` by the key that it carries.
+    /// Unwraps a `P_CONTROL_HARD_RESET_CLIENT_V3` or `P_CONTROL_WKC_V1` with the key that it
+    /// carries.
     ///
     /// # Errors
     ///
-    /// When the packet is another one, its key was not wrapped by ours, or the packet is not by
-    /// that key.
+    /// When the packet has another type, its key was not wrapped with ours, or the packet is not
+    /// authentic.
     pub fn first_packet(&self, datagram: &[u8]) -> Result<FirstPacket, WrapError> {
         if !carries_wrapped_key(datagram) {
             return Err(WrapError::ForeignClientKey);
@@ -111,7 +111,7 @@ impl ServerKey {
         Ok(FirstPacket { wrap, plain, can_resend_key: id.is_early_negotiation(), metadata })
     }
 
-    /// The client's key in a wrapped one.
+    /// Unwraps a client key.
     fn unwrap(&self, wrapped: &[u8]) -> Result<(StaticKey, Metadata), WrapError> {
         let (tag, rest) =
             wrapped.split_first_chunk::<TAG_BYTES>().ok_or(WrapError::ForeignClientKey)?;
@@ -143,7 +143,7 @@ impl fmt::Debug for ServerKey {
 }
 
 impl Metadata {
-    /// Its first byte is its type.
+    /// Parses metadata: a type byte and the value.
     fn parse(bytes: &[u8]) -> Self {
         match bytes {
             [0, text @ ..] => Self::User(text.to_vec()),
@@ -159,7 +159,7 @@ impl Metadata {
     }
 }
 
-/// The bytes between PEM's marks.
+/// Decodes the Base64 text between PEM markers.
 fn armoured(file: &str, label: &str) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let (_, rest) = file.split_once(&format!("-----BEGIN {label}-----")).ok_or(KeyFileError)?;
     let (text, _) = rest.split_once(&format!("-----END {label}-----")).ok_or(KeyFileError)?;

@@ -1,4 +1,4 @@
-//! One connection with a server, from the first packet to the last.
+//! One connection to a server, from the first packet to the last.
 
 mod pushed;
 
@@ -23,19 +23,19 @@ use crate::profile::Profile;
 use crate::session::{Established, Session, SessionEvent};
 use crate::tls::Subject;
 
-/// How often the server is asked to push.
+/// Interval of `PUSH_REQUEST`.
 const PUSH_REQUEST_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long a server that may push unasked gets to do so.
+/// Delay of the first `PUSH_REQUEST` where the server may push without one.
 const PUSH_GRACE: Duration = Duration::from_secs(1);
 
-/// How long the server may take to push.
+/// Limit for the arrival of the pushed options.
 const PULL_WINDOW: Duration = Duration::from_secs(60);
 
-/// How long `EXIT` gets to be acknowledged.
+/// Limit for the acknowledgement of `EXIT`.
 const EXIT_WINDOW: Duration = Duration::from_secs(1);
 
-/// What all connections of a client have in common.
+/// State shared by all connections of a client.
 pub(super) struct Common<'c> {
     pub(super) profile: &'c Profile,
     pub(super) setup: &'c Setup,
@@ -50,30 +50,30 @@ pub(super) struct Common<'c> {
 pub(super) struct Outcome {
     pub(super) reason: String,
     pub(super) next: Next,
-    /// Whether packets could flow.
+    /// Whether the tunnel came up.
     pub(super) was_up: bool,
 }
 
-/// What is to be done then.
+/// What the client does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Connect again.
+    /// Reconnect.
     Reconnect {
-        /// To the next server.
+        /// Try the next server.
         is_next_remote: bool,
-        /// After this, where it is said.
+        /// Delay that the server requested.
         after: Option<Duration>,
     },
-    /// End well.
+    /// Exit successfully.
     Exit,
-    /// End with an error.
+    /// Exit with an error.
     Fail,
 }
 
 const RECONNECT: Next = Next::Reconnect { is_next_remote: false, after: None };
 const NEXT_REMOTE: Next = Next::Reconnect { is_next_remote: true, after: None };
 
-/// A connection.
+/// A connection to a server.
 pub(super) struct Connection<'c> {
     common: &'c Common<'c>,
     number: u64,
@@ -82,19 +82,19 @@ pub(super) struct Connection<'c> {
     credentials: &'c mut Credentials,
     hops: Hops,
     pull: Option<Pull<'c>>,
-    /// By when the server must have answered at all.
+    /// Deadline of the server's first reply (`server-poll-timeout`).
     answer_by: Option<Instant>,
     push_request_at: Option<Instant>,
     pull_by: Option<Instant>,
-    /// What was pushed, once packets can flow.
+    /// The pushed options, once the tunnel is up.
     options: Option<TunnelOptions>,
-    /// The id that the next key brings onto packets.
+    /// The peer id to set with the next key.
     send_id: Option<u32>,
     network: Option<Applied>,
 }
 
 impl<'c> Connection<'c> {
-    /// Leads a connection from its beginning to its end.
+    /// Runs a connection until it ends.
     pub(super) fn run(
         common: &'c Common<'c>,
         number: u64,
@@ -114,7 +114,10 @@ impl<'c> Connection<'c> {
             Err(error) => return end(format!("ip route: {error}"), Next::Fail),
         };
         if let Err(error) = common.channel.connect(local_address(common.profile, remote), remote) {
-            return end(format!("no socket towards {remote}: {error}"), after(&error, NEXT_REMOTE));
+            return end(
+                format!("can not open a socket to {remote}: {error}"),
+                after(&error, NEXT_REMOTE),
+            );
         }
         let readers = Readers::start(common.channel, number, common.sender);
         let poll_timeout = common.profile.server_poll_timeout;
@@ -138,12 +141,12 @@ impl<'c> Connection<'c> {
         connection.leave(outcome.next);
         drop(connection);
         if let Err(error) = readers.stop(|| common.channel.stop()) {
-            common.log.error(format_args!("the data path does not stop: {error}"));
+            common.log.error(format_args!("can not stop the data channel: {error}"));
         }
         outcome
     }
 
-    /// Moves what there is to be moved until the end.
+    /// The event loop of the connection.
     fn drive(&mut self) -> Outcome {
         loop {
             if let Err(outcome) = self.work() {
@@ -161,7 +164,9 @@ impl<'c> Connection<'c> {
             let result = match input {
                 Ok(input) => self.input(input),
                 Err(RecvTimeoutError::Timeout) => Ok(()),
-                Err(RecvTimeoutError::Disconnected) => Err(end("no more input", Next::Fail)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    Err(end("all inputs are closed", Next::Fail))
+                }
             };
             if let Err(outcome) = result {
                 return outcome;
@@ -169,7 +174,7 @@ impl<'c> Connection<'c> {
         }
     }
 
-    /// When something is due.
+    /// The next deadline.
     fn deadline(&self) -> Option<Instant> {
         [self.session.deadline(), self.answer_by, self.push_request_at, self.pull_by]
             .into_iter()
@@ -177,7 +182,7 @@ impl<'c> Connection<'c> {
             .min()
     }
 
-    /// Does what is due, and what the session wants.
+    /// Handles expired deadlines and session events.
     fn work(&mut self) -> Result<(), Outcome> {
         let now = Instant::now();
         self.session.timer(now);
@@ -195,17 +200,17 @@ impl<'c> Connection<'c> {
             self.send("PUSH_REQUEST");
         }
         if self.pull_by.is_some_and(|by| by <= now) {
-            return Err(end("the server pushes nothing", NEXT_REMOTE));
+            return Err(end("the server did not push options in time", NEXT_REMOTE));
         }
         Ok(())
     }
 
-    /// Sends what the session has for the server.
+    /// Sends the session's pending datagrams.
     fn flush(&mut self) {
         while let Some(datagram) = self.session.poll_datagram(Instant::now()) {
             if let Err(error) = self.common.channel.send_control(self.remote, &datagram) {
-                // As good as lost: it is sent again.
-                self.common.log.trace(format_args!("a control packet was not sent: {error}"));
+                // Treated as lost: the session retransmits it.
+                self.common.log.trace(format_args!("can not send a control packet: {error}"));
             }
         }
     }
@@ -219,12 +224,12 @@ impl<'c> Connection<'c> {
             InputKind::Data(event) => return self.data_event(event),
             InputKind::Broken(error) => {
                 return Err(end(
-                    format!("the data path is gone: {error}"),
+                    format!("lost the data channel: {error}"),
                     after(&error, RECONNECT),
                 ));
             }
             InputKind::Signal(Signal::SIGUSR1 | Signal::SIGHUP) => {
-                return Err(end("told to connect again", RECONNECT));
+                return Err(end("reconnect requested by a signal", RECONNECT));
             }
             InputKind::Signal(signal) => return Err(end(format!("{signal}"), Next::Exit)),
         }
@@ -234,7 +239,7 @@ impl<'c> Connection<'c> {
     fn control(&mut self, from: SocketAddr, datagram: &[u8]) {
         let log = self.common.log;
         if !is_same(from, self.remote) {
-            log.trace(format_args!("a control packet from {from} is not the server's"));
+            log.trace(format_args!("dropped a control packet from {from}: not the server"));
         } else if let Err(error) = self.session.datagram_in(datagram, Instant::now()) {
             log.trace(error);
         }
@@ -243,9 +248,9 @@ impl<'c> Connection<'c> {
     fn data_event(&mut self, event: DataEvent) -> Result<(), Outcome> {
         let log = self.common.log;
         match event.kind {
-            DataEventKind::KeyWanted => log.trace("a packet waits for a key"),
+            DataEventKind::KeyWanted => log.trace("a data packet waits for a key"),
             DataEventKind::LimitNear => {
-                log.step("the key is nearly used up: renewing");
+                log.step("the key is close to its usage limit: renewing");
                 self.session.renegotiate(Instant::now());
             }
             DataEventKind::TimedOut => {
@@ -254,11 +259,11 @@ impl<'c> Connection<'c> {
                 return Err(end("the server is silent", next));
             }
             DataEventKind::Floated(remote) => {
-                log.step(format_args!("the server has moved to {remote}"));
+                log.step(format_args!("the server changed its address to {remote}"));
                 self.remote = remote;
             }
             DataEventKind::Deleted => {
-                return Err(end("the data path dropped the server", RECONNECT));
+                return Err(end("the driver deleted the peer", RECONNECT));
             }
         }
         Ok(())
@@ -279,7 +284,7 @@ impl<'c> Connection<'c> {
             SessionEvent::DeleteKey(slot) => channel.delete_key(Peer::Only, slot),
             SessionEvent::Failed(error) => return Err(end(error.to_string(), NEXT_REMOTE)),
         };
-        done.map_err(|error| end(format!("the data path refuses a key: {error}"), Next::Fail))
+        done.map_err(|error| end(format!("the data channel refused a key: {error}"), Next::Fail))
     }
 
     fn established(&mut self, established: &Established, now: Instant) {
@@ -298,7 +303,7 @@ impl<'c> Connection<'c> {
         self.pull_by = Some(now + PULL_WINDOW);
     }
 
-    /// Says goodbye, and takes back what was set up.
+    /// Sends `EXIT` where supported, and undoes the network configuration.
     fn leave(&mut self, next: Next) {
         let log = self.common.log;
         let Some(options) = &self.options else { return };
@@ -311,13 +316,14 @@ impl<'c> Connection<'c> {
             self.common.channel.statistics(Peer::Only)
         {
             log.step(format_args!(
-                "received {rx_packets} packets, {rx_bytes} bytes; sent {tx_packets} packets, {tx_bytes} bytes"
+                "received {rx_packets} packets, {rx_bytes} bytes; \
+                 sent {tx_packets} packets, {tx_bytes} bytes"
             ));
         }
         self.network = None;
     }
 
-    /// Waits until the server has all that was said, for a while.
+    /// Waits until the server has acknowledged everything, up to [`EXIT_WINDOW`].
     fn await_acks(&mut self) {
         let by = Instant::now() + EXIT_WINDOW;
         while !self.session.is_all_acknowledged() {
@@ -346,12 +352,12 @@ fn end(reason: impl Into<String>, next: Next) -> Outcome {
     Outcome { reason: reason.into(), next, was_up: false }
 }
 
-/// What is to be done after an error of the data path, where that is still there.
+/// What to do after an error of the data channel: `next`, unless the data channel is gone.
 fn after(error: &io::Error, next: Next) -> Next {
     if error.kind() == io::ErrorKind::ConnectionAborted { Next::Fail } else { next }
 }
 
-/// Where our end of the socket is to be; `None` is anywhere.
+/// The local address to bind; `None` selects any.
 fn local_address(profile: &Profile, remote: SocketAddr) -> Option<SocketAddr> {
     let address = profile.local_address.filter(|local| local.is_ipv4() == remote.is_ipv4());
     if address.is_none() && profile.local_port.is_none() {
@@ -364,7 +370,7 @@ fn local_address(profile: &Profile, remote: SocketAddr) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.unwrap_or(any), profile.local_port.unwrap_or(0)))
 }
 
-/// Whether two addresses are the same, however the socket saw them.
+/// Compares two addresses; IPv4 and IPv4-mapped IPv6 addresses are equal.
 fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && one.ip().to_canonical() == other.ip().to_canonical()
 }

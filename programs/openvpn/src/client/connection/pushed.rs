@@ -1,4 +1,4 @@
-//! What a server says inside of TLS, and what is done when it has pushed its configuration.
+//! Handles control messages of the server, the pushed options above all.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use crate::data_channel::{DataFormat, Peer, PeerChange};
 use crate::options::TunnelOptions;
 use crate::session::{DataParameters, Derivation};
 
-/// The most that `AUTH_PENDING` makes of it.
+/// Upper limit of an `AUTH_PENDING` timeout.
 const MAX_PULL_WINDOW: Duration = Duration::from_secs(3600);
 
-/// Silence after which a server is given up where nobody says: OpenVPN's default for clients.
+/// Default of `ping-restart`: OpenVPN's default for clients.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Connection<'_> {
-    /// Takes in what the server says.
+    /// Handles a control message.
     pub(super) fn message(&mut self, text: &str, now: Instant) -> Result<(), Outcome> {
         let log = self.common.log;
         match Message::of(text) {
@@ -26,36 +26,39 @@ impl Connection<'_> {
                 let had_token = self.credentials.forget_token();
                 let is_final = !had_token && !self.common.profile.is_auth_retried;
                 let next = if is_final { Next::Fail } else { RECONNECT };
-                return Err(end(format!("the server does not let us in: {reason}"), next));
+                return Err(end(format!("authentication failed: {reason}"), next));
             }
             Message::AuthFailedNow { backoff, is_next_remote, reason } => {
                 let next = Next::Reconnect { is_next_remote, after: backoff };
-                return Err(end(format!("the server does not let us in now: {reason}"), next));
+                return Err(end(format!("authentication failed temporarily: {reason}"), next));
             }
             Message::AuthPending(timeout) => {
-                log.step("the server waits for somebody's decision");
+                log.step("authentication is pending");
                 let window = timeout.unwrap_or(PULL_WINDOW).min(MAX_PULL_WINDOW);
                 self.pull_by = self.pull_by.map(|by| by.max(now + window));
             }
             Message::Restart { is_next_remote, reason } => {
                 let next = Next::Reconnect { is_next_remote, after: None };
-                return Err(end(format!("the server restarts {reason}"), next));
+                return Err(end(format!("the server restarts: {reason}"), next));
             }
             Message::Halt(reason) => {
-                return Err(end(format!("the server tells us to end: {reason}"), Next::Fail));
+                return Err(end(
+                    format!("the server tells the client to stop: {reason}"),
+                    Next::Fail,
+                ));
             }
-            Message::Exit => return Err(end("the server leaves", RECONNECT)),
-            Message::Info(text) => log.step(format_args!("the server says: {text}")),
-            Message::Other => log.detail("the server said something unknown"),
+            Message::Exit => return Err(end("the server closed the session", RECONNECT)),
+            Message::Info(text) => log.step(format_args!("message of the server: {text}")),
+            Message::Other => log.detail("ignored an unknown control message"),
         }
         Ok(())
     }
 
     fn pushed(&mut self, text: &str, now: Instant) -> Result<(), Outcome> {
         let cant = |error: &dyn std::fmt::Display| {
-            end(format!("what the server pushes can't be followed: {error}"), Next::Fail)
+            end(format!("can not apply the pushed options: {error}"), Next::Fail)
         };
-        // Answers to several requests are all the same.
+        // Replies to repeated requests are identical.
         let Some(pull) = &mut self.pull else { return Ok(()) };
         let Some(mut options) = pull.reply(text).map_err(|error| cant(&error))? else {
             return Ok(());
@@ -68,11 +71,12 @@ impl Connection<'_> {
             (hello.username, hello.password) = (username, password);
         }
         let peer_id = options.peer_id.ok_or_else(|| {
-            cant(&"no peer-id: its data packets would be of a format that the data path has not")
+            cant(&"no peer-id: data packets without one (P_DATA_V1) are not supported")
         })?;
-        let suite = options.cipher.or(self.common.profile.fallback_cipher).ok_or_else(|| {
-            cant(&"no cipher that the data channel has (set data-ciphers-fallback?)")
-        })?;
+        let suite = options
+            .cipher
+            .or(self.common.profile.fallback_cipher)
+            .ok_or_else(|| cant(&"no supported cipher (set data-ciphers-fallback?)"))?;
         let plan = Plan::new(&options, self.remote.ip(), &self.hops).map_err(|e| cant(&e))?;
         let parameters = DataParameters {
             suite,
@@ -83,7 +87,7 @@ impl Connection<'_> {
             self.session.use_dynamic_tls_crypt().map_err(|error| cant(&error))?;
         }
         for ignored in &options.ignored {
-            self.common.log.detail(format_args!("pushed without effect here: {ignored}"));
+            self.common.log.detail(format_args!("ignored a pushed option: {ignored}"));
         }
         self.send_id = Some(peer_id);
         self.session.set_data_parameters(parameters, now);
@@ -93,7 +97,7 @@ impl Connection<'_> {
         self.raise(options, plan, parameters)
     }
 
-    /// Lets packets flow.
+    /// Configures the network and sets the link up.
     fn raise(
         &mut self,
         options: TunnelOptions,
@@ -110,10 +114,10 @@ impl Connection<'_> {
         };
         channel
             .set_peer(Peer::Only, &change)
-            .map_err(|error| refused("the data path refuses the timers", error))?;
+            .map_err(|error| refused("the data channel refused the timers", error))?;
         let network = Applied::new(plan, interface, log)
-            .map_err(|error| refused("the interface can't be set up", error))?;
-        channel.start().map_err(|error| refused("the data path does not start", error))?;
+            .map_err(|error| refused("can not configure the interface", error))?;
+        channel.start().map_err(|error| refused("can not start the data channel", error))?;
         let addresses: Vec<_> =
             network.plan.addresses.iter().map(|address| address.local.to_string()).collect();
         log.step(format_args!(

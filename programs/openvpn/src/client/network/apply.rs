@@ -1,4 +1,4 @@
-//! Carries a plan out by `ip`, and takes it back.
+//! Applies a plan with `ip`, and undoes it.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -7,27 +7,27 @@ use std::process::{Command, Stdio};
 use crate::client::log::Log;
 use crate::client::network::{Address, NextHop, Plan, PlannedRoute};
 
-/// A plan that was carried out. Taken back when dropped.
+/// An applied plan. Undone on drop.
 pub(in crate::client) struct Applied {
     pub(in crate::client) plan: Plan,
     interface: String,
-    /// Commands that undo what was done, the last first.
+    /// Undo commands, in the order of the commands that they undo.
     undo: Vec<Vec<String>>,
     log: Log,
 }
 
 impl Applied {
-    /// Configures the interface and makes the routes. A route that can't be made is told and left
-    /// out.
+    /// Configures the interface and adds the routes. A route that can't be added is logged and
+    /// skipped.
     ///
     /// # Errors
     ///
-    /// When the interface itself can't be configured; then nothing is left of it.
+    /// When the interface itself can't be configured; then everything is undone.
     pub(in crate::client) fn new(plan: Plan, interface: &str, log: Log) -> io::Result<Self> {
         let mut applied = Self { plan, interface: interface.to_owned(), undo: Vec::new(), log };
         let plan = applied.plan.clone();
         let mtu = plan.mtu.to_string();
-        // What a client has left that was killed: routes go with the link, addresses don't.
+        // Remains of a killed client: routes vanish with the link, addresses don't.
         applied.ip(&words(&["link", "set", "dev", interface, "down"]))?;
         applied.ip(&words(&["addr", "flush", "dev", interface]))?;
         applied.ip(&words(&["link", "set", "dev", interface, "mtu", &mtu, "up"]))?;
@@ -56,7 +56,7 @@ impl Applied {
         command.extend(words(&["dev", &self.interface]));
         let mut undo = command.clone();
         if local.is_ipv6() {
-            // Nobody else is on a tunnel's link who could have the address.
+            // A tunnel has no other node that could hold the address.
             command.push("nodad".into());
         }
         self.ip(&command)?;
@@ -88,11 +88,11 @@ impl Applied {
                 command[2] = "del".into();
                 self.undo.push(command);
             }
-            Err(error) => self.log.error(format_args!("route left out: {error}")),
+            Err(error) => self.log.error(format_args!("skipped a route: {error}")),
         }
     }
 
-    /// Names the servers, and gives them to resolvconf(8) where there is one.
+    /// Logs the name servers, and passes them to resolvconf(8) where it is installed.
     fn set_dns(&self) {
         let Plan { dns_servers, dns_search, .. } = &self.plan;
         if dns_servers.is_empty() && dns_search.is_empty() {
@@ -110,7 +110,7 @@ impl Applied {
         match resolvconf(&["-a", &self.interface], &lines) {
             Ok(()) => self.log.step(format_args!("{text} (by resolvconf)")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.log.step(format_args!("{text} (not set: there is no resolvconf)"));
+                self.log.step(format_args!("{text} (not set: resolvconf is not installed)"));
             }
             Err(error) => self.log.error(format_args!("{text} (not set: resolvconf: {error})")),
         }
@@ -130,11 +130,11 @@ impl Applied {
 impl Drop for Applied {
     fn drop(&mut self) {
         if !(self.plan.dns_servers.is_empty() && self.plan.dns_search.is_empty()) {
-            // What was not set is not there to be taken back.
+            // Fails if nothing was set.
             let _ = resolvconf(&["-d", &self.interface], "");
         }
         for command in std::mem::take(&mut self.undo).into_iter().rev() {
-            // The interface may be gone, and with it all that hung on it.
+            // The interface may be gone, with its addresses and routes.
             if let Err(error) = self.ip(&command) {
                 self.log.detail(error);
             }

@@ -1,4 +1,4 @@
-//! Addresses, MTU and routes: what a tunnel's options come to on this machine.
+//! Plans the network configuration for a tunnel's options: addresses, MTU, routes.
 
 mod apply;
 mod hop;
@@ -13,22 +13,22 @@ use crate::options::{
     Network, Route, RouteGateway, RouteNetwork, Topology, TunnelOptions, mask_length,
 };
 
-/// The MTU where nobody says one.
+/// Default MTU.
 const DEFAULT_MTU: u32 = 1500;
 
-/// All of IPv4 and IPv6 in halves, which are more specific than a default route and leave it where
-/// it is.
+/// Both halves of the IPv4 and IPv6 address spaces. They are more specific than a default route,
+/// which stays in place.
 const HALVES_V4: [(Ipv4Addr, u8); 2] =
     [(Ipv4Addr::UNSPECIFIED, 1), (Ipv4Addr::new(128, 0, 0, 0), 1)];
 const HALVES_V6: [(Ipv6Addr, u8); 2] =
     [(Ipv6Addr::UNSPECIFIED, 1), (Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0), 1)];
 
-/// What is to be set up.
+/// The network configuration to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) mtu: u32,
     pub(super) addresses: Vec<Address>,
-    /// In the order to make them.
+    /// In the order of their creation.
     pub(super) routes: Vec<PlannedRoute>,
     pub(super) dns_servers: Vec<IpAddr>,
     pub(super) dns_search: Vec<String>,
@@ -39,11 +39,11 @@ pub(super) struct Plan {
 pub(super) struct Address {
     pub(super) local: IpAddr,
     pub(super) prefix_length: u8,
-    /// The other end, where the interface has but one.
+    /// The peer address of a point-to-point interface.
     pub(super) remote: Option<IpAddr>,
 }
 
-/// A route.
+/// A route of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PlannedRoute {
     pub(super) network: Network,
@@ -51,37 +51,37 @@ pub(super) struct PlannedRoute {
     pub(super) metric: Option<u32>,
 }
 
-/// Which way a route goes.
+/// Next hop of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NextHop {
-    /// Into the tunnel.
+    /// The tunnel.
     Tunnel,
-    /// Where the machine sent such packets before.
+    /// The machine's next hop without the tunnel.
     Hop(Hop),
-    /// To a gateway, wherever the machine finds it.
+    /// A gateway outside the tunnel, which the kernel resolves.
     Gateway(IpAddr),
 }
 
-/// Why options come to no plan.
+/// Why options can't be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlanError {
-    /// The mask of `ifconfig` has holes.
+    /// The mask of `ifconfig` is not contiguous.
     Mask(Ipv4Addr),
     /// The MTU is out of range.
     Mtu(u32),
-    /// A route goes around the tunnel, and there is no default route.
+    /// A route bypasses the tunnel, and the machine has no default route.
     NoWayAround(Network),
 }
 
 impl Plan {
-    /// What these options come to, with a server there and the machine's routes as they are.
+    /// Plans these options for a server's address and the machine's present routes.
     pub(super) fn new(
         options: &TunnelOptions,
         server: IpAddr,
         hops: &Hops,
     ) -> Result<Self, PlanError> {
         let mtu = options.tun_mtu.unwrap_or(DEFAULT_MTU);
-        // RFC 791's least, and the longest IP packet.
+        // RFC 791's minimum, and the longest IP packet.
         if !(68..=65535).contains(&mtu) {
             return Err(PlanError::Mtu(mtu));
         }
@@ -115,7 +115,7 @@ impl Plan {
         self.routes.extend(networks.map(route));
     }
 
-    /// Where the tunnel would swallow its own packets, the server gets a route as it was before.
+    /// Adds a host route to the server where a tunnel route would cover its address.
     fn keep_way_to(&mut self, server: IpAddr, options: &TunnelOptions, hops: &Hops) {
         let is_local = options.redirect_gateway.is_some_and(|redirect| redirect.is_local);
         let is_swallowed = |route: &PlannedRoute| {
@@ -162,7 +162,7 @@ fn planned(
         RouteNetwork::Network(network) => Some(network),
         RouteNetwork::Server => Network::new(server, if server.is_ipv4() { 32 } else { 128 }),
     };
-    // Lengths are right by what they are made of.
+    // The prefix lengths are valid by construction.
     let network = network.ok_or(PlanError::Mtu(0))?;
     let hop = if network.address().is_ipv4() { &hops.default_v4 } else { &hops.default_v6 };
     let next_hop = match route.gateway {
@@ -174,8 +174,8 @@ fn planned(
     Ok(PlannedRoute { network, next_hop, metric: route.metric.or(options.route_metric) })
 }
 
-/// Whether a gateway is at the other end of the tunnel: then its address does not matter, as there
-/// are no links in it.
+/// Whether a gateway is inside the tunnel. Its address then does not matter: the tunnel has no
+/// link layer.
 fn is_within(gateway: IpAddr, options: &TunnelOptions) -> bool {
     let gateways = [
         options.route_gateway.map(IpAddr::from),
@@ -194,10 +194,10 @@ fn is_within(gateway: IpAddr, options: &TunnelOptions) -> bool {
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mask(mask) => write!(f, "ifconfig has a mask with holes: {mask}"),
-            Self::Mtu(mtu) => write!(f, "an MTU of {mtu} bytes can't be"),
+            Self::Mask(mask) => write!(f, "ifconfig: mask is not contiguous: {mask}"),
+            Self::Mtu(mtu) => write!(f, "MTU of {mtu} bytes is out of range (68 to 65535)"),
             Self::NoWayAround(network) => {
-                write!(f, "{network} is to go around the tunnel, and there is no default route")
+                write!(f, "route {network} bypasses the tunnel, but there is no default route")
             }
         }
     }
