@@ -26,7 +26,7 @@ const POOL_ALIGNMENT: usize = 16;
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`, dropping included, if the object allows.
-pub struct PoolBox<T> {
+pub struct PoolBox<T: ?Sized> {
     object: NonNull<T>,
 }
 
@@ -40,21 +40,6 @@ impl<T> PoolBox<T> {
         // SAFETY: the block is ours, and fits and is aligned for T.
         unsafe { block.write(object) };
         Ok(Self { object: block })
-    }
-
-    /// Gives the object to somebody who keeps raw pointers.
-    pub(crate) fn into_raw(boxed: Self) -> NonNull<T> {
-        let object = boxed.object;
-        core::mem::forget(boxed);
-        object
-    }
-
-    /// Takes an object back.
-    ///
-    /// # Safety
-    /// The pointer must come from [`PoolBox::into_raw`], and nobody else may use it any more.
-    pub(crate) unsafe fn from_raw(object: NonNull<T>) -> Self {
-        Self { object }
     }
 
     /// Where the object is. Writing through it needs an object that allows it (`UnsafeCell`).
@@ -73,6 +58,24 @@ impl<T> PoolBox<T> {
     }
 }
 
+impl<T: ?Sized> PoolBox<T> {
+    /// Gives the object to somebody who keeps raw pointers.
+    pub(crate) fn into_raw(boxed: Self) -> NonNull<T> {
+        let object = boxed.object;
+        core::mem::forget(boxed);
+        object
+    }
+
+    /// Takes an object back.
+    ///
+    /// # Safety
+    /// The pointer must come from [`PoolBox::into_raw`], also where it was made one to a type
+    /// without a size since, and nobody else may use it any more.
+    pub(crate) unsafe fn from_raw(object: NonNull<T>) -> Self {
+        Self { object }
+    }
+}
+
 impl<T> PoolBox<MaybeUninit<T>> {
     /// Moves an object into memory that was allocated before, so that it can't fail.
     pub(crate) fn fill(mut boxed: Self, object: T) -> PoolBox<T> {
@@ -83,7 +86,7 @@ impl<T> PoolBox<MaybeUninit<T>> {
     }
 }
 
-impl<T> Deref for PoolBox<T> {
+impl<T: ?Sized> Deref for PoolBox<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -92,26 +95,27 @@ impl<T> Deref for PoolBox<T> {
     }
 }
 
-impl<T> DerefMut for PoolBox<T> {
+impl<T: ?Sized> DerefMut for PoolBox<T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as above, and the box is borrowed exclusively.
         unsafe { self.object.as_mut() }
     }
 }
 
-impl<T> Drop for PoolBox<T> {
+impl<T: ?Sized> Drop for PoolBox<T> {
     fn drop(&mut self) {
+        let layout = Layout::for_value::<T>(self);
         // SAFETY: the block holds an object that is dropped once.
         unsafe { ptr::drop_in_place(self.object.as_ptr()) };
         // SAFETY: `new` allocated the block with this layout, and nobody uses it any more.
-        unsafe { free(self.object.cast(), Layout::new::<T>()) };
+        unsafe { free(self.object.cast(), layout) };
     }
 }
 
 // SAFETY: the box owns its object.
-unsafe impl<T: Send> Send for PoolBox<T> {}
+unsafe impl<T: Send + ?Sized> Send for PoolBox<T> {}
 // SAFETY: as above.
-unsafe impl<T: Sync> Sync for PoolBox<T> {}
+unsafe impl<T: Sync + ?Sized> Sync for PoolBox<T> {}
 
 /// Bytes in the non-paged pool; zeroized when dropped, for they may be a configuration with its
 /// keys.

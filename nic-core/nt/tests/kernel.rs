@@ -125,6 +125,40 @@ fn a_semaphore_lets_go_as_many_as_it_was_told() {
 }
 
 #[test]
+fn a_shared_object_is_owned_as_what_it_implements() {
+    trait Named: Send + Sync {
+        fn name(&self) -> &str;
+    }
+
+    /// Larger than a pointer, and dropped by what it really is.
+    struct Object {
+        name: [u8; 40],
+        _counted: Counted,
+    }
+
+    impl Named for Object {
+        fn name(&self) -> &str {
+            core::str::from_utf8(&self.name).unwrap().trim_end()
+        }
+    }
+
+    let drops = Arc::new(AtomicU32::new(0));
+    let object = Object {
+        name: *b"an adapter                              ",
+        _counted: Counted(drops.clone()),
+    };
+    let typed = Shared::new(object).unwrap();
+    let named: Shared<dyn Named> = typed.clone().unsize(|inner| inner);
+    let other = named.clone();
+    assert!(named.is_same(&other));
+    drop(typed);
+    drop(named);
+    assert_eq!((other.name(), drops.load(Ordering::SeqCst)), ("an adapter", 0));
+    drop(other);
+    assert_eq!(drops.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn a_rundown_waits_for_its_uses() {
     let rundown = Shared::new(Rundown::closed().unwrap()).unwrap();
     assert!(!rundown.enter(1), "it is closed at first");
