@@ -2,4 +2,26 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-pub use nic_miniport::{VERSION, driver_entry};
+use nic_miniport::{Driver, Listed, ProtocolList, Tunic};
+use nic_openvpn_adapter::OpenVpnAdapter;
+use nic_wireguard_adapter::WireGuardAdapter;
+
+pub use nic_miniport::VERSION;
+
+/// The driver.
+struct TunicSys;
+
+impl Driver for TunicSys {
+    const PROTOCOLS: ProtocolList =
+        &[&Listed::<WireGuardAdapter>::NEW, &Listed::<OpenVpnAdapter>::NEW];
+}
+
+/// The driver's entry point.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+///
+/// # Safety
+/// To be called as NT calls DriverEntry.
+#[expect(non_upper_case_globals, reason = "it is used as the function that it is")]
+pub const driver_entry: nt::miniport::DriverEntry = nt::miniport::entry::<Tunic<TunicSys>>;

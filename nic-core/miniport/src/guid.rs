@@ -1,28 +1,6 @@
-//! GUIDs of adapters, and UTF-16 text known at compile time.
+//! GUIDs of adapters.
 
 use tunic_ioctl::AdapterId;
-
-/// ASCII text as UTF-16.
-macro_rules! utf16 {
-    ($text:literal) => {
-        const { $crate::guid::utf16_units::<{ $text.len() }>($text) }
-    };
-}
-
-pub(crate) use utf16;
-
-/// What [`utf16!`] calls.
-pub(crate) const fn utf16_units<const N: usize>(text: &str) -> [u16; N] {
-    let bytes = text.as_bytes();
-    let mut units = [0; N];
-    let mut index = 0;
-    while index < N {
-        assert!(bytes[index].is_ascii(), "only ASCII is the same in UTF-16");
-        units[index] = bytes[index] as u16;
-        index += 1;
-    }
-    units
-}
 
 /// Parses `{8-4-4-4-12}` hexadecimal digits, UTF-16, braces optional.
 pub(crate) fn parse(text: &[u16]) -> Option<AdapterId> {

@@ -1,131 +1,131 @@
-//! The protocols that an adapter can speak: one line for each.
-//!
-//! An adapter speaks one protocol for as long as it exists, and its code is generic over that.
-//! NDIS, the control device and the workers have adapters of all protocols: they hold an
-//! [`AnyAdapter`] or an [`AnyJob`], and choose once per call or job.
+//! The protocols that a driver's adapters can speak.
 
-use nic_openvpn::OpenVpn;
-use nic_wireguard::WireGuard;
-use nt::miniport::AdapterHandle;
+use core::marker::PhantomData;
+
+use nt::irp::{Dispatched, Irp};
+use nt::miniport::{AdapterHandle, DriverHandle};
 use nt::{Result, Shared, Status};
-use tunic_ioctl::AdapterId;
+use tunic_ioctl::Command;
 
-use crate::adapter::{self, Adapter, AdapterProtocol, Keywords};
-use crate::driver::Core;
-use crate::workers::Job;
+use crate::adapter::{self, AdapterProtocol, Keywords, Services};
+use crate::any_adapter::AnyAdapter;
+use crate::control_device::ControlPoint;
 
-/// Makes what chooses between protocols of a list of them. `$d` is a dollar sign, for the macro
-/// that is made.
-macro_rules! protocols {
-    ($d:tt $($name:ident,)+) => {
-        /// An adapter, whatever it speaks.
-        #[derive(Clone)]
-        pub(crate) enum AnyAdapter {
-            $(
-                #[doc = concat!("It speaks ", stringify!($name), ".")]
-                $name(Shared<Adapter<$name>>),
-            )+
-        }
+/// The list of a driver's protocols, a line each: `&Listed::<MyProtocol>::NEW`. The first is that
+/// of adapters whose registry key names none.
+pub type ProtocolList = &'static [&'static dyn DriverProtocol];
 
-        /// A job for the workers.
-        pub(crate) enum AnyJob {
-            $(
-                #[doc = concat!("Its adapter speaks ", stringify!($name), ".")]
-                $name(Job<$name>),
-            )+
-        }
+/// A protocol in a driver's list.
+pub trait DriverProtocol: Sync {
+    /// What the registry calls it (`TunicProtocol`).
+    fn keyword(&self) -> &'static str;
 
-        $(
-            impl Listed for $name {
-                fn any_adapter(adapter: Shared<Adapter<Self>>) -> AnyAdapter {
-                    AnyAdapter::$name(adapter)
-                }
+    /// Its bit among the native ABI's capabilities.
+    fn capability(&self) -> u64;
 
-                fn any_job(job: Job<Self>) -> AnyJob {
-                    AnyJob::$name(job)
-                }
-            }
-        )+
+    /// Decodes a request of an ABI that it brings; `None` where the control code is none of its
+    /// codes.
+    fn decode<'a>(&self, code: u32, input: &'a [u8]) -> Result<Option<Command<'a>>>;
 
-        impl AnyAdapter {
-            /// Makes an adapter of the protocol that its keywords ask for; the first of the list
-            /// where they ask for none.
-            ///
-            /// # IRQL
-            /// `PASSIVE_LEVEL`
-            pub(crate) fn new(core: &Shared<Core>, handle: AdapterHandle, keywords: &Keywords) -> Result<Self> {
-                $(
-                    if keywords.asks_for($name::KEYWORD) {
-                        return adapter::make::<$name>(core, handle, keywords).map(Self::$name);
-                    }
-                )+
-                Err(Status::NOT_SUPPORTED)
-            }
-        }
+    /// Answers a request that it has decoded, by a file that is no adapter's.
+    fn request_without_adapter(&self, command: Command<'_>, irp: Irp) -> Dispatched;
 
-        impl AnyJob {
-            /// Does it.
-            pub(crate) fn run(self) {
-                match self {
-                    $(Self::$name(job) => job.run(),)+
-                }
-            }
-        }
-
-        /// What the driver says that it can, in the native ABI.
-        pub(crate) const CAPABILITIES: u64 = 0 $(| $name::CAPABILITY)+;
-
-        /// Evaluates an expression with the adapter of an [`AnyAdapter`], whatever it speaks.
-        macro_rules! with_adapter {
-            ($d any:expr, $d adapter:ident => $d body:expr) => {
-                match $d any {
-                    $($crate::protocols::AnyAdapter::$name($d adapter) => $d body,)+
-                }
-            };
-        }
-    };
+    /// Makes what a driver that is being loaded has for it.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn load(&self) -> Result<Shared<dyn LoadedProtocol>>;
 }
 
-/// A protocol that is in the list below.
-pub(crate) trait Listed: Sized {
-    /// As one of all adapters.
-    fn any_adapter(adapter: Shared<Adapter<Self>>) -> AnyAdapter
-    where
-        Self: AdapterProtocol;
+/// A protocol of a driver that is loaded.
+pub trait LoadedProtocol: Send + Sync {
+    /// What the registry calls it.
+    fn keyword(&self) -> &'static str;
 
-    /// As one of all jobs.
-    fn any_job(job: Job<Self>) -> AnyJob
-    where
-        Self: AdapterProtocol;
+    /// Makes an adapter.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn initialize(&self, new: NewAdapter<'_>) -> Result<Shared<dyn AnyAdapter>>;
+
+    /// The driver is unloaded: its devices go.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn unload(&self);
 }
 
-protocols! { $
-    WireGuard,
-    OpenVpn,
+/// What an adapter is made from.
+pub struct NewAdapter<'a> {
+    pub(crate) driver: &'a DriverHandle,
+    pub(crate) control: &'a ControlPoint,
+    pub(crate) services: &'a Services,
+    pub(crate) handle: AdapterHandle,
+    pub(crate) keywords: &'a Keywords,
 }
 
-impl AnyAdapter {
-    /// Its GUID.
-    pub(crate) fn id(&self) -> AdapterId {
-        with_adapter!(self, adapter => adapter.id)
+/// A protocol as an entry of the list.
+pub struct Listed<P>(PhantomData<fn() -> P>);
+
+impl<P> Listed<P> {
+    /// The entry.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<P: AdapterProtocol> DriverProtocol for Listed<P> {
+    fn keyword(&self) -> &'static str {
+        P::KEYWORD
     }
 
-    /// Its name, UTF-8.
-    pub(crate) fn name(&self) -> &[u8] {
-        with_adapter!(self, adapter => adapter.name.as_bytes())
+    fn capability(&self) -> u64 {
+        P::CAPABILITY
     }
 
-    /// Whether it is found by ovpn-dco-win's names as well.
-    pub(crate) fn is_ovpn_dco(&self) -> bool {
-        with_adapter!(self, adapter => adapter.is_ovpn_dco)
+    fn decode<'a>(&self, code: u32, input: &'a [u8]) -> Result<Option<Command<'a>>> {
+        P::decode(code, input).map_err(P::decode_status)
     }
 
-    /// Whether both are the same adapter.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        core::ptr::eq(self.address(), other.address())
+    fn request_without_adapter(&self, command: Command<'_>, irp: Irp) -> Dispatched {
+        P::request_without_adapter(command, irp)
     }
 
-    fn address(&self) -> *const () {
-        with_adapter!(self, adapter => core::ptr::from_ref(&**adapter).cast())
+    fn load(&self) -> Result<Shared<dyn LoadedProtocol>> {
+        let loaded = Shared::new(Loaded::<P> { devices: P::load()? })?;
+        Ok(loaded.unsize::<dyn LoadedProtocol>(|inner| inner))
+    }
+}
+
+struct Loaded<P: AdapterProtocol> {
+    devices: P::Devices,
+}
+
+impl<P: AdapterProtocol> LoadedProtocol for Loaded<P> {
+    fn keyword(&self) -> &'static str {
+        P::KEYWORD
+    }
+
+    fn initialize(&self, new: NewAdapter<'_>) -> Result<Shared<dyn AnyAdapter>> {
+        let NewAdapter { driver, control, services, handle, keywords } = new;
+        let own_keywords = match handle.configuration() {
+            Ok(configuration) => P::read_keywords(&configuration)?,
+            Err(Status::INSUFFICIENT_RESOURCES) => return Err(Status::INSUFFICIENT_RESOURCES),
+            // There is none.
+            Err(_) => P::Keywords::default(),
+        };
+        P::initializing(&self.devices, driver, control, &own_keywords)?;
+        let adapter = adapter::make::<P>(services, handle, keywords, &own_keywords)?;
+        match Shared::new(adapter.clone()) {
+            Ok(object) => Ok(object.unsize::<dyn AnyAdapter>(|inner| inner)),
+            Err(status) => {
+                let gone = adapter.halt();
+                drop(adapter);
+                gone.wait();
+                Err(status)
+            }
+        }
+    }
+
+    fn unload(&self) {
+        P::unload(&self.devices);
     }
 }

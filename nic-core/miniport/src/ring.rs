@@ -9,7 +9,7 @@ use nt::lock::SpinMutex;
 use nt::{Result, Status};
 
 /// What a ring keeps.
-pub(crate) trait Record: Send {
+pub trait Record: Send {
     /// How many records are kept at most; a new one takes the place of the oldest.
     const MAX_ENTRIES: usize;
     /// How many bytes of [`Record::bytes`] they have at most.
@@ -29,7 +29,7 @@ pub(crate) trait Record: Send {
 }
 
 /// Records, and the requests that wait for one.
-pub(crate) struct Ring<T: Record> {
+pub struct Ring<T: Record> {
     records: SpinMutex<Records<T>>,
     waiting: IrpQueue,
     is_closed: AtomicBool,
@@ -46,7 +46,7 @@ struct Records<T> {
 
 impl<T: Record> Ring<T> {
     /// An empty ring.
-    pub(crate) fn new() -> Result<Self> {
+    pub fn new() -> Result<Self> {
         Ok(Self {
             records: SpinMutex::new(Records {
                 queue: Queue::new(),
@@ -64,7 +64,7 @@ impl<T: Record> Ring<T> {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn push(&self, record: T) -> u64 {
+    pub fn push(&self, record: T) -> u64 {
         let mut record = Some(record);
         let mut lost = 0;
         loop {
@@ -86,7 +86,7 @@ impl<T: Record> Ring<T> {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn read(&self, irp: Irp) -> Dispatched {
+    pub fn read(&self, irp: Irp) -> Dispatched {
         let dispatched = self.waiting.push(irp);
         // Looked at after the push, as whoever adds a record looks for requests after that: one of
         // the two sees both.
@@ -101,23 +101,23 @@ impl<T: Record> Ring<T> {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn fail_one(&self, status: Status) -> bool {
+    pub fn fail_one(&self, status: Status) -> bool {
         let waiting = self.waiting.pop();
         waiting.map(|irp| irp.complete(status, 0)).is_some()
     }
 
     /// How many records were lost.
-    pub(crate) fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
     /// Cancels the requests of a file that is closed.
-    pub(crate) fn cancel_of(&self, file: FileId) {
+    pub fn cancel_of(&self, file: FileId) {
         self.waiting.cancel_of(file);
     }
 
     /// Forgets all records.
-    pub(crate) fn forget(&self) {
+    pub fn forget(&self) {
         let mut records = self.records.lock();
         let queue = core::mem::take(&mut records.queue);
         records.bytes = 0;
@@ -127,13 +127,13 @@ impl<T: Record> Ring<T> {
     }
 
     /// Forgets all records, and cancels all requests that wait.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         self.forget();
         self.waiting.cancel_all();
     }
 
     /// Cancels all requests, from now on, too.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
         self.waiting.cancel_all();
     }

@@ -6,17 +6,17 @@ use nic_engine::{Instant, Now};
 use nt::clock;
 
 /// The monotonic clock.
-pub(crate) fn instant() -> Instant {
+pub fn instant() -> Instant {
     Instant::from_nanos(clock::interrupt_time_nanos())
 }
 
 /// Both clocks.
-pub(crate) fn now() -> Now {
+pub fn now() -> Now {
     Now { instant: instant(), unix: clock::unix_time() }
 }
 
 /// Wall-clock time as NT counts it: 100 ns since 1601-01-01 UTC.
-pub(crate) fn filetime(unix: Duration) -> u64 {
+pub fn filetime(unix: Duration) -> u64 {
     /// 1970-01-01.
     const UNIX_EPOCH: u64 = 116_444_736_000_000_000;
     let since_epoch = u64::try_from(unix.as_nanos() / 100).unwrap_or(u64::MAX);

@@ -1,53 +1,40 @@
 //! The driver's workers: one thread for each processor, shared by all adapters.
 //!
-//! Work that is small is done where it appears. What is more goes into one bounded queue; a worker
-//! is woken only when there is more in the queue than workers that are awake, so a quiet tunnel
-//! wakes nobody and a busy one spreads out.
+//! Small work is done where it appears. More of it goes into one bounded queue. A worker is woken
+//! only when there are more jobs than workers that are awake, so a quiet tunnel wakes nobody and a
+//! busy one spreads out.
 
 use alloc::vec::Vec;
 
-use nic_engine::protocol::PeerId;
 use nic_memory::{Push, Queue};
 use nt::lock::SpinMutex;
 use nt::semaphore::Semaphore;
 use nt::thread::Thread;
 use nt::{Result, Shared, Status, processor};
 
-use crate::adapter::{Adapter, AdapterProtocol, TxBatch};
-use crate::protocols::AnyJob;
-use crate::receive::{self, OpenJob};
-use crate::transmit;
-
 /// The most jobs that wait.
-const CAPACITY: usize = 1024;
+pub(crate) const MAX_JOBS: usize = 1024;
 
 /// The most workers: more processors than that don't help one queue.
-const MAXIMUM_WORKERS: u32 = 64;
+const MAX_WORKERS: u32 = 64;
 
-/// A piece of work, and the adapter that it is for.
-pub(crate) struct Job<P: AdapterProtocol> {
-    pub(crate) adapter: Shared<Adapter<P>>,
-    pub(crate) work: Work<P>,
-}
-
-/// What is to be done.
-pub(crate) enum Work<P: AdapterProtocol> {
-    /// Seal a batch, and send what is in turn.
-    Seal(TxBatch<P>),
-    /// Open a batch, and indicate what is in turn.
-    Open(OpenJob<P>),
-    /// Look whether a peer has something to send.
-    Pump(PeerId),
+/// What a worker does.
+pub(crate) trait Job: Send + 'static {
+    /// Does it.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    fn run(self);
 }
 
 /// The queue in front of the workers.
-pub(crate) struct WorkQueue {
-    state: SpinMutex<State>,
+pub(crate) struct WorkQueue<J> {
+    state: SpinMutex<State<J>>,
     wake: Semaphore,
 }
 
-struct State {
-    jobs: Queue<AnyJob>,
+struct State<J> {
+    jobs: Queue<J>,
     /// Workers that exist.
     workers: usize,
     /// Workers that wait to be woken.
@@ -55,11 +42,11 @@ struct State {
     is_stopping: bool,
 }
 
-impl WorkQueue {
+impl<J: Job> WorkQueue<J> {
     /// An empty queue without workers.
     pub(crate) fn new() -> Result<Shared<Self>> {
         let mut jobs = Queue::new();
-        jobs.try_reserve(CAPACITY).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        jobs.try_reserve(MAX_JOBS).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         let state = State { jobs, workers: 0, asleep: 0, is_stopping: false };
         Shared::new(Self { state: SpinMutex::new(state), wake: Semaphore::new()? })
     }
@@ -68,13 +55,13 @@ impl WorkQueue {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn push<P: AdapterProtocol>(&self, job: Job<P>) -> Option<Job<P>> {
+    pub(crate) fn push(&self, job: J) -> core::result::Result<(), J> {
         let mut state = self.state.lock();
-        if state.jobs.len() >= CAPACITY || state.is_stopping {
-            return Some(job);
+        if state.jobs.len() >= MAX_JOBS || state.is_stopping {
+            return Err(job);
         }
-        // There is room: `new` made it.
-        let _ = state.jobs.push_back(P::any_job(job));
+        // `new` made room for it.
+        state.jobs.push_back(job)?;
         let awake = state.workers.saturating_sub(state.asleep);
         let is_more_than_awake = state.jobs.len() > awake;
         let wakes = is_more_than_awake && state.asleep > 0;
@@ -85,7 +72,7 @@ impl WorkQueue {
         if wakes {
             self.wake.release(1);
         }
-        None
+        Ok(())
     }
 
     /// Whether jobs wait.
@@ -126,31 +113,17 @@ impl WorkQueue {
     }
 }
 
-impl<P: AdapterProtocol> Job<P> {
-    /// Does it.
-    pub(crate) fn run(self) {
-        let Self { adapter, work } = self;
-        match work {
-            Work::Seal(batch) => transmit::seal_and_pump(&adapter, batch),
-            Work::Open(job) => receive::open(&adapter, job),
-            Work::Pump(peer) => transmit::pump(&adapter, peer, transmit::PumpContext::Worker),
-        }
-        // Whatever was dropped meanwhile goes back to the stack.
-        adapter.handle.transmit.flush();
-    }
-}
-
 /// The threads. Dropping them stops them, after the jobs that are in the queue.
-pub(crate) struct Workers {
-    queue: Shared<WorkQueue>,
+pub(crate) struct Workers<J: Job> {
+    queue: Shared<WorkQueue<J>>,
     threads: Vec<Thread>,
 }
 
-impl Workers {
+impl<J: Job> Workers<J> {
     /// Starts one thread for each processor; fewer, but at least one, where there is no memory for
     /// more.
-    pub(crate) fn start(queue: Shared<WorkQueue>) -> Result<Self> {
-        let count = processor::active_count().clamp(1, MAXIMUM_WORKERS) as usize;
+    pub(crate) fn start(queue: Shared<WorkQueue<J>>) -> Result<Self> {
+        let count = processor::active_count().clamp(1, MAX_WORKERS) as usize;
         let mut threads = Vec::new();
         threads.try_reserve_exact(count).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         let mut workers = Self { queue, threads };
@@ -171,7 +144,7 @@ impl Workers {
     }
 }
 
-impl Drop for Workers {
+impl<J: Job> Drop for Workers<J> {
     fn drop(&mut self) {
         self.queue.stop();
         self.threads.clear();

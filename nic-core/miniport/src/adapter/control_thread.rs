@@ -18,10 +18,11 @@ use nt::thread::Thread;
 use nt::wsk::Datagram;
 use nt::{Result, Shared, random};
 
-use crate::adapter::{self, Adapter, AdapterProtocol};
-use crate::{receive, time, transmit};
+use super::message::Message;
+use super::{Adapter, AdapterProtocol};
+use crate::time;
 
-/// So many messages are load: senders must prove their address.
+/// The queue length that counts as overload: senders must then prove their address.
 const OVERLOAD_MESSAGES: usize = 512;
 
 /// The most reports of moved peers that wait.
@@ -30,42 +31,8 @@ const MOVED: usize = 64;
 /// How long load is remembered.
 const LOAD_MEMORY: Duration = Duration::from_secs(1);
 
-/// The longest control message of a protocol whose handshake is here, in bytes: WireGuard's
-/// initiation.
-const MESSAGE_BYTES: usize = 148;
-
-/// A control message and where it came from, or goes to.
-#[derive(Clone, Copy)]
-pub(crate) struct Message {
-    pub(crate) endpoint: Endpoint,
-    bytes: [u8; MESSAGE_BYTES],
-    length: usize,
-}
-
-impl Message {
-    /// A copy; `None` where it is too long to be a message.
-    pub(crate) fn new(endpoint: Endpoint, message: &[u8]) -> Option<Self> {
-        let mut bytes = [0; MESSAGE_BYTES];
-        bytes.get_mut(..message.len())?.copy_from_slice(message);
-        Some(Self { endpoint, bytes, length: message.len() })
-    }
-
-    /// A copy of a datagram; `None` where it is too long to be a message.
-    fn received(datagram: &Datagram<'_>) -> Option<Self> {
-        let mut bytes = [0; MESSAGE_BYTES];
-        let length = datagram.copy_to(&mut bytes).ok()?.len();
-        let endpoint = receive::endpoint(datagram)?;
-        (length == datagram.len()).then_some(Self { endpoint, bytes, length })
-    }
-
-    /// The message.
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
 /// What the control thread and those who wake it share.
-pub(crate) struct Control {
+pub struct ControlThread {
     messages: SpinMutex<ControlQueue<Message>>,
     /// Peers that were seen at another address on the data path, to be reported.
     moved: SpinMutex<Queue<PeerId>>,
@@ -76,7 +43,7 @@ pub(crate) struct Control {
     thread: SleepMutex<Option<Thread>>,
 }
 
-impl Control {
+impl ControlThread {
     /// No thread yet.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
@@ -110,7 +77,7 @@ impl Control {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         self.wake.set();
     }
 
@@ -170,7 +137,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
             P::report(adapter, EngineEvent::EndpointMoved(peer));
         }
         if next_look == Instant::NEVER || next_look <= time::instant() {
-            next_look = adapter::follow_mtu(adapter);
+            next_look = adapter.follow_mtu();
         }
         let due = adapter.nic.tick(time::now(), &mut sink).min(next_look);
         let due = due.min(P::attend(adapter));
@@ -189,7 +156,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
 }
 
 /// Collects what the engine wants done, to do it when its control lock is free.
-pub(crate) struct Sink<'a, P: AdapterProtocol> {
+pub struct Sink<'a, P: AdapterProtocol> {
     adapter: &'a Shared<Adapter<P>>,
     sends: Vec<Message>,
     pumps: Vec<PeerId>,
@@ -198,7 +165,7 @@ pub(crate) struct Sink<'a, P: AdapterProtocol> {
 
 impl<'a, P: AdapterProtocol> Sink<'a, P> {
     /// Nothing yet.
-    pub(crate) fn new(adapter: &'a Shared<Adapter<P>>) -> Self {
+    pub fn new(adapter: &'a Shared<Adapter<P>>) -> Self {
         Self { adapter, sends: Vec::new(), pumps: Vec::new(), events: Vec::new() }
     }
 
@@ -206,13 +173,13 @@ impl<'a, P: AdapterProtocol> Sink<'a, P> {
     ///
     /// # Locks
     /// None may be held.
-    pub(crate) fn act(&mut self) {
+    pub fn act(&mut self) {
         for message in self.sends.drain(..) {
             // Whether it arrives, the protocol's timers see.
-            let _ = self.adapter.sockets.send_message(&message);
+            let _ = self.adapter.sockets.send_message(message.as_slice(), &message.endpoint);
         }
         for peer in self.pumps.drain(..) {
-            transmit::pump(self.adapter, peer, transmit::PumpContext::Caller);
+            Adapter::pump(self.adapter, peer);
         }
         for event in self.events.drain(..) {
             P::report(self.adapter, event);
@@ -255,7 +222,7 @@ impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datagram<'_>) {
+pub fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datagram<'_>) {
     let Some(message) = Message::received(datagram) else {
         adapter.nic.count(Discard::Malformed, 1);
         return;

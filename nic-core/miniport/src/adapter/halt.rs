@@ -1,17 +1,17 @@
 //! MiniportHaltEx: an adapter goes.
 
 use nt::Shared;
+use nt::event::Event;
 
 use super::{Adapter, AdapterProtocol};
-use crate::driver::Core;
 
-/// Ends everything of an adapter. When it returns, nothing of it is left.
+/// Ends everything of an adapter. The event is set when its last owner is gone: requests and jobs
+/// that were under way own it, too.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn halt<P: AdapterProtocol>(core: &Shared<Core>, adapter: Shared<Adapter<P>>) {
-    core.remove(&P::any_adapter(adapter.clone()));
-    removed(&adapter);
+pub(super) fn halt<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> Shared<Event> {
+    removed(adapter);
     let mut state = adapter.state.lock();
     state.is_up = false;
     state.is_connected = false;
@@ -20,20 +20,16 @@ pub(crate) fn halt<P: AdapterProtocol>(core: &Shared<Core>, adapter: Shared<Adap
     adapter.sockets.replace(None);
     adapter.control.stop();
     adapter.handle.transmit.flush();
-
-    // Requests and jobs that were under way have their own hold on it; the last one tells.
-    let gone = adapter.gone.0.clone();
-    drop(adapter);
-    gone.wait();
+    adapter.gone.0.clone()
 }
 
-/// The device is going: who waits for news of it gets none, and nothing can be changed any more.
+/// The device is being removed: requests that wait for news of it end, and nothing can be changed
+/// any more.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn removed<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
+pub(super) fn removed<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     adapter.state.lock().is_removed = true;
-    adapter.log.close();
     adapter.events.close();
     P::device_removed(adapter);
 }

@@ -1,5 +1,8 @@
 //! One adapter: what NDIS's calls, IOCTLs and sockets of it share.
 //!
+//! This is the hub of the folder: the modules below it work on an [`Adapter`] and call few of their
+//! neighbours.
+//!
 //! # Locks
 //!
 //! In this order: [`Adapter::state`] (a sleep lock: up, down, pause, configuration), then the
@@ -7,101 +10,183 @@
 //! indicated, completed or closed under a lock but [`Adapter::state`], and of that the data path
 //! knows nothing.
 
+mod control_thread;
+mod endpoint;
+mod events;
 mod halt;
 mod initialize;
+mod jobs;
+mod keywords;
+mod message;
 mod mtu;
+mod object;
 mod offloads;
 mod oid;
+mod opened;
+mod packet_size;
 mod pause;
 mod protocol;
-mod report;
+mod receive;
+mod requests;
 mod restart;
+mod sockets;
+mod stack_queue;
 mod statistics;
+mod transmit;
 
+use core::marker::PhantomData;
+
+use nic_engine::protocol::PeerId;
+use nic_engine::{Protocol, System};
 use nt::event::Event;
-use nt::lock::SleepMutex;
+use nt::lock::{SleepLock, SleepMutex, SpinLock};
 use nt::miniport::AdapterHandle;
 use nt::wsk::SendBatch;
 use nt::{PoolBox, Shared};
 use tunic_ioctl::AdapterId;
+use tunic_ioctl::native::reply::EventInfo;
 
-use crate::control_thread::{Control, Sink};
-use crate::driver::Core;
-use crate::log::Line;
+pub use control_thread::{ControlThread, Sink, receive as receive_control};
+pub(crate) use initialize::{Services, attributes, make};
+use jobs::Jobs;
+pub(crate) use jobs::Ticket;
+pub use keywords::Keywords;
+use offloads::Offloads;
+use opened::{OpenedBatch, OpenedPackets};
+pub use packet_size::MAXIMUM_MTU_BYTES;
+pub use protocol::AdapterProtocol;
+pub use receive::Receiver as SocketReceiver;
+use receive::{OpenJob, Receiver};
+pub(crate) use requests::adapters_bytes;
+pub use requests::{complete_encoded, complete_fixed};
+
+use stack_queue::{StackPacket, StackQueue};
+pub use statistics::statistics;
+use transmit::{InFlight, SealedBatch, Sending};
+
+use crate::name::Name;
 use crate::recycler::Recycler;
 use crate::ring::Ring;
-use crate::sockets::SocketPlace;
-use crate::system::{Nt, OpenedPackets};
 use crate::time;
-use crate::transmit::{InFlight, Sending};
-use crate::workers::WorkQueue;
+use crate::workers::Job;
+use crate::wsk::Wsk;
 
-pub(crate) use halt::{halt, removed};
-pub(crate) use initialize::{Keywords, initialize, make};
-pub(crate) use mtu::{MAXIMUM_MTU_BYTES, follow as follow_mtu, slot_bytes};
-use offloads::Offloads;
-pub(crate) use oid::oid_request;
-pub(crate) use pause::pause;
-pub(crate) use protocol::AdapterProtocol;
-pub(crate) use report::{EventRecord, log};
-pub(crate) use restart::restart;
-pub(crate) use statistics::statistics;
+/// NT, as the engine of an adapter that speaks `P` sees it.
+pub struct Nt<P>(PhantomData<fn() -> P>);
+
+impl<P: AdapterProtocol> System for Nt<P> {
+    type SpinLock = SpinLock;
+    type SleepLock = SleepLock;
+    type Packet = StackPacket;
+    type Queue = StackQueue;
+    type Sealed = SealedBatch<P>;
+    type Opened = OpenedBatch<P::Protocol>;
+}
+
+/// An adapter's sockets.
+pub type Sockets<P> = sockets::Sockets<Receiver<P>>;
+/// Sockets that are to be an adapter's.
+pub type NewSockets<P> = sockets::NewSockets<Receiver<P>>;
+/// Where an adapter's sockets are.
+pub type SocketPlace<P> = sockets::SocketPlace<Receiver<P>>;
 
 /// An adapter's engine.
-pub(crate) type Nic<P> = nic_engine::Nic<P, Nt<P>>;
+pub type Nic<P> = nic_engine::Nic<<P as AdapterProtocol>::Protocol, Nt<P>>;
+/// The engine of an adapter, under its control lock.
+pub type Config<'a, P> = nic_engine::nic::Configurator<'a, <P as AdapterProtocol>::Protocol, Nt<P>>;
 /// A batch to be sealed.
-pub(crate) type TxBatch<P> = nic_engine::nic::TxBatch<P, Nt<P>>;
+type TxBatch<P> = nic_engine::nic::TxBatch<<P as AdapterProtocol>::Protocol, Nt<P>>;
 /// A batch to be opened.
-pub(crate) type RxBatch<P> = nic_engine::nic::RxBatch<P>;
+type RxBatch<P> = nic_engine::nic::RxBatch<<P as AdapterProtocol>::Protocol>;
+
+/// One batch's copy of a sealing key.
+type SealContext<P> = <<P as AdapterProtocol>::Protocol as Protocol>::SealContext;
+/// One batch's copy of an opening key.
+type OpenContext<P> = <<P as AdapterProtocol>::Protocol as Protocol>::OpenContext;
+/// What a datagram's length depends on, beside its payload.
+type Framing<P> = <<P as AdapterProtocol>::Protocol as Protocol>::Framing;
 
 /// What the link says of its speed: nothing limits it but the processor.
-pub(crate) const BITS_PER_SECOND: u64 = 100_000_000_000;
+pub const BITS_PER_SECOND: u64 = 100_000_000_000;
 
 /// An adapter that speaks `P`.
-pub(crate) struct Adapter<P: AdapterProtocol> {
+pub struct Adapter<P: AdapterProtocol> {
     /// Its GUID.
-    pub(crate) id: AdapterId,
-    /// Its name in UTF-8, as the registry has it; empty where it has none.
-    pub(crate) name: Name,
-    pub(crate) handle: AdapterHandle,
-    pub(crate) core: Shared<Core>,
-    pub(crate) work: Shared<WorkQueue>,
-    pub(crate) nic: PoolBox<Nic<P>>,
-    pub(crate) state: SleepMutex<State<P>>,
-    pub(crate) sockets: SocketPlace<P>,
-    pub(crate) send_batches: Shared<Recycler<SendBatch<InFlight<P>>>>,
-    pub(crate) sending: Sending,
-    pub(crate) interfaces: mtu::Interfaces,
-    pub(crate) opened: Shared<Recycler<OpenedPackets>>,
-    pub(crate) offloads: Offloads,
-    pub(crate) control: Control,
-    pub(crate) log: Ring<Line>,
-    pub(crate) events: Ring<EventRecord>,
+    pub id: AdapterId,
+    /// Its name, as the registry has it; empty where it has none.
+    pub name: Name,
+    /// NDIS's side of it.
+    pub handle: AdapterHandle,
+    /// The driver's attachment to WSK.
+    pub wsk: Shared<Wsk>,
+    /// Its engine.
+    pub nic: PoolBox<Nic<P>>,
+    /// What is asked of it.
+    pub state: SleepMutex<State<P>>,
+    /// Its UDP sockets.
+    pub sockets: SocketPlace<P>,
+    /// Its control thread.
+    pub control: ControlThread,
     /// What the protocol has beside.
-    pub(crate) extension: P::Extension,
+    pub extension: P::Extension,
     /// The registry allows to change the protocol's timers.
-    pub(crate) allows_test_timers: bool,
-    /// It is found by ovpn-dco-win's names as well.
-    pub(crate) is_ovpn_dco: bool,
-    /// Tells [`halt()`] that all of the above is gone. Must be the last field: fields are dropped
+    pub allows_test_timers: bool,
+    /// Events of the native ABI.
+    pub(crate) events: Ring<EventInfo>,
+    jobs: Jobs<Work<P>>,
+    send_batches: Shared<Recycler<SendBatch<InFlight<P>>>>,
+    sending: Sending,
+    interfaces: mtu::Interfaces,
+    opened: Shared<Recycler<OpenedPackets>>,
+    offloads: Offloads,
+    /// Tells who halts it that all of the above is gone. Must be the last field: fields are dropped
     /// in order.
     gone: Gone,
 }
 
+/// A job for the workers, and the adapter that it is for.
+struct Work<P: AdapterProtocol> {
+    adapter: Shared<Adapter<P>>,
+    task: Task<P>,
+}
+
+/// What is to be done.
+enum Task<P: AdapterProtocol> {
+    /// Seal a batch, and send what is in turn.
+    Seal(TxBatch<P>),
+    /// Open a batch, and indicate what is in turn.
+    Open(OpenJob<P>),
+    /// Look whether a peer has something to send.
+    Pump(PeerId),
+}
+
+impl<P: AdapterProtocol> Job for Work<P> {
+    fn run(self) {
+        let Self { adapter, task } = self;
+        match task {
+            Task::Seal(batch) => transmit::seal_and_pump(&adapter, batch),
+            Task::Open(job) => receive::open(&adapter, job),
+            Task::Pump(peer) => transmit::pump(&adapter, peer, transmit::PumpContext::Worker),
+        }
+        // Whatever was dropped meanwhile goes back to the stack.
+        adapter.handle.transmit.flush();
+    }
+}
+
 /// What is asked of an adapter.
-pub(crate) struct State<P: AdapterProtocol> {
+pub struct State<P: AdapterProtocol> {
     /// It has sockets, and packets may be carried.
-    pub(crate) is_up: bool,
+    pub is_up: bool,
     /// The stack was told that the link is up.
-    pub(crate) is_connected: bool,
+    pub is_connected: bool,
     /// NDIS wants no packets.
-    pub(crate) is_paused: bool,
+    pub is_paused: bool,
     /// Its device is going: nothing can be changed any more.
-    pub(crate) is_removed: bool,
+    pub is_removed: bool,
     /// What the protocol notes.
-    pub(crate) settings: P::Settings,
+    pub settings: P::Settings,
     /// Counts events.
-    pub(crate) event_sequence: u64,
+    pub event_sequence: u64,
 }
 
 impl<P: AdapterProtocol> Default for State<P> {
@@ -119,42 +204,20 @@ impl<P: AdapterProtocol> Default for State<P> {
 }
 
 /// How many peers an adapter has.
-pub(crate) fn peer_count<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> u32 {
+pub fn peer_count<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> u32 {
     let mut sink = Sink::new(adapter);
     let count = adapter.nic.configure(time::now(), &mut sink, |config| config.peer_count());
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// A short name.
-#[derive(Clone, Copy)]
-pub(crate) struct Name {
-    bytes: [u8; 128],
-    length: usize,
-}
-
-impl Name {
-    /// From UTF-16; cut where it is too long, empty where it is none.
-    pub(crate) fn from_utf16(name: &[u16]) -> Self {
-        let mut result = Self { bytes: [0; 128], length: 0 };
-        for character in char::decode_utf16(name.iter().copied()) {
-            let Ok(character) = character else { return Self { bytes: [0; 128], length: 0 } };
-            let end = result.length.wrapping_add(character.len_utf8());
-            let Some(room) = result.bytes.get_mut(result.length..end) else { break };
-            character.encode_utf8(room);
-            result.length = end;
-        }
-        result
-    }
-
-    /// UTF-8.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
 impl<P: AdapterProtocol> Adapter<P> {
+    /// Leaves an event to those who read events by the native ABI.
+    pub fn push_event(&self, event: EventInfo) {
+        self.events.push(event);
+    }
+
     /// Counts an event and gives its number.
-    pub(crate) fn next_event(&self) -> u64 {
+    pub fn next_event(&self) -> u64 {
         let mut state = self.state.lock();
         state.event_sequence = state.event_sequence.wrapping_add(1);
         state.event_sequence

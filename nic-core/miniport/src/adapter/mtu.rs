@@ -12,12 +12,9 @@ use nic_engine::{Instant, Mtu};
 use nt::interface;
 use nt::nbl::IpVersion;
 
+use super::packet_size::{MAXIMUM_MTU_BYTES, slot_bytes};
 use super::{Adapter, AdapterProtocol};
 use crate::time;
-
-/// A datagram holds no more: 65 535 bytes less IPv6 and UDP headers, and 32 bytes of the tunnel's.
-/// NDIS is told that this is the adapter's MTU, which the stack's can't exceed.
-pub(crate) const MAXIMUM_MTU_BYTES: u32 = 65_535 - 48 - 32;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -40,34 +37,32 @@ impl Interfaces {
     }
 }
 
-/// The room that a packet of this length needs, padded or not.
-pub(crate) fn slot_bytes<P: AdapterProtocol>(packet_bytes: usize) -> usize {
-    P::datagram_bytes(P::LONGEST_FRAMING, packet_bytes, usize::MAX)
-}
+impl<P: AdapterProtocol> Adapter<P> {
+    /// Looks at the stack's MTU; says when to look again.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Locks
+    /// None may be held: the stack may ask the adapter something.
+    pub fn follow_mtu(&self) -> Instant {
+        let interfaces = &self.interfaces;
+        let last = self.nic.mtu();
+        let v4 = look(self, IpVersion::V4, &interfaces.v4_was_seen);
+        let v6 = look(self, IpVersion::V6, &interfaces.v6_was_seen);
+        let mtu =
+            Mtu { v4_bytes: v4.unwrap_or(last.v4_bytes), v6_bytes: v6.unwrap_or(last.v6_bytes) };
+        self.nic.set_mtu(mtu);
+        // Always: it may have grown with a packet of before.
+        self.send_batches.set_packet_bytes(slot_bytes::<P::Protocol>(mtu.longest()));
 
-/// Looks at the stack's MTU; says when to look again.
-///
-/// # IRQL
-/// `PASSIVE_LEVEL`
-///
-/// # Locks
-/// None may be held: the stack may ask the adapter something.
-pub(crate) fn follow<P: AdapterProtocol>(adapter: &Adapter<P>) -> Instant {
-    let interfaces = &adapter.interfaces;
-    let last = adapter.nic.mtu();
-    let v4 = look(adapter, IpVersion::V4, &interfaces.v4_was_seen);
-    let v6 = look(adapter, IpVersion::V6, &interfaces.v6_was_seen);
-    let mtu = Mtu { v4_bytes: v4.unwrap_or(last.v4_bytes), v6_bytes: v6.unwrap_or(last.v6_bytes) };
-    adapter.nic.set_mtu(mtu);
-    // Always: it may have grown with a packet of before.
-    adapter.send_batches.set_packet_bytes(slot_bytes::<P>(mtu.longest()));
-
-    let is_known = v4.is_some() && v6.is_some();
-    if is_known && !adapter.nic.is_up() {
-        // Coming up wakes the control thread.
-        return Instant::NEVER;
+        let is_known = v4.is_some() && v6.is_some();
+        if is_known && !self.nic.is_up() {
+            // Coming up wakes the control thread.
+            return Instant::NEVER;
+        }
+        time::instant().after(INTERVAL)
     }
-    time::instant().after(INTERVAL)
 }
 
 /// The MTU of one interface; `None` where there is none.

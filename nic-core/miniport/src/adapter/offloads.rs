@@ -11,7 +11,7 @@ use nt::lock::SleepMutex;
 use nt::offload::{OffloadChange, OffloadSwitch};
 
 /// Offloads of an adapter.
-pub(crate) struct Offloads {
+pub(super) struct Offloads {
     settings: SleepMutex<Settings>,
     /// What received packets say: bits of [`ReceiveChecksums`].
     in_use: AtomicU8,
@@ -33,7 +33,7 @@ enum Switch {
 }
 
 impl Offloads {
-    pub(crate) fn new(configured: ReceiveChecksums) -> Self {
+    pub(super) fn new(configured: ReceiveChecksums) -> Self {
         let settings = Settings { configured, ipv4: Switch::Offered, ipv6: Switch::Offered };
         Self { settings: SleepMutex::new(settings), in_use: AtomicU8::new(0) }
     }
@@ -42,7 +42,7 @@ impl Offloads {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn receive_checksums(&self) -> ReceiveChecksums {
+    pub(super) fn receive_checksums(&self) -> ReceiveChecksums {
         ReceiveChecksums::from_bits_truncate(self.in_use.load(Ordering::Relaxed))
     }
 
@@ -50,7 +50,7 @@ impl Offloads {
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub(crate) fn change(&self, change: OffloadChange) -> ReceiveChecksums {
+    pub(super) fn change(&self, change: OffloadChange) -> ReceiveChecksums {
         self.update(|settings| settings.configured = change.apply(settings.configured))
     }
 
@@ -58,7 +58,7 @@ impl Offloads {
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub(crate) fn switch(&self, switch: OffloadSwitch) -> ReceiveChecksums {
+    pub(super) fn switch(&self, switch: OffloadSwitch) -> ReceiveChecksums {
         self.update(|settings| {
             settings.ipv4.set(switch.ipv4);
             settings.ipv6.set(switch.ipv6);

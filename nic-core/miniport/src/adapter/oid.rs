@@ -52,7 +52,7 @@ const POWER_ON: u32 = 1;
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn oid_request<P: AdapterProtocol>(
+pub(super) fn oid_request<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     mut request: OidRequest<'_>,
 ) -> Status {
@@ -76,9 +76,9 @@ fn query<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidRequ
         OID_GEN_VENDOR_DRIVER_VERSION => {
             request.answer_u32(u32::from(VERSION.0) << 16 | u32::from(VERSION.1))
         }
-        OID_GEN_XMIT_OK => request.answer_counter(statistics::statistics(adapter).sent_packets),
-        OID_GEN_RCV_OK => request.answer_counter(statistics::statistics(adapter).received_packets),
-        OID_GEN_STATISTICS => request.answer_statistics(&statistics::statistics(adapter)),
+        OID_GEN_XMIT_OK => request.answer_counter(statistics(adapter).sent_packets),
+        OID_GEN_RCV_OK => request.answer_counter(statistics(adapter).received_packets),
+        OID_GEN_STATISTICS => request.answer_statistics(&statistics(adapter)),
         OID_GEN_INTERRUPT_MODERATION => request.answer_no_interrupt_moderation(),
         // There is no hardware that would have to get ready.
         OID_PNP_QUERY_POWER => request.accept(),

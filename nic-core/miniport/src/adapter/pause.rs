@@ -14,7 +14,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
+pub(super) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     let mut state = adapter.state.lock();
     state.is_paused = true;
     adapter.handle.transmit.pause();

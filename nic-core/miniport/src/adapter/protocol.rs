@@ -1,19 +1,24 @@
-//! What the driver must know of a protocol, beside its data channel.
+//! What the miniport must know of a protocol, beside its data channel.
 
 use nic_engine::protocol::Event;
 use nic_engine::{Endpoint, Instant, Protocol};
+use nt::configuration::Configuration;
 use nt::irp::{Dispatched, FileId, Irp};
+use nt::miniport::DriverHandle;
 use nt::wsk::Datagram;
-use nt::{Shared, Status};
-use tunic_ioctl::Command;
+use nt::{Result, Shared, Status};
+use tunic_ioctl::{Command, DecodeError};
 
 use super::{Adapter, Keywords};
-use crate::protocols::Listed;
+use crate::control_device::ControlPoint;
 use crate::status::Refusal;
 
-/// A protocol that adapters speak. Functions are called at PASSIVE_LEVEL, but where they say
-/// otherwise.
-pub(crate) trait AdapterProtocol: Protocol + Listed {
+/// A protocol that adapters speak. Functions are called at PASSIVE_LEVEL and under no lock, but
+/// where they say otherwise.
+pub trait AdapterProtocol: Sized + Send + Sync + 'static {
+    /// Its data channel.
+    type Protocol: Protocol;
+
     /// What the registry calls it (`TunicProtocol`).
     const KEYWORD: &'static str;
     /// Its number in the native ABI.
@@ -27,28 +32,79 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
     /// What an adapter has for it beside the engine.
     type Extension: Send + Sync;
 
+    /// What the registry says of an adapter to the protocol alone.
+    type Keywords: Default;
+
+    /// What the driver has for the protocol, once for all of its adapters: devices of its own.
+    type Devices: Send + Sync;
+
+    /// Makes what the driver has for the protocol, when it is loaded.
+    fn load() -> Result<Self::Devices>;
+
+    /// Undoes it, when the driver is unloaded. No adapter is left.
+    fn unload(_devices: &Self::Devices) {}
+
+    /// Reads the protocol's own keywords. What is missing or makes no sense has its default; an
+    /// error is memory that has run out.
+    fn read_keywords(_configuration: &Configuration) -> Result<Self::Keywords> {
+        Ok(Self::Keywords::default())
+    }
+
+    /// An adapter is about to be made: makes the devices that its keywords ask for. `control` opens
+    /// adapters and handles their requests as the driver's own control device does.
+    fn initializing(
+        _devices: &Self::Devices,
+        _driver: &DriverHandle,
+        _control: &ControlPoint,
+        _keywords: &Self::Keywords,
+    ) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes the protocol's state of an adapter.
-    fn new_control(keywords: &Keywords) -> Self::Control;
+    fn new_control(keywords: &Keywords) -> <Self::Protocol as Protocol>::Control;
 
     /// Makes what an adapter has beside.
-    fn new_extension() -> nt::Result<Self::Extension>;
+    fn new_extension(keywords: &Self::Keywords) -> Result<Self::Extension>;
+
+    /// Decodes a request of an ABI of the protocol's own; `None` where the control code is none of
+    /// its codes. Requests of the native ABI don't come here.
+    fn decode(_code: u32, _input: &[u8]) -> core::result::Result<Option<Command<'_>>, DecodeError> {
+        Ok(None)
+    }
+
+    /// What the caller of a request gets that [`AdapterProtocol::decode`] refuses.
+    fn decode_status(error: DecodeError) -> Status {
+        Refusal::from(error).status()
+    }
+
+    /// Answers a request of the protocol's own ABI by a file that is no adapter's.
+    fn request_without_adapter(_command: Command<'_>, irp: Irp) -> Dispatched {
+        irp.complete(Status::NOT_FOUND, 0)
+    }
 
     /// The UDP port that was asked for; 0 for any.
     fn asked_port(settings: &Self::Settings) -> u16;
 
     /// Whether a file may bring an adapter up and down.
-    fn may_change(_adapter: &Shared<Adapter<Self>>, _file: FileId) -> Result<(), Refusal> {
+    fn may_change(
+        _adapter: &Shared<Adapter<Self>>,
+        _file: FileId,
+    ) -> core::result::Result<(), Refusal> {
         Ok(())
     }
 
     /// Brings an adapter up.
-    fn up(adapter: &Shared<Adapter<Self>>) -> Result<Status, Refusal>;
+    fn up(adapter: &Shared<Adapter<Self>>) -> core::result::Result<Status, Refusal>;
 
     /// Brings an adapter down.
-    fn down(adapter: &Shared<Adapter<Self>>) -> Result<Status, Refusal>;
+    fn down(adapter: &Shared<Adapter<Self>>) -> core::result::Result<Status, Refusal>;
 
     /// Scales the timers by thousandths, where the registry allows tests to.
-    fn scale_timers(adapter: &Shared<Adapter<Self>>, permille: u32) -> Result<(), Refusal>;
+    fn scale_timers(
+        adapter: &Shared<Adapter<Self>>,
+        permille: u32,
+    ) -> core::result::Result<(), Refusal>;
 
     /// Does what the driver doesn't do for adapters of every protocol.
     fn request(adapter: &Shared<Adapter<Self>>, command: Command<'_>, irp: Irp) -> Dispatched;
@@ -77,14 +133,19 @@ pub(crate) trait AdapterProtocol: Protocol + Listed {
         Instant::NEVER
     }
 
+    /// Whether the adapter can also be opened through the protocol's own devices.
+    fn has_protocol_device(_adapter: &Shared<Adapter<Self>>) -> bool {
+        false
+    }
+
     /// Whether the adapter may be opened by its name.
-    fn may_open(_adapter: &Shared<Adapter<Self>>) -> nt::Result<()> {
+    fn may_open(_adapter: &Shared<Adapter<Self>>) -> Result<()> {
         Ok(())
     }
 
     /// Makes a file that is being opened the adapter's owner: nobody else can open it by its name
     /// or change it until that is closed.
-    fn own(_adapter: &Shared<Adapter<Self>>, _file: FileId) -> nt::Result<()> {
+    fn own(_adapter: &Shared<Adapter<Self>>, _file: FileId) -> Result<()> {
         Err(Status::NOT_SUPPORTED)
     }
 

@@ -7,20 +7,19 @@
 
 use nic_engine::nic::{AcceptItem, RxOutcome};
 use nic_engine::protocol::{Class, Discard, OpenPacket, OpenedPacket, PeerId, Selector};
-use nic_engine::{Drain, Endpoint, InnerPacket, LocalAddress};
+use nic_engine::{Drain, InnerPacket, Protocol};
 use nt::Shared;
 use nt::mdl::{Pieces, PiecesError};
 use nt::nbl::{IpVersion, ReceiveChain, ReceivePacket};
 use nt::pool::PoolBytes;
-use nt::wsk::{Datagram, Datagrams};
+use nt::wsk::{Datagram, Datagrams, ReceiveFrom};
 
-use crate::adapter::{Adapter, AdapterProtocol, RxBatch};
-use crate::system::{OpenedBatch, OpenedPackets};
+use super::opened::{OpenedBatch, OpenedPackets};
+use super::{Adapter, AdapterProtocol, OpenContext, RxBatch, Task, Work, endpoint};
 use crate::time;
-use crate::workers::{Job, Work};
 
 /// The longest run: what one indication to the stack has at most.
-pub(crate) const RUN_DATAGRAMS: usize = 64;
+const RUN_DATAGRAMS: usize = 64;
 
 /// A longer run than this is left to the workers.
 const INLINE_DATAGRAMS: usize = 8;
@@ -35,8 +34,32 @@ const PIECES: usize = 4;
 /// As much of a datagram as tells what it is.
 const HEAD_BYTES: usize = 16;
 
+/// What a socket receives goes to its adapter.
+pub struct Receiver<P: AdapterProtocol> {
+    adapter: Shared<Adapter<P>>,
+}
+
+impl<P: AdapterProtocol> Receiver<P> {
+    /// For the sockets of an adapter.
+    pub fn new(adapter: &Shared<Adapter<P>>) -> Self {
+        Self { adapter: adapter.clone() }
+    }
+}
+
+impl<P: AdapterProtocol> Clone for Receiver<P> {
+    fn clone(&self) -> Self {
+        Self::new(&self.adapter)
+    }
+}
+
+impl<P: AdapterProtocol> ReceiveFrom for Receiver<P> {
+    fn receive(&self, datagrams: Datagrams) {
+        receive(&self.adapter, datagrams);
+    }
+}
+
 /// A run of datagrams, and the key that opens them.
-pub(crate) struct OpenJob<P: AdapterProtocol> {
+pub(super) struct OpenJob<P: AdapterProtocol> {
     batch: RxBatch<P>,
     datagrams: Datagrams,
 }
@@ -45,7 +68,7 @@ pub(crate) struct OpenJob<P: AdapterProtocol> {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn receive<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, mut datagrams: Datagrams) {
+fn receive<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, mut datagrams: Datagrams) {
     while let Some((class, length)) = next_run::<P>(&datagrams) {
         let run = datagrams.split_front(length);
         match class {
@@ -59,8 +82,8 @@ pub(crate) fn receive<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, mut data
 }
 
 /// Opens a run and indicates what is in turn.
-pub(crate) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJob<P>) {
-    let OpenJob { batch: RxBatch { peer, ticket, context }, datagrams } = job;
+pub(super) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJob<P>) {
+    let OpenJob { batch: RxBatch::<P> { peer, ticket, context }, datagrams } = job;
     let turn = match adapter.opened.take(0) {
         Ok(mut packets) => {
             packets.clear();
@@ -93,7 +116,9 @@ fn next_run<P: AdapterProtocol>(datagrams: &Datagrams) -> Option<(Class, usize)>
 
 fn classify<P: AdapterProtocol>(datagram: &Datagram<'_>) -> Class {
     let mut head = [0; HEAD_BYTES];
-    datagram.copy_to(&mut head).map_or(Class::Malformed, |head| P::classify(head, datagram.len()))
+    datagram
+        .copy_to(&mut head)
+        .map_or(Class::Malformed, |head| P::Protocol::classify(head, datagram.len()))
 }
 
 fn receive_data<P: AdapterProtocol>(
@@ -106,12 +131,12 @@ fn receive_data<P: AdapterProtocol>(
     // What is refused is counted there, and goes back to WSK here.
     let Ok(batch) = adapter.nic.begin_open(selector, count, time::instant()) else { return };
     let job = OpenJob { batch, datagrams };
-    if length <= INLINE_DATAGRAMS && !adapter.work.is_busy() {
+    if length <= INLINE_DATAGRAMS && !adapter.jobs.is_busy() {
         open(adapter, job);
         return;
     }
-    let job = Job { adapter: adapter.clone(), work: Work::Open(job) };
-    if let Some(Job { work: Work::Open(job), .. }) = adapter.work.push(job) {
+    let job = Work { adapter: adapter.clone(), task: Task::Open(job) };
+    if let Err(Work { task: Task::Open(job), .. }) = adapter.jobs.push(job) {
         open(adapter, job);
     }
 }
@@ -121,7 +146,7 @@ fn receive_data<P: AdapterProtocol>(
 #[inline(never)]
 fn open_all<P: AdapterProtocol>(
     adapter: &Adapter<P>,
-    context: &P::OpenContext,
+    context: &OpenContext<P>,
     datagrams: &Datagrams,
     opened: &mut OpenedPackets,
 ) -> u32 {
@@ -145,7 +170,7 @@ fn open_all<P: AdapterProtocol>(
 
 fn open_chunk<P: AdapterProtocol>(
     adapter: &Adapter<P>,
-    context: &P::OpenContext,
+    context: &OpenContext<P>,
     chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
     count: usize,
     opened: &mut OpenedPackets,
@@ -154,7 +179,7 @@ fn open_chunk<P: AdapterProtocol>(
     let mut results: [Option<OpenedPacket>; CHUNK_DATAGRAMS] = [None; CHUNK_DATAGRAMS];
     for (packet, datagram) in packets.iter_mut().zip(chunk) {
         let Some(datagram) = datagram else { break };
-        let capacity = P::payload_capacity(datagram.len());
+        let capacity = P::Protocol::payload_capacity(datagram.len());
         *packet = adapter.handle.receive.allocate(capacity).ok();
         if packet.is_none() {
             adapter.nic.count(Discard::NoMemory, 1);
@@ -165,7 +190,7 @@ fn open_chunk<P: AdapterProtocol>(
     let mut forged = 0_u32;
     for ((datagram, packet), result) in chunk.iter().zip(&mut packets).zip(results).take(count) {
         let (Some(datagram), Some(mut packet)) = (datagram, packet.take()) else { continue };
-        let (Some(result), Some(from)) = (result, endpoint(datagram)) else {
+        let (Some(result), Some(from)) = (result, endpoint::of(datagram)) else {
             forged = forged.saturating_add(1);
             continue;
         };
@@ -186,7 +211,7 @@ fn open_chunk<P: AdapterProtocol>(
 /// arrays make a frame of their own.
 #[inline(never)]
 fn open_packets<P: AdapterProtocol>(
-    context: &P::OpenContext,
+    context: &OpenContext<P>,
     chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
     count: usize,
     packets: &mut [Option<ReceivePacket>; CHUNK_DATAGRAMS],
@@ -218,12 +243,12 @@ fn open_packets<P: AdapterProtocol>(
         let source = pieces.as_slice();
         // One that can't be read is as one that is forged: too short to be opened.
         let datagram_bytes = if source.is_empty() { 0 } else { datagram.len() };
-        let capacity = P::payload_capacity(datagram_bytes);
+        let capacity = P::Protocol::payload_capacity(datagram_bytes);
         let Some(output) = packet.data_mut().get_mut(..capacity) else { continue };
         *entry = OpenPacket { source, datagram_bytes, output, result: None };
     }
     if let Some(to_open) = to_open.get_mut(..count) {
-        P::open(context, to_open);
+        P::Protocol::open(context, to_open);
     }
     for (result, opened) in results.iter_mut().zip(&to_open) {
         *result = opened.result;
@@ -259,15 +284,6 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
             adapter.nic.count(Discard::Down, length);
         }
     }
-}
-
-/// Where a datagram came from, and to which of our addresses.
-pub(crate) fn endpoint(datagram: &Datagram<'_>) -> Option<Endpoint> {
-    let local = datagram.local().map(|local| LocalAddress {
-        address: local.address,
-        interface_index: local.interface_index,
-    });
-    Some(Endpoint { remote: datagram.remote()?, local })
 }
 
 /// A copy of a datagram that is in more pieces than are opened in place.

@@ -8,7 +8,7 @@ use super::{Adapter, AdapterProtocol};
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(crate) fn restart<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
+pub(super) fn restart<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     let mut state = adapter.state.lock();
     state.is_paused = false;
     adapter.handle.transmit.resume();

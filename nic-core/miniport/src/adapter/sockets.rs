@@ -5,49 +5,27 @@ use core::net::SocketAddr;
 use nic_engine::Endpoint;
 use nt::lock::SpinMutex;
 use nt::rundown::Rundown;
-use nt::wsk::{
-    Datagrams, Family, OneSent, PacketInfo, ReceiveFrom, SendBatch, Sent, UdpSocket, WskClient,
-};
+use nt::wsk::{Family, OneSent, PacketInfo, ReceiveFrom, SendBatch, Sent, UdpSocket, WskClient};
 use nt::{Result, Shared, Status};
-
-use crate::adapter::{Adapter, AdapterProtocol};
-use crate::control_thread::Message;
-use crate::receive;
-use crate::transmit::InFlight;
 
 /// How often a free port is looked for that is free for both.
 const PORT_TRIES: u32 = 100;
 
 /// Sockets; that of a protocol may be missing where the system doesn't have it, or it wasn't asked
 /// for.
-pub(crate) struct Sockets<P: AdapterProtocol> {
-    v4: Option<UdpSocket<Receiver<P>>>,
-    v6: Option<UdpSocket<Receiver<P>>>,
+pub struct Sockets<R: ReceiveFrom> {
+    v4: Option<UdpSocket<R>>,
+    v6: Option<UdpSocket<R>>,
     bound: SocketAddr,
 }
 
-/// What a socket receives goes to its adapter.
-struct Receiver<P: AdapterProtocol> {
-    adapter: Shared<Adapter<P>>,
-}
-
-impl<P: AdapterProtocol> ReceiveFrom for Receiver<P> {
-    fn receive(&self, datagrams: Datagrams) {
-        receive::receive(&self.adapter, datagrams);
-    }
-}
-
-impl<P: AdapterProtocol> Sockets<P> {
+impl<R: ReceiveFrom + Clone> Sockets<R> {
     /// Opens and binds one on an address.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`, to drop them, too
-    pub(crate) fn bind_one(
-        adapter: &Shared<Adapter<P>>,
-        client: &WskClient,
-        address: SocketAddr,
-    ) -> Result<Self> {
-        let (socket, bound) = bind(adapter, client, address)??;
+    pub fn bind_one(client: &WskClient, address: SocketAddr, receiver: &R) -> Result<Self> {
+        let (socket, bound) = bind(client, address, receiver)??;
         Ok(match Family::of(&address) {
             Family::V4 => Self { v4: Some(socket), v6: None, bound },
             Family::V6 => Self { v4: None, v6: Some(socket), bound },
@@ -58,14 +36,10 @@ impl<P: AdapterProtocol> Sockets<P> {
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`, to drop them, too
-    pub(crate) fn bind_both(
-        adapter: &Shared<Adapter<P>>,
-        client: &WskClient,
-        port: u16,
-    ) -> Result<Self> {
+    pub fn bind_both(client: &WskClient, port: u16, receiver: &R) -> Result<Self> {
         let mut last = Status::ADDRESS_ALREADY_EXISTS;
         for _ in 0..PORT_TRIES {
-            match Self::try_bind_both(adapter, client, port) {
+            match Self::try_bind_both(client, port, receiver) {
                 Err(status) if is_taken(status) && port == 0 => last = status,
                 result => return result,
             }
@@ -73,10 +47,10 @@ impl<P: AdapterProtocol> Sockets<P> {
         Err(last)
     }
 
-    fn try_bind_both(adapter: &Shared<Adapter<P>>, client: &WskClient, port: u16) -> Result<Self> {
-        let v4 = bind(adapter, client, Family::V4.any(port))?;
+    fn try_bind_both(client: &WskClient, port: u16, receiver: &R) -> Result<Self> {
+        let v4 = bind(client, Family::V4.any(port), receiver)?;
         let port_of_v4 = v4.as_ref().map_or(port, |(_, bound)| bound.port());
-        let v6 = bind(adapter, client, Family::V6.any(port_of_v4))?;
+        let v6 = bind(client, Family::V6.any(port_of_v4), receiver)?;
         match (v4, v6) {
             (Err(status), Err(_)) => Err(status),
             (Ok((v4, _)), Ok((v6, bound))) => Ok(Self { v4: Some(v4), v6: Some(v6), bound }),
@@ -86,26 +60,25 @@ impl<P: AdapterProtocol> Sockets<P> {
     }
 
     /// Where they are bound: of both, that for IPv6.
-    pub(crate) fn bound(&self) -> SocketAddr {
+    pub fn bound(&self) -> SocketAddr {
         self.bound
     }
 
-    fn socket(&self, endpoint: &Endpoint) -> Option<&UdpSocket<Receiver<P>>> {
+    fn socket(&self, endpoint: &Endpoint) -> Option<&UdpSocket<R>> {
         if endpoint.remote.is_ipv4() { self.v4.as_ref() } else { self.v6.as_ref() }
     }
 }
 
-type Bound<P> = (UdpSocket<Receiver<P>>, SocketAddr);
+type Bound<R> = (UdpSocket<R>, SocketAddr);
 
 /// The outer error is a port that is taken, or missing memory; the inner one says that the protocol
 /// is not there, or the address.
-fn bind<P: AdapterProtocol>(
-    adapter: &Shared<Adapter<P>>,
+fn bind<R: ReceiveFrom + Clone>(
     client: &WskClient,
     address: SocketAddr,
-) -> Result<core::result::Result<Bound<P>, Status>> {
-    let receiver = Receiver { adapter: adapter.clone() };
-    let socket = match UdpSocket::open(client, Family::of(&address), receiver) {
+    receiver: &R,
+) -> Result<core::result::Result<Bound<R>, Status>> {
+    let socket = match UdpSocket::open(client, Family::of(&address), receiver.clone()) {
         Ok(socket) => socket,
         Err(status) if status == Status::INSUFFICIENT_RESOURCES => return Err(status),
         Err(status) => return Ok(Err(status)),
@@ -122,31 +95,31 @@ fn is_taken(status: Status) -> bool {
 }
 
 /// Where an adapter's sockets are, for those who send.
-pub(crate) struct SocketPlace<P: AdapterProtocol> {
-    current: SpinMutex<Option<Current<P>>>,
+pub struct SocketPlace<R: ReceiveFrom> {
+    current: SpinMutex<Option<Current<R>>>,
 }
 
 /// Sockets, and those who are using them: the sockets are closed by one that may wait, so never by
 /// a sender.
-struct Current<P: AdapterProtocol> {
-    sockets: Shared<Sockets<P>>,
+struct Current<R: ReceiveFrom> {
+    sockets: Shared<Sockets<R>>,
     senders: Shared<Rundown>,
 }
 
-impl<P: AdapterProtocol> Clone for Current<P> {
+impl<R: ReceiveFrom> Clone for Current<R> {
     fn clone(&self) -> Self {
         Self { sockets: self.sockets.clone(), senders: self.senders.clone() }
     }
 }
 
-impl<P: AdapterProtocol> SocketPlace<P> {
+impl<R: ReceiveFrom + Clone> SocketPlace<R> {
     /// No sockets.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { current: SpinMutex::new(None) }
     }
 
     /// Prepares sockets to be installed.
-    pub(crate) fn prepare(sockets: Sockets<P>) -> Result<NewSockets<P>> {
+    pub fn prepare(sockets: Sockets<R>) -> Result<NewSockets<R>> {
         let senders = Shared::new(Rundown::closed()?)?;
         senders.open();
         Ok(NewSockets(Current { sockets: Shared::new(sockets)?, senders }))
@@ -160,7 +133,7 @@ impl<P: AdapterProtocol> SocketPlace<P> {
     ///
     /// # Locks
     /// None that receiving or sending takes.
-    pub(crate) fn replace(&self, new: Option<NewSockets<P>>) {
+    pub fn replace(&self, new: Option<NewSockets<R>>) {
         let old = core::mem::replace(&mut *self.current.lock(), new.map(|new| new.0));
         if let Some(Current { sockets, senders }) = old {
             senders.close();
@@ -171,12 +144,12 @@ impl<P: AdapterProtocol> SocketPlace<P> {
     }
 
     /// Where they are bound, where there are sockets.
-    pub(crate) fn bound(&self) -> Option<SocketAddr> {
+    pub fn bound(&self) -> Option<SocketAddr> {
         self.current.lock().as_ref().map(|current| current.sockets.bound())
     }
 
     /// The port, where there are sockets.
-    pub(crate) fn port(&self) -> Option<u16> {
+    pub fn port(&self) -> Option<u16> {
         self.bound().map(|bound| bound.port())
     }
 
@@ -184,13 +157,13 @@ impl<P: AdapterProtocol> SocketPlace<P> {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn send(&self, batch: SendBatch<InFlight<P>>, to: &Endpoint) {
+    pub(super) fn send<C: Sent>(&self, batch: SendBatch<C>, to: &Endpoint) {
         let Some(Current { sockets, senders }) = self.enter() else {
-            return InFlight::<P>::sent(batch, Status::DEVICE_NOT_READY);
+            return C::sent(batch, Status::DEVICE_NOT_READY);
         };
         match sockets.socket(to) {
             Some(socket) => socket.send_batch(batch, to.remote, local(to)),
-            None => InFlight::<P>::sent(batch, Status::NETWORK_UNREACHABLE),
+            None => C::sent(batch, Status::NETWORK_UNREACHABLE),
         }
         drop(sockets);
         senders.leave(1);
@@ -200,8 +173,8 @@ impl<P: AdapterProtocol> SocketPlace<P> {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn send_message(&self, message: &Message) -> Result<()> {
-        let sent = self.send_one(message.as_slice(), &message.endpoint, ());
+    pub(super) fn send_message(&self, datagram: &[u8], to: &Endpoint) -> Result<()> {
+        let sent = self.send_one(datagram, to, ());
         sent.map_err(|(status, ())| status)
     }
 
@@ -210,7 +183,7 @@ impl<P: AdapterProtocol> SocketPlace<P> {
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub(crate) fn send_one<T: OneSent>(
+    pub fn send_one<T: OneSent>(
         &self,
         datagram: &[u8],
         to: &Endpoint,
@@ -228,7 +201,7 @@ impl<P: AdapterProtocol> SocketPlace<P> {
         sent
     }
 
-    fn enter(&self) -> Option<Current<P>> {
+    fn enter(&self) -> Option<Current<R>> {
         let current = self.current.lock();
         let current = current.as_ref()?;
         // Under the lock: `replace` closes only what it has taken away.
@@ -238,11 +211,11 @@ impl<P: AdapterProtocol> SocketPlace<P> {
 
 /// Sockets that are bound and receive, to be installed by [`SocketPlace::replace`]. Dropped
 /// instead, they are closed.
-pub(crate) struct NewSockets<P: AdapterProtocol>(Current<P>);
+pub struct NewSockets<R: ReceiveFrom>(Current<R>);
 
-impl<P: AdapterProtocol> NewSockets<P> {
+impl<R: ReceiveFrom + Clone> NewSockets<R> {
     /// Where they are bound.
-    pub(crate) fn bound(&self) -> SocketAddr {
+    pub fn bound(&self) -> SocketAddr {
         self.0.sockets.bound()
     }
 }

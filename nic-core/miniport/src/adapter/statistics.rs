@@ -37,7 +37,7 @@ const RECEIVE_DISCARDS: [Discard; 5] = [
 ];
 
 /// The counters now. Bytes are those of UDP payload; all packets count as directed ones.
-pub(crate) fn statistics<P: AdapterProtocol>(adapter: &Adapter<P>) -> Statistics {
+pub fn statistics<P: AdapterProtocol>(adapter: &Adapter<P>) -> Statistics {
     let totals = adapter.nic.totals();
     let sum = |reasons: &[Discard]| {
         reasons.iter().fold(0_u64, |sum, reason| sum.saturating_add(totals.discarded(*reason)))

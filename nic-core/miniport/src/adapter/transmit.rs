@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use nic_engine::nic::{NextTxBatch, PumpList};
 use nic_engine::protocol::{Discard, PeerId, SealPacket};
-use nic_engine::{Drain, PacketQueue};
+use nic_engine::{Drain, PacketQueue, Protocol};
 use nt::datagrams::DatagramBuffer;
 use nt::mdl::{Pieces, PiecesError};
 use nt::nbl::{TransmitPacket, TransmitPath, TransmitQueue};
@@ -18,11 +18,11 @@ use nt::pool::PoolBytes;
 use nt::wsk::{SendBatch, Sent};
 use nt::{Result, Shared, Status};
 
-use crate::adapter::{Adapter, AdapterProtocol, MAXIMUM_MTU_BYTES, TxBatch, slot_bytes};
+use super::packet_size::{MAXIMUM_MTU_BYTES, slot_bytes};
+use super::stack_queue::StackQueue;
+use super::{Adapter, AdapterProtocol, Framing, SealContext, Task, TxBatch, Work};
 use crate::recycler::{Recycled, Sizes};
-use crate::system::{SealedBatch, StackQueue};
 use crate::time;
-use crate::workers::{Job, Work};
 
 /// A batch of more packets than this is left to a worker that is idle.
 const INLINE_PACKETS: usize = 8;
@@ -36,7 +36,7 @@ const PIECES: usize = 4;
 
 /// Where a pump runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PumpContext {
+pub(super) enum PumpContext {
     /// On a thread of the stack, of WSK or of a timer, possibly at DISPATCH_LEVEL.
     Caller,
     /// A worker.
@@ -47,7 +47,7 @@ pub(crate) enum PumpContext {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: TransmitQueue) {
+pub(super) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: TransmitQueue) {
     let mut packets = sendable(adapter, packets);
     let mut pumps = PumpList::new();
     while !packets.is_empty() {
@@ -66,7 +66,7 @@ pub(crate) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: 
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-pub(crate) fn pump<P: AdapterProtocol>(
+pub(super) fn pump<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     peer: PeerId,
     context: PumpContext,
@@ -80,23 +80,43 @@ pub(crate) fn pump<P: AdapterProtocol>(
         let Some(batch) = batch else { return };
         let is_for_workers = context == PumpContext::Caller
             && batch.packets.len() > INLINE_PACKETS
-            && adapter.work.has_idle();
+            && adapter.jobs.has_idle();
         if !is_for_workers {
             seal(adapter, batch);
             continue;
         }
-        let job = Job { adapter: adapter.clone(), work: Work::Seal(batch) };
-        if let Some(Job { work: Work::Seal(batch), .. }) = adapter.work.push(job) {
+        let job = Work { adapter: adapter.clone(), task: Task::Seal(batch) };
+        if let Err(Work { task: Task::Seal(batch), .. }) = adapter.jobs.push(job) {
             seal(adapter, batch);
         }
     }
 }
 
+impl<P: AdapterProtocol> Adapter<P> {
+    /// Seals and sends what a peer has queued, for a caller that has other things to do.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    ///
+    /// # Locks
+    /// None may be held.
+    pub(super) fn pump(adapter: &Shared<Self>, peer: PeerId) {
+        pump(adapter, peer, PumpContext::Caller);
+    }
+}
+
 /// Seals a batch, and goes on with what its peer has queued meanwhile.
-pub(crate) fn seal_and_pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
+pub(super) fn seal_and_pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let peer = batch.peer;
     seal(adapter, batch);
     pump(adapter, peer, PumpContext::Worker);
+}
+
+/// Datagrams that wait for their turn to be sent, and the packets that are in them. Dropped without
+/// being sent, the packets fail.
+pub struct SealedBatch<P: AdapterProtocol> {
+    pub(crate) datagrams: SendBatch<InFlight<P>>,
+    pub(crate) packets: StackQueue,
 }
 
 /// A batch on its way: whose it is, and the packets in it.
@@ -130,8 +150,8 @@ impl<P: AdapterProtocol> Sent for InFlight<P> {
         }
         if adapter.nic.send_completed(peer, bytes, time::instant()) {
             // By a worker: this may be inside of a send, deep in the stack.
-            let job = Job { adapter: adapter.clone(), work: Work::Pump(peer) };
-            if adapter.work.push(job).is_some() {
+            let job = Work { adapter: adapter.clone(), task: Task::Pump(peer) };
+            if adapter.jobs.push(job).is_err() {
                 pump(&adapter, peer, PumpContext::Worker);
             }
         }
@@ -152,7 +172,7 @@ impl<P: AdapterProtocol> Recycled for SendBatch<InFlight<P>> {
 /// Which sends are going on: completed packets go back to the stack above after them rather than
 /// inside of them, so that what the stack sends in turn doesn't pile up on this stack.
 #[derive(Default)]
-pub(crate) struct Sending {
+pub(super) struct Sending {
     calls: AtomicU32,
 }
 
@@ -189,9 +209,9 @@ fn sendable<P: AdapterProtocol>(
 }
 
 fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
-    let TxBatch { peer, ticket, context, framing, packets, .. } = batch;
+    let TxBatch::<P> { peer, ticket, context, framing, packets, .. } = batch;
     let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(0);
-    let turn = match adapter.send_batches.take(slot_bytes::<P>(longest)) {
+    let turn = match adapter.send_batches.take(slot_bytes::<P::Protocol>(longest)) {
         Ok(mut datagrams) => {
             seal_packets(adapter, &context, framing, &packets, datagrams.datagrams_mut());
             adapter.nic.finish_seal(peer, ticket, SealedBatch { datagrams, packets })
@@ -228,8 +248,8 @@ fn send_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) 
 #[inline(never)]
 fn seal_packets<P: AdapterProtocol>(
     adapter: &Adapter<P>,
-    context: &P::SealContext,
-    framing: P::Framing,
+    context: &SealContext<P>,
+    framing: Framing<P>,
     packets: &StackQueue,
     buffer: &mut DatagramBuffer,
 ) {
@@ -260,8 +280,8 @@ fn seal_packets<P: AdapterProtocol>(
 /// and notes the datagrams' lengths.
 fn seal_chunk<'p, P: AdapterProtocol>(
     adapter: &Adapter<P>,
-    context: &P::SealContext,
-    framing: P::Framing,
+    context: &SealContext<P>,
+    framing: Framing<P>,
     packets: &mut impl Iterator<Item = &'p TransmitPacket>,
     first: u32,
     buffer: &mut DatagramBuffer,
@@ -307,7 +327,7 @@ fn seal_chunk<'p, P: AdapterProtocol>(
         *entry = SealPacket { source, payload_bytes, datagram };
     }
     if let Some(to_seal) = to_seal.get_mut(..count) {
-        P::seal(context, first, to_seal);
+        P::Protocol::seal(context, first, to_seal);
     }
     count
 }
@@ -327,8 +347,8 @@ fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
 
 fn seal_keepalive<P: AdapterProtocol>(
     adapter: &Adapter<P>,
-    context: &P::SealContext,
-    framing: P::Framing,
+    context: &SealContext<P>,
+    framing: Framing<P>,
     buffer: &mut DatagramBuffer,
 ) {
     let datagram_bytes = adapter.nic.datagram_bytes(framing, &[], 0);
@@ -336,6 +356,6 @@ fn seal_keepalive<P: AdapterProtocol>(
     else {
         return;
     };
-    P::seal(context, 0, &mut [SealPacket { source: &[], payload_bytes: 0, datagram }]);
+    P::Protocol::seal(context, 0, &mut [SealPacket { source: &[], payload_bytes: 0, datagram }]);
     buffer.push(datagram_bytes);
 }

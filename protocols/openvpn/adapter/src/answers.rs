@@ -12,10 +12,11 @@ use tunic_ioctl::native::channel::{self, reply::ChannelEncoder};
 use tunic_ioctl::{Encoded, native, ovpn_dco};
 
 use super::{Adapter, Config, peers};
-use crate::control;
-use crate::control_thread::Sink;
-use crate::status::{ChannelResult, PeerUse, Refusal};
-use crate::{adapter, time};
+use crate::Sink;
+use crate::status::{ChannelResult, PeerUse};
+use nic_miniport::adapter::complete_encoded;
+use nic_miniport::status::Refusal;
+use nic_miniport::{adapter, time};
 
 /// Counters at the time from which ovpn-dco-win's count.
 #[derive(Clone, Copy, Default)]
@@ -123,7 +124,7 @@ pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
 /// All that there is to tell, in the native ABI.
 pub(super) fn channel(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
     let result = encode_channel(adapter, &mut irp);
-    control::complete_encoded(irp, result)
+    complete_encoded(irp, result)
 }
 
 fn encode_channel(adapter: &Shared<Adapter>, irp: &mut Irp) -> Result<Encoded, Refusal> {

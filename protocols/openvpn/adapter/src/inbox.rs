@@ -18,8 +18,8 @@ use tunic_ioctl::ovpn_dco;
 
 use super::Adapter;
 use super::link::canonical;
-use crate::ring::{Record, Ring};
-use crate::time;
+use nic_miniport::ring::{Record, Ring};
+use nic_miniport::time;
 
 /// How soon another read is looked for by which to tell that the peer is gone.
 const RETRY: Duration = Duration::from_secs(1);

@@ -4,46 +4,57 @@
 //! It is controlled by the native ABI or by that of ovpn-dco-win; both come here as the same
 //! commands. Who uses the latter owns the adapter, and who uses the former may: all ends when that
 //! file is closed.
+#![no_std]
+#![forbid(unsafe_code)]
 
 mod answers;
 mod inbox;
 mod link;
 mod notices;
 mod outbox;
+mod ovpn_dco;
 mod owner;
 mod peers;
 mod requests;
+mod status;
 
 use core::sync::atomic::AtomicBool;
 
-use nic_engine::nic::Configurator;
 use nic_engine::protocol::Event;
 use nic_engine::{Endpoint, Instant};
+use nic_miniport::adapter::{self, AdapterProtocol, Keywords};
+use nic_miniport::control_device::ControlPoint;
+use nic_miniport::ring::Ring;
+use nic_miniport::status::Refusal;
+use nic_miniport::utf16;
 use nic_openvpn::{Control, OpenVpn};
+use nt::configuration::Configuration;
 use nt::irp::{Dispatched, FileId, Irp};
+use nt::miniport::DriverHandle;
 use nt::wsk::Datagram;
 use nt::{PoolBox, Result, Shared, Status};
-use tunic_ioctl::Command;
-use tunic_ioctl::data_channel::Mode;
+use tunic_ioctl::data_channel::{self, Mode};
 use tunic_ioctl::native::{CAPABILITY_OPENVPN, PROTOCOL_OPENVPN};
+use tunic_ioctl::{Abi, Command, DecodeError};
 
 use self::answers::Baseline;
 use self::inbox::Inbox;
 use self::outbox::Outbox;
+use self::ovpn_dco::OvpnDcoDevices;
 use self::owner::Owner;
-use crate::adapter::{self, AdapterProtocol, Keywords};
-use crate::ring::Ring;
-use crate::status::Refusal;
-use crate::system::Nt;
 
-type Adapter = adapter::Adapter<OpenVpn>;
-type State = adapter::State<OpenVpn>;
+type Adapter = adapter::Adapter<OpenVpnAdapter>;
+type State = adapter::State<OpenVpnAdapter>;
 /// The engine under its control lock.
-type Config<'a> = Configurator<'a, OpenVpn, Nt<OpenVpn>>;
+type Config<'a> = adapter::Config<'a, OpenVpnAdapter>;
+type Sink<'a> = adapter::Sink<'a, OpenVpnAdapter>;
+
+/// An adapter that carries OpenVPN's data channel.
+pub struct OpenVpnAdapter;
 
 /// What the driver notes of an adapter's configuration.
 #[derive(Default)]
-pub(crate) struct Settings {
+pub struct Settings {
     mode: Mode,
     /// Who owns the adapter.
     owner: Option<Owner>,
@@ -52,34 +63,96 @@ pub(crate) struct Settings {
 }
 
 /// What an adapter has beside the engine.
-pub(crate) struct Extension {
+pub struct Extension {
     inbox: Inbox,
     outbox: Outbox,
     notices: Ring<notices::Notice>,
     /// The only peer was silent for too long, and the adapter's owner is still to be told so by a
     /// read.
     is_disconnected: AtomicBool,
+    /// It is found by ovpn-dco-win's names as well.
+    has_ovpn_dco_name: bool,
 }
 
-impl AdapterProtocol for OpenVpn {
+/// What the registry says of an adapter.
+///
+/// | keyword | type | meaning |
+/// |---|---|---|
+/// | `TunicOvpnDco` | number | 1: the adapter is found by ovpn-dco-win's names as well; 0 where there is none |
+#[derive(Default)]
+pub struct OwnKeywords {
+    has_ovpn_dco_name: bool,
+}
+
+impl AdapterProtocol for OpenVpnAdapter {
+    type Protocol = OpenVpn;
+
     const KEYWORD: &'static str = "openvpn";
     const NUMBER: u32 = PROTOCOL_OPENVPN;
     const CAPABILITY: u64 = CAPABILITY_OPENVPN;
 
     type Settings = Settings;
     type Extension = PoolBox<Extension>;
+    type Keywords = OwnKeywords;
+    type Devices = OvpnDcoDevices;
+
+    fn load() -> Result<OvpnDcoDevices> {
+        Ok(OvpnDcoDevices::new())
+    }
+
+    fn unload(devices: &OvpnDcoDevices) {
+        devices.remove();
+    }
+
+    fn read_keywords(configuration: &Configuration) -> Result<OwnKeywords> {
+        let value = configuration.integer(&utf16!("TunicOvpnDco"))?;
+        Ok(OwnKeywords { has_ovpn_dco_name: value.is_some_and(|value| value != 0) })
+    }
+
+    fn initializing(
+        devices: &OvpnDcoDevices,
+        driver: &DriverHandle,
+        control: &ControlPoint,
+        keywords: &OwnKeywords,
+    ) -> Result<()> {
+        if keywords.has_ovpn_dco_name { devices.offer(driver, control) } else { Ok(()) }
+    }
 
     fn new_control(_: &Keywords) -> Control {
         Control::default()
     }
 
-    fn new_extension() -> Result<PoolBox<Extension>> {
+    fn new_extension(keywords: &OwnKeywords) -> Result<PoolBox<Extension>> {
         PoolBox::new(Extension {
             inbox: Inbox::new()?,
             outbox: Outbox::new()?,
             notices: Ring::new()?,
             is_disconnected: AtomicBool::new(false),
+            has_ovpn_dco_name: keywords.has_ovpn_dco_name,
         })
+    }
+
+    fn decode(code: u32, input: &[u8]) -> core::result::Result<Option<Command<'_>>, DecodeError> {
+        let command = tunic_ioctl::ovpn_dco::decode(code, input)?;
+        Ok(command.map(|command| Command::DataChannel(Abi::OvpnDco, command)))
+    }
+
+    fn decode_status(error: DecodeError) -> Status {
+        status::ovpn_dco_status(error.kind)
+    }
+
+    fn request_without_adapter(command: Command<'_>, irp: Irp) -> Dispatched {
+        match command {
+            // ovpn-dco-win has a device of its own for this, which is no adapter's either.
+            Command::DataChannel(_, data_channel::Command::QueryVersion) => {
+                ovpn_dco::answer_version(irp)
+            }
+            _ => irp.complete(Status::NOT_FOUND, 0),
+        }
+    }
+
+    fn has_protocol_device(adapter: &Shared<Adapter>) -> bool {
+        adapter.extension.has_ovpn_dco_name
     }
 
     fn asked_port(_: &Settings) -> u16 {

@@ -9,11 +9,14 @@ use tunic_ioctl::data_channel::{Listen, Mode};
 
 use super::inbox::Sources;
 use super::{Adapter, State};
-use crate::adapter::{self, BITS_PER_SECOND, follow_mtu};
-use crate::control_thread::Sink;
-use crate::sockets::{NewSockets, SocketPlace, Sockets};
-use crate::status::{ChannelRefusal, ChannelResult, Refusal};
-use crate::time;
+use crate::OpenVpnAdapter;
+use crate::Sink;
+use crate::status::{ChannelRefusal, ChannelResult};
+use nic_miniport::adapter::{
+    self, BITS_PER_SECOND, NewSockets, SocketPlace, SocketReceiver, Sockets,
+};
+use nic_miniport::status::Refusal;
+use nic_miniport::time;
 
 /// IPv4 addresses that are written as IPv6 ones are IPv4 addresses here.
 pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
@@ -40,11 +43,12 @@ pub(super) fn listen(
     }
     let local = canonical(listen.local);
     let is_for_both = local.is_ipv6() && local.ip().is_unspecified() && !listen.v6_only;
-    let client = adapter.core.wsk()?;
+    let client = adapter.wsk.client()?;
+    let receiver = SocketReceiver::new(adapter);
     let sockets = if is_for_both {
-        Sockets::bind_both(adapter, &client, local.port())
+        Sockets::bind_both(&client, local.port(), &receiver)
     } else {
-        Sockets::bind_one(adapter, &client, local)
+        Sockets::bind_one(&client, local, &receiver)
     };
     let sockets = SocketPlace::prepare(sockets?)?;
     let bound = sockets.bound();
@@ -63,7 +67,7 @@ pub(super) fn bind_for_peer(
     adapter: &Shared<Adapter>,
     state: &mut State,
     local: SocketAddr,
-) -> ChannelResult<Option<NewSockets<nic_openvpn::OpenVpn>>> {
+) -> ChannelResult<Option<NewSockets<OpenVpnAdapter>>> {
     if let Some(bound) = adapter.sockets.bound().filter(|_| local.port() != 0) {
         if bound == local {
             return Ok(None);
@@ -72,8 +76,9 @@ pub(super) fn bind_for_peer(
             uninstall(adapter, state);
         }
     }
-    let client = adapter.core.wsk()?;
-    let sockets = Sockets::bind_one(adapter, &client, local)?;
+    let client = adapter.wsk.client()?;
+    let receiver = SocketReceiver::new(adapter);
+    let sockets = Sockets::bind_one(&client, local, &receiver)?;
     Ok(Some(SocketPlace::prepare(sockets)?))
 }
 
@@ -81,7 +86,7 @@ pub(super) fn bind_for_peer(
 pub(super) fn install(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    sockets: NewSockets<nic_openvpn::OpenVpn>,
+    sockets: NewSockets<OpenVpnAdapter>,
 ) {
     adapter.sockets.replace(Some(sockets));
     state.is_up = true;
@@ -132,7 +137,7 @@ pub(super) fn stop(adapter: &Shared<Adapter>, state: &mut State) {
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(super) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
-    follow_mtu(adapter);
+    adapter.follow_mtu();
     let mut state = adapter.state.lock();
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());

@@ -12,9 +12,9 @@ use tunic_ioctl::native::channel::reply::{self, StampedEvent};
 use tunic_ioctl::ovpn_dco;
 
 use super::{Adapter, State};
-use crate::control_thread::Sink;
-use crate::ring::Record;
-use crate::time;
+use crate::Sink;
+use nic_miniport::ring::Record;
+use nic_miniport::time;
 
 /// An event that waits to be read.
 pub(super) struct Notice(StampedEvent);

@@ -8,6 +8,10 @@
 //! They come with the first such adapter, and stay until the driver goes: an NDIS device can't be
 //! removed under open files.
 
+use nic_miniport::AdapterProtocol;
+use nic_miniport::adapter::complete_fixed;
+use nic_miniport::control_device::{ControlPoint, File};
+use nic_miniport::utf16;
 use nt::device::{ControlDevice, DeviceName, DeviceRegistration};
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::lock::SleepMutex;
@@ -15,19 +19,15 @@ use nt::miniport::DriverHandle;
 use nt::{Result, Shared, Status};
 use tunic_ioctl::ovpn_dco;
 
-use crate::adapter::AdapterProtocol;
-use crate::control::{ControlPoint, File, answer_ovpn_dco_version};
-use crate::driver::Core;
-use crate::guid::utf16;
-use crate::protocols::AnyAdapter;
+use crate::OpenVpnAdapter;
 
 /// The devices, once an adapter wants them.
-pub(crate) struct OvpnDco {
+pub struct OvpnDcoDevices {
     adapters: SleepMutex<Option<DeviceRegistration<Adapters>>>,
     version: SleepMutex<Option<DeviceRegistration<Version>>>,
 }
 
-impl OvpnDco {
+impl OvpnDcoDevices {
     /// None yet.
     pub(crate) fn new() -> Self {
         Self { adapters: SleepMutex::new(None), version: SleepMutex::new(None) }
@@ -40,7 +40,7 @@ impl OvpnDco {
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub(crate) fn offer(&self, driver: &DriverHandle, core: &Shared<Core>) -> Result<()> {
+    pub(crate) fn offer(&self, driver: &DriverHandle, control: &ControlPoint) -> Result<()> {
         let mut adapters = self.adapters.lock();
         if adapters.is_none() {
             let name = DeviceName {
@@ -49,7 +49,7 @@ impl OvpnDco {
                 // As ovpn-dco-win has it: OpenVPN's clients are not administrators.
                 sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGWGX;;;WD)(A;;GRGX;;;RC)"),
             };
-            let device = Shared::new(Adapters(ControlPoint::new(core.clone())))?;
+            let device = Shared::new(Adapters(control.clone()))?;
             *adapters = Some(DeviceRegistration::new(driver, &name, device)?);
         }
         let mut version = self.version.lock();
@@ -83,14 +83,16 @@ impl ControlDevice for Adapters {
     type File = File;
 
     fn open(&self, name: &[u16], id: FileId) -> Result<File> {
-        let core = self.0.core();
-        let adapter = match core.find_path(name) {
-            Some(named) => named.filter(AnyAdapter::is_ovpn_dco),
-            None => core.first_ovpn_dco(),
+        let registry = self.0.registry();
+        let adapter = match registry.find_path(name) {
+            Some(named) => named.filter(|adapter| adapter.has_protocol_device()),
+            None => registry.find(|adapter| {
+                adapter.protocol() == OpenVpnAdapter::NUMBER && adapter.has_protocol_device()
+            }),
         };
         let adapter = adapter.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;
-        with_adapter!(&adapter, adapter => AdapterProtocol::own(adapter, id))?;
-        Ok(File::of(&adapter))
+        adapter.own(id)?;
+        Ok(File::of(&*adapter))
     }
 
     fn control(&self, file: &File, irp: Irp) -> Dispatched {
@@ -126,10 +128,16 @@ impl ControlDevice for Version {
 
     fn control(&self, (): &(), irp: Irp) -> Dispatched {
         if irp.control_code() == ovpn_dco::IOCTL_GET_VERSION {
-            return answer_ovpn_dco_version(irp);
+            return answer_version(irp);
         }
         irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
     }
 
     fn cleanup(&self, (): &(), _id: FileId) {}
+}
+
+/// Answers ovpn-dco-win's version.
+pub(crate) fn answer_version(irp: Irp) -> Dispatched {
+    let version = ovpn_dco::encode_version();
+    complete_fixed(irp, Some(version.len()), &version)
 }

@@ -7,8 +7,8 @@ use tunic_ioctl::Abi;
 use tunic_ioctl::data_channel::Mode;
 
 use super::{Adapter, State, link};
-use crate::adapter;
 use crate::status::{ChannelRefusal, ChannelResult};
+use nic_miniport::adapter;
 
 /// An owner.
 #[derive(Clone, Copy)]

@@ -19,9 +19,9 @@ use tunic_ioctl::data_channel::{
 use super::inbox::Sources;
 use super::link::{self, canonical};
 use super::{Adapter, Config, State, answers, notices};
-use crate::control_thread::Sink;
+use crate::Sink;
 use crate::status::{ChannelRefusal, ChannelResult, PeerUse};
-use crate::time;
+use nic_miniport::time;
 
 /// Makes a peer. In point-to-point mode it has a socket of its own, and takes the place of the one
 /// that there is.
@@ -31,7 +31,7 @@ use crate::time;
 pub(super) fn add(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     new: &NewPeer,
 ) -> ChannelResult<()> {
     let mode = state.settings.mode;
@@ -84,7 +84,7 @@ fn local_address(local: Option<SocketAddr>, remote: &SocketAddr) -> ChannelResul
 pub(super) fn remove(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     selector: PeerSelector,
 ) -> ChannelResult<()> {
     let id = receive_id(state, selector)?;
@@ -106,7 +106,7 @@ pub(super) fn remove(
 pub(super) fn change(
     adapter: &Shared<Adapter>,
     state: &State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     change: &SetPeer,
 ) -> ChannelResult<()> {
     let id = receive_id(state, change.peer)?;
@@ -127,7 +127,7 @@ pub(super) fn change(
 pub(super) fn install_key(
     adapter: &Shared<Adapter>,
     state: &State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     install: &InstallKey<'_>,
 ) -> ChannelResult<()> {
     let id = receive_id(state, install.peer)?;
@@ -156,7 +156,7 @@ pub(super) fn install_key(
 pub(super) fn swap_keys(
     adapter: &Shared<Adapter>,
     state: &State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     selector: PeerSelector,
 ) -> ChannelResult<()> {
     let id = receive_id(state, selector)?;
@@ -171,7 +171,7 @@ pub(super) fn swap_keys(
 pub(super) fn delete_key(
     adapter: &Shared<Adapter>,
     state: &State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     selector: PeerSelector,
     place: data_channel::Slot,
 ) -> ChannelResult<()> {
@@ -187,7 +187,7 @@ pub(super) fn delete_key(
 pub(super) fn add_route(
     adapter: &Shared<Adapter>,
     state: &State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     selector: PeerSelector,
     prefix: Prefix,
 ) -> ChannelResult<()> {
@@ -203,7 +203,7 @@ pub(super) fn add_route(
 pub(super) fn remove_route(
     adapter: &Shared<Adapter>,
     state: &State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     prefix: Prefix,
 ) -> ChannelResult<()> {
     if state.settings.mode != Mode::MultiPeer {
@@ -218,7 +218,7 @@ pub(super) fn remove_route(
 /// Calls `f` with the engine under its control lock.
 pub(super) fn configured<R>(
     adapter: &Shared<Adapter>,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     f: impl FnOnce(&mut Config<'_>) -> ChannelResult<R>,
 ) -> ChannelResult<R> {
     adapter.nic.configure(time::now(), sink, f)

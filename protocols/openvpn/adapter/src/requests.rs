@@ -9,7 +9,7 @@ use tunic_ioctl::{Abi, ovpn_dco};
 
 use super::peers::configured;
 use super::{Adapter, State, answers, link, owner, peers};
-use crate::control_thread::Sink;
+use crate::Sink;
 use crate::status::{ChannelRefusal, ChannelResult};
 
 /// Does what is asked.
@@ -47,7 +47,7 @@ pub(super) fn run(
     }
 }
 
-/// Handles a read of the device: ovpn-dco-win's way to have a control datagram.
+/// Handles a read of the config: ovpn-dco-win's way to have a control datagram.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -102,7 +102,7 @@ fn change(
 fn apply(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     form: Abi,
     command: Command<'_>,
     irp: &mut Irp,
@@ -134,7 +134,7 @@ fn apply(
 fn set_mode(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    sink: &mut Sink<'_, nic_openvpn::OpenVpn>,
+    sink: &mut Sink<'_>,
     form: Abi,
     mode: Mode,
 ) -> ChannelResult<()> {
@@ -175,7 +175,7 @@ fn listen(
     let bound = Listen { local: link::listen(adapter, state, listen)?, ..*listen };
     match form {
         Abi::Native | Abi::WireGuardNt => {
-            irp.write_output(&channel::encode_listen(adapter.id, &bound))?
+            irp.write_output(&channel::encode_listen(adapter.id, &bound))?;
         }
         Abi::OvpnDco => irp.write_output(&ovpn_dco::encode_listen(&bound))?,
     }

@@ -6,11 +6,14 @@
 
 use alloc::vec::Vec;
 
-use nic_engine::nic::{Configurator, NewPeer};
+use nic_engine::nic::NewPeer;
 use nic_engine::protocol::PeerId;
 use nic_engine::routes::Prefix;
 use nic_engine::{ControlHost, Endpoint};
 use nic_memory::Push;
+use nic_miniport::adapter::{Nt, Sink};
+use nic_miniport::status::Refusal;
+use nic_miniport::time;
 use nic_wireguard::configure::{self as wireguard, NewPeerError};
 use nic_wireguard::{Control as ProtocolControl, Identity, TimerConstants, WireGuard};
 use nt::pool::PoolBytes;
@@ -21,24 +24,15 @@ use tunic_ioctl::{
 };
 use zeroize::Zeroizing;
 
-use crate::adapter::{Adapter, State};
-use crate::control_thread::Sink;
-use crate::status::Refusal;
-use crate::system::Nt;
-use crate::time;
-use crate::wireguard::link;
+use crate::{Adapter, Config, State, WireGuardAdapter, link};
 
-type Config<'a> = Configurator<'a, WireGuard, Nt<WireGuard>>;
-type Peer = NewPeer<WireGuard, Nt<WireGuard>>;
+type Peer = NewPeer<WireGuard, Nt<WireGuardAdapter>>;
 
 /// Changes the configuration.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(super) fn apply(
-    adapter: &Shared<Adapter<WireGuard>>,
-    change: &Configure<'_>,
-) -> Result<(), Refusal> {
+pub(super) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result<(), Refusal> {
     let mut state = adapter.state.lock();
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());
@@ -73,7 +67,7 @@ pub(super) fn apply(
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(super) fn query(
-    adapter: &Shared<Adapter<WireGuard>>,
+    adapter: &Shared<Adapter>,
     abi: Abi,
     room_bytes: usize,
 ) -> Result<(PoolBytes, Encoded), Refusal> {
@@ -91,10 +85,7 @@ pub(super) fn query(
 }
 
 /// Scales the protocol's timers, where the registry allows tests to.
-pub(super) fn scale_timers(
-    adapter: &Shared<Adapter<WireGuard>>,
-    permille: u32,
-) -> Result<(), Refusal> {
+pub(super) fn scale_timers(adapter: &Shared<Adapter>, permille: u32) -> Result<(), Refusal> {
     if !adapter.allows_test_timers {
         return Err(Status::ACCESS_DENIED.into());
     }
@@ -114,7 +105,7 @@ pub(super) fn scale_timers(
 }
 
 /// Whether this is the port that the adapter has, or, where it is down, the one that it is to have.
-fn is_current_port(adapter: &Adapter<WireGuard>, state: &State<WireGuard>, port: u16) -> bool {
+fn is_current_port(adapter: &Adapter, state: &State, port: u16) -> bool {
     // Any port, asked for again, is another one while the adapter is up, as with WireGuardNT.
     if state.is_up {
         port != 0 && adapter.sockets.port() == Some(port)
@@ -200,7 +191,7 @@ fn commit(
     config: &mut Config<'_>,
     change: &Configure<'_>,
     mut prepared: Prepared,
-    state: &State<WireGuard>,
+    state: &State,
     changes_port: bool,
 ) {
     if changes_port {
@@ -231,7 +222,7 @@ fn commit_peer(
     config: &mut Config<'_>,
     change: &PeerChange<'_>,
     new_peer: Option<Peer>,
-    state: &State<WireGuard>,
+    state: &State,
 ) {
     let known = config.peer_by_name(change.public_key);
     if change.action == PeerAction::Remove {
@@ -295,7 +286,7 @@ fn forget_local_addresses(host: &mut dyn ControlHost<WireGuard>) {
 }
 
 fn encode(
-    adapter: &Adapter<WireGuard>,
+    adapter: &Adapter,
     config: &mut Config<'_>,
     abi: Abi,
     listen_port: Option<u16>,

@@ -1,36 +1,70 @@
-//! WireGuard: its configuration, its link, and what it tells.
+//! Adapters that speak WireGuard: their configuration, their link, their log, and the ABI of
+//! WireGuardNT.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod configure;
 mod link;
+mod log;
 mod report;
 mod requests;
 
 use nic_engine::protocol::Event;
+use nic_miniport::adapter::{self, AdapterProtocol, Keywords};
+use nic_miniport::ring::Ring;
+use nic_miniport::status::Refusal;
 use nic_wireguard::{Control, TimerConstants, WireGuard};
-use nt::irp::{Dispatched, Irp};
+use nt::irp::{Dispatched, FileId, Irp};
 use nt::wsk::Datagram;
-use nt::{Shared, Status};
-use tunic_ioctl::Command;
+use nt::{Result, Shared, Status};
 use tunic_ioctl::native::{CAPABILITY_WIREGUARD, PROTOCOL_WIREGUARD};
+use tunic_ioctl::{Command, DecodeError, wireguard_nt};
 
-use crate::adapter::{Adapter, AdapterProtocol, Keywords};
-use crate::control_thread;
-use crate::status::Refusal;
+use self::log::Line;
+
+// The functions that nt-sys imports.
+#[cfg(test)]
+use nt_host as _;
+
+type Adapter = adapter::Adapter<WireGuardAdapter>;
+type State = adapter::State<WireGuardAdapter>;
+/// The engine under its control lock.
+type Config<'a> = adapter::Config<'a, WireGuardAdapter>;
+
+/// An adapter that speaks WireGuard.
+pub struct WireGuardAdapter;
 
 /// What the driver notes of an adapter's configuration.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// The port that was asked for; 0 for any.
     listen_port: u16,
 }
 
-impl AdapterProtocol for WireGuard {
+/// What an adapter has beside the engine.
+pub struct Extension {
+    log: Ring<Line>,
+}
+
+impl AdapterProtocol for WireGuardAdapter {
+    type Protocol = WireGuard;
+
     const KEYWORD: &'static str = "wireguard";
     const NUMBER: u32 = PROTOCOL_WIREGUARD;
     const CAPABILITY: u64 = CAPABILITY_WIREGUARD;
 
     type Settings = Settings;
-    type Extension = ();
+    type Extension = Extension;
+    type Keywords = ();
+    type Devices = ();
+
+    fn load() -> Result<()> {
+        Ok(())
+    }
 
     fn new_control(keywords: &Keywords) -> Control {
         let constants = match keywords.test_timers {
@@ -40,35 +74,47 @@ impl AdapterProtocol for WireGuard {
         Control::new(constants)
     }
 
-    fn new_extension() -> nt::Result<()> {
-        Ok(())
+    fn new_extension((): &()) -> Result<Extension> {
+        Ok(Extension { log: Ring::new()? })
+    }
+
+    fn decode(code: u32, input: &[u8]) -> core::result::Result<Option<Command<'_>>, DecodeError> {
+        wireguard_nt::decode(code, input)
     }
 
     fn asked_port(settings: &Settings) -> u16 {
         settings.listen_port
     }
 
-    fn up(adapter: &Shared<Adapter<Self>>) -> Result<Status, Refusal> {
+    fn up(adapter: &Shared<Adapter>) -> core::result::Result<Status, Refusal> {
         link::up(adapter)
     }
 
-    fn down(adapter: &Shared<Adapter<Self>>) -> Result<Status, Refusal> {
+    fn down(adapter: &Shared<Adapter>) -> core::result::Result<Status, Refusal> {
         link::down(adapter)
     }
 
-    fn scale_timers(adapter: &Shared<Adapter<Self>>, permille: u32) -> Result<(), Refusal> {
+    fn scale_timers(adapter: &Shared<Adapter>, permille: u32) -> core::result::Result<(), Refusal> {
         configure::scale_timers(adapter, permille)
     }
 
-    fn request(adapter: &Shared<Adapter<Self>>, command: Command<'_>, irp: Irp) -> Dispatched {
+    fn request(adapter: &Shared<Adapter>, command: Command<'_>, irp: Irp) -> Dispatched {
         requests::run(adapter, command, irp)
     }
 
-    fn receive_control(adapter: &Shared<Adapter<Self>>, datagram: &Datagram<'_>) {
-        control_thread::receive(adapter, datagram);
+    fn receive_control(adapter: &Shared<Adapter>, datagram: &Datagram<'_>) {
+        adapter::receive_control(adapter, datagram);
     }
 
-    fn report(adapter: &Shared<Adapter<Self>>, event: Event) {
+    fn report(adapter: &Shared<Adapter>, event: Event) {
         report::report(adapter, event);
+    }
+
+    fn cancel_of(adapter: &Shared<Adapter>, file: FileId) {
+        adapter.extension.log.cancel_of(file);
+    }
+
+    fn device_removed(adapter: &Shared<Adapter>) {
+        adapter.extension.log.close();
     }
 }

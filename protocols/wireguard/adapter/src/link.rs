@@ -1,21 +1,22 @@
 //! Up and down.
 
-use nic_wireguard::{WireGuard, configure};
+use nic_miniport::adapter::{
+    BITS_PER_SECOND, NewSockets, Sink, SocketPlace, SocketReceiver, Sockets,
+};
+use nic_miniport::status::Refusal;
+use nic_miniport::time;
+use nic_wireguard::configure;
 use nt::{Shared, Status};
 
-use crate::adapter::{self, Adapter, BITS_PER_SECOND, follow_mtu};
-use crate::control_thread::Sink;
-use crate::log::Level;
-use crate::sockets::{NewSockets, SocketPlace, Sockets};
-use crate::status::Refusal;
-use crate::time;
+use crate::log::{self, Level};
+use crate::{Adapter, WireGuardAdapter};
 
 /// Brings an adapter up: sockets are bound, and the link is connected.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(super) fn up(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refusal> {
-    follow_mtu(adapter);
+pub(super) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
+    adapter.follow_mtu();
     let mut state = adapter.state.lock();
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());
@@ -24,7 +25,7 @@ pub(super) fn up(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refusal
         return Ok(Status::ALREADY_COMPLETE);
     }
     let sockets = bind(adapter, state.settings.listen_port).inspect_err(|status| {
-        adapter::log(
+        log::write(
             adapter,
             Level::Error,
             format_args!("UDP port {} can't be had: {status}", state.settings.listen_port),
@@ -50,18 +51,19 @@ pub(super) fn up(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refusal
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(super) fn bind(
-    adapter: &Shared<Adapter<WireGuard>>,
+    adapter: &Shared<Adapter>,
     port: u16,
-) -> nt::Result<NewSockets<WireGuard>> {
-    let client = adapter.core.wsk()?;
-    SocketPlace::prepare(Sockets::bind_both(adapter, &client, port)?)
+) -> nt::Result<NewSockets<WireGuardAdapter>> {
+    let client = adapter.wsk.client()?;
+    let receiver = SocketReceiver::new(adapter);
+    SocketPlace::prepare(Sockets::bind_both(&client, port, &receiver)?)
 }
 
 /// Brings an adapter down: sessions end, the link is disconnected, and the sockets are closed.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(super) fn down(adapter: &Shared<Adapter<WireGuard>>) -> Result<Status, Refusal> {
+pub(super) fn down(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
     let mut state = adapter.state.lock();
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());

@@ -1,6 +1,17 @@
-//! Lines of text that an adapter tells.
+//! The log of an adapter: lines of text that WireGuardNT's READ_LOG_LINE reads.
 
 use core::fmt::{self, Write};
+
+use nic_miniport::ring::Record;
+use nic_miniport::time;
+use nt::irp::{Dispatched, Irp};
+use nt::{Result, Shared, Status};
+use tunic_ioctl::wireguard_nt;
+
+use crate::Adapter;
+
+/// Bytes of WireGuardNT's log entry.
+const LOG_ENTRY_BYTES: usize = 128;
 
 /// The longest line, in bytes: the room of WireGuardNT's log entry, less its NUL.
 const LINE_BYTES: usize = 119;
@@ -43,6 +54,32 @@ impl Line {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.text.get(..self.length).unwrap_or_default()
     }
+}
+
+impl Record for Line {
+    const MAX_ENTRIES: usize = 64;
+
+    fn answer(&self, irp: &mut Irp) -> Result<usize> {
+        let mut entry = [0; LOG_ENTRY_BYTES];
+        if !wireguard_nt::encode_log_entry(self.filetime, self.as_bytes(), &mut entry) {
+            return Err(Status::BUFFER_TOO_SMALL);
+        }
+        irp.write_output(&entry)?;
+        Ok(entry.len())
+    }
+}
+
+/// Writes a line.
+pub(crate) fn write(adapter: &Shared<Adapter>, level: Level, text: fmt::Arguments<'_>) {
+    adapter.extension.log.push(Line::new(time::filetime(time::now().unix), level, text));
+}
+
+/// Answers a request for a line, now or when there is one.
+pub(crate) fn read(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
+    if irp.output_bytes() < LOG_ENTRY_BYTES {
+        return irp.complete(Status::BUFFER_TOO_SMALL, 0);
+    }
+    adapter.extension.log.read(irp)
 }
 
 impl Write for Line {

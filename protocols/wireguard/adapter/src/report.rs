@@ -3,14 +3,13 @@
 use core::fmt;
 
 use nic_engine::protocol::Event;
-use nic_wireguard::WireGuard;
+use nic_miniport::adapter::Sink;
+use nic_miniport::time;
 use nt::Shared;
 use tunic_ioctl::native::reply::{EventInfo, EventKind};
 
-use crate::adapter::Adapter;
-use crate::control_thread::Sink;
+use crate::Adapter;
 use crate::log::{Level, Line};
-use crate::time;
 
 /// Writes an event and a line for it.
 ///
@@ -19,7 +18,7 @@ use crate::time;
 ///
 /// # Locks
 /// Takes the adapter's and the engine's.
-pub(super) fn report(adapter: &Shared<Adapter<WireGuard>>, event: Event) {
+pub(super) fn report(adapter: &Shared<Adapter>, event: Event) {
     let (peer, kind) = match event {
         Event::HandshakeCompleted(peer) => (peer, EventKind::HandshakeCompleted),
         Event::HandshakeAbandoned(peer) => (peer, EventKind::HandshakeAbandoned),
@@ -50,8 +49,8 @@ pub(super) fn report(adapter: &Shared<Adapter<WireGuard>>, event: Event) {
         ),
         _ => return,
     };
-    adapter.log.push(line);
-    adapter.events.push(EventInfo {
+    adapter.extension.log.push(line);
+    adapter.push_event(EventInfo {
         adapter: adapter.id,
         sequence: adapter.next_event(),
         time_filetime: filetime,

@@ -1,23 +1,17 @@
 //! What only adapters that speak WireGuard are asked.
 
-use nic_wireguard::WireGuard;
+use nic_miniport::adapter::complete_encoded;
 use nt::irp::{Dispatched, Irp};
 use nt::{Shared, Status};
 use tunic_ioctl::{Abi, Command, Encoded, wireguard_nt};
 
-use super::configure;
-use crate::adapter::Adapter;
-use crate::control;
+use crate::{Adapter, configure, log};
 
 /// Does what is asked.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(super) fn run(
-    adapter: &Shared<Adapter<WireGuard>>,
-    command: Command<'_>,
-    mut irp: Irp,
-) -> Dispatched {
+pub(super) fn run(adapter: &Shared<Adapter>, command: Command<'_>, mut irp: Irp) -> Dispatched {
     match command {
         Command::QueryConfiguration(abi) => {
             let answer = configure::query(adapter, abi, irp.output_bytes());
@@ -43,6 +37,7 @@ pub(super) fn run(
                 Err(refusal) => irp.complete(refusal.status(), 0),
             }
         }
+        Command::ReadLogLine => log::read(adapter, irp),
         _ => irp.complete(Status::INVALID_DEVICE_REQUEST, 0),
     }
 }
@@ -51,7 +46,7 @@ pub(super) fn run(
 /// bytes, which its direct method allows.
 fn complete_configuration(irp: Irp, abi: Abi, encoded: Encoded) -> Dispatched {
     if abi == Abi::Native || encoded.is_complete() {
-        return control::complete_encoded(irp, Ok(encoded));
+        return complete_encoded(irp, Ok(encoded));
     }
     match usize::try_from(encoded.required_bytes) {
         Ok(required) if u32::try_from(required).is_ok() => {

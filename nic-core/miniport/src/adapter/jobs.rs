@@ -1,0 +1,90 @@
+//! An adapter's jobs for the workers.
+//!
+//! Jobs of adapters differ in size and type. Each adapter keeps its own, and the workers' queue
+//! holds one [`Ticket`] for each of them, so that jobs of all adapters are done in the order in
+//! which they came.
+
+use nic_memory::Queue;
+use nt::lock::SpinMutex;
+use nt::{Result, Shared, Status};
+
+use crate::workers::{Job, MAX_JOBS, WorkQueue};
+
+/// The workers' queue.
+pub(crate) type Workload = WorkQueue<Ticket>;
+
+/// The right to have the oldest job of an adapter done.
+pub(crate) struct Ticket(Shared<dyn RunOldest>);
+
+impl Job for Ticket {
+    fn run(self) {
+        self.0.run_oldest();
+    }
+}
+
+/// Jobs of an adapter, whatever it speaks.
+trait RunOldest: Send + Sync {
+    /// Takes the oldest job and does it.
+    fn run_oldest(&self);
+}
+
+/// The jobs of one adapter.
+pub(crate) struct Jobs<J: Job> {
+    waiting: Shared<Waiting<J>>,
+    /// The same.
+    as_object: Shared<dyn RunOldest>,
+    workload: Shared<Workload>,
+}
+
+struct Waiting<J>(SpinMutex<Queue<J>>);
+
+impl<J: Job> RunOldest for Waiting<J> {
+    fn run_oldest(&self) {
+        let job = self.0.lock().pop_front();
+        if let Some(job) = job {
+            job.run();
+        }
+    }
+}
+
+impl<J: Job> Jobs<J> {
+    /// No jobs yet.
+    pub(crate) fn new(workload: Shared<Workload>) -> Result<Self> {
+        let mut jobs = Queue::new();
+        jobs.try_reserve(MAX_JOBS).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        let waiting = Shared::new(Waiting(SpinMutex::new(jobs)))?;
+        let as_object = waiting.clone().unsize::<dyn RunOldest>(|inner| inner);
+        Ok(Self { waiting, as_object, workload })
+    }
+
+    /// Leaves a job to the workers; gives it back where there is no room, and then the caller does
+    /// it itself.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    ///
+    /// # Locks
+    /// Takes the spin lock of the adapter's jobs, then that of the workers' queue.
+    pub(crate) fn push(&self, job: J) -> core::result::Result<(), J> {
+        let mut waiting = self.waiting.0.lock();
+        if waiting.len() >= MAX_JOBS {
+            return Err(job);
+        }
+        // A worker that has the ticket already waits for the lock, and then finds the job.
+        if self.workload.push(Ticket(self.as_object.clone())).is_err() {
+            return Err(job);
+        }
+        // `new` made room for it.
+        waiting.push_back(job)
+    }
+
+    /// Whether jobs wait, of this adapter or another one.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.workload.is_busy()
+    }
+
+    /// Whether a worker has nothing to do.
+    pub(crate) fn has_idle(&self) -> bool {
+        self.workload.has_idle()
+    }
+}

@@ -1,0 +1,113 @@
+//! What the registry says of an adapter, whatever it speaks.
+//!
+//! | keyword | type | meaning |
+//! |---|---|---|
+//! | `NetCfgInstanceId` | string | Windows' GUID of the adapter, by which it is opened; the LUID where there is none |
+//! | `TunicName` | string | a name by which it can be opened as well |
+//! | `TunicProtocol` | string | the keyword of its protocol: the first of the driver's list where there is none; with an unknown one, there is no adapter |
+//! | `MTU` | number | the MTU that the stack's interfaces start with, in bytes, 576 to 65 455; 1420 where there is none |
+//! | `*IPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv4`, `*UDPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv6`, `*UDPChecksumOffloadIPv6` | number | 2 where there is none: received packets say that this checksum is right; 0: they don't |
+//! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
+//!
+//! A protocol reads its own keywords by `AdapterProtocol::read_keywords`.
+
+use nt::checksums::ReceiveChecksums;
+use nt::configuration::Configuration;
+use nt::miniport::AdapterHandle;
+use nt::{Result, Status};
+use tunic_ioctl::AdapterId;
+
+use super::packet_size::MAXIMUM_MTU_BYTES;
+use crate::guid;
+use crate::name::Name;
+use crate::utf16;
+
+/// What remains of 1500 bytes for a packet in a tunnel over IPv6.
+const DEFAULT_MTU_BYTES: u32 = 1420;
+
+/// IPv4 needs no less (RFC 791).
+const MINIMUM_MTU_BYTES: u32 = 576;
+
+/// The bit of a keyword for an offload that is about received packets.
+const OFFLOAD_RECEIVE: u32 = 2;
+
+/// What the registry says of an adapter.
+pub struct Keywords {
+    pub(super) id: AdapterId,
+    pub(super) name: Name,
+    /// What it is to speak; empty where nothing is said.
+    protocol: Name,
+    pub(super) mtu_bytes: u32,
+    pub(crate) receive_checksums: ReceiveChecksums,
+    /// What the times of the protocol's timers are divided by; 0 where the registry doesn't allow
+    /// tests to change them.
+    pub test_timers: u32,
+}
+
+impl Keywords {
+    /// Whether the adapter is to speak the protocol with this name; where the registry has none,
+    /// any will do.
+    pub(crate) fn asks_for(&self, protocol: &str) -> bool {
+        let asked = self.protocol.as_bytes();
+        asked.is_empty() || asked.eq_ignore_ascii_case(protocol.as_bytes())
+    }
+
+    /// Reads them; what is missing or makes no sense has its default. Without memory to read them
+    /// with, there can be no adapter: it would be another one than was asked for.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub(crate) fn read(handle: &AdapterHandle) -> Result<Self> {
+        let mut keywords = Self {
+            id: guid::of_luid(handle.interface_luid),
+            name: Name::from_utf16(&[]),
+            protocol: Name::from_utf16(&[]),
+            mtu_bytes: DEFAULT_MTU_BYTES,
+            receive_checksums: ReceiveChecksums::all(),
+            test_timers: 0,
+        };
+        match handle.configuration() {
+            Ok(configuration) => keywords.take(&configuration)?,
+            Err(Status::INSUFFICIENT_RESOURCES) => return Err(Status::INSUFFICIENT_RESOURCES),
+            // There is none.
+            Err(_) => {}
+        }
+        Ok(keywords)
+    }
+
+    fn take(&mut self, configuration: &Configuration) -> Result<()> {
+        if let Some(Some(id)) = configuration.string(&utf16!("NetCfgInstanceId"), guid::parse)? {
+            self.id = id;
+        }
+        if let Some(name) = configuration.string(&utf16!("TunicName"), Name::from_utf16)? {
+            self.name = name;
+        }
+        if let Some(name) = configuration.string(&utf16!("TunicProtocol"), Name::from_utf16)? {
+            self.protocol = name;
+        }
+        if let Some(mtu_bytes) = configuration.integer(&utf16!("MTU"))? {
+            self.mtu_bytes = mtu_bytes.clamp(MINIMUM_MTU_BYTES, MAXIMUM_MTU_BYTES);
+        }
+        if let Some(divisor) = configuration.integer(&utf16!("TunicTestTimers"))? {
+            self.test_timers = divisor;
+        }
+        self.take_checksums(configuration)
+    }
+
+    /// The values are those of "Using Registry Values to Enable and Disable Task Offloading" (ndis
+    /// docs).
+    fn take_checksums(&mut self, configuration: &Configuration) -> Result<()> {
+        for (keyword, checksum) in [
+            (&utf16!("*IPChecksumOffloadIPv4") as &[u16], ReceiveChecksums::IPV4),
+            (&utf16!("*TCPChecksumOffloadIPv4"), ReceiveChecksums::TCP_IPV4),
+            (&utf16!("*UDPChecksumOffloadIPv4"), ReceiveChecksums::UDP_IPV4),
+            (&utf16!("*TCPChecksumOffloadIPv6"), ReceiveChecksums::TCP_IPV6),
+            (&utf16!("*UDPChecksumOffloadIPv6"), ReceiveChecksums::UDP_IPV6),
+        ] {
+            if let Some(value) = configuration.integer(keyword)? {
+                self.receive_checksums.set(checksum, value & OFFLOAD_RECEIVE != 0);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! A control message on its way between the sockets and the control thread.
+
+use nic_engine::Endpoint;
+use nt::wsk::Datagram;
+
+use super::endpoint;
+
+/// The longest control message of a protocol whose handshake is here, in bytes: WireGuard's
+/// initiation.
+const MESSAGE_BYTES: usize = 148;
+
+/// A control message and where it came from, or goes to.
+#[derive(Clone, Copy)]
+pub(crate) struct Message {
+    pub(crate) endpoint: Endpoint,
+    bytes: [u8; MESSAGE_BYTES],
+    length: usize,
+}
+
+impl Message {
+    /// A copy; `None` where it is too long to be a message.
+    pub(crate) fn new(endpoint: Endpoint, message: &[u8]) -> Option<Self> {
+        let mut bytes = [0; MESSAGE_BYTES];
+        bytes.get_mut(..message.len())?.copy_from_slice(message);
+        Some(Self { endpoint, bytes, length: message.len() })
+    }
+
+    /// A copy of a datagram; `None` where it is too long to be a message.
+    pub(super) fn received(datagram: &Datagram<'_>) -> Option<Self> {
+        let mut bytes = [0; MESSAGE_BYTES];
+        let length = datagram.copy_to(&mut bytes).ok()?.len();
+        let endpoint = endpoint::of(datagram)?;
+        (length == datagram.len()).then_some(Self { endpoint, bytes, length })
+    }
+
+    /// The message.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
