@@ -44,6 +44,7 @@ fn from_digits(digits: u128) -> AdapterId {
 #[cfg(test)]
 mod tests {
     use super::parse;
+    use crate::utf16;
 
     #[test]
     fn parses_the_text_form_into_the_order_of_the_struct() {
