@@ -9,8 +9,10 @@ mod image;
 mod inf;
 mod layers;
 mod layouts;
+mod long;
 mod package;
 mod stack;
+mod text;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -33,6 +35,8 @@ enum Task {
     CheckLayouts(layouts::Options),
     /// Checks that packages and modules depend on one another in one direction
     CheckLayers(layers::Options),
+    /// Checks that lines wrap at 100 columns, and that nothing cites what a clone lacks
+    CheckText,
     /// Checks the INFs, or one in its package
     CheckInf(inf::Options),
     /// Checks images of the driver as they are in their files
@@ -41,6 +45,8 @@ enum Task {
     Package(package::Options),
     /// Checks what an image's functions and chains of calls take of the stack
     CheckStack(stack::Options),
+    /// Runs the tests that are too long for every change, those marked `ignore`
+    Long(long::Options),
     /// Checks that the x64 image calls no allocation that can't fail
     CheckAlloc,
 }
@@ -51,10 +57,12 @@ fn main() -> Result<()> {
         Task::Driver(options) => driver::run(&options),
         Task::CheckLayouts(options) => layouts::run(&options),
         Task::CheckLayers(options) => layers::run(&options),
+        Task::CheckText => text::run(),
         Task::CheckInf(options) => inf::run(&options),
         Task::CheckImage(options) => image::run(&options),
         Task::Package(options) => package::run(&options),
         Task::CheckStack(options) => stack::run(&options),
+        Task::Long(options) => long::run(&options),
         Task::CheckAlloc => alloc::run(),
     }
 }

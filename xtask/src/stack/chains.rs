@@ -31,6 +31,8 @@ pub(crate) struct Chains<'a> {
     /// The chain that is being looked at.
     chain: Vec<Step>,
     pub(crate) faults: BTreeSet<String>,
+    /// The lines of the rules that the image needs.
+    pub(crate) used: BTreeSet<usize>,
 }
 
 impl<'a> Chains<'a> {
@@ -46,42 +48,71 @@ impl<'a> Chains<'a> {
             rules,
             call_bytes,
             callees: BTreeMap::new(),
-            budgets: vec![rules.again_limits()],
+            budgets: vec![rules.repeat_limits()],
             deepest: BTreeMap::new(),
             chain: Vec::new(),
             faults: BTreeSet::new(),
+            used: BTreeSet::new(),
         };
         chains.callees =
             calls.functions.keys().map(|address| (*address, chains.callees_of(*address))).collect();
+        for address in calls.functions.keys() {
+            let rule = rules.repeat(names.all(*address)).and_then(|index| rules.repeat_rule(index));
+            if let Some(rule) = rule
+                && !chains.used.contains(&rule.line)
+                && chains.is_in_cycle(*address)
+            {
+                chains.used.insert(rule.line);
+            }
+        }
         chains
     }
 
-    /// Whom a function may call, directly, through pointers, or by an import that calls back.
-    fn callees_of(&mut self, address: u32) -> BTreeSet<u32> {
-        let Some(function) = self.calls.functions.get(&address) else { return BTreeSet::new() };
-        let mut callees: BTreeSet<u32> = function.calls.keys().copied().collect();
-        let mut patterns: Vec<&str> = Vec::new();
-        for import in &function.imports {
-            patterns.extend(self.rules.called_back(import));
-        }
-        if !function.indirect_calls.is_empty() {
-            match self.rules.targets(self.names.all(address)) {
-                Some(targets) => patterns.extend(targets),
-                None => {
-                    let (name, at) = (self.names.one(address), &function.indirect_calls);
-                    self.faults.insert(format!(
-                        "{name} calls through pointers (at {at:x?}), and stack.tsv says not whom"
-                    ));
+    /// Whether a function may come again while it runs.
+    fn is_in_cycle(&self, address: u32) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut left = vec![address];
+        while let Some(caller) = left.pop() {
+            for callee in self.callees.get(&caller).into_iter().flatten() {
+                if *callee == address {
+                    return true;
+                }
+                if seen.insert(*callee) {
+                    left.push(*callee);
                 }
             }
         }
-        for pattern in patterns {
-            let found = self
-                .calls
-                .address_taken
-                .iter()
-                .filter(|taken| is_one(pattern, self.names.all(**taken)));
-            callees.extend(found);
+        false
+    }
+
+    /// The functions that a function may call: directly, through pointers, or by an import that
+    /// calls back.
+    fn callees_of(&mut self, address: u32) -> BTreeSet<u32> {
+        let Some(function) = self.calls.functions.get(&address) else { return BTreeSet::new() };
+        let mut callees: BTreeSet<u32> = function.calls.keys().copied().collect();
+        let imports = function.imports.iter();
+        let mut rules: Vec<_> = imports.flat_map(|import| self.rules.of_import(import)).collect();
+        if !function.indirect_calls.is_empty() {
+            let of_caller = self.rules.of_caller(self.names.all(address));
+            if of_caller.is_empty() {
+                let (name, at) = (self.names.one(address), &function.indirect_calls);
+                self.faults.insert(format!(
+                    "{name} calls through pointers (at {at:x?}), and stack.tsv names no target"
+                ));
+            }
+            rules.extend(of_caller);
+        }
+        for rule in rules {
+            let Some(pattern) = rule.target() else {
+                self.used.insert(rule.line);
+                continue;
+            };
+            for taken in &self.calls.address_taken {
+                if is_one(pattern, self.names.all(*taken)) {
+                    callees.insert(*taken);
+                    self.used.insert(rule.line);
+                }
+            }
         }
         callees
     }
@@ -133,7 +164,7 @@ impl<'a> Chains<'a> {
 
     /// The step into a function, where its rule allows it once more.
     fn enter(&mut self, callee: u32, budget: usize) -> Option<Step> {
-        let Some((rule, _)) = self.rules.again(self.names.all(callee)) else {
+        let Some(rule) = self.rules.repeat(self.names.all(callee)) else {
             return Some((callee, budget));
         };
         let mut left = self.budgets[budget].clone();

@@ -1,8 +1,9 @@
-//! `cargo xtask check-stack`: what the driver's functions take of the kernel's 24 KiB of stack, by
-//! the bytes that ship.
+//! `cargo xtask check-stack`: how much of the kernel's 24 KiB stack the driver uses, read from the
+//! image that ships.
 //!
-//! Frames are what the image's own unwind data says. Calls are what its instructions are; those
-//! through pointers lead to whom `driver/stack.tsv` says.
+//! The size of a frame is that of the image's unwind data. Calls are read from its instructions;
+//! `driver/stack.tsv` lists the possible targets of indirect calls. A rule of that file that
+//! neither image needs is refused.
 
 mod arm64;
 pub(crate) mod calls;
@@ -18,9 +19,9 @@ mod x64;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use object::LittleEndian as LE;
 use object::pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION;
 
@@ -32,35 +33,58 @@ use chains::Chains;
 use names::Names;
 use rules::Rules;
 
-/// The most that one function may take.
+/// The largest frame of a function.
 const FRAME_BYTES: u32 = 2048;
-/// The most that a chain of calls may take; of the rest live NT, NDIS and WSK above and below us.
+/// The largest chain of calls. The rest of the stack is left to NT, NDIS and WSK.
 const CHAIN_BYTES: u32 = 16 * 1024;
 
 const RULES: &str = include_str!("../../../driver/stack.tsv");
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The image to check, with its map beside it; where none is named, that which `cargo xtask
-    /// driver` built
+    /// The image to check, with its map beside it [default: those that `cargo xtask driver` built]
     image: Option<PathBuf>,
-    /// The processor of the image that `cargo xtask driver` built
-    #[arg(long, default_value = "x64", conflicts_with = "image")]
-    arch: Arch,
-    /// Also prints the deepest chains, as many
+    /// Check only the image for this processor
+    #[arg(long, conflicts_with = "image")]
+    arch: Option<Arch>,
+    /// The number of chains to print, the deepest first
     #[arg(long, default_value_t = 1)]
     chains: usize,
-    /// Also prints the functions with the largest frames, as many
+    /// The number of functions to print, those with the largest frames first
     #[arg(long, default_value_t = 0)]
     frames: usize,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let path = options.image.clone().unwrap_or_else(|| driver::Image::of(options.arch).sys);
+    let rules = Rules::parse(RULES)?;
+    if let Some(path) = &options.image {
+        return check(path, &rules, options).map(|_| ());
+    }
+    let mut used = BTreeSet::new();
+    for arch in Arch::ALL {
+        if options.arch.is_none_or(|wanted| wanted == arch) {
+            used.append(&mut check(&driver::Image::of(arch).sys, &rules, options)?);
+        }
+    }
+    // Compilers inline differently for each processor, so one image alone doesn't tell.
+    if options.arch.is_none() {
+        refuse_unused(&rules, &used)?;
+    }
+    Ok(())
+}
+
+fn refuse_unused(rules: &Rules, used: &BTreeSet<usize>) -> Result<()> {
+    let unused = rules.unused(used);
+    ensure!(unused.is_empty(), "unused rules:\n  {}", unused.join("\n  "));
+    Ok(())
+}
+
+/// Checks one image; gives the lines of the rules that it needs.
+fn check(path: &Path, rules: &Rules, options: &Options) -> Result<BTreeSet<usize>> {
     let map = path.with_extension("map");
     let map = fs::read_to_string(&map).with_context(|| map.display().to_string())?;
-    let file = ImageFile::read(&path)?;
-    let found = measure(&file.parse()?, &map, &Rules::parse(RULES)?)?;
+    let file = ImageFile::read(path)?;
+    let found = measure(&file.parse()?, &map, rules)?;
     for (bytes, name) in found.frames.iter().take(options.frames) {
         println!("{bytes:7} {name}");
     }
@@ -81,11 +105,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         path.display(),
         found.functions
     );
-    Ok(())
+    Ok(found.used)
 }
 
-/// A function that takes of the stack: its addresses relative to the image, and how many bytes,
-/// without what a call of it pushes.
+/// The frame of a function: the function's addresses relative to the image, and the size in bytes,
+/// without the return address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Frame {
     start: u32,
@@ -108,7 +132,7 @@ fn unwind_table<'i>(image: &'i Image<'_>) -> Result<&'i [u8]> {
     table.get(..directory.size.get(LE) as usize).context("unwind data that is cut")
 }
 
-/// What a call pushes.
+/// The bytes that a call pushes.
 const fn call_bytes(arch: Arch) -> u32 {
     match arch {
         Arch::X64 => x64::CALL_BYTES,
@@ -120,10 +144,13 @@ const fn call_bytes(arch: Arch) -> u32 {
 struct Found {
     functions: usize,
     faults: BTreeSet<String>,
-    /// What each function takes; the largest first.
+    /// The frame of each function, the largest first.
     frames: Vec<(u32, String)>,
-    /// Of what NT may call: how deep, and the chain; the deepest first.
+    /// From each function that NT may call: the bytes of the deepest chain, and the chain; the
+    /// deepest first.
     chains: Vec<(u32, Vec<(String, u32)>)>,
+    /// The lines of the rules that the image needs.
+    used: BTreeSet<usize>,
 }
 
 fn measure(image: &Image<'_>, map: &str, rules: &Rules) -> Result<Found> {
@@ -135,7 +162,7 @@ fn measure(image: &Image<'_>, map: &str, rules: &Rules) -> Result<Found> {
         functions.map(|(start, function)| (function.frame_bytes, names.one(*start))).collect();
     largest.sort_by(|left, right| right.cmp(left));
     for (bytes, name) in largest.iter().take_while(|(bytes, _)| *bytes > FRAME_BYTES) {
-        faults.insert(format!("{name} takes {bytes} bytes of the stack, more than {FRAME_BYTES}"));
+        faults.insert(format!("{name} has a frame of {bytes} bytes, more than {FRAME_BYTES}"));
     }
 
     // NT knows the entry point and what was given to it by address.
@@ -148,7 +175,7 @@ fn measure(image: &Image<'_>, map: &str, rules: &Rules) -> Result<Found> {
         let chain = chains.deepest(start);
         if bytes > CHAIN_BYTES {
             faults.insert(format!(
-                "calls from {} on take {bytes} bytes of the stack",
+                "a chain of calls from {} takes {bytes} bytes, more than {CHAIN_BYTES}",
                 names.one(start)
             ));
         }
@@ -156,5 +183,11 @@ fn measure(image: &Image<'_>, map: &str, rules: &Rules) -> Result<Found> {
     }
     deepest.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
     faults.append(&mut chains.faults);
-    Ok(Found { functions: calls.functions.len(), faults, frames: largest, chains: deepest })
+    Ok(Found {
+        functions: calls.functions.len(),
+        faults,
+        frames: largest,
+        used: std::mem::take(&mut chains.used),
+        chains: deepest,
+    })
 }

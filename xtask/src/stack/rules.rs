@@ -1,34 +1,48 @@
-//! What the instructions can't say of calls: whom a pointer may lead to, how often a function may
-//! be in one chain.
+//! What the instructions can't say of calls: the possible targets of an indirect call, and how often
+//! a function may be in one chain.
 //!
 //! It is in `driver/stack.tsv`, whose head explains it.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, bail};
 
-/// The rules.
+/// The rules, each kind in the order of the file.
 #[derive(Default)]
 pub(crate) struct Rules {
-    /// Callers through pointers, and whom they reach; nobody of ours where there is no name.
-    pointers: Vec<(String, Option<String>)>,
-    /// Imports that call back before they return, and whom.
-    imports: Vec<(String, String)>,
-    /// How often functions may be in one chain; others once.
-    again: Vec<(String, u8)>,
+    /// Functions that call through pointers, and possible targets.
+    pointers: Vec<Rule>,
+    /// Imports that call back before they return, and possible targets.
+    imports: Vec<Rule>,
+    /// Functions in a cycle, and how often each may be in one chain; others once.
+    repeats: Vec<(Rule, u8)>,
+}
+
+/// A line of the file.
+pub(crate) struct Rule {
+    /// Its number, from 1.
+    pub(crate) line: usize,
+    /// What it is about.
+    name: String,
+    value: String,
 }
 
 impl Rules {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut rules = Self::default();
-        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        for (index, line) in text.lines().enumerate() {
+            if line.starts_with('#') || line.is_empty() {
+                continue;
+            }
             let fields: Vec<&str> = line.split('\t').collect();
             let [kind, name, value, ..] = fields[..] else { bail!("stack.tsv: {line}") };
-            let name = name.to_owned();
+            let rule = Rule { line: index + 1, name: name.to_owned(), value: value.to_owned() };
             match kind {
-                "pointer" => rules.pointers.push((name, (value != "-").then(|| value.to_owned()))),
-                "import" => rules.imports.push((name, value.to_owned())),
-                "again" => {
+                "pointer" => rules.pointers.push(rule),
+                "import" => rules.imports.push(rule),
+                "repeat" => {
                     let times = value.parse().with_context(|| format!("stack.tsv: {line}"))?;
-                    rules.again.push((name, times));
+                    rules.repeats.push((rule, times));
                 }
                 _ => bail!("stack.tsv: {line}"),
             }
@@ -36,31 +50,52 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Whom a function may reach through pointers, by name; `None` where no rule speaks of it. Of
+    /// The rules of a function that calls through pointers, none where no rule speaks of it. Of
     /// several patterns the first counts.
-    pub(crate) fn targets(&self, caller: &[String]) -> Option<Vec<&str>> {
-        let (first, _) = self.pointers.iter().find(|(name, _)| is_one(name, caller))?;
-        let of_first = self.pointers.iter().filter(|(name, _)| name == first);
-        Some(of_first.filter_map(|(_, target)| target.as_deref()).collect())
+    pub(crate) fn of_caller(&self, caller: &[String]) -> Vec<&Rule> {
+        let first = self.pointers.iter().find(|rule| is_one(&rule.name, caller));
+        let all = self.pointers.iter();
+        all.filter(|rule| first.is_some_and(|first| first.name == rule.name)).collect()
     }
 
-    /// Whom an import calls back.
-    pub(crate) fn called_back(&self, import: &str) -> impl Iterator<Item = &str> {
-        self.imports
-            .iter()
-            .filter(move |(name, _)| matches(name, import))
-            .map(|(_, target)| &**target)
+    /// The rules of an import.
+    pub(crate) fn of_import(&self, import: &str) -> impl Iterator<Item = &Rule> {
+        self.imports.iter().filter(move |rule| matches(&rule.name, import))
     }
 
-    /// Which rule says how often this function may be in a chain, and how often.
-    pub(crate) fn again(&self, function: &[String]) -> Option<(usize, u8)> {
-        let index = self.again.iter().position(|(name, _)| is_one(name, function))?;
-        Some((index, self.again[index].1))
+    /// The index of the rule that says how often this function may be in a chain.
+    pub(crate) fn repeat(&self, function: &[String]) -> Option<usize> {
+        self.repeats.iter().position(|(rule, _)| is_one(&rule.name, function))
     }
 
-    /// How many rules say how often functions may be in a chain.
-    pub(crate) fn again_limits(&self) -> Vec<u8> {
-        self.again.iter().map(|(_, times)| *times).collect()
+    /// The rule of this index.
+    pub(crate) fn repeat_rule(&self, index: usize) -> Option<&Rule> {
+        self.repeats.get(index).map(|(rule, _)| rule)
+    }
+
+    /// How often the functions of each such rule may be in a chain.
+    pub(crate) fn repeat_limits(&self) -> Vec<u8> {
+        self.repeats.iter().map(|(_, times)| *times).collect()
+    }
+
+    /// The rules whose lines aren't among these.
+    pub(crate) fn unused(&self, used: &BTreeSet<usize>) -> Vec<String> {
+        let repeats = self.repeats.iter().map(|(rule, _)| rule);
+        let all = self.pointers.iter().chain(&self.imports).chain(repeats);
+        let mut unused: Vec<&Rule> = all.filter(|rule| !used.contains(&rule.line)).collect();
+        unused.sort_by_key(|rule| rule.line);
+        let fault = |rule: &Rule| {
+            let Rule { line, name, value } = rule;
+            format!("stack.tsv:{line}: no image needs this rule: {name}, {value}")
+        };
+        unused.into_iter().map(fault).collect()
+    }
+}
+
+impl Rule {
+    /// The pattern of its targets; none where they are all outside of the image.
+    pub(crate) fn target(&self) -> Option<&str> {
+        (self.value != "-").then_some(&self.value)
     }
 }
 
@@ -92,9 +127,20 @@ mod tests {
 
     #[test]
     fn lines_have_three_fields_and_a_known_kind() {
-        assert!(Rules::parse("pointer\ta\tb\nagain\tc\t2\twhy\n").is_ok());
-        for bad in ["pointer\ta", "frame\ta\t3000", "again\ta\tmuch"] {
+        assert!(Rules::parse("pointer\ta\tb\nrepeat\tc\t2\twhy\n").is_ok());
+        for bad in ["pointer\ta", "frame\ta\t3000", "repeat\ta\tmuch"] {
             assert!(Rules::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn of_several_patterns_the_first_counts() {
+        let rules = Rules::parse("pointer\ta*\tb\npointer\t*\tc\npointer\ta*\td\n").unwrap();
+        let lines = |caller: &str| {
+            let rules = rules.of_caller(&[caller.to_owned()]);
+            rules.into_iter().map(|rule| rule.line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("a1"), [1, 3]);
+        assert_eq!(lines("b"), [2]);
     }
 }

@@ -10,7 +10,7 @@ use super::calls::{Calls, Function};
 use super::chains::Chains;
 use super::names::Names;
 use super::rules::Rules;
-use super::{FRAME_BYTES, RULES, measure};
+use super::{FRAME_BYTES, RULES, measure, refuse_unused};
 use crate::arch::Arch;
 use crate::driver;
 use crate::image::file::ImageFile;
@@ -69,23 +69,56 @@ fn recursion_needs_a_bound() {
     let (_, faults) = depth(functions(), "");
     assert!(faults.iter().any(|fault| fault.starts_with("recursion: b -> c")), "{faults:?}");
     assert_eq!(
-        depth(functions(), "again\tb\t2\tso"),
+        depth(functions(), "repeat\tb\t2\tso"),
         (100 + 1000 + 10 + 1000 + 10 + 5 * 8, BTreeSet::new())
     );
+}
+
+/// The rules that nothing of `a`, `b` and `c` needs.
+fn unused(functions: [Function; 3], rules: &str) -> Vec<String> {
+    let calls = Calls {
+        functions: [A, B, C].into_iter().zip(functions).collect(),
+        address_taken: [B, C].into(),
+    };
+    let (names, rules) = (Names::parse(MAP).unwrap(), Rules::parse(rules).unwrap());
+    let used = Chains::new(&calls, &names, &rules, 8).used;
+    assert_eq!(refuse_unused(&rules, &used).is_err(), !rules.unused(&used).is_empty());
+    rules.unused(&used)
+}
+
+#[test]
+fn a_rule_that_nothing_uses_is_refused() {
+    let functions =
+        || [function(1, &[], &[0x1010]), function(1, &[C], &[]), function(1, &[B], &[])];
+    let needed = "pointer\ta\tb\nrepeat\tc\t1\twhy\n";
+    assert_eq!(unused(functions(), needed), Vec::<String>::new());
+    for rule in [
+        "pointer\tb\tc",     // b calls nobody through a pointer
+        "pointer\ta\td",     // there is no d
+        "repeat\ta\t1\twhy", // a is in no cycle
+        "import\tIoCsq*\tb", // nobody calls that
+    ] {
+        let faults = unused(functions(), &format!("{needed}{rule}"));
+        assert_eq!(faults.len(), 1, "{rule}: {faults:?}");
+        assert!(faults[0].starts_with("stack.tsv:3: "), "{faults:?}");
+    }
 }
 
 #[test]
 fn the_driver_passes_and_a_frame_of_three_kilobytes_does_not() {
     let test = "the_driver_passes_and_a_frame_of_three_kilobytes_does_not";
+    let mut used = BTreeSet::new();
     for arch in Arch::ALL {
         if !require::all(test, &[Need::RustTarget(arch.target())]) {
-            continue;
+            return;
         }
         let built = driver::build(arch).unwrap();
         let map = std::fs::read_to_string(built.map).unwrap();
         let rules = Rules::parse(RULES).unwrap();
         let mut file = ImageFile::read(&built.sys).unwrap();
-        assert_eq!(measure(&file.parse().unwrap(), &map, &rules).unwrap().faults, BTreeSet::new());
+        let mut found = measure(&file.parse().unwrap(), &map, &rules).unwrap();
+        assert_eq!(found.faults, BTreeSet::new());
+        used.append(&mut found.used);
 
         match arch {
             Arch::X64 => {
@@ -103,6 +136,7 @@ fn the_driver_passes_and_a_frame_of_three_kilobytes_does_not() {
             "{faults:?}"
         );
     }
+    refuse_unused(&Rules::parse(RULES).unwrap(), &used).unwrap();
 }
 
 /// ARM64's `sub sp, sp, #bytes`.
