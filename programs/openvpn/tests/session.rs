@@ -241,6 +241,26 @@ fn messages_cross_whole_and_in_order() {
     assert_eq!(texts[1], ["PUSH_REQUEST"]);
 }
 
+/// As stock: a line break would become a line of its own in files that options end up in.
+#[test]
+fn messages_with_control_characters_are_dropped_whole() {
+    let mut pair = Pair::new(Setup::default());
+    pair.establish();
+    let bad =
+        ["a\nb", "PUSH_REPLY,dhcp-option DOMAIN a\nnameserver 1.2.3.4", "\x1b[2J", "\x7f", "\t"];
+    for message in bad.into_iter().chain(["PUSH_REPLY,echo \u{e9}\r\n", "INFO,last"]) {
+        pair.ends[1].send_message(message).unwrap();
+    }
+    pair.run(Duration::ZERO);
+    let [told, _] = pair.told();
+    let (invalid, texts) = told.split_at(bad.len());
+    assert!(invalid.iter().all(|event| matches!(event, SessionEvent::InvalidMessage)), "{told:?}");
+    let [SessionEvent::Message(first), SessionEvent::Message(last)] = texts else {
+        panic!("{texts:?}");
+    };
+    assert_eq!((first.as_str(), last.as_str()), ("PUSH_REPLY,echo \u{e9}", "INFO,last"));
+}
+
 #[test]
 fn handshakes_and_renewals_survive_a_bad_network() {
     let third_lost = |n: u32| usize::from(!n.is_multiple_of(3));

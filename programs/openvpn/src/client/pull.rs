@@ -34,38 +34,46 @@ impl<'p> Pull<'p> {
     pub(super) fn reply(&mut self, options: &str) -> Result<Option<TunnelOptions>, PullError> {
         let mut is_last = true;
         for option in options.split(',').map(str::trim).filter(|option| !option.is_empty()) {
-            match option.strip_prefix("push-continuation ") {
+            let words = match words(option) {
+                Ok(words) => words,
+                // Not applied in any case; a filter may make it harmless.
+                Err(WordsError) if self.filter(option) == PullAction::Ignore => continue,
+                Err(WordsError) => return Err(OptionError::Malformed(option.to_owned()).into()),
+            };
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            match words[..] {
                 // 2: more replies follow; 1: the last reply.
-                Some(more) => is_last = more.trim() != "2",
-                None => self.option(option)?,
+                ["push-continuation", more] => is_last = more != "2",
+                _ => self.option(&words)?,
             }
         }
         Ok(is_last.then(|| std::mem::take(&mut self.options)))
     }
 
-    fn option(&mut self, option: &str) -> Result<(), PullError> {
-        match self.filter(option) {
+    fn option(&mut self, words: &[&str]) -> Result<(), PullError> {
+        let option = words.join(" ");
+        match self.filter(&option) {
             PullAction::Accept => {}
             PullAction::Ignore => return Ok(()),
-            PullAction::Reject => return Err(PullError::Rejected(option.to_owned())),
+            PullAction::Reject => return Err(PullError::Rejected(option)),
         }
-        let malformed = |_: WordsError| OptionError::Malformed(option.to_owned());
-        let words = words(option).map_err(malformed)?;
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        if !self.options.apply(&words)? {
-            self.options.ignored.push(option.to_owned());
+        if !self.options.apply(words)? {
+            self.options.ignored.push(option);
         }
         Ok(())
     }
 
+    /// The action for an option, whose words are unquoted and joined by single blanks: quotes,
+    /// escapes or other blanks must not hide an option from the filters. `route-nopull` applies to
+    /// options that a filter accepts too, as in OpenVPN.
     fn filter(&self, option: &str) -> PullAction {
         let matches = |filter: &&PullFilter| option.starts_with(&filter.prefix);
-        if let Some(filter) = self.profile.pull_filters.iter().find(matches) {
-            return filter.action;
+        let action = self.profile.pull_filters.iter().find(matches).map(|filter| filter.action);
+        let is_routing = ROUTING.iter().any(|prefix| option.starts_with(prefix));
+        match action.unwrap_or(PullAction::Accept) {
+            PullAction::Accept if self.profile.is_route_nopull && is_routing => PullAction::Ignore,
+            action => action,
         }
-        let is_kept_out =
-            self.profile.is_route_nopull && ROUTING.iter().any(|prefix| option.starts_with(prefix));
-        if is_kept_out { PullAction::Ignore } else { PullAction::Accept }
     }
 }
 
@@ -138,6 +146,39 @@ mod tests {
         let options = options.unwrap().expect("the last reply");
         assert!(options.routes.is_empty() && options.route_gateway.is_none());
         assert!(options.ifconfig.is_some());
+    }
+
+    #[test]
+    fn quotes_do_not_hide_an_option_from_filters() {
+        let hidden = [
+            r#""redirect-gateway" def1"#,
+            "'redirect-gateway' def1",
+            r"\redirect-gateway def1",
+            r"redirect\-gateway def1",
+            "redirect-gateway\tdef1",
+            r#"redirect"-gateway" "def1""#,
+        ];
+        let nopull = Profile { is_route_nopull: true, ..Profile::default() };
+        let pull_filters = vec![filter(PullAction::Ignore, "redirect-gateway def1")];
+        let ignoring = Profile { pull_filters, ..Profile::default() };
+        // `accept` does not lift `route-nopull`.
+        let pull_filters = vec![filter(PullAction::Accept, "redirect-gateway")];
+        let accepting = Profile { pull_filters, is_route_nopull: true, ..Profile::default() };
+        let pull_filters = vec![filter(PullAction::Reject, "redirect-gateway")];
+        let rejecting = Profile { pull_filters, ..Profile::default() };
+        for option in hidden {
+            for profile in [&nopull, &ignoring, &accepting] {
+                let options = Pull::new(profile).reply(option).unwrap().expect("the last reply");
+                assert_eq!(options.redirect_gateway, None, "{option}");
+            }
+            let rejected = Pull::new(&rejecting).reply(option);
+            assert!(matches!(rejected, Err(PullError::Rejected(_))), "{option}: {rejected:?}");
+        }
+        let options = Pull::new(&nopull)
+            .reply("\"dns\" server 0 address 10.0.0.1,'dhcp-option' DNS 10.0.0.1");
+        assert!(options.unwrap().expect("the last reply").dns.is_empty());
+        let mut pull = Pull::new(&nopull);
+        assert_eq!(pull.reply("ping 1,\"push-continuation\" 2").unwrap(), None);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Options of a tunnel, pushed by a server or written in a profile.
 
+mod dns;
 mod network;
 mod words;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+pub use dns::DnsOptions;
 pub use network::{Network, Route, RouteGateway, RouteNetwork, mask_length};
 pub use words::{WordsError, words};
 
@@ -39,10 +41,8 @@ pub struct TunnelOptions {
     pub ping_restart: Option<Duration>,
     /// Receive timeout after which the program exits.
     pub ping_exit: Option<Duration>,
-    /// Name servers.
-    pub dns_servers: Vec<IpAddr>,
-    /// Search domains.
-    pub dns_search: Vec<String>,
+    /// Name servers and search domains.
+    pub dns: DnsOptions,
     /// Peer id of data packets to the server.
     pub peer_id: Option<u32>,
     /// The data channel's cipher.
@@ -188,8 +188,16 @@ impl TunnelOptions {
                 self.ping_restart = Some(seconds_of(seconds, malformed)?);
             }
             ("ping-exit", [seconds]) => self.ping_exit = Some(seconds_of(seconds, malformed)?),
-            ("dhcp-option", arguments) => self.apply_dhcp(arguments, words),
-            ("dns", arguments) => self.apply_dns(arguments, words),
+            ("dhcp-option", arguments) => {
+                if !self.dns.apply_dhcp(arguments) {
+                    self.ignored.push(words.join(" "));
+                }
+            }
+            ("dns", arguments) => {
+                if !self.dns.apply_dns(arguments) {
+                    self.ignored.push(words.join(" "));
+                }
+            }
             ("peer-id", [id]) => {
                 let id = parse(id, malformed)?;
                 // 24 bits; all ones mean "no peer id".
@@ -233,34 +241,6 @@ impl TunnelOptions {
             _ => return Ok(false),
         }
         Ok(true)
-    }
-
-    fn apply_dhcp(&mut self, arguments: &[&str], words: &[&str]) {
-        match arguments {
-            ["DNS" | "DNS6", server] if server.parse::<IpAddr>().is_ok() => {
-                self.dns_servers.extend(server.parse::<IpAddr>());
-            }
-            ["DOMAIN" | "DOMAIN-SEARCH" | "ADAPTER_DOMAIN_SUFFIX", domain] => {
-                self.dns_search.push((*domain).to_owned());
-            }
-            _ => self.ignored.push(words.join(" ")),
-        }
-    }
-
-    /// `dns server N address A...` and `dns search-domains D...`.
-    fn apply_dns(&mut self, arguments: &[&str], words: &[&str]) {
-        match arguments {
-            ["server", _, "address", servers @ ..]
-                if servers.iter().all(|server| server.parse::<IpAddr>().is_ok()) =>
-            {
-                self.dns_servers
-                    .extend(servers.iter().filter_map(|server| server.parse::<IpAddr>().ok()));
-            }
-            ["search-domains", domains @ ..] => {
-                self.dns_search.extend(domains.iter().map(|domain| (*domain).to_owned()));
-            }
-            _ => self.ignored.push(words.join(" ")),
-        }
     }
 
     fn apply_auth_token_user(

@@ -283,6 +283,9 @@ impl Server {
                 return self.established(id, &established, now);
             }
             SessionEvent::Message(message) => return self.message(id, &message, now),
+            SessionEvent::InvalidMessage => {
+                return self.log_client(id, "dropped a control message with invalid characters");
+            }
             SessionEvent::Failed(error) => {
                 self.flush(id, now);
                 return self.remove(id, &error.to_string());
@@ -359,6 +362,13 @@ impl Server {
             && self.addresses.get(&client.address) == Some(&id)
         {
             self.addresses.remove(&client.address);
+        }
+    }
+
+    fn log_client(&mut self, id: u32, what: &str) {
+        if let Some(client) = self.clients.get(&id) {
+            let line = format!("{}: {what}", client.label());
+            self.log_line(&line);
         }
     }
 

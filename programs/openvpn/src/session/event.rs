@@ -36,6 +36,8 @@ pub enum SessionEvent {
     Established(Established),
     /// A control message of the peer, such as `PUSH_REPLY,...`.
     Message(Zeroizing<String>),
+    /// A control message of the peer was dropped: it contains control characters.
+    InvalidMessage,
     /// Install a key.
     InstallKey(InstallKey),
     /// Exchange the key slots.

@@ -44,6 +44,14 @@ pub(super) enum Phase {
     Established,
 }
 
+/// A received control message.
+pub(super) enum Message {
+    /// Its text.
+    Text(Zeroizing<String>),
+    /// It contains control characters, and is dropped as a whole.
+    Invalid,
+}
+
 /// Size limits of sent packets.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
@@ -216,7 +224,7 @@ impl KeyState {
     }
 
     /// The next control message of the peer, once established.
-    pub(super) fn message(&mut self) -> Result<Option<Zeroizing<String>>, SessionError> {
+    pub(super) fn message(&mut self) -> Result<Option<Message>, SessionError> {
         if self.phase != Phase::Established {
             return Ok(None);
         }
@@ -227,8 +235,14 @@ impl KeyState {
             };
         };
         let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(self.plaintext.drain(..=end).collect());
-        let text = String::from_utf8_lossy(bytes.strip_suffix(b"\0").unwrap_or(&bytes));
-        Ok(Some(Zeroizing::new(text.into_owned())))
+        let text = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+        // As stock: some scripts end messages with a line break, and none may contain one.
+        let length = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+        let text = &text[..length.map_or(0, |last| last + 1)];
+        if text.iter().any(u8::is_ascii_control) {
+            return Ok(Some(Message::Invalid));
+        }
+        Ok(Some(Message::Text(Zeroizing::new(String::from_utf8_lossy(text).into_owned()))))
     }
 
     /// Sends a control message.

@@ -33,7 +33,7 @@ pub use peer_info::{peer_info, proto, value};
 use crate::Role;
 use crate::data_channel::{InstallKey, Slot};
 use crate::packet::{ControlPacket, Opcode, SessionId};
-use crate::session::key_state::{KeyState, Limits, Phase};
+use crate::session::key_state::{KeyState, Limits, Message, Phase};
 use crate::wrap::Wrap;
 
 /// Maximum length of our datagrams, as in stock servers.
@@ -398,7 +398,10 @@ impl Session {
     fn collect_messages(&mut self, key_id: u8) -> Result<(), SessionError> {
         if let Some(key) = self.keys.iter_mut().find(|key| key.key_id == key_id) {
             while let Some(message) = key.message()? {
-                self.events.push_back(SessionEvent::Message(message));
+                self.events.push_back(match message {
+                    Message::Text(text) => SessionEvent::Message(text),
+                    Message::Invalid => SessionEvent::InvalidMessage,
+                });
             }
         }
         Ok(())

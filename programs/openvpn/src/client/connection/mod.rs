@@ -277,6 +277,10 @@ impl<'c> Connection<'c> {
                 Ok(())
             }
             SessionEvent::Message(text) => return self.message(&text, now),
+            SessionEvent::InvalidMessage => {
+                self.common.log.error("dropped a control message with invalid characters");
+                Ok(())
+            }
             SessionEvent::InstallKey(key) => {
                 channel.install_key(Peer::Only, &key, self.send_id.take())
             }

@@ -94,18 +94,22 @@ impl Applied {
 
     /// Logs the name servers, and passes them to resolvconf(8) where it is installed.
     fn set_dns(&self) {
-        let Plan { dns_servers, dns_search, .. } = &self.plan;
-        if dns_servers.is_empty() && dns_search.is_empty() {
+        let dns = &self.plan.dns;
+        for server in dns.unused() {
+            self.log.step(format_args!("DNS: server not set: {server}"));
+        }
+        if dns.is_empty() {
             return;
         }
-        let servers: Vec<_> = dns_servers.iter().map(IpAddr::to_string).collect();
-        let text = format!("DNS: servers {}; search {}", servers.join(" "), dns_search.join(" "));
+        let servers: Vec<_> = dns.servers().iter().map(IpAddr::to_string).collect();
+        let search = dns.search_domains().join(" ");
+        let text = format!("DNS: servers {}; search {search}", servers.join(" "));
         let mut lines = String::new();
         for server in &servers {
             lines.push_str(&format!("nameserver {server}\n"));
         }
-        if !dns_search.is_empty() {
-            lines.push_str(&format!("search {}\n", dns_search.join(" ")));
+        if !search.is_empty() {
+            lines.push_str(&format!("search {search}\n"));
         }
         match resolvconf(&["-a", &self.interface], &lines) {
             Ok(()) => self.log.step(format_args!("{text} (by resolvconf)")),
@@ -129,7 +133,7 @@ impl Applied {
 
 impl Drop for Applied {
     fn drop(&mut self) {
-        if !(self.plan.dns_servers.is_empty() && self.plan.dns_search.is_empty()) {
+        if !self.plan.dns.is_empty() {
             // Fails if nothing was set.
             let _ = resolvconf(&["-d", &self.interface], "");
         }

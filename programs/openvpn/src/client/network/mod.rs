@@ -10,7 +10,7 @@ pub(super) use apply::Applied;
 pub(super) use hop::{Hop, Hops};
 
 use crate::options::{
-    Network, Route, RouteGateway, RouteNetwork, Topology, TunnelOptions, mask_length,
+    DnsOptions, Network, Route, RouteGateway, RouteNetwork, Topology, TunnelOptions, mask_length,
 };
 
 /// Default MTU.
@@ -30,8 +30,7 @@ pub(super) struct Plan {
     pub(super) addresses: Vec<Address>,
     /// In the order of their creation.
     pub(super) routes: Vec<PlannedRoute>,
-    pub(super) dns_servers: Vec<IpAddr>,
-    pub(super) dns_search: Vec<String>,
+    pub(super) dns: DnsOptions,
 }
 
 /// An address of the interface.
@@ -89,8 +88,7 @@ impl Plan {
             mtu,
             addresses: addresses(options)?,
             routes: Vec::new(),
-            dns_servers: options.dns_servers.clone(),
-            dns_search: options.dns_search.clone(),
+            dns: options.dns.clone(),
         };
         for route in &options.routes {
             plan.routes.push(planned(route, options, server, hops)?);
