@@ -103,6 +103,8 @@ typedef struct TUNIC_SOCKADDR {
 
 #define TUNIC_PROTOCOL_WIREGUARD 0x1u
 #define TUNIC_PROTOCOL_OPENVPN 0x2u
+#define TUNIC_PROTOCOL_VENDOR_FIRST 0x80000000u
+#define TUNIC_PROTOCOL_VENDOR_LAST 0xffffffffu
 
 #define TUNIC_CAPABILITY_WIREGUARD 0x1u
 #define TUNIC_CAPABILITY_EVENTS 0x2u
@@ -213,7 +215,7 @@ typedef struct TUNIC_ADAPTER {
     uint8_t adapter[16]; /* Its GUID. */
     uint64_t luid; /* Its NET_LUID. */
     uint32_t mtu; /* MTU in bytes. */
-    uint32_t protocol; /* TUNIC_PROTOCOL_*. */
+    uint32_t protocol; /* TUNIC_PROTOCOL_*; from TUNIC_PROTOCOL_VENDOR_FIRST, a third party's protocol. */
     uint32_t state; /* 0 down, 1 up. */
     uint32_t link_state; /* 0 disconnected, 1 connected. */
     uint16_t listen_port; /* Bound UDP port, or the one asked for; 0 for none. */

@@ -6,7 +6,7 @@ use core::fmt;
 use crate::data_channel::{DeleteReason, Suite};
 use crate::native::Kind;
 use crate::native::channel;
-use crate::{Layout, native, ovpn_dco, wireguard_nt};
+use crate::{Layout, native, ovpn_dco, protocol, wireguard_nt};
 
 /// Writes the header.
 pub fn write(out: &mut impl fmt::Write) -> fmt::Result {
@@ -171,9 +171,18 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
         PEER_HAS_PRESHARED_KEY PEER_CLEAR_PRESHARED_KEY PEER_HAS_PERSISTENT_KEEPALIVE
         PEER_HAS_ENDPOINT PEER_REPLACE_ROUTES PEER_REMOVE PEER_UPDATE_ONLY),
     list!(native: ROUTE_REMOVE),
-    list!(native: PROTOCOL_WIREGUARD PROTOCOL_OPENVPN),
-    list!(native:
-        CAPABILITY_WIREGUARD CAPABILITY_EVENTS CAPABILITY_TIMER_SCALE CAPABILITY_OPENVPN),
+    &[
+        ("PROTOCOL_WIREGUARD", protocol::WIREGUARD.number as u64),
+        ("PROTOCOL_OPENVPN", protocol::OPENVPN.number as u64),
+        ("PROTOCOL_VENDOR_FIRST", protocol::VENDOR_FIRST as u64),
+        ("PROTOCOL_VENDOR_LAST", protocol::VENDOR_LAST as u64),
+    ],
+    &[
+        ("CAPABILITY_WIREGUARD", protocol::WIREGUARD.capability),
+        ("CAPABILITY_EVENTS", native::CAPABILITY_EVENTS),
+        ("CAPABILITY_TIMER_SCALE", native::CAPABILITY_TIMER_SCALE),
+        ("CAPABILITY_OPENVPN", protocol::OPENVPN.capability),
+    ],
     &[
         ("EVENT_HANDSHAKE_COMPLETED", native::reply::EventKind::HandshakeCompleted as u64),
         ("EVENT_HANDSHAKE_ABANDONED", native::reply::EventKind::HandshakeAbandoned as u64),

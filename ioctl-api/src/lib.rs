@@ -31,6 +31,8 @@ pub mod frame;
 pub mod header;
 pub mod native;
 pub mod ovpn_dco;
+pub mod protocol;
+pub mod status;
 mod suite;
 pub mod wireguard_nt;
 

@@ -220,7 +220,7 @@ fn adapter_lists_are_cut_behind_whole_records() {
         adapter: ADAPTER,
         luid: 1,
         mtu_bytes: 1420,
-        protocol: native::PROTOCOL_WIREGUARD,
+        protocol: tunic_ioctl::protocol::WIREGUARD.number,
         state: AdapterState::Up,
         is_connected: true,
         listen_port: 51820,

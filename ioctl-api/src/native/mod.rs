@@ -95,19 +95,10 @@ pub const PEER_UPDATE_ONLY: u32 = 0x40;
 /// Remove the route.
 pub const ROUTE_REMOVE: u32 = 0x1;
 
-/// The protocol of an adapter: WireGuard.
-pub const PROTOCOL_WIREGUARD: u32 = 1;
-/// The protocol of an adapter: OpenVPN's data channel.
-pub const PROTOCOL_OPENVPN: u32 = 2;
-
-/// The driver speaks WireGuard.
-pub const CAPABILITY_WIREGUARD: u64 = 0x1;
 /// Events can be read.
 pub const CAPABILITY_EVENTS: u64 = 0x2;
 /// The timer scale can be set.
 pub const CAPABILITY_TIMER_SCALE: u64 = 0x4;
-/// The driver speaks OpenVPN's data channel, with the requests of [`channel`].
-pub const CAPABILITY_OPENVPN: u64 = 0x8;
 
 /// What [`Statistics`] counts behind its fixed part, by index. New reasons come at the end.
 pub const DISCARD_NAMES: [&str; 21] = [

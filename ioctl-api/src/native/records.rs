@@ -109,7 +109,7 @@ record! {
         luid: u64 = 24,
         /// MTU in bytes.
         mtu: u32 = 32,
-        /// TUNIC_PROTOCOL_*.
+        /// TUNIC_PROTOCOL_*; from TUNIC_PROTOCOL_VENDOR_FIRST, a third party's protocol.
         protocol: u32 = 36,
         /// 0 down, 1 up.
         state: u32 = 40,

@@ -10,6 +10,7 @@ use tunic::data_channel::{
     ControlDatagram, DeleteReason, DirectionKey, EventKind, InstallKey as AdapterKey, KeyMaterial,
     Listen, Mode, NewPeer as AdapterPeer, PeerSelector, PeerTransport, Prefix, SetPeer,
 };
+use tunic::status::STATUS_ACCESS_DENIED;
 use tunic::{Error, UnixTransport};
 
 use crate::data_channel::{
@@ -20,9 +21,6 @@ use crate::options::Network;
 
 /// Limit for a killed owner's file handle to close.
 const OWNER_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Another process owns the adapter.
-const STATUS_ACCESS_DENIED: u32 = 0xC000_0022;
 
 /// An adapter with OpenVPN's data channel, opened through the SDK.
 pub struct Adapter {

@@ -51,10 +51,10 @@ impl Host {
     ) -> anyhow::Result<Self> {
         let tun = Tun::create(Some(interface)).with_context(|| interface.to_owned())?;
         let index = link::index(interface)?;
-        let protocol = options.protocol;
+        let protocol = options.protocol.info();
         let mut configuration = vec![
             ("TunicName".to_owned(), ConfigValue::String(interface.to_owned())),
-            ("TunicProtocol".to_owned(), ConfigValue::String(protocol.keyword().to_owned())),
+            ("TunicProtocol".to_owned(), ConfigValue::String(protocol.keyword.to_owned())),
         ];
         if options.ovpn_dco {
             configuration.push(("TunicOvpnDco".to_owned(), ConfigValue::Dword(1)));
@@ -75,7 +75,7 @@ impl Host {
                 guid: guid(interface),
                 if_index: index.cast_unsigned(),
                 net_luid_index: index.cast_unsigned(),
-                mtu: protocol.mtu(),
+                mtu: protocol.default_mtu_bytes,
                 configuration,
                 edge: Box::new(tun.clone()),
             },
@@ -87,11 +87,19 @@ impl Host {
                 .open(&path, GENERIC_READ | GENERIC_WRITE)
                 .map_err(|status| anyhow!("the adapter does not open: {status:#010x}"))
         };
-        let handle = (protocol == Protocol::Wireguard).then(open).transpose()?;
+        let handle = (options.protocol == Protocol::Wireguard).then(open).transpose()?;
         let file = handle.map(HostFile);
         let luid = adapter.luid();
         let ovpn_dco = options.ovpn_dco;
-        let device = Arc::new(Device { machine, protocol, ovpn_dco, path, file, tun, luid });
+        let device = Arc::new(Device {
+            machine,
+            protocol: options.protocol,
+            ovpn_dco,
+            path,
+            file,
+            tun,
+            luid,
+        });
         Ok(Self { driver, adapter, device })
     }
 

@@ -14,6 +14,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use std::{fs, io};
 
+use tunic::status::{
+    STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY,
+    STATUS_NO_SUCH_DEVICE, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED,
+    STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SHARING_VIOLATION,
+    STATUS_TOO_MANY_NODES,
+};
 use tunic::{
     Adapter, AllowedIpChange, Configuration, ConfigurationChange, Error, Key, PeerAction,
     PeerChange, Transport,
@@ -34,15 +41,17 @@ impl Errno {
             Error::NoAdapter(_) => libc::ENODEV,
             Error::Transport(error) => error.raw_os_error().unwrap_or(libc::EIO),
             Error::TooLarge => libc::E2BIG,
-            // ntstatus.h
-            Error::Refused(status) => match status {
-                0xC000_0002 | 0xC000_00BB => libc::EOPNOTSUPP,
-                0xC000_000D => libc::EINVAL,
-                0xC000_0017 | 0xC000_009A => libc::ENOMEM,
-                0xC000_0022 => libc::EACCES,
-                0xC000_0034 | 0xC000_000E => libc::ENODEV,
-                0xC000_0035 | 0xC000_0043 | 0xC000_0207 | 0xC000_020A => libc::EADDRINUSE,
-                0xC000_020E => libc::ENOSPC,
+            Error::Refused(status) => match *status {
+                STATUS_NOT_IMPLEMENTED | STATUS_NOT_SUPPORTED => libc::EOPNOTSUPP,
+                STATUS_INVALID_PARAMETER => libc::EINVAL,
+                STATUS_NO_MEMORY | STATUS_INSUFFICIENT_RESOURCES => libc::ENOMEM,
+                STATUS_ACCESS_DENIED => libc::EACCES,
+                STATUS_OBJECT_NAME_NOT_FOUND | STATUS_NO_SUCH_DEVICE => libc::ENODEV,
+                STATUS_INVALID_ADDRESS_COMPONENT => libc::EADDRNOTAVAIL,
+                STATUS_OBJECT_NAME_COLLISION
+                | STATUS_SHARING_VIOLATION
+                | STATUS_ADDRESS_ALREADY_EXISTS => libc::EADDRINUSE,
+                STATUS_TOO_MANY_NODES => libc::ENOSPC,
                 _ => libc::EIO,
             },
             _ => libc::EIO,

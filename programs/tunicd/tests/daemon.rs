@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tunic::data_channel::{
     ControlDatagram, DeleteReason, EventKind, Listen, Mode, NewPeer, PeerSelector, PeerTransport,
 };
+use tunic::status::{STATUS_ACCESS_DENIED, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST};
 use tunic::{
     Adapter, AdapterState, ConfigurationChange, DataChannel, Error, Key, Protocol, Transport,
     UnixTransport,
@@ -18,8 +19,6 @@ use tunic_ioctl::ovpn_dco;
 use tunicd::{ioctl_socket, socket};
 
 const DEADLINE: Duration = Duration::from_secs(30);
-const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xC000_0010;
-const STATUS_ACCESS_DENIED: u32 = 0xC000_0022;
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap()
@@ -261,7 +260,7 @@ fn an_openvpn_adapter_is_the_sdks() {
             channel.stop().unwrap();
             waiting.is_finished()
         });
-        assert!(matches!(waiting.join().unwrap(), Some(Error::Refused(0xC000_0120))));
+        assert!(matches!(waiting.join().unwrap(), Some(Error::Refused(STATUS_CANCELLED))));
     });
     thread::scope(|scope| {
         let waiting = scope.spawn(|| waits(&channel));

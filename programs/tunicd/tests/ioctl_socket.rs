@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use directory::Directory;
 use memory::MemoryDriver;
+use tunic::status::{STATUS_ACCESS_DENIED, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST};
 use tunic::{
     Adapter, AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, Error, Key,
     OverlappedTransport, PeerChange, PendingRequest, Request, UnixTransport,
 };
 use tunic_ioctl::frame::{MAX_REQUESTS, Operation, RequestHeader};
 use tunicd::ioctl_socket;
-
-const STATUS_CANCELLED: u32 = 0xC000_0120;
 
 #[test]
 fn the_sdk_reaches_the_driver() {
@@ -45,7 +44,10 @@ fn the_sdk_reaches_the_driver() {
     assert!(configuration.public_key == Some(key.public()));
     assert_eq!(configuration.peers.len(), 1);
     assert_eq!(configuration.peers[0].allowed_ips, networks);
-    assert!(matches!(adapter.set_timer_scale(1), Err(Error::Refused(0xC000_0010))));
+    assert!(matches!(
+        adapter.set_timer_scale(1),
+        Err(Error::Refused(STATUS_INVALID_DEVICE_REQUEST))
+    ));
     adapter.set_state(AdapterState::Up).unwrap();
     assert_eq!(adapter.state().unwrap(), AdapterState::Up);
 }
@@ -85,7 +87,7 @@ fn a_file_that_does_not_open_is_told() {
     let driver = MemoryDriver::default();
     driver.lock();
     let _server = ioctl_socket::serve(&path, Arc::new(driver)).unwrap();
-    assert!(matches!(UnixTransport::connect(&path), Err(Error::Refused(0xC000_0022))));
+    assert!(matches!(UnixTransport::connect(&path), Err(Error::Refused(STATUS_ACCESS_DENIED))));
 }
 
 #[test]

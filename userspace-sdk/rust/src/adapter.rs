@@ -1,15 +1,14 @@
 //! An adapter, driven by IOCTLs.
 
-use std::io;
+use std::{fmt, io};
 
 use tunic_ioctl::native::{self, reply};
+use tunic_ioctl::protocol::{self, ProtocolName};
+use tunic_ioctl::status::STATUS_BUFFER_OVERFLOW;
 use tunic_ioctl::{AdapterId, AdapterState, wireguard_nt};
 use zeroize::Zeroizing;
 
 use crate::{Configuration, ConfigurationChange, Error, IoctlReply, Transport};
-
-/// The answer is longer than the buffer.
-pub(crate) const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
 
 /// How often an answer is asked for anew when it has outgrown the buffer.
 pub(crate) const ATTEMPTS: usize = 10;
@@ -46,17 +45,36 @@ pub enum Protocol {
     WireGuard,
     /// OpenVPN's data channel, [`DataChannel`](crate::DataChannel).
     OpenVpn,
-    /// Another one, by its number in the ABI.
+    /// A protocol that this version does not know, by its number in the ABI. Numbers from
+    /// 0x8000_0000 are those of third parties.
     Other(u32),
 }
 
 impl Protocol {
     const fn from_number(number: u32) -> Self {
+        const WIREGUARD: u32 = protocol::WIREGUARD.number;
+        const OPENVPN: u32 = protocol::OPENVPN.number;
         match number {
-            native::PROTOCOL_WIREGUARD => Self::WireGuard,
-            native::PROTOCOL_OPENVPN => Self::OpenVpn,
+            WIREGUARD => Self::WireGuard,
+            OPENVPN => Self::OpenVpn,
             number => Self::Other(number),
         }
+    }
+
+    /// Its number in the ABI.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::WireGuard => protocol::WIREGUARD.number,
+            Self::OpenVpn => protocol::OPENVPN.number,
+            Self::Other(number) => number,
+        }
+    }
+}
+
+/// The protocol's name, or `protocol 0x...` where this version does not know it.
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ProtocolName(self.number()).fmt(f)
     }
 }
 

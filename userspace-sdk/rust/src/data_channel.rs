@@ -13,20 +13,16 @@ pub use tunic_ioctl::data_channel::{
 use tunic_ioctl::native::channel::reply;
 pub use tunic_ioctl::native::channel::reply::StampedEvent;
 use tunic_ioctl::native::channel::{self, Datagram, Event};
+use tunic_ioctl::status::{STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_NOT_SUPPORTED};
 use tunic_ioctl::{AdapterId, native};
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::adapter::{ATTEMPTS, STATUS_BUFFER_OVERFLOW, require_success};
+use crate::adapter::{ATTEMPTS, require_success};
 use crate::transport::{Completion, OverlappedTransport, PendingRequest, Request};
 
 /// The adapter of this module's requests: that of the transport.
 const THIS: AdapterId = AdapterId([0; 16]);
-
-/// STATUS_CANCELLED
-const STATUS_CANCELLED: u32 = 0xC000_0120;
-/// STATUS_NOT_SUPPORTED
-const STATUS_NOT_SUPPORTED: u32 = 0xC000_00BB;
 
 /// Pushes keys into an adapter that carries a protocol's data channel, and has its control
 /// datagrams.

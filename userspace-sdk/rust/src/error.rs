@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use tunic_ioctl::DecodeError;
+use tunic_ioctl::status::{self, StatusName};
 
 /// Why a call failed.
 #[derive(Debug)]
@@ -28,14 +29,20 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAdapter(name) => write!(f, "no adapter {name}"),
-            Self::Transport(error) => write!(f, "the driver cannot be reached: {error}"),
+            Self::Transport(error) => write!(f, "cannot reach the driver: {error}"),
             Self::Refused(status) => {
-                write!(f, "the driver refused: {} ({status:#010x})", status_text(*status))
+                let name = StatusName(*status);
+                match status::meaning(*status) {
+                    Some(meaning) => write!(f, "the driver refused: {meaning} ({name})"),
+                    None => write!(f, "the driver refused: {name}"),
+                }
             }
             Self::Answer(error) => write!(f, "the driver's answer is malformed: {error}"),
-            Self::Unstable => f.write_str("the driver's answer keeps changing"),
+            Self::Unstable => f.write_str("the driver's answer changes faster than it can be read"),
             Self::TooLarge => f.write_str("the request is too large"),
-            Self::BadKeyLength => f.write_str("the key has not the length that its cipher wants"),
+            Self::BadKeyLength => {
+                f.write_str("the key does not have the length of its cipher's keys")
+            }
         }
     }
 }
@@ -43,8 +50,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Transport(error) => Some(error),
-            Self::Answer(error) => Some(error),
+            // The text has the error already: the chain goes on behind it.
+            Self::Transport(error) => error.source(),
+            Self::Answer(error) => error.source(),
             _ => None,
         }
     }
@@ -59,28 +67,5 @@ impl From<io::Error> for Error {
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
         Self::Answer(error)
-    }
-}
-
-/// What a driver's NTSTATUS means, for people (ntstatus.h).
-fn status_text(status: u32) -> &'static str {
-    match status {
-        0xC000_0002 => "not implemented",
-        0xC000_000D => "invalid parameter",
-        0xC000_0010 => "invalid request",
-        0xC000_0022 => "access denied",
-        0xC000_0023 => "buffer too small",
-        0xC000_0034 => "no such adapter",
-        0xC000_0035 | 0xC000_020A => "address in use",
-        0xC000_0043 => "sharing violation",
-        0xC000_009A => "out of memory",
-        0xC000_00A3 => "device not ready",
-        0xC000_00BB => "not supported",
-        0xC000_0120 => "cancelled",
-        0xC000_0184 => "not in this mode or state",
-        0xC000_0225 => "not found",
-        0xC000_0207 => "address already in use",
-        0xC000_0510 => "already done",
-        _ => "status",
     }
 }

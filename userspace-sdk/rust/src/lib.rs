@@ -45,6 +45,7 @@ pub use transport::{
     Completion, IoctlReply, OverlappedTransport, PendingRequest, Request, Transport,
 };
 pub use tunic_ioctl::native::reply::{EventInfo, EventKind, Traffic};
+pub use tunic_ioctl::status;
 pub use tunic_ioctl::{AdapterId, AdapterState, PeerAction};
 #[cfg(unix)]
 pub use unix::{DEVICE_DIRECTORY, SOCKET_DIRECTORY, UnixTransport};

@@ -18,7 +18,7 @@ pub struct IoctlReply {
 impl IoctlReply {
     /// Whether the status is of the success or informational class (`NT_SUCCESS`).
     pub const fn is_success(&self) -> bool {
-        self.status < 0x8000_0000
+        tunic_ioctl::status::is_success(self.status)
     }
 }
 

@@ -10,6 +10,7 @@ use tunic::data_channel::{
     ControlDatagram, DirectionKey, EventInfo, EventKind, InstallKey, KeyMaterial, NewPeer,
     PeerSelector, PeerTransport, Prefix, Slot, SlotInfo, Suite,
 };
+use tunic::status::{STATUS_CANCELLED, STATUS_NOT_FOUND};
 use tunic::{DataChannel, Error};
 
 fn peer(receive_id: Option<u32>) -> NewPeer {
@@ -81,7 +82,7 @@ fn a_server_has_more_peers_than_fit_into_the_first_answer() {
     assert_eq!((info.local, info.peers_count, peers.len()), (Some(bound), 99, 99));
     assert_eq!((peers[7].routes_count, peers[8].receive_id), (1, Some(9)));
     let refused = channel.delete_peer(PeerSelector::Id(8));
-    assert!(matches!(refused, Err(Error::Refused(0xC000_0225))));
+    assert!(matches!(refused, Err(Error::Refused(STATUS_NOT_FOUND))));
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn a_stop_ends_the_waits_that_there_are_and_no_later_ones() {
         while !waiting.is_finished() {
             channel.stop().unwrap();
         }
-        assert!(matches!(waiting.join().unwrap(), Err(Error::Refused(0xC000_0120))));
+        assert!(matches!(waiting.join().unwrap(), Err(Error::Refused(STATUS_CANCELLED))));
     });
 }
 

@@ -6,18 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use nt_host::{Completed, CompletionPort, Operation};
 use tunic::Transport;
+use tunic::status::{STATUS_ACCESS_DENIED, STATUS_CANCELLED};
 use tunicd::ioctl_socket::{Device, File, Started};
 
 use super::MemoryDriver;
-
-const STATUS_CANCELLED: i32 = 0xC000_0120_u32.cast_signed();
-const STATUS_ACCESS_DENIED: i32 = 0xC000_0022_u32.cast_signed();
 
 impl Device for MemoryDriver {
     fn open(&self) -> Result<Box<dyn File>, i32> {
         let state = Arc::clone(&self.state);
         if state.lock().unwrap().is_locked {
-            return Err(STATUS_ACCESS_DENIED);
+            return Err(STATUS_ACCESS_DENIED.cast_signed());
         }
         Ok(Box::new(MemoryFile { driver: MemoryDriver { state }, queue: Arc::default() }))
     }
@@ -87,7 +85,7 @@ impl Started for Read {
         let reads = &mut self.queue.lock().unwrap().reads;
         if let Some(index) = reads.iter().position(|(_, key)| *key == self.key) {
             let (port, key) = reads.remove(index);
-            port.post(key, completed(STATUS_CANCELLED, 0, Vec::new()));
+            port.post(key, completed(STATUS_CANCELLED.cast_signed(), 0, Vec::new()));
         }
     }
 }
@@ -95,7 +93,7 @@ impl Started for Read {
 impl Drop for MemoryFile {
     fn drop(&mut self) {
         for (port, key) in self.queue.lock().unwrap().reads.drain(..) {
-            port.post(key, completed(STATUS_CANCELLED, 0, Vec::new()));
+            port.post(key, completed(STATUS_CANCELLED.cast_signed(), 0, Vec::new()));
         }
     }
 }

@@ -6,6 +6,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
+use tunic::status::{
+    STATUS_ADDRESS_ALREADY_EXISTS, STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER,
+};
 use tunic::{IoctlReply, Key, Transport};
 use tunic_ioctl::configuration::encode_state;
 use tunic_ioctl::{
@@ -15,11 +19,6 @@ use tunic_ioctl::{
 
 /// A port that somebody else has.
 pub(crate) const TAKEN_PORT: u16 = 9;
-
-const STATUS_ADDRESS_ALREADY_EXISTS: u32 = 0xC000_020A;
-const STATUS_INVALID_PARAMETER: u32 = 0xC000_000D;
-const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
-const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xC000_0010;
 
 #[derive(Default)]
 pub(crate) struct MemoryDriver {

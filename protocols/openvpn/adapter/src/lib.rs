@@ -34,8 +34,7 @@ use nt::miniport::DriverHandle;
 use nt::wsk::Datagram;
 use nt::{PoolBox, Result, Shared, Status};
 use tunic_ioctl::data_channel::{self, Mode};
-use tunic_ioctl::native::{CAPABILITY_OPENVPN, PROTOCOL_OPENVPN};
-use tunic_ioctl::{Abi, Command, DecodeError};
+use tunic_ioctl::{Abi, Command, DecodeError, protocol};
 
 use self::answers::Baseline;
 use self::inbox::Inbox;
@@ -87,9 +86,9 @@ pub struct OwnKeywords {
 impl AdapterProtocol for OpenVpnAdapter {
     type Protocol = OpenVpn;
 
-    const KEYWORD: &'static str = "openvpn";
-    const NUMBER: u32 = PROTOCOL_OPENVPN;
-    const CAPABILITY: u64 = CAPABILITY_OPENVPN;
+    const KEYWORD: &'static str = protocol::OPENVPN.keyword;
+    const NUMBER: u32 = protocol::OPENVPN.number;
+    const CAPABILITY: u64 = protocol::OPENVPN.capability;
 
     type Settings = Settings;
     type Extension = PoolBox<Extension>;

@@ -21,7 +21,7 @@ use nic_wireguard::{Control, TimerConstants, WireGuard};
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::wsk::Datagram;
 use nt::{Result, Shared, Status};
-use tunic_ioctl::native::{CAPABILITY_WIREGUARD, PROTOCOL_WIREGUARD};
+use tunic_ioctl::protocol;
 use tunic_ioctl::{Command, DecodeError, wireguard_nt};
 
 use self::log::Line;
@@ -53,9 +53,9 @@ pub struct Extension {
 impl AdapterProtocol for WireGuardAdapter {
     type Protocol = WireGuard;
 
-    const KEYWORD: &'static str = "wireguard";
-    const NUMBER: u32 = PROTOCOL_WIREGUARD;
-    const CAPABILITY: u64 = CAPABILITY_WIREGUARD;
+    const KEYWORD: &'static str = protocol::WIREGUARD.keyword;
+    const NUMBER: u32 = protocol::WIREGUARD.number;
+    const CAPABILITY: u64 = protocol::WIREGUARD.capability;
 
     type Settings = Settings;
     type Extension = Extension;

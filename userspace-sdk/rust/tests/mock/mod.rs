@@ -15,13 +15,11 @@ use tunic::{
 };
 use tunic_ioctl::data_channel::Command;
 use tunic_ioctl::native::channel::{self, reply};
+use tunic_ioctl::status::{
+    STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
+    STATUS_SUCCESS,
+};
 use tunic_ioctl::{Abi, Encoded, decode};
-
-const SUCCESS: u32 = 0;
-const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
-const STATUS_INVALID_PARAMETER: u32 = 0xC000_000D;
-const STATUS_CANCELLED: u32 = 0xC000_0120;
-const STATUS_NOT_FOUND: u32 = 0xC000_0225;
 
 /// The port of whoever asks for any.
 pub(crate) const PORT: u16 = 4096;
@@ -54,7 +52,7 @@ struct Queue {
 impl Queue {
     fn push(&mut self, mut answer: Vec<u8>) {
         while let Some(wait) = self.waits.pop_front() {
-            match wait.send((SUCCESS, answer)) {
+            match wait.send((STATUS_SUCCESS, answer)) {
                 Ok(()) => return,
                 // Cancelled.
                 Err(back) => (_, answer) = back.0,
@@ -66,7 +64,7 @@ impl Queue {
     fn wait(&mut self) -> Receiver<Answer> {
         let (sender, receiver) = channel();
         match self.answers.pop_front() {
-            Some(answer) => sender.send((SUCCESS, answer)).unwrap(),
+            Some(answer) => sender.send((STATUS_SUCCESS, answer)).unwrap(),
             None => self.waits.push_back(sender),
         }
         receiver
@@ -179,7 +177,7 @@ impl State {
                 self.info.local = Some(listen.local);
                 let answer = channel::encode_listen(AdapterId::default(), &listen);
                 output.copy_from_slice(&answer);
-                return (SUCCESS, answer.len());
+                return (STATUS_SUCCESS, answer.len());
             }
             Command::NewPeer(peer) => self.peers.push(info_of(&peer)),
             Command::DeletePeer(selector) => {
@@ -200,7 +198,8 @@ impl State {
             }
             Command::QueryPeers(None) => {
                 let encoded = self.encode(output);
-                let status = if encoded.is_complete() { SUCCESS } else { STATUS_BUFFER_OVERFLOW };
+                let status =
+                    if encoded.is_complete() { STATUS_SUCCESS } else { STATUS_BUFFER_OVERFLOW };
                 return (status, encoded.written_bytes);
             }
             Command::SendControl(datagram) => self.sent.push(datagram.data.to_vec()),
@@ -210,7 +209,7 @@ impl State {
             }
             _ => return (STATUS_INVALID_PARAMETER, 0),
         }
-        (SUCCESS, 0)
+        (STATUS_SUCCESS, 0)
     }
 
     fn index(&self, selector: PeerSelector) -> Option<usize> {
@@ -236,7 +235,7 @@ impl State {
             tunic::data_channel::Slot::Primary => peer.primary = Some(info),
             tunic::data_channel::Slot::Secondary => peer.secondary = Some(info),
         }
-        SUCCESS
+        STATUS_SUCCESS
     }
 
     fn encode(&self, output: &mut [u8]) -> Encoded {
