@@ -1,6 +1,6 @@
 //! Checked reads and writes at byte offsets; little-endian, as every supported target is.
 
-use crate::{DecodeError, DecodeErrorKind};
+use crate::{DecodeError, DecodeErrorKind, KEY_BYTES};
 
 /// The `N` bytes at `offset`.
 pub(crate) fn array<const N: usize>(bytes: &[u8], offset: usize) -> Result<&[u8; N], DecodeError> {
@@ -35,4 +35,9 @@ pub(crate) fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
     if let Some(place) = bytes.get_mut(offset..).and_then(|tail| tail.get_mut(..value.len())) {
         place.copy_from_slice(value);
     }
+}
+
+/// Whether a key is all zeroes, in constant time.
+pub(crate) fn is_zero(key: &[u8; KEY_BYTES]) -> bool {
+    key.iter().fold(0, |seen, byte| seen | byte) == 0
 }

@@ -2,59 +2,13 @@
 //! either ABI.
 
 use core::mem::offset_of;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 
-use crate::bytes::{array, put, u16_at, u32_at, u64_at};
-use crate::command::{AdapterId, AdapterState, AllowedIps, Peers};
+use crate::bytes::{array, put, u16_at, u64_at};
+use crate::change::{AllowedIps, Peers};
+use crate::flags::flags_at;
+use crate::values::{AdapterId, AdapterState, Encoded, InterfaceInfo, PeerInfo};
 use crate::{Abi, DecodeError, KEY_BYTES, native, wireguard_nt};
-
-/// An adapter's own part of its configuration.
-#[derive(Clone, Copy, Default)]
-pub struct InterfaceInfo<'a> {
-    /// Which adapter; the compatible ABI does not carry it.
-    pub adapter: AdapterId,
-    /// The UDP port, if one is bound or asked for.
-    pub listen_port: Option<u16>,
-    /// The private key, if there is one.
-    pub private_key: Option<&'a [u8; KEY_BYTES]>,
-    /// The public key, if there is one.
-    pub public_key: Option<&'a [u8; KEY_BYTES]>,
-}
-
-/// A peer's part of a configuration.
-#[derive(Clone, Copy)]
-pub struct PeerInfo<'a> {
-    /// Its public key.
-    pub public_key: &'a [u8; KEY_BYTES],
-    /// The preshared key, if there is one.
-    pub preshared_key: Option<&'a [u8; KEY_BYTES]>,
-    /// Where it is, if known.
-    pub endpoint: Option<SocketAddr>,
-    /// Seconds; 0 is off.
-    pub persistent_keepalive_s: u16,
-    /// Bytes sent to it.
-    pub tx_bytes: u64,
-    /// Bytes received from it.
-    pub rx_bytes: u64,
-    /// When the last handshake was done, in 100 ns units since 1601-01-01 UTC; 0 for never.
-    pub last_handshake_filetime: u64,
-}
-
-/// What a [`ConfigurationEncoder`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encoded {
-    /// Bytes that the whole answer takes.
-    pub required_bytes: u64,
-    /// Bytes at the start of the output that were written: whole records, with matching counts.
-    pub written_bytes: usize,
-}
-
-impl Encoded {
-    /// Whether everything fitted.
-    pub fn is_complete(&self) -> bool {
-        usize::try_from(self.required_bytes) == Ok(self.written_bytes)
-    }
-}
 
 /// Writes a configuration: whole records as long as they fit, and the sum of all.
 ///
@@ -173,21 +127,20 @@ pub struct ConfigurationView<'a> {
 impl<'a> ConfigurationView<'a> {
     /// Judges a whole answer of [`wireguard_nt::IOCTL_GET`].
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        use wireguard_nt::Interface;
+        use wireguard_nt::{Interface, InterfaceFlags};
         let configure = wireguard_nt::configure(bytes)?;
-        let flags = u32_at(bytes, offset_of!(Interface, flags))?;
-        let key_at =
-            |flag: u32, offset| (flags & flag != 0).then(|| array(bytes, offset)).transpose();
+        let flags: InterfaceFlags = flags_at(bytes, offset_of!(Interface, flags))?;
+        let key_at = |flag, offset| flags.contains(flag).then(|| array(bytes, offset)).transpose();
         Ok(Self {
             interface: InterfaceInfo {
                 adapter: AdapterId::default(),
                 listen_port: configure.listen_port,
                 private_key: key_at(
-                    wireguard_nt::INTERFACE_HAS_PRIVATE_KEY,
+                    InterfaceFlags::HAS_PRIVATE_KEY,
                     offset_of!(Interface, private_key),
                 )?,
                 public_key: key_at(
-                    wireguard_nt::INTERFACE_HAS_PUBLIC_KEY,
+                    InterfaceFlags::HAS_PUBLIC_KEY,
                     offset_of!(Interface, public_key),
                 )?,
             },

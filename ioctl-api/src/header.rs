@@ -128,6 +128,13 @@ macro_rules! list {
     };
 }
 
+/// Names and values of flags, under a prefix.
+macro_rules! flags {
+    ($prefix:literal, $module:ident::$flags:ident: $($name:ident)*) => {
+        &[$( (concat!($prefix, stringify!($name)), $module::$flags::$name.bits() as u64), )*]
+    };
+}
+
 const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
     list!(native: VERSION),
     list!(native:
@@ -164,13 +171,12 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
         ("KIND_CHANNEL_PEER_INFO", Kind::ChannelPeerInfo as u64),
         ("KIND_CHANNEL_EVENT", Kind::ChannelEvent as u64),
     ],
-    list!(native:
-        INTERFACE_HAS_PRIVATE_KEY INTERFACE_CLEAR_PRIVATE_KEY INTERFACE_HAS_LISTEN_PORT
-        INTERFACE_REPLACE_PEERS INTERFACE_HAS_PUBLIC_KEY),
-    list!(native:
-        PEER_HAS_PRESHARED_KEY PEER_CLEAR_PRESHARED_KEY PEER_HAS_PERSISTENT_KEEPALIVE
-        PEER_HAS_ENDPOINT PEER_REPLACE_ROUTES PEER_REMOVE PEER_UPDATE_ONLY),
-    list!(native: ROUTE_REMOVE),
+    flags!("INTERFACE_", native::InterfaceFlags:
+        HAS_PRIVATE_KEY CLEAR_PRIVATE_KEY HAS_LISTEN_PORT REPLACE_PEERS HAS_PUBLIC_KEY),
+    flags!("PEER_", native::PeerFlags:
+        HAS_PRESHARED_KEY CLEAR_PRESHARED_KEY HAS_PERSISTENT_KEEPALIVE HAS_ENDPOINT REPLACE_ROUTES
+        REMOVE UPDATE_ONLY),
+    flags!("ROUTE_", native::RouteFlags: REMOVE),
     &[
         ("PROTOCOL_WIREGUARD", protocol::WIREGUARD.number as u64),
         ("PROTOCOL_OPENVPN", protocol::OPENVPN.number as u64),
@@ -189,11 +195,10 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
         ("EVENT_ENDPOINT_MOVED", native::reply::EventKind::EndpointMoved as u64),
     ],
     list!(channel: CHANNEL_ONLY_PEER),
-    list!(channel: CHANNEL_LISTEN_V6_ONLY),
-    list!(channel: CHANNEL_PEER_HAS_TRANSMIT_ID),
-    list!(channel:
-        CHANNEL_SET_PEER_HAS_KEEPALIVE CHANNEL_SET_PEER_HAS_TIMEOUT CHANNEL_SET_PEER_HAS_MSS),
-    list!(channel: CHANNEL_KEY_EPOCH CHANNEL_KEY_HAS_TRANSMIT_ID),
+    flags!("CHANNEL_LISTEN_", channel::ListenFlags: V6_ONLY),
+    flags!("CHANNEL_PEER_", channel::NewPeerFlags: HAS_TRANSMIT_ID),
+    flags!("CHANNEL_SET_PEER_", channel::SetPeerFlags: HAS_KEEPALIVE HAS_TIMEOUT HAS_MSS),
+    flags!("CHANNEL_KEY_", channel::KeyFlags: EPOCH HAS_TRANSMIT_ID),
     &[
         ("CHANNEL_SUITE_AES_128_GCM", Suite::Aes128Gcm as u64),
         ("CHANNEL_SUITE_AES_192_GCM", Suite::Aes192Gcm as u64),
@@ -214,13 +219,12 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
 
 const WIREGUARD_NT_CONSTANTS: &[&[(&str, u64)]] = &[
     list!(wireguard_nt: IOCTL_GET IOCTL_SET IOCTL_SET_ADAPTER_STATE IOCTL_READ_LOG_LINE),
-    list!(wireguard_nt:
-        INTERFACE_HAS_PUBLIC_KEY INTERFACE_HAS_PRIVATE_KEY INTERFACE_HAS_LISTEN_PORT
-        INTERFACE_REPLACE_PEERS),
-    list!(wireguard_nt:
-        PEER_HAS_PUBLIC_KEY PEER_HAS_PRESHARED_KEY PEER_HAS_PERSISTENT_KEEPALIVE PEER_HAS_ENDPOINT
-        PEER_HAS_PROTOCOL_VERSION PEER_REPLACE_ALLOWED_IPS PEER_REMOVE PEER_UPDATE_ONLY),
-    list!(wireguard_nt: ALLOWED_IP_REMOVE),
+    flags!("INTERFACE_", wireguard_nt::InterfaceFlags:
+        HAS_PUBLIC_KEY HAS_PRIVATE_KEY HAS_LISTEN_PORT REPLACE_PEERS),
+    flags!("PEER_", wireguard_nt::PeerFlags:
+        HAS_PUBLIC_KEY HAS_PRESHARED_KEY HAS_PERSISTENT_KEEPALIVE HAS_ENDPOINT HAS_PROTOCOL_VERSION
+        REPLACE_ALLOWED_IPS REMOVE UPDATE_ONLY),
+    flags!("ALLOWED_IP_", wireguard_nt::AllowedIpFlags: REMOVE),
     list!(wireguard_nt: STATE_DOWN STATE_UP STATE_QUERY),
 ];
 

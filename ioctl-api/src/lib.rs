@@ -19,31 +19,38 @@
 
 mod abi;
 mod bytes;
+mod flags;
 #[macro_use]
 mod record;
 
+mod change;
 pub mod code;
-pub mod command;
+mod command;
 pub mod configuration;
 pub mod data_channel;
+mod decode;
 pub mod error;
 pub mod frame;
 pub mod header;
 pub mod native;
 pub mod ovpn_dco;
 pub mod protocol;
+pub mod sockaddr;
 pub mod status;
 mod suite;
+mod values;
 pub mod wireguard_nt;
 
 pub use abi::Abi;
-pub use command::{
-    AdapterId, AdapterState, AllowedIpChange, AllowedIps, Command, Configure, KeyChange,
-    PeerAction, PeerChange, Peers, Request, decode,
+pub use change::{
+    AllowedIpChange, AllowedIps, Configure, KeyChange, MAX_PEERS, PeerAction, PeerChange, Peers,
 };
-pub use configuration::{ConfigurationEncoder, Encoded, InterfaceInfo, PeerInfo};
+pub use command::{Command, Request};
+pub use configuration::ConfigurationEncoder;
+pub use decode::decode;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use record::{Field, Layout};
+pub use values::{AdapterId, AdapterState, Encoded, InterfaceInfo, PeerInfo};
 
 /// Bytes of every key.
 pub const KEY_BYTES: usize = 32;

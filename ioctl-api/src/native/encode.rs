@@ -3,16 +3,13 @@
 use core::mem::offset_of;
 use core::net::IpAddr;
 
+use super::VERSION;
+use super::flags::{InterfaceFlags, PeerFlags, RouteFlags};
 use super::records::{Header, Interface, Kind, Peer, Route, Select, SetState, SetTimerScale};
-use super::{
-    INTERFACE_CLEAR_PRIVATE_KEY, INTERFACE_HAS_LISTEN_PORT, INTERFACE_HAS_PRIVATE_KEY,
-    INTERFACE_REPLACE_PEERS, PEER_CLEAR_PRESHARED_KEY, PEER_HAS_ENDPOINT,
-    PEER_HAS_PERSISTENT_KEEPALIVE, PEER_HAS_PRESHARED_KEY, PEER_REMOVE, PEER_REPLACE_ROUTES,
-    PEER_UPDATE_ONLY, ROUTE_REMOVE, VERSION,
-};
 use crate::bytes::put;
-use crate::command::{AdapterId, AdapterState, KeyChange, PeerAction, PeerChange};
-use crate::wireguard_nt::{AF_INET, AF_INET6, encode_sockaddr};
+use crate::change::{KeyChange, PeerAction, PeerChange};
+use crate::sockaddr;
+use crate::values::{AdapterId, AdapterState};
 
 /// Names an adapter in a request.
 pub fn encode_select(adapter: AdapterId) -> [u8; Select::SIZE] {
@@ -45,24 +42,24 @@ pub fn encode_interface(
     replace_peers: bool,
 ) -> [u8; Interface::SIZE] {
     let mut bytes = start_record::<{ Interface::SIZE }>(Kind::Interface);
-    let mut flags = 0;
+    let mut flags = InterfaceFlags::empty();
     put(&mut bytes, offset_of!(Interface, adapter), &adapter.0);
     if let Some(port) = listen_port {
-        flags |= INTERFACE_HAS_LISTEN_PORT;
+        flags |= InterfaceFlags::HAS_LISTEN_PORT;
         put(&mut bytes, offset_of!(Interface, listen_port), &port.to_le_bytes());
     }
     match private_key {
         Some(KeyChange::Set(key)) => {
-            flags |= INTERFACE_HAS_PRIVATE_KEY;
+            flags |= InterfaceFlags::HAS_PRIVATE_KEY;
             put(&mut bytes, offset_of!(Interface, private_key), key);
         }
-        Some(KeyChange::Clear) => flags |= INTERFACE_CLEAR_PRIVATE_KEY,
+        Some(KeyChange::Clear) => flags |= InterfaceFlags::CLEAR_PRIVATE_KEY,
         None => {}
     }
     if replace_peers {
-        flags |= INTERFACE_REPLACE_PEERS;
+        flags |= InterfaceFlags::REPLACE_PEERS;
     }
-    put(&mut bytes, offset_of!(Interface, flags), &flags.to_le_bytes());
+    put(&mut bytes, offset_of!(Interface, flags), &flags.bits().to_le_bytes());
     bytes
 }
 
@@ -70,51 +67,42 @@ pub fn encode_interface(
 pub fn encode_peer(peer: &PeerChange<'_>) -> [u8; Peer::SIZE] {
     let mut bytes = start_record::<{ Peer::SIZE }>(Kind::Peer);
     let mut flags = match peer.action {
-        PeerAction::CreateOrUpdate => 0,
-        PeerAction::UpdateOnly => PEER_UPDATE_ONLY,
-        PeerAction::Remove => PEER_REMOVE,
+        PeerAction::CreateOrUpdate => PeerFlags::empty(),
+        PeerAction::UpdateOnly => PeerFlags::UPDATE_ONLY,
+        PeerAction::Remove => PeerFlags::REMOVE,
     };
     put(&mut bytes, offset_of!(Peer, public_key), peer.public_key);
     match peer.preshared_key {
         Some(KeyChange::Set(key)) => {
-            flags |= PEER_HAS_PRESHARED_KEY;
+            flags |= PeerFlags::HAS_PRESHARED_KEY;
             put(&mut bytes, offset_of!(Peer, preshared_key), key);
         }
-        Some(KeyChange::Clear) => flags |= PEER_CLEAR_PRESHARED_KEY,
+        Some(KeyChange::Clear) => flags |= PeerFlags::CLEAR_PRESHARED_KEY,
         None => {}
     }
     if let Some(seconds) = peer.persistent_keepalive_s {
-        flags |= PEER_HAS_PERSISTENT_KEEPALIVE;
+        flags |= PeerFlags::HAS_PERSISTENT_KEEPALIVE;
         put(&mut bytes, offset_of!(Peer, persistent_keepalive), &seconds.to_le_bytes());
     }
     if let Some(endpoint) = &peer.endpoint {
-        flags |= PEER_HAS_ENDPOINT;
-        put(&mut bytes, offset_of!(Peer, endpoint), &encode_sockaddr(endpoint));
+        flags |= PeerFlags::HAS_ENDPOINT;
+        put(&mut bytes, offset_of!(Peer, endpoint), &sockaddr::encode(endpoint));
     }
     if peer.replace_allowed_ips {
-        flags |= PEER_REPLACE_ROUTES;
+        flags |= PeerFlags::REPLACE_ROUTES;
     }
-    put(&mut bytes, offset_of!(Peer, flags), &flags.to_le_bytes());
+    put(&mut bytes, offset_of!(Peer, flags), &flags.bits().to_le_bytes());
     bytes
 }
 
 /// A route of the peer before it.
 pub fn encode_route(address: IpAddr, prefix_length: u8, remove: bool) -> [u8; Route::SIZE] {
     let mut bytes = start_record::<{ Route::SIZE }>(Kind::Route);
-    let family = match address {
-        IpAddr::V4(v4) => {
-            put(&mut bytes, offset_of!(Route, address), &v4.octets());
-            AF_INET
-        }
-        IpAddr::V6(v6) => {
-            put(&mut bytes, offset_of!(Route, address), &v6.octets());
-            AF_INET6
-        }
-    };
+    let family = sockaddr::put_ip(&mut bytes, offset_of!(Route, address), address);
     put(&mut bytes, offset_of!(Route, address_family), &family.to_le_bytes());
     put(&mut bytes, offset_of!(Route, prefix_length), &[prefix_length]);
-    let flags = if remove { ROUTE_REMOVE } else { 0 };
-    put(&mut bytes, offset_of!(Route, flags), &flags.to_le_bytes());
+    let flags = if remove { RouteFlags::REMOVE } else { RouteFlags::empty() };
+    put(&mut bytes, offset_of!(Route, flags), &flags.bits().to_le_bytes());
     bytes
 }
 

@@ -15,15 +15,19 @@
 pub mod channel;
 mod decode;
 mod encode;
+mod flags;
+mod peers;
+mod read;
 mod records;
 pub mod reply;
 
 pub use decode::{configure, decode};
-pub(crate) use decode::{next_allowed_ip, next_peer};
 pub use encode::{
     encode_interface, encode_peer, encode_route, encode_select, encode_set_state,
     encode_set_timer_scale,
 };
+pub use flags::{InterfaceFlags, PeerFlags, RouteFlags};
+pub(crate) use peers::{next_allowed_ip, next_peer};
 pub use records::{
     Adapter, Event, Header, Interface, Kind, Peer, Reply, Route, Select, SetState, SetTimerScale,
     Statistics, Version,
@@ -65,35 +69,6 @@ pub const IOCTL_SET_CONFIGURATION: u32 = change(6);
 pub const IOCTL_READ_EVENT: u32 = query(7);
 /// Takes a [`SetTimerScale`].
 pub const IOCTL_SET_TIMER_SCALE: u32 = change(8);
-
-/// The private key counts.
-pub const INTERFACE_HAS_PRIVATE_KEY: u32 = 0x1;
-/// Forget the private key.
-pub const INTERFACE_CLEAR_PRIVATE_KEY: u32 = 0x2;
-/// The port counts.
-pub const INTERFACE_HAS_LISTEN_PORT: u32 = 0x4;
-/// Remove all peers first.
-pub const INTERFACE_REPLACE_PEERS: u32 = 0x8;
-/// The public key counts; output only.
-pub const INTERFACE_HAS_PUBLIC_KEY: u32 = 0x10;
-
-/// The preshared key counts.
-pub const PEER_HAS_PRESHARED_KEY: u32 = 0x1;
-/// Forget the preshared key.
-pub const PEER_CLEAR_PRESHARED_KEY: u32 = 0x2;
-/// The keepalive interval counts.
-pub const PEER_HAS_PERSISTENT_KEEPALIVE: u32 = 0x4;
-/// The endpoint counts.
-pub const PEER_HAS_ENDPOINT: u32 = 0x8;
-/// Remove all routes first.
-pub const PEER_REPLACE_ROUTES: u32 = 0x10;
-/// Remove the peer.
-pub const PEER_REMOVE: u32 = 0x20;
-/// Skip the peer where it is not known.
-pub const PEER_UPDATE_ONLY: u32 = 0x40;
-
-/// Remove the route.
-pub const ROUTE_REMOVE: u32 = 0x1;
 
 /// Events can be read.
 pub const CAPABILITY_EVENTS: u64 = 0x2;

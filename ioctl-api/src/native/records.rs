@@ -1,6 +1,6 @@
 //! The records of the native ABI.
 
-use crate::wireguard_nt::SockaddrInet;
+use crate::sockaddr::SockaddrInet;
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,18 +7,14 @@
 use core::mem::offset_of;
 use core::net::SocketAddr;
 
-use super::decode::{kind_at, record};
+use super::VERSION;
 use super::encode::{put_header, start_record};
+use super::flags::{InterfaceFlags, PeerFlags};
+use super::read::{kind_at, record};
 use super::records::{Adapter, Event, Interface, Kind, Peer, Reply, Statistics, Version};
-use super::{
-    INTERFACE_HAS_LISTEN_PORT, INTERFACE_HAS_PRIVATE_KEY, INTERFACE_HAS_PUBLIC_KEY,
-    PEER_HAS_ENDPOINT, PEER_HAS_PERSISTENT_KEEPALIVE, PEER_HAS_PRESHARED_KEY, VERSION,
-};
-use crate::bytes::{array, put, u16_at, u32_at, u64_at};
-use crate::command::{AdapterId, AdapterState};
-use crate::configuration::{Encoded, InterfaceInfo, PeerInfo};
-use crate::wireguard_nt::{decode_sockaddr, encode_sockaddr, is_zero};
-use crate::{DecodeError, DecodeErrorKind, KEY_BYTES};
+use crate::bytes::{array, is_zero, put, u16_at, u32_at, u64_at};
+use crate::values::{AdapterId, AdapterState, Encoded, InterfaceInfo, PeerInfo};
+use crate::{DecodeError, DecodeErrorKind, KEY_BYTES, sockaddr};
 
 /// What the driver is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +169,7 @@ pub fn event(info: &EventInfo, output: &mut [u8]) -> Option<usize> {
     put(&mut bytes, offset_of!(Event, event), &(info.kind as u32).to_le_bytes());
     put(&mut bytes, offset_of!(Event, public_key), &info.public_key);
     if let Some(endpoint) = &info.endpoint {
-        put(&mut bytes, offset_of!(Event, endpoint), &encode_sockaddr(endpoint));
+        put(&mut bytes, offset_of!(Event, endpoint), &sockaddr::encode(endpoint));
     }
     write(&bytes, output)
 }
@@ -193,7 +189,7 @@ pub fn decode_event(bytes: &[u8]) -> Result<Option<EventInfo>, DecodeError> {
         time_filetime: u64_at(record, offset_of!(Event, time))?,
         kind,
         public_key: *array(record, offset_of!(Event, public_key))?,
-        endpoint: decode_sockaddr(record, offset_of!(Event, endpoint))?,
+        endpoint: sockaddr::decode_endpoint(record, offset_of!(Event, endpoint))?,
     }))
 }
 
@@ -341,43 +337,43 @@ pub(crate) fn encode_reply(required_bytes: u64) -> [u8; Reply::SIZE] {
 
 pub(crate) fn encode_interface_info(interface: &InterfaceInfo<'_>) -> [u8; Interface::SIZE] {
     let mut bytes = start_record::<{ Interface::SIZE }>(Kind::Interface);
-    let mut flags = 0;
+    let mut flags = InterfaceFlags::empty();
     put(&mut bytes, offset_of!(Interface, adapter), &interface.adapter.0);
     if let Some(port) = interface.listen_port {
-        flags |= INTERFACE_HAS_LISTEN_PORT;
+        flags |= InterfaceFlags::HAS_LISTEN_PORT;
         put(&mut bytes, offset_of!(Interface, listen_port), &port.to_le_bytes());
     }
     if let Some(key) = interface.private_key {
-        flags |= INTERFACE_HAS_PRIVATE_KEY;
+        flags |= InterfaceFlags::HAS_PRIVATE_KEY;
         put(&mut bytes, offset_of!(Interface, private_key), key);
     }
     if let Some(key) = interface.public_key {
-        flags |= INTERFACE_HAS_PUBLIC_KEY;
+        flags |= InterfaceFlags::HAS_PUBLIC_KEY;
         put(&mut bytes, offset_of!(Interface, public_key), key);
     }
-    put(&mut bytes, offset_of!(Interface, flags), &flags.to_le_bytes());
+    put(&mut bytes, offset_of!(Interface, flags), &flags.bits().to_le_bytes());
     bytes
 }
 
 pub(crate) fn encode_peer_info(peer: &PeerInfo<'_>) -> [u8; Peer::SIZE] {
     let mut bytes = start_record::<{ Peer::SIZE }>(Kind::Peer);
-    let mut flags = PEER_HAS_PERSISTENT_KEEPALIVE;
+    let mut flags = PeerFlags::HAS_PERSISTENT_KEEPALIVE;
     put(&mut bytes, offset_of!(Peer, public_key), peer.public_key);
     if let Some(key) = peer.preshared_key.filter(|key| !is_zero(key)) {
-        flags |= PEER_HAS_PRESHARED_KEY;
+        flags |= PeerFlags::HAS_PRESHARED_KEY;
         put(&mut bytes, offset_of!(Peer, preshared_key), key);
     }
     let keepalive = peer.persistent_keepalive_s.to_le_bytes();
     put(&mut bytes, offset_of!(Peer, persistent_keepalive), &keepalive);
     if let Some(endpoint) = &peer.endpoint {
-        flags |= PEER_HAS_ENDPOINT;
-        put(&mut bytes, offset_of!(Peer, endpoint), &encode_sockaddr(endpoint));
+        flags |= PeerFlags::HAS_ENDPOINT;
+        put(&mut bytes, offset_of!(Peer, endpoint), &sockaddr::encode(endpoint));
     }
     put(&mut bytes, offset_of!(Peer, tx_bytes), &peer.tx_bytes.to_le_bytes());
     put(&mut bytes, offset_of!(Peer, rx_bytes), &peer.rx_bytes.to_le_bytes());
     let handshake = peer.last_handshake_filetime.to_le_bytes();
     put(&mut bytes, offset_of!(Peer, last_handshake), &handshake);
-    put(&mut bytes, offset_of!(Peer, flags), &flags.to_le_bytes());
+    put(&mut bytes, offset_of!(Peer, flags), &flags.bits().to_le_bytes());
     bytes
 }
 

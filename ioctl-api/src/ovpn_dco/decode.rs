@@ -1,4 +1,4 @@
-//! Requests of ovpn-dco-win's ABI, judged.
+//! Decodes requests of ovpn-dco-win's ABI.
 
 use core::mem::offset_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,8 +19,7 @@ use crate::data_channel::{
     self, Command, DirectionKey, InstallKey, KeyMaterial, Listen, MAX_KEY_ID, Mode, PeerSelector,
     Prefix, Slot, Suite, Transport, UNDEFINED_PEER_ID,
 };
-use crate::wireguard_nt::decode_any_sockaddr;
-use crate::{DecodeError, DecodeErrorKind};
+use crate::{DecodeError, DecodeErrorKind, sockaddr};
 
 /// Whether a control code has the device type of this ABI, known or not.
 pub const fn is_code(code: u32) -> bool {
@@ -267,7 +266,7 @@ fn prefix(input: &[u8]) -> Result<Prefix, DecodeError> {
 }
 
 fn address(input: &[u8], offset: usize) -> Result<SocketAddr, DecodeError> {
-    decode_any_sockaddr(input, offset)?
+    sockaddr::decode(input, offset)?
         .ok_or(DecodeError::new(DecodeErrorKind::BadAddressFamily, offset))
 }
 

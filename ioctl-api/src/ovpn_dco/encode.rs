@@ -1,14 +1,13 @@
 //! Answers of ovpn-dco-win's ABI. Each is a whole struct: what is in none of its fields is zero.
 
 use core::mem::offset_of;
-use core::net::SocketAddr;
 
 use super::VERSION;
 use super::records::{MpStartVpn, NotifyEvent, PeerStats, Stats, Version};
 use super::{NOTIFY_DEL_PEER, NOTIFY_FLOAT_PEER, NOTIFY_SWAP_KEYS};
 use crate::bytes::put;
 use crate::data_channel::{EventInfo, EventKind, Listen, PeerTraffic};
-use crate::wireguard_nt::encode_sockaddr;
+use crate::sockaddr;
 
 /// Counters of an adapter. Packets are told in 32 bits, in which they wrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -51,7 +50,7 @@ pub fn encode_version() -> [u8; Version::SIZE] {
 /// Where the socket was bound.
 pub fn encode_listen(bound: &Listen) -> [u8; MpStartVpn::SIZE] {
     let mut bytes = [0; MpStartVpn::SIZE];
-    put(&mut bytes, offset_of!(MpStartVpn, listen), &encode_sockaddr(&bound.local));
+    put(&mut bytes, offset_of!(MpStartVpn, listen), &sockaddr::encode(&bound.local));
     let ipv6_only = u32::from(bound.v6_only);
     put(&mut bytes, offset_of!(MpStartVpn, ipv6_only), &ipv6_only.to_le_bytes());
     bytes
@@ -115,8 +114,7 @@ pub fn encode_event(event: &EventInfo) -> Option<[u8; NotifyEvent::SIZE]> {
         }
         EventKind::UsageLimitNear => NOTIFY_SWAP_KEYS,
         EventKind::Floated(address) => {
-            let offset = offset_of!(NotifyEvent, float_address);
-            put(&mut bytes, offset, sockaddr(&address, &encode_sockaddr(&address)));
+            sockaddr::put_short(&mut bytes, offset_of!(NotifyEvent, float_address), &address);
             NOTIFY_FLOAT_PEER
         }
         EventKind::KeyWanted | EventKind::TimedOut => return None,
@@ -125,9 +123,4 @@ pub fn encode_event(event: &EventInfo) -> Option<[u8; NotifyEvent::SIZE]> {
     let peer = event.peer.unwrap_or(u32::MAX);
     put(&mut bytes, offset_of!(NotifyEvent, peer_id), &peer.to_le_bytes());
     Some(bytes)
-}
-
-/// The part of the union that the address's family has.
-pub(super) fn sockaddr<'a>(address: &SocketAddr, union: &'a [u8; 28]) -> &'a [u8] {
-    union.get(..super::prefix_bytes(address)).unwrap_or(union)
 }

@@ -4,11 +4,13 @@
 //! Control datagrams are read from and written to the device; in multi-peer mode each is preceded
 //! by an address ([`encode_read`], [`decode_write`]).
 
+mod datagram;
 mod decode;
 mod encode;
 mod records;
-mod sockaddr;
 
+pub use crate::sockaddr::size_bytes as prefix_bytes;
+pub use datagram::{WriteError, decode_write, encode_read};
 pub use decode::{decode, is_code};
 pub use encode::{
     Statistics, encode_event, encode_listen, encode_peer_stats, encode_required_bytes,
@@ -18,7 +20,6 @@ pub use records::{
     CryptoData, CryptoDataV2, KeyDirection, MpIroute, MpNewPeer, MpSetPeer, MpStartVpn, NewPeer,
     NotifyEvent, PeerStats, SetPeer, Stats, Version,
 };
-pub use sockaddr::{WriteError, decode_write, encode_read, prefix_bytes};
 
 use crate::code::{Method, control_code};
 

@@ -1,6 +1,6 @@
 //! The structs of ovpn-dco-win's ABI.
 
-use crate::wireguard_nt::SockaddrInet;
+use crate::sockaddr::SockaddrInet;
 
 record! {
     /// The peer of point-to-point mode.

@@ -9,16 +9,17 @@
 
 mod decode;
 mod encode;
-mod sockaddr;
+mod flags;
+mod peers;
 
 pub use decode::{configure, decode};
-pub(crate) use decode::{is_zero, next_allowed_ip, next_peer};
 pub use encode::{encode_allowed_ip, encode_interface, encode_log_entry, encode_peer};
 pub(crate) use encode::{encode_interface_info, encode_peer_info};
-pub use sockaddr::{AF_INET, AF_INET6, SockaddrInet};
-pub(crate) use sockaddr::{decode_any_sockaddr, decode_sockaddr, encode_sockaddr};
+pub use flags::{AllowedIpFlags, InterfaceFlags, PeerFlags};
+pub(crate) use peers::{next_allowed_ip, next_peer};
 
 use crate::code::{Method, READ_ACCESS, WRITE_ACCESS, control_code};
+use crate::sockaddr::SockaddrInet;
 
 const DEVICE_TYPE: u32 = 0xB098;
 const READ_WRITE: u32 = READ_ACCESS | WRITE_ACCESS;
@@ -106,43 +107,9 @@ record! {
     }
 }
 
-/// The identity is known.
-pub const INTERFACE_HAS_PUBLIC_KEY: u32 = 0x1;
-/// The private key counts.
-pub const INTERFACE_HAS_PRIVATE_KEY: u32 = 0x2;
-/// The port counts.
-pub const INTERFACE_HAS_LISTEN_PORT: u32 = 0x4;
-/// Remove all peers first.
-pub const INTERFACE_REPLACE_PEERS: u32 = 0x8;
-const INTERFACE_FLAGS: u32 = 0xF;
-
-/// The public key counts; mandatory.
-pub const PEER_HAS_PUBLIC_KEY: u32 = 0x1;
-/// The preshared key counts.
-pub const PEER_HAS_PRESHARED_KEY: u32 = 0x2;
-/// The keepalive interval counts.
-pub const PEER_HAS_PERSISTENT_KEEPALIVE: u32 = 0x4;
-/// The endpoint counts.
-pub const PEER_HAS_ENDPOINT: u32 = 0x8;
-/// The protocol version counts.
-pub const PEER_HAS_PROTOCOL_VERSION: u32 = 0x10;
-/// Remove all allowed IPs first.
-pub const PEER_REPLACE_ALLOWED_IPS: u32 = 0x20;
-/// Remove the peer.
-pub const PEER_REMOVE: u32 = 0x40;
-/// Skip the peer where it is not known.
-pub const PEER_UPDATE_ONLY: u32 = 0x80;
-const PEER_FLAGS: u32 = 0xFF;
-
-/// Remove the allowed IP.
-pub const ALLOWED_IP_REMOVE: u32 = 0x1;
-
 /// Bring down.
 pub const STATE_DOWN: u32 = 0;
 /// Bring up.
 pub const STATE_UP: u32 = 1;
 /// Ask.
 pub const STATE_QUERY: u32 = 2;
-
-/// The most peers of an adapter.
-pub const MAX_PEERS: u32 = 1 << 20;

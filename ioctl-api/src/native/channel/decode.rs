@@ -1,14 +1,13 @@
-//! Requests of data channels, judged.
+//! Decodes requests of data channels.
 
 use core::mem::offset_of;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::num::NonZeroU64;
 
+use super::flags::{KeyFlags, ListenFlags, NewPeerFlags, SetPeerFlags};
 use super::records::{Datagram, Key, Listen, NewPeer, Route, SelectPeer, SetMode, SetPeer};
 use super::{
-    CHANNEL_KEY_EPOCH, CHANNEL_KEY_HAS_TRANSMIT_ID, CHANNEL_LISTEN_V6_ONLY, CHANNEL_ONLY_PEER,
-    CHANNEL_PEER_HAS_TRANSMIT_ID, CHANNEL_SET_PEER_HAS_KEEPALIVE, CHANNEL_SET_PEER_HAS_MSS,
-    CHANNEL_SET_PEER_HAS_TIMEOUT, IOCTL_CHANNEL_ADD_ROUTE, IOCTL_CHANNEL_DELETE_KEY,
+    CHANNEL_ONLY_PEER, IOCTL_CHANNEL_ADD_ROUTE, IOCTL_CHANNEL_DELETE_KEY,
     IOCTL_CHANNEL_DELETE_PEER, IOCTL_CHANNEL_INSTALL_KEY, IOCTL_CHANNEL_LISTEN,
     IOCTL_CHANNEL_NEW_PEER, IOCTL_CHANNEL_OWN, IOCTL_CHANNEL_QUERY, IOCTL_CHANNEL_READ_CONTROL,
     IOCTL_CHANNEL_READ_EVENT, IOCTL_CHANNEL_REMOVE_ROUTE, IOCTL_CHANNEL_SEND_CONTROL,
@@ -21,11 +20,11 @@ use crate::data_channel::{
     self, Command, ControlDatagram, DirectionKey, InstallKey, KeyMaterial, MAX_CONTROL_BYTES,
     MAX_KEY_ID, Mode, PeerSelector, Prefix, Slot, Suite, Transport, UNDEFINED_PEER_ID,
 };
+use crate::flags::flags_at;
 use crate::native::Select;
-use crate::native::decode::{adapter, record, require_flags, require_zero, single};
+use crate::native::read::{adapter, record, require_zero, single};
 use crate::native::records::Kind;
-use crate::wireguard_nt::{AF_INET, AF_INET6, decode_any_sockaddr, decode_sockaddr};
-use crate::{Abi, DecodeError, DecodeErrorKind};
+use crate::{Abi, DecodeError, DecodeErrorKind, sockaddr};
 
 /// Every request names its adapter behind the header.
 const ADAPTER: usize = offset_of!(Select, adapter);
@@ -80,17 +79,17 @@ fn set_mode(input: &[u8]) -> Result<Command<'static>, DecodeError> {
 
 fn listen(input: &[u8]) -> Result<Command<'static>, DecodeError> {
     single(input, Kind::ChannelListen, Listen::SIZE)?;
-    let flags = flags(input, offset_of!(Listen, flags), CHANNEL_LISTEN_V6_ONLY)?;
+    let flags: ListenFlags = flags_at(input, offset_of!(Listen, flags))?;
     let offset = offset_of!(Listen, local);
-    let local = decode_any_sockaddr(input, offset)?
+    let local = sockaddr::decode(input, offset)?
         .ok_or(DecodeError::new(DecodeErrorKind::BadAddressFamily, offset))?;
-    let v6_only = flags & CHANNEL_LISTEN_V6_ONLY != 0;
+    let v6_only = flags.contains(ListenFlags::V6_ONLY);
     Ok(Command::Listen(data_channel::Listen { local, v6_only }))
 }
 
 fn new_peer(input: &[u8]) -> Result<Command<'static>, DecodeError> {
     single(input, Kind::ChannelNewPeer, NewPeer::SIZE)?;
-    let flags = flags(input, offset_of!(NewPeer, flags), CHANNEL_PEER_HAS_TRANSMIT_ID)?;
+    let flags: NewPeerFlags = flags_at(input, offset_of!(NewPeer, flags))?;
     let receive_offset = offset_of!(NewPeer, receive_id);
     let receive_id = match u32_at(input, receive_offset)? {
         CHANNEL_ONLY_PEER => None,
@@ -100,11 +99,11 @@ fn new_peer(input: &[u8]) -> Result<Command<'static>, DecodeError> {
     let transmit_id = transmit_id(
         input,
         offset_of!(NewPeer, transmit_id),
-        flags & CHANNEL_PEER_HAS_TRANSMIT_ID != 0,
+        flags.contains(NewPeerFlags::HAS_TRANSMIT_ID),
     )?;
-    let local = decode_any_sockaddr(input, offset_of!(NewPeer, local))?;
+    let local = sockaddr::decode(input, offset_of!(NewPeer, local))?;
     let remote_offset = offset_of!(NewPeer, remote);
-    let remote = decode_sockaddr(input, remote_offset)?
+    let remote = sockaddr::decode_endpoint(input, remote_offset)?
         .ok_or(DecodeError::new(DecodeErrorKind::BadAddressFamily, remote_offset))?;
     if local.is_some_and(|local| !are_of_one_family(&local, &remote)) {
         let offset = offset_of!(NewPeer, local);
@@ -142,9 +141,7 @@ fn delete_key(input: &[u8]) -> Result<Command<'static>, DecodeError> {
 
 fn set_peer(input: &[u8]) -> Result<Command<'static>, DecodeError> {
     single(input, Kind::ChannelSetPeer, SetPeer::SIZE)?;
-    let known =
-        CHANNEL_SET_PEER_HAS_KEEPALIVE | CHANNEL_SET_PEER_HAS_TIMEOUT | CHANNEL_SET_PEER_HAS_MSS;
-    let flags = flags(input, offset_of!(SetPeer, flags), known)?;
+    let flags: SetPeerFlags = flags_at(input, offset_of!(SetPeer, flags))?;
     require_zero(input, offset_of!(SetPeer, reserved), 4)?;
     let mss_offset = offset_of!(SetPeer, mss);
     let keepalive_s = u32_at(input, offset_of!(SetPeer, keepalive))?;
@@ -153,16 +150,15 @@ fn set_peer(input: &[u8]) -> Result<Command<'static>, DecodeError> {
         .map_err(|_| DecodeError::new(DecodeErrorKind::BadSegmentSize, mss_offset))?;
     Ok(Command::SetPeer(data_channel::SetPeer {
         peer: selector(u32_at(input, offset_of!(SetPeer, peer))?),
-        keepalive_s: (flags & CHANNEL_SET_PEER_HAS_KEEPALIVE != 0).then_some(keepalive_s),
-        timeout_s: (flags & CHANNEL_SET_PEER_HAS_TIMEOUT != 0).then_some(timeout_s),
-        mss_bytes: (flags & CHANNEL_SET_PEER_HAS_MSS != 0).then_some(mss_bytes),
+        keepalive_s: flags.contains(SetPeerFlags::HAS_KEEPALIVE).then_some(keepalive_s),
+        timeout_s: flags.contains(SetPeerFlags::HAS_TIMEOUT).then_some(timeout_s),
+        mss_bytes: flags.contains(SetPeerFlags::HAS_MSS).then_some(mss_bytes),
     }))
 }
 
 fn install_key(input: &[u8]) -> Result<Command<'_>, DecodeError> {
     single(input, Kind::ChannelKey, Key::SIZE)?;
-    let known = CHANNEL_KEY_EPOCH | CHANNEL_KEY_HAS_TRANSMIT_ID;
-    let flags = flags(input, offset_of!(Key, flags), known)?;
+    let flags: KeyFlags = flags_at(input, offset_of!(Key, flags))?;
     let suite_offset = offset_of!(Key, suite);
     let suite = Suite::from_number(u32_at(input, suite_offset)?)
         .ok_or(DecodeError::new(DecodeErrorKind::BadSuite, suite_offset))?;
@@ -175,7 +171,7 @@ fn install_key(input: &[u8]) -> Result<Command<'_>, DecodeError> {
         (offset_of!(Key, encrypt_key), offset_of!(Key, encrypt_nonce_tail));
     let (decrypt_key, decrypt_tail) =
         (offset_of!(Key, decrypt_key), offset_of!(Key, decrypt_nonce_tail));
-    let material = if flags & CHANNEL_KEY_EPOCH != 0 {
+    let material = if flags.contains(KeyFlags::EPOCH) {
         require_zero(input, encrypt_tail, 8)?;
         require_zero(input, decrypt_tail, 8)?;
         KeyMaterial::Epoch {
@@ -197,7 +193,7 @@ fn install_key(input: &[u8]) -> Result<Command<'_>, DecodeError> {
         transmit_id: transmit_id(
             input,
             offset_of!(Key, transmit_id),
-            flags & CHANNEL_KEY_HAS_TRANSMIT_ID != 0,
+            flags.contains(KeyFlags::HAS_TRANSMIT_ID),
         )?,
         packet_limit: NonZeroU64::new(u64_at(input, offset_of!(Key, packet_limit))?),
     }))
@@ -224,11 +220,8 @@ fn prefix(input: &[u8]) -> Result<Prefix, DecodeError> {
     require_zero(input, offset_of!(Route, reserved), 1)?;
     let address_offset = offset_of!(Route, address);
     let family_offset = offset_of!(Route, address_family);
-    let address = match u16_at(input, family_offset)? {
-        AF_INET => IpAddr::V4(Ipv4Addr::from(*array::<4>(input, address_offset)?)),
-        AF_INET6 => IpAddr::V6(Ipv6Addr::from(*array::<16>(input, address_offset)?)),
-        _ => return Err(DecodeError::new(DecodeErrorKind::BadAddressFamily, family_offset)),
-    };
+    let address = sockaddr::ip_at(input, address_offset, u16_at(input, family_offset)?)?
+        .ok_or(DecodeError::new(DecodeErrorKind::BadAddressFamily, family_offset))?;
     let length_offset = offset_of!(Route, prefix_length);
     Prefix::new(address, u8_at(input, length_offset)?)
         .ok_or(DecodeError::new(DecodeErrorKind::BadPrefixLength, length_offset))
@@ -249,7 +242,7 @@ pub(super) fn datagram(bytes: &[u8]) -> Result<ControlDatagram<'_>, DecodeError>
     let data = record
         .get(Datagram::SIZE..end)
         .ok_or(DecodeError::new(DecodeErrorKind::Truncated, count_offset))?;
-    let address = decode_sockaddr(bytes, offset_of!(Datagram, address))?;
+    let address = sockaddr::decode_endpoint(bytes, offset_of!(Datagram, address))?;
     Ok(ControlDatagram { address, data })
 }
 
@@ -271,10 +264,4 @@ fn transmit_id(input: &[u8], offset: usize, counts: bool) -> Result<Option<u32>,
         return Err(DecodeError::new(DecodeErrorKind::BadPeerId, offset));
     }
     Ok(counts.then_some(id))
-}
-
-fn flags(input: &[u8], offset: usize, known: u32) -> Result<u32, DecodeError> {
-    let flags = u32_at(input, offset)?;
-    require_flags(flags, known, offset)?;
-    Ok(flags)
 }

@@ -1,22 +1,19 @@
 //! Requests of data channels, for the SDK.
 
 use core::mem::offset_of;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
+use super::CHANNEL_ONLY_PEER;
+use super::flags::{KeyFlags, ListenFlags, NewPeerFlags, SetPeerFlags};
 use super::records::{Datagram, Key, Listen, NewPeer, Route, SelectPeer, SetMode, SetPeer};
-use super::{
-    CHANNEL_KEY_EPOCH, CHANNEL_KEY_HAS_TRANSMIT_ID, CHANNEL_LISTEN_V6_ONLY, CHANNEL_ONLY_PEER,
-    CHANNEL_PEER_HAS_TRANSMIT_ID, CHANNEL_SET_PEER_HAS_KEEPALIVE, CHANNEL_SET_PEER_HAS_MSS,
-    CHANNEL_SET_PEER_HAS_TIMEOUT,
-};
 use crate::bytes::put;
-use crate::command::AdapterId;
 use crate::data_channel::{
     self, ControlDatagram, DirectionKey, InstallKey, KeyMaterial, Mode, PeerSelector, Prefix, Slot,
 };
 use crate::native::encode::{put_header, start_record};
 use crate::native::records::{Kind, Select};
-use crate::wireguard_nt::{AF_INET, AF_INET6, encode_sockaddr};
+use crate::sockaddr;
+use crate::values::AdapterId;
 
 /// Every request names its adapter behind the header.
 const ADAPTER: usize = offset_of!(Select, adapter);
@@ -31,9 +28,9 @@ pub fn encode_set_mode(adapter: AdapterId, mode: Mode) -> [u8; SetMode::SIZE] {
 /// Binds the socket of multi-peer mode; as an answer, says where it is bound.
 pub fn encode_listen(adapter: AdapterId, listen: &data_channel::Listen) -> [u8; Listen::SIZE] {
     let mut bytes = start::<{ Listen::SIZE }>(Kind::ChannelListen, adapter);
-    let flags = if listen.v6_only { CHANNEL_LISTEN_V6_ONLY } else { 0 };
-    put(&mut bytes, offset_of!(Listen, local), &encode_sockaddr(&listen.local));
-    put(&mut bytes, offset_of!(Listen, flags), &flags.to_le_bytes());
+    let flags = if listen.v6_only { ListenFlags::V6_ONLY } else { ListenFlags::empty() };
+    put(&mut bytes, offset_of!(Listen, local), &sockaddr::encode(&listen.local));
+    put(&mut bytes, offset_of!(Listen, flags), &flags.bits().to_le_bytes());
     bytes
 }
 
@@ -44,7 +41,8 @@ pub fn encode_new_peer(adapter: AdapterId, peer: &data_channel::NewPeer) -> [u8;
     put(&mut bytes, offset_of!(NewPeer, receive_id), &receive_id.to_le_bytes());
     if let Some(id) = peer.transmit_id {
         put(&mut bytes, offset_of!(NewPeer, transmit_id), &id.to_le_bytes());
-        put(&mut bytes, offset_of!(NewPeer, flags), &CHANNEL_PEER_HAS_TRANSMIT_ID.to_le_bytes());
+        let flags = NewPeerFlags::HAS_TRANSMIT_ID.bits();
+        put(&mut bytes, offset_of!(NewPeer, flags), &flags.to_le_bytes());
     }
     put_address(&mut bytes, offset_of!(NewPeer, local), peer.local.as_ref());
     put_address(&mut bytes, offset_of!(NewPeer, remote), Some(&peer.remote));
@@ -73,31 +71,31 @@ pub fn encode_slot(adapter: AdapterId, peer: PeerSelector, slot: Slot) -> [u8; S
 /// Changes a peer.
 pub fn encode_set_peer(adapter: AdapterId, change: &data_channel::SetPeer) -> [u8; SetPeer::SIZE] {
     let mut bytes = start::<{ SetPeer::SIZE }>(Kind::ChannelSetPeer, adapter);
-    let mut flags = 0;
-    let mut set = |offset, value: Option<u32>, flag: u32| {
+    let mut flags = SetPeerFlags::empty();
+    let mut set = |offset, value: Option<u32>, flag| {
         if let Some(value) = value {
             flags |= flag;
             put(&mut bytes, offset, &value.to_le_bytes());
         }
     };
-    set(offset_of!(SetPeer, keepalive), change.keepalive_s, CHANNEL_SET_PEER_HAS_KEEPALIVE);
-    set(offset_of!(SetPeer, timeout), change.timeout_s, CHANNEL_SET_PEER_HAS_TIMEOUT);
-    set(offset_of!(SetPeer, mss), change.mss_bytes.map(u32::from), CHANNEL_SET_PEER_HAS_MSS);
+    set(offset_of!(SetPeer, keepalive), change.keepalive_s, SetPeerFlags::HAS_KEEPALIVE);
+    set(offset_of!(SetPeer, timeout), change.timeout_s, SetPeerFlags::HAS_TIMEOUT);
+    set(offset_of!(SetPeer, mss), change.mss_bytes.map(u32::from), SetPeerFlags::HAS_MSS);
     put(&mut bytes, offset_of!(SetPeer, peer), &number(change.peer));
-    put(&mut bytes, offset_of!(SetPeer, flags), &flags.to_le_bytes());
+    put(&mut bytes, offset_of!(SetPeer, flags), &flags.bits().to_le_bytes());
     bytes
 }
 
 /// A key for a slot. Secrets are in what is returned: to be zeroized.
 pub fn encode_key(adapter: AdapterId, key: &InstallKey<'_>) -> [u8; Key::SIZE] {
     let mut bytes = start::<{ Key::SIZE }>(Kind::ChannelKey, adapter);
-    let mut flags = 0;
+    let mut flags = KeyFlags::empty();
     put(&mut bytes, offset_of!(Key, peer), &number(key.peer));
     put(&mut bytes, offset_of!(Key, slot), &(key.slot as u32).to_le_bytes());
     put(&mut bytes, offset_of!(Key, suite), &(key.suite as u32).to_le_bytes());
     put(&mut bytes, offset_of!(Key, key_id), &u32::from(key.key_id).to_le_bytes());
     if let Some(id) = key.transmit_id {
-        flags |= CHANNEL_KEY_HAS_TRANSMIT_ID;
+        flags |= KeyFlags::HAS_TRANSMIT_ID;
         put(&mut bytes, offset_of!(Key, transmit_id), &id.to_le_bytes());
     }
     let limit = key.packet_limit.map_or(0, u64::from);
@@ -105,7 +103,7 @@ pub fn encode_key(adapter: AdapterId, key: &InstallKey<'_>) -> [u8; Key::SIZE] {
     let (encrypt_key, decrypt_key) = (offset_of!(Key, encrypt_key), offset_of!(Key, decrypt_key));
     match &key.material {
         KeyMaterial::Epoch { encrypt, decrypt } => {
-            flags |= CHANNEL_KEY_EPOCH;
+            flags |= KeyFlags::EPOCH;
             put(&mut bytes, encrypt_key, encrypt.as_slice());
             put(&mut bytes, decrypt_key, decrypt.as_slice());
         }
@@ -114,23 +112,14 @@ pub fn encode_key(adapter: AdapterId, key: &InstallKey<'_>) -> [u8; Key::SIZE] {
             put_key(&mut bytes, decrypt_key, offset_of!(Key, decrypt_nonce_tail), decrypt);
         }
     }
-    put(&mut bytes, offset_of!(Key, flags), &flags.to_le_bytes());
+    put(&mut bytes, offset_of!(Key, flags), &flags.bits().to_le_bytes());
     bytes
 }
 
 /// A route to a peer, to be added; or to be removed, where the peer does not matter.
 pub fn encode_route(adapter: AdapterId, peer: PeerSelector, prefix: Prefix) -> [u8; Route::SIZE] {
     let mut bytes = start::<{ Route::SIZE }>(Kind::ChannelRoute, adapter);
-    let family = match prefix.address {
-        IpAddr::V4(v4) => {
-            put(&mut bytes, offset_of!(Route, address), &v4.octets());
-            AF_INET
-        }
-        IpAddr::V6(v6) => {
-            put(&mut bytes, offset_of!(Route, address), &v6.octets());
-            AF_INET6
-        }
-    };
+    let family = sockaddr::put_ip(&mut bytes, offset_of!(Route, address), prefix.address);
     put(&mut bytes, offset_of!(Route, peer), &number(peer));
     put(&mut bytes, offset_of!(Route, address_family), &family.to_le_bytes());
     put(&mut bytes, offset_of!(Route, prefix_length), &[prefix.length]);
@@ -164,7 +153,7 @@ fn start<const N: usize>(kind: Kind, adapter: AdapterId) -> [u8; N] {
 
 fn put_address(bytes: &mut [u8], offset: usize, address: Option<&SocketAddr>) {
     if let Some(address) = address {
-        put(bytes, offset, &encode_sockaddr(address));
+        put(bytes, offset, &sockaddr::encode(address));
     }
 }
 

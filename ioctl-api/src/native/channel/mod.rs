@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod flags;
 mod records;
 pub mod reply;
 
@@ -13,6 +14,7 @@ pub use encode::{
     encode_datagram, encode_key, encode_listen, encode_new_peer, encode_route, encode_select_peer,
     encode_set_mode, encode_set_peer, encode_slot,
 };
+pub use flags::{KeyFlags, ListenFlags, NewPeerFlags, SetPeerFlags};
 pub use records::{
     Datagram, Event, Info, Key, Listen, NewPeer, PeerInfo, Route, SelectPeer, SetMode, SetPeer,
 };
@@ -60,24 +62,6 @@ pub const IOCTL_CHANNEL_OWN: u32 = change(32);
 /// Instead of a receive id: the one peer of point-to-point mode. Instead of a transmit id: none
 /// known.
 pub const CHANNEL_ONLY_PEER: u32 = u32::MAX;
-
-/// An IPv6 socket takes IPv6 alone.
-pub const CHANNEL_LISTEN_V6_ONLY: u32 = 0x1;
-
-/// The transmit id counts.
-pub const CHANNEL_PEER_HAS_TRANSMIT_ID: u32 = 0x1;
-
-/// The keepalive interval counts.
-pub const CHANNEL_SET_PEER_HAS_KEEPALIVE: u32 = 0x1;
-/// The timeout counts.
-pub const CHANNEL_SET_PEER_HAS_TIMEOUT: u32 = 0x2;
-/// The segment size counts.
-pub const CHANNEL_SET_PEER_HAS_MSS: u32 = 0x4;
-
-/// The keys are secrets of epoch 1.
-pub const CHANNEL_KEY_EPOCH: u32 = 0x1;
-/// The transmit id counts.
-pub const CHANNEL_KEY_HAS_TRANSMIT_ID: u32 = 0x2;
 
 /// There is no key to seal with, and a packet to seal.
 pub const CHANNEL_EVENT_KEY_WANTED: u32 = 1;

@@ -1,7 +1,7 @@
 //! The records of data channels.
 
 use crate::native::Header;
-use crate::wireguard_nt::SockaddrInet;
+use crate::sockaddr::SockaddrInet;
 
 record! {
     /// Chooses between one peer and many.

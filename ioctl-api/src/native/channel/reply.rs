@@ -9,18 +9,16 @@ use super::{
     CHANNEL_EVENT_TIMED_OUT, CHANNEL_EVENT_USAGE_LIMIT_NEAR, CHANNEL_ONLY_PEER, EPOCH_BIT, decode,
 };
 use crate::bytes::{array, put, u8_at, u16_at, u32_at, u64_at};
-use crate::command::AdapterId;
-use crate::configuration::Encoded;
 use crate::data_channel::{
     self, ChannelInfo, ControlDatagram, DeleteReason, EventInfo, EventKind, Mode, PeerTraffic,
     SlotInfo, Suite,
 };
-use crate::native::decode::record;
 use crate::native::encode::start_record;
+use crate::native::read::record;
 use crate::native::records::{Kind, Reply};
 use crate::native::reply::RecordWriter;
-use crate::wireguard_nt::{decode_any_sockaddr, decode_sockaddr, encode_sockaddr};
-use crate::{DecodeError, DecodeErrorKind};
+use crate::values::{AdapterId, Encoded};
+use crate::{DecodeError, DecodeErrorKind, sockaddr};
 
 /// An event with what its adapter adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub struct StampedEvent {
 pub fn decode_listen(bytes: &[u8]) -> Result<SocketAddr, DecodeError> {
     let record = record(bytes, 0, Kind::ChannelListen, Listen::SIZE)?;
     let offset = offset_of!(Listen, local);
-    decode_any_sockaddr(record, offset)?
+    sockaddr::decode(record, offset)?
         .ok_or(DecodeError::new(DecodeErrorKind::BadAddressFamily, offset))
 }
 
@@ -59,7 +57,7 @@ pub fn event(stamped: &StampedEvent) -> [u8; Event::SIZE] {
         EventKind::UsageLimitNear => CHANNEL_EVENT_USAGE_LIMIT_NEAR,
         EventKind::TimedOut => CHANNEL_EVENT_TIMED_OUT,
         EventKind::Floated(address) => {
-            put(&mut bytes, offset_of!(Event, address), &encode_sockaddr(&address));
+            put(&mut bytes, offset_of!(Event, address), &sockaddr::encode(&address));
             CHANNEL_EVENT_FLOATED
         }
         EventKind::Deleted(reason) => {
@@ -82,7 +80,7 @@ pub fn decode_event(bytes: &[u8]) -> Result<Option<StampedEvent>, DecodeError> {
         CHANNEL_EVENT_USAGE_LIMIT_NEAR => EventKind::UsageLimitNear,
         CHANNEL_EVENT_TIMED_OUT => EventKind::TimedOut,
         CHANNEL_EVENT_FLOATED => EventKind::Floated(
-            decode_sockaddr(record, address_offset)?
+            sockaddr::decode_endpoint(record, address_offset)?
                 .ok_or(DecodeError::new(DecodeErrorKind::BadAddressFamily, address_offset))?,
         ),
         CHANNEL_EVENT_DELETED => match u32_at(record, offset_of!(Event, reason))? {
@@ -115,7 +113,7 @@ impl<'o> ChannelEncoder<'o> {
         let is_started = u32::from(info.is_started);
         put(&mut bytes, offset_of!(Info, is_started), &is_started.to_le_bytes());
         if let Some(local) = &info.local {
-            put(&mut bytes, offset_of!(Info, local), &encode_sockaddr(local));
+            put(&mut bytes, offset_of!(Info, local), &sockaddr::encode(local));
         }
         put(&mut bytes, offset_of!(Info, peers_count), &info.peers_count.to_le_bytes());
         writer.append(&bytes);
@@ -127,7 +125,7 @@ impl<'o> ChannelEncoder<'o> {
         let mut bytes = start_record::<{ PeerInfo::SIZE }>(Kind::ChannelPeerInfo);
         put(&mut bytes, offset_of!(PeerInfo, receive_id), &id(peer.receive_id));
         put(&mut bytes, offset_of!(PeerInfo, transmit_id), &id(peer.transmit_id));
-        put(&mut bytes, offset_of!(PeerInfo, remote), &encode_sockaddr(&peer.remote));
+        put(&mut bytes, offset_of!(PeerInfo, remote), &sockaddr::encode(&peer.remote));
         if let Some(address) = peer.vpn4 {
             put(&mut bytes, offset_of!(PeerInfo, vpn4), &address.octets());
         }
@@ -172,7 +170,7 @@ pub fn decode_query(bytes: &[u8]) -> Result<(ChannelInfo, PeerInfos<'_>), Decode
     let channel = ChannelInfo {
         mode,
         is_started: u32_at(info, offset_of!(Info, is_started))? != 0,
-        local: decode_any_sockaddr(info, offset_of!(Info, local))?,
+        local: sockaddr::decode(info, offset_of!(Info, local))?,
         peers_count: u32_at(info, offset_of!(Info, peers_count))?,
     };
     let peers = PeerInfos { bytes, offset: start.saturating_add(info.len()) };
@@ -201,7 +199,7 @@ impl PeerInfos<'_> {
         let info = data_channel::PeerInfo {
             receive_id: known(u32_at(record, offset_of!(PeerInfo, receive_id))?),
             transmit_id: known(u32_at(record, offset_of!(PeerInfo, transmit_id))?),
-            remote: decode_any_sockaddr(record, remote_offset)?
+            remote: sockaddr::decode(record, remote_offset)?
                 .ok_or(DecodeError::new(DecodeErrorKind::BadAddressFamily, start))?,
             vpn4: (!vpn4.is_unspecified()).then_some(vpn4),
             vpn6: (!vpn6.is_unspecified()).then_some(vpn6),

@@ -21,8 +21,8 @@ use nic_wireguard::{Control, TimerConstants, WireGuard};
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::wsk::Datagram;
 use nt::{Result, Shared, Status};
-use tunic_ioctl::protocol;
-use tunic_ioctl::{Command, DecodeError, wireguard_nt};
+
+use tunic_ioctl::{Command, DecodeError, protocol, wireguard_nt};
 
 use self::log::Line;
 
