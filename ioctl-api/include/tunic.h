@@ -43,6 +43,7 @@ typedef struct TUNIC_SOCKADDR {
 #define TUNIC_IOCTL_SET_CONFIGURATION 0x9c71e018u
 #define TUNIC_IOCTL_READ_EVENT 0x9c71601cu
 #define TUNIC_IOCTL_SET_TIMER_SCALE 0x9c71e020u
+#define TUNIC_IOCTL_QUERY_ROUTES 0x9c716024u
 
 #define TUNIC_IOCTL_CHANNEL_SET_MODE 0x9c71e040u
 #define TUNIC_IOCTL_CHANNEL_LISTEN 0x9c71e044u
@@ -84,6 +85,7 @@ typedef struct TUNIC_SOCKADDR {
 #define TUNIC_KIND_CHANNEL_INFO 0x14u
 #define TUNIC_KIND_CHANNEL_PEER_INFO 0x15u
 #define TUNIC_KIND_CHANNEL_EVENT 0x16u
+#define TUNIC_KIND_ROUTES 0x17u
 
 #define TUNIC_INTERFACE_HAS_PRIVATE_KEY 0x1u
 #define TUNIC_INTERFACE_CLEAR_PRIVATE_KEY 0x2u
@@ -368,6 +370,17 @@ TUNIC_ASSERT(offsetof(TUNIC_SET_TIMER_SCALE, header) == 0, "TUNIC_SET_TIMER_SCAL
 TUNIC_ASSERT(offsetof(TUNIC_SET_TIMER_SCALE, adapter) == 8, "TUNIC_SET_TIMER_SCALE.adapter");
 TUNIC_ASSERT(offsetof(TUNIC_SET_TIMER_SCALE, permille) == 24, "TUNIC_SET_TIMER_SCALE.permille");
 TUNIC_ASSERT(offsetof(TUNIC_SET_TIMER_SCALE, reserved) == 28, "TUNIC_SET_TIMER_SCALE.reserved");
+
+/* The routes of an adapter as text, a Graphviz digraph; text_bytes bytes of UTF-8 follow within the record, padded with zeroes. */
+typedef struct TUNIC_ROUTES {
+    TUNIC_ALIGN8 TUNIC_HEADER header; /* Kind ROUTES. */
+    uint32_t text_bytes; /* Bytes of the text. */
+    uint32_t reserved; /* Zero. */
+} TUNIC_ROUTES;
+TUNIC_ASSERT(sizeof(TUNIC_ROUTES) == 16, "TUNIC_ROUTES");
+TUNIC_ASSERT(offsetof(TUNIC_ROUTES, header) == 0, "TUNIC_ROUTES.header");
+TUNIC_ASSERT(offsetof(TUNIC_ROUTES, text_bytes) == 8, "TUNIC_ROUTES.text_bytes");
+TUNIC_ASSERT(offsetof(TUNIC_ROUTES, reserved) == 12, "TUNIC_ROUTES.reserved");
 
 /* Chooses between one peer and many. */
 typedef struct TUNIC_CHANNEL_SET_MODE {

@@ -25,6 +25,8 @@ pub enum Command<'a> {
     QueryAdapter,
     /// Answer with [`native::reply::statistics`](crate::native::reply::statistics).
     QueryStatistics,
+    /// Answer with the adapter's routes, [`RoutesEncoder`](crate::native::RoutesEncoder).
+    QueryRoutes,
     /// Answer with [`encode_state`](crate::configuration::encode_state).
     QueryState,
     /// Bring the adapter up or down.

@@ -69,6 +69,8 @@ pub enum DecodeErrorKind {
     BadKeyLength,
     /// A control datagram of no bytes or of too many.
     BadDatagramLength,
+    /// A text that is not UTF-8.
+    BadText,
 }
 
 impl DecodeError {
@@ -108,6 +110,7 @@ impl DecodeErrorKind {
             Self::KeyTooLong => "key too long",
             Self::BadKeyLength => "invalid key length",
             Self::BadDatagramLength => "invalid datagram length",
+            Self::BadText => "text is not UTF-8",
         }
     }
 }

@@ -85,6 +85,7 @@ const NATIVE_RECORDS: &[Layout] = &[
     native::Route::LAYOUT,
     native::Event::LAYOUT,
     native::SetTimerScale::LAYOUT,
+    native::Routes::LAYOUT,
     channel::SetMode::LAYOUT,
     channel::Listen::LAYOUT,
     channel::NewPeer::LAYOUT,
@@ -140,7 +141,7 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
     list!(native:
         IOCTL_QUERY_VERSION IOCTL_LIST_ADAPTERS IOCTL_QUERY_ADAPTER IOCTL_QUERY_STATISTICS
         IOCTL_SET_STATE IOCTL_QUERY_CONFIGURATION IOCTL_SET_CONFIGURATION IOCTL_READ_EVENT
-        IOCTL_SET_TIMER_SCALE),
+        IOCTL_SET_TIMER_SCALE IOCTL_QUERY_ROUTES),
     list!(channel:
         IOCTL_CHANNEL_SET_MODE IOCTL_CHANNEL_LISTEN IOCTL_CHANNEL_NEW_PEER IOCTL_CHANNEL_DELETE_PEER
         IOCTL_CHANNEL_SET_PEER IOCTL_CHANNEL_INSTALL_KEY IOCTL_CHANNEL_SWAP_KEYS
@@ -170,6 +171,7 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
         ("KIND_CHANNEL_INFO", Kind::ChannelInfo as u64),
         ("KIND_CHANNEL_PEER_INFO", Kind::ChannelPeerInfo as u64),
         ("KIND_CHANNEL_EVENT", Kind::ChannelEvent as u64),
+        ("KIND_ROUTES", Kind::Routes as u64),
     ],
     flags!("INTERFACE_", native::InterfaceFlags:
         HAS_PRIVATE_KEY CLEAR_PRIVATE_KEY HAS_LISTEN_PORT REPLACE_PEERS HAS_PUBLIC_KEY),

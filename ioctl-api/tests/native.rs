@@ -2,6 +2,8 @@
 
 mod mutation;
 
+use std::fmt::Write;
+
 use tunic_ioctl::native::reply::{
     self, AdapterEncoder, AdapterInfo, EventInfo, EventKind, Traffic, VersionInfo,
 };
@@ -267,4 +269,44 @@ fn configuration_answers_have_a_size() {
     let mut short = [0; 16];
     assert_eq!(encode(&mut short).written_bytes, 16);
     assert_eq!(reply::required_bytes(&short), Some(output.len() as u64));
+}
+
+#[test]
+fn routes_are_answered_whole_or_by_their_size() {
+    let text = "digraph routes {\n}\n";
+    let encode = |output: &mut [u8]| {
+        let mut encoder = native::RoutesEncoder::new(output);
+        text.split_inclusive(' ').for_each(|part| encoder.write_str(part).unwrap());
+        encoder.finish()
+    };
+    let size = native::Reply::SIZE + native::Routes::SIZE + text.len().next_multiple_of(8);
+    for room in 0..size + 16 {
+        let mut output = vec![0xA5; room];
+        let encoded = encode(&mut output);
+        assert_eq!(encoded.required_bytes, size as u64);
+        let expected = match room {
+            _ if room >= size => size,
+            _ if room >= native::Reply::SIZE => native::Reply::SIZE,
+            _ => 0,
+        };
+        assert_eq!(encoded.written_bytes, expected, "{room}");
+        output.truncate(encoded.written_bytes);
+        if expected == size {
+            assert_eq!(native::decode_routes(&output).unwrap(), text);
+        } else if expected != 0 {
+            assert_eq!(tunic_ioctl::native::reply::required_bytes(&output), Some(size as u64));
+            native::decode_routes(&output).unwrap_err();
+        }
+    }
+    let mut answer = vec![0; size];
+    encode(&mut answer);
+    for length in 0..size {
+        native::decode_routes(&answer[..length]).unwrap_err();
+    }
+    answer[native::Reply::SIZE + native::Routes::SIZE] = 0xFF;
+    assert_eq!(native::decode_routes(&answer).unwrap_err().kind, DecodeErrorKind::BadText);
+    let request = native::encode_select(AdapterId([7; 16]));
+    let decoded = decode(native::IOCTL_QUERY_ROUTES, &request).unwrap();
+    assert_eq!(decoded.adapter, Some(AdapterId([7; 16])));
+    assert!(matches!(decoded.command, Command::QueryRoutes));
 }

@@ -8,9 +8,9 @@ use super::peers::key_change;
 use super::read::{adapter, record, require_zero, single};
 use super::records::{Interface, Kind, Select, SetState, SetTimerScale};
 use super::{
-    IOCTL_LIST_ADAPTERS, IOCTL_QUERY_ADAPTER, IOCTL_QUERY_CONFIGURATION, IOCTL_QUERY_STATISTICS,
-    IOCTL_QUERY_VERSION, IOCTL_READ_EVENT, IOCTL_SET_CONFIGURATION, IOCTL_SET_STATE,
-    IOCTL_SET_TIMER_SCALE,
+    IOCTL_LIST_ADAPTERS, IOCTL_QUERY_ADAPTER, IOCTL_QUERY_CONFIGURATION, IOCTL_QUERY_ROUTES,
+    IOCTL_QUERY_STATISTICS, IOCTL_QUERY_VERSION, IOCTL_READ_EVENT, IOCTL_SET_CONFIGURATION,
+    IOCTL_SET_STATE, IOCTL_SET_TIMER_SCALE,
 };
 use crate::bytes::{u16_at, u32_at};
 use crate::change::{Configure, MAX_PEERS, Peers};
@@ -29,6 +29,7 @@ pub fn decode(code: u32, input: &[u8]) -> Result<Option<Request<'_>>, DecodeErro
         IOCTL_LIST_ADAPTERS => Request { adapter: None, command: Command::ListAdapters },
         IOCTL_QUERY_ADAPTER => select(input, Command::QueryAdapter)?,
         IOCTL_QUERY_STATISTICS => select(input, Command::QueryStatistics)?,
+        IOCTL_QUERY_ROUTES => select(input, Command::QueryRoutes)?,
         IOCTL_QUERY_CONFIGURATION => select(input, Command::QueryConfiguration(Abi::Native))?,
         IOCTL_READ_EVENT => select(input, Command::ReadEvent)?,
         IOCTL_SET_STATE => set_state(input)?,

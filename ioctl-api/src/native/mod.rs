@@ -20,6 +20,7 @@ mod peers;
 mod read;
 mod records;
 pub mod reply;
+mod routes;
 
 pub use decode::{configure, decode};
 pub use encode::{
@@ -29,9 +30,11 @@ pub use encode::{
 pub use flags::{InterfaceFlags, PeerFlags, RouteFlags};
 pub(crate) use peers::{next_allowed_ip, next_peer};
 pub use records::{
-    Adapter, Event, Header, Interface, Kind, Peer, Reply, Route, Select, SetState, SetTimerScale,
-    Statistics, Version,
+    Adapter, Event, Header, Interface, Kind, Peer, Reply, Route, Routes, Select, SetState,
+    SetTimerScale, Statistics, Version,
 };
+
+pub use routes::{RoutesEncoder, decode_routes};
 
 use crate::code::{Method, READ_ACCESS, WRITE_ACCESS, control_code};
 
@@ -69,6 +72,8 @@ pub const IOCTL_SET_CONFIGURATION: u32 = change(6);
 pub const IOCTL_READ_EVENT: u32 = query(7);
 /// Takes a [`SetTimerScale`].
 pub const IOCTL_SET_TIMER_SCALE: u32 = change(8);
+/// Takes a [`Select`]; answers a [`Reply`] and a [`Routes`].
+pub const IOCTL_QUERY_ROUTES: u32 = query(9);
 
 /// Events can be read.
 pub const CAPABILITY_EVENTS: u64 = 0x2;

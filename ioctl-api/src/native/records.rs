@@ -50,6 +50,8 @@ pub enum Kind {
     ChannelPeerInfo = 21,
     /// [`channel::Event`](super::channel::Event).
     ChannelEvent = 22,
+    /// [`Routes`].
+    Routes = 23,
 }
 
 record! {
@@ -225,6 +227,19 @@ record! {
         reserved: u8 = 27,
         /// TUNIC_ROUTE_* bits.
         flags: u32 = 28,
+    }
+}
+
+record! {
+    /// The routes of an adapter as text, a Graphviz digraph; text_bytes bytes of UTF-8 follow within
+    /// the record, padded with zeroes.
+    pub struct Routes = "TUNIC_ROUTES", 16 {
+        /// Kind ROUTES.
+        header: Header = 0,
+        /// Bytes of the text.
+        text_bytes: u32 = 8,
+        /// Zero.
+        reserved: u32 = 12,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The machine of the demo: the driver, two adapters, and a stack above each.
+//! The demo's machine: the driver, two adapters, and an IP stack above each.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,12 +8,13 @@ use nt_host::edge::memory::MemoryStack;
 use nt_host::ndis::{self, AdapterOptions, ConfigValue, MiniportDriver};
 use nt_host::{Driver, DriverSource, Machine, MachineOptions};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
+use tunic::status::StatusName;
 use tunic::{
     Adapter, AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, Key, PeerChange,
 };
 
-/// What WireGuard leaves of Ethernet's 1500 bytes, over IPv6.
-const MTU: u32 = 1420;
+/// The MTU of both adapters.
+const MTU: u32 = tunic::protocol::WIREGUARD.default_mtu_bytes;
 
 /// The driver with its two adapters.
 pub(super) struct Demo {
@@ -34,8 +35,8 @@ pub(super) struct Side {
 }
 
 impl Demo {
-    /// Boots, loads the driver, adds the adapters, gives them keys and brings them up. Neither
-    /// knows where the other is.
+    /// Boots, loads the driver, adds the adapters, gives them keys and brings them up. Neither has
+    /// the other's endpoint yet.
     pub(super) fn start(check: bool, driver: &DriverSource) -> anyhow::Result<Self> {
         if check {
             ndis::set_verification(true);
@@ -52,7 +53,7 @@ impl Demo {
         Ok(Self { driver, left, right })
     }
 
-    /// Removes the adapters, unloads the driver, and tells what it left behind.
+    /// Removes the adapters, unloads the driver, and returns its leaks.
     pub(super) fn stop(self) -> Vec<String> {
         self.left.stop();
         self.right.stop();
@@ -81,11 +82,14 @@ impl Side {
             configuration: vec![("TunicName".to_owned(), ConfigValue::String(name.to_owned()))],
             edge: Box::new(stack.clone()),
         };
-        let adapter = ndis::Adapter::add(miniport, options)
-            .map_err(|status| anyhow!("adapter {name} does not start: {status:#010x}"))?;
+        let adapter = ndis::Adapter::add(miniport, options).map_err(|status| {
+            anyhow!("adapter {name} does not start: {}", StatusName(status.cast_unsigned()))
+        })?;
         let handle = machine
             .open(&format!(r"\Device\Tunic\{name}"), GENERIC_READ | GENERIC_WRITE)
-            .map_err(|status| anyhow!("adapter {name} does not open: {status:#010x}"))?;
+            .map_err(|status| {
+                anyhow!("adapter {name} does not open: {}", StatusName(status.cast_unsigned()))
+            })?;
         let control = Adapter::new(HostFile(handle));
         let key = Key::generate_private()?;
         control.set_configuration(&ConfigurationChange {
@@ -97,7 +101,7 @@ impl Side {
         Ok(Self { name, v4, v6, stack, control, key, adapter })
     }
 
-    /// Makes the other side a peer, without its address.
+    /// Adds the other side as a peer, without its endpoint.
     fn meet(&self, other: &Self, preshared_key: &Key) -> anyhow::Result<()> {
         let mut peer = PeerChange::new(other.key.public());
         peer.preshared_key = Some(Some(preshared_key.clone()));
@@ -108,7 +112,7 @@ impl Side {
         self.change(peer)
     }
 
-    /// Where its UDP socket is.
+    /// The address of its UDP socket.
     pub(super) fn endpoint(&self) -> anyhow::Result<SocketAddr> {
         let port = self.control.configuration()?.listen_port.context("no port is bound")?;
         Ok((Ipv4Addr::LOCALHOST, port).into())
@@ -126,7 +130,7 @@ impl Side {
         self.control.configuration()?.peers.pop().context("the peer is gone")
     }
 
-    /// Its count of packets discarded for a reason.
+    /// Its counter of packets that were discarded for a reason.
     pub(super) fn discards(&self, reason: &str) -> anyhow::Result<u64> {
         let discards = self.control.statistics()?.discards;
         let count = discards.iter().find(|(name, _)| *name == reason).map(|(_, count)| *count);
@@ -134,7 +138,7 @@ impl Side {
     }
 
     fn stop(self) {
-        // The file closes before the adapter goes.
+        // The file must be closed before the adapter is removed.
         drop(self.control);
         self.adapter.remove(false);
     }

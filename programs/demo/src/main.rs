@@ -1,9 +1,9 @@
 //! `tunic-demo`: a tunnel between two adapters of the driver, in this process, without privileges.
 //!
-//! The driver is that of Windows, here on nt-host: linked with this program, or the very file that
-//! Windows loads. Each adapter has an IP stack in memory above it; below, they talk over real UDP
-//! sockets on the loopback interface. What is wrong makes the exit code non-zero; a broken rule of
-//! the kernel ends the process at once, with code 86.
+//! The driver is the Windows driver on nt-host: linked into this program, or the image that Windows
+//! loads. Each adapter has an in-memory IP stack above it; below, they exchange real UDP datagrams
+//! on the loopback interface. A failed check makes the exit code non-zero; a violated kernel rule
+//! ends the process at once, with code 86.
 #![forbid(unsafe_code)]
 
 mod machine;
@@ -21,19 +21,20 @@ use self::machine::{Demo, Side};
 use self::measure::Progress;
 use self::report::Report;
 
-/// Runs a tunnel between two adapters in this process, and measures it.
+/// Runs a WireGuard tunnel between two adapters in this process and measures it. Needs no
+/// privileges.
 #[derive(Parser)]
 #[command(name = "tunic-demo", version)]
 struct Options {
-    /// How long TCP runs in each direction.
+    /// Seconds of TCP load in each direction.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=600))]
     seconds: u16,
-    /// Check the driver harder, which is slow: its memory lies before guard pages, packets are
-    /// overwritten when they change hands.
+    /// Verify the driver more strictly, which is slow: guard pages follow its memory, and packets
+    /// are overwritten when their owner changes.
     #[arg(long)]
     check: bool,
-    /// The driver as the file that Windows loads, `tunic.sys`, and not the one that is linked with
-    /// this program.
+    /// Run this driver image, `tunic.sys` as Windows loads it, instead of the driver that is linked
+    /// into this program.
     #[arg(long, value_name = "PATH")]
     driver: Option<PathBuf>,
 }
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the demo and prints what it found.
+/// Runs the demo and prints its report.
 fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let linked = DriverSource::Linked { name: "tunic", entry: tunic_driver::driver_entry };
     let driver = options.driver.clone().map_or(linked, DriverSource::Image);
@@ -83,7 +84,7 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// How a direction is written.
+/// A direction, as the report names it.
 fn direction(from: &Side, to: &Side) -> String {
     format!("{} to {}", from.name, to.name)
 }

@@ -1,4 +1,4 @@
-//! What the demo does with the tunnel, and what it expects.
+//! The demo's measurements, and the results that it requires.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,30 +13,29 @@ use super::direction;
 use super::machine::{Demo, Side};
 use super::report::{Bytes, Millis, Report, RoundTrips};
 
-/// How long a handshake may take: two more attempts after the first.
+/// The time limit of a handshake: two more attempts after the first.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(11);
 const IDLE_PINGS: u16 = 100;
 const PING_INTERVAL: Duration = Duration::from_millis(10);
 const LOADED_PING_INTERVAL: Duration = Duration::from_millis(20);
-/// Pings that may be lost, of a thousand: nothing drops them while the tunnel is idle; under load a
-/// full queue may, of many in a row where the machine stood still for a moment, and short demos
-/// have few.
+/// Lost pings per thousand that are accepted. Nothing drops them while the tunnel is idle. Under
+/// load a full queue may drop many in a row if the machine stalls, and a short demo sends few.
 const IDLE_LOSS_PERMILLE: u32 = 0;
 const LOADED_LOSS_PERMILLE: u32 = 500;
-/// Pings of somebody with a wrong key.
+/// Pings with a wrong key.
 const STRANGER_PINGS: u16 = 5;
 const SINK_PORT: u16 = 5201;
 
-/// A bar on a terminal; nothing elsewhere.
+/// A progress bar on a terminal; nothing elsewhere.
 pub(super) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// A bar for a demo with so much load in each direction.
+    /// A progress bar for a demo with this much load in each direction.
     pub(super) fn new(load: Duration) -> Self {
         let other = PING_INTERVAL * u32::from(IDLE_PINGS) * 2 + Duration::from_secs(2);
-        // Hidden where stderr is no terminal.
+        // Hidden if standard error is no terminal.
         let bar = ProgressBar::new(millis(other + load * 2));
         if let Ok(style) = ProgressStyle::with_template("{msg:24} [{wide_bar}] {elapsed}") {
             bar.set_style(style.progress_chars("=> "));
@@ -44,17 +43,17 @@ impl Progress {
         Self { bar }
     }
 
-    /// Says what is being done.
+    /// Shows the current step.
     pub(super) fn say(&self, what: impl Into<String>) {
         self.bar.set_message(what.into());
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }
 
-    /// Runs something that takes about this long, and moves the bar meanwhile.
+    /// Runs a step that takes about this long, and moves the bar meanwhile.
     fn during<R>(&self, expected: Duration, run: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         let begin = self.bar.position();
@@ -77,7 +76,8 @@ impl Progress {
     }
 }
 
-/// Tells the left side where the right one is, and waits for the handshake. Whether there was one.
+/// Gives the left side the right side's endpoint and waits for the handshake. False if there was
+/// none.
 pub(super) fn handshake(
     demo: &Demo,
     progress: &Progress,
@@ -86,7 +86,7 @@ pub(super) fn handshake(
     progress.say("handshake");
     let mut peer = PeerChange::new(demo.right.key.public());
     peer.endpoint = Some(demo.right.endpoint()?);
-    // Its first keepalive goes out at once, and needs a key.
+    // Its first keepalive is sent at once and starts the handshake.
     peer.persistent_keepalive_s = Some(25);
     let start = Instant::now();
     demo.left.change(peer)?;
@@ -196,7 +196,7 @@ pub(super) fn counters(demo: &Demo, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The left side takes another key, which the right one does not know: nothing may get through.
+/// The left side takes a key that the right side does not know: no packet may get through.
 pub(super) fn stranger(
     demo: &Demo,
     progress: &Progress,

@@ -1,4 +1,4 @@
-//! What the demo found, as a table.
+//! The demo's results, as a table.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use nt_host::edge::memory::PingReport;
 
 pub(crate) use indicatif::BinaryBytes as Bytes;
 
-/// What was measured, and what was wrong.
+/// Measurements and failures.
 #[derive(Default)]
 pub(crate) struct Report {
     rows: Vec<(String, String)>,
@@ -20,19 +20,19 @@ impl Report {
         self.rows.push((name.into(), value.into()));
     }
 
-    /// Notes that something was wrong.
+    /// Adds a failure.
     pub(crate) fn fail(&mut self, what: String) {
         self.failures.push(what);
     }
 
-    /// Notes that something was wrong, where it was.
+    /// Adds a failure unless `holds`.
     pub(crate) fn require(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
         if !holds {
             self.failures.push(otherwise());
         }
     }
 
-    /// Whether nothing was wrong.
+    /// Whether there is no failure.
     pub(crate) fn is_good(&self) -> bool {
         self.failures.is_empty()
     }
@@ -43,7 +43,7 @@ impl fmt::Display for Report {
         let width = self.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         let mut previous = "";
         for (name, value) in &self.rows {
-            // The name is said once where several rows have it.
+            // Consecutive rows of one name show it once.
             let shown = if name == previous { "" } else { name };
             writeln!(f, "  {shown:width$}   {value}")?;
             previous = name;
@@ -60,11 +60,11 @@ impl fmt::Display for Report {
     }
 }
 
-/// Round trips of a run of pings, in words.
+/// The round trips of a run of pings, for the report.
 pub(crate) struct RoundTrips<'a>(pub(crate) &'a PingReport);
 
 impl RoundTrips<'_> {
-    /// The round trip that so many thousandths are not longer than.
+    /// The round trip at a quantile, in thousandths.
     fn permille(&self, permille: usize) -> Option<Duration> {
         let mut times = self.0.round_trips.clone();
         times.sort_unstable();

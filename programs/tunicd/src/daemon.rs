@@ -1,8 +1,8 @@
-//! The background: a child that lives on, and a parent that ends when the child is ready.
+//! The background process: a child that runs on, and a parent that ends when the child is ready.
 //!
-//! The child is the same program run anew, not a fork of a process that may have threads. It says
-//! so on its standard output when the interface and its sockets are there; until then what it
-//! writes to stderr is seen.
+//! The child is a new instance of the program, not a fork, as the process may have threads. It
+//! reports on its standard output that the interface and its sockets exist; until then, its standard
+//! error is the parent's.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -19,8 +19,8 @@ pub fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 
-/// Runs the child and waits until it is ready. The error is the exit code of a child that was not;
-/// it has said why.
+/// Runs the child and waits until it is ready. The inner error is the exit code of a child that
+/// failed; the child has printed the reason.
 pub fn spawn() -> io::Result<Result<(), u8>> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
@@ -39,19 +39,20 @@ pub fn spawn() -> io::Result<Result<(), u8>> {
     Ok(Err(code.filter(|&code| code != 0).unwrap_or(1)))
 }
 
-/// Leaves the parent's session, so that the end of its terminal does not end the child.
+/// Leaves the parent's session, so that the child survives the parent's terminal.
 pub fn leave_session() -> io::Result<()> {
     nix::unistd::setsid()?;
     Ok(())
 }
 
-/// Tells the parent that everything is there, and lets go of its standard streams and its folder.
+/// Reports to the parent that the child is ready, and releases the parent's standard streams and
+/// working directory.
 pub fn ready() -> io::Result<()> {
     std::env::set_current_dir("/")?;
     io::stdout().write_all(READY)?;
     io::stdout().flush()?;
     let null = File::options().read(true).write(true).open("/dev/null")?;
-    // Whoever uses a standard stream from now on uses /dev/null.
+    // From here on, the standard streams are /dev/null.
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;
     dup2_stderr(&null)?;

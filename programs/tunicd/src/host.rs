@@ -16,22 +16,23 @@ use nt_host::{
 };
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ntdef::{ACCESS_MASK, NTSTATUS};
+use tunic::status::StatusName;
 use tunic::{IoctlReply, Transport};
 
 use crate::protocol::Protocol;
 use crate::service::Driver;
-use crate::{ioctl_socket, link, log};
+use crate::{ioctl_socket, link, log, privilege};
 
-/// How the machine and its adapter are.
+/// Options of the machine and its adapter.
 #[derive(Clone, Debug, Default)]
 pub struct HostOptions {
-    /// The machine.
+    /// Options of the machine.
     pub machine: MachineOptions,
-    /// What the adapter speaks.
+    /// The adapter's protocol.
     pub protocol: Protocol,
-    /// The adapter has ovpn-dco-win's names as well.
+    /// Also create ovpn-dco-win's device names.
     pub ovpn_dco: bool,
-    /// What WireGuard's times are divided by, for tests; none for those that the protocol has.
+    /// Divisor of WireGuard's timer intervals, for tests; `None` for the protocol's own intervals.
     pub timer_divisor: Option<u32>,
 }
 
@@ -43,13 +44,15 @@ pub struct Host {
 }
 
 impl Host {
-    /// Boots the machine, loads the driver, and makes the interface and its adapter.
+    /// Boots the machine, loads the driver, and creates the interface and its adapter.
     pub fn start(
         interface: &str,
         driver: &DriverSource,
         options: HostOptions,
     ) -> anyhow::Result<Self> {
-        let tun = Tun::create(Some(interface)).with_context(|| interface.to_owned())?;
+        let tun = Tun::create(Some(interface)).map_err(|error| {
+            privilege::explain(error, format!("create the interface {interface}"))
+        })?;
         let index = link::index(interface)?;
         let protocol = options.protocol.info();
         let mut configuration = vec![
@@ -64,7 +67,7 @@ impl Host {
         }
         let machine = Machine::boot(options.machine);
         let loaded = machine.load(driver).with_context(|| format!("{driver} does not load"))?;
-        log::info(format_args!("runs {driver}"));
+        log::info(format_args!("running {driver}"));
         let driver = loaded;
         let miniport = MiniportDriver::of(driver.object())
             .ok_or_else(|| anyhow!("the driver registers no miniport"))?;
@@ -80,12 +83,17 @@ impl Host {
                 edge: Box::new(tun.clone()),
             },
         )
-        .map_err(|status| anyhow!("the adapter does not start: {status:#010x}"))?;
+        .map_err(|status| {
+            anyhow!("the driver does not start the adapter: {}", StatusName(status.cast_unsigned()))
+        })?;
         let path = format!(r"\Device\Tunic\{interface}");
         let open = || {
-            machine
-                .open(&path, GENERIC_READ | GENERIC_WRITE)
-                .map_err(|status| anyhow!("the adapter does not open: {status:#010x}"))
+            machine.open(&path, GENERIC_READ | GENERIC_WRITE).map_err(|status| {
+                anyhow!(
+                    "the driver does not open the adapter: {}",
+                    StatusName(status.cast_unsigned())
+                )
+            })
         };
         let handle = (options.protocol == Protocol::Wireguard).then(open).transpose()?;
         let file = handle.map(HostFile);
@@ -103,12 +111,12 @@ impl Host {
         Ok(Self { driver, adapter, device })
     }
 
-    /// The way to the driver.
+    /// The adapter's device.
     pub fn device(&self) -> &Arc<Device> {
         &self.device
     }
 
-    /// Removes the adapter and its interface, unloads the driver, and tells what it left behind.
+    /// Removes the adapter and its interface, unloads the driver, and reports its leaks.
     pub fn stop(self) -> UnloadReport {
         drop(self.device);
         self.adapter.remove(false);
@@ -120,12 +128,12 @@ impl Host {
 pub struct Device {
     machine: Machine,
     protocol: Protocol,
-    /// It has ovpn-dco-win's names as well.
+    /// ovpn-dco-win's device names exist, too.
     ovpn_dco: bool,
-    /// In the object manager.
+    /// Its path in the object manager.
     path: String,
-    /// Open for the daemon's own requests. A protocol whose device belongs to who opens it has
-    /// none.
+    /// The file for the daemon's own requests; `None` for a protocol whose device belongs to the
+    /// client that opens it.
     file: Option<HostFile>,
     tun: Tun,
     luid: u64,
@@ -144,7 +152,7 @@ impl ioctl_socket::Device for Device {
     }
 }
 
-/// A device of the driver that has a name for Win32.
+/// A device of the driver with a Win32 name.
 struct NamedDevice {
     machine: Machine,
     name: &'static str,
@@ -194,7 +202,7 @@ impl Driver for Device {
     }
 
     fn link_changed(&self) {
-        // What Linux's side of the interface was set to counts on NT's side, too.
+        // The interface's MTU on Linux is its MTU on NT, too.
         if let Ok(mtu) = self.tun.mtu()
             && interface_mtu(self.luid) != Some(mtu)
         {
@@ -204,7 +212,7 @@ impl Driver for Device {
     }
 }
 
-/// A GUID that is the same for an interface of the same name every time.
+/// A GUID that depends on the interface's name only.
 fn guid(interface: &str) -> [u8; 16] {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();

@@ -1,6 +1,6 @@
-//! The SDK's socket: `/var/run/tunic/IFACE.sock` carries requests, framed as [`tunic_ioctl::frame`]
-//! says. A connection is one open file on the adapter's device. Likewise
-//! `/var/run/tunic/devices/NAME.sock` for other devices that the driver has.
+//! The SDK's socket, `/var/run/tunic/IFACE.sock`, carries requests in frames of
+//! [`tunic_ioctl::frame`]. A connection is one open file on the adapter's device. The driver's other
+//! devices are served at `/var/run/tunic/devices/NAME.sock`.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -17,15 +17,15 @@ use zeroize::Zeroizing;
 
 use crate::server::Server;
 
-/// A device that files can be opened on.
+/// A device on which files can be opened.
 pub trait Device: Send + Sync {
     /// Opens a file; the error is the driver's status.
     fn open(&self) -> Result<Box<dyn File>, NTSTATUS>;
 }
 
-/// An open file. Dropping it closes it, which ends what waits.
+/// An open file. Dropping it closes it, which ends its pending requests.
 pub trait File: Send + Sync {
-    /// Sends a request, whose completion goes to the port under this key.
+    /// Sends a request; its completion is posted to the port under this key.
     fn start(
         &self,
         operation: Operation<'_>,
@@ -34,18 +34,18 @@ pub trait File: Send + Sync {
     ) -> Box<dyn Started>;
 }
 
-/// A request that was sent.
+/// A request in progress.
 pub trait Started: Send {
-    /// Asks the driver to end it.
+    /// Cancels the request.
     fn cancel(&self);
 }
 
-/// The socket of an interface.
+/// The socket path of an interface.
 pub fn path(interface: &str) -> PathBuf {
     Path::new(tunic::SOCKET_DIRECTORY).join(format!("{interface}.sock"))
 }
 
-/// The socket of a device that has a name for Win32, as `\\.\NAME`.
+/// The socket path of a device with the Win32 name `\\.\NAME`.
 pub fn device_path(name: &str) -> PathBuf {
     Path::new(tunic::DEVICE_DIRECTORY).join(format!("{name}.sock"))
 }
@@ -55,23 +55,23 @@ pub fn serve(path: &Path, device: Arc<dyn Device>) -> io::Result<Server> {
     Server::bind(
         path,
         Arc::new(move |stream: &UnixStream| {
-            // However the connection ends, there is nobody left to tell.
+            // The client is gone: there is nobody to report an error to.
             let _ = converse(&*device, stream);
         }),
     )
 }
 
-/// Requests that have no answer yet, by id.
+/// Requests without an answer, by id.
 type Requests = Mutex<HashMap<u64, Unanswered>>;
 
 struct Unanswered {
-    /// The second buffer is the driver's to fill.
+    /// The driver writes to the second buffer.
     has_data: bool,
-    /// `None` until the driver has taken it.
+    /// `None` until the driver has accepted the request.
     started: Option<Box<dyn Started>>,
 }
 
-/// Passes requests on until the client ends the connection.
+/// Forwards requests until the client ends the connection.
 fn converse(device: &dyn Device, mut stream: &UnixStream) -> io::Result<()> {
     let opened = device.open();
     let status = opened.as_ref().map_or_else(|status| status.cast_unsigned(), |_| 0);
@@ -85,7 +85,7 @@ fn converse(device: &dyn Device, mut stream: &UnixStream) -> io::Result<()> {
         let answering =
             thread::Builder::new().name("answers".into()).spawn_scoped(scope, || {
                 let answered = answer(stream, &port, &requests);
-                // Nobody reads answers any more: that there may be no more requests, either.
+                // The client no longer reads answers: take no more requests, either.
                 let _ = stream.shutdown(Shutdown::Both);
                 answered
             })?;
@@ -97,7 +97,7 @@ fn converse(device: &dyn Device, mut stream: &UnixStream) -> io::Result<()> {
     })
 }
 
-/// Takes requests until there are no more.
+/// Receives requests until the connection ends.
 fn receive(
     mut stream: &UnixStream,
     file: &dyn File,
@@ -168,7 +168,7 @@ fn lock(requests: &Requests) -> MutexGuard<'_, HashMap<u64, Unanswered>> {
     requests.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads so many bytes, allocating only as they come: a header alone costs nothing.
+/// Reads `length` bytes. Memory is allocated as they arrive, so that a header alone allocates none.
 fn read(stream: &UnixStream, length: u32) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = stream.take(length.into()).read_to_end(&mut bytes)?;

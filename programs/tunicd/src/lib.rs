@@ -1,13 +1,13 @@
-//! Runs the Tunic driver on Linux as a WireGuard daemon.
+//! The Tunic daemon: the driver on nt-host, a TUN interface above it, and control sockets.
 //!
-//! `tunicd IFACE` is a userspace WireGuard implementation as wg(8) and wg-quick(8) expect one: it
-//! makes the interface, serves the configuration protocol at `/var/run/wireguard/IFACE.sock`, and
+//! `tunicd IFACE` is a userspace WireGuard implementation as wg(8) and wg-quick(8) expect it: it
+//! creates the interface, serves the configuration protocol at `/var/run/wireguard/IFACE.sock`, and
 //! translates it into the driver's IOCTLs. The SDK reaches the same driver at
-//! `/var/run/tunic/IFACE.sock`. `tunicd --protocol openvpn IFACE` makes an adapter that carries
-//! OpenVPN's data channel, and has the SDK's socket alone.
+//! `/var/run/tunic/IFACE.sock`. `tunicd --protocol openvpn IFACE` creates an adapter that carries
+//! OpenVPN's data channel, with the SDK's socket only.
 //!
-//! The parts know the driver only as a [`tunic::Transport`] and an [`ioctl_socket::Device`], so
-//! that tests can put something else in its place.
+//! Its modules reach the driver only as a [`tunic::Transport`] and an [`ioctl_socket::Device`], so
+//! that tests can substitute it.
 #![forbid(unsafe_code)]
 
 pub mod daemon;
@@ -15,6 +15,7 @@ pub mod host;
 pub mod ioctl_socket;
 pub mod link;
 pub mod log;
+mod privilege;
 pub mod protocol;
 pub mod server;
 pub mod service;

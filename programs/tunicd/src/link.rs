@@ -1,4 +1,4 @@
-//! What becomes of the interface: rtnetlink(7) tells.
+//! Changes of the interface, by rtnetlink(7).
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,12 +9,12 @@ use nix::sys::socket::{
     AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket,
 };
 
-/// What became of the interface.
+/// A change of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkEvent {
-    /// It was set up (IFF_UP), or was when first asked.
+    /// It is up (IFF_UP): at the start, or after a change.
     Up,
-    /// It was set down, or was when first asked.
+    /// It is down: at the start, or after a change.
     Down,
     /// It was deleted.
     Gone,
@@ -43,7 +43,8 @@ impl LinkWatch {
         Ok(watch)
     }
 
-    /// Waits for news: first how the interface is, then every change, and some that are none.
+    /// Waits for the next event: first the present state, then every change. An event may repeat the
+    /// state before it.
     pub fn wait(&mut self) -> io::Result<LinkEvent> {
         let mut bytes = [0; 64 << 10];
         loop {
@@ -53,7 +54,7 @@ impl LinkWatch {
                         return Ok(event);
                     }
                 }
-                // News were lost: ask how the interface is now.
+                // Messages were lost: query the present state.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.ask()?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -61,7 +62,7 @@ impl LinkWatch {
         }
     }
 
-    /// Asks how the interface is.
+    /// Queries the present state.
     fn ask(&mut self) -> io::Result<()> {
         let mut message = [0; HEADER_BYTES + LINK_BYTES];
         let length = message.len() as u32;

@@ -16,45 +16,48 @@ use tunicd::protocol::Protocol;
 use tunicd::signal::Signals;
 use tunicd::{daemon, service};
 
-/// Runs the Tunic driver as an interface: of WireGuard, to be configured with wg(8) or tunic(1), or
-/// of OpenVPN's data channel, for clients of the Tunic SDK.
+/// Runs the Tunic driver on a TUN interface: a WireGuard interface, configured by wg(8) or tunic(1),
+/// or an OpenVPN data channel, for clients of the Tunic SDK. Needs root.
+///
+/// The sockets are /var/run/wireguard/INTERFACE.sock for wg(8) and /var/run/tunic/INTERFACE.sock for
+/// the SDK.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
-    /// Stay in the foreground, and log to stderr.
+    /// Stay in the foreground and log to standard error.
     #[arg(short, long)]
     foreground: bool,
-    /// How much is logged; LOG_LEVEL in the environment says the same.
+    /// The log level. Default: LOG_LEVEL in the environment, else error.
     #[arg(long, value_enum, ignore_case = true)]
     log_level: Option<Level>,
-    /// Check the driver harder, which is slow: its memory lies before guard pages, packets are
-    /// overwritten when they change hands.
+    /// Verify the driver more strictly, which is slow: guard pages follow its memory, and packets
+    /// are overwritten when their owner changes.
     #[arg(long)]
     check: bool,
-    /// Processors that the driver sees; all by default.
+    /// The number of processors that the driver sees. Default: all.
     #[arg(long)]
     processors: Option<usize>,
-    /// Divide the times of WireGuard's timers by this, for tests.
+    /// Divide WireGuard's timer intervals by this number, for tests.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     timer_divisor: Option<u32>,
-    /// What the interface speaks.
+    /// The protocol of the interface.
     #[arg(long, value_enum, default_value_t)]
     protocol: Protocol,
-    /// Have ovpn-dco-win's names as well, as sockets in /var/run/tunic/devices; with --protocol
-    /// openvpn.
+    /// Also serve ovpn-dco-win's device names, as sockets in /var/run/tunic/devices. Requires
+    /// --protocol openvpn.
     #[arg(long)]
     ovpn_dco: bool,
-    /// End when standard input does: with whoever started it, however that ends.
+    /// End at the end of standard input, and so with the parent process.
     #[arg(long, requires = "foreground")]
     until_eof: bool,
-    /// Run the driver that is this file, `tunic.sys` as Windows loads it, and not the one that is
-    /// linked with this program; TUNIC_DRIVER in the environment says the same.
+    /// Run this driver image, `tunic.sys` as Windows loads it, instead of the driver that is linked
+    /// into this program. Default: TUNIC_DRIVER in the environment.
     #[arg(long, value_name = "PATH")]
     driver: Option<PathBuf>,
-    /// Write the names of the functions of such a driver down in /tmp/perf-PID.map, for perf(1).
+    /// Write the function names of a driver image to /tmp/perf-PID.map, for perf(1).
     #[arg(long)]
     perf_map: bool,
-    /// The interface to make.
+    /// The name of the interface to create.
     #[arg(value_parser = interface_name)]
     interface: String,
 }
@@ -66,7 +69,7 @@ fn main() -> ExitCode {
         Err(error) => {
             log::error(format_args!("{error:#}"));
             if !options.is_foreground() {
-                // Until it is ready, a daemon still has the stderr of who started it.
+                // Until it is ready, the daemon still has its parent's standard error.
                 eprintln!("tunicd: {error:#}");
             }
             ExitCode::FAILURE
@@ -77,22 +80,22 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let is_daemon = !options.is_foreground();
     if is_daemon && !daemon::is_child() {
-        let started = daemon::spawn().context("the daemon does not start")?;
+        let started = daemon::spawn().context("cannot start the daemon")?;
         return Ok(started.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS));
     }
     // Before anything starts a thread, which would take the signals.
-    let signals = Signals::block().context("signals")?;
+    let signals = Signals::block().context("cannot block signals")?;
     let sink = if is_daemon { Sink::syslog() } else { Sink::Stderr };
     log::start(options.level(), &options.interface, sink);
     if options.ovpn_dco && options.protocol != Protocol::Openvpn {
-        anyhow::bail!("--ovpn-dco is for --protocol openvpn");
+        anyhow::bail!("--ovpn-dco requires --protocol openvpn");
     }
     if is_daemon {
-        daemon::leave_session().context("setsid")?;
+        daemon::leave_session().context("cannot leave the session (setsid)")?;
     }
 
     if options.until_eof {
-        end_with_input().context("standard input")?;
+        end_with_input().context("cannot watch standard input")?;
     }
 
     if options.check {
@@ -116,24 +119,24 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let served =
         service::serve(&options.interface, host.device(), signals, nt_host::wsk::set_mark, || {
             log::info(format_args!("ready"));
-            if is_daemon { daemon::ready().context("daemon") } else { Ok(()) }
+            if is_daemon { daemon::ready().context("cannot become a daemon") } else { Ok(()) }
         });
     if let Ok(stop) = &served {
-        log::info(format_args!("ends: {stop}"));
+        log::info(format_args!("ending: {stop}"));
     }
     let report = host.stop();
     for leak in &report.leaks {
-        log::error(format_args!("left behind by the driver: {leak}"));
+        log::error(format_args!("leaked by the driver: {leak}"));
     }
     served?;
     log::info(format_args!("the driver is unloaded, {} leaks", report.leaks.len()));
     Ok(if report.leaks.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Tells us to end when standard input ends.
+/// Sends SIGTERM to this process at the end of standard input.
 fn end_with_input() -> io::Result<()> {
     thread::Builder::new().name("input".into()).spawn(|| {
-        // An input that can't be read has ended, too.
+        // An input that cannot be read counts as ended.
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         let _ = kill(Pid::this(), Signal::SIGTERM);
     })?;
@@ -141,7 +144,7 @@ fn end_with_input() -> io::Result<()> {
 }
 
 impl Options {
-    /// As wireguard-go has it: by option or by environment.
+    /// By option or by environment variable, as in wireguard-go.
     fn is_foreground(&self) -> bool {
         self.foreground || env::var_os("WG_PROCESS_FOREGROUND").is_some_and(|value| value == "1")
     }
@@ -166,12 +169,16 @@ impl Options {
     }
 }
 
-/// What Linux takes as the name of an interface (dev_valid_name in net/core/dev.c): 1 to 15 bytes,
-/// no slash, colon or white space.
+/// Checks an interface name by Linux's rules (dev_valid_name in net/core/dev.c): 1 to 15 bytes, no
+/// slash, colon or white space.
 fn interface_name(name: &str) -> Result<String, String> {
     let is_valid = (1..=15).contains(&name.len())
         && name != "."
         && name != ".."
         && !name.bytes().any(|byte| byte == b'/' || byte == b':' || byte.is_ascii_whitespace());
-    if is_valid { Ok(name.to_owned()) } else { Err("not the name of an interface".to_owned()) }
+    if is_valid {
+        Ok(name.to_owned())
+    } else {
+        Err("an interface name has 1 to 15 bytes, without slash, colon or white space".to_owned())
+    }
 }

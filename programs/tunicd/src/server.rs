@@ -1,4 +1,4 @@
-//! A Unix socket server: a thread for each connection, and an orderly end.
+//! A Unix socket server with a thread for each connection and an orderly shutdown.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -13,13 +13,13 @@ use std::thread::{self, JoinHandle};
 
 use nix::sys::socket;
 
-/// What is done with a connection, until either side ends it.
+/// Serves a connection until either side ends it.
 pub type Handler = dyn Fn(&UnixStream) + Send + Sync;
 
 /// A served socket. Dropping it ends every connection and removes the socket.
 pub struct Server {
     path: PathBuf,
-    /// Device and inode of the socket, by which it is told from one that came later.
+    /// Device and inode of the socket, to detect that another one has replaced it.
     identity: (u64, u64),
     listener: UnixListener,
     shared: Arc<Shared>,
@@ -37,16 +37,16 @@ struct Connection {
 }
 
 impl Server {
-    /// Serves a socket at `path`, mode 0600, in place of a stale one. Refused while somebody else
+    /// Serves a socket at `path`, mode 0600, and replaces a stale one. Fails while another process
     /// serves it.
     pub fn bind(path: &Path, handler: Arc<Handler>) -> io::Result<Self> {
         if let Some(directory) = path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
         }
         if UnixStream::connect(path).is_ok() {
-            return Err(io::Error::new(ErrorKind::AddrInUse, "somebody else serves the socket"));
+            return Err(io::Error::new(ErrorKind::AddrInUse, "another process serves the socket"));
         }
-        // Made under another name, so that it has its mode from the moment it can be found.
+        // Created under a temporary name, so that it has its mode when it appears.
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{}", std::process::id()));
         let temporary = PathBuf::from(temporary);
@@ -75,7 +75,7 @@ impl Server {
         Ok(Self { path: path.to_owned(), identity, listener, shared, accepting: Some(accepting) })
     }
 
-    /// Whether the socket is still there: nobody deleted or replaced it.
+    /// Whether the socket still exists and was not replaced.
     pub fn is_present(&self) -> bool {
         identity(&self.path).is_ok_and(|found| found == self.identity)
     }
@@ -84,7 +84,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // A listener that is shut down ends `accept` for good.
+        // Shutting the listener down ends `accept`.
         let _ = socket::shutdown(self.listener.as_raw_fd(), socket::Shutdown::Both);
         if self.is_present() {
             let _ = fs::remove_file(&self.path);
@@ -109,7 +109,7 @@ impl Shared {
                 return;
             }
             let Ok(stream) = stream else {
-                // Out of descriptors, most likely: connections must end before there are more.
+                // Probably out of descriptors: retry after other connections have ended.
                 thread::sleep(std::time::Duration::from_millis(100));
                 continue;
             };
@@ -119,8 +119,7 @@ impl Shared {
             let handler = Arc::clone(handler);
             let thread = thread::Builder::new().name("connection".into()).spawn(move || {
                 handler(&clone);
-                // The other clone is kept until somebody else connects: end the connection for
-                // good.
+                // The other clone is kept until the next connection: shut the socket down.
                 let _ = clone.shutdown(Shutdown::Both);
             });
             if let Ok(thread) = thread {

@@ -1,6 +1,7 @@
-//! The daemon's work once there is an interface and a driver: serve, follow the interface, end when
-//! told to.
+//! The daemon's main loop: serves the sockets, brings the adapter up and down with the interface, and
+//! ends on a signal.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
@@ -15,29 +16,29 @@ use crate::protocol::Protocol;
 use crate::server::Server;
 use crate::signal::Signals;
 use crate::uapi::Uapi;
-use crate::{ioctl_socket, log, socket};
+use crate::{ioctl_socket, log, privilege, socket};
 
-/// How often is looked whether the sockets are still there.
+/// How often the presence of the sockets is checked.
 const PRESENCE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What the service needs of a driver.
+/// The driver, as the service needs it.
 pub trait Driver: Transport + ioctl_socket::Device + 'static {
-    /// What the adapter speaks.
+    /// The adapter's protocol.
     fn protocol(&self) -> Protocol {
         Protocol::default()
     }
-    /// Other devices that have a name for Win32, as `\\.\NAME`, with that name.
+    /// The driver's other devices, each with its Win32 name, `\\.\NAME`.
     fn named_devices(&self) -> Vec<(&'static str, Arc<dyn ioctl_socket::Device>)> {
         Vec::new()
     }
-    /// Something about the interface changed: its state or its MTU.
+    /// The interface's state or MTU has changed.
     fn link_changed(&self) {}
 }
 
 /// Why the service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// This signal came.
+    /// A signal.
     Signal(i32),
     /// The interface was deleted.
     InterfaceDeleted,
@@ -58,12 +59,12 @@ impl fmt::Display for Stop {
 enum Event {
     Signal(i32),
     Link(LinkEvent),
-    /// Nothing more will be heard of the interface.
+    /// The interface can no longer be watched.
     LinkLost,
 }
 
-/// Serves an interface until something ends it. `ready` is called when the sockets are there. When
-/// this returns, the sockets are gone and nobody uses the driver any more.
+/// Serves an interface until a [`Stop`]. `ready` is called when the sockets exist. On return, the
+/// sockets are removed and no request uses the driver.
 pub fn serve<D: Driver>(
     interface: &str,
     driver: &Arc<D>,
@@ -76,27 +77,27 @@ pub fn serve<D: Driver>(
     watch_signals(signals, sender)?;
 
     let mut servers = Vec::new();
-    // wg(8) configures WireGuard, and the adapter is up when the interface is. Of other protocols,
-    // the SDK's client says all.
+    // wg(8) configures WireGuard, and the adapter is up while the interface is. Adapters of other
+    // protocols are controlled by a client of the SDK.
     let mut follower = None;
     if driver.protocol() == Protocol::Wireguard {
         let uapi = Uapi::new(Adapter::new(Arc::clone(driver)), set_mark);
         let path = socket::path(interface);
         let server = socket::serve(&path, Arc::new(uapi));
-        servers.push(server.with_context(|| path.display().to_string())?);
+        servers.push(server.map_err(|error| cannot_serve(&path, error))?);
         follower = Some(Follower::new(Adapter::new(Arc::clone(driver))));
     }
     let path = ioctl_socket::path(interface);
     let server = ioctl_socket::serve(&path, Arc::clone(driver) as _);
-    servers.push(server.with_context(|| path.display().to_string())?);
+    servers.push(server.map_err(|error| cannot_serve(&path, error))?);
     for (name, device) in driver.named_devices() {
         let path = ioctl_socket::device_path(name);
         match ioctl_socket::serve(&path, device) {
-            // A name is one daemon's, as it is one driver's on Windows.
+            // One daemon serves a name, as one driver owns it on Windows.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                log::info(format_args!("another daemon has the name {name}"));
+                log::info(format_args!("another daemon serves the device name {name}"));
             }
-            server => servers.push(server.with_context(|| path.display().to_string())?),
+            server => servers.push(server.map_err(|error| cannot_serve(&path, error))?),
         }
     }
     ready()?;
@@ -116,7 +117,7 @@ pub fn serve<D: Driver>(
                     follower.follow(true);
                 }
             }
-            // What failed may go now: the port that was taken is free, or another one was set.
+            // Retry: a port that was in use may be free now, or another one was set.
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(follower) = &mut follower {
                     follower.follow(false);
@@ -135,7 +136,7 @@ pub fn serve<D: Driver>(
     Ok(stop)
 }
 
-/// Brings the adapter to where the interface is.
+/// Brings the adapter up and down with the interface.
 struct Follower<D> {
     adapter: Adapter<D>,
     state: AdapterState,
@@ -147,7 +148,7 @@ impl<D: Transport> Follower<D> {
         Self { adapter, state: AdapterState::Down, wanted: AdapterState::Down }
     }
 
-    /// Does what is to be done, and tells a failure where asked to.
+    /// Brings the adapter to the wanted state. Logs a failure if `tell_failure`.
     fn follow(&mut self, tell_failure: bool) {
         if self.state == self.wanted {
             return;
@@ -162,22 +163,23 @@ impl<D: Transport> Follower<D> {
                 log::info(format_args!("interface {word}"));
             }
             Err(error) if tell_failure => {
-                log::error(format_args!("interface not {word}: {error}"));
+                log::error(format_args!("cannot bring the adapter {word}: {error}"));
             }
             Err(_) => {}
         }
     }
 }
 
-/// Sends what becomes of the interface; ends with it.
+/// Sends changes of the interface; ends with it.
 fn watch_link(interface: &str, events: Sender<Event>) -> anyhow::Result<()> {
-    let mut watch = LinkWatch::new(interface).with_context(|| interface.to_owned())?;
+    let mut watch =
+        LinkWatch::new(interface).with_context(|| format!("cannot watch {interface}"))?;
     thread::Builder::new().name("link".into()).spawn(move || {
         loop {
             let event = match watch.wait() {
                 Ok(event) => Event::Link(event),
                 Err(error) => {
-                    log::error(format_args!("the interface cannot be watched: {error}"));
+                    log::error(format_args!("cannot watch the interface: {error}"));
                     Event::LinkLost
                 }
             };
@@ -190,7 +192,7 @@ fn watch_link(interface: &str, events: Sender<Event>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends the signals that come, as long as the process lives.
+/// Sends signals as they arrive, for the life of the process.
 fn watch_signals(signals: Signals, events: Sender<Event>) -> anyhow::Result<()> {
     thread::Builder::new().name("signals".into()).spawn(move || {
         while let Ok(signal) = signals.wait() {
@@ -200,4 +202,8 @@ fn watch_signals(signals: Signals, events: Sender<Event>) -> anyhow::Result<()> 
         }
     })?;
     Ok(())
+}
+
+fn cannot_serve(path: &Path, error: io::Error) -> anyhow::Error {
+    privilege::explain(error, format!("create the socket {}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! The UAPI socket: `/var/run/wireguard/IFACE.sock`, where `wg` looks for it.
+//! The UAPI socket of wg(8), `/var/run/wireguard/IFACE.sock`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 use crate::server::Server;
 use crate::uapi::{Errno, Uapi};
 
-/// Where `wg` looks.
+/// The directory in which wg(8) looks for sockets.
 pub const DIRECTORY: &str = "/var/run/wireguard";
 
-/// The most bytes of a request: 2^20 peers with some dozen allowed IPs each.
+/// The maximum size of a request in bytes: 2^20 peers with about a dozen allowed IPs each.
 const MAX_REQUEST_BYTES: u64 = 1 << 30;
 
-/// The socket of an interface.
+/// The socket path of an interface.
 pub fn path(interface: &str) -> PathBuf {
     Path::new(DIRECTORY).join(format!("{interface}.sock"))
 }
@@ -30,7 +30,7 @@ pub fn serve<T: Transport + Send + Sync + 'static>(
     Server::bind(
         path,
         Arc::new(move |stream: &UnixStream| {
-            // However the connection ends, there is nobody left to tell.
+            // The client is gone: there is nobody to report an error to.
             let _ = converse(&uapi, stream);
         }),
     )
@@ -49,7 +49,7 @@ fn converse<T: Transport>(uapi: &Uapi<T>, mut stream: &UnixStream) -> io::Result
     Ok(())
 }
 
-/// Reads the lines of a request, without the empty one behind them; `None` at the end of the
+/// Reads the lines of a request, without the empty line at its end; `None` at the end of the
 /// connection.
 fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut request = Zeroizing::new(Vec::with_capacity(4096));
@@ -57,7 +57,7 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Zeroizing<Vec<u8
     loop {
         let start = request.len();
         if reader.read_until(b'\n', &mut request)? == 0 {
-            // Cut short: what came is not a request.
+            // The request is cut short.
             return if request.is_empty() && reader.limit() > 0 {
                 Ok(None)
             } else {

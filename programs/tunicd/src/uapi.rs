@@ -4,9 +4,9 @@
 //! A request is the line `get=1` or `set=1`, then for a set one `key=value` line each, then an
 //! empty line. Every answer ends with an `errno=` line and an empty line.
 //!
-//! A set is read to its end and judged whole before the driver sees any of it; the driver applies
-//! it whole or not at all. What the specification leaves open is decided strictly: a key that may
-//! come once comes once, and `replace_allowed_ips` stands before the allowed IPs that replace.
+//! A set is read to its end and validated as a whole before the driver sees any of it; the driver
+//! applies all of it or nothing. Where the specification leaves a choice, this is strict: a key that
+//! may occur once may not be repeated, and `replace_allowed_ips` stands before the new allowed IPs.
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -27,7 +27,7 @@ use tunic::{
 };
 use zeroize::Zeroizing;
 
-/// An error number as `errno.h` has it on Linux.
+/// An error number of Linux's `errno.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);
 
@@ -35,7 +35,7 @@ impl Errno {
     /// The request is malformed.
     pub const EINVAL: Self = Self(libc::EINVAL);
 
-    /// The number that fits what the driver said.
+    /// The error number for an error of the SDK.
     fn of(error: &Error) -> Self {
         Self(match error {
             Error::NoAdapter(_) => libc::ENODEV,
@@ -59,10 +59,10 @@ impl Errno {
     }
 }
 
-/// Marks what the sockets send.
+/// Sets the firewall mark of the sockets.
 type SetMark = Box<dyn Fn(u32) -> io::Result<()> + Send + Sync>;
 
-/// The interface's side of the protocol.
+/// The server side of the protocol.
 pub struct Uapi<T> {
     adapter: Adapter<T>,
     fwmark: Mutex<u32>,
@@ -70,8 +70,8 @@ pub struct Uapi<T> {
 }
 
 impl<T: Transport> Uapi<T> {
-    /// Serves this adapter. The driver knows no firewall mark: it is kept here, and `set_mark`
-    /// gives it to the sockets.
+    /// Serves this adapter. The driver has no firewall mark: it is kept here, and `set_mark` sets it
+    /// on the sockets.
     pub fn new(
         adapter: Adapter<T>,
         set_mark: impl Fn(u32) -> io::Result<()> + Send + Sync + 'static,
@@ -79,7 +79,7 @@ impl<T: Transport> Uapi<T> {
         Self { adapter, fwmark: Mutex::new(0), set_mark: Box::new(set_mark) }
     }
 
-    /// Answers a request: its lines, without the empty one.
+    /// Answers a request, given as its lines without the empty line at the end.
     pub fn answer(&self, request: &str) -> Zeroizing<String> {
         let (text, errno) = match self.try_answer(request) {
             Ok(text) => (text, 0),
@@ -107,7 +107,7 @@ impl<T: Transport> Uapi<T> {
         }
     }
 
-    /// Applies a set. The mark comes first: the driver can take back nothing, but the mark can be.
+    /// Applies a set. The mark comes first, as it can be undone and the driver's part cannot.
     fn set(&self, set: &Set) -> Result<(), Errno> {
         let mut current = self.fwmark();
         let fwmark = set.fwmark.unwrap_or(*current);
@@ -115,7 +115,7 @@ impl<T: Transport> Uapi<T> {
             .map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))?;
         let result = self.adapter.set_configuration(&set.change);
         if let Err(error) = result {
-            // It was allowed before.
+            // The previous mark was accepted before.
             let _ = (self.set_mark)(*current);
             return Err(Errno::of(&error));
         }
@@ -128,16 +128,16 @@ impl<T: Transport> Uapi<T> {
     }
 }
 
-/// What a set asks for.
+/// A parsed set.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Set {
-    /// What the driver is to change.
+    /// The change for the driver.
     pub change: ConfigurationChange,
     /// The mark of outgoing UDP packets; 0 for none.
     pub fwmark: Option<u32>,
 }
 
-/// Reads the lines of a set, all of them or none.
+/// Parses the lines of a set: all of them, or an error.
 pub fn parse(lines: &str) -> Result<Set, Errno> {
     let mut set = Set::default();
     for line in lines.split_terminator('\n') {
@@ -175,7 +175,7 @@ fn parse_peer_line(peer: &mut PeerChange, key: &str, value: &str) -> Result<(), 
         "update_only" => {
             let mut update_only = peer.action == PeerAction::UpdateOnly;
             once_true(&mut update_only, value)?;
-            // Removing a peer that is not there changes nothing either.
+            // Removing a peer that does not exist has no effect, either.
             if peer.action == PeerAction::CreateOrUpdate {
                 peer.action = PeerAction::UpdateOnly;
             }
@@ -190,7 +190,7 @@ fn parse_peer_line(peer: &mut PeerChange, key: &str, value: &str) -> Result<(), 
             once_true(&mut peer.replace_allowed_ips, value)
         }
         "allowed_ip" => {
-            // The prefix may not be left out, which the SDK would allow.
+            // The prefix length is mandatory here, unlike in the SDK.
             let change = value.parse::<AllowedIpChange>().map_err(|_| Errno::EINVAL)?;
             if !value.contains('/') {
                 return Err(Errno::EINVAL);
@@ -240,7 +240,7 @@ fn hex_digit(digit: u8) -> Result<u8, Errno> {
     }
 }
 
-/// A key, of which all zeroes mean none.
+/// A key; all zeroes mean none.
 fn parse_optional_key(hex: &str) -> Result<Option<Key>, Errno> {
     Ok(Some(parse_key(hex)?).filter(|key| !key.is_zero()))
 }
@@ -262,7 +262,7 @@ fn parse_endpoint(text: &str) -> Result<SocketAddr, Errno> {
     Ok(endpoint)
 }
 
-/// An IPv6 endpoint whose scope is the name of an interface.
+/// An IPv6 endpoint whose scope is an interface name.
 fn parse_scoped_endpoint(text: &str) -> Result<SocketAddr, Errno> {
     let parse = || {
         let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
@@ -280,7 +280,7 @@ fn parse_scoped_endpoint(text: &str) -> Result<SocketAddr, Errno> {
 
 /// Writes the lines of the answer to a get.
 pub fn print(configuration: &Configuration, fwmark: u32) -> Zeroizing<String> {
-    // Reserved at once: growing would leave copies of the keys behind.
+    // Allocated once: growing would leave copies of the keys in freed memory.
     let allowed_ips: usize = configuration.peers.iter().map(|peer| peer.allowed_ips.len()).sum();
     let capacity = 256 + configuration.peers.len() * 512 + allowed_ips * 64;
     let mut text = Zeroizing::new(String::with_capacity(capacity));
@@ -330,7 +330,7 @@ fn print_key(text: &mut String, name: &str, key: &Key) {
     text.push('\n');
 }
 
-/// An IPv4 address is written as one, however the socket saw it.
+/// Writes an IPv4-mapped address as an IPv4 address.
 fn unmapped(endpoint: SocketAddr) -> SocketAddr {
     match endpoint.ip().to_canonical() {
         address @ IpAddr::V4(_) => SocketAddr::new(address, endpoint.port()),

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -320,4 +322,29 @@ fn names_that_linux_would_not_take_are_refused() {
         let output = tunicd(&["--foreground", "--", name]);
         assert_eq!(output.status.code(), Some(2), "{name:?}");
     }
+}
+
+#[test]
+fn an_ordinary_user_learns_what_is_missing() {
+    /// The user and group `nobody`.
+    const NOBODY: u32 = 65534;
+    let Some(name) = interface("user") else { return };
+    let directory = std::env::temp_dir().join(format!("tunicd-user-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+    // A copy: the build's folder may be closed to others.
+    let program = directory.join("tunicd");
+    fs::copy(env!("CARGO_BIN_EXE_tunicd"), &program).unwrap();
+    for arguments in [vec!["--foreground", name.as_str()], vec![name.as_str()]] {
+        let mut command = Command::new(&program);
+        let command = command.args(arguments).stdin(Stdio::null()).uid(NOBODY).gid(NOBODY);
+        let output = command.current_dir("/").output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        for part in [&format!("cannot create the interface {name}"), "CAP_NET_ADMIN", "root"] {
+            assert!(errors.contains(part), "{errors}");
+        }
+        assert_eq!(errors.matches("not permitted").count(), 1, "the cause once: {errors}");
+    }
+    fs::remove_dir_all(&directory).unwrap();
 }

@@ -1,6 +1,7 @@
-//! The tunic command.
+//! The `tunic` command.
 #![forbid(unsafe_code)]
 
+mod route;
 mod show;
 
 use std::io::{self, Read};
@@ -11,7 +12,9 @@ use clap::{Parser, Subcommand};
 use tunic::{Adapter, AdapterState, Key};
 use zeroize::Zeroizing;
 
-/// Drives adapters of the Tunic driver.
+/// Shows and controls adapters of the Tunic driver, through the sockets of tunicd.
+///
+/// The sockets are /var/run/tunic/INTERFACE.sock; only root may use them.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -21,29 +24,37 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Shows adapters: configuration, counters, state, discards.
+    /// Shows adapters: configuration, peers, state and discarded packets.
     Show {
-        /// Only this one.
+        /// The adapter; default: all.
         interface: Option<String>,
-        /// Only its counters of discarded packets, all of them: a name, a tab and a number on each
-        /// line.
+        /// Show only the counters of discarded packets, zeroes included: a name, a tab and a number
+        /// on each line.
         #[arg(long, requires = "interface")]
         discards: bool,
     },
+    /// Shows the routes of an adapter: a prefix, a tab and its peer on each line.
+    Route {
+        /// The adapter.
+        interface: String,
+        /// Print the driver's routing tries as a Graphviz digraph, for dot(1).
+        #[arg(long)]
+        dot: bool,
+    },
     /// Prints a new private key.
     Genkey,
-    /// Reads a private key and prints its public key.
+    /// Reads a private key from standard input and prints its public key.
     Pubkey,
     /// Prints a new preshared key.
     Genpsk,
     /// Brings an adapter up.
     Up {
-        /// Which.
+        /// The adapter.
         interface: String,
     },
     /// Brings an adapter down.
     Down {
-        /// Which.
+        /// The adapter.
         interface: String,
     },
 }
@@ -64,6 +75,7 @@ fn run(options: Options) -> anyhow::Result<()> {
             show::discards(&interface)?;
         }
         Command::Show { interface, .. } => show::run(interface.as_deref())?,
+        Command::Route { interface, dot } => route::run(&interface, dot)?,
         Command::Genkey => println!("{}", Key::generate_private()?),
         Command::Pubkey => println!("{}", read_key()?.public()),
         Command::Genpsk => println!("{}", Key::generate_preshared()?),
@@ -74,7 +86,9 @@ fn run(options: Options) -> anyhow::Result<()> {
 }
 
 fn set_state(interface: &str, state: AdapterState) -> anyhow::Result<()> {
-    Adapter::open(interface)?.set_state(state).with_context(|| interface.to_owned())
+    let word = if state == AdapterState::Up { "up" } else { "down" };
+    let context = || format!("cannot bring {interface} {word}");
+    Adapter::open(interface)?.set_state(state).with_context(context)
 }
 
 /// The key on standard input.

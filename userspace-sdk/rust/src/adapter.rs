@@ -8,10 +8,10 @@ use tunic_ioctl::status::STATUS_BUFFER_OVERFLOW;
 use tunic_ioctl::{AdapterId, AdapterState, wireguard_nt};
 use zeroize::Zeroizing;
 
-use crate::{Configuration, ConfigurationChange, Error, IoctlReply, Transport};
+use crate::{Configuration, ConfigurationChange, Error, IoctlReply, Routes, Transport};
 
 /// How often an answer is asked for anew when it has outgrown the buffer.
-pub(crate) const ATTEMPTS: usize = 10;
+const ATTEMPTS: usize = 10;
 
 /// An adapter.
 pub struct Adapter<T> {
@@ -190,6 +190,13 @@ impl<T: Transport> Adapter<T> {
         Ok(Statistics { traffic, discards })
     }
 
+    /// Its routes.
+    pub fn routes(&self) -> Result<Routes, Error> {
+        let request = native::encode_select(AdapterId::default());
+        let answer = query_records(&self.transport, native::IOCTL_QUERY_ROUTES, &request)?;
+        Ok(Routes(native::decode_routes(&answer)?.to_owned()))
+    }
+
     /// Waits for the next thing that happens, and takes it: every event is told once. `None` for
     /// one that this version does not know.
     pub fn next_event(&self) -> Result<Option<reply::EventInfo>, Error> {
@@ -214,6 +221,34 @@ impl<T: Transport> Adapter<T> {
             .and_then(|length| output.get(..length))
             .ok_or(Error::TooLarge)
     }
+}
+
+/// Sends a query whose answer starts with a [`native::Reply`], and returns the whole answer. The
+/// buffer grows until the answer fits.
+pub(crate) fn query_records(
+    transport: &impl Transport,
+    code: u32,
+    request: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let mut output = vec![0; 4096];
+    for _ in 0..ATTEMPTS {
+        let answer = transport.ioctl(code, request, &mut output)?;
+        if answer.status == STATUS_BUFFER_OVERFLOW {
+            let required = native::reply::required_bytes(&output).ok_or(Error::Unstable)?;
+            let required = usize::try_from(required).map_err(|_| Error::TooLarge)?;
+            // The answer may have grown by the next attempt.
+            output = vec![0; required.saturating_mul(2)];
+            continue;
+        }
+        require_success(answer)?;
+        let length = usize::try_from(answer.information).map_err(|_| Error::TooLarge)?;
+        if length > output.len() {
+            return Err(Error::TooLarge);
+        }
+        output.truncate(length);
+        return Ok(output);
+    }
+    Err(Error::Unstable)
 }
 
 pub(crate) fn require_success(reply: IoctlReply) -> Result<(), Error> {

@@ -13,12 +13,12 @@ pub use tunic_ioctl::data_channel::{
 use tunic_ioctl::native::channel::reply;
 pub use tunic_ioctl::native::channel::reply::StampedEvent;
 use tunic_ioctl::native::channel::{self, Datagram, Event};
-use tunic_ioctl::status::{STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_NOT_SUPPORTED};
+use tunic_ioctl::status::{STATUS_CANCELLED, STATUS_NOT_SUPPORTED};
 use tunic_ioctl::{AdapterId, native};
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::adapter::{ATTEMPTS, require_success};
+use crate::adapter::{query_records, require_success};
 use crate::transport::{Completion, OverlappedTransport, PendingRequest, Request};
 
 /// The adapter of this module's requests: that of the transport.
@@ -217,24 +217,9 @@ impl<T: OverlappedTransport> DataChannel<T> {
     /// What the adapter does, and its peers with their counters.
     pub fn status(&self) -> Result<(ChannelInfo, Vec<PeerInfo>), Error> {
         let request = native::encode_select(THIS);
-        let mut output = vec![0; 4096];
-        for _ in 0..ATTEMPTS {
-            let answer =
-                self.transport.ioctl(channel::IOCTL_CHANNEL_QUERY, &request, &mut output)?;
-            if answer.status == STATUS_BUFFER_OVERFLOW {
-                let required = native::reply::required_bytes(&output).ok_or(Error::Unstable)?;
-                let required = usize::try_from(required).map_err(|_| Error::TooLarge)?;
-                // There may be more by then.
-                output = vec![0; required.saturating_mul(2)];
-                continue;
-            }
-            require_success(answer)?;
-            let length = usize::try_from(answer.information).map_err(|_| Error::TooLarge)?;
-            let bytes = output.get(..length).ok_or(Error::TooLarge)?;
-            let (info, peers) = reply::decode_query(bytes)?;
-            return Ok((info, peers.collect()));
-        }
-        Err(Error::Unstable)
+        let answer = query_records(&self.transport, channel::IOCTL_CHANNEL_QUERY, &request)?;
+        let (info, peers) = reply::decode_query(&answer)?;
+        Ok((info, peers.collect()))
     }
 
     /// Sends a control datagram: in point-to-point mode to the peer, else where it says.

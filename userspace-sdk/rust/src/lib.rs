@@ -31,6 +31,7 @@ mod configuration;
 pub mod data_channel;
 mod error;
 mod key;
+mod routes;
 mod transport;
 #[cfg(unix)]
 mod unix;
@@ -41,11 +42,11 @@ pub use configuration::{AllowedIp, Configuration, ParseAllowedIpError, Peer};
 pub use data_channel::DataChannel;
 pub use error::Error;
 pub use key::{Key, ParseKeyError, RandomError};
+pub use routes::Routes;
 pub use transport::{
     Completion, IoctlReply, OverlappedTransport, PendingRequest, Request, Transport,
 };
 pub use tunic_ioctl::native::reply::{EventInfo, EventKind, Traffic};
-pub use tunic_ioctl::status;
-pub use tunic_ioctl::{AdapterId, AdapterState, PeerAction};
+pub use tunic_ioctl::{AdapterId, AdapterState, PeerAction, protocol, status};
 #[cfg(unix)]
 pub use unix::{DEVICE_DIRECTORY, SOCKET_DIRECTORY, UnixTransport};

@@ -77,6 +77,10 @@ impl UnixTransport {
             {
                 Error::NoAdapter(name.to_owned())
             }
+            Error::Transport(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let message = format!("{error}: only root may use the adapter {name}");
+                io::Error::new(io::ErrorKind::PermissionDenied, message).into()
+            }
             error => error,
         })
     }

@@ -1,14 +1,19 @@
 //! The SDK's data channel over a driver in memory.
 
 mod mock;
+/// The example, which has a test here.
+#[path = "../../examples/push-keys.rs"]
+#[expect(dead_code, reason = "its main function needs adapters")]
+mod push_keys;
 
 use std::thread;
 use std::time::Duration;
 
 use mock::{MockDriver, PORT, SERVER, any_address};
+use push_keys::{End, connect, renew};
 use tunic::data_channel::{
     ControlDatagram, DirectionKey, EventInfo, EventKind, InstallKey, KeyMaterial, NewPeer,
-    PeerSelector, PeerTransport, Prefix, Slot, SlotInfo, Suite,
+    PeerInfo, PeerSelector, PeerTransport, Prefix, Slot, SlotInfo, Suite,
 };
 use tunic::status::{STATUS_CANCELLED, STATUS_NOT_FOUND};
 use tunic::{DataChannel, Error};
@@ -169,4 +174,37 @@ fn events_come_while_others_wait_for_datagrams() {
         received.sort_unstable();
         assert_eq!(received, [0, 1, 2, 3]);
     });
+}
+
+fn only_peer(end: &End<MockDriver>) -> PeerInfo {
+    let (info, peers) = end.channel.status().unwrap();
+    assert!(info.is_started);
+    assert_eq!(peers.len(), 1);
+    peers[0]
+}
+
+#[test]
+fn both_ends_have_the_keys_of_both_directions() {
+    let drivers = [MockDriver::default(), MockDriver::default()];
+    let end = |index: usize, address: &str| End {
+        channel: DataChannel::new(drivers[index].clone()),
+        address: address.parse().unwrap(),
+    };
+    let ends = [end(0, "192.0.2.1:1194"), end(1, "192.0.2.2:1194")];
+    connect(&ends).unwrap();
+    renew(&ends, 1).unwrap();
+    for (own, other) in [(0, 1), (1, 0)] {
+        let peer = only_peer(&ends[own]);
+        assert_eq!(peer.remote, ends[other].address);
+        assert_eq!((peer.keepalive_s, peer.timeout_s), (10, 60));
+        assert_eq!(peer.primary.map(|slot| slot.key_id), Some(1));
+        assert_eq!(peer.secondary.map(|slot| slot.key_id), Some(0));
+    }
+    let [left, right] = drivers.map(|driver| driver.state().secrets.clone());
+    assert_eq!(left.len(), 2);
+    for ((encrypt, decrypt), mirrored) in left.iter().zip(&right) {
+        assert_ne!(encrypt, decrypt);
+        assert_eq!(mirrored, &(decrypt.clone(), encrypt.clone()));
+    }
+    assert_ne!(left[0], left[1], "a renewed key is a new one");
 }

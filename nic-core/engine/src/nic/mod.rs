@@ -24,6 +24,7 @@ mod receive;
 mod tick;
 mod transmit;
 
+use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use alloc::boxed::Box;
@@ -131,6 +132,11 @@ impl<P: Protocol, S: System> Nic<P, S> {
     /// The adapter's counters now.
     pub fn totals(&self) -> Totals {
         self.statistics.totals()
+    }
+
+    /// Writes the routes as a Graphviz digraph: prefixes with their peer's index, forks dashed.
+    pub fn write_graphviz(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        self.routes.write_graphviz(out)
     }
 
     /// Counts packets or messages that got nowhere: what the caller drops by itself.

@@ -3,8 +3,8 @@
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::pool::PoolBytes;
 use nt::{Shared, Status};
-use tunic_ioctl::native::Event;
 use tunic_ioctl::native::reply::{self, AdapterEncoder, AdapterInfo, Traffic};
+use tunic_ioctl::native::{Event, RoutesEncoder};
 use tunic_ioctl::{AdapterState, Command, Encoded};
 
 use super::{Adapter, AdapterProtocol, peer_count};
@@ -38,6 +38,10 @@ pub(super) fn run<P: AdapterProtocol>(
             complete_encoded(irp, result)
         }
         Command::QueryStatistics => answer_statistics(adapter, irp),
+        Command::QueryRoutes => {
+            let result = answer_routes(adapter, &mut irp);
+            complete_encoded(irp, result)
+        }
         Command::QueryState => answer_state(adapter, irp),
         Command::SetState(state) => {
             let result = P::may_change(adapter, irp.file()).and_then(|()| match state {
@@ -97,6 +101,23 @@ fn answer_adapter<P: AdapterProtocol>(
     let mut encoder = AdapterEncoder::new(&mut answer);
     describe(adapter, &mut encoder);
     let encoded = encoder.finish();
+    irp.write_output(answer.get(..encoded.written_bytes).unwrap_or_default())?;
+    Ok(encoded)
+}
+
+/// Answers with the routes as text. The output's size bounds what is allocated.
+fn answer_routes<P: AdapterProtocol>(
+    adapter: &Adapter<P>,
+    irp: &mut Irp,
+) -> Result<Encoded, Refusal> {
+    let mut answer = PoolBytes::zeroed(irp.output_bytes())?;
+    let mut encoder = RoutesEncoder::new(&mut answer);
+    // The encoder counts what does not fit, and has no error.
+    let _ = adapter.nic.write_graphviz(&mut encoder);
+    let encoded = encoder.finish();
+    if encoded.written_bytes == 0 {
+        return Err(Status::BUFFER_TOO_SMALL.into());
+    }
     irp.write_output(answer.get(..encoded.written_bytes).unwrap_or_default())?;
     Ok(encoded)
 }

@@ -54,7 +54,7 @@ pub(crate) fn discards(interface: &str) -> anyhow::Result<()> {
     print(&lines.collect::<String>())
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     // Whoever closes the pipe has seen enough.
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

@@ -190,6 +190,14 @@ impl State {
                 let peer = &mut self.peers[index];
                 std::mem::swap(&mut peer.primary, &mut peer.secondary);
             }
+            Command::SetPeer(change) => {
+                let Some(index) = self.index(change.peer) else { return (STATUS_NOT_FOUND, 0) };
+                let peer = &mut self.peers[index];
+                peer.keepalive_s = change.keepalive_s.unwrap_or(peer.keepalive_s);
+                peer.timeout_s = change.timeout_s.unwrap_or(peer.timeout_s);
+                peer.mss_bytes = change.mss_bytes.unwrap_or(peer.mss_bytes);
+            }
+            Command::Own => {}
             Command::Start => self.info.is_started = true,
             Command::Stop => {
                 self.datagrams.stop();
