@@ -8,15 +8,15 @@ pub const PER_SECOND: u64 = 10_000_000;
 /// From 1601 (NT) to 1970 (Unix), in 100 ns.
 pub const UNIX_EPOCH: u64 = 116_444_736_000_000_000;
 
-/// Time since the boot, with the time the machine slept, in 100 ns.
+/// Time since the boot, including sleep of the machine, in 100 ns.
 #[inline]
 #[must_use]
 pub fn interrupt_time() -> u64 {
     hundred_ns(read(libc::CLOCK_BOOTTIME))
 }
 
-/// Time since the boot, without the time the machine slept, in 100 ns: what relative timeouts
-/// count.
+/// Time since the boot, excluding sleep of the machine, in 100 ns. Relative timeouts use this
+/// clock.
 #[inline]
 #[must_use]
 pub fn unbiased_time() -> u64 {
@@ -30,14 +30,15 @@ pub fn system_time() -> u64 {
     hundred_ns(read(libc::CLOCK_REALTIME)).wrapping_add(UNIX_EPOCH)
 }
 
-/// The performance counter, of [`PER_SECOND`] a second, as on current Windows.
+/// The performance counter. Its frequency is [`PER_SECOND`], as on current Windows.
 #[inline]
 #[must_use]
 pub fn performance_counter() -> u64 {
     unbiased_time()
 }
 
-/// The [`unbiased_time`] at which an NT timeout ends: negative is relative, else the time of day.
+/// The [`unbiased_time`] at which an NT timeout ends. A negative timeout is relative; otherwise it
+/// is a time of day.
 #[must_use]
 pub fn deadline(due_time: i64) -> u64 {
     if due_time < 0 {
@@ -47,7 +48,7 @@ pub fn deadline(due_time: i64) -> u64 {
     }
 }
 
-/// A count of 100 ns as a duration.
+/// Converts a count of 100 ns to a duration.
 #[must_use]
 pub fn duration(hundred_ns: u64) -> Duration {
     Duration::new(hundred_ns / PER_SECOND, (hundred_ns % PER_SECOND * 100) as u32)

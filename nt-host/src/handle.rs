@@ -1,4 +1,4 @@
-//! Handles of files on devices: what user mode has of a driver.
+//! Handles of files on devices, as a process in user mode has them.
 
 use core::ptr;
 use core::time::Duration;
@@ -22,13 +22,14 @@ use crate::rtl::string::OwnedString;
 /// `FILE_OPEN` as the disposition of a create (the upper byte of its options).
 const FILE_OPEN: u32 = 1;
 
-/// The cleanup timeout of a process that has booted no machine.
+/// The cleanup timeout in a process that has not booted a machine.
 pub(crate) const DEFAULT_CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the IRPs of a file may be pending after its cleanup, as the machine's options say.
+/// How long the IRPs of a file may be pending after its cleanup. Set from the machine's options.
 static CLEANUP_TIMEOUT: OnceLock<Duration> = OnceLock::new();
 
-/// Sets the time after which a pending IRP of a closed file is lost. Once in a process.
+/// Sets the time after which a pending IRP of a closed file counts as lost. Later calls have no
+/// effect.
 pub(crate) fn set_cleanup_timeout(timeout: Duration) {
     let _ = CLEANUP_TIMEOUT.set(timeout);
 }
@@ -37,43 +38,42 @@ fn cleanup_timeout() -> Duration {
     CLEANUP_TIMEOUT.get().copied().unwrap_or(DEFAULT_CLEANUP_TIMEOUT)
 }
 
-/// Files that are open, by their objects.
+/// Paths of open files, by their file objects.
 static OPEN: Mutex<BTreeMap<usize, String>> = Mutex::new(BTreeMap::new());
 
-/// An open file on a device. Its drop sends IRP_MJ_CLEANUP, waits for what is pending, and sends
-/// IRP_MJ_CLOSE.
+/// An open file on a device. Dropping it sends IRP_MJ_CLEANUP, waits for the pending IRPs, and
+/// sends IRP_MJ_CLOSE.
 #[derive(Clone, Debug)]
 pub struct Handle {
     file: Arc<File>,
 }
 
-/// What is asked of a file.
+/// An operation on a file.
 #[derive(Clone, Copy, Debug)]
 pub enum Operation<'a> {
-    /// A device control.
+    /// A device control request.
     Ioctl {
         /// The control code.
         code: u32,
-        /// The first buffer.
+        /// The input buffer.
         input: &'a [u8],
-        /// The second buffer, as it is before: for the driver to fill, or with an in-direct code to
-        /// read.
+        /// The initial content of the output buffer. With METHOD_IN_DIRECT, the driver reads it.
         output: &'a [u8],
     },
-    /// A read of so many bytes.
+    /// A read request.
     Read {
-        /// Bytes of the buffer.
+        /// The size of the buffer in bytes.
         bytes: usize,
     },
-    /// A write.
+    /// A write request.
     Write {
-        /// What is written.
+        /// The bytes to write.
         data: &'a [u8],
     },
 }
 
-/// A request that was sent. It does not keep the file open: a close has the driver end what is
-/// pending.
+/// A request that was sent. It does not keep the file open: a close makes the driver complete what
+/// is pending.
 #[derive(Debug)]
 pub struct PendingRequest {
     outcome: Result<Arc<Request>, NTSTATUS>,
@@ -91,7 +91,7 @@ unsafe impl Send for File {}
 // SAFETY: the host only reads the pointers; what they point to is the driver's to guard.
 unsafe impl Sync for File {}
 
-/// A file object, with the text that its name points to. The object comes first.
+/// A file object with the text of its name. The object comes first.
 #[repr(C)]
 struct FileWithName {
     object: FILE_OBJECT,
@@ -140,8 +140,8 @@ impl Handle {
         Ok(Self { file: Arc::new(File { object, device, access }) })
     }
 
-    /// Sends a device control and waits for its completion. Returns its status and `Information`;
-    /// `output` is what the driver left, when it wrote any.
+    /// Sends a device control and waits for its completion. Returns its status and `Information`.
+    /// `output` gets what the driver wrote, if anything.
     pub fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> (NTSTATUS, usize) {
         let operation = Operation::Ioctl { code, input, output };
         let request = match self.send(operation, None) {
@@ -155,20 +155,19 @@ impl Handle {
         (finished.status, finished.information)
     }
 
-    /// Sends a device control with an output buffer of this size, and does not wait for its
-    /// completion.
+    /// Sends a device control with an output buffer of this size. Does not wait for its completion.
     #[must_use]
     pub fn ioctl_async(&self, code: u32, input: &[u8], output_bytes: usize) -> PendingRequest {
         self.start(Operation::Ioctl { code, input, output: &vec![0; output_bytes] })
     }
 
-    /// Sends a request, and does not wait for its completion.
+    /// Sends a request. Does not wait for its completion.
     #[must_use]
     pub fn start(&self, operation: Operation<'_>) -> PendingRequest {
         PendingRequest { outcome: self.send(operation, None) }
     }
 
-    /// Sends a request whose completion goes to the port under this key.
+    /// Sends a request whose completion is posted to the port with this key.
     pub fn start_on(
         &self,
         operation: Operation<'_>,
@@ -194,7 +193,7 @@ impl Handle {
         port: Option<(Arc<CompletionPort>, u64)>,
     ) -> Result<Arc<Request>, NTSTATUS> {
         let (major, needed) = match operation {
-            // Bits 14 and 15 name the access that is needed: FILE_READ_ACCESS and
+            // Bits 14 and 15 are the access that the code requires: FILE_READ_ACCESS and
             // FILE_WRITE_ACCESS.
             Operation::Ioctl { code, .. } => (IRP_MJ_DEVICE_CONTROL, (code >> 14) & 3),
             Operation::Read { .. } => (IRP_MJ_READ, FILE_READ_DATA),
@@ -215,7 +214,8 @@ impl Handle {
 }
 
 impl PendingRequest {
-    /// Waits for the completion, for ever without a timeout; none when it did not come in time.
+    /// Waits for the completion, without limit if there is no timeout. Returns none after the
+    /// timeout.
     #[must_use]
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Completed> {
         match &self.outcome {
@@ -224,7 +224,8 @@ impl PendingRequest {
         }
     }
 
-    /// Cancels the request, if it is not completed: whether the driver had a cancel routine for it.
+    /// Cancels the request if it is not completed. Returns whether the driver had set a cancel
+    /// routine.
     pub fn cancel(&self) -> bool {
         self.outcome.as_ref().is_ok_and(|request| request.cancel())
     }
@@ -246,17 +247,17 @@ impl Drop for File {
     }
 }
 
-/// The paths of the files that are open.
+/// The paths of the open files.
 pub(crate) fn left() -> Vec<String> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
 }
 
 fn finished(request: &Request) -> Finished {
-    // Without a timeout, a wait ends with the completion.
+    // A wait without a timeout ends with the completion.
     request.wait(None).unwrap_or_else(|| Finished::new(STATUS_CANCELLED))
 }
 
-/// Gives the references to a file and its device back.
+/// Releases the references to a file and its device.
 fn release(object: *mut FILE_OBJECT, device: *mut DEVICE_OBJECT) {
     // SAFETY: the reference of the open.
     unsafe { ob::dereference("close", object.cast()) };

@@ -1,17 +1,17 @@
-//! The heap of a linked driver's Rust code: what `alloc` gives to its vectors and boxes.
+//! The heap of a linked driver's Rust code: the memory of its vectors and boxes.
 //!
-//! In the image that ships that is the pool. A linked driver shares the process's allocator with
-//! the host and the test, and so its vectors never lack memory and are not looked for at unload,
-//! unless the process names [`DriverHeap`] as its global allocator:
+//! In an image, this memory comes from the pool. A linked driver shares the allocator of the
+//! process with the host and the test. Its allocations then never fail, and leaks are not found,
+//! unless the process declares [`DriverHeap`] as its global allocator:
 //!
 //! ```
 //! #[global_allocator]
 //! static HEAP: nt_host::heap::DriverHeap = nt_host::heap::DriverHeap;
 //! ```
 //!
-//! Then each allocation that driver code makes by itself counts as one of the pool:
-//! [`crate::pool::fail_allocation`] can make it fail, [`crate::pool::usage`] has it, and
-//! [`crate::pool::leaks`] tells of it at unload.
+//! Each allocation by driver code then counts as a pool allocation:
+//! [`crate::pool::fail_allocation`] can make it fail, [`crate::pool::usage`] counts it, and
+//! [`crate::pool::leaks`] reports it at unload.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
@@ -21,10 +21,11 @@ use std::alloc::System;
 use crate::ke::lock_order;
 use crate::{pool, stack};
 
-/// The process's allocator, which tells driver code from the rest.
+/// A global allocator that tells driver code from host code.
 pub struct DriverHeap;
 
-/// Before each block: whose it is. As long as the alignment that all blocks have.
+/// The size of the header before each block, which holds the block's owner. It preserves the
+/// alignment of blocks.
 const HEAD_BYTES: usize = 16;
 
 const DRIVER: usize = 0xd21_4e5;
@@ -36,24 +37,24 @@ static BYTES: AtomicUsize = AtomicUsize::new(0);
 static ALL_BLOCKS: AtomicUsize = AtomicUsize::new(0);
 static ALL_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// Blocks and bytes that the process has on this heap: what was not given back, whatever the
-/// system's allocator makes of it.
+/// Blocks and bytes that are allocated from this heap by the whole process.
 #[must_use]
 pub fn live() -> (usize, usize) {
     (ALL_BLOCKS.load(Ordering::Relaxed), ALL_BYTES.load(Ordering::Relaxed))
 }
 
-/// Whether the process has named it as its allocator.
+/// Whether the process declares it as its global allocator.
 pub(crate) fn is_named() -> bool {
     live().0 > 0
 }
 
-/// Blocks and bytes that the driver has.
+/// Blocks and bytes that the driver has allocated.
 pub(crate) fn usage() -> (usize, usize) {
     (BLOCKS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed))
 }
 
-// SAFETY: blocks are the system's, from behind a head on, which keeps their alignment.
+// SAFETY: a block is a part of a block of the system allocator, behind a header that preserves the
+// alignment.
 unsafe impl GlobalAlloc for DriverHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         allocate(layout, |whole| {
@@ -71,7 +72,7 @@ unsafe impl GlobalAlloc for DriverHeap {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let Some((whole, head)) = with_head(layout) else { return };
-        // SAFETY: `allocate` put an owner there, aligned as all blocks are.
+        // SAFETY: `allocate` wrote the owner there, aligned as all blocks are.
         if unsafe { owner(block).read() } == DRIVER {
             BLOCKS.fetch_sub(1, Ordering::Relaxed);
             BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
@@ -79,7 +80,7 @@ unsafe impl GlobalAlloc for DriverHeap {
         }
         ALL_BLOCKS.fetch_sub(1, Ordering::Relaxed);
         ALL_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the system's block begins so many bytes before.
+        // SAFETY: the system's block begins this many bytes before.
         let start = unsafe { block.sub(head) };
         // SAFETY: it was allocated with this layout.
         unsafe { System.dealloc(start, whole) };
@@ -102,19 +103,19 @@ fn allocate(layout: Layout, allocate: impl FnOnce(Layout) -> *mut u8) -> *mut u8
         BLOCKS.fetch_add(1, Ordering::Relaxed);
         BYTES.fetch_add(layout.size(), Ordering::Relaxed);
     }
-    // SAFETY: the block has a head of this length.
+    // SAFETY: the block has a header of this length.
     let block = unsafe { start.add(head) };
-    // SAFETY: the head is at least as long as this, and aligned as all blocks are.
+    // SAFETY: the header is at least this long, and aligned as all blocks are.
     unsafe { owner(block).write(if is_drivers { DRIVER } else { HOST }) };
     block
 }
 
-/// Where a block's owner is written.
+/// The address of a block's owner.
 fn owner(block: *mut u8) -> *mut usize {
     block.wrapping_sub(HEAD_BYTES).cast()
 }
 
-/// The layout of a block with its head, and how long that is.
+/// The layout of a block with its header, and the length of the header.
 fn with_head(layout: Layout) -> Option<(Layout, usize)> {
     let head = layout.align().max(HEAD_BYTES);
     let whole = Layout::from_size_align(layout.size().checked_add(head)?, head).ok()?;

@@ -1,4 +1,4 @@
-//! The stack's side of an adapter, as far as a driver asks about it: netioapi.h for MTUs.
+//! The IP interface of an adapter, as netioapi.h gives it to drivers: its MTU.
 
 use std::mem::zeroed;
 
@@ -11,11 +11,11 @@ use crate::irql;
 use crate::ndis::interface::Interface;
 use crate::ndis::interface_mtu::IpVersion;
 
-/// RFC 791 and RFC 8200: what each version cannot do without, in bytes.
+/// The smallest MTU of each version of IP, in bytes (RFC 791, RFC 8200).
 const MIN_MTU_V4: u32 = 68;
 const MIN_MTU_V6: u32 = 1280;
 
-/// The interface that a row's keys name.
+/// The interface with the keys of a row.
 fn find(row: &MIB_IPINTERFACE_ROW) -> Result<(Interface, IpVersion), NTSTATUS> {
     let version = match row.Family {
         AF_INET => IpVersion::V4,
@@ -36,7 +36,7 @@ fn get(row: &mut MIB_IPINTERFACE_ROW) -> Result<(), NTSTATUS> {
     row.InterfaceIndex = interface.index();
     row.NlMtu = interface.mtu(version);
     row.Connected = interface.is_connected().into();
-    // As Windows has it for both versions, though it takes no more than 32 back for IPv4.
+    // Windows returns 64 for both versions, although it accepts at most 32 for IPv4.
     row.SitePrefixLength = 64;
     Ok(())
 }
@@ -55,7 +55,7 @@ fn set(row: &mut MIB_IPINTERFACE_ROW) -> Result<(), NTSTATUS> {
         return Err(STATUS_INVALID_PARAMETER);
     }
     row.InterfaceLuid = interface.luid();
-    // 0 is what InitializeIpInterfaceEntry leaves, which is no change.
+    // InitializeIpInterfaceEntry leaves 0, which stands for no change.
     if row.NlMtu != 0 {
         interface.set_mtu(version, row.NlMtu);
     }
@@ -78,8 +78,7 @@ export! { "netio.sys";
         unsafe { row.write(empty) };
     }
 
-    /// netioapi.h, GetIpInterfaceEntry. Of the row, keys, MTU and state of the connection are
-    /// filled in.
+    /// netioapi.h, GetIpInterfaceEntry. Fills in the keys, the MTU and the connection state.
     ///
     /// # IRQL
     /// `< DISPATCH_LEVEL`
@@ -93,7 +92,7 @@ export! { "netio.sys";
         row.map_or(Err(STATUS_INVALID_PARAMETER), get).err().unwrap_or(STATUS_SUCCESS)
     }
 
-    /// netioapi.h, SetIpInterfaceEntry. Of the row, the MTU is applied.
+    /// netioapi.h, SetIpInterfaceEntry. Applies the MTU.
     ///
     /// # IRQL
     /// `< DISPATCH_LEVEL`

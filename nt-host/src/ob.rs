@@ -1,4 +1,4 @@
-//! Objects: memory with a count of references in front, and handles that name them.
+//! Objects: memory with a reference count in front, and handles to objects.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -19,7 +19,7 @@ use crate::violation::{Rule, stop};
 const LIVE: u64 = u64::from_le_bytes(*b"NtObject");
 const DEAD: u64 = u64::from_le_bytes(*b"NtObDead");
 
-/// What precedes the body of an object.
+/// The header before the body of an object.
 #[repr(C, align(16))]
 struct Header {
     magic: AtomicU64,
@@ -35,7 +35,7 @@ struct Object<T> {
 }
 
 struct Table {
-    /// Bodies of live objects, with their kinds.
+    /// Bodies of live objects, with the names of their types.
     objects: BTreeMap<usize, &'static str>,
     handles: BTreeMap<usize, usize>,
     next_handle: usize,
@@ -44,7 +44,7 @@ struct Table {
 static TABLE: Mutex<Table> =
     Mutex::new(Table { objects: BTreeMap::new(), handles: BTreeMap::new(), next_handle: 4 });
 
-/// Makes an object with one reference.
+/// Creates an object with one reference.
 pub(crate) fn create<T>(kind: &'static str, body: T) -> *mut T {
     const { assert!(align_of::<T>() <= align_of::<Header>()) };
     let header = Header {
@@ -69,10 +69,10 @@ pub(crate) unsafe fn reference(function: &str, body: *mut c_void) -> isize {
     unsafe { header(function, body) }.references.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// Takes a reference back; the last destroys the object.
+/// Releases a reference. The last release destroys the object.
 ///
 /// # Safety
-/// As for [`reference()`]; it is not used any more.
+/// As for [`reference()`]. The caller does not use the object any more.
 pub(crate) unsafe fn dereference(function: &str, body: *mut c_void) -> isize {
     // SAFETY: as the caller promises.
     let header = unsafe { header(function, body) };
@@ -87,7 +87,7 @@ pub(crate) unsafe fn dereference(function: &str, body: *mut c_void) -> isize {
     left
 }
 
-/// Gives an object a handle, which takes over the caller's reference.
+/// Creates a handle to an object. The handle takes over the caller's reference.
 pub(crate) fn insert(body: *mut c_void) -> HANDLE {
     let mut table = lock();
     let handle = table.next_handle;
@@ -96,7 +96,7 @@ pub(crate) fn insert(body: *mut c_void) -> HANDLE {
     ptr::without_provenance_mut(handle)
 }
 
-/// Objects of a kind that are still there, one line for each.
+/// Lists the live objects of a type, one line each.
 pub(crate) fn left(kind: &str) -> Vec<String> {
     lock()
         .objects
@@ -106,13 +106,13 @@ pub(crate) fn left(kind: &str) -> Vec<String> {
         .collect()
 }
 
-/// Handles that are still open, one line for each.
+/// Lists the open handles, one line each.
 pub(crate) fn handles_left() -> Vec<String> {
     lock().handles.keys().map(|handle| format!("handle {handle:#x} still open")).collect()
 }
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, ObReferenceObjectByHandle: here only for handles of threads, in kernel mode.
+    /// wdm.h, ObReferenceObjectByHandle: for handles of threads, in kernel mode only.
     ///
     /// # IRQL
     /// PASSIVE_LEVEL.
@@ -194,13 +194,17 @@ export! { "ntoskrnl.exe";
 /// `body` is that of an object.
 unsafe fn header<'a>(function: &str, body: *mut c_void) -> &'a Header {
     if !lock().objects.contains_key(&body.addr()) {
-        stop(Rule::BAD_OBJECT, function, format_args!("no object is at {body:p}"));
+        stop(Rule::BAD_OBJECT, function, format_args!("there is no object at {body:p}"));
     }
     let header = body.wrapping_byte_sub(size_of::<Header>()).cast::<Header>();
     // SAFETY: a live object has its header there.
     let header = unsafe { &*header };
     if header.magic.load(Ordering::Relaxed) != LIVE {
-        stop(Rule::BAD_OBJECT, function, format_args!("the {} at {body:p} is gone", header.kind));
+        stop(
+            Rule::BAD_OBJECT,
+            function,
+            format_args!("the {} at {body:p} was destroyed", header.kind),
+        );
     }
     header
 }

@@ -1,9 +1,8 @@
-//! Pages of memory that Linux gives the host: not on the heap, in which blocks as large leave
-//! holes.
+//! Pages of memory from Linux. Large blocks on the heap would fragment it.
 
 use core::ptr;
 
-/// Zeroed pages at an address of Linux's choice. They go when this is dropped.
+/// Zeroed pages, which are unmapped when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Pages {
     address: usize,
@@ -11,7 +10,7 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// So many bytes, not 0. `None` when memory ran out.
+    /// Maps this many bytes, which must not be 0. Returns `None` if there is no memory.
     pub(crate) fn new(bytes: usize) -> Option<Self> {
         // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that
         // exists.
@@ -28,7 +27,7 @@ impl Pages {
         (address != libc::MAP_FAILED).then(|| Self { address: address.expose_provenance(), bytes })
     }
 
-    /// Where they begin.
+    /// The address of the first byte.
     pub(crate) fn address(&self) -> usize {
         self.address
     }
@@ -36,7 +35,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new`, and nothing uses them any more.
+        // SAFETY: mapped by `new`, and no longer in use.
         unsafe { libc::munmap(ptr::with_exposed_provenance_mut(self.address), self.bytes) };
     }
 }

@@ -1,4 +1,4 @@
-//! Completion ports: where the completions of requests that nobody waits for are collected.
+//! Completion ports: queues of completed requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,13 @@ use nt_sys::ntdef::NTSTATUS;
 pub struct Completed {
     /// The status of the IRP.
     pub status: NTSTATUS,
-    /// How many bytes, or what else the driver says.
+    /// `IoStatus.Information`: as a rule the number of bytes.
     pub information: usize,
-    /// The output buffer of a device control or a read, whole, as the driver left it.
+    /// The whole output buffer of a device control or a read, as the driver left it.
     pub output: Vec<u8>,
 }
 
-/// Where completions go, each with the key under which its request was sent.
+/// A queue of completions. Each has the key with which its request was sent.
 #[derive(Debug, Default)]
 pub struct CompletionPort {
     queue: Mutex<Queue>,
@@ -30,7 +30,7 @@ struct Queue {
 }
 
 impl Completed {
-    /// A request that was refused before its dispatch.
+    /// The completion of a request that was refused before its dispatch.
     pub(crate) fn failed(status: NTSTATUS) -> Self {
         Self { status, information: 0, output: Vec::new() }
     }
@@ -43,7 +43,7 @@ impl CompletionPort {
         Arc::new(Self::default())
     }
 
-    /// Waits for the next completion, in the order of their coming; none once the port is closed
+    /// Waits for the next completion, in the order of arrival. Returns none once the port is closed
     /// and empty.
     #[must_use]
     pub fn wait(&self) -> Option<(u64, Completed)> {
@@ -60,7 +60,7 @@ impl CompletionPort {
         self.changed.notify_one();
     }
 
-    /// Ends the waits: what comes later is collected, but not awaited.
+    /// Closes the port: ends all waits. Later completions are still queued.
     pub fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();

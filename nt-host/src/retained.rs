@@ -1,5 +1,5 @@
-//! What drivers were given pointers to: it stays until the last driver is unloaded, so that a
-//! pointer that is used too late, or a second time, is told as what it is.
+//! Objects that drivers have pointers to. They stay in memory until the last driver is unloaded, so
+//! that a late or repeated use is recognized.
 
 use core::any::Any;
 use core::mem;
@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 static GIVEN: Mutex<Vec<Arc<dyn Any + Send + Sync>>> = Mutex::new(Vec::new());
 
-/// Keeps an object that a driver gets a pointer to.
+/// Keeps an object to which a driver gets a pointer.
 pub(crate) fn keep(object: Arc<impl Any + Send + Sync>) {
     lock().push(object);
 }
 
-/// Lets go of all of them: no driver is loaded any more.
+/// Releases all objects. No driver is loaded.
 pub(crate) fn release() {
     let given = mem::take(&mut *lock());
-    // Without the lock: what goes may be anything.
+    // The lock is released first: a destructor may run any code.
     drop(given);
 }
 

@@ -1,4 +1,4 @@
-//! Cryptography, next generation: random numbers.
+//! Cryptography API: Next Generation (CNG): random numbers.
 
 use nt_sys::cng::BCRYPT_USE_SYSTEM_PREFERRED_RNG;
 use nt_sys::ntdef::{NTSTATUS, PASSIVE_LEVEL, PVOID, UCHAR, ULONG};
@@ -8,7 +8,7 @@ use crate::irql;
 use crate::stack;
 
 export! { "cng.sys";
-    /// bcrypt.h, BCryptGenRandom: only with the system's generator.
+    /// bcrypt.h, BCryptGenRandom: with the system-preferred generator only.
     ///
     /// # IRQL
     /// PASSIVE_LEVEL, because the handle is null.

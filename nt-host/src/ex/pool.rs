@@ -1,4 +1,4 @@
-//! Pool allocation, as drivers call it.
+//! The pool functions that drivers call. The memory itself is in [`crate::pool`].
 
 use core::ptr;
 
@@ -16,8 +16,8 @@ use crate::violation::{Rule, stop};
 const CACHE_LINE: usize = 64;
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, ExAllocatePool2: zeroed unless asked otherwise; from a page on it is aligned to
-    /// pages.
+    /// wdm.h, ExAllocatePool2: zeroed unless the flags say otherwise. A block of a page or more is
+    /// aligned to a page.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL for non-paged pool, else <= APC_LEVEL.
@@ -37,7 +37,7 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::BAD_ARGUMENT,
                 function,
-                format_args!("flags {flags:#x} do not name one pool: paged or non-paged, never executable"),
+                format_args!("flags {flags:#x} do not name exactly one pool: paged or non-paged"),
             );
         }
         let known = POOL_FLAG_USE_QUOTA
@@ -45,7 +45,7 @@ export! { "ntoskrnl.exe";
             | POOL_FLAG_CACHE_ALIGNED
             | POOL_FLAG_NON_PAGED
             | POOL_FLAG_PAGED;
-        // The upper half are optional flags, which an older system may ignore.
+        // The upper half holds optional flags, which an older system may ignore.
         if flags & 0xffff_ffff & !(known | POOL_FLAG_RAISE_ON_FAILURE) != 0 {
             return ptr::null_mut();
         }
@@ -78,7 +78,7 @@ export! { "ntoskrnl.exe";
             .cast()
     }
 
-    /// wdm.h, ExFreePoolWithTag: a tag of 0 is any.
+    /// wdm.h, ExFreePoolWithTag: a tag of 0 matches any tag.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.

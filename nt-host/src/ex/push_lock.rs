@@ -1,4 +1,4 @@
-//! Push locks: here the exclusive half, which is what the driver uses.
+//! Push locks: the exclusive half only.
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -14,14 +14,14 @@ thread_local! {
     static HELD: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Push locks that this thread holds.
+/// The number of push locks that this thread holds.
 pub(crate) fn held() -> u32 {
     HELD.get()
 }
 
 export! { "ntoskrnl.exe";
-    /// ntifs.h, ExAcquirePushLockExclusiveEx (`ExAcquirePushLockExclusive`): in a critical region;
-    /// not recursive.
+    /// ntifs.h, ExAcquirePushLockExclusiveEx (`ExAcquirePushLockExclusive`): the caller is in a
+    /// critical region. Not recursive.
     ///
     /// # IRQL
     /// <= APC_LEVEL.

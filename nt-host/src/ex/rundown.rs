@@ -1,7 +1,7 @@
 //! Rundown protection.
 //!
-//! The word counts uses in steps of 2; its lowest bit says that the rundown began. The one that
-//! waits for it sleeps on the word.
+//! The word counts references in steps of 2. Its lowest bit is set when the rundown has begun. The
+//! thread that waits for the rundown sleeps on the word.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +28,7 @@ export! { "ntoskrnl.exe";
         unsafe { (*rundown).Count = 0 };
     }
 
-    /// wdm.h, ExReInitializeRundownProtection: after a rundown, makes acquires succeed again.
+    /// wdm.h, ExReInitializeRundownProtection: after a rundown, lets acquires succeed again.
     ///
     /// # IRQL
     /// <= APC_LEVEL.
@@ -45,7 +45,7 @@ export! { "ntoskrnl.exe";
         }
     }
 
-    /// wdm.h, ExAcquireRundownProtection: false once the rundown began.
+    /// wdm.h, ExAcquireRundownProtection: returns false once the rundown has begun.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -83,8 +83,8 @@ export! { "ntoskrnl.exe";
         }
     }
 
-    /// wdm.h, ExWaitForRundownProtectionRelease: begins the rundown and waits until every use is
-    /// over.
+    /// wdm.h, ExWaitForRundownProtectionRelease: begins the rundown and waits until all references
+    /// are released.
     ///
     /// # IRQL
     /// <= APC_LEVEL.
@@ -130,8 +130,8 @@ unsafe fn word<'a>(rundown: *mut EX_RUNDOWN_REF) -> &'a AtomicU64 {
     unsafe { AtomicU64::from_ptr(rundown.cast()) }
 }
 
-/// Sleeps while the low half of the word is that of `value`. The caller of a release may be gone at
-/// once, so the word is looked at again before long.
+/// Sleeps while the low half of the word equals that of `value`. The memory may be gone right after
+/// a release, so the sleep is bounded.
 fn sleep(rundown: *mut EX_RUNDOWN_REF, value: u64) {
     let timeout = libc::timespec { tv_sec: 0, tv_nsec: 50_000_000 };
     // SAFETY: the address is valid while its owner waits here.

@@ -1,7 +1,8 @@
 //! Reader/writer spin locks.
 //!
-//! The word is 0 when free, its upper bit with one writer, else the number of readers. Waiters give
-//! their processor away after they spun, because many can hold the lock and each can be preempted.
+//! The word is 0 when the lock is free. Its highest bit is set when a writer holds it; otherwise it
+//! counts readers. A waiter yields its processor after a short spin, because many threads can hold
+//! the lock and each can be preempted.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -145,7 +146,7 @@ fn raise(function: &str) -> KIRQL {
 /// `lock` is valid and only changed by these functions.
 unsafe fn word<'a>(function: &str, lock: *mut EX_SPIN_LOCK) -> &'a AtomicU32 {
     if lock.is_null() || !lock.is_aligned() {
-        stop(Rule::BAD_OBJECT, function, format_args!("no spin lock at {lock:p}"));
+        stop(Rule::BAD_OBJECT, function, format_args!("there is no spin lock at {lock:p}"));
     }
     // SAFETY: aligned, and as the caller promises.
     unsafe { AtomicU32::from_ptr(lock.cast()) }
@@ -220,6 +221,6 @@ fn not_so(function: &str, word: u32, how: &str) -> ! {
     stop(
         Rule::SPIN_LOCK_NOT_OWNED,
         function,
-        format_args!("the lock is not held {how}: its word is {word:#x}"),
+        format_args!("the lock is not held {how} (word {word:#x})"),
     )
 }

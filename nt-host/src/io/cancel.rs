@@ -1,4 +1,4 @@
-//! Cancellation, under the system's cancel spin lock.
+//! Cancellation of IRPs, under the system's cancel spin lock.
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 
@@ -28,7 +28,7 @@ export! { "ntoskrnl.exe";
     /// # Safety
     /// `irql` is writable.
     pub unsafe fn IoAcquireCancelSpinLock(irql: *mut KIRQL) {
-        // SAFETY: the lock lives for ever.
+        // SAFETY: the lock is a static.
         let before = unsafe { KeAcquireSpinLockRaiseToDpc(CANCEL_LOCK.0.get()) };
         // SAFETY: as the caller promises.
         unsafe { irql.write(before) };
@@ -42,17 +42,17 @@ export! { "ntoskrnl.exe";
     /// # Safety
     /// The caller holds the lock.
     pub unsafe fn IoReleaseCancelSpinLock(irql: KIRQL) {
-        // SAFETY: the lock lives for ever; that it is held is checked.
+        // SAFETY: the lock is a static. The release checks that it is held.
         unsafe { KeReleaseSpinLock(CANCEL_LOCK.0.get(), irql) };
     }
 
-    /// wdm.h, IoCancelIrp: true when there was a cancel routine, which was called.
+    /// wdm.h, IoCancelIrp: returns true if there was a cancel routine, which was called.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
     ///
     /// # Safety
-    /// `irp` is not freed during the call but by its own cancellation.
+    /// During the call, `irp` is freed by its own cancellation at most.
     pub unsafe fn IoCancelIrp(irp: *mut IRP) -> BOOLEAN {
         let function = "IoCancelIrp";
         irql::require_at_most(function, DISPATCH_LEVEL);
@@ -92,7 +92,7 @@ export! { "ntoskrnl.exe";
     }
 }
 
-/// Takes the cancel routine out of an IRP (`IoSetCancelRoutine(irp, NULL)`).
+/// Takes the cancel routine from an IRP (`IoSetCancelRoutine(irp, NULL)`).
 ///
 /// # Safety
 /// `irp` is valid.
@@ -101,7 +101,7 @@ pub(crate) unsafe fn take_cancel_routine(irp: *mut IRP) -> Option<DRIVER_CANCEL>
     unsafe { exchange_cancel_routine(irp, None) }
 }
 
-/// `IoSetCancelRoutine`: returns the one before.
+/// `IoSetCancelRoutine`: returns the previous routine.
 ///
 /// # Safety
 /// `irp` is valid.

@@ -1,4 +1,4 @@
-//! Completion of IRPs: one stack location after the other, back to who made the IRP.
+//! Completion of IRPs: one stack location after the other, up to the creator of the IRP.
 
 use nt_sys::io::{
     IRP, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED,
@@ -37,7 +37,7 @@ unsafe fn require_completable(function: &str, irp: *mut IRP) {
     // SAFETY: as the caller promises.
     let fields = unsafe { &*irp };
     if fields.CurrentLocation > fields.StackCount {
-        // It left the last driver's hands: multiple completion (bug check 0x44).
+        // No driver owns the IRP any more: multiple completion (bug check 0x44).
         stop(
             Rule::DOUBLE_COMPLETION,
             function,
@@ -73,7 +73,7 @@ unsafe fn complete(function: &str, irp: *mut IRP) {
         let left = unsafe { *irps::location(irp, number) };
         fields.PendingReturned = left.Control & SL_PENDING_RETURNED;
         fields.CurrentLocation = number + 1;
-        // At most one past the last, which is not read then.
+        // At most one past the last location, which is then not read.
         let current = irps::location(irp, number + 1);
         fields.Tail.Overlay.CurrentStackLocation = current;
         let last = number == fields.StackCount;
@@ -82,8 +82,8 @@ unsafe fn complete(function: &str, irp: *mut IRP) {
             || (!NT_SUCCESS(fields.IoStatus.Status) && left.Control & SL_INVOKE_ON_ERROR != 0)
             || (fields.Cancel != 0 && left.Control & SL_INVOKE_ON_CANCEL != 0);
         if invoke && let Some(routine) = left.CompletionRoutine {
-            // The routine is the next higher driver's: it gets that driver's device, if there is
-            // one.
+            // The routine was set by the next higher driver. It gets that driver's device, if there
+            // is one.
             let device = if last {
                 core::ptr::null_mut()
             } else {
@@ -105,7 +105,7 @@ unsafe fn complete(function: &str, irp: *mut IRP) {
             break;
         }
     }
-    // SAFETY: the IRP came back to who made it.
+    // SAFETY: the IRP is back with its creator.
     if !unsafe { request::finish(irp) } {
         stop(
             Rule::BAD_IRP,

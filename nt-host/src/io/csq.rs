@@ -1,7 +1,8 @@
-//! Cancel-safe queues of IRPs: the driver keeps the list and its lock, the queue the races.
+//! Cancel-safe queues of IRPs. The driver provides the list and its lock; the queue resolves the
+//! races with cancellation.
 //!
-//! `DriverContext[3]` of a queued IRP belongs to the queue (wdm.h, IoCsqInsertIrp): it points to
-//! the queue, or to the context that was given with the IRP. Both begin with their type.
+//! `DriverContext[3]` of a queued IRP belongs to the queue (wdm.h, IoCsqInsertIrp). It points to
+//! the queue, or to the context that was passed with the IRP. Both begin with their type.
 
 use nt_sys::io::{
     DEVICE_OBJECT, IO_CSQ, IO_CSQ_ACQUIRE_LOCK, IO_CSQ_COMPLETE_CANCELED_IRP, IO_CSQ_INSERT_IRP,
@@ -56,8 +57,8 @@ export! { "ntoskrnl.exe";
         STATUS_SUCCESS
     }
 
-    /// wdm.h, IoCsqInsertIrp: marks the IRP pending. One that is cancelled already is completed at
-    /// once.
+    /// wdm.h, IoCsqInsertIrp: marks the IRP pending. An IRP that was cancelled before is completed
+    /// immediately.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -109,7 +110,7 @@ export! { "ntoskrnl.exe";
         }
     }
 
-    /// wdm.h, IoCsqRemoveNextIrp: null when none matches.
+    /// wdm.h, IoCsqRemoveNextIrp: returns null if no IRP matches.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -140,13 +141,13 @@ export! { "ntoskrnl.exe";
         irp
     }
 
-    /// wdm.h, IoCsqRemoveIrp: null when the IRP was cancelled.
+    /// wdm.h, IoCsqRemoveIrp: returns null if the IRP was cancelled.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
     ///
     /// # Safety
-    /// `context` was given with an IRP.
+    /// `context` was passed to an insert.
     pub unsafe fn IoCsqRemoveIrp(csq: *mut IO_CSQ, context: *mut IO_CSQ_IRP_CONTEXT) -> *mut IRP {
         let function = "IoCsqRemoveIrp";
         irql::require_at_most(function, DISPATCH_LEVEL);
@@ -193,7 +194,7 @@ unsafe extern "efiapi" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     queue.complete(irp);
 }
 
-/// Takes the queue's mark off an IRP, and the IRP off its context.
+/// Removes the queue's mark from an IRP, and the IRP from its context.
 ///
 /// # Safety
 /// The IRP was queued and is valid.
@@ -244,12 +245,17 @@ impl Queue {
             fields.CsqCompleteCanceledIrp,
         )
         else {
-            stop(Rule::BAD_OBJECT, function, format_args!("no queue of IRPs is at {csq:p}"));
+            stop(
+                Rule::BAD_OBJECT,
+                function,
+                format_args!("there is no cancel-safe queue at {csq:p}"),
+            );
         };
         Self { csq, insert, remove, peek_next, acquire_lock, release_lock, complete }
     }
 
-    // These run on the driver's stack, where the functions above were called: no switch is needed.
+    // These run on the driver's stack, from which the functions above were called. No switch is
+    // needed.
 
     fn lock(&self) -> KIRQL {
         let mut level: KIRQL = 0;

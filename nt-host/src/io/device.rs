@@ -28,7 +28,7 @@ use crate::violation::{Rule, stop};
 /// Dispatch routines, by major function code.
 pub type MajorFunctions = [Option<DRIVER_DISPATCH>; IRP_MJ_COUNT];
 
-/// A device object with what the host keeps for it. The object comes first.
+/// A device object with the host's data for it. The object comes first.
 #[repr(C)]
 struct Device {
     object: DEVICE_OBJECT,
@@ -36,23 +36,23 @@ struct Device {
 }
 
 struct Entry {
-    /// In lower case, because names don't tell cases apart.
+    /// In lower case: names of devices are not case-sensitive.
     name: Option<String>,
-    /// The device's own dispatch routines, or else its driver's.
+    /// The device's own dispatch routines; none if its driver's are used.
     major_functions: Option<MajorFunctions>,
 }
 
 #[derive(Default)]
 struct Devices {
     by_address: BTreeMap<usize, Entry>,
-    /// Links, in lower case, to names.
+    /// From symbolic links to names, both in lower case.
     links: BTreeMap<String, String>,
 }
 
 static DEVICES: Mutex<Devices> =
     Mutex::new(Devices { by_address: BTreeMap::new(), links: BTreeMap::new() });
 
-/// Makes a device with dispatch routines of its own, as NdisRegisterDeviceEx does, for the driver
+/// Creates a device with dispatch routines of its own, as NdisRegisterDeviceEx does, for the driver
 /// that was loaded last.
 ///
 /// # Errors
@@ -83,7 +83,7 @@ pub fn create(
     Ok(device)
 }
 
-/// Deletes a device and the links to it. The object stays until the last file on it is closed.
+/// Deletes a device and its symbolic links. The object stays until its last file is closed.
 ///
 /// Any pointer may be passed: one that is no device's stops.
 #[expect(clippy::not_unsafe_ptr_arg_deref, reason = "only a pointer found in the table is used")]
@@ -92,13 +92,13 @@ pub fn delete(device: *mut DEVICE_OBJECT) {
     let mut devices = lock();
     let Some(entry) = devices.by_address.remove(&device.addr()) else {
         drop(devices);
-        stop(Rule::BAD_OBJECT, "IoDeleteDevice", format_args!("no device is at {device:p}"));
+        stop(Rule::BAD_OBJECT, "IoDeleteDevice", format_args!("there is no device at {device:p}"));
     };
     if let Some(name) = entry.name {
         devices.links.retain(|_, target| *target != name);
     }
     drop(devices);
-    // SAFETY: the device is in the table no more, and had a reference for that.
+    // SAFETY: the device was just removed from the table, whose reference keeps it.
     let driver = unsafe { (*device).DriverObject };
     // SAFETY: a device's driver is loaded.
     unsafe { unlink(driver, device) };
@@ -106,11 +106,12 @@ pub fn delete(device: *mut DEVICE_OBJECT) {
     unsafe { ob::dereference("IoDeleteDevice", device.cast()) };
 }
 
-/// Finds the device that a path begins with: a reference to it, and the rest of the path.
+/// Finds the device at the beginning of a path. Returns a reference to it, and the rest of the
+/// path.
 pub(crate) fn find(path: &str) -> Result<(*mut DEVICE_OBJECT, String), NTSTATUS> {
     let devices = lock();
     let lower = normalized(path);
-    // The longest that matches: of a link, its target with the rest behind.
+    // The longest match wins. A link is replaced by its target, with the rest of the path appended.
     let link = devices.links.iter().filter(|(link, _)| is_prefix(link, &lower));
     let resolved = match link.max_by_key(|(link, _)| link.len()) {
         Some((link, target)) => (target.len(), format!("{target}{}", &lower[link.len()..])),
@@ -123,7 +124,7 @@ pub(crate) fn find(path: &str) -> Result<(*mut DEVICE_OBJECT, String), NTSTATUS>
         .filter(|(_, name)| is_prefix(name, &resolved.1))
         .max_by_key(|(_, name)| name.len());
     let Some((address, name)) = found else { return Err(STATUS_OBJECT_NAME_NOT_FOUND) };
-    // The rest as it was written: it is the end of the path, with the same length.
+    // The rest with its original case: the same number of bytes at the end of the path.
     let rest_bytes = resolved.1.len() - name.len();
     let start = lower.len() - rest_bytes;
     let rest = original_end(path, lower.len() - start);
@@ -146,7 +147,7 @@ pub(crate) fn dispatch_routine(device: *mut DEVICE_OBJECT, major: u8) -> Option<
     driver.MajorFunction.get(usize::from(major)).copied().flatten()
 }
 
-/// The devices that are not deleted, one line for each.
+/// Lists the devices that are not deleted, one line each.
 pub(crate) fn left() -> Vec<String> {
     let devices = lock();
     devices
@@ -297,7 +298,7 @@ fn add_link(link: &str, name: &str) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-/// Takes a device off its driver's list.
+/// Removes a device from its driver's list.
 ///
 /// # Safety
 /// `driver` is null or valid, with its devices.
@@ -324,8 +325,8 @@ unsafe fn unlink(driver: *mut DRIVER_OBJECT, device: *mut DEVICE_OBJECT) {
     }
 }
 
-/// Lower case, and one spelling of the directory of links: `\\.\X`, `\DosDevices\X` and
-/// `\GLOBAL??\X` are `\??\X`.
+/// Converts a name to lower case, with one spelling of the directory of links: `\\.\X`,
+/// `\DosDevices\X` and `\GLOBAL??\X` become `\??\X`.
 fn normalized(path: &str) -> String {
     let lower = path.to_lowercase();
     for other in [r"\\.\", r"\\?\", r"\dosdevices\", r"\global??\"] {
@@ -336,14 +337,14 @@ fn normalized(path: &str) -> String {
     lower
 }
 
-/// The last `bytes` bytes of a path; lower case has the same length for all that names of devices
-/// are made of.
+/// The last `bytes` bytes of a path. Lower case has the same length for all characters in names of
+/// devices.
 fn original_end(path: &str, bytes: usize) -> String {
     let start = path.len().saturating_sub(bytes);
     path.get(start..).unwrap_or_default().to_owned()
 }
 
-/// Whether `path` is `name`, or something below it.
+/// Whether `path` is `name`, or a path below it.
 fn is_prefix(name: &str, path: &str) -> bool {
     path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('\\'))
 }

@@ -1,4 +1,4 @@
-//! Giving an IRP to a driver.
+//! Dispatch of IRPs to drivers.
 
 use nt_sys::io::{DEVICE_OBJECT, IRP, SL_PENDING_RETURNED};
 use nt_sys::ntdef::{DISPATCH_LEVEL, NTSTATUS};
@@ -68,7 +68,7 @@ pub(crate) unsafe fn call(
     })
 }
 
-/// Stops when what a dispatch routine returned does not go with what it did to the IRP.
+/// Stops if the status that a dispatch routine returned contradicts what it did to the IRP.
 pub(crate) fn require_consistent(major: u8, returned: NTSTATUS, seen: &DispatchOutcome) {
     let function = "dispatch routine";
     match seen {
@@ -104,7 +104,7 @@ pub(crate) fn require_consistent(major: u8, returned: NTSTATUS, seen: &DispatchO
     }
 }
 
-/// What became of an IRP when the dispatch routine had returned.
+/// The state of an IRP after its dispatch routine has returned.
 pub(crate) enum DispatchOutcome {
     /// It is not completed.
     Open { control: u8 },

@@ -1,4 +1,4 @@
-//! IRPs: allocation and their stack locations.
+//! Allocation of IRPs, and their stack locations.
 
 use core::ptr;
 
@@ -12,17 +12,17 @@ use crate::violation::{Rule, stop};
 /// 'Irp ': the tag of IRPs.
 pub const TAG: u32 = u32::from_le_bytes(*b"Irp ");
 
-/// `IRP::AllocationFlags` of an IRP that was allocated, rather than initialized in the caller's
-/// memory.
+/// `IRP::AllocationFlags` of an IRP that was allocated. An IRP in the caller's memory does not have
+/// it.
 const ALLOCATED: u8 = 0x04;
 
-/// Bytes of an IRP with this many stack locations (`IoSizeOfIrp`).
+/// The size in bytes of an IRP with this many stack locations (`IoSizeOfIrp`).
 #[must_use]
 pub fn bytes(stack_size: i8) -> usize {
     size_of::<IRP>() + usize::from(stack_size.unsigned_abs()) * size_of::<IO_STACK_LOCATION>()
 }
 
-/// Makes an IRP; null when there is no memory.
+/// Allocates an IRP. Returns null if there is no memory.
 pub(crate) fn allocate(stack_size: i8, owner: Owner) -> *mut IRP {
     let bytes = bytes(stack_size);
     let request = Request { owner, tag: TAG, zeroed: true, alignment: 16 };
@@ -36,7 +36,7 @@ pub(crate) fn allocate(stack_size: i8, owner: Owner) -> *mut IRP {
     irp
 }
 
-/// Stops unless `irp` is an IRP that can be worked on, and tells one that was freed.
+/// Stops unless `irp` is a valid IRP. An IRP that was freed is reported as such.
 ///
 /// # Safety
 /// `irp` is readable.
@@ -52,18 +52,18 @@ pub(crate) unsafe fn require(function: &str, irp: *mut IRP) {
     unsafe { require_type(function, irp) };
 }
 
-/// Stops unless `irp` says that it is an IRP.
+/// Stops unless `irp` has the type and the size of an IRP.
 ///
 /// # Safety
 /// As for [`require`].
 unsafe fn require_type(function: &str, irp: *mut IRP) {
     // SAFETY: as the caller promises.
     if irp.is_null() || unsafe { (*irp).Type } != IO_TYPE_IRP {
-        stop(Rule::BAD_IRP, function, format_args!("no IRP is at {irp:p}"));
+        stop(Rule::BAD_IRP, function, format_args!("there is no IRP at {irp:p}"));
     }
 }
 
-/// The stack location with this number: 1 is the last driver's, `StackCount` the first's.
+/// The stack location with this number: 1 belongs to the last driver, `StackCount` to the first.
 pub(crate) fn location(irp: *mut IRP, number: i8) -> *mut IO_STACK_LOCATION {
     let first = irp.wrapping_add(1).cast::<IO_STACK_LOCATION>();
     first.wrapping_offset(isize::from(number) - 1)
@@ -110,7 +110,7 @@ export! { "ntoskrnl.exe";
         let function = "IoAllocateIrp";
         irql::require_at_most(function, DISPATCH_LEVEL);
         if stack_size < 1 || stack_size == CCHAR::MAX {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("{stack_size} stack locations"));
+            stop(Rule::BAD_ARGUMENT, function, format_args!("{stack_size} stack locations are not valid"));
         }
         if !pool::admit() {
             return ptr::null_mut();
@@ -118,7 +118,7 @@ export! { "ntoskrnl.exe";
         allocate(stack_size, Owner::Driver)
     }
 
-    /// wdm.h, IoFreeIrp: only of an IRP that [`IoAllocateIrp`] made, and that no lower driver has.
+    /// wdm.h, IoFreeIrp: only for an IRP of [`IoAllocateIrp`] that no lower driver has.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -134,7 +134,7 @@ export! { "ntoskrnl.exe";
         unsafe { pool::free(function, irp.cast(), TAG) };
     }
 
-    /// wdm.h, IoReuseIrp: makes the IRP as new, with a status.
+    /// wdm.h, IoReuseIrp: initializes the IRP again, with a status.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -184,7 +184,7 @@ export! { "ntoskrnl.exe";
     }
 }
 
-/// Stops unless the driver has the IRP for itself.
+/// Stops unless the driver owns the IRP and no other driver has it.
 ///
 /// # Safety
 /// `irp` is readable.

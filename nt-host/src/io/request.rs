@@ -1,5 +1,4 @@
-//! Requests from outside of the kernel: an IRP with its buffers, from its dispatch to its
-//! completion.
+//! Requests from user mode: an IRP with its buffers, from its dispatch to its completion.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -26,10 +25,10 @@ use crate::pool::{self, Owner};
 use crate::port::{Completed, CompletionPort};
 use crate::violation::{Rule, stop};
 
-/// 'IoBf': the tag of buffers that the host makes for a request.
+/// 'IoBf': the tag of the buffers of a request.
 const BUFFER_TAG: u32 = u32::from_le_bytes(*b"IoBf");
 
-/// What a request is for.
+/// The target of a request.
 pub(crate) struct Target {
     pub(crate) device: *mut DEVICE_OBJECT,
     pub(crate) file: *mut FILE_OBJECT,
@@ -43,15 +42,15 @@ pub(crate) struct Request {
     major: u8,
     state: Mutex<State>,
     changed: Condvar,
-    /// Where the completion goes, and under which key.
+    /// The port that receives the completion, and the key to post it with.
     port: Option<(Arc<CompletionPort>, u64)>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// While the IRP is not completed, or a cancel of it is under way.
+    /// Null once the IRP is completed and no cancel of it is in progress.
     irp: *mut IRP,
-    /// Cancels that are under way: the IRP stays until they are over.
+    /// The number of cancels in progress, during which the IRP stays allocated.
     cancels: usize,
     buffers: Buffers,
     finished: Option<Finished>,
@@ -61,13 +60,13 @@ struct State {
 // IRP.
 unsafe impl Send for State {}
 
-/// The memory of a request, each part null if there is none.
+/// The buffers of a request. A buffer that the request does not have is null.
 #[derive(Debug)]
 struct Buffers {
-    /// What user mode would give: copied, so that it stays while the request is pending.
+    /// The user-mode buffers, copied, so that they stay while the request is pending.
     input: Memory,
     output: Memory,
-    /// The kernel's copy.
+    /// The system buffer.
     system: Memory,
     mdl: *mut MDL,
     method: u32,
@@ -88,7 +87,7 @@ pub(crate) struct Finished {
     pending: bool,
 }
 
-/// Requests by their IRPs.
+/// Open requests by their IRPs.
 static OPEN: Mutex<BTreeMap<usize, Arc<Request>>> = Mutex::new(BTreeMap::new());
 
 impl Request {
@@ -101,8 +100,8 @@ impl Request {
         Self::send(target, parameters, buffers, None)
     }
 
-    /// Sends a device control, with buffers as its method says (windows-driver-docs, "Buffer
-    /// Descriptions for I/O Control Codes").
+    /// Sends a device control, with buffers according to the method of its code
+    /// (windows-driver-docs, "Buffer Descriptions for I/O Control Codes").
     pub(crate) fn send_control(
         target: &Target,
         code: u32,
@@ -131,8 +130,8 @@ impl Request {
         Self::send(target, IO_STACK_PARAMETERS { DeviceIoControl: control }, buffers, port)
     }
 
-    /// Sends a read, with a buffer as the device's flags say (windows-driver-docs, "Methods for
-    /// Accessing Data Buffers").
+    /// Sends a read, with a buffer according to the device's flags (windows-driver-docs, "Methods
+    /// for Accessing Data Buffers").
     pub(crate) fn send_read(
         target: &Target,
         bytes: usize,
@@ -147,7 +146,7 @@ impl Request {
         Self::send(target, IO_STACK_PARAMETERS { Read: read }, buffers, port)
     }
 
-    /// Sends a write, with a buffer as the device's flags say.
+    /// Sends a write, with a buffer according to the device's flags.
     pub(crate) fn send_write(
         target: &Target,
         data: &[u8],
@@ -203,13 +202,13 @@ impl Request {
             port,
         });
         lock(&OPEN).insert(irp.addr(), Arc::clone(&request));
-        // SAFETY: the IRP is ours, and set up for the device.
+        // SAFETY: the host owns the IRP, which is set up for the device.
         let returned = unsafe { dispatch::call("I/O request", target.device, irp) };
         dispatch::require_consistent(target.major, returned, &request.seen(stack_size));
         Ok(request)
     }
 
-    /// Waits for the completion; none when it did not come in time.
+    /// Waits for the completion. Returns none after the timeout.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<Finished> {
         let state = lock(&self.state);
         let state = match timeout {
@@ -227,7 +226,7 @@ impl Request {
         state.finished.clone()
     }
 
-    /// Cancels the IRP, if it is not completed: whether it had a cancel routine.
+    /// Cancels the IRP if it is not completed. Returns whether it had a cancel routine.
     pub(crate) fn cancel(&self) -> bool {
         let irp = {
             let mut state = lock(&self.state);
@@ -290,7 +289,7 @@ impl Drop for State {
     }
 }
 
-/// Ends the request whose IRP came back; false when the IRP is of no request.
+/// Ends the request of a completed IRP. Returns false if the IRP belongs to no request.
 ///
 /// # Safety
 /// The IRP is completed.
@@ -315,7 +314,8 @@ pub(crate) unsafe fn finish(irp: *mut IRP) -> bool {
     true
 }
 
-/// Waits until no request of this file is open; those that still are after the timeout are lost.
+/// Waits until no request of this file is open. A request that is still open after the timeout is
+/// lost.
 pub(crate) fn require_none_open(file: *mut FILE_OBJECT, timeout: Duration) {
     let deadline = std::time::Instant::now() + timeout;
     loop {
@@ -335,7 +335,7 @@ pub(crate) fn require_none_open(file: *mut FILE_OBJECT, timeout: Duration) {
     }
 }
 
-/// The requests that are not completed, one line for each.
+/// Lists the requests that are not completed, one line each.
 pub(crate) fn left() -> Vec<String> {
     lock(&OPEN)
         .iter()
@@ -345,8 +345,8 @@ pub(crate) fn left() -> Vec<String> {
         .collect()
 }
 
-/// How reads and writes of a device pass their buffer, as the method of a control code: of the
-/// direct ones, in.
+/// How a device's reads and writes pass their buffer, as the method of a control code. Direct I/O
+/// is reported as METHOD_IN_DIRECT.
 fn transfer(device: *mut DEVICE_OBJECT) -> u32 {
     // SAFETY: the file keeps its device.
     let flags = unsafe { (*device).Flags };
@@ -364,7 +364,7 @@ fn transfer_parameters(bytes: usize) -> Result<IO_STACK_READ_WRITE, NTSTATUS> {
     Ok(IO_STACK_READ_WRITE { Length: length, _pad0: 0, Key: 0, Flags: 0, ByteOffset: 0 })
 }
 
-/// The parameters of a request that has none.
+/// The parameters of a request without parameters.
 pub(crate) fn no_parameters() -> IO_STACK_PARAMETERS {
     let none = ptr::null_mut::<c_void>();
     IO_STACK_PARAMETERS {
@@ -416,12 +416,12 @@ impl Buffers {
         Some(())
     }
 
-    /// What user mode sees in its output buffer.
+    /// The content of the output buffer as user mode sees it.
     fn output_of(&self, major: u8, status: NTSTATUS, information: usize) -> Vec<u8> {
         if !matches!(major, IRP_MJ_DEVICE_CONTROL | IRP_MJ_READ) {
             return Vec::new();
         }
-        // Not of an error (NT_ERROR), but of a warning, data is copied.
+        // Data is copied for a success or a warning, not for an error (NT_ERROR).
         let is_error = status.cast_unsigned() >> 30 == 3;
         if self.method == METHOD_BUFFERED && !is_error {
             if information > self.output.bytes {
@@ -434,7 +434,7 @@ impl Buffers {
                     ),
                 );
             }
-            // SAFETY: both have so many bytes, and don't overlap.
+            // SAFETY: both have at least this many bytes, and don't overlap.
             unsafe {
                 ptr::copy_nonoverlapping(self.system.address, self.output.address, information);
             };
@@ -461,7 +461,7 @@ impl Buffers {
 }
 
 impl Memory {
-    /// New memory of `bytes` bytes that begins with a copy; null for no bytes.
+    /// Allocates `bytes` bytes that begin with a copy of `source`. The address is null for 0 bytes.
     fn copy_of(source: &[u8], bytes: usize) -> Option<Self> {
         if bytes == 0 {
             return Some(Self { address: ptr::null_mut(), bytes: 0 });
@@ -472,7 +472,7 @@ impl Memory {
         if address.is_null() {
             return None;
         }
-        // SAFETY: just allocated, with at least so many bytes.
+        // SAFETY: just allocated, with at least this many bytes.
         unsafe { ptr::copy_nonoverlapping(source.as_ptr(), address, source.len()) };
         Some(Self { address, bytes })
     }

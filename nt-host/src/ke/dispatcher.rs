@@ -1,8 +1,8 @@
-//! What a thread can wait on: the objects' common head, and the lists of waiters.
+//! Dispatcher objects: their common header and their lists of waiters.
 //!
-//! One lock guards all lists of waiters, as one did in NT before Windows 7. The state of an object
-//! is only ever changed atomically: an object that is signalled has no waiters, so that one that is
-//! signalled can be taken without the lock.
+//! One lock guards all lists of waiters, as in NT before Windows 7. The state of an object changes
+//! only atomically. A signalled object has no waiters, so a signalled object can be acquired
+//! without the lock.
 
 use core::ptr;
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -19,7 +19,7 @@ use crate::violation::{Rule, stop};
 // SAFETY 3: each entry of a list of waiters is the first field of a linked block.
 // SAFETY 4: an object is valid while a thread waits on it.
 
-/// Kinds of objects, by the values of `KOBJECTS`.
+/// Types of objects, by the values of `KOBJECTS`.
 pub(crate) const NOTIFICATION_EVENT: u8 = 0;
 pub(crate) const SYNCHRONIZATION_EVENT: u8 = 1;
 pub(crate) const SEMAPHORE: u8 = 5;
@@ -34,9 +34,9 @@ pub(crate) fn lock() -> MutexGuard<'static, ()> {
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until nobody is signalling any more. Who was woken by a signal may free the object, and
-/// the one that signalled it must be done with it by then: an event on the stack of its only waiter
-/// is common.
+/// Waits until no thread is in the middle of signalling. A thread that was woken may free the
+/// object, for example an event on its own stack. The signalling thread must have finished with the
+/// object by then.
 pub(crate) fn settle() {
     if LOCK.try_lock().is_err() {
         drop(lock());
@@ -45,15 +45,15 @@ pub(crate) fn settle() {
 
 /// A thread that waits.
 pub(crate) struct Waiter {
-    /// 0 while it waits, then 1 plus the index of the object that ended the wait.
+    /// 0 during the wait, then 1 plus the index of the object that ended it.
     pub(crate) word: AtomicU32,
-    /// Whether it waits for all objects, rather than any.
+    /// Whether the thread waits for all objects instead of any.
     all: bool,
     blocks: *mut WaitBlock,
     count: usize,
 }
 
-/// One object that a thread waits on: linked to the object.
+/// The link between a waiting thread and one of its objects.
 #[repr(C)]
 pub(crate) struct WaitBlock {
     entry: LIST_ENTRY,
@@ -75,7 +75,8 @@ impl Waiter {
         Self { word: AtomicU32::new(0), all, blocks, count }
     }
 
-    /// Ends the wait at once if the objects allow it: the index of the object. With [`lock`] held.
+    /// Ends the wait without sleeping if the objects allow it, and returns the index of the object.
+    /// The caller holds [`lock`].
     ///
     /// # Safety
     /// The objects are valid.
@@ -101,10 +102,10 @@ impl Waiter {
             .map(|index| index as i32)
     }
 
-    /// Links the waiter to its objects. With [`lock`] held.
+    /// Links the waiter to its objects. The caller holds [`lock`].
     ///
     /// # Safety
-    /// The waiter and its blocks stay where they are until it is unlinked; the objects are valid.
+    /// The waiter and its blocks stay in place until it is unlinked. The objects are valid.
     pub(crate) unsafe fn link(&self) {
         for index in 0..self.count {
             // SAFETY: 1.
@@ -115,12 +116,12 @@ impl Waiter {
             block.index = index as u32;
             // SAFETY: 4.
             let head = unsafe { &raw mut (*block.header).WaitListHead };
-            // SAFETY: the head is a list's, and the block in none.
+            // SAFETY: `head` is the head of a list, and the block is in no list.
             unsafe { insert_tail(head, &raw mut block.entry) };
         }
     }
 
-    /// Unlinks the waiter from its objects. With [`lock`] held.
+    /// Unlinks the waiter from its objects. The caller holds [`lock`].
     ///
     /// # Safety
     /// It is linked.
@@ -133,7 +134,7 @@ impl Waiter {
         }
     }
 
-    /// Whether all of its objects are signalled. With [`lock`] held.
+    /// Whether all of its objects are signalled. The caller holds [`lock`].
     unsafe fn all_signalled(&self) -> bool {
         (0..self.count).all(|index| {
             // SAFETY: 1.
@@ -145,7 +146,7 @@ impl Waiter {
         })
     }
 
-    /// Takes all of its objects. With [`lock`] held.
+    /// Consumes the signals of all its objects. The caller holds [`lock`].
     unsafe fn take_all(&self) {
         for index in 0..self.count {
             // SAFETY: 1.
@@ -158,7 +159,7 @@ impl Waiter {
     }
 }
 
-/// Prepares the head of an object.
+/// Initializes the header of an object.
 ///
 /// # Safety
 /// `header` is writable, and nobody waits on it.
@@ -177,13 +178,13 @@ pub(crate) unsafe fn initialize(header: *mut DISPATCHER_HEADER, kind: u8, words:
     unsafe { header.write(value) };
 }
 
-/// Stops unless `header` is an initialized object of one of these kinds.
+/// Stops unless `header` is an initialized object of one of these types.
 ///
 /// # Safety
 /// `header` is readable if it is aligned and not null.
 pub(crate) unsafe fn require(function: &str, header: *mut DISPATCHER_HEADER, kinds: &[u8]) {
     if header.is_null() || !header.is_aligned() {
-        stop(Rule::BAD_OBJECT, function, format_args!("no object at {header:p}"));
+        stop(Rule::BAD_OBJECT, function, format_args!("there is no object at {header:p}"));
     }
     // SAFETY: as the caller promises.
     let DISPATCHER_HEADER { Type: kind, Size: words, .. } = unsafe { *header };
@@ -191,12 +192,14 @@ pub(crate) unsafe fn require(function: &str, header: *mut DISPATCHER_HEADER, kin
         stop(
             Rule::BAD_OBJECT,
             function,
-            format_args!("what is at {header:p} is not initialized, or of another kind ({kind})"),
+            format_args!(
+                "the object at {header:p} is not initialized, or of another type ({kind})"
+            ),
         );
     }
 }
 
-/// The state of an object.
+/// The signal state of an object.
 ///
 /// # Safety
 /// The object is valid for `'a`.
@@ -207,7 +210,7 @@ pub(crate) unsafe fn state<'a>(header: *mut DISPATCHER_HEADER) -> &'a AtomicI32 
     unsafe { AtomicI32::from_ptr(state) }
 }
 
-/// Takes an object if it is signalled, as the end of a wait on it does.
+/// Consumes the signal of an object if it is signalled, as the end of a wait does.
 ///
 /// # Safety
 /// The object is valid.
@@ -229,7 +232,7 @@ pub(crate) unsafe fn try_take(header: *mut DISPATCHER_HEADER) -> bool {
     }
 }
 
-/// Ends the waits that an object's new state allows. With [`lock`] held.
+/// Ends the waits that the new state of an object allows. The caller holds [`lock`].
 ///
 /// # Safety
 /// The object is valid.
@@ -265,15 +268,15 @@ pub(crate) unsafe fn release_waiters(header: *mut DISPATCHER_HEADER) {
         };
         entry = next;
         if ended {
-            // The next entry can be of the same waiter, which waits on one object twice: begin
-            // again.
+            // The next entry can belong to the same waiter, which may wait on one object twice.
+            // Start over.
             entry = head;
             // SAFETY: the waiter is linked.
             unsafe { waiter.unlink() };
             let word = &waiter.word;
             let address = word.as_ptr();
             word.store(if waiter.all { 1 } else { index + 1 }, Ordering::Release);
-            // The waiter can be gone from here on.
+            // The waiter may not exist from here on.
             wake(address);
             // SAFETY: 2.
             entry = unsafe { (*entry).Flink };
@@ -281,7 +284,8 @@ pub(crate) unsafe fn release_waiters(header: *mut DISPATCHER_HEADER) {
     }
 }
 
-/// Signals an object: sets its state and ends the waits that this allows. Returns the state before.
+/// Signals an object: sets its state and ends the waits that this allows. Returns the previous
+/// state.
 ///
 /// # Safety
 /// The object is valid.
@@ -303,7 +307,7 @@ fn wake(address: *mut u32) {
 }
 
 /// # Safety
-/// `head` is the head of a list, `entry` is in none.
+/// `head` is the head of a list, and `entry` is in no list.
 unsafe fn insert_tail(head: *mut LIST_ENTRY, entry: *mut LIST_ENTRY) {
     // SAFETY: as the caller promises.
     let last = unsafe { (*head).Blink };

@@ -21,10 +21,10 @@ use crate::violation::{Rule, stop};
 /// `KOBJECTS`: DpcObject.
 const DPC_OBJECT: u8 = 19;
 
-/// What a processor's thread does next.
+/// The next work of a processor's thread.
 enum Work {
     Dpc(Queued),
-    /// Tells a flush that everything before it is done.
+    /// Reports to a flush that all earlier work is done.
     Marker(Arc<Marker>),
 }
 
@@ -76,13 +76,13 @@ export! { "ntoskrnl.exe";
         dpc.DeferredContext = deferred_context;
     }
 
-    /// wdm.h, KeInsertQueueDpc: false when it is queued already.
+    /// wdm.h, KeInsertQueueDpc: returns false if the DPC is queued already.
     ///
     /// # IRQL
     /// Any.
     ///
     /// # Safety
-    /// `dpc` is initialized, and valid until it ran.
+    /// `dpc` is initialized, and stays valid until it has run.
     pub unsafe fn KeInsertQueueDpc(dpc: *mut KDPC, argument1: PVOID, argument2: PVOID) -> BOOLEAN {
         let function = "KeInsertQueueDpc";
         irql::require_at_most(function, HIGH_LEVEL);
@@ -90,7 +90,7 @@ export! { "ntoskrnl.exe";
         BOOLEAN::from(unsafe { insert(function, dpc, argument1, argument2) })
     }
 
-    /// wdm.h, KeRemoveQueueDpc: true when it was queued, and will not run.
+    /// wdm.h, KeRemoveQueueDpc: returns true if the DPC was queued. It will not run then.
     ///
     /// # IRQL
     /// Any.
@@ -115,7 +115,7 @@ export! { "ntoskrnl.exe";
         1
     }
 
-    /// wdm.h, KeFlushQueuedDpcs: returns when every DPC that was queued before has run.
+    /// wdm.h, KeFlushQueuedDpcs: returns when every DPC that was queued before the call has run.
     ///
     /// # IRQL
     /// PASSIVE_LEVEL.
@@ -152,7 +152,7 @@ export! { "ntoskrnl.exe";
         STATUS_SUCCESS
     }
 
-    /// wdm.h, KeSetImportanceDpc: one of high importance goes to the front of its queue.
+    /// wdm.h, KeSetImportanceDpc: a DPC of high importance is queued at the front.
     ///
     /// # IRQL
     /// Any.
@@ -165,17 +165,17 @@ export! { "ntoskrnl.exe";
         // SAFETY: as the caller promises.
         unsafe { mark(function, dpc) };
         if !(0..=3).contains(&importance) {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("no DPC has importance {importance}"));
+            stop(Rule::BAD_ARGUMENT, function, format_args!("importance {importance} is not valid"));
         }
         // SAFETY: as the caller promises.
         unsafe { (*dpc).Importance = importance as u8 };
     }
 }
 
-/// Queues a DPC; false when it is queued already.
+/// Queues a DPC. Returns false if it is queued already.
 ///
 /// # Safety
-/// `dpc` is initialized, and valid until it ran.
+/// `dpc` is initialized, and stays valid until it has run.
 pub(crate) unsafe fn insert(
     function: &str,
     dpc: *mut KDPC,
@@ -213,7 +213,7 @@ pub(crate) unsafe fn insert(
     true
 }
 
-/// A queued DPC whose memory begins in the range.
+/// Finds a queued DPC whose memory begins in the range.
 pub(crate) fn queued_in(range: &Range<usize>) -> Option<usize> {
     if QUEUED.load(Ordering::Relaxed) == 0 {
         return None;
@@ -250,7 +250,7 @@ pub(crate) fn flush() {
 /// `dpc` is valid for `'a`.
 unsafe fn mark<'a>(function: &str, dpc: *mut KDPC) -> &'a AtomicPtr<core::ffi::c_void> {
     if dpc.is_null() || !dpc.is_aligned() {
-        stop(Rule::BAD_OBJECT, function, format_args!("no DPC at {dpc:p}"));
+        stop(Rule::BAD_OBJECT, function, format_args!("there is no DPC at {dpc:p}"));
     }
     // SAFETY: as the caller promises.
     if unsafe { (*dpc).Type } != DPC_OBJECT {
@@ -262,7 +262,7 @@ unsafe fn mark<'a>(function: &str, dpc: *mut KDPC) -> &'a AtomicPtr<core::ffi::c
     unsafe { AtomicPtr::from_ptr(data) }
 }
 
-/// The processors, with their threads running.
+/// The processors. The first call starts their threads.
 fn processors() -> &'static [Processor] {
     let mut first = false;
     let processors = PROCESSORS.get_or_init(|| {
@@ -273,14 +273,18 @@ fn processors() -> &'static [Processor] {
         for (index, processor) in processors.iter().enumerate() {
             let thread = std::thread::Builder::new().name(format!("dpc/{index}"));
             if let Err(error) = thread.spawn(move || run(index as u32, processor)) {
-                stop(Rule::LEFT_AT_UNLOAD, "DPC", format_args!("no thread for DPCs: {error}"));
+                stop(
+                    Rule::LEFT_AT_UNLOAD,
+                    "DPC",
+                    format_args!("the thread for DPCs cannot be started: {error}"),
+                );
             }
         }
     }
     processors
 }
 
-/// A processor's thread.
+/// The main loop of a processor's thread.
 fn run(index: u32, processor: &Processor) {
     processor::bind(index);
     let mut queue = lock(&processor.queue);

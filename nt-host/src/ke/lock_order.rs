@@ -1,10 +1,10 @@
-//! The order in which locks are acquired ("Deadlock Detection", windows-driver-docs): a lock that
-//! was held when another was acquired comes before it, and one that comes before itself can
-//! deadlock, if not today.
+//! The order in which locks are acquired ("Deadlock Detection", windows-driver-docs). If a lock is
+//! held when another is acquired, the first is ordered before the second. Two locks in both orders
+//! can deadlock, even if they have not done so in this run.
 //!
-//! Driver Verifier watches spin locks, mutexes and fast mutexes; here it is spin locks of all kinds
-//! and push locks. A lock is its address, until its memory is freed. Those on a driver's stack are
-//! not watched: they are gone with a frame, which nobody tells.
+//! Driver Verifier watches spin locks, mutexes and fast mutexes. This module watches spin locks of
+//! all kinds and push locks. A lock is identified by its address until its memory is freed. Locks
+//! on a driver's stack are not watched, because nothing reports the end of a frame.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -16,38 +16,39 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::stack;
 use crate::violation::{Rule, stop};
 
-/// Whether the option is on.
+/// Whether the machine's option is on.
 static WANTED: AtomicBool = AtomicBool::new(false);
-/// Whether it is on, and all memory that a driver frees is told here.
+/// Whether the option is on and every free of driver memory is reported to [`forget`].
 static WATCHING: AtomicBool = AtomicBool::new(false);
 
-/// To each lock those that were acquired while it was held.
+/// For each lock, the locks that were acquired while it was held.
 static AFTER: Mutex<BTreeMap<usize, BTreeSet<usize>>> = Mutex::new(BTreeMap::new());
 
 thread_local! {
-    /// The locks that this thread holds, the latest last.
+    /// The locks that this thread holds, in the order of their acquisition.
     static HELD: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Switches the option, before a driver is loaded.
+/// Sets the option, before a driver is loaded.
 pub(crate) fn want(on: bool) {
     WANTED.store(on, Ordering::Relaxed);
 }
 
-/// A driver is loaded. Without word of all memory that it frees, another lock could have a freed
-/// one's address.
+/// Starts when the first driver is loaded. `frees_are_told` is false if memory that the driver
+/// frees is not reported here: a new lock could then have the address of a freed one.
 pub(crate) fn begin(frees_are_told: bool) {
     let watching = WANTED.load(Ordering::Relaxed) && frees_are_told;
     WATCHING.store(watching, Ordering::Relaxed);
 }
 
-/// No driver is loaded any more.
+/// Ends when the last driver is unloaded.
 pub(crate) fn end() {
     WATCHING.store(false, Ordering::Relaxed);
     *lock() = BTreeMap::new();
 }
 
-/// A lock is about to be acquired: stops where that breaks an order. Before it is waited for.
+/// Records that a lock is about to be acquired, before any wait. Stops if that contradicts an
+/// earlier order.
 #[inline]
 pub(crate) fn acquire(function: &str, address: usize) {
     if WATCHING.load(Ordering::Relaxed) {
@@ -55,7 +56,7 @@ pub(crate) fn acquire(function: &str, address: usize) {
     }
 }
 
-/// A lock was released.
+/// Records that a lock was released.
 #[inline]
 pub(crate) fn release(address: usize) {
     if WATCHING.load(Ordering::Relaxed) {
@@ -66,11 +67,12 @@ pub(crate) fn release(address: usize) {
     }
 }
 
-/// Memory is freed: the locks in it are no more.
+/// Forgets the locks in memory that is freed.
 #[inline]
 pub(crate) fn forget(memory: Range<usize>) {
     if WATCHING.load(Ordering::Relaxed) {
-        // What is allocated and freed here is the host's: it does not come back here.
+        // Allocations below are the host's own, so that their frees do not call this function
+        // again.
         let _host = stack::leave_driver_code();
         let mut after = lock();
         let gone: Vec<usize> = after.range(memory).map(|(address, _)| *address).collect();
@@ -88,10 +90,10 @@ fn note_acquire(function: &str, address: usize) {
         return;
     }
     HELD.with_borrow_mut(|held| {
-        // What is held already is told by the lock itself.
+        // Recursion is reported by the lock itself.
         if !held.is_empty() && !held.contains(&address) {
             let mut after = lock();
-            // A lock is known from its first order on, so that `forget` finds it.
+            // Enters a lock at its first acquisition, so that `forget` finds it.
             after.entry(address).or_default();
             for before in held.iter().copied() {
                 if !after.entry(before).or_default().insert(address) {
@@ -115,7 +117,7 @@ fn note_acquire(function: &str, address: usize) {
     });
 }
 
-/// Locks of which each was held when the next was acquired, from one to another.
+/// A path of orders from one lock to another: each lock was held when the next was acquired.
 fn path(after: &BTreeMap<usize, BTreeSet<usize>>, from: usize, to: usize) -> Option<Vec<usize>> {
     let mut came_from = BTreeMap::from([(from, from)]);
     let mut open = vec![from];

@@ -1,20 +1,21 @@
-//! The word of a lock that names its owner.
+//! Lock words that name the owner of the lock.
 //!
-//! It is 0 when the lock is free; else twice the owner's thread number, plus 1 when somebody sleeps
-//! on it. A thread that holds a lock can be preempted here, so whoever waits for long sleeps.
+//! The word is 0 when the lock is free. Otherwise it is twice the owner's thread number, plus 1 if
+//! a thread sleeps on the lock. A thread that holds a lock can be preempted here, so a long wait
+//! sleeps.
 
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Set in the word when somebody sleeps on the lock.
+/// Set in the word when a thread sleeps on the lock.
 const PARKED: u32 = 1;
 
 thread_local! {
     static THREAD_NUMBER: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Twice this thread's number: the word of a lock it holds.
+/// Twice this thread's number, which is the word of a lock that it holds.
 pub(crate) fn thread_word() -> u32 {
     let number = THREAD_NUMBER.get();
     if number != 0 {
@@ -26,21 +27,21 @@ pub(crate) fn thread_word() -> u32 {
     number
 }
 
-/// Whether a word that was read says that this thread owns the lock.
+/// Whether this thread owns the lock with this word.
 pub(crate) fn is_mine(word: u32) -> bool {
     word & !PARKED == thread_word()
 }
 
-/// Takes the lock if it is free and nobody sleeps on it.
+/// Acquires the lock if it is free and no thread sleeps on it.
 pub(crate) fn try_acquire(word: &AtomicU32) -> bool {
     word.compare_exchange(0, thread_word(), Ordering::Acquire, Ordering::Relaxed).is_ok()
 }
 
-/// Takes the lock, sleeping until it is free.
+/// Acquires the lock. Sleeps until it is free.
 #[cold]
 pub(crate) fn acquire_asleep(word: &AtomicU32) {
-    // From here on the word says that somebody sleeps, also when this thread has the lock: there
-    // can be others.
+    // From here on the word says that a thread sleeps, even when this thread has acquired the lock:
+    // others may sleep.
     let mine = thread_word() | PARKED;
     loop {
         let now = word.load(Ordering::Relaxed);
@@ -58,7 +59,7 @@ pub(crate) fn acquire_asleep(word: &AtomicU32) {
     }
 }
 
-/// Frees the lock and wakes one that sleeps on it. What the word was.
+/// Releases the lock and wakes one thread that sleeps on it. Returns the word before.
 pub(crate) fn release(word: &AtomicU32) -> u32 {
     let before = word.swap(0, Ordering::Release);
     if before & PARKED != 0 {
@@ -81,7 +82,7 @@ fn futex_wait(word: &AtomicU32, value: u32) {
     };
 }
 
-/// Wakes one that sleeps on the word.
+/// Wakes one thread that sleeps on the word.
 fn futex_wake_one(word: &AtomicU32) {
     // SAFETY: the address only names the queue; it is not read.
     unsafe {

@@ -1,4 +1,4 @@
-//! Processors: one group, as many as the machine was booted with.
+//! Processors: one group, with the number of processors that the machine was booted with.
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -15,13 +15,13 @@ use crate::violation::{Rule, stop};
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
-    /// The one processor that this thread belongs to.
+    /// The processor that this thread is bound to, if any.
     static BOUND: Cell<Option<u32>> = const { Cell::new(None) };
     static AFFINITY: Cell<GROUP_AFFINITY> =
         const { Cell::new(GROUP_AFFINITY { Mask: 0, Group: 0, Reserved: [0; 3] }) };
 }
 
-/// How many processors the machine has; at most 64, which is one group.
+/// The number of processors of the machine: at most 64, which is one group.
 #[must_use]
 pub fn count() -> u32 {
     let count = COUNT.load(Ordering::Relaxed);
@@ -33,17 +33,17 @@ pub fn count() -> u32 {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// Sets how many processors the machine has, before anything asked.
+/// Sets the number of processors, before it is first read.
 pub(crate) fn set_count(count: usize) {
     COUNT.store(count.clamp(1, 64) as u32, Ordering::Relaxed);
 }
 
-/// Makes this thread belong to a processor.
+/// Binds this thread to a processor.
 pub(crate) fn bind(processor: u32) {
     BOUND.set(Some(processor));
 }
 
-/// The processor that this thread is on.
+/// The number of the processor that this thread runs on.
 #[must_use]
 pub fn current() -> u32 {
     if let Some(processor) = BOUND.get() {
@@ -79,7 +79,8 @@ export! { "ntoskrnl.exe";
         if group_number == 0 || group_number == ALL_PROCESSOR_GROUPS { count() } else { 0 }
     }
 
-    /// wdm.h, KeGetCurrentProcessorNumberEx. Below DISPATCH_LEVEL it can be another at once.
+    /// wdm.h, KeGetCurrentProcessorNumberEx. Below DISPATCH_LEVEL the number may be outdated at
+    /// once.
     ///
     /// # IRQL
     /// Any.
@@ -117,8 +118,8 @@ export! { "ntoskrnl.exe";
         STATUS_SUCCESS
     }
 
-    /// wdm.h, KeSetSystemGroupAffinityThread. Here the thread only counts as on the first of these
-    /// processors: where it runs is left to Linux.
+    /// wdm.h, KeSetSystemGroupAffinityThread. The thread reports the first of these processors as
+    /// its own; Linux still schedules it on any.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -140,7 +141,7 @@ export! { "ntoskrnl.exe";
         }
         let processor = affinity.Mask.trailing_zeros();
         if affinity.Group != 0 || affinity.Reserved != [0; 3] || processor >= count() {
-            // NT leaves the affinity as it is then.
+            // NT leaves the affinity unchanged in this case.
             return;
         }
         AFFINITY.set(affinity);
@@ -162,8 +163,8 @@ export! { "ntoskrnl.exe";
         BOUND.set((affinity.Mask.count_ones() == 1).then(|| affinity.Mask.trailing_zeros()));
     }
 
-    /// wdm.h, KeSetPriorityThread: here without effect. Returns the priority that system threads
-    /// begin with.
+    /// wdm.h, KeSetPriorityThread: has no effect here. Returns the initial priority of system
+    /// threads.
     ///
     /// # IRQL
     /// PASSIVE_LEVEL.
@@ -177,7 +178,7 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::BAD_ARGUMENT,
                 function,
-                format_args!("thread {thread:p}, priority {priority}: 1 to 31 are allowed"),
+                format_args!("thread {thread:p}, priority {priority}: the priority must be 1 to 31"),
             );
         }
         8

@@ -1,6 +1,7 @@
-//! Spin locks: the lock word names its owner, so that recursion and a release by another are seen.
+//! Spin locks. The lock word names its owner, so that recursion and a release by another thread are
+//! found.
 //!
-//! The low 32 bits of a lock are its word (`owner_word`). Whoever waits spins for a little and then
+//! The low 32 bits of a lock are its word (`owner_word`). A waiter spins for a short time and then
 //! sleeps.
 
 use core::cell::RefCell;
@@ -17,13 +18,13 @@ use crate::violation::{Rule, stop};
 /// Spins before a waiter sleeps.
 const SPINS: u32 = 200;
 
-/// Locks one thread can hold at once.
+/// The number of locks that one thread can hold at once.
 const HELD_MAX: usize = 32;
 
 #[derive(Clone, Copy)]
 struct Held {
     lock: usize,
-    /// The level before, where the acquire raised it.
+    /// The IRQL before the acquire, if the acquire raised it.
     old_irql: Option<KIRQL>,
 }
 
@@ -38,7 +39,7 @@ thread_local! {
     };
 }
 
-/// How many spin locks this thread holds.
+/// The number of spin locks that this thread holds.
 #[must_use]
 pub fn held() -> usize {
     HELD.with_borrow(|held| held.count)
@@ -192,7 +193,7 @@ fn queue_handle(lock: *mut KSPIN_LOCK, old_irql: KIRQL) -> KLOCK_QUEUE_HANDLE {
 /// `lock` points to 4 aligned bytes that only these functions change.
 unsafe fn acquire(function: &str, lock: *mut u32, old_irql: Option<KIRQL>) {
     if lock.is_null() || !lock.is_aligned() {
-        stop(Rule::BAD_OBJECT, function, format_args!("no spin lock at {lock:p}"));
+        stop(Rule::BAD_OBJECT, function, format_args!("there is no spin lock at {lock:p}"));
     }
     lock_order::acquire(function, lock.addr());
     // SAFETY: aligned, and shared only through these functions.
@@ -240,7 +241,7 @@ unsafe fn release(function: &str, lock: *mut u32, new_irql: Option<KIRQL>) {
     }
 }
 
-/// Notes that this thread holds the lock.
+/// Records that this thread holds the lock.
 pub(crate) fn hold(function: &str, lock: usize, old_irql: Option<KIRQL>) {
     HELD.with_borrow_mut(|held| {
         let count = held.count;
@@ -256,7 +257,7 @@ pub(crate) fn hold(function: &str, lock: usize, old_irql: Option<KIRQL>) {
     });
 }
 
-/// Notes that this thread is about to release the lock; stops when it does not hold it.
+/// Records that this thread is about to release the lock. Stops if the thread does not hold it.
 pub(crate) fn drop_hold(function: &str, lock: usize, new_irql: Option<KIRQL>) {
     HELD.with_borrow_mut(|held| {
         let count = held.count;

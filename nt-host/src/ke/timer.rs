@@ -1,4 +1,4 @@
-//! Timers: one thread waits for the earliest, signals it and queues its DPC.
+//! Timers. One thread waits for the earliest due time, signals that timer and queues its DPC.
 
 use core::ops::Range;
 use core::ptr;
@@ -17,17 +17,17 @@ use crate::violation::{Rule, stop};
 
 const KINDS: &[u8] = &[NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER];
 
-/// When a timer is due, and its number for those that are due at once.
+/// The due time of a timer, and a serial number that orders timers with the same due time.
 type Due = (u64, u64);
 
 struct Armed {
     timer: *mut KTIMER,
     dpc: *mut KDPC,
-    /// In 100 ns; 0 is once.
+    /// The period in 100 ns; 0 for a timer that expires once.
     period: u64,
 }
 
-// SAFETY: a timer that is set is valid, and only touched with the lock of the timers held.
+// SAFETY: a timer that is set is valid, and is only accessed with the lock of the timers held.
 unsafe impl Send for Armed {}
 
 struct Timers {
@@ -56,7 +56,7 @@ export! { "ntoskrnl.exe";
         } else if kind == SynchronizationTimer {
             SYNCHRONIZATION_TIMER
         } else {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("no timer has type {kind}"))
+            stop(Rule::BAD_ARGUMENT, function, format_args!("timer type {kind} is not valid"))
         };
         if active_in(&(timer.addr()..timer.addr() + 1)).is_some() {
             stop(Rule::BAD_OBJECT, function, format_args!("the timer at {timer:p} is set"));
@@ -68,13 +68,13 @@ export! { "ntoskrnl.exe";
         unsafe { dispatcher::initialize(timer.cast(), kind, words, 0) };
     }
 
-    /// wdm.h, KeSetTimerEx: true when the timer was set before, which is then forgotten.
+    /// wdm.h, KeSetTimerEx: returns true if the timer was set. The earlier setting is cancelled.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
     ///
     /// # Safety
-    /// `timer` is initialized; it and `dpc` are valid until it expired or was cancelled.
+    /// `timer` is initialized. It and `dpc` stay valid until the timer has expired or is cancelled.
     pub unsafe fn KeSetTimerEx(
         timer: *mut KTIMER,
         due_time: LARGE_INTEGER,
@@ -84,13 +84,13 @@ export! { "ntoskrnl.exe";
         let function = "KeSetTimerEx";
         irql::require_at_most(function, DISPATCH_LEVEL);
         let Ok(period_ms) = u32::try_from(period_ms) else {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("a period of {period_ms} ms"));
+            stop(Rule::BAD_ARGUMENT, function, format_args!("a period of {period_ms} ms is not valid"));
         };
         // SAFETY: as the caller promises.
         BOOLEAN::from(unsafe { set(function, timer, due_time, period_ms, dpc) })
     }
 
-    /// wdm.h, KeSetCoalescableTimer: here the tolerable delay is not made use of.
+    /// wdm.h, KeSetCoalescableTimer: the tolerable delay is ignored.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -110,7 +110,8 @@ export! { "ntoskrnl.exe";
         BOOLEAN::from(unsafe { set(function, timer, due_time, period_ms, dpc) })
     }
 
-    /// wdm.h, KeCancelTimer: true when it was set. Its DPC can be queued or running all the same.
+    /// wdm.h, KeCancelTimer: returns true if the timer was set. Its DPC may still be queued or
+    /// running.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -126,12 +127,12 @@ export! { "ntoskrnl.exe";
     }
 }
 
-/// A timer that is set, and whose memory begins in the range.
+/// Finds a timer that is set and whose memory begins in the range.
 pub(crate) fn active_in(range: &Range<usize>) -> Option<usize> {
     lock().by_address.range(range.clone()).next().map(|(address, _)| *address)
 }
 
-/// The timers that are set, one line for each.
+/// Lists the timers that are set, one line each.
 pub(crate) fn left() -> Vec<String> {
     lock().by_address.keys().map(|address| format!("timer set at {address:#x}")).collect()
 }
@@ -187,7 +188,11 @@ fn start_thread() {
     static START: Once = Once::new();
     START.call_once(|| {
         if let Err(error) = std::thread::Builder::new().name("timers".to_owned()).spawn(run) {
-            stop(Rule::LEFT_AT_UNLOAD, "timers", format_args!("no thread for timers: {error}"));
+            stop(
+                Rule::LEFT_AT_UNLOAD,
+                "timers",
+                format_args!("the thread for timers cannot be started: {error}"),
+            );
         }
     });
 }
@@ -212,7 +217,7 @@ fn run() {
         if armed.period != 0 {
             timers.arm(due.saturating_add(armed.period).max(now), armed);
         }
-        // With the lock held: after a cancel, nothing touches the timer any more.
+        // The lock stays held: after a cancel returns, nothing accesses the timer.
         // SAFETY: a timer that is set is valid.
         unsafe { dispatcher::signal(timer.cast()) };
         if !dpc.is_null() {

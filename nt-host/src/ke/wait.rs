@@ -31,8 +31,8 @@ const KINDS: &[u8] = &[
 ];
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, KeWaitForSingleObject: `timeout` null waits for ever, 0 not at all; negative is
-    /// relative.
+    /// wdm.h, KeWaitForSingleObject: a null `timeout` waits without limit, 0 does not wait, a
+    /// negative value is relative.
     ///
     /// # IRQL
     /// <= APC_LEVEL; with a timeout of 0, <= DISPATCH_LEVEL.
@@ -97,11 +97,11 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::BAD_ARGUMENT,
                 function,
-                format_args!("{count} objects: up to 3, or up to 64 with wait blocks"),
+                format_args!("{count} objects: the limit is 3, or 64 with wait blocks"),
             );
         }
         if wait_type != WaitAll && wait_type != WaitAny {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("no wait has type {wait_type}"));
+            stop(Rule::BAD_ARGUMENT, function, format_args!("wait type {wait_type} is not valid"));
         }
         // SAFETY: as the caller promises.
         let objects = unsafe { core::slice::from_raw_parts(objects, count as usize) };
@@ -155,7 +155,7 @@ fn require_level(function: &str, timeout: Option<i64>) {
     }
 }
 
-/// Waits until one object, or all, are signalled, and takes them.
+/// Waits until one object, or all objects, are signalled, and consumes their signals.
 ///
 /// # Safety
 /// The objects are valid during the wait.
@@ -171,14 +171,15 @@ unsafe fn wait(all: bool, blocks: &mut [WaitBlock], timeout: Option<i64>) -> NTS
         if timeout == Some(0) {
             return STATUS_TIMEOUT;
         }
-        // SAFETY: the waiter stays here until it is unlinked, by who ends the wait or below.
+        // SAFETY: the waiter stays here until it is unlinked, by the thread that ends the wait or
+        // below.
         unsafe { waiter.link() };
     }
     loop {
         let ended = waiter.word.load(Ordering::Acquire);
         if ended != 0 {
-            // Who ended the wait still looks at the object, which the caller may free: wait for
-            // that, too.
+            // The thread that ended the wait still accesses the object, which this caller may free.
+            // Wait until it has finished.
             dispatcher::settle();
             return STATUS_WAIT_0 + (ended - 1).cast_signed();
         }
@@ -188,7 +189,7 @@ unsafe fn wait(all: bool, blocks: &mut [WaitBlock], timeout: Option<i64>) -> NTS
             if ended != 0 {
                 return STATUS_WAIT_0 + (ended - 1).cast_signed();
             }
-            // SAFETY: linked above, and nobody ended the wait.
+            // SAFETY: linked above, and no thread has ended the wait.
             unsafe { waiter.unlink() };
             return STATUS_TIMEOUT;
         }
@@ -196,7 +197,7 @@ unsafe fn wait(all: bool, blocks: &mut [WaitBlock], timeout: Option<i64>) -> NTS
     }
 }
 
-/// Sleeps while the word is 0, up to the deadline in unbiased time.
+/// Sleeps while the word is 0, until the deadline in unbiased time.
 fn sleep(word: &AtomicU32, deadline: Option<u64>) {
     let time = deadline.map(|deadline| {
         let duration = clock::duration(deadline);

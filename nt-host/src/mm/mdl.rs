@@ -1,4 +1,4 @@
-//! Memory descriptor lists. All memory is mapped and locked here, so a mapping is the memory
+//! Memory descriptor lists. All memory is mapped and locked here, so that a mapping is the memory
 //! itself.
 
 use core::ffi::c_void;
@@ -18,11 +18,11 @@ use crate::violation::{Rule, stop};
 /// 'Mdl ': the tag of MDLs.
 pub const TAG: u32 = u32::from_le_bytes(*b"Mdl ");
 
-/// The largest buffer one MDL can describe: 4 GiB - PAGE_SIZE (wdm.h, IoAllocateMdl); the size
+/// The largest buffer that one MDL can describe: 4 GiB - PAGE_SIZE (wdm.h, IoAllocateMdl). The size
 /// field allows less.
 const BYTES_MAX: usize = (i16::MAX as usize - size_of::<MDL>()) / size_of::<usize>() * PAGE_SIZE;
 
-/// Where the bytes of an MDL are.
+/// The address of the bytes that an MDL describes.
 #[must_use]
 pub fn system_address(mdl: &MDL) -> *mut c_void {
     let mapped = MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL;
@@ -35,7 +35,7 @@ pub fn virtual_address(mdl: &MDL) -> *mut c_void {
     mdl.StartVa.wrapping_byte_add(mdl.ByteOffset as usize)
 }
 
-/// Makes an MDL; null when there is no memory, or when the buffer is too large for one.
+/// Allocates an MDL. Returns null if there is no memory, or if the buffer is too large.
 #[must_use]
 pub fn allocate(address: *mut c_void, bytes: u32, owner: Owner) -> *mut MDL {
     let offset = address.addr() & (PAGE_SIZE - 1);
@@ -63,8 +63,8 @@ pub fn allocate(address: *mut c_void, bytes: u32, owner: Owner) -> *mut MDL {
     mdl
 }
 
-/// Makes an MDL of memory that the host locked for an I/O request, as MmProbeAndLockPages leaves
-/// it.
+/// Allocates an MDL of memory that the host has locked for an I/O request, in the state in which
+/// MmProbeAndLockPages leaves it.
 #[must_use]
 pub(crate) fn allocate_locked(address: *mut c_void, bytes: u32) -> *mut MDL {
     let mdl = allocate(address, bytes, Owner::Host);
@@ -96,7 +96,7 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::BAD_ARGUMENT,
                 function,
-                format_args!("chains of MDLs of an IRP are not implemented"),
+                format_args!("MDL chains of an IRP are not implemented"),
             );
         }
         if !pool::admit() {
@@ -148,7 +148,7 @@ export! { "ntoskrnl.exe";
         mdl.MappedSystemVa = virtual_address(mdl);
     }
 
-    /// wdm.h, MmMapLockedPagesSpecifyCache: only into the system's address space.
+    /// wdm.h, MmMapLockedPagesSpecifyCache: into the system's address space only.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -216,7 +216,7 @@ export! { "ntoskrnl.exe";
         mdl.MdlFlags &= !(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
     }
 
-    /// wdm.h, IoBuildPartialMdl: `length` 0 is all from the address on.
+    /// wdm.h, IoBuildPartialMdl: a `length` of 0 stands for all bytes from the address on.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -240,7 +240,7 @@ export! { "ntoskrnl.exe";
         let rest = (source.ByteCount as usize).checked_sub(offset);
         let length = if length == 0 { rest } else { Some(length as usize) };
         let (Some(rest), Some(length)) = (rest, length) else {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("{address:p} is not in the source"));
+            stop(Rule::BAD_ARGUMENT, function, format_args!("{address:p} is outside of the source MDL"));
         };
         let page_offset = address.addr() & (PAGE_SIZE - 1);
         let room = (target.Size as usize).saturating_sub(size_of::<MDL>()) / size_of::<usize>();
@@ -248,7 +248,7 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::BAD_ARGUMENT,
                 function,
-                format_args!("{length} bytes are not in the source, or too many for the target"),
+                format_args!("{length} bytes exceed the source or the target MDL"),
             );
         }
         let inherited = MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL;

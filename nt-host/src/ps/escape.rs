@@ -1,9 +1,9 @@
-//! A call that can be left from deep inside: how PsTerminateSystemThread does not return.
+//! A nonlocal return, by which PsTerminateSystemThread leaves a thread's routine.
 
 use core::arch::naked_asm;
 use core::ffi::c_void;
 
-/// Calls `f(argument)`. Before that, it writes to `place` what [`leave`] needs to return from here.
+/// Calls `f(argument)`. Before the call, writes to `place` the stack pointer that [`leave`] needs.
 ///
 /// # Safety
 /// `place` is writable, and `f` may be called with `argument`.
@@ -38,7 +38,7 @@ pub(super) unsafe extern "sysv64" fn call(
 /// Returns from the [`call`] that wrote `place`.
 ///
 /// # Safety
-/// That call is below on this thread, and no frame between has anything left to do.
+/// That call is still active on this thread, and no frame above it has cleanup to do.
 #[unsafe(naked)]
 pub(super) unsafe extern "sysv64" fn leave(place: usize) -> ! {
     naked_asm!(

@@ -1,4 +1,4 @@
-//! The type of threads, which is data that drivers import.
+//! The object type of threads, a variable that drivers import.
 
 use core::ptr;
 
@@ -11,23 +11,23 @@ pub(crate) const EXPORTS: Exports = Exports {
     exports: &[Export { name: "PsThreadType", address: (&raw const PsThreadType).cast() }],
 };
 
-/// The type itself, of which only the address counts.
+/// The target of [`PsThreadType`]. Only its address is used.
 static THREAD: u64 = 0;
 
 /// wdm.h, PsThreadType.
 #[unsafe(no_mangle)]
 pub static PsThreadType: Type = Type((&raw const THREAD).cast_mut().cast());
 
-/// An object type, as a pointer that never changes.
+/// A pointer to an object type. It never changes.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Type(*mut OBJECT_TYPE);
 
-// SAFETY: nobody reads or writes where it points.
+// SAFETY: the pointer is never dereferenced.
 unsafe impl Sync for Type {}
 
 impl Type {
-    /// Whether it is another than a caller named. A caller in the kernel need not name one.
+    /// Whether the caller named a different type. A caller in the kernel may pass null.
     pub(crate) fn is_other_than(&self, named: *mut OBJECT_TYPE) -> bool {
         !named.is_null() && !ptr::eq(named, self.0)
     }

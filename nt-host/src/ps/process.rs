@@ -1,4 +1,4 @@
-//! The one process.
+//! The process: there is only one.
 
 use core::ptr;
 

@@ -23,10 +23,10 @@ use crate::ps::escape;
 use crate::stack;
 use crate::violation::{Rule, stop};
 
-/// The kind of the objects of system threads.
+/// The type name of system threads, as objects.
 pub(crate) const SYSTEM_THREAD: &str = "thread";
 
-/// A thread as an object: signalled when it has ended.
+/// The object of a thread, which is signalled when the thread has ended.
 #[repr(C)]
 struct Thread {
     header: DISPATCHER_HEADER,
@@ -35,7 +35,7 @@ struct Thread {
 // SAFETY: the fields are only changed by the dispatcher, with its lock held.
 unsafe impl Send for Thread {}
 
-/// What a new thread is to run.
+/// The start parameters of a new thread.
 struct Start {
     thread: *mut Thread,
     routine: KSTART_ROUTINE,
@@ -45,17 +45,17 @@ struct Start {
 // SAFETY: the new thread has a reference to its object; the context is the driver's to share.
 unsafe impl Send for Start {}
 
-/// The threads that run, by their objects, with their start routines.
+/// Running threads: from their objects to their start routines.
 static RUNNING: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
 thread_local! {
     static CURRENT: Cell<*mut Thread> = const { Cell::new(ptr::null_mut()) };
-    /// The object of a thread of the host's.
+    /// The object of a thread that the host created.
     static HOST: HostThread = HostThread(new_object("host thread"));
     static ESCAPE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system threads that still run, one line for each.
+/// Lists the system threads that still run, one line each.
 pub(crate) fn left() -> Vec<String> {
     lock().values().map(|routine| format!("thread started at {routine:#x} still runs")).collect()
 }
@@ -97,13 +97,13 @@ export! { "ntoskrnl.exe";
         STATUS_SUCCESS
     }
 
-    /// wdm.h, PsTerminateSystemThread: does not return on a system thread.
+    /// wdm.h, PsTerminateSystemThread: does not return when called on a system thread.
     ///
     /// # IRQL
     /// PASSIVE_LEVEL.
     ///
     /// # Safety
-    /// Nothing on the thread's stack is used any more.
+    /// No frame of the thread's stack has cleanup to do.
     pub unsafe fn PsTerminateSystemThread(_exit_status: NTSTATUS) -> NTSTATUS {
         let function = "PsTerminateSystemThread";
         irql::require_exactly(function, PASSIVE_LEVEL);
@@ -116,7 +116,7 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::SPIN_LOCK_HELD,
                 function,
-                format_args!("spin locks or extended processor state are left"),
+                format_args!("the thread ends with spin locks held or extended processor state saved"),
             );
         }
         stack::abandon();
@@ -147,7 +147,7 @@ pub(crate) fn current() -> *mut KTHREAD {
     CURRENT.get().cast()
 }
 
-/// A reference of a thread of the host's to its object, which goes with the thread.
+/// The reference of a host thread to its object, which is released with the thread.
 struct HostThread(*mut Thread);
 
 impl Drop for HostThread {
@@ -158,7 +158,8 @@ impl Drop for HostThread {
     }
 }
 
-/// Makes the object with a reference for the caller and one for the thread, and starts the thread.
+/// Creates the object with a reference for the caller and one for the thread, and starts the
+/// thread.
 fn create(routine: KSTART_ROUTINE, context: PVOID) -> Option<*mut Thread> {
     let thread = new_object(SYSTEM_THREAD);
     // SAFETY: the object was just made.
@@ -166,7 +167,7 @@ fn create(routine: KSTART_ROUTINE, context: PVOID) -> Option<*mut Thread> {
     lock().insert(thread.addr(), (routine as *const ()).addr());
     let start = Start { thread, routine, context };
     let spawned = std::thread::Builder::new().name("system".to_owned()).spawn(move || {
-        // All of it: not only the fields, which are not `Send`.
+        // Captures the whole struct: its fields are not `Send` by themselves.
         let start = start;
         run(&start);
     });
@@ -175,7 +176,7 @@ fn create(routine: KSTART_ROUTINE, context: PVOID) -> Option<*mut Thread> {
     }
     lock().remove(&thread.addr());
     for _ in 0..2 {
-        // SAFETY: nobody knows the object.
+        // SAFETY: no other code knows the object.
         unsafe { ob::dereference("PsCreateSystemThread", thread.cast()) };
     }
     None
@@ -197,12 +198,12 @@ fn new_object(kind: &'static str) -> *mut Thread {
     thread
 }
 
-/// A system thread from its start to its end.
+/// The body of a system thread, from its start to its end.
 fn run(start: &Start) {
     CURRENT.set(start.thread);
     let mut place = 0_usize;
     let context = (&raw mut place, ptr::from_ref(start));
-    // SAFETY: `body` is given what it takes, which lives until it ends.
+    // SAFETY: `body` gets the argument that it expects, which lives until it ends.
     unsafe { escape::call(&raw mut place, body, (&raw const context).cast_mut().cast()) };
     ESCAPE.set(0);
     lock().remove(&start.thread.addr());
@@ -225,7 +226,7 @@ unsafe extern "sysv64" fn body(context: *mut c_void) {
     // SAFETY: valid until the thread ends.
     let start = unsafe { &*start };
     callback::enter_driver(|| {
-        // SAFETY: the creator of the thread promised it.
+        // SAFETY: as the creator of the thread promises.
         unsafe { (start.routine)(start.context) };
     });
 }

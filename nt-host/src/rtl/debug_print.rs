@@ -14,20 +14,20 @@ use crate::stack;
 
 static LEVEL: AtomicU32 = AtomicU32::new(DPFLTR_WARNING_LEVEL);
 
-/// Prints what is up to this level: 0 errors, 1 warnings, 2 trace, 3 information.
+/// Sets the highest level that is printed: 0 errors, 1 warnings, 2 trace, 3 information.
 pub fn set_level(level: u32) {
     LEVEL.store(level, Ordering::Relaxed);
 }
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, DbgPrintEx. Variadic in C, where each argument takes a word, integers as pointers:
-    /// here it takes 8 words, whatever was passed. Floating point is not passed in the kernel.
+    /// wdm.h, DbgPrintEx. It is variadic in C, and each argument takes one word. This function
+    /// always takes 8 words. Floating-point arguments are not supported.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL (DIRQL for some formats, which are not used).
     ///
     /// # Safety
-    /// `format` ends with 0 and matches the arguments.
+    /// `format` ends with 0, and its conversions match the arguments.
     pub unsafe fn DbgPrintEx(
         _component: ULONG,
         level: ULONG,
@@ -60,7 +60,7 @@ export! { "ntoskrnl.exe";
 }
 
 /// # Safety
-/// The words are what the format says.
+/// The words match the conversions of the format.
 unsafe fn render(format: &[u8], words: &[usize]) -> String {
     let mut out = String::new();
     let mut words = words.iter().copied();

@@ -5,8 +5,8 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, UNICODE_STRING, USHORT, WCHAR};
 use crate::irql;
 
 export! { "ntoskrnl.exe";
-    /// wdm.h, RtlInitUnicodeString: describes a string that ends with 0; one that is too long is
-    /// cut.
+    /// wdm.h, RtlInitUnicodeString: describes a string that ends with 0. A string that is too long
+    /// is truncated.
     ///
     /// # IRQL
     /// <= DISPATCH_LEVEL.
@@ -16,7 +16,7 @@ export! { "ntoskrnl.exe";
     pub unsafe fn RtlInitUnicodeString(destination: *mut UNICODE_STRING, source: *const WCHAR) {
         irql::require_at_most("RtlInitUnicodeString", DISPATCH_LEVEL);
         let mut units = 0;
-        // A length in bytes and the 0 must fit 16 bits.
+        // The length in bytes, with the 0, must fit 16 bits.
         while !source.is_null() && units < 0x7ffe {
             // SAFETY: the string has not ended before.
             let next = unsafe { source.add(units) };
@@ -72,7 +72,7 @@ pub struct OwnedString {
 }
 
 impl OwnedString {
-    /// Up to 32,766 UTF-16 units of `text`.
+    /// Copies up to 32,766 UTF-16 units of `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut units: Vec<u16> = text.encode_utf16().take(0x7ffe).collect();
@@ -80,7 +80,7 @@ impl OwnedString {
         Self { units }
     }
 
-    /// A view that is valid while `self` is.
+    /// A view, which is valid as long as `self`.
     #[must_use]
     pub fn view(&mut self) -> UNICODE_STRING {
         let length = ((self.units.len() - 1) * 2) as USHORT;

@@ -1,4 +1,4 @@
-//! The version of Windows that the host claims to be, and the processor's features.
+//! The version of Windows that the host reports, and the processor's features.
 
 use nt_sys::ntdef::{NTSTATUS, PASSIVE_LEVEL, ULONG64};
 use nt_sys::rtl::RTL_OSVERSIONINFOW;
