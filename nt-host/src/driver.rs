@@ -24,10 +24,10 @@ use crate::retained;
 use crate::rtl::string::OwnedString;
 use crate::violation::{Rule, stop};
 
-/// How many drivers are loaded.
+/// The number of loaded drivers.
 static COUNT: Mutex<usize> = Mutex::new(0);
 
-/// How long a thread that has ended, for all the driver can know, may take to be gone.
+/// How long the object of a thread may outlive the last code that the driver can observe.
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// A loaded driver. It stays loaded when this is dropped without [`Driver::unload`].
@@ -38,17 +38,17 @@ pub struct Driver {
     image: Option<Image>,
 }
 
-// SAFETY: the object belongs to this and to the driver, which is called from any thread.
+// SAFETY: the object belongs to this handle and to the driver, which is called from any thread.
 unsafe impl Send for Driver {}
 
-/// What was found at an unload.
+/// The result of an unload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnloadReport {
-    /// What the driver left, one line for each; empty when all is well.
+    /// What the driver left, one line each. Empty if it left nothing.
     pub leaks: Vec<String>,
 }
 
-/// A driver object with what it points to. The object comes first.
+/// A driver object and the data that it points to. The object comes first.
 #[repr(C)]
 struct Memory {
     object: DRIVER_OBJECT,
@@ -58,25 +58,25 @@ struct Memory {
     hardware: UNICODE_STRING,
 }
 
-/// How many drivers keep their objects after their unload: one that runs after it shall be told so,
-/// and not crash.
+/// The number of unloaded drivers whose objects are kept, so that a driver that runs after its
+/// unload is reported and does not crash.
 const KEPT: usize = 8;
 
-/// The objects of drivers that were unloaded, the latest last.
+/// The objects of unloaded drivers, in the order of their unloads.
 static UNLOADED_OBJECTS: Mutex<VecDeque<Retired>> = Mutex::new(VecDeque::new());
 
 struct Retired(#[expect(dead_code, reason = "only kept")] Box<Memory>);
 
-// SAFETY: nothing is done with it but to drop it.
+// SAFETY: the value is only dropped.
 unsafe impl Send for Retired {}
 
 impl Driver {
-    /// Loads a driver that is linked.
+    /// Loads a linked driver.
     pub(crate) fn load(name: &str, entry: DRIVER_INITIALIZE) -> Result<Self, NTSTATUS> {
         Self::start(name, entry, None)
     }
 
-    /// Loads a driver that is an image.
+    /// Loads a driver from an image.
     pub(crate) fn load_image(name: &str, image: Image) -> Result<Self, LoadError> {
         Self::start(name, image.entry(), Some(image)).map_err(LoadError::Entry)
     }
@@ -100,14 +100,14 @@ impl Driver {
             loaded::set_loaded(object);
         }
         let status = callback::enter_driver(|| {
-            // SAFETY: the driver's entry point, with what the documentation says it gets.
+            // SAFETY: the driver's entry point, with the documented arguments.
             unsafe { entry(object, &raw mut registry_path) }
         });
         let driver = Self { object, name: name.to_owned(), image };
         if NT_SUCCESS(status) {
             return Ok(driver);
         }
-        // A driver that fails to load has to have taken everything back.
+        // A driver whose DriverEntry fails must have released everything.
         require_nothing(&format!("{name}: DriverEntry"), &driver.leave());
         driver.take_away();
         Err(status)
@@ -119,7 +119,7 @@ impl Driver {
         self.object
     }
 
-    /// Unloads the driver, and stops with what it left, if anything.
+    /// Unloads the driver. Stops if it left anything.
     pub fn unload(self) -> UnloadReport {
         let function = format!("{}: DriverUnload", self.name);
         let leaks = self.unload_and_look();
@@ -128,19 +128,19 @@ impl Driver {
         UnloadReport::default()
     }
 
-    /// Unloads the driver, and reports what it left.
+    /// Unloads the driver and reports what it left.
     pub fn unload_reporting(self) -> UnloadReport {
         let leaks = self.unload_and_look();
         self.take_away();
         UnloadReport { leaks: leaks.into_iter().map(|(_, line)| line).collect() }
     }
 
-    /// The driver's object goes from memory in the end, and what is an image at once.
+    /// Unmaps an image at once. The driver object is freed later.
     fn take_away(self) {
         if let Some(image) = self.image {
             image.retire();
         }
-        // SAFETY: made by `Box::into_raw` of this, and given up here.
+        // SAFETY: created by `Box::into_raw`, and not used again.
         let memory = Retired(unsafe { Box::from_raw(self.object.cast::<Memory>()) });
         let mut unloaded = UNLOADED_OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
         unloaded.push_back(memory);
@@ -170,19 +170,19 @@ impl Driver {
         self.leave()
     }
 
-    /// Looks for what is left; from then on, the driver is gone.
+    /// Lists what the driver left. From then on, the driver counts as unloaded.
     fn leave(&self) -> Vec<(Rule, String)> {
         dpc::flush();
         let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
         *count = count.saturating_sub(1);
-        // What is left can't be told apart while another driver is loaded.
+        // While another driver is loaded, its objects cannot be told from those that are left.
         if *count != 0 {
             return Vec::new();
         }
         let deadline = Instant::now() + SETTLE;
         let leaks = loop {
             let leaks = left();
-            // The end of a thread is told before its object is gone.
+            // The end of a thread is signalled before its object is released.
             let settling = leaks.iter().any(|(_, line)| line.contains(thread::SYSTEM_THREAD));
             if !settling || Instant::now() >= deadline {
                 break leaks;
@@ -198,7 +198,7 @@ impl Driver {
     }
 }
 
-/// Everything that is left of the drivers.
+/// Everything that the drivers left.
 fn left() -> Vec<(Rule, String)> {
     let objects = [
         thread::left(),

@@ -1,19 +1,20 @@
-//! The shape of a function that nt-host gives to a driver.
+//! Functions that nt-host exports to drivers.
 
-/// What one file gives to drivers: exports of one module of the kernel.
+/// The exports of one source file, all of one kernel module.
 pub(crate) struct Exports {
     pub(crate) module: &'static str,
     pub(crate) exports: &'static [Export],
 }
 
-/// A function, or an object, by the name under which an image imports it.
+/// An exported function or variable, with the name by which an image imports it.
 pub(crate) struct Export {
     pub(crate) name: &'static str,
     pub(crate) address: *const (),
 }
 
-/// Defines functions of a module of the kernel under the names and with the ABI that drivers call:
-/// a linked driver by their symbols, an image by the list of [`Exports`] that this makes, too.
+/// Defines functions of a kernel module with the names and the ABI that drivers use. A linked
+/// driver finds them by their symbols; an image finds them in the list of [`Exports`] that this
+/// macro also defines.
 macro_rules! export {
     ($module:literal;
         $( $(#[$meta:meta])* pub unsafe fn $name:ident( $($arg:ident: $ty:ty),* $(,)? ) $(-> $ret:ty)? $body:block )*

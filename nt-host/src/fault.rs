@@ -1,5 +1,4 @@
-//! Memory faults: which rule was broken by an access to memory that is not there, or by an
-//! instruction.
+//! Memory faults and illegal instructions: which rule was broken.
 
 use core::ffi::{c_int, c_void};
 use core::fmt;
@@ -14,10 +13,10 @@ use crate::violation::{Rule, stop_in_image, stop_in_signal};
 
 const SIGNALS: [c_int; 3] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL];
 
-/// What was to be done with each of them before.
+/// The previous action of each signal.
 static BEFORE: OnceLock<[libc::sigaction; 3]> = OnceLock::new();
 
-/// Installs the handler of faults. Those that are not the driver's go where they went before.
+/// Installs the fault handler. Faults that are not the driver's are passed to the previous handler.
 pub(crate) fn install() {
     let mut action = zeroed();
     action.sa_sigaction =
@@ -34,24 +33,24 @@ pub(crate) fn install() {
 }
 
 extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: SA_SIGINFO gives this.
+    // SAFETY: passed by the kernel, as SA_SIGINFO asks for.
     let information = unsafe { &*information };
-    // SAFETY: SA_SIGINFO gives this.
+    // SAFETY: passed by the kernel, as SA_SIGINFO asks for.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-    // SAFETY: the signal is one of a fault, which has an address.
+    // SAFETY: the signal is a fault, which has an address.
     let address = unsafe { information.si_addr() }.addr();
     let instruction = trap::instruction(context);
     let module = image::find(instruction);
     if let Some(module) = &module
         && information.si_code == SI_KERNEL
-        // SAFETY: a general protection fault is that of an instruction that was to be executed.
+        // SAFETY: a general protection fault is raised by an instruction that was executed.
         && unsafe { trap::emulate(module, context) }
     {
         return;
     }
     if let Some(module) = &module
         && information.si_code != SI_KERNEL
-        // SAFETY: the access of an instruction that was to be executed.
+        // SAFETY: the access was made by an instruction that was executed.
         && unsafe { control_region::emulate(module, context) }
     {
         return;

@@ -1,4 +1,4 @@
-//! The IRQL, which here belongs to a thread.
+//! The IRQL, which belongs to a thread here.
 
 use core::cell::Cell;
 
@@ -18,7 +18,7 @@ pub fn current() -> KIRQL {
     IRQL.get()
 }
 
-/// Sets the IRQL of this thread, for the functions that raise and lower it.
+/// Sets the IRQL of this thread. For the functions that raise and lower it.
 #[inline]
 pub(crate) fn set(level: KIRQL) {
     IRQL.set(level);
@@ -51,8 +51,8 @@ pub fn require_exactly(function: &str, level: KIRQL) {
     }
 }
 
-/// Runs `f` at `level` and goes back to the level before: how the host calls a driver at
-/// DISPATCH_LEVEL.
+/// Runs `f` at `level` and restores the previous level. The host calls a driver at DISPATCH_LEVEL
+/// this way.
 #[inline]
 pub fn raised<R>(level: KIRQL, f: impl FnOnce() -> R) -> R {
     let before = current();
@@ -69,7 +69,7 @@ pub fn raised<R>(level: KIRQL, f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The name of a level.
+/// A level, displayed by its name.
 pub(crate) struct Name(pub(crate) KIRQL);
 
 impl core::fmt::Display for Name {
@@ -88,6 +88,10 @@ fn wrong(function: &str, bound: &str, level: KIRQL) -> ! {
     stop(
         Rule::WRONG_IRQL,
         function,
-        format_args!("called at {}, allowed is {bound} {}", Name(current()), Name(level)),
+        format_args!(
+            "called at {}, the documentation allows {bound} {}",
+            Name(current()),
+            Name(level)
+        ),
     )
 }

@@ -1,24 +1,24 @@
 //! The NT kernel, NDIS and WSK for Linux.
 //!
-//! A driver that is compiled for Linux and linked with this crate finds here the functions that
-//! `nt-sys` declares, under their own names; one that is an [`image`], the file that Windows loads,
-//! finds the same functions by its imports. They do what Microsoft's documentation says, and
-//! enforce what it asks of a driver: a call that breaks a rule stops the process (see
-//! [`violation`]).
+//! A driver is linked with this crate, compiled for Linux, or loaded as an [`image`], the file that
+//! Windows loads. A linked driver finds the functions that `nt-sys` declares by their symbols; an
+//! image finds the same functions by its imports. The functions do what Microsoft's documentation
+//! says. A call that breaks a rule stops the process (see [`violation`]).
 //!
 //! * [`Machine`] boots, loads a driver and opens its devices, as a process on Windows would.
-//! * [`ke`], [`ex`], [`io`], [`mm`], [`ps`], [`rtl`], [`cng`] hold the kernel's functions by their
-//!   prefix; [`ndis`] and [`wsk`] the network's. [`edge`] is what lies above a network adapter.
-//! * [`irql`], [`stack`], [`pool`], [`clock`], [`violation`] are the services that these share.
+//! * [`ke`], [`ex`], [`io`], [`mm`], [`ps`], [`ob`], [`rtl`], [`cng`] hold the kernel's functions
+//!   by their prefix; [`ndis`], [`netio`] and [`wsk`] those of the network. [`edge`] is the network
+//!   stack above an adapter.
+//! * [`callback`], [`irql`], [`stack`], [`pool`], [`clock`], [`violation`] are shared by all of
+//!   these.
 //!
-//! # Where this differs from Windows
+//! # Differences from Windows
 //!
-//! * A thread at DISPATCH_LEVEL is still preempted by Linux, and DPCs run on threads of their own,
-//!   one for each processor. So what runs at DISPATCH_LEVEL on one processor can run beside a DPC
-//!   of the same processor. A driver that needs more than its locks to be right is wrong on Windows
-//!   with two processors, too.
+//! * Linux can preempt a thread at DISPATCH_LEVEL, and DPCs run on threads of their own, one for
+//!   each processor. Code at DISPATCH_LEVEL can thus run beside a DPC of the same processor. A
+//!   driver that depends on more than its locks is wrong on Windows with two processors as well.
 //! * Timers expire when they are due, not at the next clock interrupt.
-//! * Nothing is ever paged out: access to paged memory at DISPATCH_LEVEL is not caught.
+//! * No memory is ever paged out: access to paged memory at DISPATCH_LEVEL is not found.
 
 #[macro_use]
 mod export;

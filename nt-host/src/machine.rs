@@ -1,4 +1,4 @@
-//! The machine: boots once in a process, loads drivers, opens their devices.
+//! The machine, which is booted once in a process. It loads drivers and opens their devices.
 
 use core::fmt;
 use core::time::Duration;
@@ -17,25 +17,27 @@ use crate::ndis;
 use crate::pool;
 use crate::rtl::debug_print;
 
-/// How a machine is booted.
+/// Options of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineOptions {
-    /// Whether pool memory lies before guard pages, and vanishes when it is freed. Slow, and exact.
+    /// Whether each pool block ends at a guard page and becomes inaccessible when it is freed.
+    /// Slow, and exact.
     pub guard_pages: bool,
-    /// Processors that the driver sees; none is as many as the process may use.
+    /// The number of processors that the driver sees. The default is the number of CPUs of the
+    /// process.
     pub processors: Option<usize>,
-    /// What the driver prints is shown up to this level: 0 errors, 1 warnings, 2 trace, 3
-    /// information.
+    /// The highest level of the driver's debug output that is printed: 0 errors, 1 warnings, 2
+    /// trace, 3 information.
     pub debug_level: u32,
-    /// How long after the cleanup of a file its IRPs may be pending.
+    /// How long the IRPs of a file may be pending after its cleanup.
     pub cleanup_timeout: Duration,
-    /// Whether locks that are acquired in one order and in the opposite one are told, as Driver
-    /// Verifier's Deadlock Detection does. Those of a linked driver are only watched where the
-    /// process's allocator is [`DriverHeap`](crate::heap::DriverHeap), which knows what memory the
+    /// Whether locks that are acquired in opposite orders are reported, as by Driver Verifier's
+    /// Deadlock Detection. The locks of a linked driver are watched only if the global allocator of
+    /// the process is [`DriverHeap`](crate::heap::DriverHeap), which reports the memory that the
     /// driver frees.
     pub lock_order: bool,
-    /// Whether the functions of images are written down in `/tmp/perf-PID.map`, where `perf` looks
-    /// for their names.
+    /// Whether the functions of images are written to `/tmp/perf-PID.map`, from which `perf` takes
+    /// their names.
     pub perf_map: bool,
 }
 
@@ -52,17 +54,17 @@ impl Default for MachineOptions {
     }
 }
 
-/// Where a driver comes from.
+/// The source of a driver.
 #[derive(Clone, Debug)]
 pub enum DriverSource {
-    /// It is linked with this process.
+    /// The driver is linked with this process.
     Linked {
         /// Its name.
         name: &'static str,
         /// Its entry point.
         entry: DRIVER_INITIALIZE,
     },
-    /// It is the file that Windows loads.
+    /// The driver is the file that Windows loads.
     Image(PathBuf),
 }
 
@@ -77,7 +79,7 @@ impl fmt::Display for DriverSource {
 
 static OPTIONS: OnceLock<MachineOptions> = OnceLock::new();
 
-/// The machine that this process is.
+/// The machine, which is the process.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     _booted: (),
@@ -87,7 +89,7 @@ impl Machine {
     /// Boots the machine.
     ///
     /// # Panics
-    /// When it was booted before with other options: one process is one machine.
+    /// Panics if it was booted before with other options: a process is one machine.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "callers make the options in place")]
     pub fn boot(options: MachineOptions) -> Self {
@@ -106,7 +108,7 @@ impl Machine {
         Self { _booted: () }
     }
 
-    /// Loads a driver from where it is.
+    /// Loads a driver from its source.
     ///
     /// # Errors
     /// As of [`Machine::load_linked`] and [`Machine::load_image`].
@@ -119,8 +121,8 @@ impl Machine {
         }
     }
 
-    /// Loads a driver that is linked with this process: calls its entry point with a new driver
-    /// object and the path `\Registry\Machine\System\CurrentControlSet\Services\<name>`.
+    /// Loads a linked driver: calls its entry point with a new driver object and the path
+    /// `\Registry\Machine\System\CurrentControlSet\Services\<name>`.
     ///
     /// # Errors
     /// The status of the entry point.
@@ -128,11 +130,11 @@ impl Machine {
         Driver::load(name, entry)
     }
 
-    /// Loads a driver from the file that Windows loads, under the name of the file without its
-    /// extension. From then on it is as one that is linked.
+    /// Loads a driver from the file that Windows loads. Its name is that of the file without the
+    /// extension. Once loaded, it is used as a linked driver.
     ///
     /// # Errors
-    /// What is wrong with the file, or the status of its entry point.
+    /// The error in the file, or the status of its entry point.
     pub fn load_image(&self, path: &Path) -> Result<Driver, LoadError> {
         let image = Image::load(path)?;
         if OPTIONS.get().is_some_and(|options| options.perf_map) {
@@ -142,11 +144,11 @@ impl Machine {
         Driver::load_image(&name, image)
     }
 
-    /// Opens a device by its path, as CreateFile does: `\Device\Name`, a symbolic link (`\??\Name`,
-    /// `\\.\Name`), each with a file's name behind (`\Device\Name\file`).
+    /// Opens a device by its path, as CreateFile does: `\Device\Name` or a symbolic link
+    /// (`\??\Name`, `\\.\Name`), optionally followed by the name of a file (`\Device\Name\file`).
     ///
     /// # Errors
-    /// STATUS_OBJECT_NAME_NOT_FOUND when there is no such device; else the status of the driver.
+    /// STATUS_OBJECT_NAME_NOT_FOUND if there is no such device; otherwise the status of the driver.
     pub fn open(&self, path: &str, access: ACCESS_MASK) -> Result<Handle, NTSTATUS> {
         Handle::open(path, access)
     }

@@ -1,13 +1,13 @@
-//! Pool memory: every block has a tag, an end that is checked, and an afterlife.
+//! Pool memory. Every block has a tag, checked borders, and is kept for a while after its free.
 //!
-//! A block is preceded by a head and followed by a tail of known bytes. A freed block is filled
-//! with [`FREED`] and kept for a while: a second free is told from a first, and a write to it is
-//! found when its memory is given back or at unload. In guard-page mode ([`guard_pages`]) each
-//! block ends at a page that cannot be touched, and a freed block becomes one, so that the
-//! offending access itself ends the process.
+//! A block lies between two borders of known bytes. A freed block is filled with [`FREED`] and kept
+//! for a while: a second free is recognized, and a write to the block is found when its memory is
+//! released or at unload. In guard-page mode ([`guard_pages`]) each block ends at an inaccessible
+//! page, and a freed block becomes inaccessible, so that the offending access itself ends the
+//! process.
 //!
-//! Allocations can be made to fail, one at a time ([`fail_allocation`]): how low resources are
-//! simulated. Every allocating function of the host asks [`admit`] first.
+//! Low resources are simulated by making one allocation fail ([`fail_allocation`]). Every
+//! allocating function of the host calls [`admit`] first.
 
 use core::fmt;
 use core::ptr;
@@ -19,9 +19,9 @@ use crate::heap;
 use crate::ke::{active_object, lock_order};
 use crate::violation::{Rule, stop};
 
-/// The byte that freed memory is filled with.
+/// The byte with which freed memory is filled.
 pub const FREED: u8 = 0xdf;
-/// The byte that new memory is filled with, when it is not zeroed.
+/// The byte with which new memory is filled, unless it is zeroed.
 pub const UNINITIALIZED: u8 = 0xcd;
 
 const HEAD: u8 = 0xa5;
@@ -30,11 +30,11 @@ const HEAD_BYTES: usize = 64;
 const TAIL_BYTES: usize = 16;
 const PAGE: usize = 4096;
 
-/// What freed memory is kept at most.
+/// Limits of the freed blocks that are kept.
 const KEPT_BLOCKS: usize = 4096;
 const KEPT_BYTES: usize = 32 << 20;
 
-/// The four characters that name who allocates, the first in the lowest byte.
+/// A pool tag: four characters, the first in the lowest byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag(pub u32);
 
@@ -48,7 +48,7 @@ impl fmt::Display for Tag {
     }
 }
 
-/// Whose a block is: the driver's own are looked for at unload.
+/// The owner of a block. Leaks of the driver's blocks are reported at unload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// Allocated by the driver, directly or as an object (an MDL, an IRP) that it must free.
@@ -57,16 +57,16 @@ pub enum Owner {
     Host,
 }
 
-/// How a block is allocated.
+/// The parameters of an allocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// Whose it is.
+    /// The owner.
     pub owner: Owner,
-    /// Who allocates.
+    /// The tag.
     pub tag: u32,
-    /// Zeroed, or else filled with [`UNINITIALIZED`].
+    /// Whether the block is zeroed. Otherwise it is filled with [`UNINITIALIZED`].
     pub zeroed: bool,
-    /// Alignment in bytes, a power of two up to a page; at least 16.
+    /// The alignment in bytes: a power of two, at least 16 and at most a page.
     pub alignment: usize,
 }
 
@@ -75,7 +75,7 @@ struct Block {
     bytes: usize,
     tag: u32,
     owner: Owner,
-    /// Number of the allocation since the boot.
+    /// The number of the allocation, counted from the boot.
     number: u64,
     memory: Memory,
 }
@@ -83,9 +83,9 @@ struct Block {
 /// The memory of a block.
 #[derive(Clone, Copy)]
 enum Memory {
-    /// From the heap: address and layout.
+    /// On the heap: address and layout.
     Heap { base: usize, bytes: usize, alignment: usize },
-    /// Pages of its own: address and length, with the guard page at the end.
+    /// On pages of its own: address and length, including the guard page at the end.
     Pages { base: usize, bytes: usize },
 }
 
@@ -93,7 +93,7 @@ enum Memory {
 struct Pool {
     live: BTreeMap<usize, Block>,
     freed: BTreeMap<usize, Block>,
-    /// Addresses of `freed`, the oldest first.
+    /// The addresses of `freed`, in the order of their frees.
     kept: VecDeque<usize>,
     kept_bytes: usize,
 }
@@ -106,34 +106,34 @@ static POOL: Mutex<Pool> = Mutex::new(Pool {
 });
 static GUARD_PAGES: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
-/// The number of the allocation that fails; 0 is none.
+/// The number of the allocation that fails; 0 for none.
 static FAIL_AT: AtomicU64 = AtomicU64::new(0);
 
-/// Puts each block that is allocated from now on on pages of its own, with a guard page behind.
+/// Allocates each further block on pages of its own, followed by a guard page.
 pub fn guard_pages(on: bool) {
     GUARD_PAGES.store(on, Ordering::Relaxed);
 }
 
-/// Makes the `n`-th allocation from now fail, once: 1 is the next; 0 takes it back.
+/// Makes the `n`-th allocation from now fail, once: 1 is the next one. 0 cancels this.
 pub fn fail_allocation(n: u64) {
     let at = if n == 0 { 0 } else { COUNT.load(Ordering::SeqCst).wrapping_add(n) };
     FAIL_AT.store(at, Ordering::SeqCst);
 }
 
-/// Allocations that were asked for since the boot.
+/// The number of allocations since the boot.
 #[must_use]
 pub fn allocation_count() -> u64 {
     COUNT.load(Ordering::SeqCst)
 }
 
-/// Counts an allocation on the driver's behalf; false when it shall fail.
+/// Counts an allocation on the driver's behalf. Returns false if the allocation must fail.
 #[must_use]
 pub fn admit() -> bool {
     let number = COUNT.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
     FAIL_AT.compare_exchange(number, 0, Ordering::SeqCst, Ordering::Relaxed).is_err()
 }
 
-/// Allocates a block; null when there is no memory. Does not ask [`admit`].
+/// Allocates a block. Returns null if there is no memory. Does not call [`admit`].
 #[must_use]
 pub fn allocate(bytes: usize, request: Request) -> *mut u8 {
     let alignment = request.alignment.clamp(16, PAGE);
@@ -147,7 +147,7 @@ pub fn allocate(bytes: usize, request: Request) -> *mut u8 {
     let (start, memory) = address;
     let pointer = ptr::with_exposed_provenance_mut::<u8>(start);
     let fill = if request.zeroed { 0 } else { UNINITIALIZED };
-    // SAFETY: the block has `bytes` bytes from `start` on.
+    // SAFETY: the block has `bytes` bytes from `start`.
     unsafe { pointer.write_bytes(fill, bytes) };
     let number = COUNT.load(Ordering::Relaxed);
     let block = Block { bytes, tag: request.tag, owner: request.owner, number, memory };
@@ -155,7 +155,7 @@ pub fn allocate(bytes: usize, request: Request) -> *mut u8 {
     pointer
 }
 
-/// Frees a block. `tag` must be its own; 0 is any.
+/// Frees a block. `tag` must match, or be 0.
 ///
 /// # Safety
 /// Nothing uses the block any more.
@@ -190,7 +190,7 @@ pub unsafe fn free(function: &str, pointer: *mut u8, tag: u32) {
     check_surroundings(function, start, &block);
     active_object::require_none(function, start, block.bytes);
     lock_order::forget(start..start + block.bytes);
-    bury(start, &block);
+    poison(start, &block);
     pool.freed.insert(start, block);
     pool.kept.push_back(start);
     pool.kept_bytes += block.bytes;
@@ -203,18 +203,18 @@ pub unsafe fn free(function: &str, pointer: *mut u8, tag: u32) {
     }
 }
 
-/// The size of a live block, when `pointer` is the start of one.
+/// The size of the live block that starts at `pointer`, if there is one.
 #[must_use]
 pub fn block_bytes(pointer: *const u8) -> Option<usize> {
     lock().live.get(&pointer.addr()).map(|block| block.bytes)
 }
 
-/// The tag of a freed block that begins here, while it is remembered.
+/// The tag of the freed block that starts here, if it is still kept.
 pub(crate) fn freed_tag(pointer: *const u8) -> Option<u32> {
     lock().freed.get(&pointer.addr()).map(|block| block.tag)
 }
 
-/// What the driver has not freed, one line for each block.
+/// Lists what the driver has not freed, one line for each block.
 #[must_use]
 pub fn leaks() -> Vec<String> {
     let mut leaks: Vec<String> = lock()
@@ -230,7 +230,7 @@ pub fn leaks() -> Vec<String> {
     leaks
 }
 
-/// Blocks and bytes that the driver holds.
+/// Blocks and bytes that the driver has allocated.
 #[must_use]
 pub fn usage() -> (usize, usize) {
     let pool = lock();
@@ -238,7 +238,7 @@ pub fn usage() -> (usize, usize) {
     blocks.fold(heap::usage(), |(count, bytes), block| (count + 1, bytes + block.bytes))
 }
 
-/// Checks the surroundings of every live block and the filling of every freed one.
+/// Checks the borders of every live block and the content of every freed one.
 pub fn check() {
     let pool = lock();
     for (start, block) in &pool.live {
@@ -249,7 +249,7 @@ pub fn check() {
     }
 }
 
-/// Gives the memory of freed blocks back: there is no driver that could use it.
+/// Releases the memory of freed blocks. No driver is loaded that could use it.
 pub(crate) fn forget() {
     let mut pool = lock();
     pool.kept.clear();
@@ -260,8 +260,7 @@ pub(crate) fn forget() {
     }
 }
 
-/// What block a faulting address belongs to: for the signal handler, which must not wait for the
-/// lock.
+/// Finds the block of a faulting address. For the signal handler, which must not wait for the lock.
 pub(crate) fn explain(address: usize) -> Option<(Rule, Explanation)> {
     let pool = POOL.try_lock().ok()?;
     let find = |blocks: &BTreeMap<usize, Block>| {
@@ -278,7 +277,7 @@ pub(crate) fn explain(address: usize) -> Option<(Rule, Explanation)> {
         .or_else(|| find(&pool.live).map(|found| (Rule::POOL_OVERRUN, found)))
 }
 
-/// Where in which block a fault was.
+/// The position of a fault in a block.
 pub(crate) struct Explanation {
     start: usize,
     block: Block,
@@ -302,7 +301,7 @@ fn lock() -> MutexGuard<'static, Pool> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A block of the heap: padding and head, the bytes, the tail.
+/// Allocates on the heap: the border before the block, the block, the border behind it.
 fn allocate_heap(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
     let before = alignment.max(HEAD_BYTES);
     let whole = bytes.checked_add(before)?.checked_add(TAIL_BYTES)?;
@@ -319,7 +318,7 @@ fn allocate_heap(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
     Some((start, memory))
 }
 
-/// A block on pages of its own: it ends, but for its alignment, where the guard page begins.
+/// Allocates pages: the block ends at the guard page, up to its alignment.
 fn allocate_pages(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
     let room = bytes.checked_next_multiple_of(alignment)?;
     let usable = room.max(1).checked_next_multiple_of(PAGE)?;
@@ -347,7 +346,7 @@ fn allocate_pages(bytes: usize, alignment: usize) -> Option<(usize, Memory)> {
     Some((start, Memory::Pages { base, bytes: whole }))
 }
 
-/// Stops when the bytes around a block are not as they were written.
+/// Stops if the borders of a block have changed.
 fn check_surroundings(function: &str, start: usize, block: &Block) {
     let (before, after) = match block.memory {
         Memory::Heap { .. } => (HEAD_BYTES, TAIL_BYTES),
@@ -368,7 +367,7 @@ fn check_surroundings(function: &str, start: usize, block: &Block) {
 }
 
 /// Makes a freed block unusable.
-fn bury(start: usize, block: &Block) {
+fn poison(start: usize, block: &Block) {
     match block.memory {
         Memory::Heap { .. } => fill(start, FREED, block.bytes),
         Memory::Pages { base, bytes } => {
@@ -381,7 +380,7 @@ fn bury(start: usize, block: &Block) {
     }
 }
 
-/// Stops when a freed block was written to.
+/// Stops if a freed block was written to.
 fn check_freed(start: usize, block: &Block) {
     if matches!(block.memory, Memory::Heap { .. })
         && let Some(offset) = find_other(start, FREED, block.bytes)
@@ -396,7 +395,7 @@ fn check_freed(start: usize, block: &Block) {
     }
 }
 
-/// Gives memory back.
+/// Releases the memory of a block.
 fn release(block: &Block) {
     match block.memory {
         Memory::Heap { base, bytes, alignment } => {
@@ -424,19 +423,19 @@ fn protect(base: usize, bytes: usize) {
     }
 }
 
-/// Fills memory that belongs to a block.
+/// Fills a part of a block's memory.
 fn fill(start: usize, byte: u8, bytes: usize) {
     let pointer = ptr::with_exposed_provenance_mut::<u8>(start);
     // SAFETY: all callers pass a part of one block's memory.
     unsafe { pointer.write_bytes(byte, bytes) };
 }
 
-/// The offset of the first byte that is another than `byte`.
+/// The offset of the first byte that differs from `byte`.
 fn find_other(start: usize, byte: u8, bytes: usize) -> Option<usize> {
     let pointer = ptr::with_exposed_provenance::<u8>(start);
     // SAFETY: all callers pass a part of one block's memory, which is initialized.
     let memory = unsafe { core::slice::from_raw_parts(pointer, bytes) };
-    // Whole cache lines first: this is most of what a free costs.
+    // Compares whole cache lines first: this is most of the cost of a free.
     let line = [byte; 64];
     let lines = memory.chunks_exact(64).take_while(|part| **part == line).count();
     let rest = memory.get(lines * 64..).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! The processor control region, which GS leads to in the kernel: what Microsoft's headers read of
-//! it inline.
+//! The processor control region, to which GS points in the kernel: the reads that Microsoft's
+//! headers contain inline.
 //!
-//! GS leads nowhere here, so that each access faults, and is done by what the host knows. The rest
-//! of the region is the kernel's own, and no driver's.
+//! GS is not set here, so that each access faults. The fault handler emulates the reads of two
+//! fields. The other fields are not for drivers.
 
 use super::module::Module;
 use super::trap;
@@ -21,13 +21,13 @@ struct Read {
     register: usize,
     offset: u32,
     bytes: u8,
-    /// How long the instruction is.
+    /// The length of the instruction in bytes.
     length: u8,
 }
 
 impl Read {
-    /// GS's prefix, REX, an opcode, and a ModRM byte and a SIB byte that say: an offset of 32 bits
-    /// and nothing else (Intel SDM, volume 2, "Instruction Format").
+    /// Decodes the GS prefix, REX, an opcode, and ModRM and SIB bytes for a 32-bit displacement
+    /// without registers (Intel SDM, volume 2, "Instruction Format").
     fn decode(code: [u8; 10]) -> Option<Self> {
         let [0x65, code @ ..] = &code else { return None };
         let (rex, code, mut length) = match code {
@@ -49,12 +49,11 @@ impl Read {
     }
 }
 
-/// Does what a read of the region does, and goes on behind it. False if it is none, or of what
-/// drivers have no business with.
+/// Emulates a read of the region and skips the instruction. Returns false for any other instruction
+/// or field.
 ///
 /// # Safety
-/// The context is that of a thread which faulted because it executed the instruction, which lies in
-/// the image.
+/// The context is that of a thread that faulted on the instruction, which lies in the image.
 pub(crate) unsafe fn emulate(module: &Module, context: &mut libc::ucontext_t) -> bool {
     // SAFETY: as the caller promises.
     let code = unsafe { trap::code::<10>(module, trap::instruction(context)) };

@@ -1,4 +1,4 @@
-//! Why an image is not loaded.
+//! Errors of loading an image.
 
 use core::error::Error;
 use core::fmt;
@@ -6,14 +6,14 @@ use std::io;
 
 use nt_sys::ntdef::NTSTATUS;
 
-/// Why a driver was not loaded from a file.
+/// The reason why a driver was not loaded from a file.
 #[derive(Debug)]
 pub enum LoadError {
     /// The file cannot be read.
     Unreadable(io::Error),
-    /// The file is no image of a driver, or a broken one.
+    /// The file is not a valid image of a driver.
     Malformed(Malformed),
-    /// It imports what nt-host does not have: `module!name`, all of them.
+    /// It imports functions that nt-host does not have: all of them, as `module!name`.
     MissingImports(Vec<String>),
     /// There is no memory for it.
     Unmappable(io::Error),
@@ -21,39 +21,39 @@ pub enum LoadError {
     Entry(NTSTATUS),
 }
 
-/// What is wrong with an image.
+/// The error in an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// A header or table is not what the format says, or reaches beyond its place.
+    /// A header or table is malformed, or exceeds its bounds.
     Format(String),
-    /// It is for another machine than x86-64.
+    /// It is for another processor than x86-64.
     Machine(u16),
-    /// It is not for the kernel: subsystem 1, native.
+    /// It is not for the kernel: its subsystem is not 1, native.
     Subsystem(u16),
-    /// Its checksum is another than the headers say. The kernel loads no such driver.
+    /// Its checksum differs from the headers. The kernel does not load such a driver.
     CheckSum {
-        /// What the headers say.
+        /// The checksum in the headers.
         stated: u32,
-        /// What it is.
+        /// The checksum of the file.
         actual: u32,
     },
-    /// It cannot be moved from the address that it was linked for.
+    /// It has no relocations, and so cannot be moved from its linked address.
     RelocationsStripped,
-    /// It has what drivers cannot have: the index of the data directory.
+    /// It has a data directory that drivers cannot have: its index.
     Directory(usize),
-    /// Sections are not aligned to pages, not in order, or lie over one another.
+    /// Sections are not aligned to pages, not in order, or overlap.
     Sections(String),
-    /// A section's data lies beyond the end of the file.
+    /// A section's data exceeds the end of the file.
     Truncated(String),
-    /// A section can be written and executed.
+    /// A section is writable and executable.
     WritableAndExecutable(String),
-    /// The entry point lies in no executable section.
+    /// The entry point is not in an executable section.
     Entry(u32),
-    /// A relocation of another type than DIR64.
+    /// A relocation has another type than DIR64.
     RelocationType(u16),
-    /// A relocation reaches beyond the image.
+    /// A relocation exceeds the image.
     RelocationOutside(u32),
-    /// Something is imported from this module by its number, not its name.
+    /// An import from this module is by ordinal, not by name.
     Ordinal(String),
 }
 

@@ -1,11 +1,11 @@
-//! All that an image can import, by module and name.
+//! The exports that an image can import, by module and name.
 
 use super::runtime;
 use crate::export::Exports;
 use crate::{cng, ex, io, ke, mm, ndis, netio, ob, ps, rtl, wsk};
 
-/// The files of nt-host that give something to drivers; the compiler tells of one that is
-/// forgotten.
+/// The exports of all files. An `EXPORTS` that is missing here is unused, which the compiler
+/// reports.
 const ALL: &[Exports] = &[
     cng::EXPORTS,
     ex::pool::EXPORTS,
@@ -56,8 +56,7 @@ const ALL: &[Exports] = &[
     runtime::EXPORTS,
 ];
 
-/// The address of what a module exports under a name. Names of modules are told apart without
-/// regard to case.
+/// The address of an export. Module names are not case-sensitive.
 pub(super) fn find(module: &str, name: &str) -> Option<usize> {
     ALL.iter()
         .filter(|exports| exports.module.eq_ignore_ascii_case(module))

@@ -1,4 +1,4 @@
-//! The file of an image: what its headers say, checked.
+//! The file of an image: its headers, checked.
 
 use core::ops::Range;
 
@@ -16,7 +16,7 @@ use object::read::pe::PeFile64;
 use super::error::Malformed;
 use super::mapping::Access;
 
-/// No driver is as large.
+/// The largest accepted image.
 const MAX_BYTES: usize = 256 << 20;
 
 /// The checked headers of an image, with its sections.
@@ -33,7 +33,7 @@ pub(super) struct ImageFile<'a> {
 }
 
 struct Section<'a> {
-    /// Where it lies in the image, in whole pages.
+    /// Its pages in the image.
     range: Range<usize>,
     bytes: &'a [u8],
     access: Access,
@@ -104,27 +104,27 @@ impl<'a> ImageFile<'a> {
         })
     }
 
-    /// Bytes that the image takes in memory.
+    /// The size of the image in memory, in bytes.
     pub(super) fn size_bytes(&self) -> usize {
         self.size_bytes
     }
 
-    /// The base relocations, in the image.
+    /// The base relocations: their range in the image.
     pub(super) fn relocations(&self) -> Range<usize> {
         self.relocations.clone()
     }
 
-    /// Where the import descriptors begin in the image.
+    /// The offset of the import descriptors in the image.
     pub(super) fn imports(&self) -> Option<u32> {
         self.imports
     }
 
-    /// The table of functions (`.pdata`), in the image.
+    /// The function table (`.pdata`): its range in the image.
     pub(super) fn functions(&self) -> Range<usize> {
         self.functions.clone()
     }
 
-    /// Copies headers and sections to where they belong in an image that is all zeros.
+    /// Copies the headers and the sections to their offsets in a zeroed image.
     pub(super) fn lay_out(&self, image: &mut [u8]) {
         let headers = [(0, self.headers)];
         let sections = self.sections.iter().map(|section| (section.range.start, section.bytes));
@@ -135,7 +135,7 @@ impl<'a> ImageFile<'a> {
         }
     }
 
-    /// How each part of the image may be accessed. What is between them may not be.
+    /// The access of each part of the image. The gaps between them are inaccessible.
     pub(super) fn accesses(&self) -> impl Iterator<Item = (Range<usize>, Access)> {
         let headers = (0..self.headers.len().next_multiple_of(PAGE_SIZE), Access::Read);
         let sections = self.sections.iter().map(|section| (section.range.clone(), section.access));
@@ -143,7 +143,7 @@ impl<'a> ImageFile<'a> {
     }
 }
 
-/// The sections, which must lie in order, apart and within the image.
+/// Reads the sections, which must be in order, disjoint and within the image.
 fn sections<'a>(
     bytes: &'a [u8],
     headers: impl Iterator<Item = &'a ImageSectionHeader>,
@@ -156,7 +156,7 @@ fn sections<'a>(
         let name = || String::from_utf8_lossy(header.raw_name()).into_owned();
         let start = header.virtual_address.get(LE) as usize;
         let raw_bytes = header.size_of_raw_data.get(LE) as usize;
-        // The format lets a size of 0 stand for that of the data.
+        // A virtual size of 0 stands for the size of the data.
         let virtual_bytes = match header.virtual_size.get(LE) as usize {
             0 => raw_bytes,
             some => some,
@@ -168,7 +168,7 @@ fn sections<'a>(
         end = range.end;
         let raw_start = header.pointer_to_raw_data.get(LE) as usize;
         let raw = bytes.get(raw_start..raw_start + raw_bytes).filter(|_| raw_start != 0);
-        // The data is padded to the alignment of the file.
+        // The data is padded to the file alignment.
         let bytes = match raw {
             Some(raw) => raw.get(..virtual_bytes).unwrap_or(raw),
             None if raw_bytes == 0 => &[],
@@ -192,12 +192,12 @@ fn access(header: &ImageSectionHeader) -> Option<Access> {
     }
 }
 
-/// Checks the checksum of a file (PE Format, "CheckSum": validated at load for all drivers): its
-/// words, added with carry, and its length; the checksum itself counts as 0.
+/// Verifies the checksum of a file (PE Format, "CheckSum": validated at load for all drivers): the
+/// sum of its words with carry, plus its length. The checksum field itself counts as 0.
 pub(super) fn check_sum(bytes: &[u8]) -> Result<(), Malformed> {
     let file = PeFile64::parse(bytes)?;
     let stated = file.nt_headers().optional_header.check_sum.get(LE);
-    // Behind the signature and the file header, 64 bytes into the optional header.
+    // Behind the signature and the file header, at offset 64 of the optional header.
     let place = file.dos_header().nt_headers_offset() as usize + 4 + 20 + 64;
     let mut sum: u32 = 0;
     for (index, word) in bytes.chunks(2).enumerate() {

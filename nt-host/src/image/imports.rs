@@ -1,4 +1,4 @@
-//! Imports: what the image calls of the kernel.
+//! Imports of an image.
 
 use object::LittleEndian as LE;
 use object::pe::ImageNtHeaders64;
@@ -8,7 +8,7 @@ use super::error::{LoadError, Malformed};
 use super::exports;
 use super::file::ImageFile;
 
-/// Writes the addresses of what the image imports to where it looks for them.
+/// Writes the address of each import to the import address table.
 pub(super) fn bind(image: &mut [u8], file: &ImageFile<'_>) -> Result<(), LoadError> {
     let Some(start) = file.imports() else { return Ok(()) };
     let imports = resolve(image, start)?;
@@ -22,9 +22,9 @@ pub(super) fn bind(image: &mut [u8], file: &ImageFile<'_>) -> Result<(), LoadErr
     Ok(())
 }
 
-/// The places of the address table, with what belongs there.
+/// The entries of the import address table, and their addresses.
 fn resolve(image: &[u8], start: u32) -> Result<Vec<(usize, usize)>, LoadError> {
-    // The image lies as in memory: all of it is one section that starts at 0.
+    // The image is laid out as in memory, as if it were one section at offset 0.
     let table = ImportTable::new(image, 0, start);
     let mut found = Vec::new();
     let mut missing = Vec::new();

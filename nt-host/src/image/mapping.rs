@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// What may be done with a part of an image. No part can be written and executed.
+/// The access to a part of an image. No part is both writable and executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     None,
@@ -27,16 +27,16 @@ impl Access {
     }
 }
 
-/// Memory for one image, at an address of the system's choice. It goes when this is dropped.
+/// Memory for one image, at an address that Linux chooses. Unmapped when dropped.
 #[derive(Debug)]
 pub(super) struct Mapping {
     range: Range<usize>,
-    /// Whether access was given to parts, and no longer to the whole.
+    /// Whether parts have been protected, so that the whole is no longer accessible.
     protected: bool,
 }
 
 impl Mapping {
-    /// So many zeros, that can be written.
+    /// Maps this many zeroed bytes, which are writable.
     pub(super) fn new(bytes: usize) -> io::Result<Self> {
         // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that
         // exists.
@@ -57,11 +57,11 @@ impl Mapping {
         Ok(Self { range: start..start + bytes, protected: false })
     }
 
-    /// The content of a file. Not on the heap, in which blocks as large leave holes.
+    /// Maps the content of a file. Large blocks on the heap would fragment it.
     pub(super) fn of_file(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        // A mapping of nothing is none.
+        // An empty mapping is not possible.
         let mut content = Self::new(length.max(1))?;
         file.read_exact(content.bytes().get_mut(..length).unwrap_or_default())?;
         Ok(content)
@@ -72,19 +72,19 @@ impl Mapping {
         self.range.clone()
     }
 
-    /// Its content; nothing once a part has been protected.
+    /// Its content. Empty once a part has been protected.
     pub(super) fn bytes(&mut self) -> &mut [u8] {
         if self.protected {
             return &mut [];
         }
         let start = ptr::with_exposed_provenance_mut(self.range.start);
-        // SAFETY: all of the mapping is readable and writable until a part is protected, and nobody
-        // else knows it before.
+        // SAFETY: the whole mapping is readable and writable until a part is protected, and no
+        // other code uses it before that.
         unsafe { slice::from_raw_parts_mut(start, self.range.len()) }
     }
 
-    /// Says what may be done with a part that begins and ends with a page. What no part was said of
-    /// can't be accessed.
+    /// Sets the access to a part, which begins and ends at a page. Parts without a set access
+    /// become inaccessible.
     pub(super) fn protect(&mut self, part: Range<usize>, access: Access) -> io::Result<()> {
         if !self.protected {
             self.protected = true;
@@ -97,10 +97,10 @@ impl Mapping {
         self.set(part, access)
     }
 
-    /// Gives the memory back and keeps its addresses, without access.
+    /// Releases the memory and keeps the addresses, without access.
     pub(super) fn retire(&self) {
         let start = ptr::with_exposed_provenance_mut(self.range.start);
-        // SAFETY: replaces our own pages, which nobody may use any more.
+        // SAFETY: replaces this mapping's own pages, which are no longer in use.
         unsafe {
             libc::mmap(
                 start,
@@ -126,7 +126,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let start = ptr::with_exposed_provenance_mut(self.range.start);
-        // SAFETY: the range is our own, and nothing uses it any more.
+        // SAFETY: the range is this mapping's own, and no longer in use.
         unsafe { libc::munmap(start, self.range.len()) };
     }
 }

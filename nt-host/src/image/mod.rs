@@ -1,12 +1,12 @@
-//! Images: drivers as the files that Windows loads.
+//! Images: drivers in the file format that Windows loads.
 //!
-//! `Image::load` does what the kernel's loader does with a `.sys` file (the formats are those of
-//! Microsoft's "PE Format"): it maps the sections, relocates them, resolves the imports to the
-//! functions that a linked driver calls, and protects each section as the file says. What the file
-//! says wrong is refused before anything of it runs.
+//! `Image::load` does what the kernel's loader does with a `.sys` file (Microsoft's "PE Format"):
+//! it maps the sections, relocates them, resolves the imports to the functions that a linked driver
+//! calls, and protects each section as the file says. A file with an error is refused before any of
+//! its code runs.
 //!
-//! An image that was unloaded leaves its addresses behind, without access for a while, so that a
-//! call that comes late is told as what it is.
+//! An unloaded image keeps its addresses for a while, without access, so that a late call is
+//! recognized.
 
 pub(crate) mod control_region;
 mod error;
@@ -41,7 +41,7 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// Maps the image in a file and resolves its imports. Nothing of it has run.
+    /// Maps the image in a file and resolves its imports. None of its code runs.
     pub(crate) fn load(path: &Path) -> Result<Self, LoadError> {
         let mut content = Mapping::of_file(path).map_err(LoadError::Unreadable)?;
         let bytes = &*content.bytes();
@@ -57,7 +57,7 @@ impl Image {
         Ok(Self { module })
     }
 
-    /// Where the image is.
+    /// The image's module.
     pub(crate) fn module(&self) -> &Module {
         &self.module
     }
@@ -69,8 +69,7 @@ impl Image {
         unsafe { mem::transmute::<usize, DRIVER_INITIALIZE>(self.module.entry()) }
     }
 
-    /// Writes its functions down for `perf`. Without a map of the image beside it, there is nothing
-    /// to write.
+    /// Writes its functions to the map file of `perf`, if the linker's map lies beside the image.
     pub(crate) fn write_perf_map(&self) {
         if let Some(symbols) = self.module.symbols()
             && let Err(error) = symbols.write_for_perf(&self.module)
@@ -79,13 +78,13 @@ impl Image {
         }
     }
 
-    /// Takes the image away: what touches its addresses from now on, faults.
+    /// Unmaps the image. An access to its addresses faults from now on.
     pub(crate) fn retire(self) {
         module::retire(&self.module);
     }
 }
 
-/// A new mapping with the file's content, as it is to run.
+/// Maps the file's content as it is to run.
 fn map(file: &ImageFile<'_>) -> Result<Mapping, LoadError> {
     let mut mapping = Mapping::new(file.size_bytes()).map_err(LoadError::Unmappable)?;
     let base = mapping.range().start as u64;

@@ -1,4 +1,4 @@
-//! The images of this process, by their addresses, and how a place in one is named.
+//! The images of this process by their addresses, and names for addresses in them.
 
 use core::fmt;
 use core::ops::Range;
@@ -10,11 +10,11 @@ use super::file::ImageFile;
 use super::mapping::{Access, Mapping};
 use super::symbols::Symbols;
 
-/// Unloaded images whose addresses are kept. Any number would be too small for some call; this many
-/// cost nothing.
+/// The number of unloaded images whose addresses are kept. A late call can come after any number of
+/// unloads; this many cost nothing.
 const KEPT: usize = 8;
 
-/// An image that is loaded, or was.
+/// An image that is loaded, or was unloaded.
 #[derive(Debug)]
 pub(crate) struct Module {
     path: PathBuf,
@@ -29,8 +29,8 @@ pub(crate) struct Module {
 
 static MODULES: Mutex<Vec<(Arc<Module>, Mapping)>> = Mutex::new(Vec::new());
 
-/// The image in which an address lies. None also when another thread holds the list for long, as a
-/// signal handler must not wait.
+/// The image that contains an address. Gives up if another thread holds the list for long, because
+/// a signal handler must not wait.
 pub(crate) fn find(address: usize) -> Option<Arc<Module>> {
     let modules = (0..1_000_000).find_map(|_| MODULES.try_lock().ok())?;
     let (module, _) = modules.iter().find(|(module, _)| module.range.contains(&address))?;
@@ -41,7 +41,7 @@ pub(super) fn add(module: &Arc<Module>, mapping: Mapping) {
     lock().push((Arc::clone(module), mapping));
 }
 
-/// Takes the memory of an image away, and the addresses of those that were unloaded long before.
+/// Releases the memory of an image, and the addresses of images that were unloaded long before.
 pub(super) fn retire(module: &Arc<Module>) {
     let mut modules = lock();
     module.unloaded.store(true, Ordering::Release);
@@ -80,12 +80,12 @@ impl Module {
         }
     }
 
-    /// Its addresses.
+    /// Its address range.
     pub(crate) fn range(&self) -> Range<usize> {
         self.range.clone()
     }
 
-    /// Whether its memory was taken away.
+    /// Whether it was unloaded.
     pub(crate) fn is_unloaded(&self) -> bool {
         self.unloaded.load(Ordering::Acquire)
     }
@@ -94,18 +94,18 @@ impl Module {
         self.entry
     }
 
-    /// The executable part in which an address lies, while the image is loaded.
+    /// The executable part that contains an address, while the image is loaded.
     pub(super) fn code(&self, address: usize) -> Option<Range<usize>> {
         let part = self.code.iter().find(|part| part.contains(&address))?;
         (!self.is_unloaded()).then(|| part.clone())
     }
 
-    /// Its table of functions, as offsets.
+    /// The range of its function table, as offsets.
     pub(super) fn functions(&self) -> Range<usize> {
         self.functions.clone()
     }
 
-    /// How an address in it is named.
+    /// The offset of an address, for display.
     pub(crate) fn locate(&self, address: usize) -> ImageOffset<'_> {
         ImageOffset { module: self, offset: address.wrapping_sub(self.range.start) }
     }
@@ -115,14 +115,14 @@ impl Module {
         symbols.name(address.checked_sub(self.range.start)?)
     }
 
-    /// Its symbols, if the linker's map of this very image lies beside it.
+    /// Its symbols, if the linker's map of this build lies beside it.
     pub(super) fn symbols(&self) -> Option<Symbols> {
         let map = std::fs::read_to_string(self.path.with_extension("map")).ok()?;
         Symbols::parse(&map, self.timestamp)
     }
 }
 
-/// A place in an image, which is shown as `tunic.sys+0x1234`.
+/// An offset in an image, displayed as `tunic.sys+0x1234`.
 pub(crate) struct ImageOffset<'a> {
     module: &'a Module,
     offset: usize,

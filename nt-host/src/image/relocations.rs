@@ -1,4 +1,4 @@
-//! Base relocations: addresses in the image that change with where it lies.
+//! Base relocations: addresses in the image that depend on its base.
 
 use object::pe::{IMAGE_REL_BASED_ABSOLUTE, IMAGE_REL_BASED_DIR64};
 use object::read::pe::RelocationBlockIterator;
@@ -6,10 +6,10 @@ use object::read::pe::RelocationBlockIterator;
 use super::error::Malformed;
 use super::file::ImageFile;
 
-/// Moves the image, which was linked for another address, to `base`.
+/// Relocates the image from its linked address to `base`.
 pub(super) fn apply(image: &mut [u8], file: &ImageFile<'_>, base: u64) -> Result<(), Malformed> {
     let moved = base.wrapping_sub(file.base);
-    // A copy: relocations could be told to change themselves.
+    // A copy, because relocations could point into their own table.
     let table = image.get(file.relocations()).unwrap_or_default().to_vec();
     for block in RelocationBlockIterator::new(&table) {
         for relocation in block? {

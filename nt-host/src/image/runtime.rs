@@ -1,6 +1,6 @@
-//! What compiled code takes for granted: the C run-time library's part in the kernel.
+//! The C run-time functions that compiled code calls implicitly.
 //!
-//! Here the functions have names of their own, as those of C are the process's.
+//! The functions have Rust names here, because the C names belong to the process.
 
 use core::arch::naked_asm;
 use core::ffi::c_void;
@@ -21,7 +21,7 @@ pub(crate) const EXPORTS: Exports = Exports {
     ],
 };
 
-/// string.h, memmove, which is memcpy, too.
+/// string.h, memmove and memcpy.
 ///
 /// # IRQL
 /// Any.
@@ -59,15 +59,15 @@ unsafe extern "efiapi" fn compare(left: *const c_void, right: *const c_void, byt
     unsafe { libc::memcmp(left, right, bytes) }
 }
 
-/// What the compiler calls before it makes a frame of more than a page ("Prolog and epilog", x64):
-/// touches each of the pages below that the `rax` bytes reach, so that none of them can step over
-/// the guard. Keeps all registers.
+/// The function that the compiler calls before it allocates a frame of more than a page ("Prolog
+/// and epilog", x64). It touches each page of the `rax` bytes below, so that no frame can skip the
+/// guard. It preserves all registers.
 #[unsafe(naked)]
 unsafe extern "efiapi" fn touch_stack() {
     naked_asm!(
         "push rcx",
         "push rax",
-        // The stack pointer of the caller.
+        // The caller's stack pointer.
         "lea rcx, [rsp + 24]",
         "2:",
         "cmp rax, 4096",
@@ -85,8 +85,8 @@ unsafe extern "efiapi" fn touch_stack() {
     )
 }
 
-/// What the unwind data of functions with `__try` names. Nothing raises exceptions here, so it is
-/// never called.
+/// The handler that the unwind data of functions with `__try` names. No exception is ever raised
+/// here, so it is never called.
 unsafe extern "efiapi" fn handle_exception() {
     stop(Rule::BUGCHECK, "__C_specific_handler", format_args!("no exception was raised"));
 }

@@ -7,18 +7,18 @@ use rustc_demangle::demangle;
 
 use super::module::Module;
 
-/// Names by where they begin in the image.
+/// Names by their offsets in the image.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Symbols {
     names: Vec<(usize, String)>,
 }
 
 impl Symbols {
-    /// Reads a map, if it is that of the image with this time stamp. One of a reproducible build
-    /// has none to tell.
+    /// Parses a map, if it has the time stamp of the image. The map of a reproducible build has
+    /// none.
     ///
-    /// A line with a symbol has section and offset, the name, and the address in an image that lies
-    /// where it was linked for.
+    /// A line with a symbol has its section and offset, its name, and its address at the linked
+    /// base.
     pub(super) fn parse(map: &str, timestamp: u32) -> Option<Self> {
         let word = |start: &str| {
             let line = map.lines().find_map(|line| line.trim().strip_prefix(start))?;
@@ -34,7 +34,7 @@ impl Symbols {
             .filter_map(|line| {
                 let mut words = line.split_whitespace();
                 let (place, name, address) = (words.next()?, words.next()?, words.next()?);
-                // Section 0 has what is not in the image.
+                // Symbols of section 0 are not in the image.
                 if !place.contains(':') || place.starts_with("0000:") || address.len() != 16 {
                     return None;
                 }
@@ -46,15 +46,15 @@ impl Symbols {
         Some(Self { names })
     }
 
-    /// The name of what lies at an offset, with how far behind its beginning that is.
+    /// The name of the function at an offset, with the distance from its start.
     pub(super) fn name(&self, offset: usize) -> Option<String> {
         let place = self.names.partition_point(|(start, _)| *start <= offset).checked_sub(1)?;
         let (start, name) = self.names.get(place)?;
         Some(format!("{:#}+{:#x}", demangle(name), offset - start))
     }
 
-    /// Writes the names down for `perf`, which looks for `/tmp/perf-PID.map`: start, size and name
-    /// of each, in hexadecimal.
+    /// Writes the names for `perf`, which reads `/tmp/perf-PID.map`: the start, size and name of
+    /// each, in hexadecimal.
     pub(super) fn write_for_perf(&self, module: &Module) -> io::Result<()> {
         let path = format!("/tmp/perf-{}.map", std::process::id());
         let mut file = io::BufWriter::new(File::options().create(true).append(true).open(path)?);

@@ -1,4 +1,4 @@
-//! Instructions that only the kernel may execute, and that an image may have nevertheless.
+//! Privileged instructions that an image may contain, and their emulation.
 
 use core::fmt;
 use core::ptr;
@@ -10,7 +10,7 @@ use crate::irql::{self, Name};
 use crate::ke::spin_lock;
 use crate::violation::{Rule, stop_in_signal};
 
-/// Where the registers of an instruction's numbers 0 to 15 are in a signal's context.
+/// The indices of the registers 0 to 15 in a signal context.
 const REGISTERS: [i32; 16] = [
     libc::REG_RAX,
     libc::REG_RCX,
@@ -30,18 +30,18 @@ const REGISTERS: [i32; 16] = [
     libc::REG_R15,
 ];
 
-/// The register of this number.
+/// The register with this number.
 pub(super) fn register(context: &mut libc::ucontext_t, number: usize) -> Option<&mut i64> {
     let index = usize::try_from(*REGISTERS.get(number)?).ok()?;
     context.uc_mcontext.gregs.get_mut(index)
 }
 
-/// Where an instruction faulted.
+/// The address of the faulting instruction.
 pub(crate) fn instruction(context: &libc::ucontext_t) -> usize {
     context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
 }
 
-/// An access to the IRQL as the processor has it: `mov reg, cr8` and `mov cr8, reg`.
+/// An access to the processor's IRQL: `mov reg, cr8` and `mov cr8, reg`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cr8 {
     Read { register: usize },
@@ -51,8 +51,8 @@ enum Cr8 {
 impl Cr8 {
     const BYTES: i64 = 4;
 
-    /// REX.R with or without REX.B, 0F 20 or 0F 22, and a ModRM byte with two registers, the first
-    /// of them 0 (Intel SDM, volume 2, "MOV: Move to/from Control Registers").
+    /// Decodes REX.R with or without REX.B, 0F 20 or 0F 22, and a ModRM byte with two registers,
+    /// the first of them 0 (Intel SDM, volume 2, "MOV: Move to/from Control Registers").
     fn decode(code: [u8; 4]) -> Option<Self> {
         let [rex, 0x0f, opcode, modrm] = code else { return None };
         if rex & 0xf4 != 0x44 || modrm & 0xf8 != 0xc0 {
@@ -67,12 +67,10 @@ impl Cr8 {
     }
 }
 
-/// Does what a privileged instruction does, and goes on behind it. False if it is none that drivers
-/// may use.
+/// Emulates a privileged instruction and skips it. Returns false if drivers may not use it.
 ///
 /// # Safety
-/// The context is that of a thread which faulted because it executed the instruction, which lies in
-/// the image.
+/// The context is that of a thread that faulted on the instruction, which lies in the image.
 pub(crate) unsafe fn emulate(module: &Module, context: &mut libc::ucontext_t) -> bool {
     // SAFETY: as the caller promises.
     let code = unsafe { code::<4>(module, instruction(context)) };
@@ -91,7 +89,7 @@ pub(crate) unsafe fn emulate(module: &Module, context: &mut libc::ucontext_t) ->
     true
 }
 
-/// The rules of KeRaiseIrql and KeLowerIrql, in a signal handler.
+/// Applies the rules of KeRaiseIrql and KeLowerIrql, in a signal handler.
 fn set_irql(level: i64) {
     let function = "mov cr8";
     let Some(level) = KIRQL::try_from(level).ok().filter(|level| *level <= HIGH_LEVEL) else {
@@ -107,7 +105,7 @@ fn set_irql(level: i64) {
     irql::set(level);
 }
 
-/// What kind of instruction faulted, where that is more than the access itself.
+/// The kind of instruction that faulted, if it explains the fault.
 pub(crate) struct Kind(Option<&'static str>);
 
 impl Kind {
@@ -119,9 +117,9 @@ impl Kind {
             return Self(None);
         };
         Self(match code {
-            [0x65, _] | [0xf0 | 0xf2 | 0xf3 | 0x66, 0x65] => Some(
-                " through GS: of the processor control region, drivers may read what Microsoft's headers do",
-            ),
+            [0x65, _] | [0xf0 | 0xf2 | 0xf3 | 0x66, 0x65] => {
+                Some(" through GS: not a field that Microsoft's headers read")
+            }
             [0xcd, 0x29] => Some(": __fastfail"),
             [0x0f, 0x0b] => Some(": ud2"),
             _ => None,
@@ -138,12 +136,12 @@ impl fmt::Display for Kind {
 /// The first bytes of an instruction.
 ///
 /// # Safety
-/// The instruction was executed, so that its bytes are there as far as the image goes.
+/// The instruction was executed. Its bytes can be read, up to the end of the image.
 pub(super) unsafe fn code<const N: usize>(module: &Module, address: usize) -> Option<[u8; N]> {
     if module.code(address)?.end - address < N {
         return None;
     }
-    // SAFETY: in the image, whose pages are readable where they are executable.
+    // SAFETY: in the image, whose executable pages are readable.
     Some(unsafe { ptr::with_exposed_provenance::<[u8; N]>(address).read() })
 }
 

@@ -1,8 +1,7 @@
-//! Who called whom in an image: its unwind data (`.pdata`, `.xdata`), as "x64 exception handling"
-//! describes it.
+//! Call stacks of images, by their unwind data (`.pdata`, `.xdata`; "x64 exception handling").
 //!
-//! Linux cannot walk over these frames. Nothing is ever unwound; this is for reports alone, and
-//! where the data says nothing that makes sense, the list ends.
+//! Linux cannot walk these frames. They are only printed in reports; nothing is unwound. The list
+//! ends where the data makes no sense.
 
 use core::ffi::{c_int, c_void};
 use core::ops::Range;
@@ -17,11 +16,11 @@ use crate::stack;
 /// Frames that are shown.
 const MAX_FRAMES: usize = 32;
 
-/// The state of a thread in a frame, as far as frames are found by it.
+/// The state of a thread in a frame, as far as it is needed to find the next frame.
 #[derive(Clone, Copy)]
 struct Frame {
     address: usize,
-    /// By the numbers of instructions; 4 is the stack pointer.
+    /// By register number; 4 is the stack pointer.
     registers: [usize; 16],
 }
 
@@ -36,10 +35,10 @@ pub(crate) fn print_frames(context: &mut libc::ucontext_t) {
     print(Frame { address, registers });
 }
 
-/// Prints the frames of the image that called the host, up to where the host had called it.
+/// Prints the image's frames that called the host, up to the host's call of the driver.
 pub(crate) fn print_callers() {
     let mut caller = None;
-    // SAFETY: the callback is called with the second argument, before this returns.
+    // SAFETY: the callback gets the second argument, before this returns.
     unsafe { _Unwind_Backtrace(find_image, (&raw mut caller).cast()) };
     if let Some(frame) = caller {
         print(frame);
@@ -49,7 +48,7 @@ pub(crate) fn print_callers() {
 fn print(mut frame: Frame) {
     let Some(stack) = stack::driver_stack() else { return };
     let mut module = find(frame.address);
-    // A call to where nothing is: who called is on the stack.
+    // A call to an address without code: the caller's address is on the stack.
     if module.is_none() || module.as_ref().is_some_and(|module| module.is_unloaded()) {
         if leave(&mut frame, &stack).is_none() {
             return;
@@ -60,7 +59,7 @@ fn print(mut frame: Frame) {
     let symbols = first.symbols();
     for number in 0..MAX_FRAMES {
         let Some(module) = find(frame.address) else { return };
-        // What returns lies behind the call.
+        // A return address lies behind the call.
         let address = frame.address - usize::from(number != 0);
         let name = symbols.as_ref().and_then(|symbols| module.function_name(symbols, address));
         eprintln!("  {} {}", module.locate(address), name.unwrap_or_default());
@@ -70,7 +69,7 @@ fn print(mut frame: Frame) {
     }
 }
 
-/// Goes to the caller of a frame in an image.
+/// Goes to the caller's frame.
 fn step(module: &Module, frame: &mut Frame, stack: &Range<usize>) -> Option<()> {
     let image = Image::of(module)?;
     let offset = frame.address.checked_sub(module.range().start)?;
@@ -78,21 +77,21 @@ fn step(module: &Module, frame: &mut Frame, stack: &Range<usize>) -> Option<()> 
         let mut prolog = offset - function.start;
         while let Some(chained) = undo(&image, function.unwind, prolog, frame, stack)? {
             function = chained;
-            // All of it was executed.
+            // The whole prolog was executed.
             prolog = usize::MAX;
         }
     }
     leave(frame, stack)
 }
 
-/// Returns: the address of the caller is at the top of the stack.
+/// Undoes a call: the caller's address is at the top of the stack.
 fn leave(frame: &mut Frame, stack: &Range<usize>) -> Option<()> {
     frame.address = pop(frame, stack)?;
     Some(())
 }
 
-/// Undoes what the prolog of a function did up to an offset, or gives the function that it is a
-/// part of.
+/// Undoes the prolog of a function up to an offset. Returns the function that it is a part of, if
+/// any.
 fn undo(
     image: &Image,
     unwind: usize,
@@ -105,7 +104,7 @@ fn undo(
     let code = |index: usize| image.read::<2>(unwind + 4 + index * 2);
     let slot = |index: usize| code(index).map(|slot| usize::from(u16::from_le_bytes(slot)));
     let wide_slot = |index: usize| Some(slot(index)? | slot(index + 1)? << 16);
-    // Where registers were saved is counted from the end of the frame that is fixed.
+    // Offsets of saved registers count from the fixed part of the frame.
     let set_frame = frame_register & 0xf;
     let frame_offset = usize::from(frame_register >> 4) * 16;
     let fixed = if set_frame == 0 {
@@ -144,7 +143,7 @@ fn undo(
             // UWOP_SET_FPREG
             3 if was_done => frame.registers[STACK_POINTER] = fixed,
             3 => {}
-            // UWOP_SAVE_NONVOL, and with a far offset
+            // UWOP_SAVE_NONVOL, and its form with a far offset
             4 => {
                 slots = 2;
                 saved(frame, slot(index + 1)? * 8)?;
@@ -153,7 +152,8 @@ fn undo(
                 slots = 3;
                 saved(frame, wide_slot(index + 1)?)?;
             }
-            // UWOP_EPILOG, UWOP_SAVE_XMM128, and with a far offset: nothing that finds a frame
+            // UWOP_EPILOG, UWOP_SAVE_XMM128 and its form with a far offset: not needed to find a
+            // frame
             6 | 8 => slots = 2,
             9 => slots = 3,
             _ => return None,
@@ -164,15 +164,14 @@ fn undo(
         }
         index += slots;
     }
-    // UNW_FLAG_CHAININFO: the function that this is a part of follows, behind an even number of
-    // codes.
+    // UNW_FLAG_CHAININFO: the parent function follows, behind an even number of codes.
     if head >> 3 & 4 == 0 {
         return Some(None);
     }
     Function::read(image, unwind + 4 + count.next_multiple_of(2) * 2).map(Some)
 }
 
-/// An entry of the table of functions (`RUNTIME_FUNCTION`).
+/// An entry of the function table (`RUNTIME_FUNCTION`).
 struct Function {
     start: usize,
     end: usize,
@@ -198,7 +197,7 @@ impl Image {
         (!module.is_unloaded()).then(|| Self { range: module.range() })
     }
 
-    /// The function at an offset. None is one that has no frame.
+    /// The function at an offset. A function without an entry has no frame.
     fn function(&self, table: Range<usize>, offset: usize) -> Option<Function> {
         (table.start..table.end)
             .step_by(Function::BYTES)
@@ -212,8 +211,8 @@ impl Image {
         if start.checked_add(N)? > self.range.end {
             return None;
         }
-        // SAFETY: within the image, where its own tables say that there are more of them: all in
-        // sections that can be read.
+        // SAFETY: within the image. Its own tables refer to these bytes, which lie in readable
+        // sections.
         Some(unsafe { ptr::with_exposed_provenance::<[u8; N]>(start).read() })
     }
 }
@@ -233,7 +232,7 @@ fn pop(frame: &mut Frame, stack: &Range<usize>) -> Option<usize> {
     Some(word)
 }
 
-/// Of the C++ ABI for exceptions, which the platform's unwinder has.
+/// From the C++ ABI for exceptions, which the platform's unwinder implements.
 #[repr(C)]
 struct UnwindContext {
     _private: [u8; 0],
@@ -250,13 +249,13 @@ unsafe extern "C" {
     fn _Unwind_GetGR(context: *mut UnwindContext, register: c_int) -> usize;
 }
 
-/// Stops at the first frame that lies in an image, and keeps it.
+/// Stops at the first frame in an image, and stores it.
 ///
 /// # Safety
 /// The argument is that of [`print_callers`].
 unsafe extern "C" fn find_image(context: *mut UnwindContext, found: *mut c_void) -> c_int {
-    /// The registers that functions keep, by their numbers in instructions and in DWARF (System V
-    /// ABI, figure 3.36).
+    /// The nonvolatile registers, by their numbers in instructions and in DWARF (System V ABI,
+    /// figure 3.36).
     const KEPT: [(usize, c_int); 8] =
         [(3, 3), (5, 6), (6, 4), (7, 5), (12, 12), (13, 13), (14, 14), (15, 15)];
     // SAFETY: 1.
