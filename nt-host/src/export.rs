@@ -17,12 +17,18 @@ pub(crate) struct Export {
 /// macro also defines.
 macro_rules! export {
     ($module:literal;
-        $( $(#[$meta:meta])* pub unsafe fn $name:ident( $($arg:ident: $ty:ty),* $(,)? ) $(-> $ret:ty)? $body:block )*
+        $(
+            $(#[$meta:meta])*
+            pub unsafe fn $name:ident( $($arg:ident: $ty:ty),* $(,)? ) $(-> $ret:ty)? $body:block
+        )*
     ) => {
         pub(crate) const EXPORTS: $crate::export::Exports = $crate::export::Exports {
             module: $module,
             exports: &[
-                $( $crate::export::Export { name: stringify!($name), address: $name as *const () } ),*
+                $( $crate::export::Export {
+                    name: stringify!($name),
+                    address: $name as *const (),
+                } ),*
             ],
         };
         $(

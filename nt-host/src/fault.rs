@@ -90,8 +90,8 @@ extern "C" fn handle(signal: c_int, information: *mut libc::siginfo_t, context: 
         );
     }
     if let Some(module) = &module {
-        // SAFETY: the context is that of a faulting thread. An instruction that was not fetched lies
-        // outside of the image's executable part.
+        // SAFETY: the context is that of a faulting thread. An instruction that was not fetched
+        // lies outside of the image's executable part.
         let kind = unsafe { trap::Kind::of(module, fault.context) };
         if signal == libc::SIGILL || information.si_code == SI_KERNEL {
             let place = module.locate(instruction);

@@ -94,7 +94,11 @@ export! { "ntoskrnl.exe";
     pub unsafe fn ExWaitForRundownProtectionRelease(rundown: *mut EX_RUNDOWN_REF) {
         let function = "ExWaitForRundownProtectionRelease";
         if irql::current() > APC_LEVEL {
-            stop(Rule::WAIT_AT_DISPATCH, function, format_args!("called at IRQL {}", irql::current()));
+            stop(
+                Rule::WAIT_AT_DISPATCH,
+                function,
+                format_args!("called at IRQL {}", irql::current()),
+            );
         }
         irql::require_at_most(function, APC_LEVEL);
         // SAFETY: as the caller promises.

@@ -76,8 +76,8 @@ pub(crate) fn require_consistent(major: u8, returned: NTSTATUS, seen: &DispatchO
             Rule::LOST_IRP,
             function,
             format_args!(
-                "returned {returned:#010x} for major function {major:#x} and did not complete the IRP \
-                 (control {control:#x})"
+                "returned {returned:#010x} for major function {major:#x} and did not complete \
+                 the IRP (control {control:#x})"
             ),
         ),
         DispatchOutcome::Open { control } if control & SL_PENDING_RETURNED == 0 => stop(

@@ -110,7 +110,11 @@ export! { "ntoskrnl.exe";
         let function = "IoAllocateIrp";
         irql::require_at_most(function, DISPATCH_LEVEL);
         if stack_size < 1 || stack_size == CCHAR::MAX {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("{stack_size} stack locations are not valid"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                function,
+                format_args!("{stack_size} stack locations are not valid"),
+            );
         }
         if !pool::admit() {
             return ptr::null_mut();

@@ -327,7 +327,8 @@ pub(crate) fn require_none_open(file: *mut FILE_OBJECT, timeout: Duration) {
                 Rule::LOST_IRP,
                 "IRP_MJ_CLEANUP",
                 format_args!(
-                    "{timeout:?} after the cleanup of its file, an IRP with major function {:#x} is not completed",
+                    "{timeout:?} after the cleanup of its file, an IRP with major function {:#x} \
+                     is not completed",
                     request.major
                 ),
             );

@@ -107,7 +107,8 @@ export! { "ntoskrnl.exe";
         };
         let Some(processor) = processors().get(index) else { return 0 };
         let mut queue = lock(&processor.queue);
-        let place = queue.iter().position(|work| matches!(work, Work::Dpc(found) if found.0 == dpc));
+        let is_dpc = |work: &Work| matches!(work, Work::Dpc(found) if found.0 == dpc);
+        let place = queue.iter().position(is_dpc);
         let Some(place) = place else { return 0 };
         queue.remove(place);
         QUEUED.fetch_sub(1, Ordering::Relaxed);
@@ -165,7 +166,11 @@ export! { "ntoskrnl.exe";
         // SAFETY: as the caller promises.
         unsafe { mark(function, dpc) };
         if !(0..=3).contains(&importance) {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("importance {importance} is not valid"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                function,
+                format_args!("importance {importance} is not valid"),
+            );
         }
         // SAFETY: as the caller promises.
         unsafe { (*dpc).Importance = importance as u8 };

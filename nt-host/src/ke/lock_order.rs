@@ -105,8 +105,8 @@ fn note_acquire(function: &str, address: usize) {
                         Rule::LOCK_ORDER,
                         function,
                         format_args!(
-                            "the lock at {address:#x} is acquired while that at {before:#x} is held, and the other way round \
-                             before: {}",
+                            "the lock at {address:#x} is acquired while that at {before:#x} is \
+                             held; the other way round before: {}",
                             Path(&path)
                         ),
                     );

@@ -178,7 +178,7 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::BAD_ARGUMENT,
                 function,
-                format_args!("thread {thread:p}, priority {priority}: the priority must be 1 to 31"),
+                format_args!("priority {priority} of thread {thread:p} is not from 1 to 31"),
             );
         }
         8

@@ -84,7 +84,11 @@ export! { "ntoskrnl.exe";
         let function = "KeSetTimerEx";
         irql::require_at_most(function, DISPATCH_LEVEL);
         let Ok(period_ms) = u32::try_from(period_ms) else {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("a period of {period_ms} ms is not valid"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                function,
+                format_args!("a period of {period_ms} ms is not valid"),
+            );
         };
         // SAFETY: as the caller promises.
         BOOLEAN::from(unsafe { set(function, timer, due_time, period_ms, dpc) })

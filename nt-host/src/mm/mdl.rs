@@ -171,7 +171,9 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::BAD_ARGUMENT,
                 function,
-                format_args!("a mapping for user mode raises exceptions, which this driver can't catch"),
+                format_args!(
+                    "a mapping for user mode raises exceptions, which this driver can't catch"
+                ),
             );
         }
         if mdl.MdlFlags & (MDL_PAGES_LOCKED | MDL_PARTIAL) == 0
@@ -180,7 +182,10 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::BAD_ARGUMENT,
                 function,
-                format_args!("the pages are not locked, or mapped already: flags {:#x}", mdl.MdlFlags),
+                format_args!(
+                    "the pages are not locked, or mapped already: flags {:#x}",
+                    mdl.MdlFlags
+                ),
             );
         }
         if !pool::admit() {
@@ -240,7 +245,11 @@ export! { "ntoskrnl.exe";
         let rest = (source.ByteCount as usize).checked_sub(offset);
         let length = if length == 0 { rest } else { Some(length as usize) };
         let (Some(rest), Some(length)) = (rest, length) else {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("{address:p} is outside of the source MDL"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                function,
+                format_args!("{address:p} is outside of the source MDL"),
+            );
         };
         let page_offset = address.addr() & (PAGE_SIZE - 1);
         let room = (target.Size as usize).saturating_sub(size_of::<MDL>()) / size_of::<usize>();

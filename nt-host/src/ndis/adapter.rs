@@ -1,4 +1,4 @@
-//! Miniport adapters, and what a test or a program does with one.
+//! Adapters, as a test or a program adds and uses them.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -20,22 +20,22 @@ use super::state::State;
 use super::tuning::Tuning;
 use crate::violation::{Rule, stop};
 
-/// A miniport adapter. Removed (with a halt) when dropped.
+/// A miniport adapter. Dropping it halts and removes it.
 pub struct Adapter {
     inner: Arc<MiniportAdapter>,
 }
 
 impl Adapter {
-    /// Makes an adapter of `driver` and starts it: MiniportInitializeEx, the edge's attach,
+    /// Adds an adapter to `driver` and starts it: MiniportInitializeEx, the attach of the edge,
     /// MiniportRestart, and the OIDs that a binding protocol sets.
     ///
     /// # Errors
-    /// The status with which the driver failed one of these; the adapter is then halted.
+    /// The status with which the driver failed one of these. The adapter is then halted.
     pub fn add(driver: MiniportDriver, options: AdapterOptions) -> Result<Self, NDIS_STATUS> {
         Self::add_tuned(driver, options, Tuning::default())
     }
 
-    /// As [`Adapter::add`], with other than the usual ways of using it.
+    /// As [`Adapter::add`], with other than the default tuning.
     ///
     /// # Errors
     /// As [`Adapter::add`].
@@ -79,7 +79,7 @@ impl Adapter {
         self.inner.luid
     }
 
-    /// What its edge uses it with.
+    /// The port, through which its edge uses it.
     #[must_use]
     pub fn port(&self) -> AdapterPort {
         AdapterPort::new(Arc::clone(&self.inner))
@@ -103,22 +103,22 @@ impl Adapter {
     /// Restarts it after a pause.
     ///
     /// # Errors
-    /// `NDIS_STATUS_INVALID_STATE` unless it is paused; else what the driver answered.
+    /// `NDIS_STATUS_INVALID_STATE` unless it is paused; otherwise the driver's status.
     pub fn restart(&self) -> Result<(), NDIS_STATUS> {
         let _operation = self.inner.operation();
         self.inner.restart()
     }
 
-    /// Removes it: asks or tells the driver, pauses and halts it, and detaches the edge.
+    /// Removes it: notifies the driver, pauses and halts the adapter, and detaches the edge.
     pub fn remove(self, surprise: bool) {
         self.inner.remove(surprise);
     }
 
-    /// The machine goes to sleep: pause and `OID_PNP_SET_POWER` to D3.
+    /// Puts the adapter to sleep: pause, and `OID_PNP_SET_POWER` to D3.
     ///
     /// # Errors
     /// `NDIS_STATUS_NOT_SUPPORTED` for a miniport without `NO_HALT_ON_SUSPEND`;
-    /// `NDIS_STATUS_INVALID_STATE` unless it is running; else what the driver answered.
+    /// `NDIS_STATUS_INVALID_STATE` unless it is running; otherwise the driver's status.
     pub fn sleep(&self) -> Result<(), NDIS_STATUS> {
         let _operation = self.inner.operation();
         let flags = self.inner.attributes().flags;
@@ -131,10 +131,10 @@ impl Adapter {
         self.inner.set_ulong(OID_PNP_SET_POWER, NdisDeviceStateD3)
     }
 
-    /// The machine wakes: `OID_PNP_SET_POWER` to D0, and restart.
+    /// Wakes the adapter: `OID_PNP_SET_POWER` to D0, and restart.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's status.
     pub fn wake(&self) -> Result<(), NDIS_STATUS> {
         let _operation = self.inner.operation();
         self.inner.set_ulong(OID_PNP_SET_POWER, NdisDeviceStateD0)?;
@@ -145,15 +145,15 @@ impl Adapter {
         Ok(())
     }
 
-    /// Sends an OID request; answers with the bytes written or read.
+    /// Sends an OID request. Returns the number of bytes written or read.
     ///
     /// # Errors
-    /// What NDIS or the driver answered.
+    /// The status of NDIS or of the driver.
     pub fn oid(&self, request: OidRequest<'_>) -> Result<usize, OidFailure> {
         self.inner.oid(request)
     }
 
-    /// The link's state as last indicated.
+    /// The link state that was indicated last.
     #[must_use]
     pub fn link_state(&self) -> NDIS_LINK_STATE {
         *self.inner.link.lock().unwrap_or_else(PoisonError::into_inner)
@@ -162,12 +162,12 @@ impl Adapter {
     /// `OID_GEN_STATISTICS`.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's status.
     pub fn statistics(&self) -> Result<NDIS_STATISTICS_INFO, OidFailure> {
         let mut statistics = NDIS_STATISTICS_INFO::default();
         let bytes = size_of::<NDIS_STATISTICS_INFO>();
         let start = (&raw mut statistics).cast::<u8>();
-        // SAFETY: the struct's own bytes; it is made of integers.
+        // SAFETY: the bytes of the struct, which consists of integers.
         let buffer = unsafe { std::slice::from_raw_parts_mut(start, bytes) };
         let written = self.oid(OidRequest::Query { oid: OID_GEN_STATISTICS, buffer })?;
         if written != bytes {
@@ -191,13 +191,14 @@ impl Adapter {
         self.inner.mtu.longest()
     }
 
-    /// Packets that are with the miniport, and packets that it indicated and that are not returned.
+    /// The number of packets that the miniport has, and of packets that it indicated and that were
+    /// not returned.
     #[must_use]
     pub fn outstanding(&self) -> (usize, usize) {
         (self.inner.sends.outstanding(), self.inner.indicated.load(Ordering::Acquire))
     }
 
-    /// Completions of sends since the last call, when [`Tuning::log_completions`] is on.
+    /// Completed sends since the last call, if [`Tuning::log_completions`] is on.
     #[must_use]
     pub fn completions(&self) -> &CompletionLog {
         &self.inner.sends.log

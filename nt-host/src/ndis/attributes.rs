@@ -1,8 +1,8 @@
-//! What the driver said of an adapter by NdisMSetMiniportAttributes (ndis.h).
+//! Attributes of an adapter, set by NdisMSetMiniportAttributes (ndis.h).
 
 use nt_sys::ndis::{NDIS_OBJECT_TYPE_OFFLOAD, NDIS_OFFLOAD, NDIS_OID, NDIS_PM_CAPABILITIES};
 
-/// What the driver said of an adapter.
+/// The attributes that the driver has set.
 #[derive(Default)]
 pub(super) struct Attributes {
     pub(super) is_registered: bool,
@@ -14,7 +14,7 @@ pub(super) struct Attributes {
     pub(super) offload: Option<(Offload, Offload)>,
 }
 
-/// An `NDIS_OFFLOAD`, with the padding that it came with.
+/// An `NDIS_OFFLOAD`, with its padding.
 pub(super) type Offload = [u8; size_of::<NDIS_OFFLOAD>()];
 
 /// The general attributes that the host uses.
@@ -30,10 +30,10 @@ pub(super) struct General {
     pub(super) power: Option<NDIS_PM_CAPABILITIES>,
 }
 
-/// Reads an offload struct of whatever revision; `None` when its header is wrong.
+/// Reads an `NDIS_OFFLOAD` of any revision. Returns `None` if its header is wrong.
 ///
 /// # Safety
-/// It is null, or has as many bytes as its header says, padding that was written included.
+/// `from` is null, or points to as many initialized bytes as its header says, padding included.
 pub(super) unsafe fn read_offload(from: *const NDIS_OFFLOAD) -> Option<Offload> {
     if from.is_null() {
         return None;
@@ -55,7 +55,7 @@ pub(super) unsafe fn read_offload(from: *const NDIS_OFFLOAD) -> Option<Offload> 
     }
     let mut offload = [0; size_of::<NDIS_OFFLOAD>()];
     let bytes = usize::from(header.Size).min(offload.len());
-    // SAFETY: both have that many bytes.
+    // SAFETY: both have at least that many bytes.
     unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), offload.as_mut_ptr(), bytes) };
     Some(offload)
 }

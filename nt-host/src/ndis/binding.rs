@@ -1,4 +1,4 @@
-//! The binding of TCP/IP to an adapter: the OIDs that it sets (windows-driver-docs,
+//! The binding of TCP/IP to an adapter, and the OIDs that it sets (windows-driver-docs,
 //! `OID_GEN_CURRENT_PACKET_FILTER` and `OID_OFFLOAD_ENCAPSULATION`).
 
 use nt_sys::ndis::{
@@ -17,7 +17,7 @@ use super::miniport_adapter::MiniportAdapter;
 use super::oid::{OidRequest, bytes_of};
 
 impl MiniportAdapter {
-    /// What TCP/IP sets when it binds.
+    /// Sets the OIDs that TCP/IP sets when it binds.
     pub(super) fn bind(&self) -> Result<(), NDIS_STATUS> {
         let (lookahead, filters) = {
             let attributes = self.attributes();
@@ -41,8 +41,7 @@ impl MiniportAdapter {
             .map_err(|failure| failure.status)
     }
 
-    /// As TCP/IP when it binds: turns on what there is. A miniport may refuse; then nothing is
-    /// used.
+    /// Enables the offered offloads. The miniport may refuse; then none is used.
     fn turn_offloads_on(&self) {
         let Some((current, _)) = self.attributes().offload else { return };
         let [ipv4, ipv6] = offered(&current);
@@ -71,9 +70,9 @@ impl MiniportAdapter {
     }
 }
 
-/// Whether something is offered for packets without a link's header, by version of IP.
+/// Whether any offload is offered for packets without a link-layer header, by version of IP.
 fn offered(current: &Offload) -> [bool; 2] {
-    // SAFETY: it has the size of the struct, which is numbers.
+    // SAFETY: the array has the size of the struct, which consists of integers.
     let current = unsafe { current.as_ptr().cast::<NDIS_OFFLOAD>().read_unaligned() };
     let checksum = current.Checksum;
     [

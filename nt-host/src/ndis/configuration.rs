@@ -1,4 +1,4 @@
-//! An adapter's keywords (ndis.h).
+//! An adapter's keywords in the registry (ndis.h).
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -22,19 +22,19 @@ use crate::pool;
 use crate::rtl::string::text;
 use crate::violation::{Rule, stop};
 
-/// What a configuration handle points at. Its memory goes back when it is closed.
+/// The target of a configuration handle. Freed when the handle is closed.
 struct Configuration {
     keywords: Vec<(String, ConfigValue)>,
-    /// What was answered, which the driver may use until it closes the handle.
+    /// Parameters that were read. The driver may use them until it closes the handle.
     answers: Vec<Pin<Box<Answer>>>,
 }
 
-/// The handles that are open, with the names of their adapters.
+/// Open handles, with the names of their adapters.
 static OPEN: Mutex<BTreeMap<usize, String>> = Mutex::new(BTreeMap::new());
 
 struct Answer {
     parameter: NDIS_CONFIGURATION_PARAMETER,
-    /// What the parameter points at.
+    /// The memory that the parameter points to.
     _text: Vec<u16>,
     _bytes: Vec<u8>,
 }
@@ -45,7 +45,7 @@ impl Configuration {
             stop(
                 Rule::BAD_NDIS_HANDLE,
                 function,
-                format_args!("{handle:p} is no configuration handle, or closed"),
+                format_args!("{handle:p} is not an open configuration handle"),
             );
         }
         handle.cast()
@@ -83,15 +83,16 @@ export! { "ndis.sys";
         loaded::at_unload(left_at_unload);
         let mut keywords = adapter.configuration.clone();
         keywords.push(written_by_setup(adapter));
-        let configuration = Box::into_raw(Box::new(Configuration { keywords, answers: Vec::new() }));
+        let configuration = Box::new(Configuration { keywords, answers: Vec::new() });
+        let configuration = Box::into_raw(configuration);
         open().insert(configuration.expose_provenance(), adapter.name.clone());
         // SAFETY: as the driver promises.
         unsafe { configuration_handle.write(configuration.cast()) };
         NDIS_STATUS_SUCCESS
     }
 
-    /// ndis.h, NdisReadConfiguration. The type is ignored, as documented; the answer has the
-    /// value's own.
+    /// ndis.h, NdisReadConfiguration. The requested type is ignored, as documented; the result has
+    /// the type of the value.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -146,18 +147,18 @@ export! { "ndis.sys";
         irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
         let configuration = Configuration::of(FUNCTION, configuration_handle);
         open().remove(&configuration.addr());
-        // SAFETY: made by `Box::into_raw` in NdisOpenConfigurationEx, and was open until the line
-        // above.
+        // SAFETY: created by `Box::into_raw` in NdisOpenConfigurationEx, and no longer in the table
+        // of open handles.
         drop(unsafe { Box::from_raw(configuration) });
     }
 }
 
-/// What Windows writes into every adapter's key when it is installed.
+/// The value that Windows writes into every adapter's key at its installation.
 fn written_by_setup(adapter: &MiniportAdapter) -> (String, ConfigValue) {
     ("NetCfgInstanceId".to_owned(), ConfigValue::String(text_of_guid(&adapter.guid)))
 }
 
-/// The handles that are not closed, one line for each.
+/// Lists the handles that are not closed, one line each.
 fn left_at_unload() -> Vec<String> {
     open().values().map(|adapter| format!("open configuration of adapter {adapter}")).collect()
 }
@@ -166,8 +167,8 @@ fn open() -> MutexGuard<'static, BTreeMap<usize, String>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A GUID (guiddef.h) in braces and capitals: its first three parts are numbers, in this machine's
-/// order of bytes.
+/// A GUID (guiddef.h) in braces and capitals. Its first three parts are numbers in native byte
+/// order.
 fn text_of_guid(guid: &[u8; 16]) -> String {
     let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, rest @ ..] = *guid;
     let (a, b, c, d) = (

@@ -1,4 +1,4 @@
-//! Devices of a driver that are no adapters: NdisRegisterDeviceEx (ndis.h), and who may open them.
+//! Devices of a driver that are not adapters: NdisRegisterDeviceEx (ndis.h), and who may open them.
 
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,10 +22,10 @@ use crate::ob;
 use crate::rtl::string::text;
 use crate::violation::{Rule, stop};
 
-/// NDIS's own security descriptor: SYSTEM and administrators.
+/// The default security descriptor of NDIS: SYSTEM and administrators.
 const DEFAULT_SDDL: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
 
-/// A device that was registered, by its address.
+/// A registered device.
 struct Registered {
     device: usize,
     name: String,
@@ -42,12 +42,12 @@ pub(crate) fn check_access(
     administrator: bool,
 ) -> Result<(), NTSTATUS> {
     let (device, file) = device::find(path)?;
-    // SAFETY: `find` gave a reference.
+    // SAFETY: `find` returned a reference.
     let is_secure_open = unsafe { (*device).Characteristics } & FILE_DEVICE_SECURE_OPEN != 0;
     let sddl = registered(device.addr());
     // SAFETY: the reference of `find`.
     unsafe { ob::dereference("open", device.cast()) };
-    // Files on a device are the driver's to guard, unless it leaves that to the system
+    // The driver guards the names of files on a device, unless it leaves that to the system
     // (windows-driver-docs, "Controlling Device Namespace Access").
     let is_checked = file.is_empty() || is_secure_open;
     if is_checked && sddl.is_some_and(|sddl| !allows(&sddl, access, administrator)) {
@@ -74,12 +74,11 @@ fn registered(device: usize) -> Option<String> {
     devices().iter().find(|known| known.device == device).map(|known| known.sddl.clone())
 }
 
-/// Whether a security descriptor lets an administrator, or somebody who is none, open the device
-/// for this access.
+/// Whether a security descriptor grants the access to an administrator, or to another user.
 ///
-/// Understands what device objects use (windows-driver-docs, "SDDL for Device Objects"): a DACL of
-/// allowing entries with generic rights, for well-known groups. An entry that it does not
-/// understand allows nobody anything.
+/// Supports what device objects use (windows-driver-docs, "SDDL for Device Objects"): a DACL of
+/// access-allowed entries with generic rights, for well-known groups. Any other entry grants
+/// nothing.
 fn allows(sddl: &str, access: ACCESS_MASK, administrator: bool) -> bool {
     let mut granted = 0;
     for entry in sddl.split('(').skip(1).filter_map(|entry| entry.split(')').next()) {
@@ -95,11 +94,11 @@ fn allows(sddl: &str, access: ACCESS_MASK, administrator: bool) -> bool {
             granted |= generic_rights(rights.unwrap_or_default());
         }
     }
-    // Who has no right to it at all can't open it for none, either.
+    // A user without any right cannot open the device, not even for no access.
     granted != 0 && access & !granted == 0
 }
 
-/// The rights that an entry's letters give: of two letters each.
+/// The generic rights of an entry: two letters each.
 fn generic_rights(letters: &str) -> ACCESS_MASK {
     let right = |pair: &[u8]| match pair {
         b"GA" => GENERIC_READ | GENERIC_WRITE,
@@ -110,8 +109,8 @@ fn generic_rights(letters: &str) -> ACCESS_MASK {
     letters.as_bytes().chunks(2).map(right).fold(0, |rights, right| rights | right)
 }
 
-/// What NDIS puts into `DRIVER_OBJECT::MajorFunction`, for devices without dispatch routines of
-/// their own.
+/// The dispatch routine that NDIS puts into `DRIVER_OBJECT::MajorFunction`, for devices without
+/// dispatch routines of their own.
 pub(super) unsafe extern "efiapi" fn dispatch(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
@@ -156,13 +155,21 @@ export! { "ndis.sys";
             || attributes.Header.Size < NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1
             || attributes.MajorFunctions.is_null()
         {
-            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the attributes begin with {:?}", attributes.Header));
+            stop(
+                Rule::BAD_ARGUMENT,
+                FUNCTION,
+                format_args!("the attributes begin with {:?}", attributes.Header),
+            );
         }
         // SAFETY: as the driver promises.
         let functions = unsafe { *attributes.MajorFunctions.cast::<[Option<_>; IRP_MJ_COUNT]>() };
         let has = |major: u8| functions.get(usize::from(major)).is_some_and(Option::is_some);
         if has(IRP_MJ_PNP) || has(IRP_MJ_POWER) {
-            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("a device that is not physical gets no PnP and power IRPs"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                FUNCTION,
+                format_args!("a device that is not physical gets no PnP and power IRPs"),
+            );
         }
         // SAFETY: as the driver promises.
         let name = unsafe { text(attributes.DeviceName) };
@@ -173,7 +180,8 @@ export! { "ndis.sys";
         // SAFETY: as the driver promises.
         unsafe { device_object.write(ptr::null_mut()) };
         let link = (!symbolic_link.is_empty()).then_some(symbolic_link.as_str());
-        let device = match device::create(&name, link, &functions, attributes.ExtensionSize as usize) {
+        let extension_bytes = attributes.ExtensionSize as usize;
+        let device = match device::create(&name, link, &functions, extension_bytes) {
             Ok(device) => device,
             Err(status) => return status,
         };
@@ -197,9 +205,14 @@ export! { "ndis.sys";
         const FUNCTION: &str = "NdisDeregisterDeviceEx";
         irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
         let mut devices = devices();
-        let Some(index) = devices.iter().position(|known| known.device == ndis_device_handle.addr()) else {
+        let address = ndis_device_handle.addr();
+        let Some(index) = devices.iter().position(|known| known.device == address) else {
             drop(devices);
-            stop(Rule::BAD_NDIS_HANDLE, FUNCTION, format_args!("{ndis_device_handle:p} is no device handle"));
+            stop(
+                Rule::BAD_NDIS_HANDLE,
+                FUNCTION,
+                format_args!("{ndis_device_handle:p} is not a device handle"),
+            );
         };
         devices.remove(index);
         drop(devices);
@@ -212,7 +225,7 @@ export! { "ndis.sys";
     /// Any.
     ///
     /// # Safety
-    /// `device_object` is one that NdisRegisterDeviceEx made.
+    /// `device_object` was created by NdisRegisterDeviceEx.
     pub unsafe fn NdisGetDeviceReservedExtension(device_object: *mut DEVICE_OBJECT) -> PVOID {
         // SAFETY: as the driver promises.
         unsafe { (*device_object).DeviceExtension }

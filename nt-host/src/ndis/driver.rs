@@ -1,5 +1,6 @@
 //! Miniport drivers: registration and unload (ndis.h).
 
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,12 +22,12 @@ use crate::irql;
 use crate::retained;
 use crate::violation::{Rule, stop};
 
-/// The newest version of NDIS, of Windows 11 24H2.
+/// The reported version of NDIS. The default is that of Windows 11 24H2.
 static VERSION: AtomicU32 = AtomicU32::new(NDIS_MAKE_VERSION(6, 89));
 
 static DRIVERS: Mutex<Vec<Arc<Registration>>> = Mutex::new(Vec::new());
 
-/// Sets what NdisGetVersion answers, before a driver is loaded.
+/// Sets the version that NdisGetVersion returns, before a driver is loaded.
 pub fn set_version(major: u8, minor: u8) {
     VERSION.store(NDIS_MAKE_VERSION(major, minor), Ordering::Relaxed);
 }
@@ -35,7 +36,7 @@ pub fn set_version(major: u8, minor: u8) {
 #[derive(Clone)]
 pub struct MiniportDriver(pub(super) Arc<Registration>);
 
-/// What a driver handle points at.
+/// The target of a driver handle.
 pub(super) struct Registration {
     magic: u64,
     is_registered: AtomicBool,
@@ -43,7 +44,7 @@ pub(super) struct Registration {
     /// MiniportDriverContext.
     context: usize,
     pub(super) characteristics: NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
-    /// Adapters that are not halted.
+    /// The number of adapters that are not halted.
     pub(super) adapters: AtomicUsize,
 }
 
@@ -61,7 +62,7 @@ impl MiniportDriver {
             .map(Self)
     }
 
-    /// All that are registered, the oldest first.
+    /// All registered drivers, in the order of their registrations.
     #[must_use]
     pub fn all() -> Vec<Self> {
         DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().map(Self).collect()
@@ -73,12 +74,12 @@ impl MiniportDriver {
 }
 
 impl Registration {
-    /// The registration behind a driver handle, which stays for the driver's call; stops when it is
-    /// none.
+    /// The registration of a driver handle, which stays valid for the driver's call. Stops if the
+    /// handle is not one.
     pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE) -> &'a Self {
         let registration = handle.cast::<Self>();
         if !registration.is_null() && registration.is_aligned() {
-            // SAFETY: registrations stay while a driver is loaded; another pointer of a driver
+            // SAFETY: registrations stay in memory while a driver is loaded. Any other pointer
             // faults or fails the next check.
             let registration = unsafe { &*registration };
             if registration.magic == MAGIC && registration.is_registered.load(Ordering::Acquire) {
@@ -88,12 +89,12 @@ impl Registration {
         stop(
             Rule::BAD_NDIS_HANDLE,
             function,
-            format_args!("{handle:p} is no miniport driver handle"),
+            format_args!("{handle:p} is not a miniport driver handle"),
         )
     }
 }
 
-/// What NDIS puts into `DRIVER_OBJECT::DriverUnload`: calls MiniportDriverUnload.
+/// The routine that NDIS puts into `DRIVER_OBJECT::DriverUnload`. Calls MiniportDriverUnload.
 unsafe extern "efiapi" fn unload(driver_object: *mut DRIVER_OBJECT) {
     let Some(driver) = MiniportDriver::of(driver_object) else {
         return;
@@ -119,14 +120,14 @@ unsafe extern "efiapi" fn unload(driver_object: *mut DRIVER_OBJECT) {
     }
 }
 
-/// Whether characteristics are as documented; if not, the status that says so.
+/// Checks characteristics against the documentation. Returns the status for wrong ones.
 fn check(characteristics: &NDIS_MINIPORT_DRIVER_CHARACTERISTICS) -> Result<(), NDIS_STATUS> {
     let version =
         NDIS_MAKE_VERSION(characteristics.MajorNdisVersion, characteristics.MinorNdisVersion);
     if characteristics.MajorNdisVersion != 6 || version > VERSION.load(Ordering::Relaxed) {
         return Err(NDIS_STATUS_BAD_VERSION);
     }
-    // ndis.h, NDIS_MINIPORT_DRIVER_CHARACTERISTICS: which revision since which version.
+    // ndis.h, NDIS_MINIPORT_DRIVER_CHARACTERISTICS: the NDIS version of each revision.
     let (min_version, min_bytes) = match characteristics.Header.Revision {
         1 => (NDIS_MAKE_VERSION(6, 0), NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1),
         2 => (NDIS_MAKE_VERSION(6, 1), NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2),
@@ -188,7 +189,11 @@ export! { "ndis.sys";
         const FUNCTION: &str = "NdisMRegisterMiniportDriver";
         irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
         if driver_object.is_null() || registry_path.is_null() {
-            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("no driver object or no registry path"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                FUNCTION,
+                format_args!("there is no driver object or no registry path"),
+            );
         }
         if MiniportDriver::of(driver_object).is_some() {
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the driver has registered already"));
@@ -196,11 +201,13 @@ export! { "ndis.sys";
         // SAFETY: as the driver promises.
         let header = unsafe { (*miniport_driver_characteristics).Header };
         let bytes = usize::from(header.Size).min(size_of::<NDIS_MINIPORT_DRIVER_CHARACTERISTICS>());
-        let mut characteristics = std::mem::MaybeUninit::<NDIS_MINIPORT_DRIVER_CHARACTERISTICS>::zeroed();
+        let mut characteristics =
+            MaybeUninit::<NDIS_MINIPORT_DRIVER_CHARACTERISTICS>::zeroed();
+        let from = miniport_driver_characteristics.cast::<u8>();
         let to = characteristics.as_mut_ptr().cast::<u8>();
         // SAFETY: the driver says that the struct has `Size` bytes.
-        unsafe { ptr::copy_nonoverlapping(miniport_driver_characteristics.cast::<u8>(), to, bytes) };
-        // SAFETY: all-zero is valid, and what the driver gave over it.
+        unsafe { ptr::copy_nonoverlapping(from, to, bytes) };
+        // SAFETY: all zeros is a valid value, and the driver's bytes overwrite a part of it.
         let characteristics = unsafe { characteristics.assume_init() };
         if let Err(status) = check(&characteristics) {
             return status;
@@ -224,7 +231,8 @@ export! { "ndis.sys";
         DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&registration));
         if let Some(set_options) = characteristics.SetOptionsHandler {
             // SAFETY: the driver's handler, called as documented.
-            let status = callback::enter_driver(|| unsafe { set_options(handle, miniport_driver_context) });
+            let status =
+                callback::enter_driver(|| unsafe { set_options(handle, miniport_driver_context) });
             if status != NDIS_STATUS_SUCCESS {
                 deregister(&registration);
                 return status;

@@ -9,12 +9,12 @@ use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 use super::miniport_adapter::MiniportAdapter;
 use crate::irql;
 
-/// How many entries are kept.
+/// The number of entries that are kept.
 const KEPT: usize = 1024;
 
 static LOG: Mutex<VecDeque<(String, u32)>> = Mutex::new(VecDeque::new());
 
-/// What drivers wrote to the event log, the last 1024 entries: the adapter's name and the error
+/// The last 1024 entries that drivers wrote to the event log: the adapter's name and the error
 /// code.
 #[must_use]
 pub fn error_log() -> Vec<(String, u32)> {
@@ -22,8 +22,9 @@ pub fn error_log() -> Vec<(String, u32)> {
 }
 
 export! { "ndis.sys";
-    /// ndis.h, NdisWriteErrorLogEntry. Variadic in C; an integer argument after the named ones is
-    /// passed like a named one, so the definition need not be variadic. The values are not kept.
+    /// ndis.h, NdisWriteErrorLogEntry. The function is variadic in C. An integer argument after the
+    /// named ones is passed as a named one, so this definition need not be variadic. The values are
+    /// not kept.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

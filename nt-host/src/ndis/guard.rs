@@ -1,5 +1,4 @@
-//! Where the pages of guarded NET_BUFFER_LISTs are, for the signal handler: it must not wait for a
-//! lock.
+//! The pages of guarded NET_BUFFER_LISTs, for the signal handler, which must not wait for a lock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 static PAGES: [(AtomicUsize, AtomicUsize); ENTRIES] =
     [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; ENTRIES];
 
-/// More are protected, but not named.
+/// Further pages are protected, but not named in reports.
 const ENTRIES: usize = 4096;
 
 pub(super) fn add(start: usize, bytes: usize) {
@@ -28,7 +27,7 @@ pub(super) fn remove(start: usize) {
     }
 }
 
-/// The NET_BUFFER_LIST whose pages have a faulting address, and how far behind its start that is.
+/// The NET_BUFFER_LIST whose pages contain a faulting address, and the offset in it.
 pub(crate) fn explain(address: usize) -> Option<(usize, usize)> {
     PAGES.iter().find_map(|(entry, length)| {
         let start = entry.load(Ordering::Acquire);

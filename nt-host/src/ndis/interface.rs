@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::interface_mtu::IpVersion;
 use super::miniport_adapter::{MiniportAdapter, by_luid, find};
 
-/// An interface of the stack: there is one above each adapter that has been initialized.
+/// An IP interface. There is one above each adapter that has been initialized.
 pub(crate) struct Interface(Arc<MiniportAdapter>);
 
 impl Interface {
@@ -30,7 +30,7 @@ impl Interface {
         self.0.link_is_up.load(Ordering::Acquire) != 0
     }
 
-    /// What the miniport said to be its own (`NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES::MtuSize`).
+    /// The miniport's own MTU (`NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES::MtuSize`).
     pub(crate) fn max_mtu(&self) -> u32 {
         self.0.attributes().general.map_or(0, |general| general.mtu)
     }
@@ -39,7 +39,7 @@ impl Interface {
         self.0.mtu.of(version)
     }
 
-    /// Sets it, and tells the edge where packets may be of another length now.
+    /// Sets it. Notifies the edge if the largest packet changes.
     pub(crate) fn set_mtu(&self, version: IpVersion, bytes: u32) {
         let before = self.0.mtu.longest();
         self.0.mtu.set(version, bytes);
@@ -50,16 +50,14 @@ impl Interface {
     }
 }
 
-/// The MTU that the stack above has on the interface of a `NET_LUID`; the greater one where it has
-/// two.
+/// The MTU of the interface with a `NET_LUID`: the larger one, if IPv4 and IPv6 differ.
 #[must_use]
 pub fn interface_mtu(luid: u64) -> Option<u32> {
     by_luid(luid).map(|adapter| adapter.mtu.longest())
 }
 
-/// Notes that the stack above has this MTU on the interface of a `NET_LUID` now, for both versions
-/// of IP. The edge is not told: it is from there that the news come. False when there is no such
-/// interface.
+/// Records the MTU of the interface with a `NET_LUID`, for both versions of IP. The edge is not
+/// notified, because it is the source of the change. Returns false if there is no such interface.
 pub fn set_interface_mtu(luid: u64, mtu: u32) -> bool {
     by_luid(luid).is_some_and(|adapter| {
         adapter.mtu.set_both(mtu);

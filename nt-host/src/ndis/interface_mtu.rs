@@ -16,12 +16,12 @@ pub(super) struct InterfaceMtu {
 }
 
 impl InterfaceMtu {
-    /// The same for both.
+    /// The same MTU for both versions.
     pub(super) fn new(bytes: u32) -> Self {
         Self { v4: AtomicU32::new(bytes), v6: AtomicU32::new(bytes) }
     }
 
-    /// The greater one: no packet is longer.
+    /// The larger of both, which bounds the length of packets.
     pub(super) fn longest(&self) -> u32 {
         self.of(IpVersion::V4).max(self.of(IpVersion::V6))
     }

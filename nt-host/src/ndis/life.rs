@@ -1,4 +1,4 @@
-//! The life of an adapter: initialize, restart, pause, halt.
+//! The state transitions of an adapter: initialize, restart, pause, halt.
 
 use std::ptr;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::callback;
 use crate::irql;
 use crate::violation::{Rule, stop};
 
-/// How long a pause or restart may be pending.
+/// The time after which a pending pause or restart is reported.
 const TRANSITION_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl MiniportAdapter {
@@ -72,7 +72,7 @@ impl MiniportAdapter {
             stop(
                 Rule::ATTRIBUTES_MISSING,
                 "MiniportInitializeEx",
-                format_args!("it succeeded without registration and general attributes"),
+                format_args!("the function succeeded without registration and general attributes"),
             );
         };
         self.mtu.set_both(self.mtu.longest().min(general.mtu));
@@ -116,7 +116,7 @@ impl MiniportAdapter {
             return Err(NDIS_STATUS_FAILURE);
         };
         self.states.go(State::Running, State::Pausing).map_err(|_| NDIS_STATUS_INVALID_STATE)?;
-        // The protocols above are paused first: their calls of MiniportSendNetBufferLists return.
+        // NDIS pauses the protocols above first: their calls of MiniportSendNetBufferLists return.
         let since = Instant::now();
         while self.sends.in_progress() > 0 {
             if since.elapsed() > TRANSITION_TIMEOUT {
@@ -148,7 +148,7 @@ impl MiniportAdapter {
             other => stop(
                 Rule::BAD_ARGUMENT,
                 "MiniportPause",
-                format_args!("returned {other:#010x}; a pause cannot fail"),
+                format_args!("returned {other:#010x}, but a pause cannot fail"),
             ),
         }
         let _ = self.states.go(State::Pausing, State::Paused);
@@ -156,7 +156,7 @@ impl MiniportAdapter {
         Ok(())
     }
 
-    /// Stops unless all packets are back where they came from.
+    /// Stops unless all packets have been completed or returned.
     fn require_drained(&self, function: &str) {
         let sent = self.sends.outstanding();
         let indicated = self.indicated.load(Ordering::Acquire);
@@ -165,7 +165,8 @@ impl MiniportAdapter {
                 Rule::PAUSE_COMPLETED_EARLY,
                 function,
                 format_args!(
-                    "{sent} sent NET_BUFFER_LISTs are not completed, {indicated} indicated ones are not returned"
+                    "{sent} sent NET_BUFFER_LISTs are not completed, \
+                     {indicated} indicated ones are not returned"
                 ),
             );
         }
@@ -263,7 +264,11 @@ export! { "ndis.sys";
             adapter.require_drained(FUNCTION);
         }
         if !adapter.states.complete(State::Pausing, NDIS_STATUS_SUCCESS) {
-            stop(Rule::NOT_PENDING, FUNCTION, format_args!("adapter {} is {:?}", adapter.name, adapter.states.state()));
+            stop(
+                Rule::NOT_PENDING,
+                FUNCTION,
+                format_args!("adapter {} is {:?}", adapter.name, adapter.states.state()),
+            );
         }
     }
 
@@ -279,7 +284,11 @@ export! { "ndis.sys";
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
         let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         if !adapter.states.complete(State::Restarting, status) {
-            stop(Rule::NOT_PENDING, FUNCTION, format_args!("adapter {} is {:?}", adapter.name, adapter.states.state()));
+            stop(
+                Rule::NOT_PENDING,
+                FUNCTION,
+                format_args!("adapter {} is {:?}", adapter.name, adapter.states.state()),
+            );
         }
     }
 }

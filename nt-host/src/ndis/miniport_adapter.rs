@@ -1,4 +1,4 @@
-//! Miniport adapters: what a miniport adapter handle points at.
+//! Miniport adapters: the targets of miniport adapter handles.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -22,17 +22,17 @@ use crate::irql;
 use crate::retained;
 use crate::violation::{Rule, stop};
 
-/// What an adapter is made with.
+/// The parameters of a new adapter.
 pub struct AdapterOptions {
-    /// Its name, for messages.
+    /// Its name, for reports.
     pub name: String,
     /// Its GUID, which a driver reads as the keyword NetCfgInstanceId.
     pub guid: [u8; 16],
-    /// Index of its network interface.
+    /// The index of its network interface.
     pub if_index: u32,
-    /// Index part of its `NET_LUID`; 24 bits. Its type is 53.
+    /// The index part of its `NET_LUID`: 24 bits. The interface type is 53.
     pub net_luid_index: u32,
-    /// MTU of the stack above, in bytes.
+    /// The MTU of the stack above, in bytes.
     pub mtu: u32,
     /// The adapter's keywords in the registry.
     pub configuration: Vec<(String, ConfigValue)>,
@@ -40,7 +40,7 @@ pub struct AdapterOptions {
     pub edge: Box<dyn Edge>,
 }
 
-/// What a miniport adapter handle points at.
+/// The target of a miniport adapter handle.
 pub(super) struct MiniportAdapter {
     magic: u64,
     pub(super) driver: MiniportDriver,
@@ -58,13 +58,13 @@ pub(super) struct MiniportAdapter {
     pub(super) link: Mutex<NDIS_LINK_STATE>,
     pub(super) link_is_up: AtomicU32,
     pub(super) sends: SendState,
-    /// Indicated and not yet returned.
+    /// The number of lists that are indicated and not yet returned.
     pub(super) indicated: AtomicUsize,
     /// Packets received by the stack.
     pub(super) received_packets: AtomicU64,
     pub(super) oids: OidSlot,
     pub(super) offloads: Offloads,
-    /// Held by whoever changes the adapter's state: NDIS does one such operation at a time.
+    /// Held during a change of the adapter's state. NDIS makes one such change at a time.
     operation: Mutex<()>,
 }
 
@@ -73,7 +73,7 @@ const MAGIC: u64 = 0x4e44_4953_4144_4150;
 static ADAPTERS: Mutex<Vec<Arc<MiniportAdapter>>> = Mutex::new(Vec::new());
 
 impl MiniportAdapter {
-    /// Makes an adapter, which is halted. It stays until the last driver is unloaded.
+    /// Creates an adapter, which is halted. It stays in memory until the last driver is unloaded.
     pub(super) fn new(
         driver: MiniportDriver,
         options: AdapterOptions,
@@ -108,12 +108,12 @@ impl MiniportAdapter {
         adapter
     }
 
-    /// The adapter behind a miniport adapter handle, which stays for the driver's call; stops when
-    /// it is none.
+    /// The adapter of a miniport adapter handle, which stays valid for the driver's call. Stops if
+    /// the handle is not one.
     pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE) -> &'a Self {
         let adapter = handle.cast::<Self>();
         if !adapter.is_null() && adapter.is_aligned() {
-            // SAFETY: adapters stay while a driver is loaded; another pointer of a driver faults or
+            // SAFETY: adapters stay in memory while a driver is loaded. Any other pointer faults or
             // fails the next check.
             let adapter = unsafe { &*adapter };
             if adapter.magic == MAGIC {
@@ -130,7 +130,7 @@ impl MiniportAdapter {
         stop(
             Rule::BAD_NDIS_HANDLE,
             function,
-            format_args!("{handle:p} is no miniport adapter handle"),
+            format_args!("{handle:p} is not a miniport adapter handle"),
         )
     }
 
@@ -168,7 +168,7 @@ pub(super) fn by_luid(luid: u64) -> Option<Arc<MiniportAdapter>> {
     find(|adapter| adapter.luid == luid)
 }
 
-/// The first initialized adapter that is so.
+/// The first initialized adapter that matches.
 pub(super) fn find(is_it: impl Fn(&MiniportAdapter) -> bool) -> Option<Arc<MiniportAdapter>> {
     adapters().iter().find(|adapter| is_it(adapter)).cloned()
 }

@@ -1,14 +1,14 @@
-//! NDIS 6 for an `NdisMediumIP` miniport: what `ndis.sys` does between a miniport driver and the
+//! NDIS 6 for an `NdisMediumIP` miniport: the part of `ndis.sys` between a miniport driver and the
 //! stack above it.
 //!
-//! A driver registers ([`MiniportDriver`]); the owner of the machine adds adapters to it
+//! A driver registers ([`MiniportDriver`]). The owner of the machine adds adapters to it
 //! ([`Adapter::add`]), each with an [`Edge`](crate::edge::Edge) as the stack above. An adapter goes
 //! through the documented [`State`]s, gets OID requests, and carries packets: the edge transmits
-//! batches through its [`AdapterPort`], and is handed what the driver indicates.
+//! batches through its [`AdapterPort`], and receives what the driver indicates.
 //!
-//! Every NET_BUFFER_LIST knows who owns it, and every passage from one to another is checked. A
-//! completed list is filled with a pattern that must still be there when it is used again, and with
-//! [`Tuning::guard`] its pages are inaccessible meanwhile.
+//! Every NET_BUFFER_LIST records its owner, and every change of ownership is checked. A completed
+//! list is filled with a pattern that must be intact when the list is used again. With
+//! [`Tuning::guard`] its pages are inaccessible in between.
 
 pub mod adapter;
 mod attributes;

@@ -52,10 +52,10 @@ fn is_pool_address(pool: usize) -> bool {
     pool != 0
 }
 
-/// Points a NET_BUFFER at an MDL chain.
+/// Attaches an MDL chain to a NET_BUFFER.
 ///
 /// # Safety
-/// `net_buffer` and `mdl_chain` are valid and the caller's.
+/// `net_buffer` and `mdl_chain` are valid, and owned by the caller.
 unsafe fn attach(
     net_buffer: *mut NET_BUFFER,
     mdl_chain: *mut MDL,
@@ -108,12 +108,16 @@ export! { "ndis.sys";
         let context_bytes = usize::from(unsafe { (*parameters).ContextSize });
         // SAFETY: 1 and 2.
         let tag = unsafe { (*parameters).PoolTag };
-        if tag == 0 || (data_bytes > 0 && !net_buffer) || !context_bytes.is_multiple_of(MEMORY_ALLOCATION_ALIGNMENT) {
+        if tag == 0
+            || (data_bytes > 0 && !net_buffer)
+            || !context_bytes.is_multiple_of(MEMORY_ALLOCATION_ALIGNMENT)
+        {
             stop(
                 Rule::BAD_ARGUMENT,
                 FUNCTION,
                 format_args!(
-                    "tag {tag:#x}, {data_bytes} bytes of data, fAllocateNetBuffer {net_buffer}, {context_bytes} bytes of context"
+                    "tag {tag:#x}, {data_bytes} bytes of data, fAllocateNetBuffer {net_buffer}, \
+                     {context_bytes} bytes of context"
                 ),
             );
         }
@@ -121,7 +125,8 @@ export! { "ndis.sys";
             return ptr::null_mut();
         }
         let mdls = usize::from(data_bytes > 0);
-        Pool::create(Kind::Lists, tag, ObjectShape { context_bytes, net_buffer, mdls, data_bytes, guard: false })
+        let shape = ObjectShape { context_bytes, net_buffer, mdls, data_bytes, guard: false };
+        Pool::create(Kind::Lists, tag, shape)
     }
 
     /// nblapi.h, NdisFreeNetBufferListPool.
@@ -150,7 +155,8 @@ export! { "ndis.sys";
     ) -> *mut NET_BUFFER_LIST {
         const FUNCTION: &str = "NdisAllocateNetBufferList";
         let pool = Pool::of(FUNCTION, pool_handle, Kind::Lists);
-        allocate_list(FUNCTION, pool, context_size, context_back_fill).map_or(ptr::null_mut(), Object::nbl)
+        allocate_list(FUNCTION, pool, context_size, context_back_fill)
+            .map_or(ptr::null_mut(), Object::nbl)
     }
 
     /// nblapi.h, NdisAllocateNetBufferAndNetBufferList.
@@ -174,7 +180,10 @@ export! { "ndis.sys";
             stop(
                 Rule::BAD_ARGUMENT,
                 FUNCTION,
-                format_args!("pool {} is not one with fAllocateNetBuffer and no DataSize", Tag(pool.tag)),
+                format_args!(
+                    "pool {} is not one with fAllocateNetBuffer and no DataSize",
+                    Tag(pool.tag)
+                ),
             );
         }
         require_range(FUNCTION, mdl_chain, data_offset, data_length);
@@ -221,13 +230,19 @@ export! { "ndis.sys";
         // SAFETY: 1 and 2.
         let tag = unsafe { (*parameters).PoolTag };
         if tag == 0 {
-            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("no tag"));
+            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the tag is 0"));
         }
         if !pool::admit() {
             return ptr::null_mut();
         }
         let mdls = usize::from(data_bytes > 0);
-        let shape = ObjectShape { context_bytes: 0, net_buffer: true, mdls, data_bytes, guard: false };
+        let shape = ObjectShape {
+            context_bytes: 0,
+            net_buffer: true,
+            mdls,
+            data_bytes,
+            guard: false,
+        };
         Pool::create(Kind::Buffers, tag, shape)
     }
 
@@ -312,7 +327,8 @@ fn allocate_list(
             Rule::BAD_ARGUMENT,
             function,
             format_args!(
-                "context of {context_size} and backfill of {context_back_fill} bytes are not multiples of 16"
+                "context of {context_size} and backfill of {context_back_fill} bytes are not \
+                 multiples of 16"
             ),
         );
     }
@@ -331,14 +347,14 @@ fn allocate_list(
     Some(object)
 }
 
-/// Points the NET_BUFFER at the MDL and data that were allocated with it; all of it is unused data
+/// Attaches the MDL and the data that were allocated with the NET_BUFFER. All of it is unused data
 /// space.
 fn attach_own_data(object: Object) {
     // SAFETY: just allocated, and so is its MDL.
     unsafe { attach(object.net_buffer(), object.mdl(0), 0, 0) };
 }
 
-/// Stops unless an MDL chain has the bytes that a NET_BUFFER over it claims.
+/// Stops unless an MDL chain has the bytes that its NET_BUFFER describes.
 fn require_range(function: &str, mdl_chain: *mut MDL, data_offset: ULONG, data_length: usize) {
     let mut bytes = 0_usize;
     let mut next = mdl_chain;

@@ -12,9 +12,9 @@ use nt_sys::ntdef::{BOOLEAN, DISPATCH_LEVEL, PVOID, ULONG};
 use crate::irql;
 use crate::violation::{Rule, stop};
 
-/// The used data space, in pieces as its MDLs have it.
+/// The used data space, as one piece for each MDL.
 ///
-/// Stops when the chain has less than the NET_BUFFER says.
+/// The iterator stops the process if the chain is shorter than the NET_BUFFER says.
 pub(super) struct Pieces {
     mdl: *mut MDL,
     offset: usize,
@@ -65,7 +65,7 @@ impl Iterator for Pieces {
     }
 }
 
-/// Where the bytes of an MDL are.
+/// The address of the bytes of an MDL.
 fn address(mdl: &MDL) -> *mut u8 {
     if mdl.MappedSystemVa.is_null() {
         mdl.StartVa.cast::<u8>().wrapping_add(mdl.ByteOffset as usize)
@@ -131,7 +131,7 @@ export! { "ndis.sys";
     /// `<= DISPATCH_LEVEL`
     ///
     /// # Safety
-    /// `net_buffer` is valid and the driver's.
+    /// `net_buffer` is valid and owned by the driver.
     pub unsafe fn NdisAdvanceNetBufferDataStart(
         net_buffer: *mut NET_BUFFER,
         data_offset_delta: ULONG,
@@ -146,14 +146,14 @@ export! { "ndis.sys";
             stop(
                 Rule::BAD_ARGUMENT,
                 FUNCTION,
-                format_args!("by {data_offset_delta} bytes of {}", net_buffer.DataLength),
+                format_args!("advances by {data_offset_delta} bytes, of {}", net_buffer.DataLength),
             );
         }
         net_buffer.DataOffset += data_offset_delta;
         net_buffer.DataLength -= data_offset_delta;
         if free_mdl != 0 {
-            // The MDLs that a retreat put before the chain, and that lie wholly before the data
-            // now.
+            // MDLs that a retreat prepended, and that now lie entirely before the data, are
+            // removed.
             loop {
                 let first = net_buffer.MdlChain;
                 // SAFETY: the first MDL of the chain, or null.
@@ -164,7 +164,7 @@ export! { "ndis.sys";
                 net_buffer.MdlChain = mdl.Next;
                 net_buffer.DataOffset -= mdl.ByteCount;
                 let Some(free) = free_mdl_handler else {
-                    // The driver keeps them by other means.
+                    // Without a handler, the driver tracks these MDLs itself.
                     continue;
                 };
                 // SAFETY: the driver's handler, with an MDL that its other handler made.
@@ -180,7 +180,7 @@ export! { "ndis.sys";
     /// `<= DISPATCH_LEVEL`
     ///
     /// # Safety
-    /// `net_buffer` is valid and the driver's.
+    /// `net_buffer` is valid and owned by the driver.
     pub unsafe fn NdisRetreatNetBufferDataStart(
         net_buffer: *mut NET_BUFFER,
         data_offset_delta: ULONG,
@@ -197,8 +197,8 @@ export! { "ndis.sys";
         if net_buffer.DataOffset < data_offset_delta {
             let missing = data_offset_delta - net_buffer.DataOffset;
             let Some(allocate) = allocate_mdl_handler else {
-                // NDIS's own allocator is not here: nobody could free what it makes without its
-                // other half.
+                // NDIS's default allocator is not implemented: its MDLs could be freed by NDIS's
+                // other half only.
                 return NDIS_STATUS_RESOURCES;
             };
             let Some(mut bytes) = missing.checked_add(data_back_fill) else {
@@ -221,7 +221,7 @@ export! { "ndis.sys";
     }
 }
 
-/// Finds `CurrentMdl` for `DataOffset`.
+/// Sets `CurrentMdl` according to `DataOffset`.
 fn relocate(net_buffer: &mut NET_BUFFER) {
     let mut offset = net_buffer.DataOffset;
     let mut current = net_buffer.MdlChain;

@@ -1,9 +1,9 @@
-//! A NET_BUFFER_LIST with all that is allocated with it, and the header before it that knows who
-//! owns it.
+//! A NET_BUFFER_LIST with everything that is allocated together with it, and the header before it
+//! that records the owner.
 //!
-//! One allocation: `[Header][NET_BUFFER_LIST][NET_BUFFER][MDLs][context][data]`. With a guard the
-//! header ends at a page's end and the rest begins at the next page, so that the rest can be made
-//! inaccessible.
+//! One allocation: `[Header][NET_BUFFER_LIST][NET_BUFFER][MDLs][context][data]`. With a guard, the
+//! header ends at the end of a page and the rest begins at the next page, so that the rest can be
+//! made inaccessible.
 
 use std::alloc::{self, Layout};
 use std::ptr::{self, NonNull};
@@ -15,13 +15,13 @@ use nt_sys::ndis::{NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_CONTEXT};
 use super::guard;
 use crate::violation::{Rule, stop};
 
-/// Who may touch a NET_BUFFER_LIST.
+/// The owner of a NET_BUFFER_LIST, who alone may access it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Owner {
     /// Its pool.
     Pool = 1,
-    /// Who allocated it.
+    /// The component that allocated it.
     Allocator = 2,
     /// The miniport, from MiniportSendNetBufferLists to NdisMSendNetBufferListsComplete.
     Miniport = 3,
@@ -40,18 +40,18 @@ impl Owner {
     }
 }
 
-/// What an object is made of.
+/// The parts of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ObjectShape {
     /// Bytes of context space.
     pub(super) context_bytes: usize,
-    /// Whether there is a NET_BUFFER.
+    /// Whether it has a NET_BUFFER.
     pub(super) net_buffer: bool,
-    /// How many MDLs.
+    /// The number of MDLs.
     pub(super) mdls: usize,
     /// Bytes of data space.
     pub(super) data_bytes: usize,
-    /// Whether it lies in pages of its own.
+    /// Whether it has pages of its own.
     pub(super) guard: bool,
 }
 
@@ -61,19 +61,19 @@ const NBL_BYTES: usize = size_of::<NET_BUFFER_LIST>();
 const NB_BYTES: usize = size_of::<NET_BUFFER>();
 const MDL_BYTES: usize = size_of::<MDL>();
 
-/// What lies before a NET_BUFFER_LIST. The magic number comes first.
+/// The header before a NET_BUFFER_LIST. The magic number comes first.
 #[repr(C, align(128))]
 struct Header {
     magic: u64,
     owner: AtomicU32,
-    /// How often it was lent.
+    /// The number of times that the object was initialized for use.
     generation: AtomicU32,
-    /// The pool, by an address that is only compared and given back.
+    /// The address of the pool, which is only compared.
     pool: usize,
-    /// The adapter handle that has it at present, for sends and indications.
+    /// The handle of the adapter that has the object, for sends and indications.
     adapter: AtomicUsize,
     shape: ObjectShape,
-    /// Bytes of data poisoned at the last completion.
+    /// The number of data bytes that were filled with the pattern at the last completion.
     poisoned: AtomicU32,
 }
 
@@ -89,10 +89,10 @@ unsafe impl Send for Object {}
 unsafe impl Sync for Object {}
 
 impl Object {
-    /// Allocates one for the pool at `pool`, zeroed. `None` when memory ran out.
+    /// Allocates a zeroed object for the pool at `pool`. Returns `None` if there is no memory.
     pub(super) fn allocate(pool: usize, shape: ObjectShape) -> Option<Self> {
         let (layout, before) = memory(shape);
-        // SAFETY: the layout has a size.
+        // SAFETY: the layout has a size other than 0.
         let base = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?;
         // SAFETY: `before` bytes lie before the NET_BUFFER_LIST in the same allocation.
         let nbl = unsafe { base.add(before) }.cast::<NET_BUFFER_LIST>();
@@ -106,7 +106,7 @@ impl Object {
             shape,
             poisoned: AtomicU32::new(0),
         };
-        // SAFETY: the header's place is in the allocation and aligned.
+        // SAFETY: the header lies in the allocation and is aligned.
         unsafe { object.header_pointer().write(header) };
         if shape.guard {
             guard::add(object.nbl().addr(), layout.size() - before);
@@ -114,10 +114,10 @@ impl Object {
         Some(object)
     }
 
-    /// Gives the memory back.
+    /// Frees the memory.
     ///
     /// # Safety
-    /// Nobody uses it any more.
+    /// The object is no longer in use.
     pub(super) unsafe fn release(self) {
         let shape = self.header().shape;
         let (layout, before) = memory(shape);
@@ -134,7 +134,7 @@ impl Object {
         unsafe { alloc::dealloc(base.as_ptr(), layout) };
     }
 
-    /// The object of a pointer that came from a driver. Stops when it is none.
+    /// The object of a pointer that a driver passes. Stops if it is not one.
     pub(super) fn of(function: &str, nbl: *mut NET_BUFFER_LIST) -> Self {
         let address = nbl.addr();
         if address < PAGE_SIZE || !address.is_multiple_of(64) {
@@ -144,8 +144,8 @@ impl Object {
             stop(Rule::NOT_AN_NBL, function, format_args!("null"));
         };
         let object = Self(nbl);
-        // SAFETY: what is 64-aligned in a driver's memory has readable memory before it, or the
-        // fault is reported.
+        // SAFETY: the memory before a 64-byte aligned address is readable, or the fault is
+        // reported.
         let magic = unsafe { ptr::read_volatile(object.header_pointer().cast::<u64>()) };
         if magic != MAGIC {
             stop(
@@ -162,17 +162,17 @@ impl Object {
         self.0.as_ptr()
     }
 
-    /// The pool that it is from.
+    /// The pool that it belongs to.
     pub(super) fn pool(self) -> usize {
         self.header().pool
     }
 
-    /// What it is made of.
+    /// Its parts.
     pub(super) fn shape(self) -> ObjectShape {
         self.header().shape
     }
 
-    /// Passes it from one owner to another; says who owns it when it is not `from`.
+    /// Passes the object from one owner to another. Returns the actual owner if that is not `from`.
     pub(super) fn pass(self, from: Owner, to: Owner) -> Result<(), Owner> {
         let owner = &self.header().owner;
         match owner.compare_exchange(from as u32, to as u32, Ordering::AcqRel, Ordering::Acquire) {
@@ -181,17 +181,17 @@ impl Object {
         }
     }
 
-    /// How often it was lent.
+    /// The number of times that the object was initialized for use.
     pub(super) fn generation(self) -> u32 {
         self.header().generation.load(Ordering::Relaxed)
     }
 
-    /// The adapter that has it.
+    /// The handle of the adapter that has it.
     pub(super) fn adapter(self) -> usize {
         self.header().adapter.load(Ordering::Relaxed)
     }
 
-    /// Notes the adapter that has it.
+    /// Records the adapter that has it.
     pub(super) fn set_adapter(self, adapter: usize) {
         self.header().adapter.store(adapter, Ordering::Relaxed);
     }
@@ -201,7 +201,7 @@ impl Object {
         if self.shape().net_buffer { self.part(NBL_BYTES).cast() } else { ptr::null_mut() }
     }
 
-    /// The MDL of `index` allocated with it, or null.
+    /// The MDL with this index allocated with it, or null.
     pub(super) fn mdl(self, index: usize) -> *mut MDL {
         if index < self.shape().mdls {
             self.part(NBL_BYTES + NB_BYTES + index * MDL_BYTES).cast()
@@ -216,7 +216,8 @@ impl Object {
         self.part(data_offset(shape))
     }
 
-    /// Makes NET_BUFFER_LIST, NET_BUFFER and context as a fresh allocation has them, without data.
+    /// Initializes the NET_BUFFER_LIST, the NET_BUFFER and the context as in a new allocation,
+    /// without data.
     ///
     /// # Safety
     /// The caller owns the object.
@@ -247,7 +248,7 @@ impl Object {
         }
     }
 
-    /// Describes `bytes` of the data space from `offset` by the MDL of `index`.
+    /// Makes the MDL with this index describe `bytes` of the data space from `offset`.
     ///
     /// # Safety
     /// The caller owns the object, and the range is inside the data space.
@@ -275,10 +276,10 @@ impl Object {
         unsafe { ptr::write_bytes(self.data(), POISON, data_bytes) };
     }
 
-    /// Where the poison is gone, by name, when someone wrote there.
+    /// The name and the offset of the part where the pattern was overwritten, if any.
     ///
     /// # Safety
-    /// The caller owns the object, and it was poisoned.
+    /// The caller owns the object, which was filled with the pattern.
     pub(super) unsafe fn touched(self) -> Option<(&'static str, usize)> {
         let data_bytes = self.header().poisoned.load(Ordering::Relaxed) as usize;
         let parts = [
@@ -293,12 +294,12 @@ impl Object {
         })
     }
 
-    /// Makes all but the header inaccessible, when it has pages of its own.
+    /// Makes everything but the header inaccessible, if the object has pages of its own.
     pub(super) fn protect(self) {
         self.set_protection(libc::PROT_NONE);
     }
 
-    /// Makes it accessible again.
+    /// Makes the object accessible again.
     pub(super) fn unprotect(self) {
         self.set_protection(libc::PROT_READ | libc::PROT_WRITE);
     }
@@ -320,7 +321,7 @@ impl Object {
     }
 
     fn header(&self) -> &Header {
-        // SAFETY: objects are made with a header, which lives as long as they do.
+        // SAFETY: every object has a header, which lives as long as the object.
         unsafe { &*self.header_pointer() }
     }
 
@@ -329,10 +330,10 @@ impl Object {
     }
 }
 
-/// What a driver finds in a completed NET_BUFFER_LIST. As a pointer, it is not canonical.
+/// The pattern of a completed NET_BUFFER_LIST. As a pointer, it is not canonical.
 pub(super) const POISON: u8 = 0xd7;
 
-/// An MDL over memory that is always there, as MmBuildMdlForNonPagedPool leaves it.
+/// An MDL of non-paged memory, as MmBuildMdlForNonPagedPool leaves it.
 pub(super) fn nonpaged_mdl(address: *mut u8, bytes: usize, next: *mut MDL) -> MDL {
     let in_page = address.addr() & (PAGE_SIZE - 1);
     MDL {
@@ -347,7 +348,7 @@ pub(super) fn nonpaged_mdl(address: *mut u8, bytes: usize, next: *mut MDL) -> MD
     }
 }
 
-/// Whether bytes are all [`POISON`]; if not, where not.
+/// The first offset where bytes differ from [`POISON`], if any.
 fn is_poison(bytes: &[u8]) -> Result<(), usize> {
     const WORD: u64 = u64::from_ne_bytes([POISON; 8]);
     let (words, rest) = bytes.as_chunks::<8>();
@@ -358,7 +359,7 @@ fn is_poison(bytes: &[u8]) -> Result<(), usize> {
     Err(bytes.iter().position(|byte| *byte != POISON).unwrap_or_default())
 }
 
-/// The layout of an object, and where in it the NET_BUFFER_LIST is.
+/// The layout of an object, and the offset of the NET_BUFFER_LIST in it.
 fn memory(shape: ObjectShape) -> (Layout, usize) {
     let (alignment, before) =
         if shape.guard { (PAGE_SIZE, PAGE_SIZE) } else { (128, HEADER_BYTES) };

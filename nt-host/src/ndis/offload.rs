@@ -1,5 +1,5 @@
-//! Task offloads: how the stack turns them on, and what a miniport owes it then
-//! (windows-driver-docs, `OID_OFFLOAD_ENCAPSULATION` and `OID_TCP_OFFLOAD_PARAMETERS`).
+//! Task offloads: how the stack enables them, and the rules for a miniport (windows-driver-docs,
+//! `OID_OFFLOAD_ENCAPSULATION` and `OID_TCP_OFFLOAD_PARAMETERS`).
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use nt_sys::ndis::{
 
 use crate::violation::{Rule, stop};
 
-/// What a packet says when the miniport has looked at its checksums.
+/// The flags of a packet whose checksums the miniport has verified.
 const RECEIVE_CHECKSUMS: usize = Info::RECEIVE_TCP_CHECKSUM_FAILED
     | Info::RECEIVE_UDP_CHECKSUM_FAILED
     | Info::RECEIVE_IP_CHECKSUM_FAILED
@@ -18,17 +18,17 @@ const RECEIVE_CHECKSUMS: usize = Info::RECEIVE_TCP_CHECKSUM_FAILED
     | Info::RECEIVE_UDP_CHECKSUM_SUCCEEDED
     | Info::RECEIVE_IP_CHECKSUM_SUCCEEDED;
 
-/// An adapter's offloads, as the stack has them.
+/// The state of an adapter's offloads.
 #[derive(Default)]
 pub(super) struct Offloads {
-    /// The stack has turned them on once.
+    /// Whether the stack has ever enabled them.
     were_on: AtomicBool,
-    /// How often the miniport has told its current configuration.
+    /// The number of times that the miniport has indicated its current configuration.
     told: AtomicUsize,
 }
 
 impl Offloads {
-    /// The miniport has told its current configuration.
+    /// Records that the miniport has indicated its current configuration.
     pub(super) fn tell(&self) {
         self.told.fetch_add(1, Ordering::Relaxed);
     }
@@ -37,16 +37,16 @@ impl Offloads {
         self.told.load(Ordering::Relaxed)
     }
 
-    /// The miniport is about to be asked to set something.
+    /// Called before the miniport gets a set request.
     pub(super) fn before_set(&self, oid: NDIS_OID) {
-        // It may use them from the moment on that it has the request.
+        // The miniport may use the offloads as soon as it has the request.
         if oid == OID_OFFLOAD_ENCAPSULATION {
             self.were_on.store(true, Ordering::Release);
         }
     }
 
-    /// Stops where the miniport has taken a change of offloads and has not told what they are
-    /// since.
+    /// Stops if the miniport has accepted a change of offloads without indicating its new
+    /// configuration.
     pub(super) fn require_told(&self, oid: NDIS_OID, told_before: usize) {
         if matches!(oid, OID_OFFLOAD_ENCAPSULATION | OID_TCP_OFFLOAD_PARAMETERS)
             && self.times_told() == told_before
@@ -61,15 +61,14 @@ impl Offloads {
         }
     }
 
-    /// Stops where a received packet says something of its checksums before the stack has asked for
-    /// that.
+    /// Stops if a received packet has checksum flags before the stack has enabled the offload.
     pub(super) fn require_on(&self, function: &str, info: usize) {
         if info & RECEIVE_CHECKSUMS != 0 && !self.were_on.load(Ordering::Acquire) {
             stop(
                 Rule::OFFLOAD_NOT_ON,
                 function,
                 format_args!(
-                    "a packet says {info:#x} of its checksums, and OID_OFFLOAD_ENCAPSULATION was not set"
+                    "a packet has checksum flags {info:#x} without OID_OFFLOAD_ENCAPSULATION"
                 ),
             );
         }

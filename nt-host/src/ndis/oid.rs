@@ -1,4 +1,4 @@
-//! OID requests (ndis.h): what NDIS answers itself, and what it asks the miniport.
+//! OID requests (ndis.h): those that NDIS handles, and those that it sends to the miniport.
 
 use std::ptr;
 use std::sync::PoisonError;
@@ -31,45 +31,45 @@ use crate::callback;
 use crate::irql;
 use crate::violation::{Rule, stop};
 
-/// How long a request may be pending.
+/// The time after which a pending request is reported.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An OID request.
 #[derive(Debug)]
 pub enum OidRequest<'a> {
-    /// A question; the answer goes to `buffer`.
+    /// A query. The answer is written to `buffer`.
     Query {
-        /// What is asked.
+        /// The OID.
         oid: NDIS_OID,
-        /// Where the answer goes.
+        /// The output buffer.
         buffer: &'a mut [u8],
     },
-    /// An order.
+    /// A set request.
     Set {
-        /// What is set.
+        /// The OID.
         oid: NDIS_OID,
-        /// Its value.
+        /// The value.
         buffer: &'a [u8],
     },
-    /// A call.
+    /// A method request.
     Method {
-        /// What is called.
+        /// The OID.
         oid: NDIS_OID,
-        /// Which method.
+        /// The method.
         method: u32,
-        /// The first so many bytes of `buffer` are the input.
+        /// The number of bytes of `buffer` that are input.
         input_bytes: usize,
         /// Input, then output.
         buffer: &'a mut [u8],
     },
 }
 
-/// Why an OID request failed.
+/// The failure of an OID request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OidFailure {
     /// The status.
     pub status: NDIS_STATUS,
-    /// How long the buffer must be, in bytes, when it was too short; else 0.
+    /// The required length of the buffer in bytes if it was too short; otherwise 0.
     pub bytes_needed: u32,
 }
 
@@ -80,7 +80,7 @@ impl OidFailure {
 }
 
 impl MiniportAdapter {
-    /// Answers an OID request, or asks the miniport.
+    /// Handles an OID request, or sends it to the miniport.
     pub(super) fn oid(&self, request: OidRequest<'_>) -> Result<usize, OidFailure> {
         irql::require_exactly("NdisOidRequest", PASSIVE_LEVEL);
         if matches!(self.states.state(), State::Halted | State::Initializing) {
@@ -179,7 +179,7 @@ impl MiniportAdapter {
         }
     }
 
-    /// Calls MiniportOidRequest and waits for the answer: the bytes written or read.
+    /// Calls MiniportOidRequest and waits for the completion. Returns the bytes written or read.
     fn ask(
         &self,
         body: impl FnOnce(nt_sys::ntdef::PVOID, u32) -> (u32, NDIS_OID_REQUEST_DATA),
@@ -231,7 +231,7 @@ impl MiniportAdapter {
             );
         }
         *self.pending() = Pending::default();
-        // SAFETY: the driver has given the request back; the pointer is to the local above.
+        // SAFETY: the driver has completed the request; the pointer is to the local above.
         let done = unsafe { &*pointer };
         let (transferred, bytes_needed) = match done.RequestType {
             nt_sys::ndis::NdisRequestSetInformation => {
@@ -258,7 +258,7 @@ impl MiniportAdapter {
             stop(
                 Rule::BAD_OID_ANSWER,
                 "MiniportOidRequest",
-                format_args!("{transferred} bytes of a buffer of {bytes}"),
+                format_args!("transferred {transferred} bytes of a buffer of {bytes}"),
             );
         }
         Ok(transferred)
@@ -301,9 +301,9 @@ impl MiniportAdapter {
         }
     }
 
-    /// What NDIS answers for an NDIS 6 miniport from its attributes and indications; `None` when
-    /// the miniport is asked (windows-driver-docs, "NDIS 6.0 OIDs": those marked "not requested
-    /// from miniports").
+    /// The answers that NDIS gives for an NDIS 6 miniport from its attributes and indications.
+    /// `None` if the request goes to the miniport (windows-driver-docs, "NDIS 6.0 OIDs": NDIS
+    /// handles those marked "not requested from miniports").
     fn answer(&self, oid: NDIS_OID) -> Option<Result<Vec<u8>, NDIS_STATUS>> {
         let attributes = self.attributes();
         let Some(general) = attributes.general else {
@@ -374,10 +374,10 @@ impl MiniportAdapter {
     }
 }
 
-/// The bytes of a struct of integers, with its padding as it is.
+/// The bytes of a struct of integers, including its padding.
 pub(super) fn bytes_of<T: Copy>(value: &T) -> Vec<u8> {
     let mut bytes = vec![0; size_of::<T>()];
-    // SAFETY: both have that many bytes, and they are not the same memory.
+    // SAFETY: both have that many bytes, and don't overlap.
     unsafe {
         ptr::copy_nonoverlapping(
             ptr::from_ref(value).cast::<u8>(),
@@ -388,7 +388,7 @@ pub(super) fn bytes_of<T: Copy>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// A copy of the bytes, aligned as a driver may expect.
+/// A copy of the bytes, with the alignment that a driver may expect.
 fn aligned(bytes: &[u8]) -> Vec<u64> {
     bytes
         .chunks(8)
@@ -425,9 +425,16 @@ export! { "ndis.sys";
             stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("completed with NDIS_STATUS_PENDING"));
         }
         let mut pending = adapter.pending();
-        if pending.request == 0 || pending.request != oid_request.addr() || pending.completion.is_some() {
+        if pending.request == 0
+            || pending.request != oid_request.addr()
+            || pending.completion.is_some()
+        {
             drop(pending);
-            stop(Rule::NOT_PENDING, FUNCTION, format_args!("{oid_request:p} is not the request that is pending"));
+            stop(
+                Rule::NOT_PENDING,
+                FUNCTION,
+                format_args!("{oid_request:p} is not the pending request"),
+            );
         }
         pending.completion = Some(status);
         drop(pending);

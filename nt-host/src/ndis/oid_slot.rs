@@ -1,22 +1,22 @@
-//! The OID request that a miniport has. NDIS sends one at a time.
+//! The OID request that a miniport handles. NDIS sends one at a time.
 
 use std::sync::{Condvar, Mutex};
 
 use nt_sys::ndis::NDIS_STATUS;
 
-/// The request that the miniport has, and its completion. NDIS sends one at a time.
+/// The pending request and its completion.
 pub(super) struct OidSlot {
-    /// Held by the one that asks.
+    /// Held by the thread whose request is sent.
     pub(super) asking: Mutex<()>,
     pub(super) pending: Mutex<Pending>,
     pub(super) completed: Condvar,
-    /// What was set, which NDIS answers itself.
+    /// Values that were set, and that NDIS returns itself.
     pub(super) set: Mutex<Cached>,
 }
 
 #[derive(Default)]
 pub(super) struct Pending {
-    /// Address of the request, 0 when there is none.
+    /// The address of the request; 0 if there is none.
     pub(super) request: usize,
     pub(super) completion: Option<NDIS_STATUS>,
 }

@@ -1,4 +1,4 @@
-//! What an edge has of its adapter.
+//! The port through which an edge uses its adapter.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,13 +8,13 @@ use super::object::Object;
 use super::send_pool::DataLayout;
 use super::state::State;
 
-/// The upper side of an adapter: how its edge transmits.
+/// The upper side of an adapter, through which its edge transmits.
 #[derive(Clone)]
 pub struct AdapterPort {
     adapter: Arc<MiniportAdapter>,
 }
 
-/// Why packets were not given to the miniport. They are discarded.
+/// The reason why packets were discarded instead of passed to the miniport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransmitError {
     /// The adapter is not running.
@@ -23,14 +23,14 @@ pub enum TransmitError {
     LinkDown,
 }
 
-/// Counters of what passed between an adapter and its edge, in packets.
+/// Counters of packets between an adapter and its edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PortCounters {
-    /// Given to the miniport.
+    /// Passed to the miniport.
     pub sent: u64,
     /// Of these, completed with another status than success.
     pub failed: u64,
-    /// Not given to the miniport, because the adapter was not running or the link down.
+    /// Discarded, because the adapter was not running or the link was down.
     pub discarded: u64,
     /// Indicated by the miniport.
     pub received: u64,
@@ -53,7 +53,7 @@ impl AdapterPort {
         self.adapter.mtu.longest()
     }
 
-    /// Whether packets would be taken.
+    /// Whether packets can be transmitted.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.adapter.states.state() == State::Running
@@ -72,7 +72,7 @@ impl AdapterPort {
         }
     }
 
-    /// An empty batch. It may be used again after each [`transmit`](Self::transmit).
+    /// An empty batch, which can be reused after each [`transmit`](Self::transmit).
     #[must_use]
     pub fn batch(&self) -> PacketBatch {
         PacketBatch {
@@ -84,11 +84,11 @@ impl AdapterPort {
         }
     }
 
-    /// Gives a batch to the miniport: one call of MiniportSendNetBufferLists. Answers with the
+    /// Passes a batch to the miniport, by one call of MiniportSendNetBufferLists. Returns the
     /// number of packets. The batch is empty afterwards.
     ///
     /// # Errors
-    /// When the packets were discarded instead.
+    /// The packets were discarded.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -100,23 +100,23 @@ impl AdapterPort {
     }
 }
 
-/// How many packets an edge puts into one batch at most.
+/// The maximum number of packets that an edge puts into one batch.
 pub(crate) const BATCH_PACKETS: usize = 64;
 
-/// Packets on their way to the miniport, in its own buffers.
+/// Packets to be passed to the miniport, in the adapter's send buffers.
 pub struct PacketBatch {
     adapter: Arc<MiniportAdapter>,
     layout: DataLayout,
-    /// With a packet.
+    /// Buffers with a packet.
     ready: Vec<Object>,
-    /// Without.
+    /// Buffers without a packet.
     free: Vec<Object>,
-    /// For the next packet, when buffers are not contiguous.
+    /// The next packet, if buffers are not contiguous.
     scratch: Vec<u8>,
 }
 
 impl PacketBatch {
-    /// How many packets it has.
+    /// The number of packets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ready.len()
@@ -128,11 +128,11 @@ impl PacketBatch {
         self.ready.is_empty()
     }
 
-    /// Room for the next packet, as long as the MTU. `None` when as many packets as may be are with
-    /// the miniport: then the edge's `room` is called when some come back.
+    /// A buffer for the next packet, of the length of the MTU. `None` if the miniport has the
+    /// maximum number of packets; then the edge's `room` is called when some are completed.
     pub fn buffer(&mut self) -> Option<&mut [u8]> {
         if self.layout.is_outdated(self.adapter.mtu.longest()) {
-            // What is ready stays as it is; what is free would be too short, or too long.
+            // Packets in the batch stay as they are. Free buffers have the wrong length.
             self.adapter.sends.pool.give(&mut self.free);
             self.layout = layout(&self.adapter);
         }
@@ -140,15 +140,15 @@ impl PacketBatch {
         let bytes = self.layout.packet_bytes;
         if self.layout.is_contiguous() {
             let start = self.layout.packet(object);
-            // SAFETY: the packet's place in an object that is this batch's.
+            // SAFETY: the packet lies in an object that this batch owns.
             return Some(unsafe { std::slice::from_raw_parts_mut(start, bytes) });
         }
         self.scratch.resize(bytes, 0);
         Some(&mut self.scratch)
     }
 
-    /// Makes the first `length` bytes of [`buffer`](Self::buffer) a packet. False, and nothing is
-    /// done, when they are no IP packet.
+    /// Makes the first `length` bytes of [`buffer`](Self::buffer) a packet. Returns false, and does
+    /// nothing, if they are not an IP packet.
     pub fn commit(&mut self, length: usize) -> bool {
         let (Some(object), layout) = (self.free.last().copied(), self.layout) else {
             return false;
@@ -157,7 +157,7 @@ impl PacketBatch {
             return false;
         }
         let version = if layout.is_contiguous() {
-            // SAFETY: the packet's place in an object that is this batch's.
+            // SAFETY: the packet lies in an object that this batch owns.
             unsafe { *layout.packet(object) >> 4 }
         } else {
             self.scratch.first().map_or(0, |byte| byte >> 4)
@@ -167,17 +167,18 @@ impl PacketBatch {
         }
         if !layout.is_contiguous() {
             let packet = self.scratch.get(..length).unwrap_or_default();
-            // SAFETY: the object is this batch's, of its layout, and the length was checked.
+            // SAFETY: this batch owns the object, which has its layout, and the length was checked.
             unsafe { layout.scatter(object, packet) };
         }
-        // SAFETY: the object is this batch's, of its layout, and the length was checked.
+        // SAFETY: this batch owns the object, which has its layout, and the length was checked.
         unsafe { layout.finish(object, length, version) };
         self.free.pop();
         self.ready.push(object);
         true
     }
 
-    /// Adds a packet. False when there is no room, or it is no IP packet or too long.
+    /// Adds a packet. Returns false if there is no buffer, or if the packet is too long or not an
+    /// IP packet.
     pub fn push(&mut self, packet: &[u8]) -> bool {
         let Some(room) = self.buffer().and_then(|buffer| buffer.get_mut(..packet.len())) else {
             return false;
@@ -189,13 +190,13 @@ impl PacketBatch {
     fn next_free(&mut self) -> Option<Object> {
         if self.free.is_empty() {
             let sends = &self.adapter.sends;
-            // As many as there are already: packets that come one by one have the same buffer,
+            // Takes as many as the batch has: packets that come one by one use the same buffer,
             // which stays in the cache.
             let count = self.ready.len().clamp(1, BATCH_PACKETS / 4);
             sends.pool.take(self.layout, count, &mut self.free);
             if self.free.is_empty() {
-                // Asked for before it is looked at again: a completion between the two looks would
-                // be missed.
+                // The request for room is made before the second attempt, so that no completion in
+                // between is missed.
                 sends.wants_room.store(true, Ordering::SeqCst);
                 sends.pool.take(self.layout, count, &mut self.free);
             }
@@ -211,7 +212,7 @@ impl Drop for PacketBatch {
     }
 }
 
-/// How packets lie in buffers of an adapter as it is now.
+/// The layout of packets in the adapter's send buffers.
 fn layout(adapter: &MiniportAdapter) -> DataLayout {
     let general = adapter.attributes().general;
     DataLayout::new(general.as_ref(), adapter.mtu.longest(), &adapter.tuning)

@@ -43,24 +43,32 @@ export! { "ndis.sys";
         require_dispatch_flag(FUNCTION, receive_flags, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
         let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         let state = adapter.states.state();
-        // In Restarting the driver has resumed receiving before NDIS knows of it.
+        // In Restarting, the driver may receive before NDIS sees the completion.
         if !matches!(state, State::Running | State::Pausing | State::Restarting) {
-            stop(Rule::INDICATED_WHILE_PAUSED, FUNCTION, format_args!("adapter {} is {state:?}", adapter.name));
+            stop(
+                Rule::INDICATED_WHILE_PAUSED,
+                FUNCTION,
+                format_args!("adapter {} is {state:?}", adapter.name),
+            );
         }
         if port_number != 0 {
-            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("port {port_number} was never allocated"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                FUNCTION,
+                format_args!("port {port_number} was never allocated"),
+            );
         }
         let (lists, packets) = accept(adapter, net_buffer_list);
         if lists != number_of_net_buffer_lists as usize || lists == 0 {
             stop(
                 Rule::NBL_BAD_CHAIN,
                 FUNCTION,
-                format_args!("{number_of_net_buffer_lists} lists are said to be in a chain of {lists}"),
+                format_args!("the chain has {lists} lists, not {number_of_net_buffer_lists}"),
             );
         }
         adapter.indicated.fetch_add(lists, Ordering::AcqRel);
         adapter.received_packets.fetch_add(packets, Ordering::Relaxed);
-        // SAFETY: the stack has the chain, and it is not empty.
+        // SAFETY: the stack owns the chain, which is not empty.
         let first = unsafe { &*net_buffer_list };
         stack::on_host(|| adapter.edge.receive(&ReceivedBatch { first, lists }));
         if receive_flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
@@ -81,15 +89,15 @@ export! { "ndis.sys";
     }
 }
 
-/// A chain that the stack has.
+/// A chain that the stack owns.
 #[derive(Clone, Copy)]
 struct Chain(*mut NET_BUFFER_LIST);
 
-// SAFETY: the stack has it, and passes it on as a whole.
+// SAFETY: the stack owns it, and passes it on as a whole.
 unsafe impl Send for Chain {}
 
-/// Passes a chain from the driver to the stack; stops when something is wrong with it. Answers with
-/// the number of lists and packets.
+/// Passes a chain from the driver to the stack. Stops if the chain is wrong. Returns the number of
+/// lists and of packets.
 fn accept(adapter: &MiniportAdapter, chain: *mut NET_BUFFER_LIST) -> (usize, u64) {
     let (mut lists, mut packets) = (0, 0);
     let mut next = chain;
@@ -106,11 +114,14 @@ fn accept(adapter: &MiniportAdapter, chain: *mut NET_BUFFER_LIST) -> (usize, u64
             stop(
                 Rule::NBL_NOT_OWNED,
                 FUNCTION,
-                format_args!("{:p} is with its {owner:?}: indicated twice, or freed", object.nbl()),
+                format_args!(
+                    "{:p} is owned by the {owner:?}: indicated twice, or freed",
+                    object.nbl()
+                ),
             );
         }
         object.set_adapter(adapter.handle().addr());
-        // SAFETY: now the stack's.
+        // SAFETY: the stack owns the list now.
         let nbl = unsafe { &*object.nbl() };
         if nbl.SourceHandle != adapter.handle() {
             stop(
@@ -133,7 +144,7 @@ fn accept(adapter: &MiniportAdapter, chain: *mut NET_BUFFER_LIST) -> (usize, u64
         }
         lists += 1;
         let mut net_buffer = nbl.FirstNetBuffer.cast_const();
-        // SAFETY: now the stack's.
+        // SAFETY: the stack owns the list now.
         while let Some(current) = unsafe { net_buffer.as_ref() } {
             packets += 1;
             net_buffer = current.Next;
@@ -143,19 +154,22 @@ fn accept(adapter: &MiniportAdapter, chain: *mut NET_BUFFER_LIST) -> (usize, u64
     (lists, packets)
 }
 
-/// Makes a chain the driver's again.
+/// Passes a chain back to the driver.
 fn give_back(adapter: &MiniportAdapter, chain: *mut NET_BUFFER_LIST) {
     let mut next = chain;
     let mut lists = 0;
     while !next.is_null() {
         let object = Object::of(FUNCTION, next);
-        // SAFETY: still the stack's.
+        // SAFETY: the stack still owns the list.
         next = unsafe { (*object.nbl()).Next };
         if let Err(owner) = object.pass(Owner::Stack, Owner::Allocator) {
             stop(
                 Rule::NBL_NOT_OWNED,
                 FUNCTION,
-                format_args!("{:p} became its {owner:?}'s while the stack had it", object.nbl()),
+                format_args!(
+                    "{:p} is owned by the {owner:?}, although the stack has not returned it",
+                    object.nbl()
+                ),
             );
         }
         lists += 1;

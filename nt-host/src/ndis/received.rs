@@ -1,4 +1,4 @@
-//! Packets that a miniport indicates, as its edge sees them.
+//! Packets that a miniport indicates, as an edge receives them.
 
 use std::cell::RefCell;
 
@@ -11,31 +11,31 @@ use super::net_buffer::Pieces;
 
 const FUNCTION: &str = "NdisMIndicateReceiveNetBufferLists";
 
-/// What one call indicated.
+/// The lists of one indication.
 pub struct ReceivedBatch<'a> {
     pub(super) first: &'a NET_BUFFER_LIST,
     pub(super) lists: usize,
 }
 
-/// A packet that was indicated.
+/// An indicated packet.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceivedPacket<'a> {
     /// The packet.
     pub data: &'a [u8],
-    /// What the miniport says of its checksums.
+    /// The checksum flags that the miniport has set.
     pub checksum: NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO,
-    /// How many TCP segments it was made of; 0 when it was not made of several.
+    /// The number of TCP segments that were coalesced into it; 0 if it was not coalesced.
     pub coalesced_segments: u16,
 }
 
 impl ReceivedBatch<'_> {
-    /// How many NET_BUFFER_LISTs were indicated.
+    /// The number of NET_BUFFER_LISTs.
     #[must_use]
     pub fn lists(&self) -> usize {
         self.lists
     }
 
-    /// Calls `f` for each packet, in order. Data in more than one MDL is gathered.
+    /// Calls `f` for each packet, in order. Data in more than one MDL is copied together.
     pub fn for_each(&self, mut f: impl FnMut(ReceivedPacket<'_>)) {
         let mut next = Some(self.first);
         while let Some(nbl) = next {
@@ -46,14 +46,14 @@ impl ReceivedBatch<'_> {
             };
             let coalesced_segments = (info(TcpRecvSegCoalesceInfo) & 0xffff) as u16;
             let mut net_buffer = nbl.FirstNetBuffer.cast_const();
-            // SAFETY: the stack has the list; it was checked when it was indicated.
+            // SAFETY: the stack owns the list, which was checked when it was indicated.
             while let Some(current) = unsafe { net_buffer.as_ref() } {
                 with_contiguous(current, |data| {
                     f(ReceivedPacket { data, checksum, coalesced_segments });
                 });
                 net_buffer = current.Next;
             }
-            // SAFETY: the stack has the chain.
+            // SAFETY: the stack owns the chain.
             next = unsafe { nbl.Next.as_ref() };
         }
     }
@@ -65,19 +65,19 @@ thread_local! {
 
 /// Calls `f` with the data of a packet.
 fn with_contiguous(net_buffer: &NET_BUFFER, f: impl FnOnce(&[u8])) {
-    // SAFETY: the stack has the packet while it looks at it.
+    // SAFETY: the stack owns the packet during the call.
     let mut pieces = unsafe { Pieces::of(FUNCTION, net_buffer) };
     let Some((start, bytes)) = pieces.next() else {
         return f(&[]);
     };
     if bytes == net_buffer.DataLength as usize {
-        // SAFETY: the MDL's memory, which the stack has.
+        // SAFETY: the stack owns the MDL's memory.
         return f(unsafe { std::slice::from_raw_parts(start, bytes) });
     }
     let mut gathered = GATHERED.take();
     gathered.clear();
     for (start, bytes) in std::iter::once((start, bytes)).chain(pieces) {
-        // SAFETY: the MDL's memory, which the stack has.
+        // SAFETY: the stack owns the MDL's memory.
         gathered.extend_from_slice(unsafe { std::slice::from_raw_parts(start, bytes) });
     }
     f(&gathered);

@@ -90,19 +90,19 @@ impl MiniportAdapter {
     }
 }
 
-/// Stops unless `flag` in `flags` means that the IRQL is DISPATCH_LEVEL.
+/// Stops if `flag` is set in `flags` but the IRQL is not DISPATCH_LEVEL.
 pub(super) fn require_dispatch_flag(function: &str, flags: ULONG, flag: ULONG) {
     if flags & flag != 0 && irql::current() != DISPATCH_LEVEL {
         stop(
             Rule::WRONG_DISPATCH_FLAG,
             function,
-            format_args!("the flag says DISPATCH_LEVEL, the IRQL is {}", irql::current()),
+            format_args!("the flag for DISPATCH_LEVEL is set at IRQL {}", irql::current()),
         );
     }
 }
 
 thread_local! {
-    /// Memory for the completed objects of one call.
+    /// A buffer for the completed objects of one call, which is reused.
     static COMPLETED: RefCell<Vec<Object>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -121,35 +121,43 @@ export! { "ndis.sys";
     ) {
         const FUNCTION: &str = "NdisMSendNetBufferListsComplete";
         irql::require_at_most(FUNCTION, DISPATCH_LEVEL);
-        require_dispatch_flag(FUNCTION, send_complete_flags, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL);
+        require_dispatch_flag(
+            FUNCTION,
+            send_complete_flags,
+            NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL,
+        );
         let adapter = MiniportAdapter::of(FUNCTION, miniport_adapter_handle);
         let mut completed = COMPLETED.take();
         let (mut failed, mut next) = (0, net_buffer_list);
         if next.is_null() {
-            stop(Rule::NBL_BAD_CHAIN, FUNCTION, format_args!("an empty chain"));
+            stop(Rule::NBL_BAD_CHAIN, FUNCTION, format_args!("the chain is empty"));
         }
         let call = adapter.sends.log.calls.fetch_add(1, Ordering::Relaxed);
         while !next.is_null() {
             let object = Object::of(FUNCTION, next);
             take_back(adapter, object);
-            // SAFETY: back with its source.
+            // SAFETY: the host owns the object again.
             let nbl = unsafe { &*object.nbl() };
             next = nbl.Next;
             let status = nbl.Status;
-            // SAFETY: back with its source.
+            // SAFETY: the host owns the object again.
             if !unsafe { DataLayout::is_unchanged(object) } || status == NDIS_STATUS_PENDING {
                 stop(
                     Rule::NBL_CHANGED,
                     FUNCTION,
-                    format_args!("{:p} has other NET_BUFFERs or MDLs than it was sent with, or is pending", object.nbl()),
+                    format_args!(
+                        "{:p} has other NET_BUFFERs or MDLs than it was sent with, or is pending",
+                        object.nbl()
+                    ),
                 );
             }
             failed += u64::from(status != NDIS_STATUS_SUCCESS);
             if adapter.sends.log.is_on {
-                // SAFETY: part of the object, back with its source.
+                // SAFETY: part of the object, which the host owns again.
                 let bytes = unsafe { (*object.net_buffer()).DataLength };
                 let completion = Completion { status, bytes, call };
-                adapter.sends.log.completions.lock().unwrap_or_else(PoisonError::into_inner).push(completion);
+                let completions = &adapter.sends.log.completions;
+                completions.lock().unwrap_or_else(PoisonError::into_inner).push(completion);
             }
             completed.push(object);
         }
@@ -158,13 +166,14 @@ export! { "ndis.sys";
         adapter.sends.pool.give(&mut completed);
         adapter.sends.outstanding.fetch_sub(count, Ordering::AcqRel);
         COMPLETED.set(completed);
-        if adapter.sends.wants_room.load(Ordering::Relaxed) && adapter.sends.wants_room.swap(false, Ordering::AcqRel) {
+        let wants_room = &adapter.sends.wants_room;
+        if wants_room.load(Ordering::Relaxed) && wants_room.swap(false, Ordering::AcqRel) {
             stack::on_host(|| adapter.edge.room());
         }
     }
 }
 
-/// Passes a list from the miniport back to the host; stops when the miniport does not have it.
+/// Passes a list from the miniport back to the host. Stops if the miniport does not own it.
 fn take_back(adapter: &MiniportAdapter, object: Object) {
     const FUNCTION: &str = "NdisMSendNetBufferListsComplete";
     if object.pool() != 0 {
@@ -184,7 +193,11 @@ fn take_back(adapter: &MiniportAdapter, object: Object) {
         Err(owner) => stop(
             Rule::NBL_COMPLETED_TWICE,
             FUNCTION,
-            format_args!("{:p} (use {}) is with its {owner:?}", object.nbl(), object.generation()),
+            format_args!(
+                "{:p} (use {}) is owned by the {owner:?}",
+                object.nbl(),
+                object.generation()
+            ),
         ),
     }
 }

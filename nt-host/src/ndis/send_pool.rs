@@ -1,5 +1,4 @@
-//! The host's NET_BUFFER_LISTs for sending: a bounded number for each adapter, used again and
-//! again.
+//! The host's NET_BUFFER_LISTs for sending: a bounded number for each adapter, which are reused.
 
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
@@ -15,10 +14,10 @@ use super::tuning::{MdlLayout, Tuning};
 use super::verification::verification;
 use crate::violation::{Rule, stop};
 
-/// Bytes between two pieces of a packet's data.
+/// Unused bytes between two pieces of a packet's data.
 const GAP: usize = 64;
 
-/// Data that is always filled with a pattern after completion, in bytes.
+/// The number of data bytes that are always filled with the pattern after completion.
 const ALWAYS_POISONED: usize = 64;
 
 /// The objects of one adapter.
@@ -33,14 +32,14 @@ struct Free {
     allocated: usize,
 }
 
-/// How the data of packets lies in an object.
+/// The layout of a packet's data in an object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct DataLayout {
-    /// Unused bytes before the packet, that the miniport asked for.
+    /// The backfill before the packet, as requested by the miniport.
     back_fill: usize,
-    /// Longest packet.
+    /// The longest packet.
     pub(super) packet_bytes: usize,
-    /// Bytes of an MDL.
+    /// The bytes of one MDL.
     piece: usize,
     shape: ObjectShape,
 }
@@ -52,7 +51,7 @@ impl DataLayout {
             (general.data_back_fill_bytes as usize, general.context_back_fill_bytes as usize)
         });
         let packet_bytes = packet_bytes(mtu);
-        // A driver's wishes are bounded.
+        // The requested sizes are bounded.
         let back_fill = back_fill.min(4096);
         let context_bytes = context_bytes.min(4096).next_multiple_of(16);
         let all = back_fill + packet_bytes;
@@ -71,7 +70,7 @@ impl DataLayout {
         Self { back_fill, packet_bytes, piece, shape }
     }
 
-    /// Whether the layout is another for this MTU.
+    /// Whether this MTU needs another layout.
     pub(super) fn is_outdated(self, mtu: u32) -> bool {
         self.packet_bytes != packet_bytes(mtu)
     }
@@ -81,7 +80,7 @@ impl DataLayout {
         self.shape.mdls == 1
     }
 
-    /// Where a contiguous packet lies.
+    /// The address of a contiguous packet.
     pub(super) fn packet(self, object: Object) -> *mut u8 {
         object.data().wrapping_add(self.back_fill)
     }
@@ -89,8 +88,8 @@ impl DataLayout {
     /// Copies a packet into the pieces of an object.
     ///
     /// # Safety
-    /// The object is the caller's, of this layout, and the packet is not longer than
-    /// `packet_bytes`.
+    /// The caller owns the object, which has this layout. The packet is at most `packet_bytes`
+    /// long.
     pub(super) unsafe fn scatter(self, object: Object, packet: &[u8]) {
         let mut at = self.back_fill;
         let mut left = packet;
@@ -98,14 +97,14 @@ impl DataLayout {
             let room = self.piece - at % self.piece;
             let (now, later) = left.split_at(room.min(left.len()));
             let to = object.data().wrapping_add(self.place(at));
-            // SAFETY: inside the object's data, which is the caller's.
+            // SAFETY: inside the object's data, which the caller owns.
             unsafe { ptr::copy_nonoverlapping(now.as_ptr(), to, now.len()) };
             at += now.len();
             left = later;
         }
     }
 
-    /// Makes an object a packet of `length` bytes that are in place.
+    /// Makes an object a packet of `length` bytes, whose data is in place.
     ///
     /// # Safety
     /// As for [`scatter`](Self::scatter).
@@ -118,18 +117,18 @@ impl DataLayout {
             let start = index * self.piece;
             let bytes = self.piece.min(end - start);
             let next = if index + 1 < pieces { object.mdl(index + 1) } else { ptr::null_mut() };
-            // SAFETY: inside the object's data, which is the caller's.
+            // SAFETY: inside the object's data, which the caller owns.
             unsafe { object.describe(index, self.place(start), bytes, next) };
         }
         let current = self.back_fill / self.piece;
-        // SAFETY: part of the object, which is the caller's.
+        // SAFETY: part of the object, which the caller owns.
         let net_buffer = unsafe { &mut *object.net_buffer() };
         net_buffer.MdlChain = object.mdl(0);
         net_buffer.CurrentMdl = object.mdl(current);
         net_buffer.CurrentMdlOffset = (self.back_fill - current * self.piece) as u32;
         net_buffer.DataOffset = self.back_fill as u32;
         net_buffer.DataLength = length as u32;
-        // SAFETY: the object is the caller's.
+        // SAFETY: the caller owns the object.
         let nbl = unsafe { &mut *object.nbl() };
         nbl.NblFlags = if version == 6 { NDIS_NBL_FLAGS_IS_IPV6 } else { NDIS_NBL_FLAGS_IS_IPV4 };
         if let Some(slot) = nbl.NetBufferListInfo.get_mut(NetBufferListProtocolId) {
@@ -137,12 +136,12 @@ impl DataLayout {
         }
     }
 
-    /// Whether a completed object has the packet that was sent.
+    /// Whether a completed object still describes the packet that was sent.
     ///
     /// # Safety
-    /// The object is the caller's.
+    /// The caller owns the object.
     pub(super) unsafe fn is_unchanged(object: Object) -> bool {
-        // SAFETY: the object is the caller's.
+        // SAFETY: the caller owns the object.
         let nbl = unsafe { &*object.nbl() };
         if nbl.FirstNetBuffer != object.net_buffer() {
             return false;
@@ -166,7 +165,7 @@ impl SendPool {
         Self { free: Mutex::new(Free::default()), limit }
     }
 
-    /// Moves up to `count` objects of `layout` to `to`. They are the caller's.
+    /// Moves up to `count` objects of `layout` to `to`. The caller owns them.
     pub(super) fn take(&self, layout: DataLayout, count: usize, to: &mut Vec<Object>) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..count {
@@ -176,9 +175,9 @@ impl SendPool {
                     to.push(object);
                     continue;
                 }
-                // Of another MTU.
+                // The object has the layout of another MTU.
                 free.allocated -= 1;
-                // SAFETY: it was free.
+                // SAFETY: the object was free.
                 unsafe { object.release() };
             }
             if free.allocated >= self.limit {
@@ -191,19 +190,19 @@ impl SendPool {
         }
     }
 
-    /// Takes objects back, that are the caller's.
+    /// Takes objects back, which the caller owns.
     pub(super) fn give(&self, from: &mut Vec<Object>) {
         for object in from.iter() {
             let all = object.shape().data_bytes;
             let bytes = if verification() { all } else { ALWAYS_POISONED };
-            // SAFETY: the objects are the caller's.
+            // SAFETY: the caller owns the objects.
             unsafe { object.poison(bytes) };
             object.protect();
         }
         self.free.lock().unwrap_or_else(PoisonError::into_inner).objects.append(from);
     }
 
-    /// Stops when a free object was touched.
+    /// Stops if a free object was accessed.
     pub(super) fn check(&self) {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         for object in &free.objects {
@@ -212,28 +211,28 @@ impl SendPool {
         }
     }
 
-    /// Gives the memory of the free objects back.
+    /// Releases the memory of the free objects.
     pub(super) fn release(&self) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         for object in std::mem::take(&mut free.objects) {
             require_untouched(object);
             free.allocated -= 1;
-            // SAFETY: it was free.
+            // SAFETY: the object was free.
             unsafe { object.release() };
         }
     }
 }
 
-/// The longest packet that the stack above sends: an IP packet has at most 65,535 bytes, and a
-/// jumbogram is not sent.
+/// The longest packet of the stack above. An IP packet has at most 65,535 bytes; jumbograms are not
+/// sent.
 fn packet_bytes(mtu: u32) -> usize {
     (mtu as usize).clamp(68, 65_535)
 }
 
-/// Makes a free object accessible; stops when it was written since it was completed.
+/// Makes a free object accessible. Stops if it was written to after its completion.
 fn require_untouched(object: Object) {
     object.unprotect();
-    // SAFETY: it is free, and it was filled when it became so.
+    // SAFETY: the object is free, and was filled with the pattern at its completion.
     if let Some((part, at)) = unsafe { object.touched() } {
         stop(
             Rule::NBL_TOUCHED_AFTER_COMPLETION,

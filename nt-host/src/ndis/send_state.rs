@@ -14,7 +14,7 @@ pub(super) struct SendState {
     pub(super) outstanding: AtomicUsize,
     /// Calls of MiniportSendNetBufferLists that have not returned.
     pub(super) in_progress: AtomicUsize,
-    /// Set when the edge found no free object.
+    /// Whether the edge found no free object.
     pub(super) wants_room: AtomicBool,
     pub(super) calls: AtomicUsize,
     pub(super) sent_packets: AtomicU64,
@@ -30,11 +30,11 @@ pub struct Completion {
     pub status: NDIS_STATUS,
     /// Length of the packet.
     pub bytes: u32,
-    /// Number of the call of NdisMSendNetBufferListsComplete, from 0.
+    /// The number of the call of NdisMSendNetBufferListsComplete, from 0.
     pub call: u64,
 }
 
-/// Completions in their order.
+/// A log of completed sends.
 pub struct CompletionLog {
     pub(super) is_on: bool,
     pub(super) calls: AtomicU64,
@@ -42,7 +42,7 @@ pub struct CompletionLog {
 }
 
 impl CompletionLog {
-    /// Takes what was logged since the last call.
+    /// Takes the entries since the last call.
     pub fn take(&self) -> Vec<Completion> {
         std::mem::take(&mut *self.completions.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -67,7 +67,7 @@ impl SendState {
         }
     }
 
-    /// Packets with the miniport.
+    /// The number of packets that the miniport has.
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::Acquire)
     }
@@ -76,12 +76,12 @@ impl SendState {
         self.in_progress.load(Ordering::SeqCst)
     }
 
-    /// Stops when a completed list was touched.
+    /// Stops if a completed list was accessed.
     pub(super) fn check(&self) {
         self.pool.check();
     }
 
-    /// Gives memory back, when all is completed.
+    /// Releases memory, when all sends are completed.
     pub(super) fn release(&self) {
         self.pool.release();
     }

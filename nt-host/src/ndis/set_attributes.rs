@@ -32,8 +32,8 @@ export! { "ndis.sys";
     /// `PASSIVE_LEVEL`
     ///
     /// # Safety
-    /// `miniport_attributes` is valid, of the size that its header says, and so is what it points
-    /// at.
+    /// `miniport_attributes` points to as many bytes as its header says, and its own pointers are
+    /// valid.
     pub unsafe fn NdisMSetMiniportAttributes(
         ndis_miniport_adapter_handle: NDIS_HANDLE,
         miniport_attributes: *const NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
@@ -45,22 +45,25 @@ export! { "ndis.sys";
             stop(
                 Rule::WRONG_ADAPTER_STATE,
                 FUNCTION,
-                format_args!("called outside of MiniportInitializeEx, in state {:?}", adapter.states.state()),
+                format_args!(
+                    "called outside of MiniportInitializeEx, in state {:?}",
+                    adapter.states.state()
+                ),
             );
         }
         // SAFETY: as the driver promises.
         let header = unsafe { *miniport_attributes };
         match header.Type {
             NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES => {
-                // SAFETY: the type says so.
+                // SAFETY: the header has this type.
                 unsafe { set_registration(adapter, header, miniport_attributes.cast()) }
             }
             NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES => {
-                // SAFETY: the type says so.
+                // SAFETY: the header has this type.
                 unsafe { set_general(adapter, header, miniport_attributes.cast()) }
             }
             NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES => {
-                // SAFETY: the type says so.
+                // SAFETY: the header has this type.
                 unsafe { set_offload(adapter, header, miniport_attributes.cast()) }
             }
             _ => NDIS_STATUS_NOT_SUPPORTED,
@@ -104,8 +107,8 @@ unsafe fn set_general(
     }
     let mut attributes = adapter.attributes();
     require_registration(&attributes, "general");
-    // SAFETY: the header's type and size say so; revision 1 ends before the last field, which is
-    // read below.
+    // SAFETY: the header's type and size say so. Revision 1 ends before the last field, which is
+    // read for revision 2 only.
     let general = unsafe { &*general };
     if general.MediaType != NdisMediumIP {
         return NDIS_STATUS_UNSUPPORTED_MEDIA;

@@ -12,7 +12,7 @@ use crate::violation::{Rule, stop};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
-    /// Not there.
+    /// Not present.
     Halted,
     /// In MiniportInitializeEx.
     Initializing,
@@ -26,11 +26,11 @@ pub enum State {
     Pausing,
 }
 
-/// The state, and the completion that a transition waits for.
+/// The state, and the completion of a transition.
 pub(super) struct StateMachine {
     transition: Mutex<Transition>,
     completed: Condvar,
-    /// A copy of the state, for those who only look.
+    /// A copy of the state, readable without the lock.
     state: AtomicU8,
 }
 
@@ -60,7 +60,7 @@ impl StateMachine {
         }
     }
 
-    /// Goes to `to` when the state is `from`.
+    /// Changes the state from `from` to `to`. Returns the actual state if it is not `from`.
     pub(super) fn go(&self, from: State, to: State) -> Result<(), State> {
         let mut transition = self.lock();
         if transition.state != from {
@@ -72,8 +72,8 @@ impl StateMachine {
         Ok(())
     }
 
-    /// Notes the completion of a transition. False when none is under way, or it was completed
-    /// before.
+    /// Records the completion of a transition. Returns false if none is in progress, or if it was
+    /// completed before.
     pub(super) fn complete(&self, during: State, status: NDIS_STATUS) -> bool {
         let mut transition = self.lock();
         if transition.state != during || transition.completion.is_some() {
@@ -84,7 +84,7 @@ impl StateMachine {
         true
     }
 
-    /// Waits for [`complete`](Self::complete); stops when it does not come.
+    /// Waits for [`complete`](Self::complete). Stops if it is not called in time.
     pub(super) fn wait(&self, function: &str, timeout: Duration) -> NDIS_STATUS {
         let transition = self.lock();
         let (transition, _) = self

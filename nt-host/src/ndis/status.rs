@@ -1,4 +1,4 @@
-//! NdisMIndicateStatusEx (ndis.h): news of an adapter.
+//! NdisMIndicateStatusEx (ndis.h): status indications.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -40,17 +40,29 @@ export! { "ndis.sys";
             || indication.Header.Revision == 0
             || indication.Header.Size < NDIS_SIZEOF_STATUS_INDICATION_REVISION_1
         {
-            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("the indication begins with {:?}", indication.Header));
+            stop(
+                Rule::BAD_ARGUMENT,
+                FUNCTION,
+                format_args!("the indication begins with {:?}", indication.Header),
+            );
         }
         if indication.SourceHandle != miniport_adapter_handle {
-            stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("SourceHandle is not the miniport adapter handle"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                FUNCTION,
+                format_args!("SourceHandle is not the miniport adapter handle"),
+            );
         }
         match indication.StatusCode {
             NDIS_STATUS_LINK_STATE => {
                 if indication.StatusBufferSize < u32::from(NDIS_SIZEOF_LINK_STATE_REVISION_1)
                     || indication.StatusBuffer.is_null()
                 {
-                    stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("no link state in NDIS_STATUS_LINK_STATE"));
+                    stop(
+                        Rule::BAD_ARGUMENT,
+                        FUNCTION,
+                        format_args!("NDIS_STATUS_LINK_STATE has no link state"),
+                    );
                 }
                 // SAFETY: as the driver promises.
                 let link = unsafe { *indication.StatusBuffer.cast::<NDIS_LINK_STATE>() };
@@ -58,9 +70,14 @@ export! { "ndis.sys";
             }
             NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG => {
                 // SAFETY: as the driver promises.
-                let offload = unsafe { read_offload(indication.StatusBuffer.cast::<NDIS_OFFLOAD>()) };
+                let offload =
+                    unsafe { read_offload(indication.StatusBuffer.cast::<NDIS_OFFLOAD>()) };
                 let Some(current) = offload else {
-                    stop(Rule::BAD_ARGUMENT, FUNCTION, format_args!("no NDIS_OFFLOAD in the indication"));
+                    stop(
+                        Rule::BAD_ARGUMENT,
+                        FUNCTION,
+                        format_args!("the indication has no NDIS_OFFLOAD"),
+                    );
                 };
                 adapter.offloads.tell();
                 let mut attributes = adapter.attributes();
@@ -84,7 +101,8 @@ fn set_link(adapter: &MiniportAdapter, link: NDIS_LINK_STATE) {
     *adapter.link.lock().unwrap_or_else(PoisonError::into_inner) = link;
     let is_up = link.MediaConnectState == MediaConnectStateConnected;
     let was_up = adapter.link_is_up.swap(u32::from(is_up), Ordering::AcqRel) != 0;
-    // The edge hears of what is up already when it is attached and restarted.
+    // The edge is notified of a link that is already up when it is attached and the adapter
+    // restarted.
     if was_up != is_up && adapter.states.state() != State::Initializing {
         stack::on_host(|| adapter.edge.link(is_up));
     }

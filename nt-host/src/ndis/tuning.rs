@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-/// How the host uses an adapter; the default is what a machine does.
+/// How the host uses an adapter. The default resembles a real machine.
 #[derive(Clone, Debug)]
 pub struct Tuning {
-    /// Packets that may be with the miniport at a time.
+    /// The maximum number of packets that the miniport has at a time.
     pub outstanding_packets: usize,
-    /// How a packet's data lies in MDLs.
+    /// The layout of a packet's data in MDLs.
     pub mdl_layout: MdlLayout,
     /// The IRQL at which packets are sent.
     pub send_level: SendLevel,
-    /// Whether sent packets lie in pages that are inaccessible after their completion.
+    /// Whether sent packets lie in pages that become inaccessible after their completion.
     pub guard: bool,
-    /// How long indicated packets stay with the stack before they are returned, from another
-    /// thread.
+    /// How long the stack keeps indicated packets. They are then returned from another thread. The
+    /// default is to return them at once.
     pub hold_indications: Option<Duration>,
     /// Whether completions of sends are logged for
     /// [`Adapter::completions`](super::Adapter::completions).
@@ -34,12 +34,12 @@ impl Default for Tuning {
     }
 }
 
-/// How the data of a sent packet lies in MDLs.
+/// The layout of a sent packet's data in MDLs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MdlLayout {
     /// In one MDL.
     Single,
-    /// In MDLs of at most this many bytes, that are not adjacent in memory.
+    /// In MDLs of at most this many bytes, which are not adjacent in memory.
     Pieces(usize),
 }
 
@@ -48,8 +48,8 @@ pub enum MdlLayout {
 pub enum SendLevel {
     /// PASSIVE_LEVEL.
     Passive,
-    /// DISPATCH_LEVEL, with the flag that says so.
+    /// DISPATCH_LEVEL, with the flag for it.
     Dispatch,
-    /// One and the other in turn: tcpip.sys does both.
+    /// Both in turn, as tcpip.sys does.
     Alternate,
 }

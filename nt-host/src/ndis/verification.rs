@@ -1,9 +1,9 @@
-//! Whether the costly checks of NDIS are on.
+//! Whether the expensive checks of NDIS are on.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Whether the costly checks are on: in debug builds, or as [`set_verification`] or
-/// `NT_HOST_VERIFY=1` says.
+/// Whether the expensive checks are on. The default is on in debug builds; [`set_verification`] and
+/// `NT_HOST_VERIFY=1` override it.
 #[must_use]
 pub fn verification() -> bool {
     match VERIFICATION.load(Ordering::Relaxed) {
@@ -18,8 +18,8 @@ pub fn verification() -> bool {
     }
 }
 
-/// Turns the costly checks on or off: all of a packet's data is filled after completion, free lists
-/// of pools are checked.
+/// Turns the expensive checks on or off: filling all of a packet's data after completion, and
+/// checking the free lists of pools.
 pub fn set_verification(on: bool) {
     VERIFICATION.store(if on { 2 } else { 1 }, Ordering::Relaxed);
 }

@@ -116,7 +116,7 @@ export! { "ntoskrnl.exe";
             stop(
                 Rule::SPIN_LOCK_HELD,
                 function,
-                format_args!("the thread ends with spin locks held or extended processor state saved"),
+                format_args!("the thread holds spin locks or has saved processor state"),
             );
         }
         stack::abandon();

@@ -24,8 +24,8 @@ pub(super) struct Datagrams {
     datagrams: Vec<Datagram>,
 }
 
-// SAFETY: the pieces point to memory that the MDLs of a request describe. The driver leaves it alone
-// until the request is completed.
+// SAFETY: the pieces point to memory that the MDLs of a request describe. The driver leaves it
+// alone until the request is completed.
 unsafe impl Send for Datagrams {}
 
 /// One datagram: where its pieces end, and its length.

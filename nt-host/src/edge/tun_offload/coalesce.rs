@@ -89,7 +89,7 @@ impl Coalescer {
     pub(in crate::edge) fn flush(&mut self, write: &mut impl FnMut(Joined<'_>)) {
         let Some(run) = self.run.take() else { return };
         let header = if run.segments == 1 {
-            // Checked when it was taken.
+            // Its checksums were verified when it was taken.
             Some(VnetHeader { flags: VnetHeader::CHECKSUM_VALID, ..VnetHeader::default() })
         } else {
             run.finish(&mut self.buffer)

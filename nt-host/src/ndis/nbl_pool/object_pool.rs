@@ -1,7 +1,7 @@
-//! A pool: its objects, free or not.
+//! A pool of NET_BUFFER_LISTs or NET_BUFFERs: its objects, free or allocated.
 //!
-//! A freed object goes to a list of its pool; threads use different lists first, so that they
-//! seldom meet at a lock.
+//! A freed object goes to one of several free lists. Each thread begins with its own, so that
+//! threads rarely contend for a lock.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ use crate::violation::{Rule, stop};
 const LISTS: usize = 4;
 const LIVE: u64 = 0x4e42_4c50_4f4f_4c21;
 
-/// What a pool's handle points at.
+/// The target of a pool handle.
 pub(in crate::ndis) struct Pool {
     magic: AtomicU64,
     kind: Kind,
@@ -33,9 +33,9 @@ pub(in crate::ndis) struct Pool {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Of NET_BUFFER_LISTs.
+    /// A pool of NET_BUFFER_LISTs.
     Lists,
-    /// Of NET_BUFFERs: those of objects whose NET_BUFFER_LIST is not used.
+    /// A pool of NET_BUFFERs: objects whose NET_BUFFER_LIST is not used.
     Buffers,
 }
 
@@ -58,18 +58,23 @@ impl Pool {
         handle
     }
 
-    /// The pool behind a handle, which stays for the driver's call; stops when it is none.
+    /// The pool of a handle, which stays valid for the driver's call. Stops if the handle is not
+    /// one.
     pub(super) fn of<'a>(function: &str, handle: NDIS_HANDLE, kind: Kind) -> &'a Self {
         irql::require_at_most(function, DISPATCH_LEVEL);
         let pool = handle.cast::<Self>();
         if pool.is_null() || !pool.is_aligned() {
-            stop(Rule::BAD_NDIS_HANDLE, function, format_args!("{handle:p} is no pool"));
+            stop(Rule::BAD_NDIS_HANDLE, function, format_args!("{handle:p} is not a pool handle"));
         }
-        // SAFETY: pools stay while a driver is loaded; another pointer of a driver faults or fails
+        // SAFETY: pools stay in memory while a driver is loaded. Any other pointer faults or fails
         // the next check.
         let pool = unsafe { &*pool };
         if pool.magic.load(Ordering::Relaxed) != LIVE || pool.kind != kind {
-            stop(Rule::BAD_NDIS_HANDLE, function, format_args!("{handle:p} is no pool, or freed"));
+            stop(
+                Rule::BAD_NDIS_HANDLE,
+                function,
+                format_args!("{handle:p} is not a pool handle, or the pool was freed"),
+            );
         }
         pool
     }
@@ -83,7 +88,7 @@ impl Pool {
             Some(object) => {
                 object.unprotect();
                 if verification() {
-                    // SAFETY: free, so the pool's.
+                    // SAFETY: the object is free, so the pool owns it.
                     if let Some((part, at)) = unsafe { object.touched() } {
                         stop(
                             Rule::USE_AFTER_FREE,
@@ -100,10 +105,10 @@ impl Pool {
             }
             None => Object::allocate(ptr::from_ref(self).addr(), shape)?,
         };
-        // SAFETY: taken out of the pool.
+        // SAFETY: the object was taken from the pool.
         unsafe { object.initialize() };
         if shape.mdls > 0 {
-            // SAFETY: taken out of the pool; the range is the data space.
+            // SAFETY: the object was taken from the pool; the range is its data space.
             unsafe { object.describe(0, 0, shape.data_bytes, ptr::null_mut()) };
         }
         let _ = object.pass(Owner::Pool, Owner::Allocator);
@@ -127,12 +132,12 @@ impl Pool {
         }
         self.outstanding.fetch_sub(1, Ordering::Relaxed);
         if object.shape() != self.shape {
-            // SAFETY: its owner has given it back.
+            // SAFETY: the owner has freed the object.
             unsafe { object.release() };
             return;
         }
         if verification() {
-            // SAFETY: its owner has given it back.
+            // SAFETY: the owner has freed the object.
             unsafe { object.poison(0) };
             object.protect();
         }
@@ -144,7 +149,7 @@ impl Pool {
         own.or_else(|| self.lists.iter().find_map(|list| list.try_lock().ok()?.pop()))
     }
 
-    /// The list that this thread uses first.
+    /// The free list that this thread uses first.
     fn list(&self) -> &Mutex<Vec<Object>> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
@@ -170,7 +175,7 @@ impl Pool {
             .retain(|pool| !ptr::eq(Arc::as_ptr(pool), self));
         for list in &self.lists {
             for object in list.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-                // SAFETY: free, and the pool is gone.
+                // SAFETY: the object is free, and its pool was freed.
                 unsafe { object.release() };
             }
         }
@@ -187,7 +192,7 @@ pub(in crate::ndis) fn is_from_driver_pool(object: Object) -> bool {
         .any(|known| ptr::eq(Arc::as_ptr(known), pool))
 }
 
-/// The pools that exist, one line for each.
+/// Lists the existing pools, one line each.
 fn left_at_unload() -> Vec<String> {
     let pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     pools
