@@ -63,7 +63,7 @@ export! { "ndis.sys";
             stop(
                 Rule::NBL_BAD_CHAIN,
                 FUNCTION,
-                format_args!("the chain has {lists} lists, not {number_of_net_buffer_lists}"),
+                format_args!("{number_of_net_buffer_lists} lists are stated for a chain of {lists}"),
             );
         }
         adapter.indicated.fetch_add(lists, Ordering::AcqRel);
