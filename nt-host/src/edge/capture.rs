@@ -1,4 +1,4 @@
-//! An edge for tests: keeps what is indicated, and sends what a test gives it.
+//! An edge for tests, which stores indicated packets and sends packets of the test.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::edge::Edge;
 use crate::ndis::{AdapterPort, ReceivedBatch, TransmitError};
 
-/// A handle to a capturing edge; clones are the same edge.
+/// A capturing edge. Clones share its state.
 #[derive(Clone, Default)]
 pub struct Capture {
     shared: Arc<Shared>,
@@ -23,9 +23,9 @@ struct Shared {
 struct State {
     port: Option<AdapterPort>,
     received: Vec<Vec<u8>>,
-    /// What the packet received last says of its checksums.
+    /// The checksum flags of the last received packet.
     checksums: usize,
-    /// Lists in each indication.
+    /// The number of lists in each indication.
     indications: Vec<usize>,
     link: Option<bool>,
     mtu: Option<u32>,
@@ -33,7 +33,7 @@ struct State {
 }
 
 impl Capture {
-    /// A new one.
+    /// A new edge.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -51,7 +51,7 @@ impl Capture {
     /// As [`AdapterPort::transmit`]; `NotRunning` when no adapter is attached.
     ///
     /// # Panics
-    /// When a packet is no IP packet, or there are more than fit.
+    /// Panics if a packet is not an IP packet, or if there is no room for all packets.
     pub fn send(&self, packets: &[&[u8]]) -> Result<usize, TransmitError> {
         let port = self.port().ok_or(TransmitError::NotRunning)?;
         let mut batch = port.batch();
@@ -61,40 +61,40 @@ impl Capture {
         port.transmit(&mut batch)
     }
 
-    /// Takes what was received so far.
+    /// Takes the packets received so far.
     #[must_use]
     pub fn take(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.state().received)
     }
 
-    /// Waits until `count` packets are there, and takes them all. Fewer when `timeout` is over.
+    /// Waits for `count` packets, and takes all that have been received: fewer after the timeout.
     #[must_use]
     pub fn wait_for(&self, count: usize, timeout: Duration) -> Vec<Vec<u8>> {
         let mut state = self.wait_until(timeout, |state| state.received.len() >= count);
         std::mem::take(&mut state.received)
     }
 
-    /// Waits until the link is up or down as asked. False when `timeout` is over.
+    /// Waits until the link is up or down. Returns false after the timeout.
     #[must_use]
     pub fn wait_for_link(&self, up: bool, timeout: Duration) -> bool {
         self.wait_until(timeout, |state| state.link == Some(up)).link == Some(up)
     }
 
-    /// Waits until room was announced. False when `timeout` is over.
+    /// Waits until room is announced. Returns false after the timeout.
     #[must_use]
     pub fn wait_for_room(&self, timeout: Duration) -> bool {
         let mut state = self.wait_until(timeout, |state| state.room > 0);
         std::mem::take(&mut state.room) > 0
     }
 
-    /// What the packet received last says of its checksums
+    /// The checksum flags of the last received packet
     /// (`NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO::RECEIVE_*`).
     #[must_use]
     pub fn checksums(&self) -> usize {
         self.state().checksums
     }
 
-    /// How many lists each indication had so far.
+    /// The number of lists in each indication so far.
     #[must_use]
     pub fn indications(&self) -> Vec<usize> {
         self.state().indications.clone()

@@ -1,4 +1,4 @@
-//! What lies above an adapter: the IP stack that sends through it and gets what it receives.
+//! Edges: the network stack above an adapter, which sends through it and receives from it.
 
 pub mod capture;
 pub mod memory;
@@ -10,26 +10,26 @@ use std::io;
 use crate::ndis::port::AdapterPort;
 use crate::ndis::received::ReceivedBatch;
 
-/// A stack above an adapter.
+/// A network stack above an adapter.
 ///
-/// `receive`, `room` and `link` are called from the driver's threads at up to DISPATCH_LEVEL: they
-/// must not wait for what a driver does.
+/// `receive`, `room` and `link` are called on the driver's threads at up to DISPATCH_LEVEL. They
+/// must not wait for an action of the driver.
 pub trait Edge: Send + Sync {
     /// The adapter is initialized and about to run: the edge may transmit through `port` until
     /// [`detach`](Edge::detach).
     ///
     /// # Errors
-    /// When the edge cannot work; the adapter is then halted.
+    /// The edge cannot work. The adapter is then halted.
     fn attach(&self, port: AdapterPort) -> io::Result<()>;
 
-    /// Packets were received. They are gone when this returns.
+    /// Packets were received. They are valid until this returns.
     fn receive(&self, packets: &ReceivedBatch<'_>);
 
     /// Packets can be transmitted again, after
     /// [`PacketBatch::buffer`](crate::ndis::PacketBatch::buffer) had no room.
     fn room(&self) {}
 
-    /// The link went up or down; also called when the adapter starts running.
+    /// The link went up or down. Also called when the adapter starts running.
     fn link(&self, up: bool) {
         let _ = up;
     }
@@ -39,6 +39,6 @@ pub trait Edge: Send + Sync {
         let _ = mtu;
     }
 
-    /// The adapter goes: the edge stops its threads and forgets its port.
+    /// The adapter is removed: the edge stops its threads and drops its port.
     fn detach(&self);
 }

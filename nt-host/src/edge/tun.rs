@@ -1,9 +1,8 @@
-//! A Linux TUN device as the stack above an adapter.
+//! A Linux TUN interface as the edge of an adapter.
 //!
-//! One thread reads packets and transmits them in batches; it stops reading while as many packets
-//! as may be are with the miniport. What is indicated is written at once. Linux hands over packets
-//! that are longer than the MTU and takes such ones, so that it is called once for many: see
-//! `tun_offload`.
+//! One thread reads packets and transmits them in batches. It stops reading while the miniport has
+//! the maximum number of packets. Indicated packets are written at once. Packets longer than the
+//! MTU are exchanged with Linux, so that one system call moves many segments: see `tun_offload`.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -18,10 +17,10 @@ use crate::edge::Edge;
 use crate::edge::tun_offload::{Coalescer, Joined, Plan, VnetHeader};
 use crate::ndis::{AdapterPort, PacketBatch, ReceivedBatch};
 
-/// Packets in a batch at most.
+/// The maximum number of packets in a batch.
 const BATCH_PACKETS: usize = 64;
 
-/// A TUN device; clones are the same device.
+/// A TUN interface. Clones share it.
 #[derive(Clone)]
 pub struct Tun {
     shared: Arc<Shared>,
@@ -38,21 +37,21 @@ struct Shared {
     dropped: AtomicU64,
 }
 
-/// Counters of a TUN device, in packets.
+/// Counters of a TUN interface, in packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TunCounters {
     /// Written to Linux.
     pub written: u64,
-    /// Not taken by Linux: its queue was full, or the device down.
+    /// Dropped by Linux: its queue was full, or the interface down.
     pub dropped: u64,
 }
 
 impl Tun {
-    /// Makes the device `name`, or one whose name Linux chooses. Needs CAP_NET_ADMIN.
+    /// Creates the interface `name`, or one whose name Linux chooses. Needs CAP_NET_ADMIN.
     ///
     /// # Errors
-    /// What Linux says: `PermissionDenied` without the capability, `ResourceBusy` when the name is
-    /// taken; `InvalidInput` for a name that is too long.
+    /// The error of Linux: `PermissionDenied` without the capability, `ResourceBusy` if the name is
+    /// taken. `InvalidInput` if the name is too long.
     pub fn create(name: Option<&str>) -> io::Result<Self> {
         // SAFETY: the path is a string.
         let device = unsafe {
@@ -108,24 +107,24 @@ impl Tun {
         u32::try_from(mtu).map_err(io::Error::other)
     }
 
-    /// Sets the MTU that Linux has, in bytes.
+    /// Sets the MTU of the Linux interface, in bytes.
     ///
     /// # Errors
-    /// What Linux says.
+    /// The error of Linux.
     pub fn set_mtu(&self, mtu: u32) -> io::Result<()> {
         let mut request = request(self.name())?;
         request.ifr_ifru.ifru_mtu = i32::try_from(mtu).map_err(|_| io::ErrorKind::InvalidInput)?;
         control(&socket()?, libc::SIOCSIFMTU, &mut request)
     }
 
-    /// Whether Linux has the device up.
+    /// Whether the Linux interface is up.
     ///
     /// # Errors
-    /// What Linux says.
+    /// The error of Linux.
     pub fn is_up(&self) -> io::Result<bool> {
         let mut request = request(self.name())?;
         control(&socket()?, libc::SIOCGIFFLAGS, &mut request)?;
-        // SAFETY: the request answers with this field.
+        // SAFETY: the request returns this field.
         let flags = unsafe { request.ifr_ifru.ifru_flags };
         Ok(i32::from(flags) & libc::IFF_UP != 0)
     }
@@ -170,14 +169,14 @@ impl Edge for Tun {
 
     fn link(&self, up: bool) {
         let mut carrier = libc::c_int::from(up);
-        // SAFETY: the request takes a pointer to an int. Kernels before 5.0 do not know it; nothing
+        // SAFETY: the request takes a pointer to an int. Kernels before 5.0 do not have it; nothing
         // depends on it.
         unsafe { libc::ioctl(self.shared.device.as_raw_fd(), TUNSETCARRIER, &raw mut carrier) };
         self.wake();
     }
 
     fn mtu(&self, mtu: u32) {
-        // The interface may be gone; its own MTU then does not matter.
+        // If the interface is gone, its MTU does not matter.
         let _ = self.set_mtu(mtu);
     }
 
@@ -196,14 +195,14 @@ impl Edge for Tun {
 const TUNSETCARRIER: libc::c_ulong = 0x4004_54e2;
 /// `linux/if_tun.h`: `_IOW('T', 208, unsigned int)`
 const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
-/// `linux/if_tun.h`: what the reader of a device can do. Checksums.
+/// `linux/if_tun.h`: offloads that the reader of the device supports. Checksums.
 const TUN_F_CSUM: libc::c_ulong = 0x01;
 /// TCP over IPv4, TCP over IPv6, and both with ECN.
 const TUN_F_TSO: libc::c_ulong = 0x02 | 0x04 | 0x08;
 /// UDP over IPv4 and IPv6; since Linux 6.2.
 const TUN_F_USO: libc::c_ulong = 0x20 | 0x40;
 
-/// Says what is done here of what Linux would do otherwise.
+/// Tells Linux which offloads this edge performs.
 fn set_offloads(device: &OwnedFd) -> io::Result<()> {
     let set = |offloads: libc::c_ulong| {
         // SAFETY: the request takes a number.
@@ -214,11 +213,11 @@ fn set_offloads(device: &OwnedFd) -> io::Result<()> {
 }
 
 thread_local! {
-    /// Memory of this thread's indications, kept for the next one.
+    /// The coalescer of this thread's indications, which is reused.
     static COALESCER: RefCell<Coalescer> = RefCell::new(Coalescer::new());
 }
 
-/// Writes a packet to Linux. False when it is not taken.
+/// Writes a packet to Linux. Returns false if Linux drops it.
 fn write(device: RawFd, joined: &Joined<'_>) -> bool {
     let header = joined.header.to_bytes();
     let pieces = [&header, joined.packet].map(|piece| libc::iovec {
@@ -229,28 +228,28 @@ fn write(device: RawFd, joined: &Joined<'_>) -> bool {
     unsafe { libc::writev(device, pieces.as_ptr(), pieces.len() as libc::c_int) >= 0 }
 }
 
-/// What [`Reader::fill`] found.
+/// The result of [`Reader::fill`].
 enum Filled {
     /// Linux has no more packets.
     Drained,
-    /// The batch is full, or there were as many reads as were asked for.
+    /// The batch is full, or the maximum number of reads was made.
     Full,
-    /// As many packets as may be are with the miniport.
+    /// The miniport has the maximum number of packets.
     NoRoom,
     /// The device is gone.
     Gone,
 }
 
-/// Reads until the edge is detached.
+/// Reads and transmits until the edge is detached.
 fn read(tun: &Tun, port: &AdapterPort) {
     let mut batch = port.batch();
     let mut reader = Reader::new(tun.shared.device.as_raw_fd());
-    // What ends a wait goes out before there is a look for more.
+    // After a wait, the first packet is transmitted before more are read.
     let mut reads = 1;
     while !tun.shared.stops.load(Ordering::Acquire) {
         let filled = reader.fill(&mut batch, reads);
         if !batch.is_empty() {
-            // What is not taken is discarded, and counted by the port.
+            // Packets that are not accepted are discarded, and counted by the port.
             let _ = port.transmit(&mut batch);
         }
         reads = match filled {
@@ -268,18 +267,18 @@ fn read(tun: &Tun, port: &AdapterPort) {
     }
 }
 
-/// The longest packet that Linux hands over, with its header.
+/// The longest packet that Linux passes, with its header.
 const READ_BYTES: usize = VnetHeader::BYTES + 65_535;
 
-/// What the reading thread has.
+/// The state of the reader thread.
 struct Reader {
     device: RawFd,
     buffer: Vec<u8>,
-    /// The packet that is being cut.
+    /// The packet that is being segmented.
     pending: Option<Pending>,
 }
 
-/// How much there is of a packet, and the first part that is not in a batch.
+/// The length of a packet, its segmentation, and the first segment that is not in a batch.
 struct Pending {
     bytes: usize,
     plan: Plan,
@@ -291,7 +290,7 @@ impl Reader {
         Self { device, buffer: vec![0; READ_BYTES], pending: None }
     }
 
-    /// Reads packets into a batch, by at most so many reads.
+    /// Reads packets into a batch, with at most `reads` reads.
     fn fill(&mut self, batch: &mut PacketBatch, mut reads: usize) -> Filled {
         while batch.len() < BATCH_PACKETS {
             let Some(pending) = &mut self.pending else {
@@ -308,7 +307,7 @@ impl Reader {
                 return Filled::NoRoom;
             };
             let packet = self.buffer.get(VnetHeader::BYTES..pending.bytes).unwrap_or_default();
-            // What is longer than the MTU, or no IP packet, is not sent.
+            // A packet that is longer than the MTU, or not an IP packet, is not sent.
             if let Some(bytes) = pending.plan.write(packet, pending.next, buffer) {
                 batch.commit(bytes);
             }
@@ -320,7 +319,7 @@ impl Reader {
         Filled::Full
     }
 
-    /// Reads one packet. What cannot be cut as its header says is not sent.
+    /// Reads one packet. A packet that cannot be segmented according to its header is not sent.
     fn read(&mut self) -> Result<(), Filled> {
         let (start, length) = (self.buffer.as_mut_ptr(), self.buffer.len());
         // SAFETY: the buffer is live and as long as that.
@@ -341,7 +340,7 @@ impl Reader {
     }
 }
 
-/// Waits for a wake-up, or with `packets` for packets, too.
+/// Waits for a wake-up, or, with `packets`, for packets as well.
 fn wait(tun: &Tun, packets: bool) {
     let mut descriptors = [
         libc::pollfd { fd: tun.shared.wake.as_raw_fd(), events: libc::POLLIN, revents: 0 },
@@ -353,7 +352,7 @@ fn wait(tun: &Tun, packets: bool) {
     let [wake, _] = descriptors;
     if wake.revents != 0 {
         let mut counter = [0_u8; 8];
-        // SAFETY: the bytes are live. Nothing to read is fine.
+        // SAFETY: the bytes are live. The result of an empty read is not needed.
         unsafe { libc::read(wake.fd, counter.as_mut_ptr().cast(), counter.len()) };
     }
 }
@@ -371,7 +370,7 @@ fn request(name: &str) -> io::Result<libc::ifreq> {
 
 /// Any socket, for requests about interfaces.
 fn socket() -> io::Result<OwnedFd> {
-    // SAFETY: has no conditions.
+    // SAFETY: the call has no preconditions.
     owned(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })
 }
 
@@ -385,6 +384,6 @@ fn owned(descriptor: RawFd) -> io::Result<OwnedFd> {
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: just opened, and nobody else's.
+    // SAFETY: just opened, and owned by this function.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

@@ -63,7 +63,9 @@ export! { "ndis.sys";
             stop(
                 Rule::NBL_BAD_CHAIN,
                 FUNCTION,
-                format_args!("{number_of_net_buffer_lists} lists are stated for a chain of {lists}"),
+                format_args!(
+                    "{number_of_net_buffer_lists} lists are stated for a chain of {lists}"
+                ),
             );
         }
         adapter.indicated.fetch_add(lists, Ordering::AcqRel);

@@ -1,4 +1,5 @@
-//! Socket addresses, which Windows and Linux lay out alike but for the number of IPv6.
+//! Socket addresses. Windows and Linux lay them out alike; only the number of the IPv6 family
+//! differs.
 
 use nt_sys::wsk::{AF_INET, AF_INET6, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6};
 
@@ -10,7 +11,7 @@ pub(super) enum Family {
 }
 
 impl Family {
-    /// From `AF_*` of ws2def.h.
+    /// Converts `AF_*` of ws2def.h.
     pub(super) fn from_windows(family: u16) -> Option<Self> {
         match family {
             AF_INET => Some(Self::V4),
@@ -33,7 +34,7 @@ impl Family {
         }
     }
 
-    /// Length of the family's socket address, in bytes.
+    /// The length of the family's socket address, in bytes.
     pub(super) fn address_bytes(self) -> usize {
         match self {
             Self::V4 => size_of::<SOCKADDR_IN>(),
@@ -47,7 +48,7 @@ const _: () = {
     assert!(size_of::<SOCKADDR_IN6>() == size_of::<libc::sockaddr_in6>());
 };
 
-/// A socket address in Linux's numbers.
+/// A socket address with Linux's family number.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address {
@@ -56,21 +57,20 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Room for an address of a family.
+    /// An address buffer for a family.
     pub(super) fn unspecified(family: Family) -> Self {
         let mut address = Self { bytes: [0; size_of::<SOCKADDR_IN6>()], family };
         address.set_family(family.linux().cast_unsigned() as u16);
         address
     }
 
-    /// Reads an address that a driver gives; `None` when it is not of the family.
+    /// Reads an address that a driver passes. Returns `None` if it is of another family.
     ///
     /// # Safety
-    /// `address` is readable for as long as addresses of the family are, which its own family may
-    /// contradict.
+    /// `address` is readable for the length of the family's addresses, whatever family it states.
     pub(super) unsafe fn read(family: Family, address: *const SOCKADDR) -> Option<Self> {
         let mut read = Self::unspecified(family);
-        // SAFETY: readable, as the caller promises, and the target is the larger of both families.
+        // SAFETY: readable, as the caller promises. The target has room for both families.
         unsafe {
             read.bytes
                 .as_mut_ptr()
@@ -87,7 +87,7 @@ impl Address {
     /// Writes the address to a driver's buffer.
     ///
     /// # Safety
-    /// `address` is writable for as long as addresses of the family are.
+    /// `address` is writable for the length of the family's addresses.
     pub(super) unsafe fn write(&self, address: *mut SOCKADDR) {
         let mut copy = *self;
         copy.set_family(self.family.windows());
@@ -99,7 +99,7 @@ impl Address {
         };
     }
 
-    /// Turns an address that Linux wrote into one of Windows, in place.
+    /// Converts an address that Linux wrote to one of Windows, in place.
     pub(super) fn to_windows(bytes: &mut [u8; size_of::<SOCKADDR_IN6>()], family: Family) {
         bytes[..2].copy_from_slice(&family.windows().to_ne_bytes());
     }

@@ -1,7 +1,7 @@
 //! Ancillary data (`CMSGHDR`), and its translation between Windows and Linux.
 //!
-//! A control data object has the same header and the same alignment on 64-bit Windows and on 64-bit
-//! Linux; numbers and payloads differ.
+//! A control message has the same header and the same alignment on 64-bit Windows and on 64-bit
+//! Linux. Numbers and payloads differ.
 
 use nt_sys::ntdef::ULONG;
 use nt_sys::wsk::{
@@ -13,10 +13,10 @@ use nt_sys::wsk::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadAncillaryData;
 
-/// Room for all the objects that a datagram can have.
+/// The size of a buffer for all control messages that a datagram can have.
 pub(super) const ANCILLARY_BYTES: usize = 128;
 
-/// A buffer of control data objects.
+/// A buffer of control messages.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub(super) struct AncillaryData {
@@ -27,12 +27,12 @@ pub(super) struct AncillaryData {
 impl AncillaryData {
     pub(super) const EMPTY: Self = Self { bytes: [0; ANCILLARY_BYTES], length: 0 };
 
-    /// The objects.
+    /// The control messages.
     pub(super) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// Adds an object. One for which there is no room is left out.
+    /// Adds a control message. Does nothing if there is no room.
     pub(super) fn push(&mut self, level: i32, kind: i32, data: &[u8]) {
         let Some(object) = self.bytes.get_mut(self.length..self.length + CMSG_SPACE(data.len()))
         else {
@@ -47,16 +47,16 @@ impl AncillaryData {
     }
 }
 
-/// What a driver wants of the datagrams that it sends.
+/// The control messages of a send request, translated.
 #[derive(Clone, Copy)]
 pub(super) struct Outgoing {
-    /// For Linux.
+    /// The messages for Linux.
     pub(super) control: AncillaryData,
-    /// `UDP_SEND_MSG_SIZE`: cut buffers into datagrams of so many bytes.
+    /// `UDP_SEND_MSG_SIZE`: the size of the datagrams that buffers are segmented into, in bytes.
     pub(super) segment_bytes: Option<usize>,
 }
 
-/// Translates a driver's control data for sending.
+/// Translates the control messages of a send request.
 pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadAncillaryData> {
     const PKTINFO_V4: (ULONG, ULONG) = (IPPROTO_IP, IP_PKTINFO);
     const PKTINFO_V6: (ULONG, ULONG) = (IPPROTO_IPV6, IPV6_PKTINFO);
@@ -70,7 +70,7 @@ pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadAncillaryData> {
         let (level, kind, data) = object?;
         match ((level.cast_unsigned(), kind.cast_unsigned()), data) {
             (PKTINFO_V4, &[a, b, c, d, ref index @ ..]) if index.len() == 4 => {
-                // Linux: interface, local address, destination (which sending ignores).
+                // Linux: interface, local address, destination (ignored for a send).
                 let mut info = [0; 12];
                 info[..4].copy_from_slice(index);
                 info[4..8].copy_from_slice(&[a, b, c, d]);
@@ -97,8 +97,8 @@ pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadAncillaryData> {
     Ok(translated)
 }
 
-/// Translates what Linux says about a received message. The second value is the size of the
-/// datagrams that it is made of.
+/// Translates Linux's control messages of a received message. The second value is the size of the
+/// datagrams that it consists of.
 pub(super) fn incoming(linux: &[u8]) -> (AncillaryData, Option<usize>) {
     let mut control = AncillaryData::EMPTY;
     let mut segment_bytes = None;
@@ -135,13 +135,13 @@ pub(super) fn incoming(linux: &[u8]) -> (AncillaryData, Option<usize>) {
     (control, segment_bytes)
 }
 
-/// Says that an indication holds joined datagrams.
+/// Adds the control message of an indication with coalesced datagrams.
 pub(super) fn push_coalesced(control: &mut AncillaryData, segment_bytes: usize) {
     let bytes = u32::try_from(segment_bytes).unwrap_or(u32::MAX);
     control.push(IPPROTO_UDP.cast_signed(), UDP_COALESCED_INFO.cast_signed(), &bytes.to_ne_bytes());
 }
 
-/// Level, type and data of each object.
+/// The level, type and data of each control message.
 fn objects(mut bytes: &[u8]) -> impl Iterator<Item = Result<(i32, i32, &[u8]), BadAncillaryData>> {
     std::iter::from_fn(move || {
         if bytes.is_empty() {
@@ -160,7 +160,7 @@ fn split_object<'a>(bytes: &mut &'a [u8]) -> Option<(i32, i32, &'a [u8])> {
     let level = i32::from_ne_bytes(*bytes.get(8..)?.first_chunk()?);
     let kind = i32::from_ne_bytes(*bytes.get(12..)?.first_chunk()?);
     let data = bytes.get(size_of::<CMSGHDR>()..length)?;
-    // The last object need not be padded.
+    // The last message need not be padded.
     *bytes = bytes.get(length.next_multiple_of(8)..).unwrap_or_default();
     Some((level, kind, data))
 }
@@ -192,7 +192,7 @@ mod tests {
         let mut good = AncillaryData::EMPTY;
         good.push(17, 2, &1000_u32.to_ne_bytes());
         assert!(outgoing(good.as_slice()).is_ok_and(|out| out.segment_bytes == Some(1000)));
-        // The unpadded form of the last object is good, too; anything shorter is not.
+        // The unpadded form of the last message is valid, too. A shorter one is not.
         assert!(outgoing(&good.as_slice()[..20]).is_ok());
         for length in 1..20 {
             assert!(outgoing(&good.as_slice()[..length]).is_err(), "{length}");

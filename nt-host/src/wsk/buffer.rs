@@ -1,8 +1,8 @@
-//! Receive buffers, and the indications that lend them to a driver.
+//! Receive buffers, and the datagram indications that lend them to a driver.
 //!
-//! A buffer takes one message of `recvmmsg`: one datagram, or with UDP_GRO up to 128 of them. Each
-//! datagram becomes an indication, and all indications of a buffer share its MDL, its remote
-//! address and its control data. The buffer comes back when the last of them is released.
+//! A buffer holds one message of `recvmmsg`: one datagram, or up to 128 with UDP_GRO. Each datagram
+//! becomes an indication. All indications of a buffer share its MDL, its remote address and its
+//! control messages. The buffer is free again when the last of them is released.
 
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -18,41 +18,42 @@ use crate::pages::Pages;
 // SAFETY 2: the buffer is not indicated: the receiving thread or the constructor is its only user.
 // SAFETY 3: buffers and their indications stay in memory as long as their client.
 
-/// The largest message: a UDP datagram, or a GRO packet.
+/// The size of the largest message: a UDP datagram or a GRO packet.
 pub(super) const DATA_BYTES: usize = 65536;
-/// The most datagrams that Linux joins (`UDP_MAX_SEGMENTS`).
+/// The maximum number of datagrams that Linux coalesces (`UDP_MAX_SEGMENTS`).
 pub(super) const MAX_DATAGRAMS: usize = 128;
-/// How many buffers a socket may have: what is beyond stays in Linux's socket buffer, as it would
-/// in a NIC's ring.
+/// The maximum number of buffers of a socket. Further datagrams stay in Linux's socket buffer, as
+/// they would in a NIC's ring.
 pub(super) const MAX_BUFFERS: usize = 1024;
 
-/// How many buffers are allocated at once.
+/// The number of buffers that are allocated at once.
 const SLAB_BUFFERS: usize = 32;
-/// What a driver finds in a released indication.
+/// The content of a released indication.
 const POISON: usize = 0xdead_dead_dead_dead;
-/// `Indication::state`: with the driver, or about to be.
+/// `Indication::state`: the driver has the indication, or is about to get it.
 const INDICATED: u32 = 0x1d1c_a7ed;
-/// `Indication::state`: not with the driver.
+/// `Indication::state`: the driver does not have the indication.
 const FREE: u32 = 0xf4ee_f4ee;
 
 /// One datagram of a buffer.
 #[repr(C)]
 struct Indication {
-    /// First, so that a driver's pointer is one to this.
+    /// First, so that the driver's pointer is also one to this struct.
     wsk: WSK_DATAGRAM_INDICATION,
     /// `INDICATED` or `FREE`.
     state: AtomicU32,
     buffer: *const Buffer,
 }
 
-/// A receive buffer. It stays as long as its client: a stale pointer of a driver stays readable,
-/// and is recognized.
+/// A receive buffer. It stays in memory as long as its client, so that a stale pointer of a driver
+/// can be read and recognized.
 #[repr(C, align(64))]
 pub(super) struct Buffer {
     mdl: MDL,
-    /// The socket that it receives for, or null.
+    /// The socket that it receives for; null if there is none.
     socket: AtomicUsize,
-    /// Indications with the driver, and one for the receiver while it has the buffer.
+    /// The number of indications that the driver has, plus one for the receiver while it uses the
+    /// buffer.
     references: AtomicU32,
     remote: [u8; size_of::<SOCKADDR_IN6>()],
     control: AncillaryData,
@@ -64,20 +65,20 @@ pub(super) struct Buffer {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct BufferPointer(NonNull<Buffer>);
 
-// SAFETY: a buffer is used by one thread at a time where it is not atomic: the receiver's until it
-// is indicated, the driver's until the last release.
+// SAFETY: the fields that are not atomic are used by one thread at a time: by the receiver until
+// the indication, by the driver until the last release.
 unsafe impl Send for BufferPointer {}
 
-/// The buffers of a client's sockets, which go with it.
+/// The buffers of a client's sockets. They are freed with the client.
 #[derive(Default)]
 pub(super) struct Slabs {
     all: Vec<Pages>,
-    /// Buffers of sockets that are closed.
+    /// Buffers of closed sockets.
     unused: Vec<BufferPointer>,
 }
 
 impl Slabs {
-    /// Gives some buffers. `None` when memory ran out.
+    /// Takes some buffers. Returns `None` if there is no memory.
     pub(super) fn take(&mut self) -> Option<Vec<BufferPointer>> {
         if !self.unused.is_empty() {
             let kept = self.unused.len().saturating_sub(SLAB_BUFFERS);
@@ -104,39 +105,39 @@ impl Slabs {
 /// The receive buffers of a socket that are not in use.
 #[derive(Default)]
 pub(super) struct Buffers {
-    /// Last in, first out: the last one is in the cache.
+    /// Last in, first out: the last one is most likely in the cache.
     pub(super) free: Vec<BufferPointer>,
     pub(super) allocated: usize,
-    /// The receiver waits for one.
+    /// Whether the receiver waits for a buffer.
     pub(super) starved: bool,
 }
 
-/// Why a release is wrong.
+/// The reason why a release is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadRelease {
-    /// It was never indicated, or is released already.
+    /// The indication was never indicated, or was released before.
     NotIndicated,
-    /// It belongs to another socket.
+    /// The indication belongs to another socket.
     OtherSocket,
 }
 
 impl BufferPointer {
-    /// Where `recvmmsg` writes the message.
+    /// The address for the message of `recvmmsg`.
     pub(super) fn data(self) -> *mut u8 {
         // SAFETY: 1.
         unsafe { &raw mut (*self.0.as_ptr()).data }.cast()
     }
 
-    /// Where `recvmmsg` writes the remote address.
+    /// The address for the remote address of `recvmmsg`.
     pub(super) fn remote(self) -> *mut [u8; size_of::<SOCKADDR_IN6>()] {
         // SAFETY: 1.
         unsafe { &raw mut (*self.0.as_ptr()).remote }
     }
 
-    /// Lends the buffer to a driver: makes `datagrams` indications, linked, of `datagram_bytes`
-    /// each, the last one what is left of `bytes`. The receiver keeps a reference.
+    /// Lends the buffer to a driver: creates `datagrams` linked indications of `datagram_bytes`
+    /// each; the last one has the rest of `bytes`. The receiver keeps a reference.
     ///
-    /// The buffer is not indicated at present.
+    /// The buffer must not be indicated.
     pub(super) fn indicate(
         self,
         socket: *const c_void,
@@ -180,14 +181,14 @@ impl BufferPointer {
         }
     }
 
-    /// Ends the receiver's reference after a callback that retained the indications. Whether the
-    /// buffer is free.
+    /// Releases the receiver's reference after a callback that retained the indications. Returns
+    /// whether the buffer is free.
     pub(super) fn drop_reference(self) -> bool {
         self.shared().references.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// Takes the buffer back after a callback that did not retain it. False when the driver has
-    /// released an indication.
+    /// Takes the buffer back after a callback that did not retain it. Returns false if the driver
+    /// has released an indication.
     pub(super) fn take_back(self, datagrams: usize) -> bool {
         let references = datagrams as u32 + 1;
         if self
@@ -208,7 +209,7 @@ impl BufferPointer {
         let buffer = self.0.as_ptr();
         let data = self.data();
         let offset = data.addr() % PAGE_SIZE;
-        // As MmBuildMdlForNonPagedPool leaves it; no page numbers, which nobody reads here.
+        // As MmBuildMdlForNonPagedPool leaves it, but without page numbers.
         let mdl = MDL {
             Next: ptr::null_mut(),
             Size: size_of::<MDL>() as i16,
@@ -246,13 +247,13 @@ impl BufferPointer {
     }
 }
 
-/// The part of a buffer that threads share.
+/// The fields of a buffer that threads share.
 struct Shared<'a> {
     socket: &'a AtomicUsize,
     references: &'a AtomicU32,
 }
 
-/// Indications, linked.
+/// Linked indications.
 #[derive(Clone, Copy)]
 pub(super) struct Chain {
     pub(super) first: *mut WSK_DATAGRAM_INDICATION,
@@ -260,12 +261,12 @@ pub(super) struct Chain {
     pub(super) datagrams: usize,
 }
 
-/// Takes one indication back from a driver. Gives the next of the driver's list, and the buffer if
-/// it is free now.
+/// Takes one indication back from a driver. Returns the next of the driver's list, and the buffer
+/// if it is free now.
 ///
 /// # Safety
-/// `indication` is a pointer that some `WskReceiveFromEvent` was given since a driver is loaded,
-/// however long ago.
+/// `indication` is a pointer that `WskReceiveFromEvent` got since a driver is loaded, however long
+/// ago.
 pub(super) unsafe fn release(
     socket: *const c_void,
     indication: *mut WSK_DATAGRAM_INDICATION,
@@ -273,7 +274,7 @@ pub(super) unsafe fn release(
     let indication = indication.cast::<Indication>();
     // SAFETY: 3.
     let state = unsafe { &(*indication).state };
-    // The state goes last, so that two threads that release the same are found out, too.
+    // The state changes last, so that two threads that release the same indication are found.
     if state.load(Ordering::Acquire) != INDICATED {
         return Err(BadRelease::NotIndicated);
     }
@@ -284,7 +285,7 @@ pub(super) unsafe fn release(
     if buffer.shared().socket.load(Ordering::Relaxed) != socket.addr() {
         return Err(BadRelease::OtherSocket);
     }
-    // SAFETY: the driver's until the state changes.
+    // SAFETY: the driver owns the indication until the state changes.
     let next = unsafe { (*indication).wsk.Next };
     if !poison(indication) {
         return Err(BadRelease::NotIndicated);
@@ -292,7 +293,8 @@ pub(super) unsafe fn release(
     Ok((next, buffer.drop_reference().then_some(buffer)))
 }
 
-/// Makes an indication useless to a driver that still has it. False when it was not indicated.
+/// Overwrites an indication, so that a driver cannot use it any more. Returns false if it was not
+/// indicated.
 fn poison(indication: *mut Indication) -> bool {
     let bad = ptr::without_provenance_mut::<u8>(POISON);
     let wsk = WSK_DATAGRAM_INDICATION {

@@ -1,4 +1,4 @@
-//! Clients of WSK: what a registration leads to, and the owner of sockets.
+//! Clients of WSK: the targets of registrations, and the owners of sockets.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,20 +13,20 @@ use super::buffer::Slabs;
 use crate::retained;
 use crate::violation::{Rule, stop};
 
-/// Registrations by the address of their `WSK_REGISTRATION`, until it is registered again or no
-/// driver is loaded any more.
+/// Clients by the address of their `WSK_REGISTRATION`. An entry stays until the address is
+/// registered again or the last driver is unloaded.
 static REGISTRATIONS: LazyLock<Mutex<HashMap<usize, Weak<Client>>>> = LazyLock::new(Mutex::default);
 
-/// What a registration leads to, and the client object of its sockets.
+/// The target of a registration, and the client object of its sockets.
 pub(super) struct Client {
     pub(super) version: u16,
     state: Mutex<State>,
     pub(super) changed: Condvar,
-    /// Receive events are enabled on every new datagram socket.
+    /// Whether receive events are enabled on every new datagram socket.
     static_receive: AtomicBool,
-    /// Sockets ever made: static events must come first.
+    /// The number of sockets ever created: static events must be set before the first.
     sockets_made: AtomicUsize,
-    /// What its sockets receive into.
+    /// The receive buffers of its sockets.
     slabs: Mutex<Slabs>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct State {
 }
 
 impl Client {
-    /// A new client, which stays until the last driver is unloaded.
+    /// Creates a client, which stays in memory until the last driver is unloaded.
     pub(super) fn new(version: u16) -> Arc<Self> {
         let client = Arc::new(Self {
             version,
@@ -52,7 +52,7 @@ impl Client {
         client
     }
 
-    /// The client object that a driver got as `PWSK_CLIENT`. Stops when it is none.
+    /// The client of a driver's `PWSK_CLIENT`. Stops if the pointer is not one.
     pub(super) fn from_driver(function: &str, client: PVOID) -> Arc<Self> {
         let found = registrations(|all| {
             let known = all.values().find(|known| known.as_ptr().addr() == client.addr());

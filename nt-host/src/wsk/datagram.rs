@@ -1,4 +1,4 @@
-//! The datagrams of a send request, as `sendmmsg` takes them.
+//! The datagrams of a send request, prepared for `sendmmsg`.
 
 use std::ptr;
 
@@ -8,13 +8,13 @@ use super::address::Address;
 use super::ancillary::AncillaryData;
 use crate::mm::mdl;
 
-/// The most messages of one `sendmmsg`.
+/// The maximum number of messages in one `sendmmsg`.
 const MAX_MESSAGES: usize = 64;
-/// The most datagrams that Linux cuts a message into (`UDP_MAX_SEGMENTS` before Linux 6.9).
+/// The maximum number of segments of a message (`UDP_MAX_SEGMENTS` before Linux 6.9).
 const MAX_SEGMENTS: usize = 64;
-/// The most bytes of one message that is cut: what one UDP datagram over IPv4 can hold.
+/// The maximum size of a segmented message in bytes: that of a UDP datagram over IPv4.
 const MAX_SEGMENTED_BYTES: usize = 65507;
-/// The most pieces of one message (`UIO_MAXIOV`).
+/// The maximum number of pieces of a message (`UIO_MAXIOV`).
 const MAX_PIECES: usize = 1024;
 
 /// Datagrams, in order.
@@ -28,7 +28,7 @@ pub(super) struct Datagrams {
 // alone until the request is completed.
 unsafe impl Send for Datagrams {}
 
-/// One datagram: where its pieces end, and its length.
+/// One datagram: the index after its last piece, and its length.
 #[derive(Clone, Copy)]
 struct Datagram {
     pieces_end: usize,
@@ -39,18 +39,18 @@ struct Datagram {
 #[derive(Default)]
 pub(super) struct Messages {
     headers: Vec<libc::mmsghdr>,
-    /// The control data of messages that are to be cut.
+    /// The control messages of segmented messages.
     controls: Vec<AncillaryData>,
-    /// What each message holds.
+    /// The content of each message.
     pub(super) contents: Vec<Content>,
 }
 
-/// What a message holds.
+/// The content of a message.
 #[derive(Clone, Copy)]
 pub(super) struct Content {
     pub(super) datagrams: usize,
     pub(super) bytes: usize,
-    /// Where it is to be cut.
+    /// The segment size, if Linux segments the message.
     pub(super) segment_bytes: Option<usize>,
 }
 
@@ -68,7 +68,7 @@ impl Datagrams {
         self.datagrams.len()
     }
 
-    /// Adds one datagram for each buffer of a list, or more where they are to be cut.
+    /// Adds one datagram for each buffer of a list, or several if a buffer is segmented.
     ///
     /// # Safety
     /// The list and its MDL chains are valid and stay so until the request is completed.
@@ -87,7 +87,7 @@ impl Datagrams {
         Ok(())
     }
 
-    /// Adds one datagram, or more where it is to be cut.
+    /// Adds one datagram, or several if the buffer is segmented.
     ///
     /// # Safety
     /// The MDL chain is valid and stays so until the request is completed.
@@ -133,7 +133,7 @@ impl Datagrams {
         self.datagrams.push(Datagram { pieces_end: self.pieces.len(), bytes });
     }
 
-    /// Where the pieces of all datagrams before this one end.
+    /// The end of the pieces of all earlier datagrams.
     fn pieces_end(&self, datagram: usize) -> usize {
         datagram
             .checked_sub(1)
@@ -141,8 +141,8 @@ impl Datagrams {
             .map_or(0, |d| d.pieces_end)
     }
 
-    /// The datagrams from `first` that can be one message: those of one length, the last of which
-    /// may be shorter.
+    /// The datagrams from `first` on that fit one message: they have the same length, except that
+    /// the last may be shorter.
     fn run(&self, first: usize, single: bool) -> Content {
         let rest = self.datagrams.get(first..).unwrap_or_default();
         let Some((head, rest)) = rest.split_first() else {
@@ -173,8 +173,8 @@ impl Datagrams {
 }
 
 impl Messages {
-    /// Makes messages of the datagrams from `first` on. Datagrams before `single_until`, and those
-    /// of `uncut_bytes` or more, become messages of their own.
+    /// Creates messages of the datagrams from `first` on. Datagrams before `single_until`, and
+    /// those of at least `uncut_bytes`, get messages of their own.
     pub(super) fn prepare(
         &mut self,
         datagrams: &mut Datagrams,
@@ -186,7 +186,7 @@ impl Messages {
     ) -> &mut [libc::mmsghdr] {
         self.headers.clear();
         self.contents.clear();
-        // Headers point into it: no growing later.
+        // Headers point into this vector, which therefore must not grow.
         self.controls.clear();
         self.controls.reserve(MAX_MESSAGES);
         let mut next = first;

@@ -1,4 +1,4 @@
-//! WskSocket, and what a socket's dispatch table leads to that is not sending or receiving.
+//! WskSocket, and the functions of a socket's dispatch table other than sending and receiving.
 
 use std::ffi::c_void;
 use std::os::fd::AsRawFd;
@@ -64,7 +64,7 @@ pub(super) unsafe extern "efiapi" fn create_socket(
         return request.complete(STATUS_NOT_SUPPORTED, 0);
     };
     if flags != WSK_FLAG_DATAGRAM_SOCKET {
-        // Basic, listening, connection and stream sockets are of no use for datagrams here.
+        // Basic, listening, connection and stream sockets do not carry datagrams.
         return request.complete(STATUS_NOT_SUPPORTED, 0);
     }
     if !pool::admit() {
@@ -164,8 +164,8 @@ unsafe extern "efiapi" fn local_address(
     call.complete(request, STATUS_SUCCESS, 0)
 }
 
-/// wsk.h, PFN_WSK_CLOSE_SOCKET: the IRP is completed when no callback runs, nothing is sent and
-/// nothing is retained.
+/// wsk.h, PFN_WSK_CLOSE_SOCKET. The IRP is completed when no callback runs, no send is pending and
+/// no indication is retained.
 unsafe extern "efiapi" fn close_socket(socket: *mut WSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
     let _host = stack::leave_driver_code();
     // SAFETY: as the caller promises.
@@ -174,8 +174,8 @@ unsafe extern "efiapi" fn close_socket(socket: *mut WSK_SOCKET, irp: *mut IRP) -
     // SAFETY: as the caller promises.
     let request = unsafe { Request::accept("WskCloseSocket", irp) };
     socket.begin_close(request);
-    // Wakes the threads: an unconnected UDP socket can be shut down at Linux, though the call then
-    // says that it is not connected. SAFETY: the descriptor is open until the socket is finished.
+    // Wakes the threads. Linux shuts an unconnected UDP socket down, although the call then reports
+    // that it is not connected. SAFETY: the descriptor is open until the socket is finished.
     unsafe { libc::shutdown(socket.descriptor(), libc::SHUT_RDWR) };
     socket.changed.notify_all();
     socket.released.notify_all();

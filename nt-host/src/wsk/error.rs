@@ -1,4 +1,4 @@
-//! What Linux's errors are called in NT.
+//! NTSTATUS values for Linux's errors.
 
 use nt_sys::ntdef::NTSTATUS;
 use nt_sys::status::{
@@ -13,7 +13,7 @@ pub(super) fn last_errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
-/// The status that the transport gives for what Linux calls `errno`.
+/// The status of a transport for an `errno` of Linux.
 pub(super) fn status_of(errno: i32) -> NTSTATUS {
     match errno {
         libc::EADDRINUSE => STATUS_ADDRESS_ALREADY_EXISTS,
@@ -33,9 +33,9 @@ pub(super) fn status_of(errno: i32) -> NTSTATUS {
     }
 }
 
-/// Whether an error on a UDP socket is the echo of an ICMP message to something sent earlier.
+/// Whether an error on a UDP socket was caused by an ICMP message about an earlier datagram.
 ///
-/// An unconnected WSK datagram socket hears nothing of these.
+/// An unconnected WSK datagram socket does not report these.
 pub(super) fn is_icmp_echo(errno: i32) -> bool {
     matches!(errno, libc::ECONNREFUSED | libc::EHOSTDOWN | libc::EPROTO)
 }

@@ -1,14 +1,14 @@
-//! The Linux sockets behind sockets of WSK.
+//! The Linux sockets below WSK's sockets.
 
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 use super::address::Family;
 use super::error::last_errno;
 
-/// Size of a socket's buffers at Linux, in bytes each way.
+/// The size of a socket's buffers in Linux, in bytes for each direction.
 const SOCKET_BUFFER_BYTES: i32 = 4 << 20;
 
-/// A Linux UDP socket that behaves as Windows' do.
+/// Opens a Linux UDP socket with the defaults of Windows.
 pub(super) fn open_udp(family: Family) -> Result<OwnedFd, i32> {
     let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
     // SAFETY: has no conditions.
@@ -18,7 +18,7 @@ pub(super) fn open_udp(family: Family) -> Result<OwnedFd, i32> {
     }
     // SAFETY: the descriptor is new.
     let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    // The forced form needs CAP_NET_ADMIN; the other is cut to the system's limit.
+    // The forced form needs CAP_NET_ADMIN. The other is limited by the system.
     for (forced, plain) in
         [(libc::SO_SNDBUFFORCE, libc::SO_SNDBUF), (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF)]
     {
@@ -26,7 +26,7 @@ pub(super) fn open_udp(family: Family) -> Result<OwnedFd, i32> {
             let _ = set_option(descriptor, libc::SOL_SOCKET, plain, SOCKET_BUFFER_BYTES);
         }
     }
-    // Windows fragments unless told not to.
+    // Windows fragments datagrams by default.
     match family {
         Family::V4 => {
             set_option(
@@ -43,11 +43,11 @@ pub(super) fn open_udp(family: Family) -> Result<OwnedFd, i32> {
                 libc::IPV6_MTU_DISCOVER,
                 libc::IPV6_PMTUDISC_DONT,
             )?;
-            // On by default at Windows (IPPROTO_IPV6 socket options, IPV6_V6ONLY).
+            // The default of Windows (IPPROTO_IPV6 socket options, IPV6_V6ONLY).
             set_option(descriptor, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
         }
     }
-    // Without it, Linux cuts a packet itself.
+    // Without this, Linux segments a GRO packet itself.
     let _ = set_option(descriptor, libc::SOL_UDP, libc::UDP_GRO, 1);
     Ok(socket)
 }

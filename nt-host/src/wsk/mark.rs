@@ -1,5 +1,5 @@
-//! The firewall mark of the machine's sockets (socket(7), `SO_MARK`): what Linux's rules know its
-//! packets by.
+//! The firewall mark of the machine's sockets (socket(7), `SO_MARK`), by which Linux's rules
+//! recognize their packets.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -17,11 +17,10 @@ struct Marked {
     sockets: Vec<RawFd>,
 }
 
-/// Marks what the sockets of the machine send from now on, those that there are and those to come;
-/// 0 for no mark.
+/// Sets the mark of all sockets of the machine, existing and future ones. 0 stands for no mark.
 ///
 /// # Errors
-/// What Linux says, as a rule EPERM: it takes CAP_NET_ADMIN. Then all is as before.
+/// The error of Linux, as a rule EPERM: the call needs CAP_NET_ADMIN. Then no mark changes.
 pub fn set_mark(mark: u32) -> io::Result<()> {
     let mut marked = marked();
     if mark == marked.mark {
@@ -29,8 +28,7 @@ pub fn set_mark(mark: u32) -> io::Result<()> {
     }
     let result = marked.apply(mark);
     if result.is_err() {
-        // Those that have the new mark had the old one, so that this needs no more than was
-        // allowed.
+        // Sockets with the new mark had the old one, so that restoring it is permitted.
         let old = marked.mark;
         for socket in &marked.sockets {
             let _ = apply(*socket, old);
@@ -44,7 +42,7 @@ pub fn set_mark(mark: u32) -> io::Result<()> {
 impl Marked {
     fn apply(&self, mark: u32) -> Result<(), i32> {
         if self.sockets.is_empty() {
-            // Whether it is allowed has to be known now, and not when the first socket is made.
+            // A lack of permission must be reported now, not when the first socket is created.
             let probe = open_udp(Family::V4).or_else(|_| open_udp(Family::V6))?;
             return apply(probe.as_raw_fd(), mark);
         }
@@ -52,7 +50,7 @@ impl Marked {
     }
 }
 
-/// Gives a new socket the mark that all have, and remembers it.
+/// Sets the machine's mark on a new socket, and keeps track of the socket.
 pub(super) fn add(socket: RawFd) -> Result<(), i32> {
     let mut marked = marked();
     if marked.mark != 0 {

@@ -1,13 +1,12 @@
 //! WSK datagram sockets over Linux UDP sockets.
 //!
-//! One Linux socket for each `WSK_SOCKET`, in the network namespace of the process. Sending happens
-//! in the caller's thread without waiting; only when the socket's buffer is full does a thread of
-//! the socket take over. Receiving happens in a thread of each socket that waits in `recvmmsg`
-//! itself: an epoll thread would cost one more system call for each batch, and could not read two
-//! sockets at once.
+//! Each `WSK_SOCKET` is one Linux socket in the network namespace of the process. Sends run on the
+//! caller's thread and do not wait. If the socket buffer is full, a thread of the socket continues.
+//! Each socket has a thread that receives: it waits in `recvmmsg` itself, because an epoll thread
+//! would cost one more system call for each batch, and could not read two sockets at once.
 //!
 //! Lock order: `SendQueue::waiting`, `Socket::life`. `Socket::buffers` and `Client::state` are
-//! leaves. None is held while the driver is called.
+//! leaves. No lock is held during a call of the driver.
 
 pub mod registration;
 

@@ -53,14 +53,14 @@ pub(super) unsafe extern "efiapi" fn control_socket(
     let status = match (request_type, level, control_code) {
         (WskSetOption, SOL_SOCKET, SO_WSK_EVENT_CALLBACK) => {
             match set_receive_event(socket, input, &mut request) {
-                // The thread of the socket completes the request now.
+                // The socket's thread completes the request.
                 STATUS_PENDING => return STATUS_PENDING,
                 status => status,
             }
         }
         (WskIoctl, _, SIO_WSK_SET_SENDTO_ADDRESS) => set_destination(socket, input),
         (WskIoctl, ..) => STATUS_NOT_SUPPORTED,
-        // A transport's option goes down to the transport, for which there must be an IRP.
+        // A transport's option is passed to the transport, which needs an IRP.
         (WskSetOption | WskGetOption, ..) if request.is_none() => stop(
             Rule::BAD_ARGUMENT,
             "WskControlSocket",
@@ -92,7 +92,7 @@ pub(super) unsafe extern "efiapi" fn control_socket(
     }
 }
 
-/// SO_WSK_EVENT_CALLBACK. On STATUS_PENDING the request was taken.
+/// SO_WSK_EVENT_CALLBACK. With STATUS_PENDING, the request was taken.
 fn set_receive_event(socket: &Socket, input: &[u8], request: &mut Option<Request>) -> NTSTATUS {
     let mut life = socket.life();
     // "It must do so after the socket has been bound" (SO_WSK_EVENT_CALLBACK).
@@ -105,7 +105,7 @@ fn set_receive_event(socket: &Socket, input: &[u8], request: &mut Option<Request
                 stop(
                     Rule::BAD_ARGUMENT,
                     "WskControlSocket",
-                    format_args!("an IRP where an event is enabled"),
+                    format_args!("an IRP was passed to enable an event"),
                 );
             }
             if socket.receive_event.is_none() {
@@ -189,7 +189,7 @@ fn get(socket: &Socket, level: ULONG, option: ULONG) -> Result<ULONG, NTSTATUS> 
     if result == 0 { Ok(mapping.to_windows(value)) } else { Err(status_of(last_errno())) }
 }
 
-/// Where an option is kept that is none of Linux's.
+/// The location of an option that Linux does not have.
 fn own_option(socket: &Socket, level: ULONG, option: ULONG) -> Option<&AtomicU32> {
     match (level, option) {
         (IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE) => Some(&socket.coalesced_bytes),
@@ -198,7 +198,7 @@ fn own_option(socket: &Socket, level: ULONG, option: ULONG) -> Option<&AtomicU32
     }
 }
 
-/// How the value of an option is translated.
+/// The translation of an option's value.
 #[derive(Clone, Copy)]
 enum Mapping {
     /// A boolean.
@@ -207,7 +207,7 @@ enum Mapping {
     Same,
     /// `IP_PMTUDISC_*`.
     PathMtu,
-    /// A boolean at Windows that says "don't fragment", path MTU discovery at Linux.
+    /// A boolean "don't fragment" on Windows, path MTU discovery on Linux.
     DontFragment,
 }
 
@@ -237,7 +237,7 @@ impl Mapping {
     }
 }
 
-/// Linux's level and number of an option.
+/// The level and the number of an option on Linux.
 fn linux_option(level: ULONG, option: ULONG) -> Option<(i32, i32, Mapping)> {
     Some(match (level, option) {
         (SOL_SOCKET, SO_SNDBUF) => (libc::SOL_SOCKET, libc::SO_SNDBUF, Mapping::Same),
@@ -270,7 +270,7 @@ fn linux_option(level: ULONG, option: ULONG) -> Option<(i32, i32, Mapping)> {
 fn integer(input: &[u8]) -> Option<ULONG> {
     match *input {
         [a, b, c, d] => Some(ULONG::from_ne_bytes([a, b, c, d])),
-        // Some callers give a BOOLEAN for a switch.
+        // Some callers pass a BOOLEAN for a switch.
         [a] => Some(ULONG::from(a)),
         _ => None,
     }

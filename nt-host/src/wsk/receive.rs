@@ -1,4 +1,4 @@
-//! Receiving: the thread of a socket, and what comes back from the driver.
+//! Receiving: the receiver thread of a socket, and the release of indications.
 
 use std::mem::zeroed;
 use std::ptr;
@@ -23,13 +23,13 @@ use super::socket::{Life, Socket};
 use crate::violation::{Rule, stop};
 use crate::{callback, irql, stack};
 
-/// The most messages of one `recvmmsg`.
+/// The maximum number of messages in one `recvmmsg`.
 const MAX_MESSAGES: usize = 64;
-/// About how many datagrams one callback should get: enough to share its cost, few enough to stay
+/// The target number of datagrams in one callback: enough to amortize its cost, few enough to stay
 /// in the cache.
 const BATCH_DATAGRAMS: usize = 128;
 
-/// A message that was received.
+/// A received message.
 #[derive(Clone, Copy)]
 struct Message {
     buffer: BufferPointer,
@@ -39,7 +39,7 @@ struct Message {
     datagrams: usize,
 }
 
-/// Starts the receiver of a socket if it has none. False when there can be no thread.
+/// Starts the receiver of a socket, unless it has one. Returns false if there can be no thread.
 pub(super) fn start(socket: &Socket, life: &mut Life) -> bool {
     if life.has_receiver {
         return true;
@@ -60,7 +60,7 @@ pub(super) fn start(socket: &Socket, life: &mut Life) -> bool {
     started
 }
 
-/// The receiving thread's own.
+/// The state of a receiver thread.
 struct Receiver<'a> {
     socket: &'a Socket,
     /// Buffers that are ready for `recvmmsg`.
@@ -69,7 +69,7 @@ struct Receiver<'a> {
     pieces: Vec<libc::iovec>,
     controls: Vec<AncillaryData>,
     messages: Vec<Message>,
-    /// How many messages the next `recvmmsg` may take.
+    /// The number of messages that the next `recvmmsg` may take.
     batch_messages: usize,
 }
 
@@ -96,8 +96,8 @@ impl<'a> Receiver<'a> {
         buffers.free.append(&mut self.ready);
     }
 
-    /// Takes free buffers, allocates more, or waits until the driver releases some. False when the
-    /// socket is being closed.
+    /// Takes free buffers, allocates more, or waits until the driver releases some. Returns false
+    /// if the socket is being closed.
     fn wait_for_buffers(&mut self) -> bool {
         loop {
             if self.socket.life().is_closing {
@@ -119,7 +119,7 @@ impl<'a> Receiver<'a> {
                 continue;
             }
             buffers.starved = true;
-            // Closing notifies without this lock, hence the limit.
+            // A close notifies without holding this lock, so the wait is bounded.
             drop(
                 self.socket
                     .released
@@ -129,7 +129,8 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    /// Waits for a message and takes all that are there. Whether there is something to indicate.
+    /// Waits for a message and takes all that have arrived. Returns whether there is something to
+    /// indicate.
     fn receive(&mut self) -> bool {
         self.headers.clear();
         self.pieces.clear();
@@ -149,14 +150,14 @@ impl<'a> Receiver<'a> {
             self.headers.push(header);
         }
         let (descriptor, headers) = (self.socket.descriptor(), self.headers.as_mut_ptr());
-        // SAFETY: each header describes memory that is there until the call is over.
+        // SAFETY: each header describes memory that stays valid during the call.
         let received = unsafe {
             libc::recvmmsg(descriptor, headers, count as u32, libc::MSG_WAITFORONE, ptr::null_mut())
         };
         let Ok(received) = usize::try_from(received) else {
             let errno = last_errno();
             if errno != libc::EINTR && !is_icmp_echo(errno) {
-                // Nothing that a UDP socket should say: wait rather than spin.
+                // Not an expected error of a UDP socket: wait instead of spinning.
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
             return false;
@@ -181,12 +182,12 @@ impl<'a> Receiver<'a> {
             let segment_bytes = segment_bytes.unwrap_or(bytes).clamp(1, DATA_BYTES);
             let datagram_bytes = if bytes > segment_bytes && coalesced > 0 {
                 ancillary::push_coalesced(&mut control, segment_bytes);
-                // As many whole datagrams as the driver wants at once.
+                // As many whole datagrams as the driver accepts at once.
                 (coalesced / segment_bytes).max(1) * segment_bytes
             } else {
                 segment_bytes
             };
-            // SAFETY: nobody else has the buffer.
+            // SAFETY: no other thread uses the buffer.
             let remote = unsafe { &mut *buffer.remote() };
             Address::to_windows(remote, self.socket.family);
             datagrams += bytes.div_ceil(segment_bytes);
@@ -196,8 +197,8 @@ impl<'a> Receiver<'a> {
         self.batch_messages = (BATCH_DATAGRAMS / per_message).clamp(1, MAX_MESSAGES);
     }
 
-    /// Hands the messages to the driver, as soon as it wants them. False when the socket is being
-    /// closed.
+    /// Indicates the messages, as soon as the event is enabled. Returns false if the socket is
+    /// being closed.
     fn indicate(&mut self) -> bool {
         loop {
             if !self.begin_callback() {
@@ -215,7 +216,7 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    /// Waits until the event is enabled. False when the socket is being closed.
+    /// Waits until the event is enabled. Returns false if the socket is being closed.
     fn begin_callback(&self) -> bool {
         let mut life = self.socket.life();
         while !life.enabled && !life.is_closing {
@@ -234,13 +235,13 @@ impl<'a> Receiver<'a> {
         };
         let mut first = ptr::null_mut();
         let mut datagrams = 0;
-        // Backwards, so that each chain can be linked to the one after it.
+        // In reverse order, so that each chain can be linked to the next one.
         for message in self.messages.iter_mut().rev() {
             let Message { buffer, bytes, datagram_bytes, ref control, .. } = *message;
             let chain = buffer.indicate(self.socket.id(), bytes, datagram_bytes, control);
             message.datagrams = chain.datagrams;
             datagrams += chain.datagrams;
-            // SAFETY: the driver does not have it yet.
+            // SAFETY: the driver does not have the chain yet.
             unsafe { (*chain.last).Next = first };
             first = chain.first;
         }
@@ -248,13 +249,14 @@ impl<'a> Receiver<'a> {
         let context = self.socket.context;
         irql::raised(DISPATCH_LEVEL, || {
             callback::enter_driver(|| {
-                // SAFETY: the driver's callback, with the context that belongs to it.
+                // SAFETY: the driver's callback, with its own context.
                 unsafe { event(context, WSK_FLAG_AT_DISPATCH_LEVEL, first) }
             })
         })
     }
 
-    /// Does with the buffers what the driver said. False when it wants the datagrams later.
+    /// Handles the buffers according to the driver's status. Returns false if the driver wants the
+    /// datagrams later.
     fn settle(&mut self, status: NTSTATUS) -> bool {
         match status {
             STATUS_PENDING => {
@@ -305,7 +307,7 @@ impl<'a> Receiver<'a> {
     }
 }
 
-/// wsk.h, PFN_WSK_RECEIVE_FROM: not offered here; use the event.
+/// wsk.h, PFN_WSK_RECEIVE_FROM: not supported. Drivers use the event instead.
 pub(super) unsafe extern "efiapi" fn receive_from(
     socket: *mut WSK_SOCKET,
     _buffer: *mut WSK_BUF,
@@ -325,7 +327,7 @@ pub(super) unsafe extern "efiapi" fn receive_from(
 }
 
 /// wsk.h, PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST. The list may be a part of what was indicated,
-/// or parts of several.
+/// or parts of several indications.
 pub(super) unsafe extern "efiapi" fn release(
     socket: *mut WSK_SOCKET,
     datagram_indication: *mut WSK_DATAGRAM_INDICATION,
@@ -352,7 +354,7 @@ pub(super) unsafe extern "efiapi" fn release(
             Err(BadRelease::NotIndicated) => stop(
                 Rule::DOUBLE_FREE,
                 "WskRelease",
-                format_args!("the indication {next:p} is not with the driver"),
+                format_args!("the indication {next:p} is not indicated"),
             ),
             Err(BadRelease::OtherSocket) => stop(
                 Rule::BAD_ARGUMENT,
@@ -365,7 +367,8 @@ pub(super) unsafe extern "efiapi" fn release(
     if starved {
         socket.released.notify_all();
     }
-    // The last access to the socket, unless it was the last indication of one that is being closed.
+    // This is the last access to the socket, unless the last indication of a closing socket was
+    // released.
     if socket.retained.fetch_sub(released, Ordering::AcqRel) == released {
         socket.finish_if_idle();
     }

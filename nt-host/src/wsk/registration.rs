@@ -1,4 +1,4 @@
-//! WskRegister and its kin (wsk.h), and WskControlClient.
+//! Registration of WSK clients (wsk.h), and WskControlClient.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -26,10 +26,10 @@ use super::request::Request;
 use crate::violation::{Rule, stop};
 use crate::{irql, loaded, stack};
 
-/// How long `WskDeregister` waits before it says that it would wait forever.
+/// The time after which `WskDeregister` reports that it would wait forever.
 const DEREGISTER_LIMIT: Duration = Duration::from_secs(20);
 
-/// The table that every client gets. Windows 7 and later speak version 1.0 of the NPI.
+/// The dispatch table of every client. Windows 7 and later implement version 1.0 of the NPI.
 static DISPATCH: WSK_PROVIDER_DISPATCH = WSK_PROVIDER_DISPATCH {
     Version: MAKE_WSK_VERSION(1, 0),
     Reserved: 0,
@@ -55,12 +55,16 @@ export! { "netio.sys";
     ) -> NTSTATUS {
         irql::require_exactly("WskRegister", PASSIVE_LEVEL);
         if wsk_client_npi.is_null() || wsk_registration.is_null() {
-            stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("a null pointer"));
+            stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("a pointer is null"));
         }
         // SAFETY: as the caller promises.
         let npi = unsafe { *wsk_client_npi };
         if npi.Dispatch.is_null() {
-            stop(Rule::BAD_ARGUMENT, "WskRegister", format_args!("no client dispatch"));
+            stop(
+                Rule::BAD_ARGUMENT,
+                "WskRegister",
+                format_args!("there is no client dispatch table"),
+            );
         }
         // SAFETY: as the caller promises.
         let client_dispatch = unsafe { *npi.Dispatch };
@@ -102,7 +106,11 @@ export! { "netio.sys";
         stack::on_host(|| {
             let mut state = client.state();
             if std::mem::replace(&mut state.deregistered, true) {
-                stop(Rule::BAD_ARGUMENT, "WskDeregister", format_args!("deregistered already"));
+                stop(
+                    Rule::BAD_ARGUMENT,
+                    "WskDeregister",
+                    format_args!("it is deregistered already"),
+                );
             }
             client.changed.notify_all();
             let (state, waited) = client
@@ -124,8 +132,7 @@ export! { "netio.sys";
         });
     }
 
-    /// wsk.h, WskCaptureProviderNPI. Here WSK is ready from the start, so nothing is ever waited
-    /// for.
+    /// wsk.h, WskCaptureProviderNPI. WSK is ready from the start, so that the call never waits.
     ///
     /// # IRQL
     /// PASSIVE_LEVEL; <= DISPATCH_LEVEL with WSK_NO_WAIT.
@@ -212,7 +219,7 @@ unsafe extern "efiapi" fn control_client(
             }
         }
         WSK_SET_STATIC_EVENT_CALLBACKS => client.set_static_events(input),
-        // There is no TDI here.
+        // There is no TDI.
         WSK_TDI_BEHAVIOR if input_size == size_of::<ULONG>() => STATUS_SUCCESS,
         WSK_TDI_BEHAVIOR => STATUS_INVALID_PARAMETER,
         _ => STATUS_NOT_SUPPORTED,
@@ -227,7 +234,7 @@ unsafe extern "efiapi" fn control_client(
     }
 }
 
-/// The transports that this machine has.
+/// The transports of this machine.
 fn transports() -> Vec<WSK_TRANSPORT> {
     let families = [AF_INET, AF_INET6].into_iter().filter(|&family| {
         Family::from_windows(family).is_some_and(|family| open_udp(family).is_ok())
@@ -243,7 +250,7 @@ fn transports() -> Vec<WSK_TRANSPORT> {
         .collect()
 }
 
-/// What a driver must not leave.
+/// Registrations that a driver left.
 fn left_at_unload() -> Vec<String> {
     registrations(|all| {
         let left = all.values().filter_map(Weak::upgrade);
@@ -256,11 +263,11 @@ fn left_at_unload() -> Vec<String> {
     })
 }
 
-/// The client of a registration. Stops when it was never registered.
+/// The client of a registration. Stops if there is none.
 fn registered(function: &str, registration: *mut WSK_REGISTRATION) -> Arc<Client> {
     registrations(|all| all.get(&registration.addr()).and_then(Weak::upgrade)).unwrap_or_else(
         || {
-            stop(Rule::BAD_ARGUMENT, function, format_args!("no registration"));
+            stop(Rule::BAD_ARGUMENT, function, format_args!("the registration is unknown"));
         },
     )
 }

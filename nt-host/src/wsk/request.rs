@@ -1,4 +1,4 @@
-//! IRPs as WSK takes them ("Using IRPs with Winsock Kernel Functions").
+//! IRPs of WSK functions ("Using IRPs with Winsock Kernel Functions").
 
 use std::ptr::NonNull;
 
@@ -12,7 +12,7 @@ use nt_sys::ntdef::{CCHAR, DISPATCH_LEVEL, NTSTATUS};
 use crate::violation::{Rule, stop};
 use crate::{irql, stack};
 
-/// An IRP that WSK has until it completes it.
+/// An IRP that WSK owns until its completion.
 #[derive(Debug)]
 pub(super) struct Request(NonNull<IRP>);
 
@@ -20,26 +20,25 @@ pub(super) struct Request(NonNull<IRP>);
 unsafe impl Send for Request {}
 
 impl Request {
-    /// Takes an IRP, and makes the next stack location that of WSK. Stops when it can't be
-    /// completed.
+    /// Takes an IRP, and makes its next stack location WSK's. Stops if the IRP cannot be completed.
     ///
     /// # Safety
-    /// `irp` is null or an IRP that the caller gives to WSK.
+    /// `irp` is null, or an IRP that the caller passes to WSK.
     pub(super) unsafe fn accept(function: &str, irp: *mut IRP) -> Self {
         let Some(pointer) = NonNull::new(irp) else {
             stop(Rule::BAD_ARGUMENT, function, format_args!("there is no IRP"));
         };
         // SAFETY: as the caller promises.
         let irp = unsafe { &mut *irp };
-        // Locations count down from StackCount + 1, which is the one of nobody.
+        // Locations count down from StackCount + 1, which belongs to no driver.
         if irp.CurrentLocation < 2 {
             stop(Rule::BAD_IRP, function, format_args!("the IRP has no stack location left"));
         }
         let allocated_by_caller = irp.CurrentLocation == irp.StackCount.wrapping_add(1);
-        // SAFETY: this view of the union is the one in use while drivers have the IRP.
+        // SAFETY: drivers use this member of the union while they own the IRP.
         let overlay = unsafe { &mut irp.Tail.Overlay };
         let next = overlay.CurrentStackLocation.wrapping_sub(1);
-        // SAFETY: there is a next location, as was checked.
+        // SAFETY: the check above found a next location.
         let location: &mut IO_STACK_LOCATION = unsafe { &mut *next };
         let always = SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL;
         if allocated_by_caller
@@ -48,7 +47,7 @@ impl Request {
             stop(
                 Rule::BAD_IRP,
                 function,
-                format_args!("the IRP has no completion routine that is always called"),
+                format_args!("the IRP has no completion routine, or one that is not always called"),
             );
         }
         overlay.CurrentStackLocation = next;
@@ -56,7 +55,7 @@ impl Request {
         Self(pointer)
     }
 
-    /// As [`Request::accept`], for functions where the IRP may be left out.
+    /// As [`Request::accept`], for functions whose IRP is optional.
     ///
     /// # Safety
     /// As for [`Request::accept`].
@@ -65,15 +64,15 @@ impl Request {
         (!irp.is_null()).then(|| unsafe { Self::accept(function, irp) })
     }
 
-    /// Completes the IRP: at the caller's IRQL when a driver called, else at DISPATCH_LEVEL, as an
-    /// event of the network. Gives the status.
+    /// Completes the IRP: at the caller's IRQL in a call from a driver, otherwise at
+    /// DISPATCH_LEVEL, as the network does. Returns the status.
     pub(super) fn complete(self, status: NTSTATUS, information: usize) -> NTSTATUS {
         let irp = self.0.as_ptr();
-        // SAFETY: WSK has the IRP.
+        // SAFETY: WSK owns the IRP.
         unsafe { (*irp).IoStatus.Status = status };
-        // SAFETY: WSK has the IRP.
+        // SAFETY: WSK owns the IRP.
         unsafe { (*irp).IoStatus.Information = information };
-        // SAFETY: WSK has the IRP, and gives it up.
+        // SAFETY: WSK owns the IRP, and does not use it afterwards.
         let complete = || unsafe { IofCompleteRequest(irp, IO_NO_INCREMENT as CCHAR) };
         if stack::in_driver() {
             complete();

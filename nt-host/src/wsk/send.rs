@@ -1,4 +1,4 @@
-//! Sending.
+//! Sending: WskSendTo and WskSendMessages.
 
 use std::cell::RefCell;
 use std::sync::atomic::Ordering;
@@ -25,11 +25,11 @@ use crate::{pool, stack};
 // SAFETY 1: the driver passes what the DDI page of WskSendTo or WskSendMessages says: valid
 //           pointers, and buffers that stay until the IRP is completed.
 
-/// How often the echo of an ICMP message may spoil a send before it is given up.
+/// The number of ICMP errors that a send may encounter before it fails.
 const ICMP_RETRIES: usize = 8;
 
 thread_local! {
-    /// Memory of this thread's sends, kept for the next one.
+    /// Buffers of this thread's sends, which are reused.
     static SCRATCH: RefCell<(Datagrams, Messages)> = RefCell::default();
 }
 
@@ -75,7 +75,7 @@ pub(super) unsafe extern "efiapi" fn send_messages(
     unsafe { send("WskSendMessages", socket, buffer_list.is_null(), arguments, irp, collect) }
 }
 
-/// What both functions are given.
+/// The common arguments of both functions.
 #[derive(Clone, Copy)]
 struct Arguments {
     flags: ULONG,
@@ -87,7 +87,7 @@ struct Arguments {
 /// Sends what `collect` collects.
 ///
 /// # Safety
-/// The pointers are what the DDI page of the function says.
+/// The pointers are as documented for the function.
 unsafe fn send(
     function: &'static str,
     socket: *mut WSK_SOCKET,
@@ -122,7 +122,7 @@ unsafe fn send(
                     format_args!("a WSK_BUF is longer than its MDL chain"),
                 );
             }
-            // What came before must go first.
+            // Earlier requests go first.
             if socket.sends.queued.load(Ordering::Acquire) == 0 {
                 match transmission.go_on(socket, datagrams, messages) {
                     Progress::Done(status) => return Ok((request, status, transmission.bytes)),
@@ -146,18 +146,19 @@ unsafe fn send(
     }
 }
 
-/// How far a transmission came.
+/// The result of an attempt to send.
 enum Progress {
     Done(NTSTATUS),
-    /// The socket's buffer is full.
+    /// The socket buffer is full.
     Blocked,
 }
 
 impl Transmission {
-    /// From a request's arguments; with the length that its buffers are to be cut at.
+    /// Creates a transmission from a request's arguments. The second value is the segment size of
+    /// its buffers, if any.
     ///
     /// # Safety
-    /// The pointers are what the DDI page of the function says.
+    /// The pointers are as documented for the function.
     unsafe fn new(
         socket: &Socket,
         arguments: Arguments,
@@ -195,7 +196,7 @@ impl Transmission {
         Ok((transmission, segment_bytes))
     }
 
-    /// Sends as much as can be sent without waiting.
+    /// Sends as much as possible without waiting.
     fn go_on(
         &mut self,
         socket: &Socket,
@@ -213,7 +214,7 @@ impl Transmission {
             );
             let (pointer, count) = (headers.as_mut_ptr(), headers.len() as u32);
             let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-            // SAFETY: the headers describe memory that is there until the call is over.
+            // SAFETY: the headers describe memory that stays valid during the call.
             let sent = unsafe { libc::sendmmsg(socket.descriptor(), pointer, count, flags) };
             let Ok(sent) = usize::try_from(sent) else {
                 let first = messages.contents.first().copied();
@@ -221,8 +222,8 @@ impl Transmission {
                 match (last_errno(), cut_at) {
                     (libc::EINTR, _) => {}
                     (libc::EAGAIN, _) => return Progress::Blocked,
-                    // No cutting on this route: without checksum offload (EIO), or longer than its
-                    // MTU.
+                    // This route cannot segment: it has no checksum offload (EIO), or the segments
+                    // exceed its MTU.
                     (errno @ (libc::EIO | libc::EINVAL | libc::EMSGSIZE), Some(bytes)) => {
                         self.single_until =
                             self.next + first.map_or(1, |content| content.datagrams);
@@ -239,7 +240,7 @@ impl Transmission {
                 self.next += content.datagrams;
                 self.bytes += content.bytes;
             }
-            // Only now it is known that the cutting was to blame.
+            // The send without segmentation succeeded, so the segmentation was the cause.
             if let Some(bytes) = self.refused_bytes.take_if(|_| sent > 0) {
                 socket.sends.refuse_cutting(bytes);
             }
@@ -248,8 +249,8 @@ impl Transmission {
     }
 }
 
-/// Queues a request for the socket's sending thread, and starts that if there is none. Gives the
-/// request back when there can be no thread.
+/// Queues a request for the socket's sender thread, and starts the thread if necessary. Returns the
+/// request if there can be no thread.
 fn wait(socket: &Socket, waiter: Box<Waiter>) -> Result<(), Box<Waiter>> {
     let mut waiting = socket.sends.waiting();
     if !waiting.has_thread {
@@ -273,7 +274,7 @@ fn wait(socket: &Socket, waiter: Box<Waiter>) -> Result<(), Box<Waiter>> {
     Ok(())
 }
 
-/// The sending thread: waits where callers must not.
+/// The sender thread, which waits where callers must not.
 fn run(socket: &Socket) {
     let mut messages = Messages::default();
     loop {
@@ -283,7 +284,7 @@ fn run(socket: &Socket) {
             if is_closing {
                 return;
             }
-            // A wake-up can come between the two looks: look again now and then.
+            // A notification can come between the check and the wait, so the wait is bounded.
             let limit = std::time::Duration::from_millis(50);
             drop(socket.sends.changed.wait_timeout(waiting, limit));
             continue;
@@ -295,7 +296,7 @@ fn run(socket: &Socket) {
     }
 }
 
-/// Sends a request, waiting for room. Cancelled when the socket is being closed.
+/// Sends a request and waits for room. The request is cancelled if the socket is being closed.
 fn transmit(socket: &Socket, waiter: &mut Waiter, messages: &mut Messages) -> NTSTATUS {
     loop {
         if socket.life().is_closing {

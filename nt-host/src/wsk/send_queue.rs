@@ -9,17 +9,17 @@ use super::ancillary::AncillaryData;
 use super::datagram::Datagrams;
 use super::request::Request;
 
-/// What a socket sends.
+/// The send requests of a socket.
 #[derive(Default)]
 pub(super) struct SendQueue {
     waiting: Mutex<Waiting>,
     pub(super) changed: Condvar,
-    /// Requests in `waiting`, and the one that the socket's thread is at: later ones must queue up
-    /// behind.
+    /// The number of requests in `waiting`, plus the one that the thread is sending. Later requests
+    /// must queue behind them.
     pub(super) queued: AtomicUsize,
-    /// `UDP_SEND_MSG_SIZE`; 0: none.
+    /// `UDP_SEND_MSG_SIZE`; 0 for none.
     pub(super) segment_bytes: AtomicU32,
-    /// 1 more than the length from which on Linux refuses to cut messages; 0: it has not refused.
+    /// 1 plus the segment size from which on Linux refuses to segment; 0 if it has not refused.
     uncut_from: AtomicUsize,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Waiting {
     pub(super) destination: Option<Address>,
 }
 
-/// A request that waits for room in the socket's buffer.
+/// A request that waits for room in the socket buffer.
 pub(super) struct Waiter {
     pub(super) request: Request,
     pub(super) datagrams: Datagrams,
@@ -38,14 +38,14 @@ pub(super) struct Waiter {
 }
 
 impl SendQueue {
-    /// Sets the destination of requests that name none.
+    /// Sets the destination of requests without one.
     pub(super) fn set_destination(&self, address: Address) {
         self.waiting().destination = Some(address);
     }
 
-    /// Lets the thread see that the socket is being closed.
+    /// Notifies the thread that the socket is being closed.
     pub(super) fn wake(&self) {
-        // With the lock, so that the thread is not between its look and its wait.
+        // Takes the lock, so that the thread is not between its check and its wait.
         drop(self.waiting());
         self.changed.notify_all();
     }
@@ -67,17 +67,17 @@ impl SendQueue {
     }
 }
 
-/// The sending of one request's datagrams.
+/// The progress of one request.
 pub(super) struct Transmission {
     pub(super) remote: Address,
     pub(super) control: AncillaryData,
-    /// The first datagram that is not sent.
+    /// The index of the first datagram that is not sent.
     pub(super) next: usize,
-    /// Bytes sent.
+    /// The number of bytes sent.
     pub(super) bytes: usize,
-    /// Datagrams before this one are not joined for Linux to cut, which it refused.
+    /// Datagrams before this index are sent without segmentation, which Linux refused.
     pub(super) single_until: usize,
-    /// Why: the length that it refused to cut at.
+    /// The segment size that was refused.
     pub(super) refused_bytes: Option<usize>,
     pub(super) icmp_retries: usize,
 }

@@ -1,4 +1,4 @@
-//! Datagram sockets: their life, and the calls of a driver to one.
+//! Datagram sockets: their life cycle, and a driver's calls to them.
 
 use std::ffi::c_void;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -19,15 +19,16 @@ use super::send_queue::SendQueue;
 use crate::violation::{Rule, stop};
 use crate::{irql, retained};
 
-/// `Socket::liveness`.
+/// Values of `Socket::liveness`.
 const OPEN: u32 = 0x050c_ce70;
 const CLOSING: u32 = 0x050c_c105;
 const CLOSED: u32 = 0x050c_dead;
 
-/// A socket. It stays after its end while a driver is loaded, so that a late call is recognized.
+/// A socket. It stays in memory after its close while a driver is loaded, so that a late call is
+/// recognized.
 #[repr(C)]
 pub(super) struct Socket {
-    /// First, so that a driver's pointer is one to this.
+    /// First, so that the driver's pointer is also one to this struct.
     wsk: WSK_SOCKET,
     liveness: AtomicU32,
     me: Weak<Self>,
@@ -37,53 +38,53 @@ pub(super) struct Socket {
     raw_descriptor: RawFd,
     pub(super) context: PVOID,
     pub(super) receive_event: PFN_WSK_RECEIVE_FROM_EVENT,
-    /// Calls of the driver that are in the host now.
+    /// The number of the driver's calls in progress.
     calls: AtomicUsize,
-    /// Indications that the driver has.
+    /// The number of indications that the driver has.
     pub(super) retained: AtomicUsize,
-    /// `UDP_RECV_MAX_COALESCED_SIZE`; 0: none are joined.
+    /// `UDP_RECV_MAX_COALESCED_SIZE`; 0 if datagrams are not coalesced.
     pub(super) coalesced_bytes: AtomicU32,
     life: Mutex<Life>,
-    /// Something in `life` changed.
+    /// Notified when `life` changes.
     pub(super) changed: Condvar,
     buffers: Mutex<Buffers>,
-    /// The driver has released some of `buffers`.
+    /// Notified when the driver has released some of `buffers`.
     pub(super) released: Condvar,
     pub(super) sends: SendQueue,
 }
 
-// SAFETY: the pointers are the driver's own, and are handed back to it alone.
+// SAFETY: the pointers belong to the driver, and are only passed back to it.
 unsafe impl Send for Socket {}
-// SAFETY: the pointers are the driver's own; the other fields are atomic or locked.
+// SAFETY: the pointers belong to the driver; the other fields are atomic or locked.
 unsafe impl Sync for Socket {}
 
-/// What happens to a socket over time.
+/// The life cycle of a socket.
 #[derive(Default)]
 pub(super) struct Life {
     pub(super) bound: bool,
-    /// The receive event is enabled.
+    /// Whether the receive event is enabled.
     pub(super) enabled: bool,
-    /// It was enabled for all sockets of the client, and can't be disabled.
+    /// Whether it was enabled for all sockets of the client, and cannot be disabled.
     pub(super) always_enabled: bool,
-    /// The receive event is with the driver now.
+    /// Whether the receive event is running.
     pub(super) in_callback: bool,
-    /// Threads of the socket.
+    /// The number of the socket's threads.
     pub(super) threads: usize,
     pub(super) has_receiver: bool,
-    /// To be completed when the callback in progress is over.
+    /// Completed when the running callback returns.
     pub(super) disabling: Option<Request>,
-    /// To be completed when all is over.
+    /// Completed when everything has ended.
     pub(super) closing: Option<Request>,
     pub(super) is_closing: bool,
 }
 
-/// A driver's call to a socket that goes on.
+/// A driver's call to a socket, in progress.
 pub(super) struct Call<'a> {
     pub(super) socket: &'a Socket,
 }
 
 impl Call<'_> {
-    /// Ends the call, and completes its IRP: whoever is told by that may close the socket.
+    /// Ends the call, then completes its IRP: the completion may lead to a close of the socket.
     pub(super) fn complete(
         self,
         request: Request,
@@ -102,8 +103,8 @@ impl Drop for Call<'_> {
 }
 
 impl Socket {
-    /// A new socket, which stays until the last driver is unloaded. `dispatch` is the table that a
-    /// driver calls it by.
+    /// Creates a socket, which stays in memory until the last driver is unloaded. `dispatch` is the
+    /// dispatch table that the driver sees.
     pub(super) fn new(
         dispatch: *const c_void,
         family: Family,
@@ -135,16 +136,17 @@ impl Socket {
         socket
     }
 
-    /// Begins a driver's call to a socket. Stops when the socket is none, or closed.
+    /// Begins a driver's call to a socket. Stops if the pointer is not a socket, or the socket is
+    /// closed.
     ///
     /// # Safety
-    /// `socket` is a pointer that `WskSocket` gave since a driver is loaded, however long ago.
+    /// `socket` is a pointer that `WskSocket` returned since a driver is loaded, however long ago.
     pub(super) unsafe fn enter<'a>(function: &str, socket: *mut WSK_SOCKET) -> Call<'a> {
         irql::require_at_most(function, DISPATCH_LEVEL);
         if socket.is_null() {
             stop(Rule::BAD_ARGUMENT, function, format_args!("there is no socket"));
         }
-        // SAFETY: sockets stay while a driver is loaded.
+        // SAFETY: sockets stay in memory while a driver is loaded.
         let socket: &Self = unsafe { &*socket.cast::<Self>() };
         match socket.liveness.load(Ordering::Acquire) {
             OPEN => {}
@@ -153,14 +155,14 @@ impl Socket {
                 function,
                 format_args!("the socket {socket:p} was given to WskCloseSocket"),
             ),
-            _ => stop(Rule::BAD_OBJECT, function, format_args!("{socket:p} is no socket")),
+            _ => stop(Rule::BAD_OBJECT, function, format_args!("{socket:p} is not a socket")),
         }
         socket.calls.fetch_add(1, Ordering::AcqRel);
         Call { socket }
     }
 
-    /// As [`Socket::enter`], for the one function that a driver may call after WskCloseSocket: to
-    /// release what a callback in progress retained.
+    /// As [`Socket::enter`], for the release of indications: a driver may call it after
+    /// WskCloseSocket, for a callback in progress.
     ///
     /// # Safety
     /// As for [`Socket::enter`].
@@ -169,7 +171,7 @@ impl Socket {
         if socket.is_null() {
             stop(Rule::BAD_ARGUMENT, function, format_args!("there is no socket"));
         }
-        // SAFETY: sockets stay while a driver is loaded.
+        // SAFETY: sockets stay in memory while a driver is loaded.
         let socket: &Self = unsafe { &*socket.cast::<Self>() };
         match socket.liveness.load(Ordering::Acquire) {
             OPEN | CLOSING => socket,
@@ -178,16 +180,16 @@ impl Socket {
                 function,
                 format_args!("the socket {socket:p} is closed"),
             ),
-            _ => stop(Rule::BAD_OBJECT, function, format_args!("{socket:p} is no socket")),
+            _ => stop(Rule::BAD_OBJECT, function, format_args!("{socket:p} is not a socket")),
         }
     }
 
-    /// A share in the socket, for a thread of its own.
+    /// A reference to the socket, for a thread of its own.
     pub(super) fn share(&self) -> Option<Arc<Self>> {
         self.me.upgrade()
     }
 
-    /// Its address, by which its buffers know it.
+    /// Its address, which identifies it in its buffers.
     pub(super) fn id(&self) -> *const c_void {
         ptr::from_ref(self).cast()
     }
@@ -229,7 +231,7 @@ impl Socket {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the socket if it is being closed and nothing goes on any more. Whether it did.
+    /// Ends the socket if it is being closed and nothing is in progress. Returns whether it did.
     pub(super) fn finish_if_idle(&self) -> bool {
         let mut life = self.life();
         if life.threads > 0 || life.in_callback || self.retained.load(Ordering::Acquire) > 0 {
@@ -245,7 +247,7 @@ impl Socket {
         self.descriptor.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.liveness.store(CLOSED, Ordering::Release);
         request.complete(STATUS_SUCCESS, 0);
-        // Last: from here on the driver may unload.
+        // Last, because the driver may be unloaded from here on.
         self.client.socket_closed();
         true
     }

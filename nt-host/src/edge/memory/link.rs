@@ -1,4 +1,4 @@
-//! The adapter as smoltcp's device: packets in from the inbox, packets out in batches.
+//! The adapter as a device of smoltcp: packets come from the inbox and go out in batches.
 
 use std::collections::VecDeque;
 
@@ -8,28 +8,27 @@ use smoltcp::time::Instant;
 use super::task::Task;
 use crate::ndis::{AdapterPort, PacketBatch};
 
-/// Packets in a batch at most, and packets taken in between two looks at what is to be sent.
+/// The maximum number of packets in a batch, and of packets received between two rounds of sending.
 const BATCH_PACKETS: usize = 64;
-/// Packets that wait for the stack at most.
+/// The maximum number of packets that wait for the stack.
 const INBOX_PACKETS: usize = 4096;
 
-/// What others leave for the stack's thread.
+/// Packets and tasks for the stack's thread.
 #[derive(Default)]
 pub(super) struct Inbox {
     packets: VecDeque<Vec<u8>>,
-    /// Buffers to use again.
+    /// Buffers for reuse.
     spare: Vec<Vec<u8>>,
     pub(super) tasks: Vec<Box<dyn Task>>,
     pub(super) has_room: bool,
-    /// Whether the thread waits to be woken.
+    /// Whether the thread sleeps.
     pub(super) sleeps: bool,
-    pub(super) dropped: u64,
 }
 
 impl Inbox {
     pub(super) fn push(&mut self, packet: &[u8]) {
         if self.packets.len() >= INBOX_PACKETS {
-            self.dropped += 1;
+            // The stack is too slow: the packet is dropped, as in a full receive queue.
             return;
         }
         let mut buffer = self.spare.pop().unwrap_or_default();
@@ -47,7 +46,7 @@ impl Inbox {
 pub(super) struct Link {
     incoming: VecDeque<Vec<u8>>,
     used: Vec<Vec<u8>>,
-    /// Packets that may be taken in now.
+    /// The number of packets that may still be received in this round.
     budget: usize,
     outgoing: Outgoing,
     pub(super) mtu: usize,
@@ -56,7 +55,7 @@ pub(super) struct Link {
 struct Outgoing {
     port: AdapterPort,
     batch: PacketBatch,
-    /// Whether there was no room for a packet.
+    /// Whether there was no buffer for a packet.
     blocked: bool,
 }
 
@@ -71,8 +70,8 @@ impl Link {
         }
     }
 
-    /// Takes packets and tasks out of the inbox, and gives buffers back. Whether packets are left
-    /// for another round.
+    /// Takes packets and tasks from the inbox, and returns buffers. Returns whether packets are
+    /// left for another round.
     pub(super) fn exchange(&mut self, inbox: &mut Inbox, tasks: &mut Vec<Box<dyn Task>>) -> bool {
         inbox.spare.append(&mut self.used);
         if self.incoming.is_empty() {
@@ -85,12 +84,12 @@ impl Link {
         self.incoming.len() > BATCH_PACKETS || !inbox.packets.is_empty()
     }
 
-    /// Transmits what is left of a batch.
+    /// Transmits the packets of the batch.
     pub(super) fn flush(&mut self) {
         self.outgoing.flush();
     }
 
-    /// Whether the stack has packets for which there is no room.
+    /// Whether the stack has packets without a buffer.
     pub(super) fn is_blocked(&self) -> bool {
         self.outgoing.blocked
     }
@@ -99,7 +98,7 @@ impl Link {
 impl Outgoing {
     fn has_room(&mut self) -> bool {
         if self.batch.buffer().is_none() {
-            // Those of this batch may come back at once.
+            // The miniport may complete these packets at once.
             self.flush();
         }
         self.blocked |= self.batch.buffer().is_none();
@@ -108,7 +107,8 @@ impl Outgoing {
 
     fn flush(&mut self) {
         if !self.batch.is_empty() {
-            // What is not taken is discarded, and counted by the port: TCP sends it again.
+            // Packets that are not accepted are discarded, and counted by the port. TCP retransmits
+            // them.
             let _ = self.port.transmit(&mut self.batch);
         }
     }
@@ -153,7 +153,7 @@ impl smoltcp::phy::RxToken for RxToken<'_> {
     }
 }
 
-/// Room for a packet.
+/// A buffer for a packet.
 pub(super) struct TxToken<'a> {
     outgoing: &'a mut Outgoing,
 }
@@ -163,7 +163,7 @@ impl smoltcp::phy::TxToken for TxToken<'_> {
         let outgoing = self.outgoing;
         let room = outgoing.batch.buffer().and_then(|buffer| buffer.get_mut(..length));
         let Some(room) = room else {
-            // Longer than the MTU, after that has been lowered: lost, as it would be on a wire.
+            // The packet exceeds an MTU that has been lowered: it is lost, as on a wire.
             return f(&mut vec![0; length]);
         };
         let result = f(room);

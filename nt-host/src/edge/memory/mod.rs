@@ -1,7 +1,7 @@
-//! An IP stack in memory (smoltcp) above an adapter, driven by its own thread: real TCP without
-//! privileges.
+//! An IP stack in memory (smoltcp) as the edge of an adapter. It runs on its own thread: real TCP
+//! without privileges.
 //!
-//! The stack answers echo requests. What it does beyond is given to its thread as tasks:
+//! The stack answers echo requests. Further work is passed to its thread as tasks:
 //! [`ping`](MemoryStack::ping), bulk TCP ([`listen_sink`](MemoryStack::listen_sink),
 //! [`start_bulk`](MemoryStack::start_bulk)), UDP echo.
 
@@ -32,17 +32,17 @@ use self::task::{Context, Step, Task};
 use crate::edge::Edge;
 use crate::ndis::{AdapterPort, ReceivedBatch};
 
-/// An in-memory IP stack; clones are the same stack.
+/// An IP stack in memory. Clones share it.
 #[derive(Clone)]
 pub struct MemoryStack {
     shared: Arc<Shared>,
 }
 
-/// Why a task of a stack failed.
+/// The reason why a task failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StackError {
-    /// The stack is not above an adapter, or was taken off it meanwhile.
+    /// The stack is not attached to an adapter, or was detached during the task.
     Detached,
     /// The stack has no address of the family.
     NoAddress,
@@ -94,13 +94,7 @@ impl MemoryStack {
         }
     }
 
-    /// Packets that were received faster than the stack could take them.
-    #[must_use]
-    pub fn dropped_packets(&self) -> u64 {
-        self.shared.inbox().dropped
-    }
-
-    /// Gives a task to the stack's thread.
+    /// Passes a task to the stack's thread.
     fn add(&self, task: Box<dyn Task>) -> Result<(), StackError> {
         if self.shared.stops.load(Ordering::Acquire) {
             return Err(StackError::Detached);
@@ -109,7 +103,7 @@ impl MemoryStack {
         Ok(())
     }
 
-    /// Gives a task to the stack's thread and waits for what it says.
+    /// Passes a task to the stack's thread and waits for its result.
     fn run<T>(&self, make: impl FnOnce(Answer<T>) -> Box<dyn Task>) -> Result<T, StackError> {
         let (answer, result) = mpsc::channel();
         self.add(make(answer))?;
@@ -128,7 +122,7 @@ impl MemoryStack {
     }
 }
 
-/// Where a task says what became of it.
+/// The sender of a task's result.
 type Answer<T> = mpsc::Sender<Result<T, StackError>>;
 
 impl Shared {
@@ -136,7 +130,7 @@ impl Shared {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leaves something in the inbox, and wakes the thread if it sleeps.
+    /// Changes the inbox, and wakes the thread if it sleeps.
     fn leave(&self, f: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox();
         f(&mut inbox);
@@ -173,7 +167,7 @@ impl Edge for MemoryStack {
 
     fn detach(&self) {
         self.shared.stops.store(true, Ordering::Release);
-        // Under the lock: the thread is before its look at `stops`, or waits.
+        // Under the lock, the thread either has not checked `stops` yet, or waits.
         self.shared.leave(|_| ());
         let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
@@ -197,11 +191,11 @@ fn run(shared: &Shared, port: AdapterPort) {
     let mut interface = Interface::new(config, &mut link, now());
     interface.update_ip_addrs(|addresses| {
         for (address, prefix_length) in &shared.addresses {
-            // More than fit are documented to be too many.
+            // Addresses beyond the documented maximum are ignored.
             let _ = addresses.push(IpCidr::new((*address).into(), *prefix_length));
         }
     });
-    // A gateway's address does not matter where there is no link layer.
+    // Without a link layer, the gateway's address does not matter.
     let _ = interface.routes_mut().add_default_ipv4_route(Ipv4Address::new(192, 0, 2, 1));
     let _ = interface
         .routes_mut()
@@ -232,8 +226,7 @@ fn run(shared: &Shared, port: AdapterPort) {
     }
 }
 
-/// Lets every task do what it can. Whether one did something, and how long until one wants to go
-/// on.
+/// Runs a step of every task. Returns whether one made progress, and the time until the next step.
 fn step(
     tasks: &mut Vec<Box<dyn Task>>,
     interface: &mut Interface,
@@ -262,7 +255,7 @@ fn step(
     (progress, next)
 }
 
-/// Waits while `idle` says so of the inbox, but not longer than `timeout`.
+/// Waits while `idle` holds for the inbox, up to `timeout`.
 fn wait(shared: &Shared, timeout: Duration, idle: impl Fn(&Inbox) -> bool) {
     let mut inbox = shared.inbox();
     inbox.sleeps = true;
@@ -277,7 +270,7 @@ fn wait(shared: &Shared, timeout: Duration, idle: impl Fn(&Inbox) -> bool) {
 
 fn random() -> u64 {
     let mut seed = [0; 8];
-    // Without randomness, sequence numbers are predictable, which nothing here depends on.
+    // Without randomness, sequence numbers are predictable. Nothing here depends on them.
     let _ = getrandom::fill(&mut seed);
     u64::from_ne_bytes(seed)
 }

@@ -1,16 +1,16 @@
-//! The bytes that bulk transfers carry: the byte at each offset is known to both sides.
+//! The content of bulk transfers: both sides know the byte at each offset.
 
-/// A prime, so that no power of two is a period.
+/// A prime, so that no power of two is a period of the content.
 const PERIOD: usize = 65_521;
 
-/// A stream's content.
+/// The content of a stream.
 pub(super) struct Pattern {
     table: Vec<u8>,
 }
 
 impl Pattern {
     pub(super) fn new() -> Self {
-        // xorshift64 (Marsaglia): any bytes that do not repeat soon will do.
+        // xorshift64 (Marsaglia): any sequence with a long period would do.
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let table = (0..PERIOD)
             .map(|_| {
@@ -23,7 +23,7 @@ impl Pattern {
         Self { table }
     }
 
-    /// Fills a buffer with what is at `offset` of the stream.
+    /// Fills a buffer with the content at `offset`.
     pub(super) fn fill(&self, offset: u64, buffer: &mut [u8]) {
         let mut at = self.index(offset);
         let mut rest = buffer;
@@ -36,7 +36,7 @@ impl Pattern {
         }
     }
 
-    /// Where `bytes` are not what is at `offset` of the stream.
+    /// The first offset where `bytes` differ from the content at `offset`.
     pub(super) fn mismatch(&self, offset: u64, bytes: &[u8]) -> Option<u64> {
         let mut at = self.index(offset);
         let mut position = offset;

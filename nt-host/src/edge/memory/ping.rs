@@ -11,42 +11,34 @@ use smoltcp::wire::{Icmpv4Packet, Icmpv4Repr, Icmpv6Packet, Icmpv6Repr};
 use super::task::{Context, Step, Task};
 use super::{Answer, MemoryStack, StackError};
 
-/// How long after the last request answers are waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long answers are awaited after the last request.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const DATA_BYTES: usize = 56;
 const IDENTIFIER: u16 = 0x7a1c;
 
-/// What came back.
+/// The result of a ping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PingReport {
-    /// Requests.
+    /// The number of requests.
     pub sent: u32,
-    /// Round-trip times of the answers, in the order of the requests.
+    /// Round-trip times, in the order of the requests.
     pub round_trips: Vec<Duration>,
 }
 
 impl PingReport {
-    /// Requests without an answer.
+    /// The number of requests without an answer.
     #[must_use]
     pub fn lost(&self) -> u32 {
         self.sent.saturating_sub(u32::try_from(self.round_trips.len()).unwrap_or(u32::MAX))
     }
-
-    /// The shortest, the median and the longest round trip.
-    #[must_use]
-    pub fn spread(&self) -> Option<(Duration, Duration, Duration)> {
-        let mut sorted = self.round_trips.clone();
-        sorted.sort_unstable();
-        Some((*sorted.first()?, *sorted.get(sorted.len() / 2)?, *sorted.last()?))
-    }
 }
 
 impl MemoryStack {
-    /// Sends `count` echo requests, one each `interval`, and waits for the answers, at most 2 s
+    /// Sends `count` echo requests, one each `interval`, and waits for the answers for up to 2 s
     /// after the last.
     ///
     /// # Errors
-    /// `NoAddress`, `Detached`. No answer is no error.
+    /// `NoAddress`, `Detached`. A missing answer is not an error.
     pub fn ping(
         &self,
         to: IpAddr,
@@ -75,7 +67,7 @@ struct Ping {
     to: IpAddr,
     count: u16,
     interval: Duration,
-    /// When the next request is due, or after the last how long to wait.
+    /// The time of the next request. After the last request, the end of the wait.
     next: Instant,
     requests: Vec<Instant>,
     answers: Vec<Option<Duration>>,
@@ -88,7 +80,7 @@ impl Task for Ping {
         let handle = *self.socket.get_or_insert_with(|| {
             let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; 64], vec![0; 64 * 128]);
             let mut socket = icmp::Socket::new(buffer(), buffer());
-            // A fresh socket can be bound.
+            // A new socket can be bound.
             let _ = socket.bind(Endpoint::Ident(IDENTIFIER));
             context.sockets.add(socket)
         });
@@ -106,7 +98,7 @@ impl Task for Ping {
                 sent: u32::from(self.count),
                 round_trips: self.answers.iter().copied().flatten().collect(),
             };
-            // Nobody waits for it any more: fine.
+            // The receiver may no longer exist.
             let _ = self.answer.send(Ok(report));
             return Step::Done;
         }
@@ -115,7 +107,7 @@ impl Task for Ping {
             self.next = if self.requests.len() < usize::from(self.count) {
                 now + self.interval
             } else {
-                now + PATIENCE
+                now + ANSWER_TIMEOUT
             };
             return Step::Progress;
         }

@@ -1,4 +1,4 @@
-//! Things that a stack's thread does besides moving packets.
+//! Tasks of a stack's thread.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use smoltcp::socket::AnySocket;
 
 use super::{Answer, StackError};
 
-/// What a task works with.
+/// The stack, as a task uses it.
 pub(super) struct Context<'a> {
     pub(super) interface: &'a mut Interface,
     pub(super) sockets: &'a mut SocketSet<'static>,
-    /// Tasks to begin.
+    /// New tasks.
     pub(super) new: &'a mut Vec<Box<dyn Task>>,
 }
 
@@ -20,7 +20,7 @@ impl Context<'_> {
         self.sockets.get_mut(handle)
     }
 
-    /// Adds a socket if it has got its port, and tells whoever waits for that.
+    /// Adds a socket if it could be bound to its port, and reports that to the caller.
     pub(super) fn serve<T: AnySocket<'static>>(
         &mut self,
         socket: T,
@@ -29,25 +29,25 @@ impl Context<'_> {
     ) -> Option<SocketHandle> {
         let handle = result.is_ok().then(|| self.sockets.add(socket));
         if let Some(answer) = answer.take() {
-            // Nobody waits for it any more: fine.
+            // The receiver may no longer exist.
             let _ = answer.send(result);
         }
         handle
     }
 }
 
-/// What a task did.
+/// The result of a step.
 pub(super) enum Step {
-    /// It is over.
+    /// The task has ended.
     Done,
-    /// Something: there may be packets to send.
+    /// The task made progress: there may be packets to send.
     Progress,
-    /// Nothing. It goes on when packets come, or after this time.
+    /// The task made no progress. It continues when packets arrive, or after this time.
     Wait(Option<Duration>),
 }
 
-/// Something that a stack does.
+/// A task of a stack.
 pub(super) trait Task: Send {
-    /// Does what can be done without waiting.
+    /// Does what is possible without waiting.
     fn step(&mut self, context: &mut Context<'_>) -> Step;
 }

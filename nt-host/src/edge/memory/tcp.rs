@@ -1,4 +1,4 @@
-//! Bulk TCP: a sink that verifies what it gets and says so, and a source.
+//! Bulk TCP: a sink that verifies what it receives, and a source.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,28 +14,29 @@ use super::task::{Context, Step, Task};
 use super::{Answer, MemoryStack, StackError};
 
 const BUFFER_BYTES: usize = 4 << 20;
-/// How long a transfer may stand still.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// What a sink answers at the end: bytes received and the first wrong offset, or `u64::MAX`.
+/// The time without progress after which a transfer fails.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// The sink's answer at the end: the bytes received, and the offset of the first wrong byte or
+/// `u64::MAX`.
 const VERDICT_BYTES: usize = 16;
 
-/// How much to send.
+/// The amount to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BulkAmount {
-    /// As much as goes in this time.
+    /// As much as possible in this time.
     Duration(Duration),
-    /// So many bytes.
+    /// This many bytes.
     Bytes(u64),
 }
 
-/// What became of a transfer.
+/// The result of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThroughputReport {
-    /// Bytes sent, all of which the sink got.
+    /// The bytes sent. The sink received all of them.
     pub bytes: u64,
-    /// From the first byte to the sink's verdict.
+    /// The time from the first byte to the sink's answer.
     pub duration: Duration,
-    /// Offset of the first byte that the sink found wrong.
+    /// The offset of the first byte that the sink found to be wrong.
     pub first_wrong_byte: Option<u64>,
 }
 
@@ -47,14 +48,14 @@ impl ThroughputReport {
     }
 }
 
-/// A transfer under way.
+/// A transfer in progress.
 pub struct BulkTransfer {
     acknowledged: Arc<AtomicU64>,
     result: mpsc::Receiver<Result<ThroughputReport, StackError>>,
 }
 
 impl BulkTransfer {
-    /// Bytes that the sink's stack has acknowledged.
+    /// The bytes that the sink's stack has acknowledged.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
@@ -63,7 +64,7 @@ impl BulkTransfer {
     /// Waits for the end.
     ///
     /// # Errors
-    /// `TimedOut` when nothing moved for 15 s, `Closed` when the peer refused or reset the
+    /// `TimedOut` after 15 s without progress, `Closed` if the peer refused or reset the
     /// connection, `Detached`.
     pub fn wait(self) -> Result<ThroughputReport, StackError> {
         self.result.recv().unwrap_or(Err(StackError::Detached))
@@ -79,19 +80,19 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Bytes received on all connections.
+    /// The bytes received on all connections.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// Connections on which a byte was wrong.
+    /// The number of connections with a wrong byte.
     #[must_use]
     pub fn corrupt_connections(&self) -> u64 {
         self.wrong.load(Ordering::Relaxed)
     }
 
-    /// Connections accepted.
+    /// The number of accepted connections.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
@@ -99,7 +100,7 @@ impl Sink {
 }
 
 impl MemoryStack {
-    /// Listens at `port` and swallows what comes, verifying it. Returns when it listens.
+    /// Listens at `port`, and verifies and discards what it receives. Returns once it listens.
     ///
     /// # Errors
     /// `PortInUse` for port 0, `Detached`.
@@ -126,7 +127,7 @@ impl MemoryStack {
         self.start_bulk(to, port, amount)?.wait()
     }
 
-    /// Begins to send to a sink.
+    /// Starts a transfer to a sink.
     ///
     /// # Errors
     /// `NoAddress`, `Detached`.
@@ -253,7 +254,7 @@ impl Task for Swallow {
             self.moved = Instant::now();
             return Step::Progress;
         }
-        let left = PATIENCE.saturating_sub(self.moved.elapsed());
+        let left = ANSWER_TIMEOUT.saturating_sub(self.moved.elapsed());
         if !socket.is_open() || left.is_zero() {
             context.sockets.remove(self.socket);
             return Step::Done;
@@ -262,7 +263,7 @@ impl Task for Swallow {
     }
 }
 
-/// The sending end of a connection.
+/// The sending side of a connection.
 struct Source {
     from: IpAddr,
     to: SocketAddr,
@@ -308,7 +309,7 @@ impl Task for Source {
             let _ = socket.recv_slice(&mut verdict);
             return self.finish(context, Ok(verdict));
         }
-        let left = PATIENCE.saturating_sub(self.moved.elapsed());
+        let left = ANSWER_TIMEOUT.saturating_sub(self.moved.elapsed());
         if !socket.is_open() || (self.is_closed && !socket.may_recv()) {
             return self.finish(context, Err(StackError::Closed));
         }
@@ -340,7 +341,7 @@ impl Source {
         Step::Progress
     }
 
-    /// Puts up to `left` bytes into the send buffer. Whether any.
+    /// Writes up to `left` bytes to the send buffer. Returns whether it wrote any.
     fn fill(&mut self, socket: &mut Socket<'static>, left: u64) -> bool {
         let (pattern, offset) = (&self.pattern, self.offset);
         let sent = socket.send(|buffer| {
@@ -359,7 +360,7 @@ impl Source {
         verdict: Result<[u8; VERDICT_BYTES], StackError>,
     ) -> Step {
         if let Some(handle) = self.socket {
-            // The rest of the closing handshake is not waited for: the peer answers a reset or
+            // The rest of the closing handshake is not awaited: the peer answers with a reset or
             // times out.
             context.socket::<Socket<'static>>(handle).abort();
             context.sockets.remove(handle);
@@ -377,7 +378,7 @@ impl Source {
                 first_wrong_byte: Some(number(wrong)).filter(|offset| *offset != u64::MAX),
             })
         });
-        // Nobody waits for it any more: fine.
+        // The receiver may no longer exist.
         let _ = self.answer.send(report);
         Step::Done
     }

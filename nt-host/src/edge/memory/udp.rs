@@ -14,24 +14,24 @@ use super::{Answer, MemoryStack, StackError};
 
 const QUEUE_PACKETS: usize = 512;
 const QUEUE_BYTES: usize = 1 << 20;
-/// How long after the last datagram answers are waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long answers are awaited after the last datagram.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What came back of the datagrams.
+/// The result of an exchange of datagrams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EchoReport {
-    /// Datagrams sent.
+    /// The number of datagrams sent.
     pub sent: u32,
-    /// Datagrams that came back as they were sent.
+    /// The number of datagrams that came back unchanged.
     pub received: u32,
-    /// Datagrams that came back changed.
+    /// The number of datagrams that came back changed.
     pub corrupt: u32,
-    /// Round-trip times of those received.
+    /// The round-trip times of those that came back.
     pub round_trips: Vec<Duration>,
 }
 
 impl MemoryStack {
-    /// Answers every datagram at `port` with itself. Returns when it listens.
+    /// Echoes every datagram at `port`. Returns once it listens.
     ///
     /// # Errors
     /// `PortInUse` for port 0, `Detached`.
@@ -40,10 +40,10 @@ impl MemoryStack {
     }
 
     /// Sends `count` datagrams of `bytes` (at least 4) to an echo port, one each `interval`, and
-    /// waits for the answers, at most 2 s after the last.
+    /// waits for the answers for up to 2 s after the last.
     ///
     /// # Errors
-    /// `NoAddress`, `Detached`. No answer is no error.
+    /// `NoAddress`, `Detached`. A missing answer is not an error.
     pub fn udp_echo(
         &self,
         to: IpAddr,
@@ -96,7 +96,7 @@ impl Task for Echo {
         while socket.can_recv() && socket.can_send() {
             let Ok((datagram, metadata)) = socket.recv() else { break };
             let datagram = datagram.to_vec();
-            // A full queue loses it, as UDP does.
+            // A full queue drops it, as UDP may.
             let _ = socket.send_slice(&datagram, metadata.endpoint);
             progress = true;
         }
@@ -110,9 +110,9 @@ struct Probe {
     count: u32,
     bytes: usize,
     interval: Duration,
-    /// When the next datagram is due, or after the last how long to wait.
+    /// The time of the next datagram. After the last one, the end of the wait.
     next: Instant,
-    /// When each was sent; `None` when its answer has come.
+    /// When each was sent; `None` once its answer has arrived.
     sent: Vec<Option<Instant>>,
     pattern: Pattern,
     report: EchoReport,
@@ -127,7 +127,7 @@ impl Task for Probe {
         let handle = *self.socket.get_or_insert_with(|| {
             let mut socket = new_socket();
             let port = 40_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 8_192;
-            // A fresh socket can be bound.
+            // A new socket can be bound.
             let _ = socket.bind((self.from, port));
             context.sockets.add(socket)
         });
@@ -142,14 +142,17 @@ impl Task for Probe {
         let answered = self.report.received + self.report.corrupt;
         if all_sent && (answered >= self.count || now >= self.next) {
             context.sockets.remove(handle);
-            // Nobody waits for it any more: fine.
+            // The receiver may no longer exist.
             let _ = self.answer.send(Ok(std::mem::take(&mut self.report)));
             return Step::Done;
         }
         if !all_sent && now >= self.next && socket.can_send() {
             self.send(socket);
-            self.next =
-                if self.report.sent < self.count { now + self.interval } else { now + PATIENCE };
+            self.next = if self.report.sent < self.count {
+                now + self.interval
+            } else {
+                now + ANSWER_TIMEOUT
+            };
             return Step::Progress;
         }
         if progress {
@@ -161,7 +164,7 @@ impl Task for Probe {
 }
 
 impl Probe {
-    /// A datagram: its number, then the pattern from there.
+    /// A datagram: its number, followed by the pattern.
     fn datagram(&self, number: u32) -> Vec<u8> {
         let mut datagram = vec![0; self.bytes];
         self.pattern.fill(u64::from(number), &mut datagram);
@@ -171,7 +174,7 @@ impl Probe {
 
     fn send(&mut self, socket: &mut Socket<'static>) {
         let datagram = self.datagram(self.report.sent);
-        // There is room; a datagram that is too long for the interface is lost.
+        // There is room; a datagram that exceeds the MTU is dropped.
         let _ = socket.send_slice(&datagram, IpEndpoint::from(self.to));
         self.report.sent += 1;
         self.sent.push(Some(Instant::now()));

@@ -2,28 +2,28 @@
 
 use super::{IPV4_BYTES, IPV6_BYTES};
 
-/// A sum of 16-bit words, loaded in the machine's byte order: that does not matter to it (RFC 1071,
-/// section 2B).
+/// A sum of 16-bit words in the machine's byte order, on which the result does not depend (RFC
+/// 1071, section 2B).
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sum(u64);
 
 impl Sum {
-    /// With these bytes. Only the last ones may be of an odd number.
+    /// Adds bytes. Only the last ones may have an odd number.
     pub(super) fn with(self, bytes: &[u8]) -> Self {
         let (words, rest) = bytes.as_chunks::<4>();
-        // 2^32 of them would be needed for an overflow.
+        // An overflow needs 2^32 words.
         let sum = words.iter().fold(self.0, |sum, word| sum + u64::from(u32::from_ne_bytes(*word)));
         let mut last = [0; 4];
         last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         Self(sum + u64::from(u32::from_ne_bytes(last)))
     }
 
-    /// With this number, as it is in a packet.
+    /// Adds a number in network byte order.
     pub(super) fn with_u16(self, value: u16) -> Self {
         Self(self.0 + u64::from(value.to_be()))
     }
 
-    /// With the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1) of `bytes` bytes of
+    /// Adds the pseudo header (RFC 9293, section 3.1; RFC 8200, section 8.1) of `bytes` bytes of
     /// `protocol` in the IP packet that begins with `ip`.
     pub(super) fn with_pseudo_header(self, ip: &[u8], protocol: u8, bytes: usize) -> Option<Self> {
         let addresses = match ip.first()? >> 4 {
@@ -35,7 +35,7 @@ impl Sum {
         Some(self.with(addresses).with_u16(protocol.into()).with_u16(bytes))
     }
 
-    /// The sum itself, as it is in a packet.
+    /// The sum, in network byte order.
     pub(super) fn folded(self) -> [u8; 2] {
         let mut sum = self.0;
         while sum > 0xffff {
@@ -44,12 +44,12 @@ impl Sum {
         (sum as u16).to_ne_bytes()
     }
 
-    /// The checksum, as it is in a packet.
+    /// The checksum, in network byte order.
     pub(super) fn checksum(self) -> [u8; 2] {
         self.folded().map(|byte| !byte)
     }
 
-    /// The checksum of UDP, where 0 would mean that there is none (RFC 768).
+    /// The checksum of UDP, where 0 stands for no checksum (RFC 768).
     pub(super) fn udp_checksum(self) -> [u8; 2] {
         match self.checksum() {
             [0, 0] => [0xff, 0xff],
@@ -57,13 +57,13 @@ impl Sum {
         }
     }
 
-    /// Whether this is the sum of something with its checksum.
+    /// Whether this is the sum of data with a valid checksum.
     pub(super) fn is_right(self) -> bool {
         self.folded() == [0xff, 0xff]
     }
 }
 
-/// The header checksum of the IPv4 packet that begins with `ip`, computed afresh.
+/// Computes the header checksum of the IPv4 packet that begins with `ip`.
 pub(super) fn of_ipv4_header(ip: &[u8]) -> Option<[u8; 2]> {
     let header = ip.get(..usize::from(ip.first()? & 0x0f) * 4)?;
     Some(Sum::default().with(header.get(..10)?).with(header.get(12..)?).checksum())

@@ -1,20 +1,19 @@
-//! Packets for Linux, joined: consecutive TCP segments of one connection become one packet, which
-//! Linux handles as one.
+//! Coalescing of packets for Linux: consecutive TCP segments of one connection become one packet.
 //!
-//! Only what cutting would make of that packet again is joined, so that a router that cuts it sends
-//! what came in. The one exception is the identification of IPv4 packets that must not be
-//! fragmented, where it means nothing (RFC 6864).
+//! Segments are coalesced only if segmenting the result restores them exactly, so that a router
+//! forwards what came in. The exception is the identification of IPv4 packets with "don't
+//! fragment", which has no meaning there (RFC 6864).
 
 use super::checksum::{Sum, of_ipv4_header};
 use super::vnet_header::VnetHeader;
 use super::{ACK, IPV4_BYTES, IPV6_BYTES, PSH, TCP, put, u16_at, u32_at};
 
-/// The most bytes of a packet.
+/// The maximum size of a packet in bytes.
 const LONGEST: usize = 65_535;
-/// `Don't fragment`, in the 16 bits of an IPv4 header that say how it is fragmented.
+/// "Don't fragment", in the 16-bit fragmentation field of an IPv4 header.
 const DONT_FRAGMENT: u16 = 0x4000;
 
-/// Joins packets, in order.
+/// Coalesces packets, in order.
 pub(in crate::edge) struct Coalescer {
     buffer: Vec<u8>,
     run: Option<Run>,
@@ -25,25 +24,25 @@ pub(in crate::edge) struct Coalescer {
 pub(in crate::edge) struct Joined<'a> {
     pub(in crate::edge) header: VnetHeader,
     pub(in crate::edge) packet: &'a [u8],
-    /// How many packets it was.
+    /// The number of packets that it consists of.
     pub(in crate::edge) packets: u64,
 }
 
-/// What is in the buffer.
+/// The packets in the buffer.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     first: Segment,
     segments: u16,
     next_sequence: u32,
-    /// How the identification changes from segment to segment, once there are two.
+    /// The difference of the identification between segments, once there are two.
     step: Option<u16>,
     last_identification: u16,
     is_pushed: bool,
-    /// Nothing may follow.
+    /// Whether no further segment may follow.
     is_closed: bool,
 }
 
-/// A TCP segment that can be joined with others, and its place in its packet.
+/// A TCP segment that can be coalesced, and its position in its packet.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
     is_ipv4: bool,
@@ -58,12 +57,12 @@ struct Segment {
 }
 
 impl Coalescer {
-    /// With nothing in it.
+    /// An empty coalescer.
     pub(in crate::edge) fn new() -> Self {
         Self { buffer: Vec::with_capacity(LONGEST), run: None }
     }
 
-    /// Takes a packet; `write` gets those that are complete.
+    /// Takes a packet. `write` gets the packets that are complete.
     pub(in crate::edge) fn push(&mut self, packet: &[u8], write: &mut impl FnMut(Joined<'_>)) {
         let segment = Segment::parse(packet);
         if let (Some(segment), Some(run)) = (segment, self.run.as_mut())
@@ -85,7 +84,7 @@ impl Coalescer {
         }
     }
 
-    /// Completes what there is.
+    /// Completes the packet in the buffer.
     pub(in crate::edge) fn flush(&mut self, write: &mut impl FnMut(Joined<'_>)) {
         let Some(run) = self.run.take() else { return };
         let header = if run.segments == 1 {
@@ -101,11 +100,11 @@ impl Coalescer {
 }
 
 impl Segment {
-    /// Reads a packet; `None` when it is not to be joined with any other.
+    /// Parses a packet. Returns `None` if it cannot be coalesced.
     fn parse(packet: &[u8]) -> Option<Self> {
         let version = packet.first()? >> 4;
         let (transport, ip_bytes, protocol, identification, fragment) = match version {
-            // Without options.
+            // An IPv4 header without options.
             4 if *packet.first()? == 0x45 => {
                 let bytes = usize::from(u16_at(packet, 2)?);
                 (IPV4_BYTES, bytes, *packet.get(9)?, u16_at(packet, 4)?, u16_at(packet, 6)?)
@@ -137,7 +136,8 @@ impl Segment {
         })
     }
 
-    /// Whether the IP header's checksum and TCP's are right: wrong ones must arrive as they are.
+    /// Whether the checksums of the IP header and of TCP are right. Packets with wrong ones must
+    /// pass unchanged.
     fn has_right_checksum(&self, packet: &[u8]) -> bool {
         let (ip, tcp) = packet.split_at(self.transport);
         let sum = Sum::default().with_pseudo_header(ip, TCP, tcp.len());
@@ -189,7 +189,7 @@ impl Run {
         self.is_closed = segment.is_pushed || segment.payload_bytes < self.first.payload_bytes;
     }
 
-    /// Makes the headers in `joined` those of the whole.
+    /// Makes the headers in `joined` those of the whole packet.
     fn finish(&self, joined: &mut [u8]) -> Option<VnetHeader> {
         let Segment { is_ipv4, transport, headers, payload_bytes, .. } = self.first;
         let bytes = joined.len();
@@ -216,8 +216,8 @@ impl Run {
     }
 }
 
-/// Whether all fields are equal but those that change from segment to segment: lengths,
-/// identification, sequence number, flags (which [`Segment::parse`] has judged) and checksums.
+/// Whether all fields are equal that do not differ between segments: all but lengths,
+/// identification, sequence number, flags (checked by [`Segment::parse`]) and checksums.
 fn has_same_headers(joined: &[u8], packet: &[u8], segment: &Segment) -> bool {
     let is_same = |from: usize, to: usize| packet.get(from..to) == joined.get(from..to);
     let tcp = segment.transport;

@@ -1,10 +1,10 @@
-//! Packets from Linux, made into packets as they go over a wire: cut, with their checksums.
+//! Segmentation of packets from Linux into packets for the wire, with their checksums.
 
 use super::checksum::{Sum, of_ipv4_header};
 use super::vnet_header::VnetHeader;
 use super::{CWR, FIN, IPV6_BYTES, PSH, TCP, UDP, put, u16_at, u32_at};
 
-/// How a packet is to be cut.
+/// The segmentation of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::edge) struct Plan {
     work: Work,
@@ -13,17 +13,17 @@ pub(in crate::edge) struct Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
-    /// Nothing is left to do.
+    /// The packet is complete.
     Whole,
-    /// The checksum of the bytes from `start` is to be put at `field`.
+    /// The checksum of the bytes from `start` on goes to `field`.
     Checksum { start: usize, field: usize },
-    /// It is to be cut: all bytes of its headers, those before the transport's, and the payload of
-    /// each packet.
+    /// The packet is segmented: the length of all headers, that of the headers before the
+    /// transport's, and the payload of each segment, in bytes.
     Cut { protocol: u8, headers: usize, transport: usize, segment_bytes: usize },
 }
 
 impl Plan {
-    /// The plan for a packet with this header before it; `None` when they don't fit each other.
+    /// The plan for a packet with this header. Returns `None` if they contradict each other.
     pub(in crate::edge) fn new(header: &VnetHeader, packet: &[u8]) -> Option<Self> {
         let start = usize::from(header.checksum_start);
         let needs_checksum = header.flags & VnetHeader::NEEDS_CHECKSUM != 0;
@@ -57,12 +57,13 @@ impl Plan {
         Some(Self { work, count: payload_bytes.div_ceil(segment_bytes) })
     }
 
-    /// How many packets it becomes.
+    /// The number of resulting packets.
     pub(in crate::edge) fn count(&self) -> usize {
         self.count
     }
 
-    /// Writes the packet of this index, and says how long it is; `None` when it does not fit.
+    /// Writes the packet with this index, and returns its length. Returns `None` if it does not
+    /// fit.
     pub(in crate::edge) fn write(
         &self,
         packet: &[u8],
@@ -73,8 +74,8 @@ impl Plan {
             let to = to.get_mut(..packet.len())?;
             to.copy_from_slice(packet);
             if let Work::Checksum { start, field } = self.work {
-                // What is in the field already belongs to the sum. 0 and 0xffff are the same number
-                // to whoever verifies, but for UDP's special case.
+                // The content of the field is a part of the sum. 0 and 0xffff are equivalent for
+                // the receiver, except in UDP.
                 put(to, field, &Sum::default().with(packet.get(start..)?).udp_checksum())?;
             }
             return Some(packet.len());
@@ -94,7 +95,7 @@ impl Plan {
         };
         put(head, field, &[0, 0])?;
         let transport_bytes = headers - transport + payload.len();
-        // Headers have an even length, so that what follows may be summed by itself.
+        // Headers have an even length, so that the payload can be summed separately.
         let sum = Sum::default()
             .with_pseudo_header(head, protocol, transport_bytes)?
             .with(head.get(transport..)?)
@@ -105,7 +106,7 @@ impl Plan {
     }
 }
 
-/// Gives an IP header the length and the identification of its part.
+/// Sets the length and the identification in the IP header of a segment.
 fn cut_ip_header(head: &mut [u8], index: usize, payload_bytes: usize) -> Option<()> {
     let bytes = head.len() + payload_bytes;
     if head.first()? >> 4 == 6 {
@@ -118,7 +119,8 @@ fn cut_ip_header(head: &mut [u8], index: usize, payload_bytes: usize) -> Option<
     put(head, 10, &checksum)
 }
 
-/// Gives a TCP header the sequence number and the flags of its part. Where its checksum is.
+/// Sets the sequence number and the flags in the TCP header of a segment. Returns the offset of the
+/// checksum.
 fn cut_tcp_header(
     head: &mut [u8],
     at: usize,
@@ -138,7 +140,7 @@ fn cut_tcp_header(
     Some(at + 16)
 }
 
-/// Gives a UDP header the length of its part. Where its checksum is.
+/// Sets the length in the UDP header of a segment. Returns the offset of the checksum.
 fn cut_udp_header(head: &mut [u8], at: usize, payload_bytes: usize) -> Option<usize> {
     put(head, at + 4, &u16::try_from(8 + payload_bytes).ok()?.to_be_bytes())?;
     Some(at + 6)

@@ -1,44 +1,44 @@
-//! The header before each packet of a TUN device with `IFF_VNET_HDR`.
+//! The header before each packet of a TUN interface with `IFF_VNET_HDR`.
 
 /// `struct virtio_net_hdr` (virtio 1.2, section 5.1.6; `linux/virtio_net.h`), in the machine's byte
 /// order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::edge) struct VnetHeader {
-    /// See the constants.
+    /// Flags; see the constants.
     pub(super) flags: u8,
-    /// How the packet is to be cut; see the constants.
+    /// The kind of segmentation; see the constants.
     pub(super) gso_type: u8,
-    /// Bytes of all headers.
+    /// The length of all headers in bytes.
     pub(super) header_bytes: u16,
-    /// Bytes of payload of each packet after cutting.
+    /// The payload of each segment in bytes.
     pub(super) segment_bytes: u16,
-    /// Where the bytes begin that the checksum is of.
+    /// The offset at which the checksummed bytes begin.
     pub(super) checksum_start: u16,
-    /// Where from there the checksum is.
+    /// The offset of the checksum from there.
     pub(super) checksum_offset: u16,
 }
 
 impl VnetHeader {
-    /// Its length.
+    /// Its length in bytes.
     pub(in crate::edge) const BYTES: usize = 10;
 
-    /// In `flags`: the checksum field has the sum of the pseudo header, and the rest is left to do.
+    /// In `flags`: the checksum field holds the sum of the pseudo header; the rest is missing.
     pub(super) const NEEDS_CHECKSUM: u8 = 1;
     /// In `flags`: the checksum was verified.
     pub(super) const CHECKSUM_VALID: u8 = 2;
 
-    /// A `gso_type`: not to be cut.
+    /// A `gso_type`: no segmentation.
     pub(super) const NONE: u8 = 0;
     /// A `gso_type`: TCP over IPv4.
     pub(super) const TCPV4: u8 = 1;
     /// A `gso_type`: TCP over IPv6.
     pub(super) const TCPV6: u8 = 4;
-    /// A `gso_type`: UDP, into datagrams.
+    /// A `gso_type`: UDP, segmented into datagrams.
     pub(super) const UDP_L4: u8 = 5;
-    /// Added to a `gso_type`: the first packet alone keeps CWR (RFC 3168).
+    /// Added to a `gso_type`: only the first segment keeps CWR (RFC 3168).
     pub(super) const ECN: u8 = 0x80;
 
-    /// From memory.
+    /// Reads the header from memory.
     pub(in crate::edge) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         let [flags, gso_type, h0, h1, s0, s1, c0, c1, o0, o1] = bytes;
         Self {
@@ -51,7 +51,7 @@ impl VnetHeader {
         }
     }
 
-    /// As it is in memory.
+    /// The header as it is in memory.
     pub(in crate::edge) fn to_bytes(self) -> [u8; Self::BYTES] {
         let [h0, h1] = self.header_bytes.to_ne_bytes();
         let [s0, s1] = self.segment_bytes.to_ne_bytes();
