@@ -9,9 +9,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant as Clock};
 
 use nic_engine::protocol::{
-    BatchSize, ClaimError, Discard, Event, PeerId, ReceiverId, SentPackets,
+    AddressValidator, ClaimError, ControlPlane, DataPlane, Discard, Event, PeerId, ReceiverId,
+    SealRequest, SentPackets,
 };
-use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName, Protocol};
+use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName};
 use nic_wireguard::{
     Control, Identity, PeerControl, PeerData, TimerConstants, WireGuard, configure,
 };
@@ -180,24 +181,22 @@ impl Side {
     /// The initiation that a packet brings about.
     fn initiate(&mut self, now: Now) -> Vec<u8> {
         let (_, data, _) = self.host.peer.as_mut().expect("they met");
-        let sealed =
-            WireGuard::seal_begin(data, BatchSize { packets: 1, payload_bytes: 0 }, now.instant);
+        let sealed = data.begin_seal(SealRequest::data(1, 0), now.instant);
         assert!(sealed.is_err(), "the session before is too old");
-        WireGuard::timeout(&mut self.control, &mut self.host, PEER, now);
+        self.control.timeout(&mut self.host, PEER, now);
         std::mem::take(&mut self.host.sent)
     }
 
     /// Whether a datagram is not worth to be queued; the judge is copied for each, as the engine
     /// does.
     fn refuses(&self, datagram: &[u8], from: &Self, now: Now) -> bool {
-        let validator = WireGuard::address_validator(&self.control);
-        WireGuard::validate_address(&validator, datagram, &from.address, &|_| false, now.instant)
-            .is_err()
+        let validator = self.control.address_validator();
+        validator.validate(datagram, &from.address, &|_| false, now.instant).is_err()
     }
 
     fn receive(&mut self, datagram: &[u8], from: &Self, now: Now) -> Vec<u8> {
         let Self { control, host, .. } = self;
-        WireGuard::control_datagram(control, host, datagram, &from.address, now);
+        control.control_message(host, datagram, &from.address, now);
         std::mem::take(&mut host.sent)
     }
 }
@@ -239,6 +238,10 @@ impl ControlHost<WireGuard> for Host {
         unreachable!("WireGuard removes nobody")
     }
 
+    fn send_sealed(&mut self, _: PeerId, _: &[u8]) -> bool {
+        unreachable!("WireGuard has no control messages in data packets")
+    }
+
     fn hand_up(&mut self, _: &Endpoint, _: &[u8]) -> bool {
         unreachable!("WireGuard's handshakes are its own")
     }
@@ -277,7 +280,7 @@ impl ControlHost<WireGuard> for Host {
         let Some((_, data, _)) = &mut self.peer else {
             return;
         };
-        WireGuard::sent(data, SentPackets { data_packets: 0, keepalives: 1 }, Instant::ZERO);
+        data.sent(SentPackets { keepalives: 1, ..SentPackets::default() }, Instant::ZERO);
     }
 
     fn drop_queued(&mut self, _: PeerId) {}

@@ -1,28 +1,46 @@
-//! Where a peer is, and by which of our addresses it was reached.
+//! A peer's endpoint: its address, and the local address by which it is reached.
 
 use core::net::{IpAddr, SocketAddr};
 
-/// The address and interface that a datagram arrived at; a reply leaves by the same.
+/// The local address and interface at which a datagram arrived; replies use the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalAddress {
-    /// Our address.
+    /// The local address.
     pub address: IpAddr,
     /// The operating system's index of the interface.
     pub interface_index: u32,
 }
 
-/// One end of a path: the remote UDP address, and our side of it where known.
+/// The transport under the data channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// UDP: each message is a datagram.
+    #[default]
+    Datagram,
+    /// A byte stream, such as TCP, framed by [`crate::Protocol::Stream`]. The addresses of the
+    /// endpoint identify the connection.
+    Stream,
+}
+
+/// One end of a path: the remote address, and the local address if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The other side.
+    /// The remote address.
     pub remote: SocketAddr,
-    /// Our side; `None` lets the network stack choose.
+    /// The local address; `None` lets the network stack choose.
     pub local: Option<LocalAddress>,
+    /// The transport.
+    pub transport: Transport,
 }
 
 impl Endpoint {
-    /// The endpoint as configured: no local side yet.
+    /// A configured endpoint: over datagrams, with the local address left to the network stack.
     pub const fn new(remote: SocketAddr) -> Self {
-        Self { remote, local: None }
+        Self { remote, local: None, transport: Transport::Datagram }
+    }
+
+    /// This endpoint, reached by a local address.
+    pub const fn with_local(self, local: Option<LocalAddress>) -> Self {
+        Self { local, ..self }
     }
 }

@@ -2,9 +2,13 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::protocol::TrafficClass;
+
 /// What the engine wants to know of an IP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InnerPacket {
+    /// The DSCP and ECN fields.
+    pub traffic_class: TrafficClass,
     /// Who sent it.
     pub source: IpAddr,
     /// Who shall get it.
@@ -35,6 +39,7 @@ impl InnerPacket {
 }
 
 struct Header {
+    traffic_class: TrafficClass,
     source: IpAddr,
     destination: IpAddr,
     total_bytes: usize,
@@ -52,6 +57,7 @@ impl Header {
                 let header: &[u8; 20] = head.first_chunk()?;
                 let header_bytes = usize::from(header[0] & 0xf) * 4;
                 Some(Self {
+                    traffic_class: TrafficClass::of_packet(head),
                     source: Ipv4Addr::from(*header[12..].first_chunk::<4>()?).into(),
                     destination: Ipv4Addr::from(*header[16..].first_chunk::<4>()?).into(),
                     total_bytes: u16::from_be_bytes([header[2], header[3]]).into(),
@@ -63,6 +69,7 @@ impl Header {
                 // RFC 8200, section 3.
                 let header: &[u8; 40] = head.first_chunk()?;
                 Some(Self {
+                    traffic_class: TrafficClass::of_packet(head),
                     source: Ipv6Addr::from(*header[8..].first_chunk::<16>()?).into(),
                     destination: Ipv6Addr::from(*header[24..].first_chunk::<16>()?).into(),
                     total_bytes: 40 + usize::from(u16::from_be_bytes([header[4], header[5]])),
@@ -75,7 +82,12 @@ impl Header {
     }
 
     const fn into_packet(self, total_bytes: usize) -> InnerPacket {
-        InnerPacket { source: self.source, destination: self.destination, total_bytes }
+        InnerPacket {
+            traffic_class: self.traffic_class,
+            source: self.source,
+            destination: self.destination,
+            total_bytes,
+        }
     }
 }
 

@@ -9,9 +9,9 @@
 //! sealed by any thread, [`Nic::finish_seal`], and in order [`Nic::next_to_send`] and
 //! [`Nic::send_completed`]. Its way in is [`Nic::classify`], then [`Nic::begin_open`],
 //! opened by any thread, [`Nic::finish_open`], and in order [`Nic::next_to_indicate`] and
-//! [`Nic::accept`]. Beside them runs a control thread: [`Nic::control_datagram`],
+//! [`Nic::accept`]. Beside them runs a control thread: [`Nic::control_message`],
 //! [`Nic::tick`], [`Nic::configure`]. What waits for it lies in a [`ControlQueue`], by its
-//! [`Nic::standing`].
+//! [`Nic::validate_address`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -51,7 +51,7 @@ mod receiver_table;
 mod resequencer;
 
 pub use control_queue::{CONTROL_MESSAGES, ControlQueue};
-pub use endpoint::{Endpoint, LocalAddress};
+pub use endpoint::{Endpoint, LocalAddress, Transport};
 pub use inner_packet::InnerPacket;
 pub use mtu::Mtu;
 pub use nic::{ControlSink, Nic};

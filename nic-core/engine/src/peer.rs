@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use lock_api::Mutex;
+use nic_memory::Queue;
 
 use crate::{
     Endpoint, Protocol, System, backlog::Backlog, byte_limit::ByteLimit, protocol::SentPackets,
@@ -41,8 +42,10 @@ pub(crate) struct Occupant<P: Protocol, S: System> {
 pub(crate) struct Peer<P: Protocol, S: System> {
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) backlog: Backlog<S>,
-    /// An empty packet is to be sent where no other is.
+    /// A keepalive is sent if nothing else is.
     pub(crate) keepalive: bool,
+    /// Messages of the control plane that wait to be sealed; sent before the backlog.
+    pub(crate) control_messages: Queue<Box<[u8]>>,
     pub(crate) limit: ByteLimit,
     pub(crate) sealing: Resequencer<SealedBatch<S>>,
     pub(crate) opening: Resequencer<S::Opened>,
@@ -65,6 +68,7 @@ impl<P: Protocol, S: System> Peer<P, S> {
             endpoint: None,
             backlog: Backlog::new(),
             keepalive: false,
+            control_messages: Queue::new(),
             limit: ByteLimit::new(),
             sealing: Resequencer::new(),
             opening: Resequencer::new(),
@@ -74,8 +78,26 @@ impl<P: Protocol, S: System> Peer<P, S> {
     }
 }
 
+impl<P: Protocol, S: System> Peer<P, S> {
+    /// Whether anything waits to be sealed.
+    pub(crate) fn has_queued(&self) -> bool {
+        self.keepalive || !self.control_messages.is_empty() || !self.backlog.is_empty()
+    }
+
+    /// Queues a message of the control plane. Gives it back if there is no room.
+    pub(crate) fn queue_control(&mut self, message: Box<[u8]>) -> Result<(), Box<[u8]>> {
+        let has_room = self.control_messages.len() < MAX_CONTROL_MESSAGES
+            && self.control_messages.try_reserve(1).is_ok();
+        if has_room { self.control_messages.push_back(message) } else { Err(message) }
+    }
+}
+
 impl<P: Protocol, S: System> PeerSlot<P, S> {
     pub(crate) fn new() -> Self {
         Self { occupant: Mutex::new(Occupant { generation: 0, peer: None }) }
     }
 }
+
+/// The maximum number of sealed control messages that wait for a peer: more than any handshake
+/// sends at once.
+const MAX_CONTROL_MESSAGES: usize = 16;

@@ -8,7 +8,7 @@ use crate::{
     arena::Arena,
     deadlines::Deadlines,
     peer::{Peer, PeerSlot},
-    protocol::PeerId,
+    protocol::{DataPlane, PeerId},
 };
 
 /// All peers' slots, which never move, and their deadlines.
@@ -47,7 +47,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
     ) -> Option<(R, bool)> {
         self.with(id, |peer| {
             let result = f(peer);
-            (result, self.deadlines.set(id.index, P::deadline(&peer.data)))
+            (result, self.deadlines.set(id.index, peer.data.deadline()))
         })
     }
 
@@ -66,7 +66,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
     /// Lets a peer have a slot. Control lock.
     pub(crate) fn occupy(&self, index: u32, peer: Box<Peer<P, S>>) -> Option<PeerId> {
         let mut occupant = self.slots.get(index as usize)?.occupant.lock();
-        self.deadlines.set(index, P::deadline(&peer.data));
+        self.deadlines.set(index, peer.data.deadline());
         occupant.peer = Some(peer);
         Some(PeerId { index, generation: occupant.generation })
     }

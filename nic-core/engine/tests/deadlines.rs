@@ -60,7 +60,10 @@ fn at(milliseconds: u64) -> Now {
 
 /// An adapter with so many peers, all at one place; the last has the routes.
 fn adapter(peers: u32) -> (Adapter, Vec<PeerId>) {
-    let nic = Adapter::new(nic_memory::boxed(Control { name: [0; 32] }).unwrap(), [1; 16]);
+    let nic = Adapter::new(
+        nic_memory::boxed(Control { name: [0; 32], messages: Vec::new() }).unwrap(),
+        [1; 16],
+    );
     nic.set_up(true);
     let ids = nic.configure(at(0), &mut Sink::default(), |configuration| {
         configuration.reserve(peers as usize, 1, 1).unwrap();
@@ -152,7 +155,7 @@ fn a_stopped_adapter_is_quiet_and_gives_its_packets_back() {
     assert_eq!(sink.sent, 0);
     nic.set_up(true);
     submit(&nic, at(4));
-    nic.drop_queued();
+    nic.set_up(false);
     assert_eq!(nic.totals().discarded(Discard::Down), 3);
 }
 

@@ -6,7 +6,7 @@ use std::vec::Vec;
 use crate::{
     Protocol,
     conformance::{Datagram, Pair, Side, Subject, packet, pair::Random},
-    protocol::{Class, Discard},
+    protocol::{Class, DataPlane, Discard, Ecn},
 };
 
 /// A packet is delivered once, however often its datagram arrives.
@@ -122,7 +122,7 @@ pub fn a_peer_that_moves_is_followed<T: Subject>() {
     assert_eq!(pair.right.delivered.len(), 1);
     let (now, right, mut roams) = (pair.now, pair.right.peer, false);
     pair.right.configure(now, |adapter| {
-        adapter.with_peer_data(right, |data| roams = T::Protocol::roams(data));
+        adapter.with_peer_data(right, |data| roams = data.roams());
     });
     let expected = if roams { pair.left.address } else { old };
     let endpoint = pair.right.nic.endpoint(pair.right.peer).unwrap();
@@ -141,5 +141,10 @@ fn some_datagrams<T: Subject>(pair: &mut Pair<T>, count: u32) -> Vec<Datagram> {
 
 /// A datagram of nothing from the left to the right.
 fn some_datagram<T: Subject>(pair: &Pair<T>) -> Datagram {
-    Datagram { from: pair.left.address, to: pair.right.address, bytes: Vec::new() }
+    Datagram {
+        from: pair.left.address,
+        to: pair.right.address,
+        bytes: Vec::new(),
+        ecn: Ecn::NotEct,
+    }
 }

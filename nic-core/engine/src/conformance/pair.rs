@@ -12,7 +12,7 @@ use crate::{
     conformance::{Side, Subject},
     nic::{AcceptItem, NewPeer, PumpList, RxOutcome, TxBatch},
     plain::{Datagrams, Plain, PlainPacket, PlainQueue},
-    protocol::{Class, Discard, Event, OpenPacket, PeerId, SealPacket},
+    protocol::{Class, Discard, Ecn, Event, OpenPacket, Opener, PeerId, SealPacket, Sealer},
     routes::Prefix,
 };
 
@@ -32,6 +32,8 @@ pub struct Datagram {
     pub to: SocketAddr,
     /// Its payload.
     pub bytes: Vec<u8>,
+    /// The ECN field of its IP header.
+    pub ecn: Ecn,
 }
 
 /// What an adapter tells userspace.
@@ -281,7 +283,7 @@ impl<P: Protocol> Node<P> {
     /// Seals and sends what a peer has queued.
     pub fn pump(&mut self, peer: PeerId, now: Instant) {
         while let Some(batch) = self.nic.begin_seal(peer, now, &mut |_, _| {}).batch {
-            let sealed = self.seal(batch.packets, &batch.context, batch.framing, batch.keepalive);
+            let sealed = self.seal(batch.packets, &batch.message, &batch.context, batch.framing);
             if self.nic.finish_seal(peer, batch.ticket, sealed) == Drain::Required {
                 self.send(peer, now);
             }
@@ -292,14 +294,14 @@ impl<P: Protocol> Node<P> {
     pub fn seal(
         &self,
         mut packets: PlainQueue,
+        message: &[u8],
         context: &P::SealContext,
         framing: P::Framing,
-        keepalive: bool,
     ) -> Datagrams {
         let mut payloads: Vec<Vec<u8>> =
             core::iter::from_fn(|| packets.pop_front()).map(|packet| packet.bytes).collect();
-        if keepalive {
-            payloads.push(Vec::new());
+        if payloads.is_empty() {
+            payloads.push(message.to_vec());
         }
         let mut datagrams: Datagrams = payloads
             .iter()
@@ -322,8 +324,8 @@ impl<P: Protocol> Node<P> {
             })
             .collect();
         let (early, late) = jobs.split_at_mut(first);
-        P::seal(context, first as u32, late);
-        P::seal(context, 0, early);
+        context.seal(first as u32, late);
+        context.seal(0, early);
         datagrams
     }
 
@@ -334,7 +336,7 @@ impl<P: Protocol> Node<P> {
             assert_eq!(bytes, next.bytes, "the batch said otherwise");
             for bytes in next.sealed {
                 let (from, to) = (self.address, next.endpoint.remote);
-                self.sent.push_back(Datagram { from, to, bytes });
+                self.sent.push_back(Datagram { from, to, bytes, ecn: Ecn::NotEct });
             }
             self.nic.send_completed(peer, next.bytes, now);
         }
@@ -351,7 +353,7 @@ impl<P: Protocol> Node<P> {
                     if self.nic.validate_address(&datagram.bytes, &from, now).is_err() {
                         continue;
                     }
-                    self.nic.control_datagram(&datagram.bytes, &from, wall(now), &mut sink);
+                    self.nic.control_message(&datagram.bytes, &from, wall(now), &mut sink);
                     let collected = sink.collected;
                     self.act(collected, now);
                 }
@@ -389,7 +391,7 @@ impl<P: Protocol> Node<P> {
                 result: None,
             })
             .collect();
-        P::open(&context, &mut jobs);
+        context.open(&mut jobs);
         let results: Vec<_> = jobs.into_iter().map(|job| job.result).collect();
         let mut packets = Vec::new();
         let mut forged = 0;
@@ -404,6 +406,7 @@ impl<P: Protocol> Node<P> {
                     packet,
                     from: Endpoint::new(datagram.from),
                     datagram_bytes: datagram.bytes.len(),
+                    outer_ecn: datagram.ecn,
                     inner: InnerPacket::parse(&output, packet.payload_bytes),
                     outcome: RxOutcome::Dropped(Discard::Malformed),
                 },
@@ -416,7 +419,17 @@ impl<P: Protocol> Node<P> {
     /// Accepts what is opened and has its turn.
     pub fn indicate(&mut self, peer: PeerId, now: Instant) {
         let delivered = &mut self.delivered;
-        accept_all(&self.nic, peer, now, &mut |packet| delivered.push(packet));
+        let mut messages = Vec::new();
+        accept_all(&self.nic, peer, now, &mut |item, bytes| match item.outcome {
+            RxOutcome::Control => messages.push((item.from, bytes)),
+            _ => delivered.push(bytes),
+        });
+        for (from, message) in messages {
+            let mut sink = Sink::new(&mut self.random);
+            self.nic.authenticated_message(peer, &message, &from, wall(now), &mut sink);
+            let collected = sink.collected;
+            self.act(collected, now);
+        }
     }
 
     /// How many packets it dropped for a reason.
@@ -441,7 +454,7 @@ impl<P: Protocol> Node<P> {
     /// Does what the control plane wanted.
     fn act(&mut self, collected: Collected, now: Instant) {
         for (to, bytes) in collected.datagrams {
-            self.sent.push_back(Datagram { from: self.address, to, bytes });
+            self.sent.push_back(Datagram { from: self.address, to, bytes, ecn: Ecn::NotEct });
         }
         for heard in collected.heard {
             let (side, userspace) = (self.side, self.userspace);
@@ -462,17 +475,31 @@ pub(super) fn accept_all<P: Protocol>(
     nic: &Nic<P, Plain<Opened<P>>>,
     peer: PeerId,
     now: Instant,
-    deliver: &mut dyn FnMut(Vec<u8>),
+    deliver: &mut dyn FnMut(&AcceptItem, Vec<u8>),
 ) {
     while let Some(Opened { context, mut packets }) = nic.next_to_indicate(peer) {
         let mut items: Vec<AcceptItem> = packets.iter().map(|(_, item)| *item).collect();
         nic.accept(peer, &context, &mut items, now);
         for ((bytes, _), item) in packets.iter_mut().zip(items) {
-            if let RxOutcome::Deliver { total_bytes } = item.outcome {
-                bytes.truncate(total_bytes);
-                deliver(core::mem::take(bytes));
+            match item.outcome {
+                RxOutcome::Deliver { total_bytes, ecn } => {
+                    bytes.truncate(total_bytes);
+                    mark(bytes, ecn);
+                    deliver(&item, core::mem::take(bytes));
+                }
+                RxOutcome::Control => deliver(&item, core::mem::take(bytes)),
+                RxOutcome::Consumed | RxOutcome::Dropped(_) => {}
             }
         }
+    }
+}
+
+/// Sets the ECN field of an IP packet; the checksum of its header is left as it is.
+fn mark(packet: &mut [u8], ecn: Ecn) {
+    let [first, second, ..] = packet else { return };
+    match *first >> 4 {
+        4 => *second = *second & !0b11 | ecn as u8,
+        _ => *second = *second & !0b11_0000 | (ecn as u8) << 4,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     },
     nic::PumpList,
     plain::{PlainPacket, PlainQueue},
-    protocol::{Class, Discard},
+    protocol::{Class, Discard, Ecn},
 };
 
 /// Batches finish in any order and leave in the order in which they were taken.
@@ -32,7 +32,7 @@ pub fn batches_sealed_out_of_order_leave_in_order<T: Subject>() {
     batches.reverse();
     let mut turns = 0;
     for batch in batches {
-        let sealed = pair.left.seal(batch.packets, &batch.context, batch.framing, false);
+        let sealed = pair.left.seal(batch.packets, &batch.message, &batch.context, batch.framing);
         if pair.left.nic.finish_seal(peer, batch.ticket, sealed) == Drain::Required {
             turns += 1;
             pair.left.send(peer, now);
@@ -78,7 +78,8 @@ pub fn abandoned_batches_hold_nobody_up<T: Subject>() {
         assert_eq!(batches.len(), 3, "round {round}");
         for (n, batch) in batches.into_iter().enumerate().rev() {
             let turn = if n == 2 {
-                let sealed = pair.left.seal(batch.packets, &batch.context, batch.framing, false);
+                let sealed =
+                    pair.left.seal(batch.packets, &batch.message, &batch.context, batch.framing);
                 pair.left.nic.finish_seal(peer, batch.ticket, sealed)
             } else {
                 pair.left.nic.abandon_seal(peer, batch.ticket, now)
@@ -125,13 +126,18 @@ pub fn many_threads_keep_the_order<T: Subject>() {
             }
         }
         while let Some(batch) = left.begin_seal(now) {
-            let sealed = left.seal(batch.packets, &batch.context, batch.framing, batch.keepalive);
+            let sealed = left.seal(batch.packets, &batch.message, &batch.context, batch.framing);
             if left.nic.finish_seal(left.peer, batch.ticket, sealed) == Drain::NotRequired {
                 continue;
             }
             while let Some(next) = left.nic.next_to_send(left.peer, now) {
                 let (from, to) = (left.address, next.endpoint.remote);
-                let datagrams = next.sealed.into_iter().map(|bytes| Datagram { from, to, bytes });
+                let datagrams = next.sealed.into_iter().map(|bytes| Datagram {
+                    from,
+                    to,
+                    bytes,
+                    ecn: Ecn::NotEct,
+                });
                 wire.lock().unwrap().extend(datagrams);
                 left.nic.send_completed(left.peer, next.bytes, now);
             }
@@ -151,7 +157,7 @@ pub fn many_threads_keep_the_order<T: Subject>() {
         drop(turn);
         let opened = right.open(batch.peer, &run, batch.context);
         if right.nic.finish_open(batch.peer, batch.ticket, opened) == Drain::Required {
-            accept_all(&right.nic, batch.peer, now, &mut |packet| {
+            accept_all(&right.nic, batch.peer, now, &mut |_, packet| {
                 delivered.lock().unwrap().push(number(&packet));
             });
         }
@@ -199,8 +205,12 @@ pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
                         );
                         while let Some(batch) = left.begin_seal(now) {
                             batches.fetch_add(1, Ordering::Relaxed);
-                            let sealed =
-                                left.seal(batch.packets, &batch.context, batch.framing, false);
+                            let sealed = left.seal(
+                                batch.packets,
+                                &batch.message,
+                                &batch.context,
+                                batch.framing,
+                            );
                             if left.nic.finish_seal(old, batch.ticket, sealed) == Drain::NotRequired
                             {
                                 continue;

@@ -8,7 +8,7 @@ use crate::{
     nic::{ControlSink, ControlState, Nic, host::Host},
     peer::{Peer, PeerCounters},
     peer_directory::{AddPeerError, PeerName},
-    protocol::{Addresses, ClaimError, ControlHost, PeerId},
+    protocol::{Addresses, ClaimError, ControlHost, ControlPlane, PeerId},
     routes::{InsertError, Prefix},
 };
 
@@ -118,7 +118,7 @@ impl<P: Protocol, S: System> Configurator<'_, P, S> {
             return Err(error);
         }
         let claimed = self.with_protocol(|protocol, host| {
-            P::added(protocol, host, peer).inspect_err(|_| {
+            protocol.peer_added(host, peer).inspect_err(|_| {
                 host.remove_peer(protocol, peer);
             })
         });

@@ -2,10 +2,12 @@
 
 use core::sync::atomic::Ordering;
 
+use nic_memory::Queue;
+
 use crate::{
     Endpoint, Instant, Now, PacketQueue, Protocol, System,
     nic::{ControlState, Nic, host::Host},
-    protocol::{AddressValidation, Discard, Event, PeerId},
+    protocol::{AddressValidation, AddressValidator, ControlPlane, Discard, Event, PeerId},
 };
 
 /// Takes what the control plane wants done. It is called under the control lock: it only collects,
@@ -33,9 +35,9 @@ impl<P: Protocol, S: System> Nic<P, S> {
         from: &Endpoint,
         now: Instant,
     ) -> Result<AddressValidation, Discard> {
-        let address_validator = self.address_validator.lock().clone();
+        let validator = self.address_validator.lock().clone();
         let is_assigned = |receiver| self.receivers.lookup(receiver).is_some();
-        let validation = P::validate_address(&address_validator, datagram, from, &is_assigned, now);
+        let validation = validator.validate(datagram, from, &is_assigned, now);
         if let Err(reason) = validation {
             self.statistics.discarded(reason, 1);
         }
@@ -44,12 +46,12 @@ impl<P: Protocol, S: System> Nic<P, S> {
 
     /// Notes what messages are judged by now. Control lock.
     pub(super) fn renew_address_validator(&self, control: &ControlState<P>) {
-        let address_validator = P::address_validator(&control.protocol);
+        let address_validator = control.protocol.address_validator();
         *self.address_validator.lock() = address_validator;
     }
 
     /// Handles a control message, and returns when [`Nic::tick`] is due next.
-    pub fn control_datagram(
+    pub fn control_message(
         &self,
         datagram: &[u8],
         from: &Endpoint,
@@ -63,7 +65,33 @@ impl<P: Protocol, S: System> Nic<P, S> {
         }
         let ControlState { protocol, directory, .. } = &mut *control;
         let mut host = Host { nic: self, directory, sink };
-        P::control_datagram(protocol, &mut host, datagram, from, now);
+        protocol.control_message(&mut host, datagram, from, now);
+        self.renew_address_validator(&control);
+        self.next_due(&control)
+    }
+
+    /// Handles the payload of an authentic packet with [`RxOutcome::Control`], and returns when
+    /// [`Nic::tick`] is due next.
+    ///
+    /// [`RxOutcome::Control`]: crate::nic::RxOutcome::Control
+    pub fn authenticated_message(
+        &self,
+        peer: PeerId,
+        message: &[u8],
+        from: &Endpoint,
+        now: Now,
+        sink: &mut dyn ControlSink,
+    ) -> Instant {
+        let mut control = self.control.lock();
+        if !self.is_up() {
+            self.statistics.discarded(Discard::Down, 1);
+            return Instant::NEVER;
+        }
+        let ControlState { protocol, directory, .. } = &mut *control;
+        if directory.name(peer).is_some() {
+            let mut host = Host { nic: self, directory, sink };
+            protocol.authenticated_message(&mut host, peer, message, from, now);
+        }
         self.renew_address_validator(&control);
         self.next_due(&control)
     }
@@ -76,11 +104,6 @@ impl<P: Protocol, S: System> Nic<P, S> {
         if !is_up {
             self.clear_backlogs(&control);
         }
-    }
-
-    /// Drops all that waits to be sealed: the stack above wants its packets back.
-    pub fn drop_queued(&self) {
-        self.clear_backlogs(&self.control.lock());
     }
 
     fn clear_backlogs(&self, control: &ControlState<P>) {
@@ -100,11 +123,13 @@ impl<P: Protocol, S: System> Nic<P, S> {
     pub(super) fn clear_backlog(&self, peer: PeerId, reason: Discard) {
         let cleared = self.peers.with(peer, |state| {
             state.keepalive = false;
-            state.backlog.clear()
+            (state.backlog.clear(), core::mem::replace(&mut state.control_messages, Queue::new()))
         });
-        // The packets are dropped here, under no spin lock.
-        for queue in cleared.into_iter().flatten() {
-            self.statistics.discarded(reason, queue.len() as u64);
-        }
+        // Packets and messages are dropped here, under no spin lock.
+        let Some((queues, messages)) = cleared else {
+            return;
+        };
+        let packets = queues.iter().map(PacketQueue::len).sum::<usize>();
+        self.statistics.discarded(reason, packets.saturating_add(messages.len()) as u64);
     }
 }

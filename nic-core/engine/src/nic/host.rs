@@ -1,10 +1,13 @@
 //! What a protocol's control plane sees of the nic.
 
+use alloc::boxed::Box;
+use nic_memory::{NoMemory, slice};
+
 use crate::{
     Endpoint, Protocol, System,
     nic::{ControlSink, Nic},
     peer_directory::{PeerDirectory, PeerName},
-    protocol::{ClaimError, ControlHost, Discard, Event, PeerId, ReceiverId},
+    protocol::{ClaimError, ControlHost, ControlPlane, Discard, Event, PeerId, ReceiverId},
 };
 
 /// The nic, borrowed under the control lock.
@@ -62,7 +65,7 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
         if self.directory.name(peer).is_none() {
             return false;
         }
-        P::removed(control, self, peer);
+        control.peer_removed(self, peer);
         self.nic.routes.remove_peer(peer);
         // Both are dropped here, under no spin lock.
         let state = self.nic.peers.vacate(peer);
@@ -113,8 +116,22 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
         true
     }
 
+    fn send_sealed(&mut self, peer: PeerId, message: &[u8]) -> bool {
+        let Ok(message) = boxed_bytes(message) else {
+            return false;
+        };
+        let is_queued = self.nic.peers.with(peer, |state| state.queue_control(message));
+        // A message without room is freed here, under no spin lock.
+        if !matches!(is_queued, Some(Ok(()))) {
+            return false;
+        }
+        self.sink.pump(peer);
+        true
+    }
+
     fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool {
-        // It is nobody's until userspace has judged it: it isn't counted as received.
+        // Its sender is not known until userspace has authenticated it: it is not counted as
+        // received.
         let is_taken = self.sink.hand_up(from, datagram);
         if !is_taken {
             self.count(Discard::QueueFull);
@@ -172,4 +189,9 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     fn event(&mut self, event: Event) {
         self.sink.event(event);
     }
+}
+
+/// A copy of a message.
+fn boxed_bytes(bytes: &[u8]) -> Result<Box<[u8]>, NoMemory> {
+    slice(bytes.len(), |at| bytes.get(at).copied().unwrap_or_default())
 }

@@ -42,7 +42,7 @@ use crate::{
     peer_addresses::PeerAddresses,
     peer_directory::PeerDirectory,
     peer_table::PeerTable,
-    protocol::{Discard, PeerId},
+    protocol::{ControlPlane, Discard, PeerId, TrafficClass},
     receiver_table::ReceiverTable,
     routes::Routes,
     statistics::{Statistics, Totals},
@@ -79,7 +79,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
     /// keys that collide in tables.
     #[inline(never)] // What it is made of is not in its caller's frame as well.
     pub fn new(control: Box<P::Control>, hash_key: [u8; 16]) -> Self {
-        let address_validator = Mutex::new(P::address_validator(&control));
+        let address_validator = Mutex::new(control.address_validator());
         Self {
             control: Mutex::new(ControlState {
                 protocol: control,
@@ -122,6 +122,11 @@ impl<P: Protocol, S: System> Nic<P, S> {
     /// `framing` is its batch's.
     pub fn datagram_bytes(&self, framing: P::Framing, head: &[u8], payload_bytes: usize) -> usize {
         P::datagram_bytes(framing, payload_bytes, self.mtu().of_packet(head))
+    }
+
+    /// The traffic class of the outer header for a packet that begins like this. No lock.
+    pub fn outer_traffic_class(&self, head: &[u8]) -> TrafficClass {
+        P::outer_traffic_class(TrafficClass::of_packet(head))
     }
 
     /// The allowed IPs, to look up and to print.

@@ -4,7 +4,9 @@ use crate::{
     Endpoint, Instant, Protocol, System,
     inner_packet::InnerPacket,
     nic::Nic,
-    protocol::{Addresses, Class, Discard, Disposition, OpenedPacket, PeerId, Selector},
+    protocol::{
+        Addresses, Class, DataPlane, Discard, Disposition, Ecn, OpenedPacket, PeerId, Selector,
+    },
     resequencer::{Drain, IssueError, SequenceTicket},
 };
 
@@ -32,6 +34,8 @@ pub struct AcceptItem {
     pub from: Endpoint,
     /// Its datagram's length.
     pub datagram_bytes: usize,
+    /// The ECN field of the outer header; [`Ecn::NotEct`] if the network does not report it.
+    pub outer_ecn: Ecn,
     /// Its inner header, by [`InnerPacket::parse`] over the opened bytes; `None` where it is no IP
     /// packet.
     pub inner: Option<InnerPacket>,
@@ -46,8 +50,12 @@ pub enum RxOutcome {
     Deliver {
         /// Its length without padding.
         total_bytes: usize,
+        /// The ECN field that its header has to carry (RFC 6040).
+        ecn: Ecn,
     },
-    /// It was for the protocol itself.
+    /// The payload is a message for [`Nic::authenticated_message`].
+    Control,
+    /// It was a keepalive.
     Consumed,
     /// It is dropped; that is counted.
     Dropped(Discard),
@@ -95,7 +103,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
         }
         self.statistics.discarded(Discard::Forged, datagrams.into());
         let noted = self.peers.with_data(peer, |state| {
-            P::authentication_failed(&mut state.data, context, datagrams);
+            state.data.authentication_failed(context, datagrams);
         });
         noted.is_some_and(|((), control_due)| control_due)
     }
@@ -144,11 +152,12 @@ impl<P: Protocol, S: System> Nic<P, S> {
             let mut from = None;
             let (mut packets, mut payload_bytes) = (0, 0);
             for item in &mut *items {
-                item.outcome = match P::accept(&mut state.data, context, &item.packet, now) {
+                item.outcome = match state.data.accept(context, &item.packet, now) {
                     Disposition::Deliver => {
                         payload_bytes += item.inner.map_or(0, |inner| inner.total_bytes as u64);
-                        RxOutcome::Deliver { total_bytes: 0 }
+                        RxOutcome::Deliver { total_bytes: 0, ecn: Ecn::NotEct }
                     }
+                    Disposition::Control => RxOutcome::Control,
                     Disposition::Consumed => RxOutcome::Consumed,
                     Disposition::Replayed => {
                         item.outcome = RxOutcome::Dropped(Discard::Replayed);
@@ -162,7 +171,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
             state.counters.received_packets += packets;
             state.counters.received_bytes += bytes;
             state.counters.received_payload_bytes += payload_bytes;
-            let from = from.filter(|_| P::roams(&state.data))?;
+            let from = from.filter(|_| state.data.roams())?;
             let has_moved = state.endpoint.map(|before| before.remote) != Some(from.remote);
             if P::ADDRESSES == Addresses::Shared || !has_moved {
                 state.endpoint = Some(from);
@@ -204,6 +213,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
     /// the others.
     fn check_sources(&self, peer: PeerId, items: &mut [AcceptItem]) -> u64 {
         let (mut delivered, mut replayed, mut not_ip, mut not_allowed) = (0, 0, 0, 0);
+        let mut congested = 0;
         // The last source that was checked is mostly the next one, too.
         let mut allowed = None;
         for item in items {
@@ -213,7 +223,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
                     replayed += u64::from(reason == Discard::Replayed);
                     continue;
                 }
-                RxOutcome::Consumed => continue,
+                RxOutcome::Control | RxOutcome::Consumed => continue,
             }
             item.outcome = match item.inner {
                 None => {
@@ -224,9 +234,17 @@ impl<P: Protocol, S: System> Nic<P, S> {
                     if allowed == Some(inner.source)
                         || self.routes.lookup(inner.source) == Some(peer) =>
                 {
-                    delivered += 1;
                     allowed = Some(inner.source);
-                    RxOutcome::Deliver { total_bytes: inner.total_bytes }
+                    match P::inner_ecn(inner.traffic_class.ecn, item.outer_ecn) {
+                        Some(ecn) => {
+                            delivered += 1;
+                            RxOutcome::Deliver { total_bytes: inner.total_bytes, ecn }
+                        }
+                        None => {
+                            congested += 1;
+                            RxOutcome::Dropped(Discard::QueuedTooLong)
+                        }
+                    }
                 }
                 Some(_) => {
                     not_allowed += 1;
@@ -235,6 +253,8 @@ impl<P: Protocol, S: System> Nic<P, S> {
             };
         }
         self.statistics.discarded(Discard::Replayed, replayed);
+        // RFC 6040: congestion on the path, of a packet whose sender can't be told by a mark.
+        self.statistics.discarded(Discard::QueuedTooLong, congested);
         self.statistics.discarded(Discard::NotIp, not_ip);
         self.statistics.discarded(Discard::SourceNotAllowed, not_allowed);
         delivered
@@ -253,7 +273,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
         self.peers
             .with_index(index, |peer, state| {
                 let context =
-                    P::open_begin(&state.data, selector, now).ok_or(Discard::UnknownContext)?;
+                    state.data.begin_open(selector, now).ok_or(Discard::UnknownContext)?;
                 match state.opening.prepare(OUTSTANDING_BATCHES, OUTSTANDING_DATAGRAMS) {
                     Ok(()) => {}
                     Err(IssueError::Full) => return Err(Discard::QueueFull),

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::{
     Instant, Now, Protocol, System,
     nic::{ControlSink, ControlState, Nic, host::Host},
+    protocol::ControlPlane,
 };
 
 impl<P: Protocol, S: System> Nic<P, S> {
@@ -17,7 +18,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
             return Instant::NEVER;
         }
         if now.instant >= control.next_adapter_timeout {
-            P::adapter_timeout(&mut control.protocol, now);
+            control.protocol.adapter_timeout(now);
             control.next_adapter_timeout = now.instant.after(ADAPTER_PERIOD);
             self.renew_address_validator(&control);
         }
@@ -49,7 +50,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
             };
             *scan_from = index.saturating_add(1);
             if let Some(peer) = host.directory.id(index) {
-                P::timeout(protocol, &mut host, peer, now);
+                protocol.timeout(&mut host, peer, now);
             }
             deadlines.put_off(index, now.instant, now.instant.after(SHORTEST_SLEEP));
         }

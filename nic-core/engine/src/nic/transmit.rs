@@ -1,11 +1,13 @@
 //! The way out: submit, seal, send.
 
+use alloc::boxed::Box;
+
 use crate::{
     Endpoint, Instant, Mtu, Packet, PacketQueue, Protocol, System,
     inner_packet::InnerPacket,
     nic::Nic,
     peer::{Peer, SealedBatch},
-    protocol::{BatchSize, Discard, PeerId, SentPackets},
+    protocol::{DataPlane, Discard, PeerId, SealRequest, SentPackets},
     resequencer::{Drain, SequenceTicket},
 };
 
@@ -35,14 +37,15 @@ pub struct TxBatch<P: Protocol, S: System> {
     pub ticket: TxTicket,
     /// The key and the counters, one for each packet.
     pub context: P::SealContext,
-    /// The packets in order. None in a keepalive, which is one packet without payload.
+    /// The packets, in order. If there are none, the batch is one packet with the payload
+    /// `message`.
     pub packets: S::Queue,
+    /// The payload of a control message; empty for a keepalive.
+    pub message: Box<[u8]>,
     /// How they are framed, for [`Nic::datagram_bytes`].
     pub framing: P::Framing,
     /// The sum of the datagrams' lengths.
     pub bytes: usize,
-    /// Whether this is a keepalive.
-    pub keepalive: bool,
 }
 
 /// A batch's place in the order of its peer.
@@ -180,8 +183,9 @@ impl<P: Protocol, S: System> Nic<P, S> {
                     state.limit.completed(batch.bytes, now);
                     return Some((batch, None));
                 };
-                P::sent(&mut state.data, batch.sent, now);
-                let packets = batch.sent.data_packets + batch.sent.keepalives;
+                state.data.sent(batch.sent, now);
+                let SentPackets { data_packets, keepalives, control_messages } = batch.sent;
+                let packets = data_packets + keepalives + control_messages;
                 state.counters.sent_packets += u64::from(packets);
                 state.counters.sent_bytes += batch.bytes as u64;
                 state.counters.sent_payload_bytes += batch.payload_bytes as u64;
@@ -203,7 +207,8 @@ impl<P: Protocol, S: System> Nic<P, S> {
         self.peers
             .with(peer, |state| {
                 state.limit.completed(bytes, now);
-                !state.backlog.is_empty() && state.limit.room() > 0
+                (!state.backlog.is_empty() || !state.control_messages.is_empty())
+                    && state.limit.room() > 0
             })
             .unwrap_or(false)
     }
@@ -231,7 +236,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
                 return Some(Discard::NoEndpoint);
             };
             while let Some(packet) = run.pop_front() {
-                if P::admits(&state.data, endpoint, packet.head()) {
+                if state.data.admits(endpoint, packet.head()) {
                     state.backlog.push(packet, now, &mut full);
                 } else {
                     not_admitted.push_back(packet);
@@ -272,7 +277,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
     }
 }
 
-/// Takes a batch out of a peer's backlog. Peer lock.
+/// Takes a peer's next batch: a control message, packets of the backlog, or a keepalive. Peer lock.
 fn take_batch<P: Protocol, S: System>(
     state: &mut Peer<P, S>,
     peer: PeerId,
@@ -284,11 +289,14 @@ fn take_batch<P: Protocol, S: System>(
         state.keepalive = false;
         return None;
     }
-    if state.backlog.is_empty() && !state.keepalive {
+    if !state.has_queued() {
         return None;
     }
     state.sealing.prepare(OUTSTANDING_BATCHES, u32::MAX).ok()?;
-    let framing = P::framing(&state.data);
+    if !state.control_messages.is_empty() {
+        return take_control_message(state, peer, mtu, now);
+    }
+    let framing = state.data.framing();
     let mut packets = S::Queue::default();
     let (mut count, mut payload_bytes, mut bytes) = (0_u32, 0_usize, 0_usize);
     while count < BATCH_PACKETS {
@@ -309,27 +317,60 @@ fn take_batch<P: Protocol, S: System>(
         packets.push_back(packet);
         count += 1;
     }
-    let keepalive = count == 0;
-    if keepalive {
+    let is_keepalive = count == 0;
+    if is_keepalive {
         if !state.keepalive || !state.backlog.is_empty() {
             return None;
         }
         bytes = P::datagram_bytes(framing, 0, mtu.longest());
     }
-    let load = BatchSize { packets: count.max(1), payload_bytes };
-    let sealing = P::seal_begin(&mut state.data, load, now).ok();
+    let request = if is_keepalive {
+        SealRequest::keepalive()
+    } else {
+        SealRequest::data(count, payload_bytes)
+    };
+    let sealing = state.data.begin_seal(request, now).ok();
     let ticket = sealing.and_then(|context| Some((context, state.sealing.issue(count).ok()?)));
     let Some((context, ticket)) = ticket else {
         state.backlog.hold(packets, payload_bytes);
         return None;
     };
     state.backlog.keyed();
-    // Data keeps a peer alive as well.
+    // Data replaces a keepalive.
     state.keepalive = false;
     state.limit.queued(bytes);
-    let sent = SentPackets { data_packets: count, keepalives: keepalive.into() };
+    let sent = SentPackets {
+        data_packets: count,
+        keepalives: is_keepalive.into(),
+        ..SentPackets::default()
+    };
     let ticket = TxTicket { ticket, sent, payload_bytes, bytes };
-    Some(TxBatch { peer, ticket, context, packets, framing, bytes, keepalive })
+    Some(TxBatch { peer, ticket, context, packets, message: Box::default(), framing, bytes })
+}
+
+/// Takes the oldest control message that waits to be sealed, after
+/// [`Resequencer::prepare`](crate::resequencer::Resequencer::prepare). Peer lock.
+#[cold]
+fn take_control_message<P: Protocol, S: System>(
+    state: &mut Peer<P, S>,
+    peer: PeerId,
+    mtu: Mtu,
+    now: Instant,
+) -> Option<TxBatch<P, S>> {
+    let framing = state.data.framing();
+    let message_bytes = state.control_messages.front()?.len();
+    let bytes = P::datagram_bytes(framing, message_bytes, mtu.longest());
+    if bytes > state.limit.room() && !state.limit.is_idle() {
+        state.limit.hold_back();
+        return None;
+    }
+    let context = state.data.begin_seal(SealRequest::control(message_bytes), now).ok()?;
+    let ticket = state.sealing.issue(1).ok()?;
+    let message = state.control_messages.pop_front()?;
+    state.limit.queued(bytes);
+    let sent = SentPackets { control_messages: 1, ..SentPackets::default() };
+    let ticket = TxTicket { ticket, sent, payload_bytes: 0, bytes };
+    Some(TxBatch { peer, ticket, context, packets: S::Queue::default(), message, framing, bytes })
 }
 
 /// The length of a packet's datagram.

@@ -4,7 +4,7 @@ use nic_crypto::{AeadKey, Suite, blake2s};
 use nic_engine::{
     ControlHost, Endpoint, Now,
     nonce_counter::NonceCounter,
-    protocol::{Discard, Event, PeerId, ReceiverId},
+    protocol::{ControlPlane, Discard, Event, PeerId, ReceiverId},
     replay_window::ReplayWindow,
 };
 
@@ -15,54 +15,72 @@ use super::{
 
 type Host<'a> = dyn ControlHost<Preshared> + 'a;
 
-pub(crate) fn datagram(
-    control: &Control,
-    host: &mut Host<'_>,
-    bytes: &[u8],
-    from: &Endpoint,
-    now: Now,
-) {
-    let done = if let Some(request) = message::Request::parse(bytes) {
-        answer(host, &request, bytes, from)
-    } else if let Some(reply) = Reply::parse(bytes) {
-        finish(host, &reply, bytes, from)
-    } else {
-        None
-    };
-    _ = (control, now);
-    if done.is_none() {
-        host.count(Discard::BadHandshake);
-    }
-}
+impl ControlPlane<Preshared> for Control {
+    fn address_validator(&self) {}
 
-pub(crate) fn timeout(control: &Control, host: &mut Host<'_>, peer: PeerId, now: Now) {
-    let (mut wants_key, mut wants_keepalive) = (false, false);
-    host.with_peer_data(peer, &mut |data| {
-        if data.request_at.is_some_and(|at| at <= now.instant) {
-            data.request_at = Some(now.instant.after(REPEAT));
-            wants_key = true;
+    fn control_message(
+        &mut self,
+        host: &mut Host<'_>,
+        datagram: &[u8],
+        from: &Endpoint,
+        _now: Now,
+    ) {
+        let done = if let Some(request) = message::Request::parse(datagram) {
+            answer(host, &request, datagram, from)
+        } else if let Some(reply) = Reply::parse(datagram) {
+            finish(host, &reply, datagram, from)
+        } else {
+            None
+        };
+        if done.is_none() {
+            host.count(Discard::BadHandshake);
         }
-        if data.keepalive_at.is_some_and(|at| at <= now.instant) {
-            data.keepalive_at = None;
-            wants_keepalive = true;
-        }
-    });
-    if wants_keepalive {
-        host.send_keepalive(peer);
     }
-    if wants_key {
-        // Where this fails the next attempt comes by itself.
-        _ = ask(control, host, peer, now);
-    }
-}
 
-pub(crate) fn removed(host: &mut Host<'_>, peer: PeerId) {
-    let mut sessions = [None, None];
-    host.with_peer_data(peer, &mut |data| sessions = core::mem::take(&mut data.sessions));
-    for session in sessions.into_iter().flatten() {
-        host.release_receiver(session.ours);
+    /// Notes the message, and echoes one that asks for it.
+    fn authenticated_message(
+        &mut self,
+        host: &mut Host<'_>,
+        peer: PeerId,
+        message: &[u8],
+        _from: &Endpoint,
+        _now: Now,
+    ) {
+        self.messages.push(message.to_vec());
+        if let Some(echo) = message.strip_prefix(b"echo ") {
+            host.send_sealed(peer, echo);
+        }
     }
-    forget_request(host, peer);
+
+    fn timeout(&mut self, host: &mut Host<'_>, peer: PeerId, now: Now) {
+        let (mut wants_key, mut wants_keepalive) = (false, false);
+        host.with_peer_data(peer, &mut |data| {
+            if data.request_at.is_some_and(|at| at <= now.instant) {
+                data.request_at = Some(now.instant.after(REPEAT));
+                wants_key = true;
+            }
+            if data.keepalive_at.is_some_and(|at| at <= now.instant) {
+                data.keepalive_at = None;
+                wants_keepalive = true;
+            }
+        });
+        if wants_keepalive {
+            host.send_keepalive(peer);
+        }
+        if wants_key {
+            // If this fails, the timer tries again.
+            _ = ask(self, host, peer, now);
+        }
+    }
+
+    fn peer_removed(&mut self, host: &mut Host<'_>, peer: PeerId) {
+        let mut sessions = [None, None];
+        host.with_peer_data(peer, &mut |data| sessions = core::mem::take(&mut data.sessions));
+        for session in sessions.into_iter().flatten() {
+            host.release_receiver(session.ours);
+        }
+        forget_request(host, peer);
+    }
 }
 
 /// Sends a request.

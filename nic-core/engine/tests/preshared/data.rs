@@ -3,55 +3,106 @@
 use nic_crypto::{NONCE_LEN, Open, Seal, Source, Verdict};
 use nic_engine::{
     Instant,
-    protocol::{NotReady, OpenPacket, OpenedPacket, SealPacket},
+    protocol::{
+        Content, DataPlane, Disposition, NotReady, OpenPacket, OpenedPacket, Opener, SealPacket,
+        SealRequest, Sealer, Selector, SentPackets,
+    },
 };
 
 use super::{
-    LIMITS, OpenContext, PeerData, SealContext,
+    KEEPALIVE, LIMITS, OpenContext, PeerData, Preshared, SealContext,
     message::{self, HEADER_BYTES, TAG_BYTES},
 };
 
-pub(crate) fn seal_begin(
-    data: &mut PeerData,
-    packets: u32,
-    now: Instant,
-) -> Result<SealContext, NotReady> {
-    let reserved = data.sessions[0]
-        .as_mut()
-        .and_then(|session| Some((session.counter.reserve(packets, &LIMITS)?, session)));
-    let Some((reserved, session)) = reserved else {
-        // The deadline is `now`: the control plane asks for a key at once.
-        data.request_at.get_or_insert(now);
-        return Err(NotReady::NoKey);
-    };
-    let context =
-        SealContext { key: session.sealing.clone(), theirs: session.theirs, first: reserved.first };
-    if reserved.renew {
-        data.request_at.get_or_insert(now);
+impl DataPlane<Preshared> for PeerData {
+    fn framing(&self) {}
+
+    fn begin_seal(&mut self, request: SealRequest, now: Instant) -> Result<SealContext, NotReady> {
+        let reserved = self.sessions[0].as_mut().and_then(|session| {
+            Some((session.counter.reserve(request.packets, &LIMITS)?, session))
+        });
+        let Some((reserved, session)) = reserved else {
+            // The deadline is `now`: the control plane asks for a key at once.
+            self.request_at.get_or_insert(now);
+            return Err(NotReady::NoKey);
+        };
+        let context = SealContext {
+            key: session.sealing.clone(),
+            theirs: session.theirs,
+            first: reserved.first,
+            content: request.content,
+        };
+        if reserved.renew {
+            self.request_at.get_or_insert(now);
+        }
+        Ok(context)
     }
-    Ok(context)
+
+    fn sent(&mut self, _sent: SentPackets, _now: Instant) {
+        self.keepalive_at = None;
+    }
+
+    fn begin_open(&self, selector: Selector, _now: Instant) -> Option<OpenContext> {
+        let receiver = selector.receiver;
+        let session = self.sessions.iter().flatten().find(|session| session.ours == receiver)?;
+        Some(OpenContext { key: session.opening.clone(), ours: receiver })
+    }
+
+    fn accept(
+        &mut self,
+        context: &OpenContext,
+        packet: &OpenedPacket,
+        now: Instant,
+    ) -> Disposition {
+        let session = self.sessions.iter_mut().flatten().find(|it| it.ours == context.ours);
+        // The replay window went with the session.
+        if !session.is_some_and(|session| session.window.accept(packet.counter)) {
+            return Disposition::Replayed;
+        }
+        match packet.content {
+            Content::Keepalive => return Disposition::Consumed,
+            Content::Control => return Disposition::Control,
+            Content::Data => {}
+        }
+        self.keepalive_at.get_or_insert(now.after(KEEPALIVE));
+        Disposition::Deliver
+    }
+
+    fn roams(&self) -> bool {
+        true
+    }
+
+    fn deadline(&self) -> Instant {
+        let times = [self.request_at, self.keepalive_at];
+        times.into_iter().flatten().min().unwrap_or(Instant::NEVER)
+    }
 }
 
-pub(crate) fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
-    let mut counter = context.first + u64::from(first);
-    for packet in packets {
-        let Some((header, rest)) = packet.datagram.split_first_chunk_mut::<HEADER_BYTES>() else {
-            continue;
-        };
-        let Some((output, tag)) = rest.split_last_chunk_mut::<TAG_BYTES>() else {
-            continue;
-        };
-        *header = message::data_header(context.theirs, counter);
-        let source = Source::Fragments(packet.source);
-        let mut seal = Seal::new(nonce(counter), header, source, output, tag);
-        context.key.seal(core::slice::from_mut(&mut seal));
-        counter += 1;
+impl Sealer for SealContext {
+    fn seal(&self, first: u32, packets: &mut [SealPacket<'_>]) {
+        let mut counter = self.first + u64::from(first);
+        for packet in packets {
+            let Some((header, rest)) = packet.datagram.split_first_chunk_mut::<HEADER_BYTES>()
+            else {
+                continue;
+            };
+            let Some((output, tag)) = rest.split_last_chunk_mut::<TAG_BYTES>() else {
+                continue;
+            };
+            *header = message::data_header(self.theirs, counter, self.content);
+            let source = Source::Fragments(packet.source);
+            let mut seal = Seal::new(nonce(counter), header, source, output, tag);
+            self.key.seal(core::slice::from_mut(&mut seal));
+            counter += 1;
+        }
     }
 }
 
-pub(crate) fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
-    for packet in packets {
-        packet.result = open_one(context, packet);
+impl Opener for OpenContext {
+    fn open(&self, packets: &mut [OpenPacket<'_>]) {
+        for packet in packets {
+            packet.result = open_one(self, packet);
+        }
     }
 }
 
@@ -68,7 +119,11 @@ fn open_one(context: &OpenContext, packet: &mut OpenPacket<'_>) -> Option<Opened
     let counter = message::data_counter(&header);
     let mut open = Open::new(nonce(counter), &header, Source::InPlace, tag, output);
     context.key.open(core::slice::from_mut(&mut open));
-    (open.verdict == Verdict::Authentic).then_some(OpenedPacket { counter, payload_bytes })
+    (open.verdict == Verdict::Authentic).then_some(OpenedPacket {
+        counter,
+        payload_bytes,
+        content: message::content(&header, payload_bytes),
+    })
 }
 
 fn array<const N: usize>(bytes: &mut impl Iterator<Item = u8>) -> Option<[u8; N]> {

@@ -1,7 +1,7 @@
 //! Messages: three kinds, told apart by the first byte.
 
 use nic_crypto::blake2s;
-use nic_engine::protocol::{Class, ReceiverId, Selector};
+use nic_engine::protocol::{Class, Content, ReceiverId, Selector};
 
 /// Kind, receiver, counter.
 pub(crate) const HEADER_BYTES: usize = 16;
@@ -10,6 +10,8 @@ pub(crate) const TAG_BYTES: usize = 16;
 const REQUEST: [u8; 4] = [1, 0, 0, 0];
 const REPLY: [u8; 4] = [2, 0, 0, 0];
 const DATA: [u8; 4] = [3, 0, 0, 0];
+/// Like [`DATA`]; the payload is a message for the control plane.
+const SEALED_CONTROL: [u8; 4] = [3, 1, 0, 0];
 
 /// Asks for keys.
 pub(crate) struct Request {
@@ -37,21 +39,38 @@ pub(crate) fn classify(head: &[u8], datagram_bytes: usize) -> Class {
     match head.first_chunk() {
         Some(&REQUEST) if datagram_bytes == Request::BYTES => Class::Control,
         Some(&REPLY) if datagram_bytes == Reply::BYTES => Class::Control,
-        Some(&DATA) if datagram_bytes >= HEADER_BYTES + TAG_BYTES => number(head, 4)
-            .map_or(Class::Malformed, |receiver| {
+        Some(&DATA | &SEALED_CONTROL) if datagram_bytes >= HEADER_BYTES + TAG_BYTES => {
+            number(head, 4).map_or(Class::Malformed, |receiver| {
                 Class::Data(Selector { receiver: ReceiverId(receiver), key: 0 })
-            }),
+            })
+        }
         _ => Class::Malformed,
     }
 }
 
 /// A data packet's header.
-pub(crate) fn data_header(receiver: ReceiverId, counter: u64) -> [u8; HEADER_BYTES] {
+pub(crate) fn data_header(
+    receiver: ReceiverId,
+    counter: u64,
+    content: Content,
+) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
-    header[..4].copy_from_slice(&DATA);
+    let kind = if content == Content::Control { SEALED_CONTROL } else { DATA };
+    header[..4].copy_from_slice(&kind);
     header[4..8].copy_from_slice(&receiver.0.to_le_bytes());
     header[8..].copy_from_slice(&counter.to_le_bytes());
     header
+}
+
+/// The content of a data packet with this header and length.
+pub(crate) fn content(header: &[u8; HEADER_BYTES], payload_bytes: usize) -> Content {
+    if header.starts_with(&SEALED_CONTROL) {
+        Content::Control
+    } else if payload_bytes == 0 {
+        Content::Keepalive
+    } else {
+        Content::Data
+    }
 }
 
 /// A data packet's counter.
@@ -61,7 +80,7 @@ pub(crate) fn data_counter(header: &[u8; HEADER_BYTES]) -> u64 {
 }
 
 impl Request {
-    const BYTES: usize = 80;
+    pub(crate) const BYTES: usize = 80;
 
     pub(crate) fn emit(&self, secret: &[u8; 32]) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];

@@ -13,12 +13,9 @@ use core::time::Duration;
 
 use nic_crypto::AeadKey;
 use nic_engine::{
-    ControlHost, Endpoint, Instant, Now, Protocol,
+    Instant, Protocol,
     nonce_counter::{KeyLimits, NonceCounter},
-    protocol::{
-        Addresses, BatchSize, ClaimError, Class, Disposition, NotReady, OpenPacket, OpenedPacket,
-        PeerId, ReceiverId, SealPacket, Selector, SentPackets,
-    },
+    protocol::{Addresses, Class, Content, DatagramsOnly, ReceiverId},
     replay_window::ReplayWindow,
 };
 
@@ -28,6 +25,8 @@ pub(crate) struct Preshared;
 /// The adapter: what we are called.
 pub(crate) struct Control {
     pub(crate) name: [u8; 32],
+    /// Messages that came through the tunnel.
+    pub(crate) messages: Vec<Vec<u8>>,
 }
 
 /// A peer on the control plane.
@@ -70,6 +69,7 @@ pub(crate) struct SealContext {
     key: AeadKey,
     theirs: ReceiverId,
     first: u64,
+    content: Content,
 }
 
 /// A batch's copy of an opening key.
@@ -92,11 +92,10 @@ impl PeerData {
 }
 
 impl Protocol for Preshared {
-    const NAME: &'static str = "preshared";
-    const HEADER_BYTES: usize = message::HEADER_BYTES;
-    const TRAILER_BYTES: usize = message::TAG_BYTES;
-    const CONTROL_BYTES: usize = 80;
     const ADDRESSES: Addresses = Addresses::Shared;
+    const MAX_CONTROL_BYTES: usize = message::Request::BYTES;
+    const MAX_OVERHEAD_BYTES: usize = message::HEADER_BYTES + message::TAG_BYTES;
+    const LONGEST_FRAMING: () = ();
 
     type Control = Control;
     type PeerControl = PeerControl;
@@ -105,105 +104,19 @@ impl Protocol for Preshared {
     type OpenContext = OpenContext;
     type AddressValidator = ();
     type Framing = ();
-
-    const LONGEST_FRAMING: () = ();
-
-    fn framing(_data: &PeerData) {}
+    type Stream = DatagramsOnly;
 
     fn datagram_bytes((): (), payload_bytes: usize, _mtu_bytes: usize) -> usize {
-        Self::HEADER_BYTES + payload_bytes + Self::TRAILER_BYTES
+        Self::MAX_OVERHEAD_BYTES + payload_bytes
     }
 
     fn payload_capacity(datagram_bytes: usize) -> usize {
-        datagram_bytes.saturating_sub(Self::HEADER_BYTES + Self::TRAILER_BYTES)
+        datagram_bytes.saturating_sub(Self::MAX_OVERHEAD_BYTES)
     }
 
     fn classify(head: &[u8], datagram_bytes: usize) -> Class {
         message::classify(head, datagram_bytes)
     }
-
-    fn seal_begin(
-        data: &mut PeerData,
-        load: BatchSize,
-        now: Instant,
-    ) -> Result<SealContext, NotReady> {
-        data::seal_begin(data, load.packets, now)
-    }
-
-    fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
-        data::seal(context, first, packets);
-    }
-
-    fn sent(data: &mut PeerData, _sent: SentPackets, _now: Instant) {
-        data.keepalive_at = None;
-    }
-
-    fn open_begin(data: &PeerData, selector: Selector, _now: Instant) -> Option<OpenContext> {
-        let receiver = selector.receiver;
-        let session = data.sessions.iter().flatten().find(|session| session.ours == receiver)?;
-        Some(OpenContext { key: session.opening.clone(), ours: receiver })
-    }
-
-    fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
-        data::open(context, packets);
-    }
-
-    fn accept(
-        data: &mut PeerData,
-        context: &OpenContext,
-        packet: &OpenedPacket,
-        now: Instant,
-    ) -> Disposition {
-        let session = data.sessions.iter_mut().flatten().find(|it| it.ours == context.ours);
-        // A session that is gone can't tell.
-        if !session.is_some_and(|session| session.window.accept(packet.counter)) {
-            return Disposition::Replayed;
-        }
-        if packet.payload_bytes == 0 {
-            return Disposition::Consumed;
-        }
-        data.keepalive_at.get_or_insert(now.after(KEEPALIVE));
-        Disposition::Deliver
-    }
-
-    fn roams(_data: &PeerData) -> bool {
-        true
-    }
-
-    fn deadline(data: &PeerData) -> Instant {
-        let times = [data.request_at, data.keepalive_at];
-        times.into_iter().flatten().min().unwrap_or(Instant::NEVER)
-    }
-
-    fn address_validator(_control: &Control) {}
-
-    fn control_datagram(
-        control: &mut Control,
-        host: &mut dyn ControlHost<Self>,
-        datagram: &[u8],
-        from: &Endpoint,
-        now: Now,
-    ) {
-        control::datagram(control, host, datagram, from, now);
-    }
-
-    fn timeout(control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId, now: Now) {
-        control::timeout(control, host, peer, now);
-    }
-
-    fn added(
-        _control: &mut Control,
-        _host: &mut dyn ControlHost<Self>,
-        _peer: PeerId,
-    ) -> Result<(), ClaimError> {
-        Ok(())
-    }
-
-    fn removed(_control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId) {
-        control::removed(host, peer);
-    }
-
-    fn adapter_timeout(_control: &mut Control, _now: Now) {}
 }
 
 /// A key is good for so many packets.

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
 use nic_engine::protocol::{AddressValidation, Discard, Event as EngineEvent, PeerId};
-use nic_engine::{ControlQueue, ControlSink, Endpoint, Instant};
+use nic_engine::{ControlQueue, ControlSink, Endpoint, Instant, Protocol};
 use nic_memory::{Push, Queue};
 use nt::event::{Event, EventKind};
 use nt::lock::{SleepMutex, SpinMutex};
@@ -18,7 +18,7 @@ use nt::thread::Thread;
 use nt::wsk::Datagram;
 use nt::{Result, Shared, random};
 
-use super::message::Message;
+use super::message::{MESSAGE_BYTES, Message};
 use super::{Adapter, AdapterProtocol};
 use crate::time;
 
@@ -58,6 +58,7 @@ impl ControlThread {
 
     /// Starts the thread.
     pub(crate) fn start<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> Result<()> {
+        const { assert!(P::Protocol::MAX_CONTROL_BYTES <= MESSAGE_BYTES) };
         let for_thread = adapter.clone();
         let thread = Thread::spawn(move || run(&for_thread))?;
         *adapter.control.thread.lock() = Some(thread);
@@ -125,12 +126,13 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
     let mut next_look = Instant::NEVER;
     while !adapter.control.is_stopping.load(Ordering::Acquire) {
         while let Some(message) = { adapter.control.messages.lock().pop() } {
-            adapter.nic.control_datagram(
-                message.as_slice(),
-                &message.endpoint,
-                time::now(),
-                &mut sink,
-            );
+            let (bytes, from) = (message.as_slice(), &message.endpoint);
+            match message.peer {
+                None => adapter.nic.control_message(bytes, from, time::now(), &mut sink),
+                Some(peer) => {
+                    adapter.nic.authenticated_message(peer, bytes, from, time::now(), &mut sink)
+                }
+            };
             sink.act();
         }
         while let Some(peer) = { adapter.control.moved.lock().pop_front() } {
@@ -232,6 +234,26 @@ pub fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datagram<'_>
         adapter.nic.validate_address(message.as_slice(), &message.endpoint, time::instant());
     let Ok(validation) = validated else { return };
     if !adapter.control.push(validation, message) {
+        adapter.nic.count(Discard::QueueFull, 1);
+    }
+}
+
+/// Queues the payload of an authentic packet that is a control message, or counts it as lost.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub(crate) fn receive_authenticated<P: AdapterProtocol>(
+    adapter: &Adapter<P>,
+    peer: PeerId,
+    from: &Endpoint,
+    message: &[u8],
+) {
+    let Some(mut message) = Message::new(*from, message) else {
+        adapter.nic.count(Discard::Malformed, 1);
+        return;
+    };
+    message.peer = Some(peer);
+    if !adapter.control.push(AddressValidation::Validated, message) {
         adapter.nic.count(Discard::QueueFull, 1);
     }
 }

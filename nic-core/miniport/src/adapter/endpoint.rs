@@ -9,5 +9,5 @@ pub(super) fn of(datagram: &Datagram<'_>) -> Option<Endpoint> {
         address: local.address,
         interface_index: local.interface_index,
     });
-    Some(Endpoint { remote: datagram.remote()?, local })
+    Some(Endpoint::new(datagram.remote()?).with_local(local))
 }

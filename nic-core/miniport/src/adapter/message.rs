@@ -1,18 +1,20 @@
 //! A control message on its way between the sockets and the control thread.
 
 use nic_engine::Endpoint;
+use nic_engine::protocol::PeerId;
 use nt::wsk::Datagram;
 
 use super::endpoint;
 
-/// The longest control message of a protocol whose handshake is here, in bytes: WireGuard's
-/// initiation.
-const MESSAGE_BYTES: usize = 148;
+/// The length of the longest control message of any protocol whose handshake is in the driver.
+pub(super) const MESSAGE_BYTES: usize = 160;
 
 /// A control message and where it came from, or goes to.
 #[derive(Clone, Copy)]
 pub(crate) struct Message {
     pub(crate) endpoint: Endpoint,
+    /// The peer that sealed it; `None` for a datagram of its own.
+    pub(super) peer: Option<PeerId>,
     bytes: [u8; MESSAGE_BYTES],
     length: usize,
 }
@@ -22,7 +24,7 @@ impl Message {
     pub(crate) fn new(endpoint: Endpoint, message: &[u8]) -> Option<Self> {
         let mut bytes = [0; MESSAGE_BYTES];
         bytes.get_mut(..message.len())?.copy_from_slice(message);
-        Some(Self { endpoint, bytes, length: message.len() })
+        Some(Self { endpoint, peer: None, bytes, length: message.len() })
     }
 
     /// A copy of a datagram; `None` where it is too long to be a message.
@@ -30,7 +32,7 @@ impl Message {
         let mut bytes = [0; MESSAGE_BYTES];
         let length = datagram.copy_to(&mut bytes).ok()?.len();
         let endpoint = endpoint::of(datagram)?;
-        (length == datagram.len()).then_some(Self { endpoint, bytes, length })
+        (length == datagram.len()).then_some(Self { endpoint, peer: None, bytes, length })
     }
 
     /// The message.

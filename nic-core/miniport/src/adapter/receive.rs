@@ -6,7 +6,9 @@
 //! indicates each as one chain.
 
 use nic_engine::nic::{AcceptItem, RxOutcome};
-use nic_engine::protocol::{Class, Discard, OpenPacket, OpenedPacket, PeerId, Selector};
+use nic_engine::protocol::{
+    Class, Discard, Ecn, OpenPacket, OpenedPacket, Opener, PeerId, Selector,
+};
 use nic_engine::{Drain, InnerPacket, Protocol};
 use nt::Shared;
 use nt::mdl::{Pieces, PiecesError};
@@ -15,7 +17,7 @@ use nt::pool::PoolBytes;
 use nt::wsk::{Datagram, Datagrams, ReceiveFrom};
 
 use super::opened::{OpenedBatch, OpenedPackets};
-use super::{Adapter, AdapterProtocol, OpenContext, RxBatch, Task, Work, endpoint};
+use super::{Adapter, AdapterProtocol, OpenContext, RxBatch, Task, Work, control_thread, endpoint};
 use crate::time;
 
 /// The longest run: what one indication to the stack has at most.
@@ -199,6 +201,8 @@ fn open_chunk<P: AdapterProtocol>(
             packet: result,
             from,
             datagram_bytes: datagram.len(),
+            // The sockets do not report it.
+            outer_ecn: Ecn::NotEct,
             inner: InnerPacket::parse(payload, payload.len()),
             outcome: RxOutcome::Consumed,
         };
@@ -248,7 +252,7 @@ fn open_packets<P: AdapterProtocol>(
         *entry = OpenPacket { source, datagram_bytes, output, result: None };
     }
     if let Some(to_open) = to_open.get_mut(..count) {
-        P::Protocol::open(context, to_open);
+        context.open(to_open);
     }
     for (result, opened) in results.iter_mut().zip(&to_open) {
         *result = opened.result;
@@ -268,7 +272,16 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
         let checksums = adapter.offloads.receive_checksums();
         let mut chain = ReceiveChain::new();
         for (mut packet, item) in packets.packets.drain(..).zip(&packets.items) {
-            let RxOutcome::Deliver { total_bytes } = item.outcome else { continue };
+            let total_bytes = match item.outcome {
+                RxOutcome::Deliver { total_bytes, .. } => total_bytes,
+                RxOutcome::Control => {
+                    let payload = packet.data_mut().get(..item.packet.payload_bytes);
+                    let payload = payload.unwrap_or_default();
+                    control_thread::receive_authenticated(adapter, peer, &item.from, payload);
+                    continue;
+                }
+                RxOutcome::Consumed | RxOutcome::Dropped(_) => continue,
+            };
             let version = match item.inner.map(|inner| inner.source.is_ipv4()) {
                 Some(true) => IpVersion::V4,
                 _ => IpVersion::V6,

@@ -9,8 +9,8 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use nic_engine::nic::{NextTxBatch, PumpList};
-use nic_engine::protocol::{Discard, PeerId, SealPacket};
-use nic_engine::{Drain, PacketQueue, Protocol};
+use nic_engine::protocol::{Discard, PeerId, SealPacket, Sealer};
+use nic_engine::{Drain, PacketQueue};
 use nt::datagrams::DatagramBuffer;
 use nt::mdl::{Pieces, PiecesError};
 use nt::nbl::{TransmitPacket, TransmitPath, TransmitQueue};
@@ -209,11 +209,16 @@ fn sendable<P: AdapterProtocol>(
 }
 
 fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
-    let TxBatch::<P> { peer, ticket, context, framing, packets, .. } = batch;
-    let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(0);
+    let TxBatch::<P> { peer, ticket, context, framing, packets, message, bytes } = batch;
+    let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(message.len());
     let turn = match adapter.send_batches.take(slot_bytes::<P::Protocol>(longest)) {
         Ok(mut datagrams) => {
-            seal_packets(adapter, &context, framing, &packets, datagrams.datagrams_mut());
+            let buffer = datagrams.datagrams_mut();
+            if packets.is_empty() {
+                seal_message::<P>(&context, &message, bytes, buffer);
+            } else {
+                seal_packets(adapter, &context, framing, &packets, buffer);
+            }
             adapter.nic.finish_seal(peer, ticket, SealedBatch { datagrams, packets })
         }
         Err(_) => {
@@ -254,10 +259,6 @@ fn seal_packets<P: AdapterProtocol>(
     buffer: &mut DatagramBuffer,
 ) {
     buffer.clear();
-    if packets.is_empty() {
-        seal_keepalive(adapter, context, framing, buffer);
-        return;
-    }
     let mut lengths = [0_usize; CHUNK_PACKETS];
     let mut packets = packets.iter();
     let mut first = 0_u32;
@@ -327,7 +328,7 @@ fn seal_chunk<'p, P: AdapterProtocol>(
         *entry = SealPacket { source, payload_bytes, datagram };
     }
     if let Some(to_seal) = to_seal.get_mut(..count) {
-        P::Protocol::seal(context, first, to_seal);
+        context.seal(first, to_seal);
     }
     count
 }
@@ -345,17 +346,20 @@ fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
     }
 }
 
-fn seal_keepalive<P: AdapterProtocol>(
-    adapter: &Adapter<P>,
+/// Seals a control message, or a keepalive if it is empty.
+fn seal_message<P: AdapterProtocol>(
     context: &SealContext<P>,
-    framing: Framing<P>,
+    message: &[u8],
+    datagram_bytes: usize,
     buffer: &mut DatagramBuffer,
 ) {
-    let datagram_bytes = adapter.nic.datagram_bytes(framing, &[], 0);
+    buffer.clear();
     let Some(datagram) = buffer.slots_mut().next().and_then(|slot| slot.get_mut(..datagram_bytes))
     else {
         return;
     };
-    P::Protocol::seal(context, 0, &mut [SealPacket { source: &[], payload_bytes: 0, datagram }]);
+    let source: &[&[u8]] = if message.is_empty() { &[] } else { &[message] };
+    let packet = SealPacket { source, payload_bytes: message.len(), datagram };
+    context.seal(0, &mut [packet]);
     buffer.push(datagram_bytes);
 }

@@ -325,11 +325,6 @@ pub fn peer_state<S: System>(config: &mut Config<'_, S>, peer: PeerId) -> Option
     Some(state)
 }
 
-/// Sends a control datagram. Counts as the adapter's traffic, not as the peer's.
-pub fn send_control<S: System>(config: &mut Config<'_, S>, to: &Endpoint, datagram: &[u8]) {
-    config.with_protocol(|_, host| host.reply(to, datagram));
-}
-
 /// What the engine calls the peer of this id.
 fn peer_name(receive_id: Option<u32>) -> PeerName {
     let mut name = [0; 32];

@@ -3,8 +3,10 @@
 use core::time::Duration;
 
 use nic_crypto::Suite;
-use nic_engine::protocol::{ClaimError, ControlHost, Discard, Event, PeerId, ReceiverId};
-use nic_engine::{Endpoint, Instant};
+use nic_engine::protocol::{
+    ClaimError, ControlHost, ControlPlane, Discard, Event, PeerId, ReceiverId,
+};
+use nic_engine::{Endpoint, Now};
 
 use crate::derivation::EpochSecret;
 use crate::packet::UNDEFINED_PEER_ID;
@@ -38,86 +40,92 @@ impl Control {
     }
 }
 
-/// Hands a control datagram up; in point-to-point mode, once there is the peer, from its address
-/// alone.
-pub(crate) fn datagram(control: &Control, host: &mut Host<'_>, datagram: &[u8], from: &Endpoint) {
-    let only_peer = host.next_peer(None).filter(|_| control.mode == Mode::PointToPoint);
-    let known = only_peer.and_then(|peer| host.endpoint(peer));
-    if known.is_some_and(|known| known.remote != from.remote) {
-        host.count(Discard::ForeignControl);
-        return;
-    }
-    host.hand_up(from, datagram);
-}
+impl ControlPlane<OpenVpn> for Control {
+    fn address_validator(&self) {}
 
-/// Gives a new peer what comes for its id, or, where it is the only one, for any.
-pub(crate) fn added(
-    control: &Control,
-    host: &mut Host<'_>,
-    peer: PeerId,
-) -> Result<(), ClaimError> {
-    match control.mode {
-        Mode::PointToPoint => {
-            host.set_default_peer(Some(peer));
-            Ok(())
+    /// Passes a control datagram to userspace; in point-to-point mode, once the peer exists, only
+    /// from its address.
+    fn control_message(
+        &mut self,
+        host: &mut Host<'_>,
+        datagram: &[u8],
+        from: &Endpoint,
+        _now: Now,
+    ) {
+        let only_peer = host.next_peer(None).filter(|_| self.mode == Mode::PointToPoint);
+        let known = only_peer.and_then(|peer| host.endpoint(peer));
+        if known.is_some_and(|known| known.remote != from.remote) {
+            host.count(Discard::ForeignControl);
+            return;
         }
-        Mode::MultiPeer => {
-            let receiver = receiver(host, peer);
-            host.claim_receiver(peer, receiver)
+        host.hand_up(from, datagram);
+    }
+
+    fn timeout(&mut self, host: &mut Host<'_>, peer: PeerId, now: Now) {
+        let now = now.instant;
+        if derive_keys(host, peer) {
+            host.send_queued(peer);
+        }
+        let mut due = Due::default();
+        host.with_peer_data(peer, &mut |data| {
+            due.is_limit_near = data.take_limit_near();
+            due.is_key_wanted = data.key_wanted_at.is_some_and(|at| at <= now);
+            if due.is_key_wanted {
+                data.key_wanted_at = Some(now.after(KEY_WANTED_PERIOD));
+            }
+            due.is_timed_out = data.timers.timeout_due() <= now;
+            if due.is_timed_out {
+                data.timers.timeout_told();
+            }
+            due.is_ping =
+                data.slots.get(Slot::Primary).is_some() && data.timers.keepalive_due() <= now;
+            if due.is_ping {
+                data.timers.sent(now);
+            }
+        });
+        if due.is_limit_near {
+            host.event(Event::KeyLimitNear(peer));
+        }
+        if due.is_timed_out {
+            give_up(self, host, peer);
+            return;
+        }
+        if due.is_key_wanted {
+            if host.send_queued(peer) {
+                host.event(Event::KeyWanted(peer));
+            } else {
+                host.with_peer_data(peer, &mut |data| data.key_wanted_at = None);
+            }
+        }
+        if due.is_ping {
+            host.send_keepalive(peer);
         }
     }
-}
 
-/// Takes that away again.
-pub(crate) fn removed(control: &Control, host: &mut Host<'_>, peer: PeerId) {
-    match control.mode {
-        Mode::PointToPoint => host.set_default_peer(None),
-        Mode::MultiPeer => {
-            let receiver = receiver(host, peer);
-            if host.peer_by_receiver(receiver) == Some(peer) {
-                host.release_receiver(receiver);
+    /// Assigns the peer's ID to it; the only peer of point-to-point mode receives every ID.
+    fn peer_added(&mut self, host: &mut Host<'_>, peer: PeerId) -> Result<(), ClaimError> {
+        match self.mode {
+            Mode::PointToPoint => {
+                host.set_default_peer(Some(peer));
+                Ok(())
+            }
+            Mode::MultiPeer => {
+                let receiver = receiver(host, peer);
+                host.claim_receiver(peer, receiver)
             }
         }
     }
-}
 
-/// Does what is due for a peer.
-pub(crate) fn timeout(control: &mut Control, host: &mut Host<'_>, peer: PeerId, now: Instant) {
-    if derive_keys(host, peer) {
-        host.send_queued(peer);
-    }
-    let mut due = Due::default();
-    host.with_peer_data(peer, &mut |data| {
-        due.is_limit_near = data.take_limit_near();
-        due.is_key_wanted = data.key_wanted_at.is_some_and(|at| at <= now);
-        if due.is_key_wanted {
-            data.key_wanted_at = Some(now.after(KEY_WANTED_PERIOD));
+    fn peer_removed(&mut self, host: &mut Host<'_>, peer: PeerId) {
+        match self.mode {
+            Mode::PointToPoint => host.set_default_peer(None),
+            Mode::MultiPeer => {
+                let receiver = receiver(host, peer);
+                if host.peer_by_receiver(receiver) == Some(peer) {
+                    host.release_receiver(receiver);
+                }
+            }
         }
-        due.is_timed_out = data.timers.timeout_due() <= now;
-        if due.is_timed_out {
-            data.timers.timeout_told();
-        }
-        due.is_ping = data.slots.get(Slot::Primary).is_some() && data.timers.keepalive_due() <= now;
-        if due.is_ping {
-            data.timers.sent(now);
-        }
-    });
-    if due.is_limit_near {
-        host.event(Event::KeyLimitNear(peer));
-    }
-    if due.is_timed_out {
-        give_up(control, host, peer);
-        return;
-    }
-    if due.is_key_wanted {
-        if host.send_queued(peer) {
-            host.event(Event::KeyWanted(peer));
-        } else {
-            host.with_peer_data(peer, &mut |data| data.key_wanted_at = None);
-        }
-    }
-    if due.is_ping {
-        host.send_keepalive(peer);
     }
 }
 

@@ -3,16 +3,18 @@
 use core::array;
 
 use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source};
-use nic_engine::Instant;
 use nic_engine::protocol::{
-    BatchSize, Disposition, NotReady, OpenPacket, OpenedPacket, SealPacket, Selector, gather,
+    Content, DataPlane, Disposition, NotReady, OpenPacket, OpenedPacket, Opener, SealPacket,
+    SealRequest, Sealer, Selector, SentPackets, gather,
 };
+use nic_engine::{Endpoint, Instant};
 
 use crate::key::{NearEnd, PacketKey};
-use crate::mss;
 use crate::packet::{self, Format, PING, TAG_BYTES};
 use crate::peer::PeerData;
 use crate::slots::Slot;
+use crate::{Mode, OpenVpn};
+use crate::{mss, own_transport};
 
 /// How many packets are handed to the AEAD at a time.
 const CHUNK: usize = 8;
@@ -51,157 +53,191 @@ pub(crate) const fn payload_capacity(datagram_bytes: usize) -> usize {
     datagram_bytes.saturating_sub(Format::Classic.overhead_bytes())
 }
 
-/// Reserves counters; where there is no key, or it is used up, userspace is to hear that one is
-/// wanted.
-pub(crate) fn seal_begin(
-    data: &mut PeerData,
-    load: BatchSize,
-    now: Instant,
-) -> Result<SealContext, NotReady> {
-    let (wire_id, mss_bytes) = (data.wire_id(), data.mss_bytes);
-    let reserved = data.slots.primary_mut().and_then(|key| Some((key.sender.reserve(load)?, key)));
-    let Some((reserved, key)) = reserved else {
-        if wants_derivation(data) {
-            // The next epoch's may do; the control plane derives it, and asks again.
-            data.wants_derivation = true;
-        } else if load.payload_bytes > 0 {
-            // A ping isn't worth a key.
-            data.key_wanted_at.get_or_insert(now);
-        }
-        return Err(NotReady::NoKey);
-    };
-    let context = SealContext {
-        key: reserved.key,
-        format: key.info.format,
-        opcode: packet::opcode(key.info.key_id, wire_id),
-        epoch: reserved.epoch,
-        first: reserved.first,
-        mss_bytes,
-    };
-    if key.near_end == NearEnd::Unseen && key.sender.is_near_end() {
-        key.near_end = NearEnd::ToTell;
-        data.is_limit_near = true;
+impl DataPlane<OpenVpn> for PeerData {
+    fn framing(&self) -> Format {
+        self.format()
     }
-    // The next epoch's key was used: another is to be derived.
-    data.wants_derivation |= wants_derivation(data);
-    Ok(context)
+
+    /// Rejects packets to the peer's own endpoint. The only peer has all routes, so that the tunnel's
+    /// own datagrams come back if the host has no other route to the endpoint.
+    fn admits(&self, endpoint: &Endpoint, head: &[u8]) -> bool {
+        self.mode == Mode::MultiPeer || !own_transport::is_for(head, endpoint.remote)
+    }
+
+    /// Reserves counters. Without a usable key, the control plane derives the next epoch's key or
+    /// asks userspace for one.
+    fn begin_seal(&mut self, request: SealRequest, now: Instant) -> Result<SealContext, NotReady> {
+        let (wire_id, mss_bytes) = (self.wire_id(), self.mss_bytes);
+        let reserved =
+            self.slots.primary_mut().and_then(|key| Some((key.sender.reserve(request)?, key)));
+        let Some((reserved, key)) = reserved else {
+            if wants_derivation(self) {
+                // The control plane derives the next epoch's key and sends what waits.
+                self.wants_derivation = true;
+            } else if request.content != Content::Keepalive {
+                // A ping does not request a key.
+                self.key_wanted_at.get_or_insert(now);
+            }
+            return Err(NotReady::NoKey);
+        };
+        let context = SealContext {
+            key: reserved.key,
+            format: key.info.format,
+            opcode: packet::opcode(key.info.key_id, wire_id),
+            epoch: reserved.epoch,
+            first: reserved.first,
+            mss_bytes,
+        };
+        if key.near_end == NearEnd::Unseen && key.sender.is_near_end() {
+            key.near_end = NearEnd::ToTell;
+            self.is_limit_near = true;
+        }
+        // The next epoch's key was used: derive another one.
+        self.wants_derivation |= wants_derivation(self);
+        Ok(context)
+    }
+
+    fn sent(&mut self, _sent: SentPackets, now: Instant) {
+        self.timers.sent(now);
+    }
+
+    fn begin_open(&self, selector: Selector, _now: Instant) -> Option<OpenContext> {
+        let (key_id, epoch) = packet::key_and_epoch(selector);
+        let key = self.slots.by_key_id(key_id).filter(|key| !key.failures.are_at_limit())?;
+        Some(OpenContext {
+            key: key.receiver.key(epoch)?.clone(),
+            format: key.info.format,
+            serial: key.serial,
+            epoch,
+            mss_bytes: self.mss_bytes,
+        })
+    }
+
+    /// Counts failures to authenticate. At half of the limit, userspace is asked for a new key.
+    fn authentication_failed(&mut self, context: &OpenContext, datagrams: u32) {
+        let Some(key) = self.slots.by_serial_mut(context.serial) else { return };
+        key.failures.note(datagrams);
+        if key.near_end == NearEnd::Unseen && key.failures.are_near_limit() {
+            key.near_end = NearEnd::ToTell;
+            self.is_limit_near = true;
+        }
+    }
+
+    fn accept(
+        &mut self,
+        context: &OpenContext,
+        packet: &OpenedPacket,
+        now: Instant,
+    ) -> Disposition {
+        let Some(key) = self.slots.by_serial_mut(context.serial) else {
+            // The replay window went with the key.
+            return Disposition::Replayed;
+        };
+        if !key.accept(context.epoch, packet.counter, now) {
+            return Disposition::Replayed;
+        }
+        self.wants_derivation |= key.sender.wanted().is_some() || key.receiver.wanted().is_some();
+        self.timers.received(now);
+        if packet.payload_bytes == 0 { Disposition::Consumed } else { Disposition::Deliver }
+    }
+
+    fn roams(&self) -> bool {
+        self.mode == Mode::MultiPeer
+    }
+
+    /// When the control plane has something to do.
+    fn deadline(&self) -> Instant {
+        if self.is_limit_near || self.wants_derivation {
+            return Instant::ZERO;
+        }
+        // Without a key there is no ping.
+        let keepalive = match self.slots.get(Slot::Primary) {
+            Some(_) => self.timers.keepalive_due(),
+            None => Instant::NEVER,
+        };
+        keepalive.min(self.timers.timeout_due()).min(self.key_wanted_at.unwrap_or(Instant::NEVER))
+    }
 }
 
 fn wants_derivation(data: &PeerData) -> bool {
     data.slots.get(Slot::Primary).is_some_and(|key| key.sender.wanted().is_some())
 }
 
-/// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros,
-/// which no peer accepts.
-pub(crate) fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
-    let mut counter = context.first.wrapping_add(u64::from(first));
-    let header_bytes = context.format.header_bytes();
-    for chunk in packets.chunks_mut(CHUNK) {
-        let mut headers = [[0; HEADER_BYTES]; CHUNK];
-        let mut nonces = [[0; NONCE_LEN]; CHUNK];
-        for (header, nonce) in headers.iter_mut().zip(&mut nonces) {
-            *header = context.header(counter);
-            *nonce = context.key.nonce(header.get(4..header_bytes).unwrap_or_default());
-            counter = counter.wrapping_add(1);
-        }
-        let mut places: [Option<&mut [u8]>; CHUNK] = array::from_fn(|_| None);
-        let mut unused_tags = [[0; TAG_BYTES]; CHUNK];
-        let mut batch = unused_tags
-            .each_mut()
-            .map(|tag| Seal::new([0; NONCE_LEN], &[], Source::InPlace, &mut [], tag));
-        let length = chunk.len();
-        let slots = batch.iter_mut().zip(&mut places).zip(headers.iter().zip(&nonces));
-        for (packet, ((slot, place), (header, nonce))) in chunk.iter_mut().zip(slots) {
-            let Some((front, tag, output)) = split(context.format, packet.datagram) else {
-                continue;
-            };
-            let source = context.source(packet.source, packet.payload_bytes, output);
-            *place = Some(front);
-            *slot = Seal::new(
-                *nonce,
-                header.get(..header_bytes).unwrap_or_default(),
-                source,
-                output,
-                tag,
-            );
-        }
-        if let Some(used) = batch.get_mut(..length) {
-            context.key.aead.seal(used);
-        }
-        for ((place, slot), header) in places.iter_mut().zip(&batch).zip(&headers) {
-            let Some(place) = place else { continue };
-            match header.get(..header_bytes) {
-                Some(header) if slot.sealing == Sealing::Sealed => place.copy_from_slice(header),
-                _ => place.fill(0),
+impl Sealer for SealContext {
+    /// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros,
+    /// which no peer accepts.
+    fn seal(&self, first: u32, packets: &mut [SealPacket<'_>]) {
+        let mut counter = self.first.wrapping_add(u64::from(first));
+        let header_bytes = self.format.header_bytes();
+        for chunk in packets.chunks_mut(CHUNK) {
+            let mut headers = [[0; HEADER_BYTES]; CHUNK];
+            let mut nonces = [[0; NONCE_LEN]; CHUNK];
+            for (header, nonce) in headers.iter_mut().zip(&mut nonces) {
+                *header = self.header(counter);
+                *nonce = self.key.nonce(header.get(4..header_bytes).unwrap_or_default());
+                counter = counter.wrapping_add(1);
             }
-        }
-    }
-}
-
-/// The key that a selector asks for.
-pub(crate) fn open_begin(data: &PeerData, selector: Selector) -> Option<OpenContext> {
-    let (key_id, epoch) = packet::key_and_epoch(selector);
-    let key = data.slots.by_key_id(key_id).filter(|key| !key.failures.are_at_limit())?;
-    Some(OpenContext {
-        key: key.receiver.key(epoch)?.clone(),
-        format: key.info.format,
-        serial: key.serial,
-        epoch,
-        mss_bytes: data.mss_bytes,
-    })
-}
-
-/// Opens datagrams; `result` of each says what came out. Pings have no payload.
-pub(crate) fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
-    for chunk in packets.chunks_mut(CHUNK) {
-        let mut headers = [[0; HEADER_BYTES]; CHUNK];
-        for (packet, header) in chunk.iter().zip(&mut headers) {
-            // What is too short stays zero, and fails below.
-            gather(packet.source, 0, header);
-        }
-        open_chunk(context, chunk, &headers);
-        for packet in chunk {
-            if let Some(opened) = &mut packet.result
-                && let Some(payload) = packet.output.get_mut(..opened.payload_bytes)
-            {
-                if *payload == PING {
-                    opened.payload_bytes = 0;
-                } else if context.mss_bytes > 0 {
-                    mss::clamp(payload, context.mss_bytes);
+            let mut places: [Option<&mut [u8]>; CHUNK] = array::from_fn(|_| None);
+            let mut unused_tags = [[0; TAG_BYTES]; CHUNK];
+            let mut batch = unused_tags
+                .each_mut()
+                .map(|tag| Seal::new([0; NONCE_LEN], &[], Source::InPlace, &mut [], tag));
+            let length = chunk.len();
+            let slots = batch.iter_mut().zip(&mut places).zip(headers.iter().zip(&nonces));
+            for (packet, ((slot, place), (header, nonce))) in chunk.iter_mut().zip(slots) {
+                let Some((front, tag, output)) = split(self.format, packet.datagram) else {
+                    continue;
+                };
+                let source = self.source(packet.source, packet.payload_bytes, output);
+                *place = Some(front);
+                *slot = Seal::new(
+                    *nonce,
+                    header.get(..header_bytes).unwrap_or_default(),
+                    source,
+                    output,
+                    tag,
+                );
+            }
+            if let Some(used) = batch.get_mut(..length) {
+                self.key.aead.seal(used);
+            }
+            for ((place, slot), header) in places.iter_mut().zip(&batch).zip(&headers) {
+                let Some(place) = place else { continue };
+                match header.get(..header_bytes) {
+                    Some(header) if slot.sealing == Sealing::Sealed => {
+                        place.copy_from_slice(header)
+                    }
+                    _ => place.fill(0),
                 }
             }
         }
     }
 }
 
-/// Notes what was not authentic; where a key has failed half as often as it may, userspace is to
-/// hear of it.
-pub(crate) fn authentication_failed(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
-    let Some(key) = data.slots.by_serial_mut(context.serial) else { return };
-    key.failures.note(datagrams);
-    if key.near_end == NearEnd::Unseen && key.failures.are_near_limit() {
-        key.near_end = NearEnd::ToTell;
-        data.is_limit_near = true;
+impl Opener for OpenContext {
+    /// Opens datagrams; `result` of each says what came out. Pings have no payload.
+    fn open(&self, packets: &mut [OpenPacket<'_>]) {
+        for chunk in packets.chunks_mut(CHUNK) {
+            let mut headers = [[0; HEADER_BYTES]; CHUNK];
+            for (packet, header) in chunk.iter().zip(&mut headers) {
+                // What is too short stays zero, and fails below.
+                gather(packet.source, 0, header);
+            }
+            open_chunk(self, chunk, &headers);
+            for packet in chunk {
+                if let Some(opened) = &mut packet.result
+                    && let Some(payload) = packet.output.get_mut(..opened.payload_bytes)
+                {
+                    if *payload == PING {
+                        opened.payload_bytes = 0;
+                        opened.content = Content::Keepalive;
+                    } else if self.mss_bytes > 0 {
+                        mss::clamp(payload, self.mss_bytes);
+                    }
+                }
+            }
+        }
     }
-}
-
-/// Judges an authentic packet.
-pub(crate) fn accept(
-    data: &mut PeerData,
-    context: &OpenContext,
-    packet: &OpenedPacket,
-    now: Instant,
-) -> Disposition {
-    let Some(key) = data.slots.by_serial_mut(context.serial) else {
-        // A key that is gone can't tell.
-        return Disposition::Replayed;
-    };
-    if !key.accept(context.epoch, packet.counter, now) {
-        return Disposition::Replayed;
-    }
-    data.wants_derivation |= key.sender.wanted().is_some() || key.receiver.wanted().is_some();
-    data.timers.received(now);
-    if packet.payload_bytes == 0 { Disposition::Consumed } else { Disposition::Deliver }
 }
 
 impl SealContext {
@@ -312,8 +348,11 @@ fn open_chunk(
     }
     for ((slot, counter), result) in batch.iter().zip(counters).zip(results) {
         if let (Some((counter, payload_bytes)), Some(result)) = (counter, result) {
-            *result = (slot.verdict == nic_crypto::Verdict::Authentic)
-                .then_some(OpenedPacket { counter, payload_bytes });
+            *result = (slot.verdict == nic_crypto::Verdict::Authentic).then_some(OpenedPacket {
+                counter,
+                payload_bytes,
+                content: Content::Data,
+            });
         }
     }
 }

@@ -46,11 +46,8 @@ pub use packet::{Format, MAX_KEY_ID, UNDEFINED_PEER_ID};
 pub use peer::{PeerControl, PeerData};
 pub use slots::Slot;
 
-use nic_engine::protocol::{
-    Addresses, BatchSize, ClaimError, Class, ControlHost, Disposition, NotReady, OpenPacket,
-    OpenedPacket, PeerId, SealPacket, Selector, SentPackets,
-};
-use nic_engine::{Endpoint, Instant, Now, Protocol};
+use nic_engine::Protocol;
+use nic_engine::protocol::{Addresses, Class, DatagramsOnly};
 
 /// How many peers an adapter has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,15 +59,15 @@ pub enum Mode {
     MultiPeer,
 }
 
-/// The protocol module.
+/// The protocol.
 pub struct OpenVpn;
 
 impl Protocol for OpenVpn {
-    const NAME: &'static str = "OpenVPN";
-    const HEADER_BYTES: usize = Format::Classic.overhead_bytes();
-    const TRAILER_BYTES: usize = packet::TAG_BYTES;
-    const CONTROL_BYTES: usize = 2048;
     const ADDRESSES: Addresses = Addresses::Exclusive;
+    /// Control packets are passed to userspace.
+    const MAX_CONTROL_BYTES: usize = 0;
+    const MAX_OVERHEAD_BYTES: usize = Self::LONGEST_FRAMING.overhead_bytes();
+    const LONGEST_FRAMING: Format = Format::Epoch;
 
     type Control = Control;
     type PeerControl = PeerControl;
@@ -79,12 +76,7 @@ impl Protocol for OpenVpn {
     type OpenContext = OpenContext;
     type AddressValidator = ();
     type Framing = Format;
-
-    const LONGEST_FRAMING: Format = Format::Epoch;
-
-    fn framing(data: &PeerData) -> Format {
-        data.format()
-    }
+    type Stream = DatagramsOnly;
 
     fn datagram_bytes(format: Format, payload_bytes: usize, _mtu_bytes: usize) -> usize {
         data::datagram_bytes(format, payload_bytes)
@@ -97,85 +89,4 @@ impl Protocol for OpenVpn {
     fn classify(head: &[u8], _datagram_bytes: usize) -> Class {
         packet::classify(head)
     }
-
-    fn admits(data: &PeerData, endpoint: &Endpoint, head: &[u8]) -> bool {
-        // The only peer has all routes. What we send to it ourselves comes back where the host has
-        // no other route to it.
-        data.mode == Mode::MultiPeer || !own_transport::is_for(head, endpoint.remote)
-    }
-
-    fn seal_begin(
-        data: &mut PeerData,
-        load: BatchSize,
-        now: Instant,
-    ) -> Result<SealContext, NotReady> {
-        data::seal_begin(data, load, now)
-    }
-
-    fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
-        data::seal(context, first, packets);
-    }
-
-    fn sent(data: &mut PeerData, _sent: SentPackets, now: Instant) {
-        data.timers.sent(now);
-    }
-
-    fn open_begin(data: &PeerData, selector: Selector, _now: Instant) -> Option<OpenContext> {
-        data::open_begin(data, selector)
-    }
-
-    fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
-        data::open(context, packets);
-    }
-
-    fn authentication_failed(data: &mut PeerData, context: &OpenContext, datagrams: u32) {
-        data::authentication_failed(data, context, datagrams);
-    }
-
-    fn accept(
-        data: &mut PeerData,
-        context: &OpenContext,
-        packet: &OpenedPacket,
-        now: Instant,
-    ) -> Disposition {
-        data::accept(data, context, packet, now)
-    }
-
-    fn roams(data: &PeerData) -> bool {
-        data.mode == Mode::MultiPeer
-    }
-
-    fn deadline(data: &PeerData) -> Instant {
-        data.deadline()
-    }
-
-    fn address_validator(_control: &Control) {}
-
-    fn control_datagram(
-        control: &mut Control,
-        host: &mut dyn ControlHost<Self>,
-        datagram: &[u8],
-        from: &Endpoint,
-        _now: Now,
-    ) {
-        control::datagram(control, host, datagram, from);
-    }
-
-    fn timeout(control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId, now: Now) {
-        control::timeout(control, host, peer, now.instant);
-    }
-
-    fn added(
-        control: &mut Control,
-        host: &mut dyn ControlHost<Self>,
-        peer: PeerId,
-    ) -> Result<(), ClaimError> {
-        control::added(control, host, peer)
-    }
-
-    fn removed(control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId) {
-        control::removed(control, host, peer);
-    }
-
-    fn adapter_timeout(_control: &mut Control, _now: Now) {}
 }

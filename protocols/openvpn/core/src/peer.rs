@@ -114,17 +114,4 @@ impl PeerData {
     pub(crate) fn wire_id(&self) -> u32 {
         self.transmit_id.unwrap_or(UNDEFINED_PEER_ID)
     }
-
-    /// When the control plane has something to do.
-    pub(crate) fn deadline(&self) -> Instant {
-        if self.is_limit_near || self.wants_derivation {
-            return Instant::ZERO;
-        }
-        // Without a key there is no ping.
-        let keepalive = match self.slots.get(Slot::Primary) {
-            Some(_) => self.timers.keepalive_due(),
-            None => Instant::NEVER,
-        };
-        keepalive.min(self.timers.timeout_due()).min(self.key_wanted_at.unwrap_or(Instant::NEVER))
-    }
 }

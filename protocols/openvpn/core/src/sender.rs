@@ -4,7 +4,7 @@ use core::mem;
 use core::num::NonZeroU64;
 
 use nic_crypto::Suite;
-use nic_engine::protocol::BatchSize;
+use nic_engine::protocol::SealRequest;
 
 use crate::configure::InstallKeyError;
 use crate::derivation::EpochSecret;
@@ -98,13 +98,13 @@ impl Sender {
 
     /// Reserves counters for a batch; moves to the next epoch where this one is used up. `None`
     /// where the key is.
-    pub(crate) fn reserve(&mut self, load: BatchSize) -> Option<Reserved> {
+    pub(crate) fn reserve(&mut self, request: SealRequest) -> Option<Reserved> {
         // All limits before any change.
         let mut total = self.total;
-        total.reserve(load, &self.total_limits)?;
-        let first = match self.usage.reserve(load, &self.limits) {
+        total.reserve(request, &self.total_limits)?;
+        let first = match self.usage.reserve(request, &self.limits) {
             Some(first) => first,
-            None if self.advance() => self.usage.reserve(load, &self.limits)?,
+            None if self.advance() => self.usage.reserve(request, &self.limits)?,
             None => return None,
         };
         self.total = total;
@@ -191,8 +191,8 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    const fn load(packets: u32) -> BatchSize {
-        BatchSize { packets, payload_bytes: 0 }
+    const fn load(packets: u32) -> SealRequest {
+        SealRequest::data(packets, 0)
     }
 
     fn epochs() -> Sender {

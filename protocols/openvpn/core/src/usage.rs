@@ -1,7 +1,7 @@
 //! How much a sending key has been used.
 
 use nic_crypto::Suite;
-use nic_engine::protocol::BatchSize;
+use nic_engine::protocol::SealRequest;
 
 /// The most that may be sealed under one key. Userspace hears of it at seven eighths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub(crate) struct Usage {
 impl Usage {
     /// Reserves counters for a batch, and returns the first: 1 for the first of all. `None` where a
     /// limit would be passed; then nothing has changed.
-    pub(crate) fn reserve(&mut self, load: BatchSize, limits: &Limits) -> Option<u64> {
-        let new = self.with(load)?;
+    pub(crate) fn reserve(&mut self, request: SealRequest, limits: &Limits) -> Option<u64> {
+        let new = self.with(request)?;
         if new.packets > limits.packets || new.blocks > limits.blocks {
             return None;
         }
@@ -51,10 +51,10 @@ impl Usage {
     }
 
     /// With one batch more.
-    fn with(self, load: BatchSize) -> Option<Self> {
-        let packets = u64::from(load.packets);
+    fn with(self, request: SealRequest) -> Option<Self> {
+        let packets = u64::from(request.packets);
         // The last block of each packet may be short.
-        let blocks = (load.payload_bytes as u64 / 16).checked_add(packets.checked_mul(2)?)?;
+        let blocks = (request.payload_bytes as u64 / 16).checked_add(packets.checked_mul(2)?)?;
         Some(Self {
             packets: self.packets.checked_add(packets)?,
             blocks: self.blocks.checked_add(blocks)?,
@@ -105,8 +105,8 @@ impl Failures {
 mod tests {
     use super::*;
 
-    const fn load(packets: u32, payload_bytes: usize) -> BatchSize {
-        BatchSize { packets, payload_bytes }
+    const fn load(packets: u32, payload_bytes: usize) -> SealRequest {
+        SealRequest::data(packets, payload_bytes)
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn a_packet_that_was_opened_before_its_key_went_is_dropped() {
         from: channel::remote(),
         to: here.node.address,
         bytes: datagram,
+        ecn: nic_engine::protocol::Ecn::NotEct,
     };
     let opened = here.node.open(batch.peer, &[received], batch.context);
     here.install(peer, Slot::Primary, &symmetric_key(1, 7));

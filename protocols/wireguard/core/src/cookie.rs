@@ -45,11 +45,12 @@ pub(crate) enum Proof {
     OwnsAddress,
 }
 
-/// The receiver's side: what authenticators are judged by. A copy of it judges where the control
-/// lock can't be waited for.
+/// Verifies the authenticators of handshake messages. The engine keeps a copy for use without the
+/// control lock.
 #[derive(Clone)]
-pub struct AddressValidator {
-    mac1_key: [u8; 32],
+pub struct MacValidator {
+    /// `None` without an identity: no message is authentic.
+    mac1_key: Option<[u8; 32]>,
     secret: Option<Secret>,
 }
 
@@ -59,13 +60,21 @@ struct Secret {
     good_until: Instant,
 }
 
-impl AddressValidator {
+impl MacValidator {
+    /// A validator without an identity, which accepts no handshake message.
+    pub(crate) const fn without_identity() -> Self {
+        Self { mac1_key: None, secret: None }
+    }
+
     /// Judges a whole handshake message.
     pub(crate) fn verify(&self, datagram: &[u8], from: &Endpoint, now: Instant) -> Proof {
         let Some((message, [mac1, mac2])) = split_macs(datagram) else {
             return Proof::Nothing;
         };
-        if !is_same(&blake2s::keyed_mac16(&self.mac1_key, &[message]), mac1) {
+        let Some(mac1_key) = &self.mac1_key else {
+            return Proof::Nothing;
+        };
+        if !is_same(&blake2s::keyed_mac16(mac1_key, &[message]), mac1) {
             return Proof::Nothing;
         }
         match &self.secret {
@@ -85,7 +94,7 @@ impl AddressValidator {
 
 /// The receiver's side: makes cookies.
 pub(crate) struct CookieChecker {
-    pub(crate) validator: AddressValidator,
+    pub(crate) validator: MacValidator,
     cookie_key: [u8; 32],
 }
 
@@ -94,7 +103,7 @@ impl CookieChecker {
     pub(crate) fn new(public_key: &PublicKey) -> Self {
         let keys = ReceiverKeys::new(public_key);
         Self {
-            validator: AddressValidator { mac1_key: keys.mac1, secret: None },
+            validator: MacValidator { mac1_key: Some(keys.mac1), secret: None },
             cookie_key: keys.cookie,
         }
     }

@@ -5,11 +5,14 @@
 //! rate; then agreements. Nothing changes before a message has proven to be good in full.
 
 use nic_crypto::x25519::{PublicKey, StaticSecret};
-use nic_engine::protocol::{AddressValidation, ControlHost, Discard, Event, PeerId, ReceiverId};
+use nic_engine::protocol::{
+    AddressValidation, AddressValidator, ControlHost, ControlPlane, Discard, Event, PeerId,
+    ReceiverId,
+};
 use nic_engine::{Endpoint, Instant, Now};
 use zeroize::Zeroizing;
 
-use crate::cookie::{AddressValidator, Proof};
+use crate::cookie::{MacValidator, Proof};
 use crate::keypair::{Keypair, Retired, Role};
 use crate::message::{CookieReply, Initiation, Message, RESPONSE_BYTES, Response};
 use crate::noise::{HandshakeError, IdentifiedInitiation, PROLOGUE, SessionKeys};
@@ -20,90 +23,99 @@ use crate::{Control, WireGuard};
 
 type Host<'a> = dyn ControlHost<WireGuard> + 'a;
 
-/// Judges a control message by its authenticators, which nobody has to wait for. A cookie reply has
-/// none: it answers a message that only its receiver has seen, by a receiver that cannot be guessed.
-pub(crate) fn validate_address(
-    validator: Option<&AddressValidator>,
-    datagram: &[u8],
-    from: &Endpoint,
-    is_assigned: &dyn Fn(ReceiverId) -> bool,
-    now: Instant,
-) -> Result<AddressValidation, Discard> {
-    match Message::parse(datagram) {
-        Some(Message::Initiation(_) | Message::Response(_)) => {
-            match validator.map(|validator| validator.verify(datagram, from, now)) {
-                Some(Proof::OwnsAddress) => Ok(AddressValidation::Validated),
-                Some(Proof::KnowsKey) => Ok(AddressValidation::Unvalidated),
-                Some(Proof::Nothing) | None => Err(Discard::BadAuthenticator),
+impl AddressValidator for MacValidator {
+    /// Verifies the authenticators of a handshake message. A cookie reply has none: it answers a
+    /// message of ours, by a receiver index that only the receiver of that message knows.
+    fn validate(
+        &self,
+        datagram: &[u8],
+        from: &Endpoint,
+        is_assigned: &dyn Fn(ReceiverId) -> bool,
+        now: Instant,
+    ) -> Result<AddressValidation, Discard> {
+        match Message::parse(datagram) {
+            Some(Message::Initiation(_) | Message::Response(_)) => {
+                match self.verify(datagram, from, now) {
+                    Proof::OwnsAddress => Ok(AddressValidation::Validated),
+                    Proof::KnowsKey => Ok(AddressValidation::Unvalidated),
+                    Proof::Nothing => Err(Discard::BadAuthenticator),
+                }
             }
+            Some(Message::CookieReply(message)) if is_assigned(ReceiverId(message.receiver)) => {
+                Ok(AddressValidation::Validated)
+            }
+            Some(Message::CookieReply(_)) => Err(Discard::BadHandshake),
+            None => Err(Discard::Malformed),
         }
-        Some(Message::CookieReply(message)) if is_assigned(ReceiverId(message.receiver)) => {
-            Ok(AddressValidation::Validated)
-        }
-        Some(Message::CookieReply(_)) => Err(Discard::BadHandshake),
-        None => Err(Discard::Malformed),
     }
 }
 
-/// Handles a control message.
-pub(crate) fn control_datagram(
-    control: &mut Control,
-    host: &mut Host<'_>,
-    datagram: &[u8],
-    from: &Endpoint,
-    now: Now,
-) {
-    let outcome = match Message::parse(datagram) {
-        Some(Message::Initiation(message)) => {
-            admit(control, host, datagram, message.sender, from, now.instant)
-                .and_then(|()| answer(control, host, datagram.len(), &message, from, now))
-        }
-        Some(Message::Response(message)) => {
-            admit(control, host, datagram, message.sender, from, now.instant)
-                .and_then(|()| conclude(control, host, datagram.len(), &message, from, now))
-        }
-        Some(Message::CookieReply(message)) => {
-            take_cookie(host, datagram.len(), &message, now.instant)
-        }
-        None => Err(Discard::Malformed),
-    };
-    if let Err(reason) = outcome {
-        host.count(reason);
+impl ControlPlane<WireGuard> for Control {
+    fn address_validator(&self) -> MacValidator {
+        let cookies = self.cookies.as_ref();
+        cookies.map_or(MacValidator::without_identity(), |cookies| cookies.validator.clone())
     }
-}
 
-/// Does what is due for a peer.
-pub(crate) fn timeout(control: &mut Control, host: &mut Host<'_>, peer: PeerId, now: Now) {
-    let mut due = Due::default();
-    let mut retired = Retired::default();
-    let exists = host.with_peer_data(peer, &mut |data| {
-        retired = data.keypairs.take_retired();
-        due = data.timers.take_due(now.instant);
-    });
-    release(host, &retired);
-    if !exists {
-        return;
+    fn control_message(&mut self, host: &mut Host<'_>, datagram: &[u8], from: &Endpoint, now: Now) {
+        let outcome = match Message::parse(datagram) {
+            Some(Message::Initiation(message)) => {
+                admit(self, host, datagram, message.sender, from, now.instant)
+                    .and_then(|()| answer(self, host, datagram.len(), &message, from, now))
+            }
+            Some(Message::Response(message)) => {
+                admit(self, host, datagram, message.sender, from, now.instant)
+                    .and_then(|()| conclude(self, host, datagram.len(), &message, from, now))
+            }
+            Some(Message::CookieReply(message)) => {
+                take_cookie(host, datagram.len(), &message, now.instant)
+            }
+            None => Err(Discard::Malformed),
+        };
+        if let Err(reason) = outcome {
+            host.count(reason);
+        }
     }
-    if due.erase {
+
+    fn timeout(&mut self, host: &mut Host<'_>, peer: PeerId, now: Now) {
+        let mut due = Due::default();
+        let mut retired = Retired::default();
+        let exists = host.with_peer_data(peer, &mut |data| {
+            retired = data.keypairs.take_retired();
+            due = data.timers.take_due(now.instant);
+        });
+        release(host, &retired);
+        if !exists {
+            return;
+        }
+        if due.erase {
+            erase(host, peer);
+        }
+        if due.confirmed {
+            forget_pending(host, peer);
+            completed(host, peer, now);
+            host.send_queued(peer);
+        }
+        if due.abandon {
+            host.drop_queued(peer);
+            host.event(Event::HandshakeAbandoned(peer));
+        }
+        if due.clear_local_address {
+            host.clear_local_address(peer);
+        }
+        if due.initiate {
+            initiate(self, host, peer, now);
+        }
+        if due.keepalive {
+            host.send_keepalive(peer);
+        }
+    }
+
+    fn peer_removed(&mut self, host: &mut Host<'_>, peer: PeerId) {
         erase(host, peer);
     }
-    if due.confirmed {
-        forget_pending(host, peer);
-        completed(host, peer, now);
-        host.send_queued(peer);
-    }
-    if due.abandon {
-        host.drop_queued(peer);
-        host.event(Event::HandshakeAbandoned(peer));
-    }
-    if due.clear_local_address {
-        host.clear_local_address(peer);
-    }
-    if due.initiate {
-        initiate(control, host, peer, now);
-    }
-    if due.keepalive {
-        host.send_keepalive(peer);
+
+    fn adapter_timeout(&mut self, now: Now) {
+        self.collect(now.instant);
     }
 }
 

@@ -35,39 +35,32 @@ mod rate_limiter;
 mod timestamp;
 
 pub use control::Control;
-pub use cookie::AddressValidator;
+pub use cookie::MacValidator;
 pub use data::{OpenContext, SealContext};
 pub use identity::Identity;
 pub use peer::{PeerControl, PeerData};
 pub use timers::TimerConstants;
 
-use nic_engine::protocol::{
-    AddressValidation, Addresses, BatchSize, ClaimError, Class, ControlHost, Discard, Disposition,
-    NotReady, OpenPacket, OpenedPacket, PeerId, ReceiverId, SealPacket, Selector, SentPackets,
-};
-use nic_engine::{Endpoint, Instant, Now, Protocol};
+use nic_engine::Protocol;
+use nic_engine::protocol::{Addresses, Class, DatagramsOnly};
 
-/// The protocol module.
+/// The protocol.
 pub struct WireGuard;
 
 impl Protocol for WireGuard {
-    const NAME: &'static str = "WireGuard";
-    const HEADER_BYTES: usize = message::DATA_HEADER_BYTES;
-    const TRAILER_BYTES: usize = message::TAG_BYTES;
-    const CONTROL_BYTES: usize = message::INITIATION_BYTES;
     const ADDRESSES: Addresses = Addresses::Shared;
+    const MAX_CONTROL_BYTES: usize = message::INITIATION_BYTES;
+    const MAX_OVERHEAD_BYTES: usize = message::DATA_HEADER_BYTES + message::TAG_BYTES;
+    const LONGEST_FRAMING: () = ();
 
     type Control = Control;
     type PeerControl = PeerControl;
     type PeerData = PeerData;
     type SealContext = SealContext;
     type OpenContext = OpenContext;
-    type AddressValidator = Option<AddressValidator>;
+    type AddressValidator = MacValidator;
     type Framing = ();
-
-    const LONGEST_FRAMING: () = ();
-
-    fn framing(_data: &PeerData) {}
+    type Stream = DatagramsOnly;
 
     fn datagram_bytes((): (), payload_bytes: usize, mtu_bytes: usize) -> usize {
         data::datagram_bytes(payload_bytes, mtu_bytes)
@@ -79,90 +72,5 @@ impl Protocol for WireGuard {
 
     fn classify(head: &[u8], datagram_bytes: usize) -> Class {
         message::classify(head, datagram_bytes)
-    }
-
-    fn seal_begin(
-        data: &mut PeerData,
-        load: BatchSize,
-        now: Instant,
-    ) -> Result<SealContext, NotReady> {
-        data::seal_begin(data, load.packets, now)
-    }
-
-    fn seal(context: &SealContext, first: u32, packets: &mut [SealPacket<'_>]) {
-        data::seal(context, first, packets);
-    }
-
-    fn sent(data: &mut PeerData, sent: SentPackets, now: Instant) {
-        data::sent(data, sent, now);
-    }
-
-    fn open_begin(data: &PeerData, selector: Selector, now: Instant) -> Option<OpenContext> {
-        data::open_begin(data, selector.receiver, now)
-    }
-
-    fn open(context: &OpenContext, packets: &mut [OpenPacket<'_>]) {
-        data::open(context, packets);
-    }
-
-    fn accept(
-        data: &mut PeerData,
-        context: &OpenContext,
-        packet: &OpenedPacket,
-        now: Instant,
-    ) -> Disposition {
-        data::accept(data, context, packet, now)
-    }
-
-    fn roams(_data: &PeerData) -> bool {
-        true
-    }
-
-    fn deadline(data: &PeerData) -> Instant {
-        data::deadline(data)
-    }
-
-    fn address_validator(control: &Control) -> Option<AddressValidator> {
-        control.cookies.as_ref().map(|cookies| cookies.validator.clone())
-    }
-
-    fn validate_address(
-        validator: &Option<AddressValidator>,
-        datagram: &[u8],
-        from: &Endpoint,
-        is_assigned: &dyn Fn(ReceiverId) -> bool,
-        now: Instant,
-    ) -> Result<AddressValidation, Discard> {
-        handshake::validate_address(validator.as_ref(), datagram, from, is_assigned, now)
-    }
-
-    fn control_datagram(
-        control: &mut Control,
-        host: &mut dyn ControlHost<Self>,
-        datagram: &[u8],
-        from: &Endpoint,
-        now: Now,
-    ) {
-        handshake::control_datagram(control, host, datagram, from, now);
-    }
-
-    fn timeout(control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId, now: Now) {
-        handshake::timeout(control, host, peer, now);
-    }
-
-    fn added(
-        _control: &mut Control,
-        _host: &mut dyn ControlHost<Self>,
-        _peer: PeerId,
-    ) -> Result<(), ClaimError> {
-        Ok(())
-    }
-
-    fn removed(_control: &mut Control, host: &mut dyn ControlHost<Self>, peer: PeerId) {
-        handshake::erase(host, peer);
-    }
-
-    fn adapter_timeout(control: &mut Control, now: Now) {
-        control.collect(now.instant);
     }
 }

@@ -67,7 +67,7 @@ fn keys_and_cookies_count_at_once() {
         server.validate_address(&first, &from, now.instant),
         Ok(AddressValidation::Unvalidated)
     );
-    server.control_datagram(&first, &from, now, &mut sink);
+    server.control_message(&first, &from, now, &mut sink);
     let cookie = adapter::Datagram {
         from: "192.0.2.2:1002".parse().unwrap(),
         to: client.host.address,

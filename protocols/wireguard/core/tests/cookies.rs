@@ -3,9 +3,9 @@
 mod adapter;
 
 use adapter::{Adapter, Datagram, NO_KEY, Pair, millis, seconds};
-use nic_engine::protocol::{Discard, ReceiverId};
-use nic_engine::{CONTROL_MESSAGES, ControlQueue, Endpoint, Protocol};
-use nic_wireguard::{TimerConstants, WireGuard};
+use nic_engine::protocol::{AddressValidator, ControlPlane, Discard, ReceiverId};
+use nic_engine::{CONTROL_MESSAGES, ControlQueue, Endpoint};
+use nic_wireguard::TimerConstants;
 
 #[test]
 fn a_cookie_lets_the_next_initiation_through() {
@@ -172,12 +172,10 @@ fn offer(
     queue: &mut ControlQueue<Datagram>,
     datagram: &Datagram,
 ) -> Result<(), Option<Discard>> {
-    let (validator, from) =
-        (WireGuard::address_validator(&server.control), Endpoint::new(datagram.from));
+    let (validator, from) = (server.control.address_validator(), Endpoint::new(datagram.from));
     let is_assigned = |ReceiverId(number)| server.host.receivers.contains_key(&number);
     let now = server.host.now.instant;
-    let validation =
-        WireGuard::validate_address(&validator, &datagram.bytes, &from, &is_assigned, now)?;
+    let validation = validator.validate(&datagram.bytes, &from, &is_assigned, now)?;
     queue.push(validation, datagram.clone()).then_some(()).ok_or(None)
 }
 

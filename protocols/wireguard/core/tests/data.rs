@@ -3,7 +3,7 @@
 mod adapter;
 
 use adapter::{NO_KEY, Pair, load, millis, seal, seconds, selector};
-use nic_engine::protocol::{Discard, NotReady, OpenPacket, SealPacket};
+use nic_engine::protocol::{DataPlane, Discard, NotReady, OpenPacket, Opener, SealPacket, Sealer};
 use nic_engine::{Instant, Protocol};
 use nic_wireguard::{TimerConstants, WireGuard};
 
@@ -49,7 +49,7 @@ fn large_batches_number_their_packets() {
     let now = pair.a.host.now.instant;
     let data = &mut pair.a.host.peer(pair.to_b).data;
     let payloads: Vec<Vec<u8>> = (0..100_u8).map(|number| vec![number; 20]).collect();
-    let context = WireGuard::seal_begin(data, load(100), now).unwrap();
+    let context = data.begin_seal(load(100), now).unwrap();
     let datagrams = seal(&context, &payloads);
     for (number, datagram) in (1_u64..).zip(&datagrams) {
         assert_eq!(datagram[..4], [4, 0, 0, 0]);
@@ -58,11 +58,7 @@ fn large_batches_number_their_packets() {
     // The parts of a batch may be sealed on several CPUs: each knows where it begins.
     let mut part = vec![0; 20 + 12 + 32];
     let source: [&[u8]; 1] = [&payloads[57]];
-    WireGuard::seal(
-        &context,
-        57,
-        &mut [SealPacket { source: &source, payload_bytes: 20, datagram: &mut part }],
-    );
+    context.seal(57, &mut [SealPacket { source: &source, payload_bytes: 20, datagram: &mut part }]);
     assert_eq!(part, datagrams[57]);
 
     // Opened as one batch, in which some are bad.
@@ -72,7 +68,7 @@ fn large_batches_number_their_packets() {
     received[32].truncate(31);
     let receiver = u32::from_le_bytes(datagrams[0][4..8].try_into().unwrap());
     let data = &pair.b.host.peer(pair.to_a).data;
-    let open = WireGuard::open_begin(data, selector(receiver), now).unwrap();
+    let open = data.begin_open(selector(receiver), now).unwrap();
     let mut outputs = vec![[0xee; 32]; 100];
     let sources: Vec<[&[u8]; 1]> = received.iter().map(|datagram| [&datagram[..]]).collect();
     let mut packets: Vec<OpenPacket<'_>> = sources
@@ -85,7 +81,7 @@ fn large_batches_number_their_packets() {
             result: None,
         })
         .collect();
-    WireGuard::open(&open, &mut packets);
+    open.open(&mut packets);
     for (number, packet) in packets.iter().enumerate() {
         match packet.result {
             Some(opened) => {
@@ -103,13 +99,13 @@ fn wrong_buffers_seal_nothing() {
     let mut pair = Pair::connected();
     let now = pair.a.host.now.instant;
     let data = &mut pair.a.host.peer(pair.to_b).data;
-    let context = WireGuard::seal_begin(data, load(1), now).unwrap();
+    let context = data.begin_seal(load(1), now).unwrap();
     let payload = [0x55; 100];
     for length in [0, 15, 16, 31, 32, 131] {
         let mut datagram = vec![0xee; length];
         let source: [&[u8]; 1] = [&payload];
         let packet = SealPacket { source: &source, payload_bytes: 100, datagram: &mut datagram };
-        WireGuard::seal(&context, 0, &mut [packet]);
+        context.seal(0, &mut [packet]);
         assert!(!datagram.starts_with(&[4]), "{length}");
         assert!(!datagram.windows(8).any(|window| window == [0x55; 8]));
     }
@@ -143,7 +139,7 @@ fn the_window_is_8128_packets_long() {
     let now = pair.a.host.now.instant;
     let mut datagrams = Vec::new();
     let data = &mut pair.a.host.peer(pair.to_b).data;
-    let context = WireGuard::seal_begin(data, load(8200), now).unwrap();
+    let context = data.begin_seal(load(8200), now).unwrap();
     datagrams.extend(seal(&context, &vec![b"x".to_vec(); 8200]));
     let wrap = |bytes: &Vec<u8>| adapter::Datagram {
         from: "192.0.2.1:1001".parse().unwrap(),
@@ -191,7 +187,7 @@ fn counters_run_out() {
     assert!((15..=20).contains(&sent), "{sent}");
     let now = pair.b.host.now.instant;
     let data = &mut pair.b.host.peer(pair.to_a).data;
-    assert_eq!(WireGuard::seal_begin(data, load(1), now).err(), Some(NotReady::NoKey));
+    assert_eq!(data.begin_seal(load(1), now).err(), Some(NotReady::NoKey));
     pair.is_lost = Box::new(|_| false);
     pair.run_for(seconds(6));
     assert_eq!(pair.a.host.delivered.len(), 41, "what waited went by the next session");
@@ -273,6 +269,6 @@ fn a_session_is_for_its_peer_alone() {
     let stranger = pair.a.add_peer(&[9; 32], &NO_KEY, None);
     let receiver = *pair.a.host.receivers.keys().next().unwrap();
     let peer = &pair.a.host.peer(stranger).data;
-    assert!(WireGuard::open_begin(peer, selector(receiver), now).is_none());
-    assert_eq!(WireGuard::deadline(peer), Instant::NEVER);
+    assert!(peer.begin_open(selector(receiver), now).is_none());
+    assert_eq!(peer.deadline(), Instant::NEVER);
 }

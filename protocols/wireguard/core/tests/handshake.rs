@@ -3,10 +3,10 @@
 mod adapter;
 
 use adapter::{Adapter, Datagram, NO_KEY, Pair, at, millis, seconds};
-use nic_engine::protocol::{Discard, Event};
-use nic_engine::{ControlHost, Protocol};
+use nic_engine::ControlHost;
+use nic_engine::protocol::{ControlPlane, Discard, Event};
+use nic_wireguard::TimerConstants;
 use nic_wireguard::configure::{self, NewPeerError};
-use nic_wireguard::{TimerConstants, WireGuard};
 
 /// A payload with its padding.
 fn padded(payload: &[u8]) -> Vec<u8> {
@@ -468,6 +468,6 @@ fn a_removed_peer_leaves_nothing() {
     pair.a.send(pair.to_b, b"x");
     pair.a.remove_peer(pair.to_b);
     assert!(pair.a.host.receivers.is_empty(), "nor does a pending handshake");
-    WireGuard::timeout(&mut pair.a.control, &mut pair.a.host, pair.to_b, at(seconds(2000)));
+    pair.a.control.timeout(&mut pair.a.host, pair.to_b, at(seconds(2000)));
     assert!(!pair.a.host.is_under_load());
 }

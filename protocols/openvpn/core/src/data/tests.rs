@@ -101,8 +101,8 @@ fn check_format(
         .map(|datagram| SealPacket { source: &source, payload_bytes: plain.len(), datagram })
         .collect();
     let (early, late) = packets.split_at_mut(11);
-    super::seal(&seal, 11, late);
-    super::seal(&seal, 0, early);
+    seal.seal(11, late);
+    seal.seal(0, early);
     let text_at = match format {
         Format::Classic => 24,
         Format::Epoch => 12,
@@ -121,7 +121,7 @@ fn check_format(
             result: None,
         })
         .collect();
-    super::open(&open, &mut packets);
+    open.open(&mut packets);
     let results: Vec<_> = packets.iter().map(|packet| packet.result).collect();
     for (output, (n, result)) in outputs.iter().zip((0_u64..).zip(results)) {
         let mut counter = first.wrapping_add(n);
@@ -129,7 +129,9 @@ fn check_format(
             counter = u64::from(counter as u32);
         }
         let payload_bytes = plain.len();
-        assert_eq!(result, Some(OpenedPacket { counter, payload_bytes }), "packet {n}");
+        let content = if payload_bytes == 0 { Content::Keepalive } else { Content::Data };
+        let expected = OpenedPacket { counter, payload_bytes, content };
+        assert_eq!(result, Some(expected), "packet {n}");
         assert_eq!(output[..plain.len()], *plain);
     }
 }

@@ -8,7 +8,10 @@ use std::time::Duration;
 use nic_crypto::Suite;
 use nic_engine::conformance::{Adapter, Datagram, Node, Side};
 use nic_engine::nic::{AcceptEffects, AcceptItem, RxOutcome};
-use nic_engine::protocol::{BatchSize, Class, Discard, Event, OpenPacket, PeerId, SealPacket};
+use nic_engine::protocol::{
+    Class, DataPlane, Discard, Ecn, Event, OpenPacket, Opener, PeerId, SealPacket, SealRequest,
+    Sealer,
+};
 use nic_engine::{Endpoint, InnerPacket, Instant, Protocol};
 use nic_openvpn::configure::{self, NewPeer};
 use nic_openvpn::{Control, DirectionKey, Format, Key, Material, Mode, OpenVpn, Slot};
@@ -111,7 +114,10 @@ impl Channel {
 
     pub fn receive_from(&mut self, from: SocketAddr, datagram: &[u8]) -> Vec<Vec<u8>> {
         let to = self.node.address;
-        self.node.receive(&[Datagram { from, to, bytes: datagram.to_vec() }], self.now);
+        self.node.receive(
+            &[Datagram { from, to, bytes: datagram.to_vec(), ecn: Ecn::NotEct }],
+            self.now,
+        );
         self.node.delivered.drain(..).collect()
     }
 
@@ -130,12 +136,13 @@ impl Channel {
             output: &mut output,
             result: None,
         }];
-        OpenVpn::open(&batch.context, &mut packets);
+        batch.context.open(&mut packets);
         let packet = packets[0].result.unwrap();
         let mut items = [AcceptItem {
             packet,
             from: Endpoint::new(from),
             datagram_bytes: datagram.len(),
+            outer_ecn: Ecn::NotEct,
             inner: InnerPacket::parse(&output, packet.payload_bytes),
             outcome: RxOutcome::Consumed,
         }];
@@ -148,10 +155,10 @@ impl Channel {
     pub fn seal_raw(&mut self, payloads: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let peer = self.configure(|nic| nic.next_peer(None)).unwrap();
         let now = self.now;
-        let load = BatchSize { packets: payloads.len() as u32, payload_bytes: 1 };
+        let request = SealRequest::data(payloads.len() as u32, 1);
         let mut context = None;
         self.configure(|nic| {
-            nic.with_peer_data(peer, |data| context = OpenVpn::seal_begin(data, load, now).ok());
+            nic.with_peer_data(peer, |data| context = data.begin_seal(request, now).ok());
         });
         let (context, mut datagrams) = (context.unwrap(), Vec::new());
         for (first, payload) in (0..).zip(payloads) {
@@ -162,7 +169,7 @@ impl Channel {
                 payload_bytes: payload.len(),
                 datagram: &mut datagram,
             };
-            OpenVpn::seal(&context, first, &mut [packet]);
+            context.seal(first, &mut [packet]);
             datagrams.push(datagram);
         }
         datagrams

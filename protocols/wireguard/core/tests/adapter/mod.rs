@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use nic_engine::protocol::{
-    BatchSize, ClaimError, Class, Discard, Disposition, Event, OpenPacket, PeerId, ReceiverId,
-    SealPacket, Selector, SentPackets,
+    ClaimError, Class, ControlPlane, DataPlane, Discard, Disposition, Event, OpenPacket, Opener,
+    PeerId, ReceiverId, SealPacket, SealRequest, Sealer, Selector, SentPackets,
 };
 use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName, Protocol};
 use nic_wireguard::configure::{self, AdapterState};
@@ -126,7 +126,7 @@ impl Adapter {
     }
 
     pub fn remove_peer(&mut self, peer: PeerId) {
-        WireGuard::removed(&mut self.control, &mut self.host, peer);
+        self.control.peer_removed(&mut self.host, peer);
         self.host.peers[peer.index as usize] = None;
     }
 
@@ -160,7 +160,7 @@ impl Adapter {
         match WireGuard::classify(&bytes[..bytes.len().min(16)], bytes.len()) {
             Class::Malformed => self.host.count(Discard::Malformed),
             Class::Control => {
-                WireGuard::control_datagram(&mut self.control, &mut self.host, bytes, &from, now);
+                self.control.control_message(&mut self.host, bytes, &from, now);
             }
             Class::Data(selector) => self.host.open(selector, bytes, from),
         }
@@ -174,20 +174,19 @@ impl Adapter {
             let due = (0..self.host.peers.len()).find(|&index| {
                 self.host.peers[index]
                     .as_ref()
-                    .is_some_and(|peer| WireGuard::deadline(&peer.data) <= now.instant)
+                    .is_some_and(|peer| peer.data.deadline() <= now.instant)
             });
             let Some(index) = due else {
                 return;
             };
             let peer = PeerId { index: index as u32, generation: 0 };
-            WireGuard::timeout(&mut self.control, &mut self.host, peer, now);
+            self.control.timeout(&mut self.host, peer, now);
         }
         panic!("the deadline stays due");
     }
 
     pub fn deadline(&self) -> Instant {
-        let deadlines =
-            self.host.peers.iter().flatten().map(|peer| WireGuard::deadline(&peer.data));
+        let deadlines = self.host.peers.iter().flatten().map(|peer| peer.data.deadline());
         deadlines.min().unwrap_or(Instant::NEVER)
     }
 
@@ -229,14 +228,13 @@ impl Host {
         if peer.queue.is_empty() {
             return false;
         }
-        let Ok(context) = WireGuard::seal_begin(&mut peer.data, load(peer.queue.len() as u32), now)
-        else {
+        let Ok(context) = peer.data.begin_seal(load(peer.queue.len() as u32), now) else {
             return true;
         };
         let payloads: Vec<Vec<u8>> = peer.queue.drain(..).collect();
         let datagrams = seal(&context, &payloads);
         let data_packets = payloads.len() as u32;
-        WireGuard::sent(&mut peer.data, SentPackets { data_packets, keepalives: 0 }, now);
+        peer.data.sent(SentPackets { data_packets, ..SentPackets::default() }, now);
         for bytes in datagrams {
             self.transmit(id, bytes);
         }
@@ -258,7 +256,7 @@ impl Host {
             return self.count(Discard::UnknownContext);
         };
         let peer = self.peer(id);
-        let Some(open) = WireGuard::open_begin(&peer.data, selector, now) else {
+        let Some(open) = peer.data.begin_open(selector, now) else {
             return self.count(Discard::UnknownContext);
         };
         // Cut in odd places, as MDL chains are.
@@ -269,17 +267,20 @@ impl Host {
         let mut output = vec![0xee; WireGuard::payload_capacity(bytes.len())];
         let mut packets =
             [OpenPacket { source, datagram_bytes: bytes.len(), output: &mut output, result: None }];
-        WireGuard::open(&open, &mut packets);
+        open.open(&mut packets);
         let Some(opened) = packets[0].result else {
             return self.count(Discard::Forged);
         };
-        match WireGuard::accept(&mut peer.data, &open, &opened, now) {
+        match peer.data.accept(&open, &opened, now) {
             Disposition::Replayed => return self.count(Discard::Replayed),
             Disposition::Deliver => {
                 output.truncate(opened.payload_bytes);
                 self.delivered.push(output);
             }
             Disposition::Consumed => self.keepalives_received += 1,
+            Disposition::Control => {
+                unreachable!("WireGuard has no control messages in data packets")
+            }
         }
         let peer = self.peer(id);
         peer.endpoint = Some(from);
@@ -310,7 +311,7 @@ pub fn seal(context: &nic_wireguard::SealContext, payloads: &[Vec<u8>]) -> Vec<V
             datagram,
         })
         .collect();
-    WireGuard::seal(context, 0, &mut packets);
+    context.seal(0, &mut packets);
     datagrams
 }
 
@@ -320,8 +321,8 @@ pub fn selector(receiver: u32) -> Selector {
 }
 
 /// So many packets of no matter which length.
-pub fn load(packets: u32) -> BatchSize {
-    BatchSize { packets, payload_bytes: 0 }
+pub fn load(packets: u32) -> SealRequest {
+    SealRequest::data(packets, 0)
 }
 
 impl ControlHost<WireGuard> for Host {
@@ -366,6 +367,10 @@ impl ControlHost<WireGuard> for Host {
 
     fn remove_peer(&mut self, _: &mut Control, _: PeerId) -> bool {
         unreachable!("WireGuard removes nobody")
+    }
+
+    fn send_sealed(&mut self, _: PeerId, _: &[u8]) -> bool {
+        unreachable!("WireGuard has no control messages in data packets")
     }
 
     fn hand_up(&mut self, _: &Endpoint, _: &[u8]) -> bool {
@@ -420,8 +425,8 @@ impl ControlHost<WireGuard> for Host {
     fn send_keepalive(&mut self, peer: PeerId) {
         let now = self.now.instant;
         let data = &mut self.peer(peer).data;
-        if let Ok(context) = WireGuard::seal_begin(data, load(1), now) {
-            WireGuard::sent(data, SentPackets { data_packets: 0, keepalives: 1 }, now);
+        if let Ok(context) = data.begin_seal(load(1), now) {
+            data.sent(SentPackets { keepalives: 1, ..SentPackets::default() }, now);
             let bytes = seal(&context, &[Vec::new()]).remove(0);
             self.transmit(peer, bytes);
         }
