@@ -156,7 +156,7 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn send_queued(&mut self, peer: PeerId) -> bool {
-        let waits = self.nic.peers.with(peer, |state| state.keepalive || !state.backlog.is_empty());
+        let waits = self.nic.peers.with(peer, |state| state.has_queued());
         if waits == Some(true) {
             self.sink.pump(peer);
             return true;

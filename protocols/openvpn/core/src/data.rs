@@ -205,7 +205,7 @@ impl Sealer for SealContext {
                 let Some(place) = place else { continue };
                 match header.get(..header_bytes) {
                     Some(header) if slot.sealing == Sealing::Sealed => {
-                        place.copy_from_slice(header)
+                        place.copy_from_slice(header);
                     }
                     _ => place.fill(0),
                 }
