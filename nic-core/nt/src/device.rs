@@ -1,4 +1,12 @@
 //! A control device of an NDIS driver.
+//!
+//! # Safety conditions
+//! 1. The arguments are those of a dispatch routine of a [`DeviceRegistration`] of `D`.
+//! 2. NdisRegisterDeviceEx made the device object, which exists until the registration is dropped.
+//! 3. The device extension has the size of a pointer, which is null or points to the registration's
+//!    device.
+//! 4. The I/O manager keeps the file object while a request for it is outstanding.
+//! 5. `create` stored the file in `FsContext`, where it stays until `close`.
 
 use core::ptr::{self, NonNull};
 
@@ -118,7 +126,7 @@ impl<D: ControlDevice> DeviceRegistration<D> {
         };
         let mut device_object: *mut DEVICE_OBJECT = ptr::null_mut();
         let mut handle: NDIS_HANDLE = ptr::null_mut();
-        // SAFETY: all pointers live on the stack for the call; NDIS copies what it keeps.
+        // SAFETY: all pointers are to the stack; NDIS copies what it keeps.
         let status = unsafe {
             NdisRegisterDeviceEx(
                 driver.as_ptr(),
@@ -130,15 +138,14 @@ impl<D: ControlDevice> DeviceRegistration<D> {
         Status(status).ok()?;
         // Names behind the device's own name are the adapters: without this, opening them would not
         // be checked against the security descriptor ("Controlling Device Namespace Access").
-        // SAFETY: the device object is the one that NDIS made; nobody else writes to the field.
+        // SAFETY: 2. Nothing else writes to the field.
         unsafe { (*device_object).Characteristics |= FILE_DEVICE_SECURE_OPEN };
         // Reads and writes go through a system buffer ("Initializing a Device Object").
-        // SAFETY: as above.
+        // SAFETY: 2. Nothing else writes to the field.
         unsafe { (*device_object).Flags |= DO_BUFFERED_IO };
-        // SAFETY: as above.
+        // SAFETY: 2.
         let extension = unsafe { NdisGetDeviceReservedExtension(device_object) };
-        // SAFETY: the extension has the size of a pointer; it is zero until here, and requests that
-        // come before are refused.
+        // SAFETY: 3. The pointer is null until here, and requests that arrive earlier are refused.
         unsafe { extension.cast::<*mut Shared<D>>().write_volatile(device.as_ptr()) };
         Ok(Self { handle, _device: device })
     }
@@ -146,14 +153,14 @@ impl<D: ControlDevice> DeviceRegistration<D> {
 
 impl<D: ControlDevice> Drop for DeviceRegistration<D> {
     fn drop(&mut self) {
-        // SAFETY: the handle is of NdisRegisterDeviceEx.
+        // SAFETY: NdisRegisterDeviceEx returned the handle, which is given back once.
         unsafe { NdisDeregisterDeviceEx(self.handle) };
     }
 }
 
-// SAFETY: the handle may be given back from any thread.
+// SAFETY: the handle may be given back on any thread.
 unsafe impl<D: ControlDevice> Send for DeviceRegistration<D> {}
-// SAFETY: a shared registration shows nothing.
+// SAFETY: a shared registration has no methods.
 unsafe impl<D: ControlDevice> Sync for DeviceRegistration<D> {}
 
 /// The string's own memory is borrowed, not copied.
@@ -177,13 +184,13 @@ unsafe fn call<'a, D: ControlDevice>(
 ) -> Option<Call<'a, D>> {
     // SAFETY: the IRP is ours from here on.
     let irp = unsafe { Irp::new(NonNull::new(irp)?) };
-    // SAFETY: NDIS made the device object for `D`.
+    // SAFETY: 1, 2.
     let extension = unsafe { NdisGetDeviceReservedExtension(device_object) };
-    // SAFETY: the extension has the size of a pointer, which is null or of the registration.
+    // SAFETY: 3.
     let device = unsafe { extension.cast::<*mut Shared<D>>().read_volatile() };
     // SAFETY: the registration outlives every request to its device.
     let device = unsafe { device.as_ref() }.map(|device| &**device);
-    // SAFETY: the location is valid while the IRP is ours.
+    // SAFETY: 1. The IRP and its stack location belong to this driver.
     let file = unsafe { (*irp.stack_location().as_ptr()).FileObject };
     Some(Call { device, file, irp })
 }
@@ -192,7 +199,7 @@ impl<D: ControlDevice> Call<'_, D> {
     /// What [`create`] left in the file.
     fn file(&self) -> Option<NonNull<Option<D::File>>> {
         let file = NonNull::new(self.file)?;
-        // SAFETY: the I/O manager keeps the file while it has requests.
+        // SAFETY: 4.
         NonNull::new(unsafe { (*file.as_ptr()).FsContext }.cast())
     }
 }
@@ -201,19 +208,19 @@ unsafe extern "efiapi" fn create<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    // SAFETY: these are a dispatch routine's arguments.
+    // SAFETY: 1.
     let Some(call) = (unsafe { call::<D>(device_object, irp) }) else {
         return Status::INVALID_PARAMETER.0;
     };
     let (Some(device), Some(file)) = (call.device, NonNull::new(call.file)) else {
         return call.irp.complete(Status::DEVICE_NOT_READY, 0).status().0;
     };
-    // SAFETY: the file is being opened by this request.
+    // SAFETY: 4.
     let name = unsafe { (*file.as_ptr()).FileName };
     let name: &[u16] = if name.Buffer.is_null() {
         &[]
     } else {
-        // SAFETY: the I/O manager keeps the name while the file is being opened.
+        // SAFETY: 4. The name is valid while the file is being opened.
         unsafe { core::slice::from_raw_parts(name.Buffer, usize::from(name.Length) / 2) }
     };
     // Its place comes first: what was opened must not be lost for want of one.
@@ -223,7 +230,7 @@ unsafe extern "efiapi" fn create<D: ControlDevice>(
     });
     let status = match opened {
         Ok(opened) => {
-            // SAFETY: the field is for the driver that opens the file.
+            // SAFETY: 4. The field belongs to the driver that opens the file.
             unsafe { (*file.as_ptr()).FsContext = PoolBox::into_raw(opened).as_ptr().cast() };
             return call.irp.complete(Status::SUCCESS, FILE_OPENED).status().0;
         }
@@ -236,12 +243,12 @@ unsafe extern "efiapi" fn cleanup<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    // SAFETY: these are a dispatch routine's arguments.
+    // SAFETY: 1.
     let Some(call) = (unsafe { call::<D>(device_object, irp) }) else {
         return Status::INVALID_PARAMETER.0;
     };
     if let (Some(device), Some(file)) = (call.device, call.file()) {
-        // SAFETY: the file's object lives until `close`.
+        // SAFETY: 5.
         if let Some(opened) = unsafe { file.as_ref() } {
             device.cleanup(opened, FileId(call.file));
         }
@@ -253,14 +260,14 @@ unsafe extern "efiapi" fn close<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    // SAFETY: these are a dispatch routine's arguments.
+    // SAFETY: 1.
     let Some(call) = (unsafe { call::<D>(device_object, irp) }) else {
         return Status::INVALID_PARAMETER.0;
     };
     if let (Some(opened), Some(file)) = (call.file(), NonNull::new(call.file)) {
-        // SAFETY: the file has no other requests and gets no new ones.
+        // SAFETY: 4. The file has no other requests, and gets no new ones.
         unsafe { (*file.as_ptr()).FsContext = ptr::null_mut() };
-        // SAFETY: `create` left it here, and this was its last use.
+        // SAFETY: 5. This was its last use.
         drop(unsafe { PoolBox::from_raw(opened) });
     }
     call.irp.complete(Status::SUCCESS, 0).status().0
@@ -270,7 +277,7 @@ unsafe extern "efiapi" fn read<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    // SAFETY: these are a dispatch routine's arguments.
+    // SAFETY: 1.
     unsafe { dispatch::<D>(device_object, irp, D::read) }
 }
 
@@ -278,7 +285,7 @@ unsafe extern "efiapi" fn write<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    // SAFETY: these are a dispatch routine's arguments.
+    // SAFETY: 1.
     unsafe { dispatch::<D>(device_object, irp, D::write) }
 }
 
@@ -286,7 +293,7 @@ unsafe extern "efiapi" fn device_control<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    // SAFETY: these are a dispatch routine's arguments.
+    // SAFETY: 1.
     unsafe { dispatch::<D>(device_object, irp, D::control) }
 }
 
@@ -306,7 +313,7 @@ unsafe fn dispatch<D: ControlDevice>(
     let (Some(device), Some(file)) = (call.device, call.file()) else {
         return call.irp.complete(Status::DEVICE_NOT_READY, 0).status().0;
     };
-    // SAFETY: the file's object lives until `close`.
+    // SAFETY: 5.
     match unsafe { file.as_ref() } {
         Some(file) => handle(device, file, call.irp).status().0,
         None => call.irp.complete(Status::DEVICE_NOT_READY, 0).status().0,

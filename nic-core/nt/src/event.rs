@@ -42,14 +42,14 @@ impl Event {
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn new(kind: EventKind) -> Result<Self> {
-        // SAFETY: a KEVENT is numbers and pointers, for which zeros are values.
+        // SAFETY: a KEVENT consists of integers and pointers, for which zeros are valid values.
         let zeroed: KEVENT = unsafe { core::mem::zeroed() };
         let event = PoolBox::new(UnsafeCell::new(zeroed))?;
         let kind = match kind {
             EventKind::Manual => NotificationEvent,
             EventKind::Automatic => SynchronizationEvent,
         };
-        // SAFETY: the event is at its final place.
+        // SAFETY: the event is at its final address.
         unsafe { KeInitializeEvent(event.get(), kind, FALSE) };
         Ok(Self { event })
     }
@@ -89,9 +89,9 @@ impl Event {
     }
 }
 
-// SAFETY: an event is there to be used from several threads.
+// SAFETY: a KEVENT may be used from any thread.
 unsafe impl Send for Event {}
-// SAFETY: as above.
+// SAFETY: a KEVENT may be used from any thread.
 unsafe impl Sync for Event {}
 
 /// Waits in kernel mode, not alertable, for a dispatcher object that lives on until the wait is
@@ -101,7 +101,7 @@ pub(crate) fn wait_for_object(object: PVOID, timeout: Option<Duration>) -> Wait 
     let timeout: Option<LARGE_INTEGER> =
         timeout.map(|timeout| -i64::try_from(timeout.as_nanos().div_ceil(100)).unwrap_or(i64::MAX));
     let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
-    // SAFETY: the object is a live dispatcher object; the timeout lives on the stack.
+    // SAFETY: the object is a live dispatcher object; the timeout is on the stack.
     let status: NTSTATUS =
         unsafe { KeWaitForSingleObject(object, Executive, KernelMode, FALSE, timeout) };
     if status == STATUS_TIMEOUT { Wait::TimedOut } else { Wait::Satisfied }

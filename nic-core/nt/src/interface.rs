@@ -37,7 +37,7 @@ pub fn set_mtu_bytes(interface_luid: u64, version: IpVersion, mtu_bytes: u32) ->
 }
 
 fn row(interface_luid: u64, version: IpVersion) -> Result<MIB_IPINTERFACE_ROW> {
-    // SAFETY: plain numbers, for which zeros are valid.
+    // SAFETY: the struct consists of integers, for which zeros are valid values.
     let mut row: MIB_IPINTERFACE_ROW = unsafe { core::mem::zeroed() };
     // SAFETY: the row is on the stack.
     unsafe { InitializeIpInterfaceEntry(&raw mut row) };

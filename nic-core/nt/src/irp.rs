@@ -1,4 +1,14 @@
 //! I/O requests: a safe view of an IRP, and queues of those that wait.
+//!
+//! # Safety conditions
+//! 1. The IRP belongs to this driver until it is completed or inserted into a queue. Until then its
+//!    fields and its current stack location are valid, and no other thread accesses them.
+//! 2. The I/O manager allocated the system buffer, or locked the pages of the MDL, for at least as
+//!    many bytes as the stack location states.
+//! 3. Every member of the union consists of plain integers and pointers.
+//! 4. The kernel calls the callback for the IO_CSQ of an [`IrpQueue`].
+//! 5. The queue's lock is held: the kernel has called `acquire_lock`.
+//! 6. The queue has removed the IRP, which belongs to this driver again.
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -51,7 +61,7 @@ impl Irp {
     /// What it asks for.
     pub fn kind(&self) -> RequestKind {
         let stack_location = self.stack_location();
-        // SAFETY: the location is valid while the IRP is ours.
+        // SAFETY: 1.
         match unsafe { (*stack_location.as_ptr()).MajorFunction } {
             IRP_MJ_READ => RequestKind::Read,
             IRP_MJ_WRITE => RequestKind::Write,
@@ -89,7 +99,7 @@ impl Irp {
     /// The open file that it came by.
     pub fn file(&self) -> FileId {
         let stack_location = self.stack_location();
-        // SAFETY: the location is valid while the IRP is ours.
+        // SAFETY: 1.
         FileId(unsafe { (*stack_location.as_ptr()).FileObject })
     }
 
@@ -106,8 +116,7 @@ impl Irp {
             (0, _) => Ok(&[]),
             (_, None) => Err(Status::INVALID_PARAMETER),
             (length, Some(buffer)) => {
-                // SAFETY: the I/O manager made the buffer for at least so many bytes; it is ours,
-                // and written to by nobody while `self` is borrowed.
+                // SAFETY: 1, 2. Nothing writes to the buffer while `self` is borrowed.
                 Ok(unsafe { core::slice::from_raw_parts(buffer.as_ptr(), length) })
             }
         }
@@ -124,8 +133,7 @@ impl Irp {
             METHOD_BUFFERED => {
                 let mut input = PoolBytes::zeroed(self.input_bytes())?;
                 if let Some(buffer) = self.system_buffer() {
-                    // SAFETY: the I/O manager made the buffer for the larger of both lengths, and
-                    // it is ours.
+                    // SAFETY: 1, 2. The system buffer has the larger of both lengths.
                     let buffer =
                         unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), input.len()) };
                     input.copy_from_slice(buffer);
@@ -136,8 +144,8 @@ impl Irp {
             METHOD_IN_DIRECT => {
                 let mut input = PoolBytes::zeroed(self.output_bytes())?;
                 if let Some(mdl) = self.mdl() {
-                    // SAFETY: the I/O manager locked the pages. The caller may write to them
-                    // meanwhile; only our copy is looked at.
+                    // SAFETY: 2. The caller may write to the pages meanwhile; only the copy is
+                    // evaluated.
                     unsafe { mdl::copy_from_chain(mdl.as_ptr(), 0, &mut input) }
                         .map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
                 } else if !input.is_empty() {
@@ -165,12 +173,12 @@ impl Irp {
             METHOD_BUFFERED => self.system_buffer().ok_or(Status::INVALID_PARAMETER)?,
             METHOD_OUT_DIRECT => {
                 let mdl = self.mdl().ok_or(Status::INVALID_PARAMETER)?;
-                // SAFETY: the I/O manager locked the pages.
+                // SAFETY: 2.
                 unsafe { mdl::system_address(mdl) }.ok_or(Status::INSUFFICIENT_RESOURCES)?
             }
             _ => return Err(Status::INVALID_DEVICE_REQUEST),
         };
-        // SAFETY: the buffer has at least `output_bytes` bytes, and no reference to it exists.
+        // SAFETY: 2. No reference to the buffer exists.
         unsafe { ptr::copy_nonoverlapping(output.as_ptr(), buffer.as_ptr(), output.len()) };
         Ok(())
     }
@@ -183,37 +191,34 @@ impl Irp {
     pub fn complete(self, status: Status, information: usize) -> Dispatched {
         let irp = self.irp.as_ptr();
         core::mem::forget(self);
-        // SAFETY: the IRP is ours until it is completed.
+        // SAFETY: 1.
         unsafe { (*irp).IoStatus.Status = status.0 };
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (*irp).IoStatus.Information = information };
-        // SAFETY: as above; nobody of ours uses it any more.
+        // SAFETY: 1. This driver does not use the IRP afterwards.
         unsafe { IofCompleteRequest(irp, NO_BOOST) };
         Dispatched(status)
     }
 
     pub(crate) fn stack_location(&self) -> NonNull<IO_STACK_LOCATION> {
-        // SAFETY: the I/O manager has set our stack location (IoGetCurrentIrpStackLocation, wdm.h,
-        // inline).
+        // SAFETY: 1.
         unsafe { current_stack_location(self.irp) }
     }
 
     /// The length of a read or write.
     fn transfer_bytes(&self) -> usize {
         let stack_location = self.stack_location();
-        // SAFETY: the location is valid while the IRP is ours; only reads and writes come here.
+        // SAFETY: 1.
         let parameters = unsafe { (*stack_location.as_ptr()).Parameters };
-        // SAFETY: all members of the union are plain numbers and pointers; both kinds have the
-        // same.
+        // SAFETY: 3. Reads and writes have the same parameters.
         unsafe { parameters.Read.Length as usize }
     }
 
     fn parameters(&self) -> IO_STACK_DEVICE_IO_CONTROL {
         let stack_location = self.stack_location();
-        // SAFETY: the location is valid while the IRP is ours; requests that aren't of device
-        // control have other numbers there.
+        // SAFETY: 1.
         let parameters = unsafe { (*stack_location.as_ptr()).Parameters };
-        // SAFETY: all members of the union are plain numbers and pointers.
+        // SAFETY: 3.
         unsafe { parameters.DeviceIoControl }
     }
 
@@ -226,15 +231,15 @@ impl Irp {
     }
 
     fn system_buffer(&self) -> Option<NonNull<u8>> {
-        // SAFETY: the IRP is ours.
+        // SAFETY: 1.
         let associated = unsafe { (*self.irp.as_ptr()).AssociatedIrp };
-        // SAFETY: a device control, read or write has a system buffer, or null.
+        // SAFETY: 3. For a device control, read or write this member is the system buffer, or null.
         let buffer = unsafe { associated.SystemBuffer };
         NonNull::new(buffer.cast())
     }
 
     fn mdl(&self) -> Option<NonNull<nt_sys::mm::MDL>> {
-        // SAFETY: the IRP is ours.
+        // SAFETY: 1.
         NonNull::new(unsafe { (*self.irp.as_ptr()).MdlAddress })
     }
 }
@@ -245,7 +250,7 @@ impl Drop for Irp {
     }
 }
 
-// SAFETY: an IRP is ours, on whatever thread.
+// SAFETY: 1, on any thread.
 unsafe impl Send for Irp {}
 
 impl Dispatched {
@@ -274,7 +279,7 @@ impl IrpQueue {
     /// `<= DISPATCH_LEVEL`
     pub fn new() -> Result<Self> {
         let no_link = LIST_ENTRY { Flink: ptr::null_mut(), Blink: ptr::null_mut() };
-        // SAFETY: an IO_CSQ is numbers and pointers, for which zeros are values.
+        // SAFETY: an IO_CSQ consists of integers and pointers, for which zeros are valid values.
         let csq: IO_CSQ = unsafe { core::mem::zeroed() };
         let queue = PoolBox::new(Queue {
             csq: UnsafeCell::new(csq),
@@ -282,9 +287,9 @@ impl IrpQueue {
             head: UnsafeCell::new(no_link),
         })?;
         let head = queue.head.get();
-        // SAFETY: the queue is at its final place, and nobody else knows it yet.
+        // SAFETY: the queue is at its final address, and not published yet.
         unsafe { *head = LIST_ENTRY { Flink: head, Blink: head } };
-        // SAFETY: as above; the callbacks fit to `Queue`.
+        // SAFETY: the queue is at its final address, and the callbacks are those of a `Queue`.
         let status = unsafe {
             IoCsqInitialize(
                 queue.csq.get(),
@@ -307,7 +312,7 @@ impl IrpQueue {
     pub fn push(&self, irp: Irp) -> Dispatched {
         let raw = irp.irp.as_ptr();
         core::mem::forget(irp);
-        // SAFETY: the IRP is ours; the queue has it from here on, and marks it pending.
+        // SAFETY: 1. The queue owns it from here on, and marks it pending.
         unsafe { IoCsqInsertIrp(self.queue.csq.get(), raw, ptr::null_mut()) };
         Dispatched(Status::PENDING)
     }
@@ -341,9 +346,9 @@ impl IrpQueue {
     }
 
     fn pop_of(&self, file: *mut c_void) -> Option<Irp> {
-        // SAFETY: the queue is initialized; `peek_next` knows what the context is.
+        // SAFETY: the queue is initialized, and `peek_next` expects a file object, or null.
         let irp = unsafe { IoCsqRemoveNextIrp(self.queue.csq.get(), file) };
-        // SAFETY: the queue gave it back.
+        // SAFETY: 6.
         NonNull::new(irp).map(|irp| unsafe { Irp::new(irp) })
     }
 }
@@ -356,16 +361,16 @@ impl Drop for IrpQueue {
 
 // SAFETY: the queue has its own lock.
 unsafe impl Send for IrpQueue {}
-// SAFETY: as above.
+// SAFETY: the queue has its own lock.
 unsafe impl Sync for IrpQueue {}
 
 /// Which open file; a name only, never followed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FileId(pub(crate) *mut FILE_OBJECT);
 
-// SAFETY: it is never followed.
+// SAFETY: the pointer is never dereferenced.
 unsafe impl Send for FileId {}
-// SAFETY: as above.
+// SAFETY: the pointer is never dereferenced.
 unsafe impl Sync for FileId {}
 
 /// `IoGetCurrentIrpStackLocation`, which wdm.h inlines.
@@ -374,16 +379,16 @@ unsafe impl Sync for FileId {}
 /// The IRP must be one that a driver of this stack has.
 pub(crate) unsafe fn current_stack_location(irp: NonNull<IRP>) -> NonNull<IO_STACK_LOCATION> {
     let overlay = overlay_of(irp.as_ptr());
-    // SAFETY: by the caller's promise; the overlay is the part of the tail that drivers use.
+    // SAFETY: by the caller's promise; the overlay is the part of the tail that belongs to drivers.
     let location = unsafe { (*overlay).CurrentStackLocation };
-    // SAFETY: the I/O manager has set it before it called a driver.
+    // SAFETY: the I/O manager set it before it called the driver.
     unsafe { NonNull::new_unchecked(location) }
 }
 
 /// # Safety
 /// The queue must be of an [`IrpQueue`].
 unsafe fn queue_of<'a>(csq: *mut IO_CSQ) -> &'a Queue {
-    // SAFETY: by the caller's promise: the IO_CSQ is the first field of a Queue.
+    // SAFETY: by the caller's promise; the IO_CSQ is the first field of a `Queue`.
     unsafe { &*csq.cast::<Queue>() }
 }
 
@@ -406,44 +411,44 @@ fn irp_of(link: *mut LIST_ENTRY) -> *mut IRP {
 }
 
 unsafe extern "efiapi" fn insert(csq: *mut IO_CSQ, irp: *mut IRP) {
-    // SAFETY: the kernel calls this for our queue.
+    // SAFETY: 4.
     let head = unsafe { queue_of(csq) }.head.get();
     let link = link_of(irp);
-    // SAFETY: the queue's lock is held, by `acquire_lock`.
+    // SAFETY: 5.
     let last = unsafe { (*head).Blink };
-    // SAFETY: as above.
+    // SAFETY: 5.
     unsafe { *link = LIST_ENTRY { Flink: head, Blink: last } };
-    // SAFETY: as above.
+    // SAFETY: 5.
     unsafe { (*last).Flink = link };
-    // SAFETY: as above.
+    // SAFETY: 5.
     unsafe { (*head).Blink = link };
 }
 
 unsafe extern "efiapi" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
     let link = link_of(irp);
-    // SAFETY: the queue's lock is held, by `acquire_lock`.
+    // SAFETY: 5.
     let LIST_ENTRY { Flink: next, Blink: previous } = unsafe { *link };
-    // SAFETY: as above.
+    // SAFETY: 5.
     unsafe { (*previous).Flink = next };
-    // SAFETY: as above.
+    // SAFETY: 5.
     unsafe { (*next).Blink = previous };
 }
 
 unsafe extern "efiapi" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, file: PVOID) -> *mut IRP {
-    // SAFETY: the kernel calls this for our queue.
+    // SAFETY: 4.
     let head = unsafe { queue_of(csq) }.head.get();
     let mut link = if irp.is_null() { head } else { link_of(irp) };
     loop {
-        // SAFETY: the queue's lock is held, by `acquire_lock`.
+        // SAFETY: 5.
         link = unsafe { (*link).Flink };
         if link == head {
             return ptr::null_mut();
         }
         let next = irp_of(link);
         let Some(found) = NonNull::new(next) else { return ptr::null_mut() };
-        // SAFETY: the IRP is the queue's.
+        // SAFETY: 5. The IRP is in the queue.
         let location = unsafe { current_stack_location(found) };
-        // SAFETY: as above.
+        // SAFETY: 5. The IRP is in the queue.
         let its_file = unsafe { (*location.as_ptr()).FileObject };
         if file.is_null() || its_file.cast() == file {
             return next;
@@ -452,16 +457,16 @@ unsafe extern "efiapi" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, file: PVOID
 }
 
 unsafe extern "efiapi" fn acquire_lock(csq: *mut IO_CSQ, irql: *mut KIRQL) {
-    // SAFETY: the kernel calls this for our queue.
+    // SAFETY: 4.
     let lock = unsafe { queue_of(csq) }.lock.get();
     // SAFETY: the lock is initialized.
     let old_irql = unsafe { KeAcquireSpinLockRaiseToDpc(lock) };
-    // SAFETY: the kernel gives a place for it.
+    // SAFETY: the kernel passes a valid pointer.
     unsafe { *irql = old_irql };
 }
 
 unsafe extern "efiapi" fn release_lock(csq: *mut IO_CSQ, irql: KIRQL) {
-    // SAFETY: the kernel calls this for our queue.
+    // SAFETY: 4.
     let lock = unsafe { queue_of(csq) }.lock.get();
     // SAFETY: `acquire_lock` acquired it, at this level.
     unsafe { KeReleaseSpinLock(lock, irql) };
@@ -469,7 +474,7 @@ unsafe extern "efiapi" fn release_lock(csq: *mut IO_CSQ, irql: KIRQL) {
 
 unsafe extern "efiapi" fn complete_canceled(_csq: *mut IO_CSQ, irp: *mut IRP) {
     if let Some(irp) = NonNull::new(irp) {
-        // SAFETY: the queue gave it back.
+        // SAFETY: 6.
         drop(unsafe { Irp::new(irp) });
     }
 }

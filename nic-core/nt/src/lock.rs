@@ -64,9 +64,9 @@ unsafe impl RawMutex for SpinLock {
     }
 }
 
-// SAFETY: it is only ever used through the Ke functions and atomics.
+// SAFETY: the fields are used by the Ke functions and as atomics only.
 unsafe impl Send for SpinLock {}
-// SAFETY: as above.
+// SAFETY: the fields are used by the Ke functions and as atomics only.
 unsafe impl Sync for SpinLock {}
 
 /// A lock that waits: a push lock, held with normal kernel APCs disabled.
@@ -118,7 +118,7 @@ unsafe impl RawMutex for SleepLock {
     }
 }
 
-// SAFETY: it is only ever used through the Ex functions and atomics.
+// SAFETY: the fields are used by the Ex functions and as atomics only.
 unsafe impl Send for SleepLock {}
-// SAFETY: as above.
+// SAFETY: the fields are used by the Ex functions and as atomics only.
 unsafe impl Sync for SleepLock {}

@@ -25,7 +25,7 @@ impl Mdl {
     /// # Safety
     /// The bytes must be in the non-paged pool for as long as the MDL exists.
     pub(crate) unsafe fn new(start: *mut u8, length: u32) -> Result<Self> {
-        // SAFETY: it only computes with the address.
+        // SAFETY: the function only computes with the address.
         let mdl = unsafe { IoAllocateMdl(start.cast(), length, FALSE, FALSE, ptr::null_mut()) };
         let mdl = NonNull::new(mdl).ok_or(Status::INSUFFICIENT_RESOURCES)?;
         // SAFETY: by the caller's promise.
@@ -40,15 +40,15 @@ impl Mdl {
 
 impl Drop for Mdl {
     fn drop(&mut self) {
-        // SAFETY: `new` allocated it, and nobody uses it any more. It has no mapping of its own to
-        // undo: the pages are of the non-paged pool.
+        // SAFETY: `new` allocated it, and it is not used any more. It has no mapping of its own to
+        // undo: its pages are those of the non-paged pool.
         unsafe { IoFreeMdl(self.mdl.as_ptr()) };
     }
 }
 
 // SAFETY: an MDL is plain memory; its owner decides who uses it when.
 unsafe impl Send for Mdl {}
-// SAFETY: as above.
+// SAFETY: an MDL is plain memory; its owner decides who uses it when.
 unsafe impl Sync for Mdl {}
 
 /// Why the pieces of a chain can't be had.
@@ -180,7 +180,7 @@ pub(crate) unsafe fn system_address(mdl: NonNull<MDL>) -> Option<NonNull<u8>> {
         return NonNull::new(fields.MappedSystemVa.cast());
     }
     let do_not_bugcheck = ULONG::from(FALSE);
-    // SAFETY: the pages are locked, and the mapping goes with them.
+    // SAFETY: the pages are locked, and unlocking them removes the mapping.
     let address = unsafe {
         MmMapLockedPagesSpecifyCache(
             mdl.as_ptr(),

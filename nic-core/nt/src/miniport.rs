@@ -2,6 +2,12 @@
 //!
 //! A driver implements [`Miniport`]; its entry point is [`entry`]. NDIS calls the private functions
 //! at the end of this file: each checks what it is given and calls a safe method.
+//!
+//! # Safety conditions
+//! 1. NDIS passes the context that `add_adapter` set, which lives until `halt`.
+//! 2. The driver outlives its adapters.
+//! 3. NDIS passes a valid structure, which is ours until the callback returns.
+//! 4. NDIS does not use the context: registration or initialization failed.
 
 mod attributes;
 mod indication;
@@ -115,14 +121,14 @@ impl AdapterHandle {
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn configuration(&self) -> Result<Configuration> {
-        // SAFETY: the handle is the adapter's.
+        // SAFETY: the handle is valid until the end of `halt`.
         unsafe { Configuration::open(self.handle) }
     }
 }
 
-// SAFETY: NDIS takes the handle on any thread.
+// SAFETY: NDIS accepts the handle on any thread.
 unsafe impl Send for AdapterHandle {}
-// SAFETY: as above.
+// SAFETY: NDIS accepts the handle on any thread.
 unsafe impl Sync for AdapterHandle {}
 
 /// The driver while it is loaded.
@@ -177,8 +183,8 @@ unsafe fn load<M: Miniport>(
     let driver = PoolBox::into_raw(driver);
     DRIVER.store(driver.as_ptr().cast(), Ordering::Release);
     let mut handle: NDIS_HANDLE = ptr::null_mut();
-    // SAFETY: the first two are DriverEntry's; NDIS copies the characteristics; the context lives
-    // until `unload`.
+    // SAFETY: the first two arguments are those of DriverEntry; NDIS copies the characteristics;
+    // the context lives until `unload`.
     let status = unsafe {
         NdisMRegisterMiniportDriver(
             driver_object,
@@ -190,7 +196,7 @@ unsafe fn load<M: Miniport>(
     };
     if let Err(status) = Status(status).ok() {
         DRIVER.store(ptr::null_mut(), Ordering::Release);
-        // SAFETY: NDIS doesn't have it.
+        // SAFETY: 4.
         drop(unsafe { PoolBox::from_raw(driver) });
         return Err(status);
     }
@@ -201,9 +207,9 @@ unsafe fn load<M: Miniport>(
     let registered = unsafe { driver.as_ref() }.miniport.registered(&DriverHandle { handle });
     if let Err(status) = registered {
         DRIVER.store(ptr::null_mut(), Ordering::Release);
-        // SAFETY: the handle is NDIS's, used once.
+        // SAFETY: NdisMRegisterMiniportDriver returned the handle, which is given back once.
         unsafe { NdisMDeregisterMiniportDriver(handle) };
-        // SAFETY: NDIS doesn't have it any more.
+        // SAFETY: 4.
         drop(unsafe { PoolBox::from_raw(driver) });
         return Err(status);
     }
@@ -261,7 +267,7 @@ fn characteristics<M: Miniport>(ndis_version: u32) -> NDIS_MINIPORT_DRIVER_CHARA
 unsafe fn context<'a, M: Miniport>(context: NDIS_HANDLE) -> (&'a M, &'a Context<M>) {
     // SAFETY: by the caller's promise; the context lives until `halt`.
     let context = unsafe { &*context.cast::<Context<M>>() };
-    // SAFETY: the driver outlives its adapters.
+    // SAFETY: 2.
     let driver = unsafe { context.driver.as_ref() };
     (&driver.miniport, context)
 }
@@ -275,7 +281,7 @@ unsafe extern "efiapi" fn initialize<M: Miniport>(
     else {
         return Status::INVALID_PARAMETER.0;
     };
-    // SAFETY: NDIS gives valid parameters.
+    // SAFETY: 3.
     let parameters = unsafe { parameters.as_ref() };
     Status::of(add_adapter::<M>(handle, driver, parameters)).0
 }
@@ -287,7 +293,7 @@ fn add_adapter<M: Miniport>(
 ) -> Result<()> {
     let transmit = TransmitPath::new(handle)?;
     let receive = ReceivePath::new(handle)?;
-    // SAFETY: the driver outlives its adapters.
+    // SAFETY: 2.
     let driver_state = unsafe { driver.as_ref() };
     let adapter_handle = AdapterHandle {
         handle,
@@ -304,11 +310,11 @@ fn add_adapter<M: Miniport>(
     let (adapter, attributes) = miniport.initialize(&driver_handle, adapter_handle)?;
     let context = PoolBox::fill(context, Context { driver, transmit, receive, adapter });
     let context = PoolBox::into_raw(context);
-    // SAFETY: the handle is the one that NDIS initializes, and the context is what our callbacks
-    // expect.
+    // SAFETY: the handle is that of the adapter which is being initialized, and the context is the
+    // one that the callbacks expect.
     let set = unsafe { attributes.set(handle, context.as_ptr().cast(), driver_state.ndis_version) };
     if let Err(status) = set {
-        // SAFETY: NDIS halts only what was initialized, so it doesn't use it.
+        // SAFETY: 4. NDIS halts only adapters that were initialized.
         let context = PoolBox::into_inner(unsafe { PoolBox::from_raw(context) });
         miniport.halt(context.adapter);
         return Err(status);
@@ -318,9 +324,9 @@ fn add_adapter<M: Miniport>(
 
 unsafe extern "efiapi" fn halt<M: Miniport>(adapter: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {
     let Some(adapter) = NonNull::new(adapter.cast::<Context<M>>()) else { return };
-    // SAFETY: `add_adapter` made it, and this is its last callback.
+    // SAFETY: 1. This is its last callback.
     let context = PoolBox::into_inner(unsafe { PoolBox::from_raw(adapter) });
-    // SAFETY: the driver outlives its adapters.
+    // SAFETY: 2.
     let driver = unsafe { context.driver.as_ref() };
     driver.miniport.halt(context.adapter);
 }
@@ -328,10 +334,10 @@ unsafe extern "efiapi" fn halt<M: Miniport>(adapter: NDIS_HANDLE, _action: NDIS_
 unsafe extern "efiapi" fn unload<M: Miniport>(_driver_object: *mut DRIVER_OBJECT) {
     let driver = DRIVER.swap(ptr::null_mut(), Ordering::AcqRel);
     let Some(driver) = NonNull::new(driver.cast::<Driver<M>>()) else { return };
-    // SAFETY: `load` made it, and no adapter is left.
+    // SAFETY: `load` stored it, and no adapter is left.
     let driver = unsafe { PoolBox::from_raw(driver) };
     driver.miniport.unload();
-    // SAFETY: the handle is NDIS's, used once.
+    // SAFETY: NdisMRegisterMiniportDriver returned the handle, which is given back once.
     unsafe { NdisMDeregisterMiniportDriver(driver.handle) };
 }
 
@@ -339,7 +345,7 @@ unsafe extern "efiapi" fn pause<M: Miniport>(
     adapter: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
-    // SAFETY: NDIS gives our context.
+    // SAFETY: 1.
     let (miniport, context) = unsafe { context::<M>(adapter) };
     miniport.pause(&context.adapter);
     Status::SUCCESS.0
@@ -349,7 +355,7 @@ unsafe extern "efiapi" fn restart<M: Miniport>(
     adapter: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
 ) -> NDIS_STATUS {
-    // SAFETY: NDIS gives our context.
+    // SAFETY: 1.
     let (miniport, context) = unsafe { context::<M>(adapter) };
     Status::of(miniport.restart(&context.adapter)).0
 }
@@ -358,9 +364,9 @@ unsafe extern "efiapi" fn oid_request<M: Miniport>(
     adapter: NDIS_HANDLE,
     request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
-    // SAFETY: NDIS gives our context.
+    // SAFETY: 1.
     let (miniport, context) = unsafe { context::<M>(adapter) };
-    // SAFETY: NDIS gives a valid request, which is ours while this runs.
+    // SAFETY: 3.
     let Some(request) = (unsafe { request.as_mut() }) else { return Status::INVALID_PARAMETER.0 };
     miniport.oid_request(&context.adapter, OidRequest::new(request)).0
 }
@@ -379,9 +385,9 @@ unsafe extern "efiapi" fn send<M: Miniport>(
     _port: NDIS_PORT_NUMBER,
     _flags: ULONG,
 ) {
-    // SAFETY: NDIS gives our context.
+    // SAFETY: 1.
     let (miniport, context) = unsafe { context::<M>(adapter) };
-    // SAFETY: NDIS gives the chain to us; `pause` drains the path before `halt` drops it.
+    // SAFETY: NDIS hands the chain over; `pause` drains the path before `halt` drops it.
     let packets = unsafe { context.transmit.take(chain) };
     miniport.send(&context.adapter, packets);
 }
@@ -391,9 +397,9 @@ unsafe extern "efiapi" fn take_back<M: Miniport>(
     chain: *mut NET_BUFFER_LIST,
     _flags: ULONG,
 ) {
-    // SAFETY: NDIS gives our context.
+    // SAFETY: 1.
     let (_, context) = unsafe { context::<M>(adapter) };
-    // SAFETY: NDIS gives us back what we indicated.
+    // SAFETY: NDIS returns packets that this adapter indicated.
     unsafe { context.receive.take_back(chain) };
 }
 
@@ -404,9 +410,9 @@ unsafe extern "efiapi" fn pnp_event<M: Miniport>(
     adapter: NDIS_HANDLE,
     event: *mut NET_DEVICE_PNP_EVENT,
 ) {
-    // SAFETY: NDIS gives our context.
+    // SAFETY: 1.
     let (miniport, context) = unsafe { context::<M>(adapter) };
-    // SAFETY: NDIS gives a valid event.
+    // SAFETY: 3.
     let Some(event) = (unsafe { event.as_ref() }) else { return };
     // Not NdisDevicePnPEventQueryRemoved: it may be cancelled, and nothing would tell us.
     let event = event.DevicePnPEvent;

@@ -3,6 +3,11 @@
 //! Everything the driver allocates can be touched at DISPATCH_LEVEL, so all of it is non-paged, and
 //! it is never executable (`POOL_FLAG_NON_PAGED`, wdm.h). Allocation fails; it never raises, waits
 //! or brings the system down.
+//!
+//! # Safety conditions
+//! 1. The block was allocated with the layout of `T`, and holds a `T` while the box exists.
+//! 2. The block is not used afterwards.
+//! 3. `PoolBytes::zeroed` allocated the block, which has `length` initialized bytes.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::mem::MaybeUninit;
@@ -37,7 +42,7 @@ impl<T> PoolBox<T> {
         let block = allocate(Layout::new::<T>(), POOL_FLAG_UNINITIALIZED)
             .ok_or(Status::INSUFFICIENT_RESOURCES)?
             .cast::<T>();
-        // SAFETY: the block is ours, and fits and is aligned for T.
+        // SAFETY: the block is new, and has the size and alignment of `T`.
         unsafe { block.write(object) };
         Ok(Self { object: block })
     }
@@ -50,9 +55,9 @@ impl<T> PoolBox<T> {
     /// Moves the object out of the pool.
     pub(crate) fn into_inner(boxed: Self) -> T {
         let block = Self::into_raw(boxed);
-        // SAFETY: the block holds an object that is moved out once: `boxed` is gone.
+        // SAFETY: 1. The object is moved out once: `boxed` is gone.
         let object = unsafe { block.read() };
-        // SAFETY: `new` allocated the block with this layout, and nobody uses it any more.
+        // SAFETY: 1, 2.
         unsafe { free(block.cast(), Layout::new::<T>()) };
         object
     }
@@ -81,7 +86,7 @@ impl<T> PoolBox<MaybeUninit<T>> {
     pub(crate) fn fill(mut boxed: Self, object: T) -> PoolBox<T> {
         boxed.write(object);
         let block = PoolBox::into_raw(boxed);
-        // SAFETY: the block is of `into_raw`, holds an object now, and has its layout.
+        // SAFETY: the block comes from `into_raw`, and holds an object now.
         unsafe { PoolBox::from_raw(block.cast()) }
     }
 }
@@ -90,14 +95,14 @@ impl<T: ?Sized> Deref for PoolBox<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the block holds an object for as long as the box lives.
+        // SAFETY: 1.
         unsafe { self.object.as_ref() }
     }
 }
 
 impl<T: ?Sized> DerefMut for PoolBox<T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above, and the box is borrowed exclusively.
+        // SAFETY: 1. The box is borrowed exclusively.
         unsafe { self.object.as_mut() }
     }
 }
@@ -105,16 +110,16 @@ impl<T: ?Sized> DerefMut for PoolBox<T> {
 impl<T: ?Sized> Drop for PoolBox<T> {
     fn drop(&mut self) {
         let layout = Layout::for_value::<T>(self);
-        // SAFETY: the block holds an object that is dropped once.
+        // SAFETY: 1. The object is dropped once.
         unsafe { ptr::drop_in_place(self.object.as_ptr()) };
-        // SAFETY: `new` allocated the block with this layout, and nobody uses it any more.
+        // SAFETY: 1, 2.
         unsafe { free(self.object.cast(), layout) };
     }
 }
 
 // SAFETY: the box owns its object.
 unsafe impl<T: Send + ?Sized> Send for PoolBox<T> {}
-// SAFETY: as above.
+// SAFETY: the box owns its object.
 unsafe impl<T: Sync + ?Sized> Sync for PoolBox<T> {}
 
 /// Bytes in the non-paged pool; zeroized when dropped, for they may be a configuration with its
@@ -142,14 +147,14 @@ impl Deref for PoolBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the block has `length` initialized bytes.
+        // SAFETY: 3.
         unsafe { core::slice::from_raw_parts(self.block.as_ptr(), self.length) }
     }
 }
 
 impl DerefMut for PoolBytes {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the block has `length` initialized bytes, and is borrowed exclusively.
+        // SAFETY: 3. They are borrowed exclusively.
         unsafe { core::slice::from_raw_parts_mut(self.block.as_ptr(), self.length) }
     }
 }
@@ -158,7 +163,7 @@ impl Drop for PoolBytes {
     fn drop(&mut self) {
         (**self).zeroize();
         if let Ok(layout) = Self::layout(self.length) {
-            // SAFETY: `zeroed` allocated the block with this layout, and nobody uses it any more.
+            // SAFETY: 2, 3.
             unsafe { free(self.block, layout) };
         }
     }
@@ -166,7 +171,7 @@ impl Drop for PoolBytes {
 
 // SAFETY: it owns its bytes.
 unsafe impl Send for PoolBytes {}
-// SAFETY: as above.
+// SAFETY: it owns its bytes.
 unsafe impl Sync for PoolBytes {}
 
 /// The global allocator of the driver image.
@@ -174,7 +179,7 @@ unsafe impl Sync for PoolBytes {}
 /// The image's binary names it; the linked form on nt-host leaves the process's allocator in place.
 pub struct PoolAllocator;
 
-// SAFETY: blocks have the size and alignment of their layout and stay until freed.
+// SAFETY: a block has the size and alignment of its layout, and stays until it is freed.
 unsafe impl GlobalAlloc for PoolAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         allocate(layout, POOL_FLAG_UNINITIALIZED).map_or(ptr::null_mut(), NonNull::as_ptr)
@@ -186,7 +191,7 @@ unsafe impl GlobalAlloc for PoolAllocator {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if let Some(block) = NonNull::new(block) {
-            // SAFETY: the caller's promise is the same.
+            // SAFETY: by the caller's promise.
             unsafe { free(block, layout) };
         }
     }

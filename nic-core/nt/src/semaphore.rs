@@ -20,10 +20,10 @@ impl Semaphore {
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn new() -> Result<Self> {
-        // SAFETY: a KSEMAPHORE is numbers and pointers, for which zeros are values.
+        // SAFETY: a KSEMAPHORE consists of integers and pointers, for which zeros are valid values.
         let zeroed: KSEMAPHORE = unsafe { core::mem::zeroed() };
         let semaphore = PoolBox::new(UnsafeCell::new(zeroed))?;
-        // SAFETY: the semaphore is at its final place.
+        // SAFETY: the semaphore is at its final address.
         unsafe { KeInitializeSemaphore(semaphore.get(), 0, LONG::MAX) };
         Ok(Self { semaphore })
     }
@@ -55,7 +55,7 @@ impl Semaphore {
     }
 }
 
-// SAFETY: a semaphore is there to be used from several threads.
+// SAFETY: a KSEMAPHORE may be used from any thread.
 unsafe impl Send for Semaphore {}
-// SAFETY: as above.
+// SAFETY: a KSEMAPHORE may be used from any thread.
 unsafe impl Sync for Semaphore {}

@@ -36,7 +36,7 @@ impl Thread {
             SecurityQualityOfService: ptr::null_mut(),
         };
         let mut handle: HANDLE = ptr::null_mut();
-        // SAFETY: `run::<F>` takes the body exactly once; all other pointers live on the stack.
+        // SAFETY: `run::<F>` takes the body exactly once; all other pointers are to the stack.
         let status = unsafe {
             PsCreateSystemThread(
                 &raw mut handle,
@@ -49,14 +49,13 @@ impl Thread {
             )
         };
         if let Err(status) = Status(status).ok() {
-            // SAFETY: no thread has it.
+            // SAFETY: no thread was started, so that nothing else has it.
             drop(unsafe { PoolBox::from_raw(body) });
             return Err(status);
         }
 
         let mut object: PVOID = ptr::null_mut();
-        // SAFETY: the handle is one of the kernel's to a thread. With all access to it this can't
-        // fail.
+        // SAFETY: the handle is a kernel handle to a thread, and is open with all access.
         let status = unsafe {
             ObReferenceObjectByHandle(
                 handle,
@@ -67,7 +66,7 @@ impl Thread {
                 ptr::null_mut(),
             )
         };
-        // SAFETY: nobody uses the handle after this.
+        // SAFETY: the handle is not used afterwards.
         unsafe { ZwClose(handle) };
         match (Status(status).ok(), NonNull::new(object)) {
             (Ok(()), Some(object)) => Ok(Self { object }),
@@ -85,9 +84,9 @@ impl Drop for Thread {
     }
 }
 
-// SAFETY: a thread object may be waited for from anywhere.
+// SAFETY: a thread object may be waited for on any thread.
 unsafe impl Send for Thread {}
-// SAFETY: as above.
+// SAFETY: a thread object may be waited for on any thread.
 unsafe impl Sync for Thread {}
 
 unsafe extern "efiapi" fn run<F: FnOnce() + Send + 'static>(context: PVOID) {

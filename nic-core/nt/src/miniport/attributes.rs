@@ -77,7 +77,7 @@ impl Attributes {
         let mut power = power();
         let mut oids = [0; MAXIMUM_OIDS];
         let general = self.general(&mut power, &mut oids)?;
-        // SAFETY: as above.
+        // SAFETY: by the caller's promise.
         unsafe { set(handle, &general.Header) }?;
         let (mut current, mut capabilities) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         let current = offload(&mut current, ndis_version, self.receive_checksums);
@@ -93,7 +93,7 @@ impl Attributes {
             DefaultTcpConnectionOffloadConfiguration: ptr::null_mut(),
             TcpConnectionOffloadHardwareCapabilities: ptr::null_mut(),
         };
-        // SAFETY: as above.
+        // SAFETY: by the caller's promise.
         unsafe { set(handle, &offload.Header) }
     }
 
@@ -104,7 +104,7 @@ impl Attributes {
     ) -> Result<NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES> {
         let oids = oids.get_mut(..self.oids.len()).ok_or(Status::INVALID_PARAMETER)?;
         oids.copy_from_slice(self.oids);
-        // SAFETY: the struct is numbers and pointers, for which zeros are values.
+        // SAFETY: the struct consists of integers and pointers, for which zeros are valid values.
         let zeroed: NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES = unsafe { core::mem::zeroed() };
         Ok(NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
             Header: NDIS_OBJECT_HEADER {
@@ -217,9 +217,9 @@ pub(super) fn offload(
         }
         _ => (NDIS_OFFLOAD_REVISION_7, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7),
     };
-    // SAFETY: it is one struct long.
+    // SAFETY: the place has the size of one struct.
     unsafe { place.as_mut_ptr().write_bytes(0, 1) };
-    // SAFETY: the struct is numbers, for which zeros are values.
+    // SAFETY: the struct consists of integers, for which zeros are valid values.
     let offload = unsafe { place.assume_init_mut() };
     offload.Header =
         NDIS_OBJECT_HEADER { Type: NDIS_OBJECT_TYPE_OFFLOAD, Revision: revision, Size: size };

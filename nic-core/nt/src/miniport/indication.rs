@@ -34,7 +34,8 @@ impl AdapterHandle {
     }
 
     fn indicate<T>(&self, code: NDIS_STATUS, news: &mut T) {
-        // SAFETY: a NDIS_STATUS_INDICATION is numbers and pointers, for which zeros are values.
+        // SAFETY: a NDIS_STATUS_INDICATION consists of integers and pointers, for which zeros are
+        // valid values.
         let zeroed: NDIS_STATUS_INDICATION = unsafe { core::mem::zeroed() };
         let indication = NDIS_STATUS_INDICATION {
             Header: NDIS_OBJECT_HEADER {

@@ -8,6 +8,13 @@
 //! |---|---|
 //! | `NET_BUFFER_LIST::MiniportReserved[0]` | the [`SizeClass`] |
 //! | `NET_BUFFER_LIST::MiniportReserved[1]` | where the data is |
+//!
+//! # Safety conditions
+//! 1. The packet, chain or free list owns the NET_BUFFER_LIST, and with it its NET_BUFFER, MDL and
+//!    data. No other thread accesses them.
+//! 2. The pool is the size class's own.
+//! 3. MiniportReserved holds what `SizeClass::allocate` stored there. The size class outlives its
+//!    packets, which its drop asserts.
 
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
@@ -139,7 +146,7 @@ impl ReceivePath {
         }
         let flags = if processor::is_dispatch() { NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL } else { 0 };
         let first = ManuallyDrop::new(chain).first;
-        // SAFETY: the chain is of filled packets, which are NDIS's until it returns them.
+        // SAFETY: 1. NDIS owns the packets until it returns them.
         unsafe {
             NdisMIndicateReceiveNetBufferLists(
                 self.adapter,
@@ -171,9 +178,9 @@ impl ReceivePath {
     }
 }
 
-// SAFETY: the handles are used as NDIS allows from anywhere; all else is behind locks or atomic.
+// SAFETY: NDIS accepts the handles on any thread; all other fields are locks or atomics.
 unsafe impl Send for ReceivePath {}
-// SAFETY: as above.
+// SAFETY: NDIS accepts the handles on any thread; all other fields are locks or atomics.
 unsafe impl Sync for ReceivePath {}
 
 impl SizeClass {
@@ -191,7 +198,7 @@ impl SizeClass {
             DataSize: data_bytes,
             Flags: 0,
         };
-        // SAFETY: the parameters live on the stack.
+        // SAFETY: the parameters are on the stack.
         let pool = unsafe { NdisAllocateNetBufferListPool(adapter, &raw const parameters) };
         if pool.is_null() {
             return Err(Status::INSUFFICIENT_RESOURCES);
@@ -204,24 +211,24 @@ impl SizeClass {
         if let Some(list) = self.free.lock().pop() {
             return Ok(ReceivePacket { list });
         }
-        // SAFETY: the pool is ours.
+        // SAFETY: 2.
         let list = unsafe { NdisAllocateNetBufferList(self.pool, 0, 0) };
         let list = NonNull::new(list).ok_or(Status::INSUFFICIENT_RESOURCES)?;
         let Some(data) = data_of(list) else {
-            // SAFETY: the list is ours, and not used any more.
+            // SAFETY: 1, 2. The list is not used any more.
             unsafe { NdisFreeNetBufferList(list.as_ptr()) };
             return Err(Status::INSUFFICIENT_RESOURCES);
         };
         self.allocated.fetch_add(1, Ordering::Relaxed);
         let raw = list.as_ptr();
-        // SAFETY: the list is ours.
+        // SAFETY: 1.
         unsafe {
             (*raw).MiniportReserved = [ptr::from_ref(self).cast_mut().cast(), data.as_ptr().cast()];
         };
         // NdisMIndicateReceiveNetBufferLists (ndis.h) wants its miniport's handle here.
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (*raw).SourceHandle = self.adapter };
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (*raw).Status = NDIS_STATUS_SUCCESS };
         Ok(ReceivePacket { list })
     }
@@ -235,7 +242,7 @@ impl SizeClass {
     }
 
     fn free_list(&self, list: NonNull<NET_BUFFER_LIST>) {
-        // SAFETY: the list is of our pool, and not used any more.
+        // SAFETY: 1, 2. The list is not used any more.
         unsafe { NdisFreeNetBufferList(list.as_ptr()) };
         self.allocated.fetch_sub(1, Ordering::Release);
     }
@@ -248,7 +255,7 @@ impl Drop for SizeClass {
         }
         // A packet that still exists would use this when it goes.
         assert_eq!(self.allocated.load(Ordering::Acquire), 0, "packets outlive their path");
-        // SAFETY: the pool is ours, and all of its lists are freed.
+        // SAFETY: 2. All lists are freed.
         unsafe { NdisFreeNetBufferListPool(self.pool) };
     }
 }
@@ -256,9 +263,9 @@ impl Drop for SizeClass {
 impl FreeList {
     fn pop(&mut self) -> Option<NonNull<NET_BUFFER_LIST>> {
         let list = NonNull::new(self.first)?;
-        // SAFETY: free packets are ours.
+        // SAFETY: 1.
         self.first = unsafe { (*list.as_ptr()).Next };
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (*list.as_ptr()).Next = ptr::null_mut() };
         self.length = self.length.wrapping_sub(1);
         Some(list)
@@ -268,7 +275,7 @@ impl FreeList {
         if self.length >= limit {
             return false;
         }
-        // SAFETY: the packet is ours.
+        // SAFETY: 1.
         unsafe { (*list.as_ptr()).Next = self.first };
         self.first = list.as_ptr();
         self.length = self.length.wrapping_add(1);
@@ -276,7 +283,7 @@ impl FreeList {
     }
 }
 
-// SAFETY: the free packets are ours, on whatever thread.
+// SAFETY: 1, on any thread.
 unsafe impl Send for FreeList {}
 
 /// A packet to be filled for the stack, owned.
@@ -289,10 +296,9 @@ impl ReceivePacket {
     /// earlier packet.
     pub fn data_mut(&mut self) -> &mut [u8] {
         let Some(class) = self.class() else { return &mut [] };
-        // SAFETY: the list is ours.
+        // SAFETY: 1.
         let data = unsafe { (*self.list.as_ptr()).MiniportReserved[1] };
-        // SAFETY: the pool gave this many bytes of memory to each of its lists, and the packet owns
-        // them.
+        // SAFETY: 1, 3. The pool allocated this many bytes for each of its lists.
         unsafe { core::slice::from_raw_parts_mut(data.cast(), class.data_bytes as usize) }
     }
 
@@ -314,29 +320,29 @@ impl ReceivePacket {
             IpVersion::V4 => (NDIS_NBL_FLAGS_IS_IPV4, 0x0800_u16),
             IpVersion::V6 => (NDIS_NBL_FLAGS_IS_IPV6, 0x86dd_u16),
         };
-        // SAFETY: the list is ours.
+        // SAFETY: 1.
         unsafe { (*raw).NblFlags = flag };
-        // SAFETY: as above; every version of NDIS that we run on has these slots.
+        // SAFETY: 1. Every supported version of NDIS has these slots.
         unsafe {
             (*raw).NetBufferListInfo[NetBufferListFrameType] =
                 ptr::without_provenance_mut(usize::from(frame_type.to_be()));
         };
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe {
             (*raw).NetBufferListInfo[TcpIpChecksumNetBufferListInfo] =
                 ptr::without_provenance_mut(checksums.info(version));
         };
-        // SAFETY: as above.
+        // SAFETY: 1.
         let buffer = unsafe { (*raw).FirstNetBuffer };
-        // SAFETY: the list's buffer is ours with it.
+        // SAFETY: 1.
         unsafe { (*buffer).DataLength = length };
         Ok(())
     }
 
     fn class(&self) -> Option<&SizeClass> {
-        // SAFETY: the list is ours.
+        // SAFETY: 1.
         let class = unsafe { (*self.list.as_ptr()).MiniportReserved[0] };
-        // SAFETY: the class outlives its packets, see its drop.
+        // SAFETY: 3.
         unsafe { class.cast::<SizeClass>().as_ref() }
     }
 }
@@ -349,9 +355,9 @@ impl Drop for ReceivePacket {
     }
 }
 
-// SAFETY: a packet is ours, on whatever thread.
+// SAFETY: 1, on any thread.
 unsafe impl Send for ReceivePacket {}
-// SAFETY: a shared packet shows nothing.
+// SAFETY: a shared packet has no methods.
 unsafe impl Sync for ReceivePacket {}
 
 /// Filled packets in order, to be indicated together. Dropping it drops them.
@@ -370,10 +376,10 @@ impl ReceiveChain {
     /// Puts a packet at the end.
     pub fn push_back(&mut self, packet: ReceivePacket) {
         let list = ManuallyDrop::new(packet).list;
-        // SAFETY: the packet is ours.
+        // SAFETY: 1.
         unsafe { (*list.as_ptr()).Next = ptr::null_mut() };
         match self.last.replace(list) {
-            // SAFETY: the chain owns its packets.
+            // SAFETY: 1.
             Some(last) => unsafe { (*last.as_ptr()).Next = list.as_ptr() },
             None => self.first = list.as_ptr(),
         }
@@ -393,9 +399,9 @@ impl ReceiveChain {
     /// Takes the first packet by the links alone.
     fn pop_unchecked(&mut self) -> Option<ReceivePacket> {
         let list = NonNull::new(self.first)?;
-        // SAFETY: the chain owns its packets.
+        // SAFETY: 1.
         self.first = unsafe { (*list.as_ptr()).Next };
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (*list.as_ptr()).Next = ptr::null_mut() };
         Some(ReceivePacket { list })
     }
@@ -415,15 +421,15 @@ impl Drop for ReceiveChain {
     }
 }
 
-// SAFETY: the chain owns its packets, on whatever thread.
+// SAFETY: 1, on any thread.
 unsafe impl Send for ReceiveChain {}
 
 /// Where a list's data is.
 fn data_of(list: NonNull<NET_BUFFER_LIST>) -> Option<NonNull<u8>> {
-    // SAFETY: the list is ours.
+    // SAFETY: 1.
     let buffer = NonNull::new(unsafe { (*list.as_ptr()).FirstNetBuffer })?;
-    // SAFETY: the list's buffer is ours with it.
+    // SAFETY: 1.
     let mdl = NonNull::new(unsafe { (*buffer.as_ptr()).MdlChain })?;
-    // SAFETY: NDIS made the MDL for memory of the non-paged pool.
+    // SAFETY: NDIS built the MDL for non-paged pool.
     unsafe { mdl::system_address(mdl) }
 }

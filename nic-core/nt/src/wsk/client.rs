@@ -87,8 +87,8 @@ impl Attachment {
         let Some(control) = self.dispatch().WskControlClient else {
             return Status::NOT_SUPPORTED;
         };
-        // SAFETY: the input is there until the call returns, which without an IRP is the end of the
-        // operation.
+        // SAFETY: the input is valid until the call returns, which ends an operation without an
+        // IRP.
         let status: NTSTATUS = unsafe {
             control(
                 self.provider.Client,
@@ -112,9 +112,9 @@ impl Drop for Attachment {
     }
 }
 
-// SAFETY: WSK's functions may be called from any thread.
+// SAFETY: WSK's functions may be called on any thread.
 unsafe impl Send for Attachment {}
-// SAFETY: as above.
+// SAFETY: WSK's functions may be called on any thread.
 unsafe impl Sync for Attachment {}
 
 /// A registration.

@@ -1,4 +1,8 @@
 //! Datagrams that were received, in the network's own memory.
+//!
+//! # Safety conditions
+//! 1. Indications, and what they point to, are valid and unmodified until they are released to WSK,
+//!    which is when [`Datagrams`] are dropped.
 
 use core::net::SocketAddr;
 use core::{ptr, slice};
@@ -57,7 +61,7 @@ impl Datagrams {
     pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
         let mut next = self.first;
         core::iter::from_fn(move || {
-            // SAFETY: retained until this is dropped.
+            // SAFETY: 1.
             let indication = unsafe { next.as_ref() }?;
             next = indication.Next;
             Some(Datagram { indication })
@@ -74,10 +78,10 @@ impl Datagrams {
         let (mut last, mut rest) = (ptr::null_mut::<WSK_DATAGRAM_INDICATION>(), self.first);
         for _ in 0..count {
             last = rest;
-            // SAFETY: there are more than `count`.
+            // SAFETY: 1. There are more than `count`.
             rest = unsafe { (*rest).Next };
         }
-        // SAFETY: retained; null if `count` is 0.
+        // SAFETY: 1. It is null if `count` is 0.
         if let Some(last) = unsafe { last.as_mut() } {
             last.Next = ptr::null_mut();
             front.first = self.first;
@@ -105,9 +109,9 @@ impl Drop for Datagrams {
     }
 }
 
-// SAFETY: WSK takes datagrams back from any thread.
+// SAFETY: WSK takes datagrams back on any thread.
 unsafe impl Send for Datagrams {}
-// SAFETY: a shared one is only read.
+// SAFETY: a shared chain is only read.
 unsafe impl Sync for Datagrams {}
 
 /// One received datagram.
@@ -130,7 +134,7 @@ impl<'a> Datagram<'a> {
     /// Its bytes, where they are.
     pub fn pieces<const N: usize>(&self) -> Result<Pieces<'a, N>, PiecesError> {
         let buffer = &self.indication.Buffer;
-        // SAFETY: WSK's chain is valid and locked, and nobody writes to it, until it is released.
+        // SAFETY: 1.
         unsafe { Pieces::of_chain(buffer.Mdl, buffer.Offset as usize, buffer.Length) }
     }
 
@@ -139,14 +143,14 @@ impl<'a> Datagram<'a> {
         let buffer = &self.indication.Buffer;
         let length = buffer.Length.min(output.len());
         let output = output.get_mut(..length).unwrap_or_default();
-        // SAFETY: WSK's chain is valid and locked until it is released.
+        // SAFETY: 1.
         unsafe { mdl::copy_from_chain(buffer.Mdl, buffer.Offset as usize, output) }?;
         Ok(output)
     }
 
     /// Where it comes from.
     pub fn remote(&self) -> Option<SocketAddr> {
-        // SAFETY: WSK's address is valid until it is released.
+        // SAFETY: 1.
         unsafe { from_sockaddr(self.indication.RemoteAddress) }
     }
 
@@ -166,7 +170,7 @@ impl<'a> Datagram<'a> {
             return &[];
         }
         let length = self.indication.ControlInfoLength as usize;
-        // SAFETY: WSK's control data is valid until it is released.
+        // SAFETY: 1.
         unsafe { slice::from_raw_parts(control.cast(), length) }
     }
 }

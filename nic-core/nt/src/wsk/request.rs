@@ -33,9 +33,10 @@ impl WskIrp {
     ///
     /// The IRP must not be with WSK.
     pub(super) fn prepare(&mut self, routine: IO_COMPLETION_ROUTINE, context: PVOID) -> *mut IRP {
-        // SAFETY: from IoAllocateIrp, and not in use.
+        // SAFETY: IoAllocateIrp returned the IRP, which is not in use.
         unsafe { IoReuseIrp(self.irp.as_ptr(), STATUS_UNSUCCESSFUL) };
-        // SAFETY: an IRP that nobody was given yet has its current location behind its last one.
+        // SAFETY: the current location of an IRP that no driver has been called with is behind its
+        // last one.
         let current = unsafe { current_stack_location(self.irp) };
         let next = current.as_ptr().wrapping_sub(1);
         // IoSetCompletionRoutine, which wdm.h inlines.
@@ -57,14 +58,14 @@ impl WskIrp {
 
 impl Drop for WskIrp {
     fn drop(&mut self) {
-        // SAFETY: from IoAllocateIrp, and not with WSK.
+        // SAFETY: IoAllocateIrp returned the IRP, which WSK does not use.
         unsafe { IoFreeIrp(self.irp.as_ptr()) };
     }
 }
 
 // SAFETY: an IRP is plain memory; its owner decides who uses it when.
 unsafe impl Send for WskIrp {}
-// SAFETY: as above.
+// SAFETY: an IRP is plain memory; its owner decides who uses it when.
 unsafe impl Sync for WskIrp {}
 
 /// A request that is waited for; made beforehand where it must not fail.
@@ -104,7 +105,7 @@ pub(super) fn synchronously(call: impl FnOnce(*mut IRP) -> NTSTATUS) -> Result<u
 }
 
 unsafe extern "efiapi" fn set_event(_: *mut DEVICE_OBJECT, _: *mut IRP, event: PVOID) -> NTSTATUS {
-    // SAFETY: the context is the event of a request that waits.
+    // SAFETY: the context is the event of a request that is waited for.
     unsafe { &*event.cast::<Event>() }.set();
     // The IRP is ours, not the I/O manager's.
     STATUS_MORE_PROCESSING_REQUIRED

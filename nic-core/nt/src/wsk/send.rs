@@ -1,4 +1,10 @@
 //! Sending.
+//!
+//! # Safety conditions
+//! 1. The batch or datagram is ours until the call of WSK, and is at its final address.
+//! 2. WSK reads only memory of the batch or datagram, which the completion routine alone gives
+//!    back.
+//! 3. The context is the batch or datagram that was passed to WSK, which WSK does not use any more.
 
 use core::mem::MaybeUninit;
 use core::net::SocketAddr;
@@ -145,11 +151,11 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         };
         batch.inner.flight.aim(core, remote, local);
         let context: NonNull<Inner<T>> = PoolBox::into_raw(batch.inner);
-        // SAFETY: the batch is ours until the call, and stays where it is.
+        // SAFETY: 1.
         let flight = unsafe { &raw mut (*context.as_ptr()).flight };
-        // SAFETY: as above.
+        // SAFETY: 1.
         let call = unsafe { Call::prepare(flight, batch_sent::<T>, context.as_ptr().cast()) };
-        // SAFETY: all is in the batch, which comes back by the completion routine alone.
+        // SAFETY: 2.
         unsafe {
             send(core.socket(), list, 0, call.remote, call.control_length, call.control, call.irp)
         };
@@ -197,13 +203,13 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         }
         single.flight.aim(core, remote, local);
         let single: NonNull<Single<T>> = PoolBox::into_raw(single);
-        // SAFETY: the datagram is ours until the call, and stays where it is.
+        // SAFETY: 1.
         let flight = unsafe { &raw mut (*single.as_ptr()).flight };
-        // SAFETY: as above.
+        // SAFETY: 1.
         let buffer = unsafe { &raw mut (*single.as_ptr()).buffer };
-        // SAFETY: as above.
+        // SAFETY: 1.
         let call = unsafe { Call::prepare(flight, single_sent::<T>, single.as_ptr().cast()) };
-        // SAFETY: all is in `single`, which comes back by the completion routine alone.
+        // SAFETY: 2.
         unsafe {
             send(core.socket(), buffer, 0, call.remote, call.control_length, call.control, call.irp)
         };
@@ -254,7 +260,7 @@ unsafe extern "efiapi" fn batch_sent<T: Sent>(
     context: PVOID,
 ) -> NTSTATUS {
     if let Some(context) = NonNull::new(context.cast::<Inner<T>>()) {
-        // SAFETY: the context of `send_batch`, which WSK is done with.
+        // SAFETY: 3.
         let mut inner = unsafe { PoolBox::from_raw(context) };
         let (status, _) = inner.flight.irp.outcome();
         let core = inner.flight.core.take();
@@ -293,7 +299,7 @@ impl<T> Single<T> {
         let length = u32::try_from(datagram.len()).map_err(|_| Status::INVALID_PARAMETER)?;
         let mut bytes = PoolBytes::zeroed(datagram.len())?;
         bytes.copy_from_slice(datagram);
-        // SAFETY: in the non-paged pool; dropped after the MDL.
+        // SAFETY: the bytes are in the non-paged pool, and are freed after the MDL.
         let mdl = unsafe { Mdl::new(bytes.as_mut_ptr(), length) }?;
         let buffer = WSK_BUF { Mdl: mdl.as_ptr(), Offset: 0, Length: datagram.len() };
         Ok((Flight::new()?, buffer, mdl, bytes))
@@ -306,7 +312,7 @@ unsafe extern "efiapi" fn single_sent<T: OneSent>(
     context: PVOID,
 ) -> NTSTATUS {
     if let Some(context) = NonNull::new(context.cast::<Single<T>>()) {
-        // SAFETY: the context of `send_one`, which WSK is done with.
+        // SAFETY: 3.
         let Single { mut flight, buffer: _, _mdl, _bytes, context } =
             PoolBox::into_inner(unsafe { PoolBox::from_raw(context) });
         let (status, _) = flight.irp.outcome();

@@ -1,4 +1,8 @@
 //! UDP sockets.
+//!
+//! # Safety conditions
+//! 1. The socket is open, and stays open while it has uses.
+//! 2. The pointers stay valid until the request has ended, which is waited for.
 
 use core::ffi::c_void;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -106,7 +110,7 @@ impl<R: ReceiveFrom> UdpSocket<R> {
             Family::V6 => AF_INET6,
         };
         let socket = synchronously(|irp| {
-            // SAFETY: the context lives until the socket is closed, the table forever.
+            // SAFETY: 2. The context lives until the socket is closed, the table forever.
             unsafe {
                 create(
                     client.client(),
@@ -158,11 +162,11 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         let socket = self.core.socket();
         let mut address = to_sockaddr(address);
         let pointer = &raw mut address;
-        // SAFETY: the socket is open, and the address is there until the request has ended.
+        // SAFETY: 1, 2.
         synchronously(|irp| unsafe { bind(socket, pointer.cast(), 0, irp) })?;
-        // SAFETY: as above.
+        // SAFETY: 1, 2.
         synchronously(|irp| unsafe { local_address(socket, pointer.cast(), irp) })?;
-        // SAFETY: WSK has filled it in.
+        // SAFETY: WSK has filled in an address.
         unsafe { from_sockaddr(pointer.cast()) }.ok_or(Status::UNSUCCESSFUL)
     }
 
@@ -191,8 +195,8 @@ impl<R: ReceiveFrom> Drop for UdpSocket<R> {
         self.core.rundown.wait();
         let Some(close) = self.core.dispatch().Basic.WskCloseSocket else { return };
         let socket = self.core.socket();
-        // SAFETY: the socket is open, nothing of it is in use, and nobody uses it afterwards. WSK
-        // waits for callbacks in progress.
+        // SAFETY: 1. No use is left, and nothing uses the socket afterwards. WSK waits for
+        // callbacks in progress.
         let _ = self.close_request.call(|irp| unsafe { close(socket, irp) });
     }
 }
@@ -204,16 +208,16 @@ impl Core {
 
     /// The socket's functions. It must be open.
     pub(super) fn dispatch(&self) -> &WSK_PROVIDER_DATAGRAM_DISPATCH {
-        // SAFETY: an open socket is valid.
+        // SAFETY: 1.
         let table = unsafe { (*self.socket()).Dispatch };
-        // SAFETY: that of a datagram socket.
+        // SAFETY: 1. It is the table of a datagram socket.
         unsafe { &*table.cast::<WSK_PROVIDER_DATAGRAM_DISPATCH>() }
     }
 
     /// Gives datagrams back, of which there are uses.
     pub(super) fn release(&self, first: *mut WSK_DATAGRAM_INDICATION) {
         if let Some(release) = self.dispatch().WskRelease {
-            // SAFETY: retained from this socket, which their uses hold open.
+            // SAFETY: 1. The datagrams were retained from this socket.
             unsafe { release(self.socket(), first) };
         }
     }
@@ -226,7 +230,7 @@ impl Core {
         let control = self.dispatch().Basic.WskControlSocket.ok_or(Status::NOT_SUPPORTED)?;
         let input = &raw mut value;
         synchronously(|irp| {
-            // SAFETY: the socket is open, and the value is there until the request has ended.
+            // SAFETY: 1, 2.
             unsafe {
                 control(
                     self.socket(),
@@ -260,13 +264,13 @@ unsafe extern "efiapi" fn receive_from_event<R: ReceiveFrom>(
     _flags: ULONG,
     first: *mut WSK_DATAGRAM_INDICATION,
 ) -> NTSTATUS {
-    // SAFETY: the context of `UdpSocket::open`, which lives until the socket is closed.
+    // SAFETY: the context is that of `UdpSocket::open`, which lives until the socket is closed.
     let state = unsafe { &*context.cast::<State<R>>() };
     if first.is_null() {
         state.receiver.failed();
         return STATUS_SUCCESS;
     }
-    // SAFETY: WSK indicates the chain, and is told that it is retained.
+    // SAFETY: WSK indicates the chain, and STATUS_PENDING says that it is retained.
     match unsafe { Datagrams::retain(&state.core, first) } {
         Some(datagrams) => {
             state.receiver.receive(datagrams);

@@ -14,7 +14,7 @@ use super::TransmitPath;
 pub(super) unsafe fn remaining<'a>(list: NonNull<NET_BUFFER_LIST>) -> &'a AtomicUsize {
     // SAFETY: by the caller's promise; the field has the size and alignment of a usize.
     let field = unsafe { ptr::addr_of_mut!((*list.as_ptr()).MiniportReserved) }.cast::<usize>();
-    // SAFETY: as above, and nobody uses the field otherwise while the list is ours.
+    // SAFETY: by the caller's promise; nothing else uses the field.
     unsafe { AtomicUsize::from_ptr(field) }
 }
 
@@ -25,7 +25,7 @@ pub(super) unsafe fn remaining<'a>(list: NonNull<NET_BUFFER_LIST>) -> &'a Atomic
 pub(super) unsafe fn packet_done(
     list: NonNull<NET_BUFFER_LIST>,
 ) -> Option<NonNull<NET_BUFFER_LIST>> {
-    // SAFETY: the list is ours while a packet of it is.
+    // SAFETY: a list is ours while one of its packets exists.
     let before = unsafe { remaining(list) }.fetch_sub(1, Ordering::AcqRel);
     (before == 1).then_some(list)
 }
@@ -35,9 +35,9 @@ pub(super) unsafe fn packet_done(
 /// # Safety
 /// As [`TransmitPath::push_completed`].
 pub(super) unsafe fn give_back(newest: NonNull<NET_BUFFER_LIST>, oldest: NonNull<NET_BUFFER_LIST>) {
-    // SAFETY: the list is ours, and `take_list` left its path here, which outlives it.
+    // SAFETY: by the caller's promise; `take_list` stored the path here.
     let path = unsafe { (*newest.as_ptr()).MiniportReserved[1] }.cast::<TransmitPath>();
-    // SAFETY: as above.
+    // SAFETY: the path outlives its lists.
     let Some(path) = (unsafe { path.as_ref() }) else { return };
     // SAFETY: by the caller's promise.
     unsafe { path.push_completed(newest, oldest) };

@@ -1,4 +1,9 @@
 //! One packet of a list.
+//!
+//! # Safety conditions
+//! 1. The packet owns its NET_BUFFER until it is finished. No other thread accesses it.
+//! 2. A NET_BUFFER_LIST belongs to this driver while one of its packets exists. The stack keeps the
+//!    MDL chain valid, and does not write to it, until the list is completed.
 
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
@@ -29,7 +34,7 @@ impl TransmitPacket {
         let raw = buffer.as_ptr();
         // SAFETY: by the caller's promise.
         unsafe { (*raw).MiniportReserved = [ptr::null_mut(); 4] };
-        // SAFETY: as above.
+        // SAFETY: by the caller's promise.
         unsafe { (*raw).MiniportReserved[1] = list.as_ptr().cast() };
         let mut packet = Self { buffer };
         packet.find_head();
@@ -42,7 +47,7 @@ impl TransmitPacket {
         if head_bytes == 0 {
             return;
         }
-        // SAFETY: the buffer is ours; without storage nothing is copied.
+        // SAFETY: 1. Without storage nothing is copied.
         let in_place = unsafe {
             NdisGetDataBuffer(self.buffer.as_ptr(), head_bytes as u32, ptr::null_mut(), 1, 0)
         };
@@ -50,14 +55,14 @@ impl TransmitPacket {
             Some(head) => head.as_ptr(),
             None => self.copy_head(head_bytes).unwrap_or(ptr::null_mut()),
         };
-        // SAFETY: the buffer is ours.
+        // SAFETY: 1.
         unsafe { (*self.buffer.as_ptr()).MiniportReserved[3] = head };
     }
 
     fn copy_head(&self, head_bytes: usize) -> Option<*mut c_void> {
         let mut head = PoolBox::new([0_u8; HEAD_BYTES]).ok()?;
         let (chain, offset) = self.position();
-        // SAFETY: the stack keeps the chain valid until the list is completed.
+        // SAFETY: 2.
         unsafe { copy_from_chain(chain, offset, head.get_mut(..head_bytes)?) }.ok()?;
         // The pool's alignment leaves bit 0 free; the allocation's provenance stays in the pointer.
         Some(
@@ -73,7 +78,7 @@ impl TransmitPacket {
     }
 
     fn raw_head(&self) -> *mut c_void {
-        // SAFETY: the buffer is ours.
+        // SAFETY: 1.
         unsafe { (*self.buffer.as_ptr()).MiniportReserved[3] }
     }
 
@@ -83,26 +88,26 @@ impl TransmitPacket {
         if head.is_null() {
             return &[];
         }
-        // SAFETY: `find_head` made sure of that many bytes, which stay while the packet is ours.
+        // SAFETY: 1. `find_head` checked that this many bytes are there.
         unsafe { core::slice::from_raw_parts(head.cast(), self.len().min(HEAD_BYTES)) }
     }
 
     /// Length in bytes.
     #[expect(clippy::len_without_is_empty, reason = "packets without bytes are never made")]
     pub fn len(&self) -> usize {
-        // SAFETY: the buffer is ours.
+        // SAFETY: 1.
         unsafe { (*self.buffer.as_ptr()).DataLength as usize }
     }
 
     /// A number that the owner left here.
     pub fn stamp(&self) -> u64 {
-        // SAFETY: the buffer is ours.
+        // SAFETY: 1.
         unsafe { (*self.buffer.as_ptr()).MiniportReserved[2] }.addr() as u64
     }
 
     /// Leaves a number here.
     pub fn set_stamp(&mut self, stamp: u64) {
-        // SAFETY: the buffer is ours.
+        // SAFETY: 1.
         unsafe {
             (*self.buffer.as_ptr()).MiniportReserved[2] =
                 ptr::without_provenance_mut(stamp as usize);
@@ -112,8 +117,7 @@ impl TransmitPacket {
     /// The packet's bytes, where they lie.
     pub fn pieces<const N: usize>(&self) -> core::result::Result<Pieces<'_, N>, PiecesError> {
         let (chain, offset) = self.position();
-        // SAFETY: the stack keeps the chain valid and doesn't write to it until the list is
-        // completed.
+        // SAFETY: 2.
         unsafe { Pieces::of_chain(chain, offset, self.len()) }
     }
 
@@ -123,21 +127,21 @@ impl TransmitPacket {
             return Err(PiecesError::Unreadable);
         }
         let (chain, offset) = self.position();
-        // SAFETY: the stack keeps the chain valid until the list is completed.
+        // SAFETY: 2.
         unsafe { copy_from_chain(chain, offset, output) }
     }
 
     fn position(&self) -> (*const nt_sys::mm::MDL, usize) {
         let buffer = self.buffer.as_ptr();
-        // SAFETY: the buffer is ours.
+        // SAFETY: 1.
         let mdl = unsafe { (*buffer).CurrentMdl };
-        // SAFETY: as above.
+        // SAFETY: 1.
         let offset = unsafe { (*buffer).CurrentMdlOffset };
         (mdl, offset as usize)
     }
 
     fn list(&self) -> Option<NonNull<NET_BUFFER_LIST>> {
-        // SAFETY: the buffer is ours.
+        // SAFETY: 1.
         NonNull::new(unsafe { (*self.buffer.as_ptr()).MiniportReserved[1] }.cast())
     }
 
@@ -150,17 +154,17 @@ impl TransmitPacket {
         if head.addr() & HEAD_IS_COPY != 0
             && let Some(copy) = NonNull::new(head.map_addr(|address| address & !HEAD_IS_COPY))
         {
-            // SAFETY: `copy_head` made it, and the packet was its only user.
+            // SAFETY: `copy_head` allocated it, and the packet was its only user.
             drop(unsafe { PoolBox::<[u8; HEAD_BYTES]>::from_raw(copy.cast()) });
         }
         if !is_sent {
-            // SAFETY: the list is ours while a packet of it is.
+            // SAFETY: 2.
             let status = unsafe { ptr::addr_of_mut!((*list.as_ptr()).Status) };
-            // SAFETY: as above; an i32 is an AtomicI32, and packets of one list may end on several
+            // SAFETY: 2. The field is an i32, and packets of one list may finish on several
             // processors.
             unsafe { AtomicI32::from_ptr(status) }.store(NDIS_STATUS_FAILURE, Ordering::Relaxed);
         }
-        // SAFETY: this packet was counted and is gone.
+        // SAFETY: the packet was counted, and does not exist any more.
         unsafe { packet_done(list) }
     }
 }
@@ -169,11 +173,11 @@ impl Drop for TransmitPacket {
     fn drop(&mut self) {
         let packet = Self { buffer: self.buffer };
         if let Some(list) = packet.finish(false) {
-            // SAFETY: the list's packets are gone, so the list is ours alone.
+            // SAFETY: all packets of the list are finished, so that no other thread uses it.
             unsafe { give_back(list, list) };
         }
     }
 }
 
-// SAFETY: a packet is ours, on whatever thread.
+// SAFETY: 1, on any thread.
 unsafe impl Send for TransmitPacket {}

@@ -1,4 +1,9 @@
 //! The way of lists from NDIS and back.
+//!
+//! # Safety conditions
+//! 1. The NET_BUFFER_LIST came from NDIS for this adapter and has not been completed. Its packets
+//!    do not exist yet, are all in the queue that is being filled, or are finished: no other thread
+//!    uses the list.
 
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -70,21 +75,21 @@ impl TransmitPath {
         let mut next = chain;
         while let Some(list) = NonNull::new(next) {
             lists = lists.wrapping_add(1);
-            // SAFETY: the chain is ours.
+            // SAFETY: 1.
             next = unsafe { (*list.as_ptr()).Next };
         }
         let mut queue = TransmitQueue::default();
         if !self.under_way.enter(lists) {
-            // SAFETY: the chain is ours and goes back to NDIS.
+            // SAFETY: 1.
             unsafe { self.refuse(chain) };
             return queue;
         }
 
         let mut next = chain;
         while let Some(list) = NonNull::new(next) {
-            // SAFETY: the chain is ours.
+            // SAFETY: 1.
             next = unsafe { (*list.as_ptr()).Next };
-            // SAFETY: as above.
+            // SAFETY: 1.
             unsafe { self.take_list(list, &mut queue) };
         }
         queue
@@ -107,9 +112,9 @@ impl TransmitPath {
         let mut lists = 0_usize;
         while let Some(list) = NonNull::new(next) {
             let list = list.as_ptr();
-            // SAFETY: the list is ours alone.
+            // SAFETY: 1.
             next = unsafe { (*list).Next };
-            // SAFETY: as above.
+            // SAFETY: 1.
             unsafe { (*list).Next = chain };
             chain = list;
             lists = lists.wrapping_add(1);
@@ -117,8 +122,7 @@ impl TransmitPath {
         if chain.is_null() {
             return;
         }
-        // SAFETY: all of the chain's lists came from NDIS for this adapter, and none of their
-        // packets is in use.
+        // SAFETY: 1.
         unsafe { NdisMSendNetBufferListsComplete(self.adapter, chain, completion_flags()) };
         self.under_way.leave(lists);
     }
@@ -130,13 +134,13 @@ impl TransmitPath {
     unsafe fn refuse(&self, chain: *mut NET_BUFFER_LIST) {
         let mut next = chain;
         while let Some(list) = NonNull::new(next) {
-            // SAFETY: the chain is ours.
+            // SAFETY: 1.
             unsafe { (*list.as_ptr()).Status = NDIS_STATUS_PAUSED };
-            // SAFETY: as above.
+            // SAFETY: 1.
             next = unsafe { (*list.as_ptr()).Next };
         }
         if !chain.is_null() {
-            // SAFETY: the chain came from NDIS for this adapter.
+            // SAFETY: 1.
             unsafe { NdisMSendNetBufferListsComplete(self.adapter, chain, completion_flags()) };
         }
     }
@@ -147,30 +151,30 @@ impl TransmitPath {
     /// The list must be ours, from NDIS.
     unsafe fn take_list(&self, list: NonNull<NET_BUFFER_LIST>, queue: &mut TransmitQueue) {
         let raw = list.as_ptr();
-        // SAFETY: the list is ours.
+        // SAFETY: 1.
         unsafe { (*raw).Status = NDIS_STATUS_SUCCESS };
-        // SAFETY: as above.
+        // SAFETY: 1.
         unsafe { (*raw).MiniportReserved[1] = ptr::from_ref(self).cast_mut().cast() };
-        // One more than there are packets: the list must not be done before all of them are in the
-        // queue. SAFETY: as above.
+        // One more than there are packets: the list must not be done before all of them are queued.
+        // SAFETY: 1.
         unsafe { remaining(list) }.store(1, Ordering::Relaxed);
 
-        // SAFETY: as above.
+        // SAFETY: 1.
         let mut next = unsafe { (*raw).FirstNetBuffer };
         while let Some(buffer) = NonNull::new(next) {
-            // SAFETY: the list's buffers are ours with it.
+            // SAFETY: 1.
             next = unsafe { (*buffer.as_ptr()).Next };
-            // SAFETY: as above.
+            // SAFETY: 1.
             unsafe { remaining(list) }.fetch_add(1, Ordering::Relaxed);
-            // SAFETY: as above.
+            // SAFETY: 1. The packet is counted.
             let packet = unsafe { TransmitPacket::new(buffer, list) };
             if packet.has_head() {
                 queue.push_back(packet);
             }
         }
-        // SAFETY: this is the one more.
+        // SAFETY: 1. This is the extra count.
         if let Some(list) = unsafe { packet_done(list) } {
-            // SAFETY: the list's packets are gone.
+            // SAFETY: 1. All packets are finished.
             unsafe { self.push_completed(list, list) };
         }
     }
@@ -187,7 +191,7 @@ impl TransmitPath {
     ) {
         let mut head = self.completed.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the list is ours until the exchange below.
+            // SAFETY: 1, until the exchange below.
             unsafe { (*last.as_ptr()).Next = head };
             match self.completed.compare_exchange_weak(
                 head,
@@ -209,9 +213,9 @@ impl Drop for TransmitPath {
     }
 }
 
-// SAFETY: the handle is used as NDIS allows from anywhere; all else is atomic.
+// SAFETY: NDIS accepts the handle on any thread; all other fields are atomics.
 unsafe impl Send for TransmitPath {}
-// SAFETY: as above.
+// SAFETY: NDIS accepts the handle on any thread; all other fields are atomics.
 unsafe impl Sync for TransmitPath {}
 
 fn completion_flags() -> u32 {

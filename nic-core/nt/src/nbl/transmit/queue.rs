@@ -1,4 +1,8 @@
 //! Packets in a row.
+//!
+//! # Safety conditions
+//! 1. The packet, or the queue that it is in, owns the NET_BUFFER. No other thread accesses it.
+//! 2. All packets of the NET_BUFFER_LIST are finished, so that no other thread uses it.
 
 use core::ptr::{self, NonNull};
 
@@ -19,10 +23,10 @@ impl TransmitQueue {
     /// Puts a packet at the end.
     pub fn push_back(&mut self, packet: TransmitPacket) {
         let buffer = packet.buffer;
-        // SAFETY: the packet is ours.
+        // SAFETY: 1.
         unsafe { (*buffer.as_ptr()).MiniportReserved[0] = ptr::null_mut() };
         if let Some(last) = self.last.replace(buffer) {
-            // SAFETY: the queue owns its packets.
+            // SAFETY: 1.
             unsafe { (*last.as_ptr()).MiniportReserved[0] = buffer.as_ptr().cast() };
         }
         if self.first.is_none() {
@@ -37,7 +41,7 @@ impl TransmitQueue {
     /// Takes the oldest.
     pub fn pop_front(&mut self) -> Option<TransmitPacket> {
         let packet = self.first.take()?;
-        // SAFETY: the packet is ours.
+        // SAFETY: 1.
         let next = unsafe { (*packet.buffer.as_ptr()).MiniportReserved[0] };
         self.first = NonNull::new(next.cast()).map(|buffer| TransmitPacket { buffer });
         if self.first.is_none() {
@@ -57,10 +61,11 @@ impl TransmitQueue {
         let mut next = self.first.as_ref();
         core::iter::from_fn(move || {
             let packet = next?;
-            // SAFETY: the queue owns its packets.
+            // SAFETY: 1.
             let link = unsafe { (*packet.buffer.as_ptr()).MiniportReserved.as_ptr() };
-            // SAFETY: the link's place holds a pointer to the next packet's buffer, or null; a
-            // TransmitPacket is exactly that pointer, and the queue, which is borrowed, keeps it.
+            // SAFETY: the link holds a pointer to the next packet's NET_BUFFER, or null, which is
+            // the representation of `Option<TransmitPacket>`. The borrowed queue keeps it
+            // unchanged.
             next =
                 unsafe { link.cast::<Option<TransmitPacket>>().as_ref() }.and_then(Option::as_ref);
             Some(packet)
@@ -89,19 +94,19 @@ impl TransmitQueue {
         while let Some(packet) = self.pop_front() {
             let Some(list) = packet.finish(is_sent) else { continue };
             let next = newest.map_or(ptr::null_mut(), NonNull::as_ptr);
-            // SAFETY: the list's packets are gone, so it is ours alone.
+            // SAFETY: 2.
             unsafe { (*list.as_ptr()).Next = next };
             newest = Some(list);
             oldest = oldest.or(Some(list));
         }
         if let (Some(newest), Some(oldest)) = (newest, oldest) {
-            // SAFETY: the lists' packets are gone.
+            // SAFETY: 2.
             unsafe { give_back(newest, oldest) };
         }
     }
 }
 
-// SAFETY: the queue owns its packets, on whatever thread.
+// SAFETY: 1, on any thread.
 unsafe impl Send for TransmitQueue {}
 
 impl Drop for TransmitQueue {
