@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use nt_sys::ke::{KeQueryInterruptTimePrecise, KeQuerySystemTimePrecise};
 
-/// 1970-01-01 on NT's calendar, which begins in 1601, in 100 ns.
+/// 1970-01-01 in units of 100 ns since 1601-01-01, where NT time begins.
 const UNIX_EPOCH: u64 = 116_444_736_000_000_000;
 
-/// Time since the system was started, in nanoseconds. Time that it slept counts.
+/// Time since the system was started, in nanoseconds, including the time that it slept.
 ///
 /// # IRQL
 /// any

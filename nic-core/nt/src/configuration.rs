@@ -1,4 +1,4 @@
-//! An adapter's keywords in the registry.
+//! An adapter's configuration in the registry.
 
 use core::ptr;
 
@@ -13,14 +13,14 @@ use nt_sys::ntdef::UNICODE_STRING;
 
 use crate::status::{Result, Status};
 
-/// An adapter's keywords, open for reading.
+/// An adapter's configuration parameters, open for reading.
 pub struct Configuration {
     handle: NDIS_HANDLE,
 }
 
 impl Configuration {
     /// # Safety
-    /// The handle must be an adapter's, as MiniportInitializeEx got it.
+    /// The handle must be the adapter handle that MiniportInitializeEx was called with.
     pub(crate) unsafe fn open(adapter: NDIS_HANDLE) -> Result<Self> {
         let object = NDIS_CONFIGURATION_OBJECT {
             Header: NDIS_OBJECT_HEADER {
@@ -38,11 +38,11 @@ impl Configuration {
         Ok(Self { handle })
     }
 
-    /// A number. `None` where there is no such keyword, or it is no number. NDIS answers with the
-    /// type that the registry has, whatever is asked for (ndis.h, NdisReadConfiguration).
+    /// Reads an integer. `None` if the keyword is missing or is not a number. NDIS returns the type
+    /// that the registry has, whichever was requested (ndis.h, NdisReadConfiguration).
     ///
     /// # Errors
-    /// When memory ran out, so that nobody can tell.
+    /// [`Status::INSUFFICIENT_RESOURCES`] without memory to read it.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -50,7 +50,7 @@ impl Configuration {
         let Some(parameter) = self.read(keyword, NdisParameterInteger)? else { return Ok(None) };
         let kind = parameter.ParameterType;
         if kind == NdisParameterInteger || kind == NdisParameterHexInteger {
-            // SAFETY: the type says that it is a number.
+            // SAFETY: the type says that this member of the union is valid.
             return Ok(Some(unsafe { parameter.ParameterData.IntegerData }));
         }
         // An INF writes numbers as text.
@@ -63,7 +63,7 @@ impl Configuration {
         Ok(number.flatten())
     }
 
-    /// Calls `take` with a string, UTF-16. `None` where there is no such keyword, or it is no
+    /// Reads a UTF-16 string and passes it to `take`. `None` if the keyword is missing or is not a
     /// string.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Configuration {
         if parameter.ParameterType != NdisParameterString {
             return Ok(None);
         }
-        // SAFETY: the type says that it is a string.
+        // SAFETY: the type says that this member of the union is valid.
         let string: UNICODE_STRING = unsafe { parameter.ParameterData.StringData };
         if string.Buffer.is_null() {
             return Ok(Some(take(&[])));

@@ -1,4 +1,4 @@
-//! The memory of datagrams to be sent.
+//! Buffers of datagrams to be sent.
 
 use alloc::vec::Vec;
 use core::ptr;
@@ -10,24 +10,24 @@ use crate::mdl::Mdl;
 use crate::pool::PoolBytes;
 use crate::status::{Result, Status};
 
-/// The most datagrams of a [`DatagramBuffer`].
+/// The maximum number of slots of a [`DatagramBuffer`].
 const MAX_DATAGRAMS: usize = 64;
 
-/// Equal slots of one block of the non-paged pool, each with its MDL made once, so that a batch can
-/// be filled and sent again and again without an allocation.
+/// Slots of equal size in one block of the non-paged pool. Each slot has an MDL that is allocated
+/// once, so that the buffer can be filled and sent repeatedly without an allocation.
 pub struct DatagramBuffer {
     memory: PoolBytes,
     slot_bytes: usize,
     /// One per slot; dropping them doesn't touch the memory.
     mdls: Vec<Mdl>,
-    /// The bytes filled in each of the first slots: one per datagram.
+    /// The length in bytes of each datagram; datagrams occupy the first slots.
     lengths: Vec<u32>,
     /// What WskSendMessages reads; one per slot.
     list: Vec<WSK_BUF_LIST>,
 }
 
 impl DatagramBuffer {
-    /// Makes up to 64 slots of so many bytes each.
+    /// Allocates `slots` slots, at most 64, of `slot_bytes` bytes each.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -52,28 +52,28 @@ impl DatagramBuffer {
         Ok(Self { memory, slot_bytes, mdls, lengths: room_for(slots)?, list })
     }
 
-    /// How many datagrams fit in.
+    /// The number of slots.
     pub fn slots(&self) -> usize {
         self.mdls.len()
     }
 
-    /// The most bytes of a datagram.
+    /// The size of a slot, in bytes.
     pub fn slot_bytes(&self) -> usize {
         self.slot_bytes
     }
 
-    /// All slots, to be filled.
+    /// All slots.
     pub fn slots_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
         self.memory.chunks_exact_mut(self.slot_bytes)
     }
 
-    /// Forgets the datagrams.
+    /// Removes all datagrams.
     pub fn clear(&mut self) {
         self.lengths.clear();
     }
 
-    /// Says that the next slot holds a datagram of so many bytes; with 0 it is not sent. False
-    /// where there is no such slot or room.
+    /// Adds the content of the next slot, `length` bytes, as a datagram. One of length 0 is not
+    /// sent. False if there is no free slot, or `length` exceeds the slot.
     pub fn push(&mut self, length: usize) -> bool {
         let has_slot = self.lengths.len() < self.mdls.len();
         match u32::try_from(length) {
@@ -84,29 +84,29 @@ impl DatagramBuffer {
         }
     }
 
-    /// Datagrams in it.
+    /// The number of datagrams.
     pub fn len(&self) -> usize {
         self.lengths.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no datagrams.
     pub fn is_empty(&self) -> bool {
         self.lengths.is_empty()
     }
 
-    /// Bytes of all datagrams.
+    /// The length of all datagrams together, in bytes.
     pub fn total_bytes(&self) -> usize {
         self.lengths.iter().fold(0_usize, |sum, length| sum.wrapping_add(*length as usize))
     }
 
-    /// The datagrams as WskSendMessages wants them: valid while the buffer is not changed. Null
-    /// where there are none.
+    /// The datagrams as a list for WskSendMessages, which is valid until the buffer is changed. Null
+    /// if there are none.
     pub(crate) fn wsk_list(&mut self) -> *mut WSK_BUF_LIST {
         let mut next: *mut WSK_BUF_LIST = ptr::null_mut();
         let count = self.lengths.len();
         let slots = self.list.iter_mut().zip(&self.mdls).zip(&self.lengths).take(count);
         for ((entry, mdl), length) in slots.rev() {
-            // A slot of length 0 was given up.
+            // A slot of length 0 is not sent.
             if *length == 0 {
                 continue;
             }
@@ -124,7 +124,7 @@ fn room_for<T>(items: usize) -> Result<Vec<T>> {
     Ok(room)
 }
 
-// SAFETY: it owns its memory and MDLs; the list's pointers are made anew for each send.
+// SAFETY: it owns its memory and MDLs; the pointers of the list are set again for each send.
 unsafe impl Send for DatagramBuffer {}
-// SAFETY: a shared buffer shows numbers only.
+// SAFETY: a shared buffer gives access to integers only.
 unsafe impl Sync for DatagramBuffer {}

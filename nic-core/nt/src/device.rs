@@ -1,4 +1,4 @@
-//! A control device of an NDIS driver.
+//! Control devices of an NDIS driver.
 //!
 //! # Safety conditions
 //! 1. The arguments are those of a dispatch routine of a [`DeviceRegistration`] of `D`.
@@ -29,13 +29,13 @@ use crate::pool::PoolBox;
 use crate::shared::Shared;
 use crate::status::{Result, Status};
 
-/// What a control device does.
+/// The handlers of a control device.
 pub trait ControlDevice: Send + Sync + 'static {
     /// An open file.
     type File: Send + Sync;
 
-    /// Opens a file: `name` is what follows the device's own name, UTF-16, empty for the device
-    /// itself. Once this has succeeded, [`Self::cleanup`] follows.
+    /// Opens a file. `name` is the part of the path, in UTF-16, that follows the name of the
+    /// device; it is empty for the device itself. If this succeeds, [`Self::cleanup`] follows.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -47,7 +47,7 @@ pub trait ControlDevice: Send + Sync + 'static {
     /// `PASSIVE_LEVEL`
     fn control(&self, file: &Self::File, irp: Irp) -> Dispatched;
 
-    /// Handles a read; buffered.
+    /// Handles a read. The I/O method is buffered.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -55,7 +55,7 @@ pub trait ControlDevice: Send + Sync + 'static {
         irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
     }
 
-    /// Handles a write; buffered.
+    /// Handles a write. The I/O method is buffered.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -63,35 +63,35 @@ pub trait ControlDevice: Send + Sync + 'static {
         irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
     }
 
-    /// The last handle to a file is closed: its requests that wait are to be cancelled.
+    /// The last handle to a file was closed: its pending requests must be cancelled.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     fn cleanup(&self, file: &Self::File, id: FileId);
 }
 
-/// How a control device is called, and who may open it.
+/// The names and the security descriptor of a control device.
 pub struct DeviceName<'a> {
-    /// In the object manager: `\Device\...`, UTF-16.
+    /// The NT device name, `\Device\...`, in UTF-16.
     pub device: &'a [u16],
-    /// For Win32: `\DosDevices\...`, UTF-16.
+    /// The symbolic link, `\DosDevices\...`, in UTF-16.
     pub symbolic_link: &'a [u16],
-    /// The security descriptor in SDDL, UTF-16.
+    /// The security descriptor in SDDL, in UTF-16.
     pub sddl: &'a [u16],
 }
 
-/// A control device that exists; dropping it removes it.
+/// A registered control device; dropping it removes the device.
 pub struct DeviceRegistration<D: ControlDevice> {
     handle: NDIS_HANDLE,
-    /// What the dispatch routines find through the device's extension.
+    /// The device extension points here.
     _device: PoolBox<Shared<D>>,
 }
 
 impl<D: ControlDevice> DeviceRegistration<D> {
-    /// Makes the device.
+    /// Registers the device.
     ///
     /// # IRQL
-    /// `PASSIVE_LEVEL`, to drop it, too
+    /// `PASSIVE_LEVEL`, for dropping it as well
     pub fn new(driver: &DriverHandle, name: &DeviceName<'_>, device: Shared<D>) -> Result<Self> {
         let device = PoolBox::new(device)?;
         let mut major_functions: [Option<DRIVER_DISPATCH>; IRP_MJ_COUNT] = [None; IRP_MJ_COUNT];
@@ -136,8 +136,8 @@ impl<D: ControlDevice> DeviceRegistration<D> {
             )
         };
         Status(status).ok()?;
-        // Names behind the device's own name are the adapters: without this, opening them would not
-        // be checked against the security descriptor ("Controlling Device Namespace Access").
+        // Files below the device's name are adapters. Without this flag, opening them would not be
+        // checked against the security descriptor ("Controlling Device Namespace Access").
         // SAFETY: 2. Nothing else writes to the field.
         unsafe { (*device_object).Characteristics |= FILE_DEVICE_SECURE_OPEN };
         // Reads and writes go through a system buffer ("Initializing a Device Object").
@@ -163,13 +163,13 @@ unsafe impl<D: ControlDevice> Send for DeviceRegistration<D> {}
 // SAFETY: a shared registration has no methods.
 unsafe impl<D: ControlDevice> Sync for DeviceRegistration<D> {}
 
-/// The string's own memory is borrowed, not copied.
+/// Makes a UNICODE_STRING that points to `text`.
 fn unicode_string(text: &[u16]) -> Result<UNICODE_STRING> {
     let bytes = u16::try_from(size_of_val(text)).map_err(|_| Status::OBJECT_NAME_INVALID)?;
     Ok(UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: text.as_ptr().cast_mut() })
 }
 
-/// A dispatch routine's arguments, made safe.
+/// The arguments of a dispatch routine.
 struct Call<'a, D> {
     device: Option<&'a D>,
     file: *mut FILE_OBJECT,
@@ -177,7 +177,7 @@ struct Call<'a, D> {
 }
 
 /// # Safety
-/// Must be given what a dispatch routine of a [`DeviceRegistration`] of `D` was given.
+/// The arguments must be those of a dispatch routine of a [`DeviceRegistration`] of `D`.
 unsafe fn call<'a, D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,
@@ -196,7 +196,7 @@ unsafe fn call<'a, D: ControlDevice>(
 }
 
 impl<D: ControlDevice> Call<'_, D> {
-    /// What [`create`] left in the file.
+    /// What [`create`] stored in the file.
     fn file(&self) -> Option<NonNull<Option<D::File>>> {
         let file = NonNull::new(self.file)?;
         // SAFETY: 4.
@@ -223,7 +223,7 @@ unsafe extern "efiapi" fn create<D: ControlDevice>(
         // SAFETY: 4. The name is valid while the file is being opened.
         unsafe { core::slice::from_raw_parts(name.Buffer, usize::from(name.Length) / 2) }
     };
-    // Its place comes first: what was opened must not be lost for want of one.
+    // Memory is allocated first: a file that was opened must not be lost without it.
     let opened = PoolBox::new(None).and_then(|mut place: PoolBox<Option<D::File>>| {
         *place = Some(device.open(name, FileId(call.file))?);
         Ok(place)
@@ -297,10 +297,10 @@ unsafe extern "efiapi" fn device_control<D: ControlDevice>(
     unsafe { dispatch::<D>(device_object, irp, D::control) }
 }
 
-/// Has the device handle a request of a file.
+/// Passes a request of a file to a handler of the device.
 ///
 /// # Safety
-/// Must be given what a dispatch routine of a [`DeviceRegistration`] of `D` was given.
+/// The arguments must be those of a dispatch routine of a [`DeviceRegistration`] of `D`.
 unsafe fn dispatch<D: ControlDevice>(
     device_object: *mut DEVICE_OBJECT,
     irp: *mut IRP,

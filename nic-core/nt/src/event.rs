@@ -1,4 +1,4 @@
-//! Events: what threads wait for.
+//! Events.
 
 use core::cell::UnsafeCell;
 use core::time::Duration;
@@ -13,31 +13,31 @@ use nt_sys::status::STATUS_TIMEOUT;
 use crate::pool::PoolBox;
 use crate::status::Result;
 
-/// How an event behaves once it is set.
+/// The type of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// It stays set until cleared, and lets every waiter go (a notification event).
+    /// A notification event: it stays set until it is cleared, and releases every waiter.
     Manual,
-    /// It lets one waiter go and is clear again (a synchronization event).
+    /// A synchronization event: setting it releases one waiter, which clears it.
     Automatic,
 }
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// With what was waited for.
+    /// The object was signaled.
     Satisfied,
-    /// With the timeout.
+    /// The timeout expired.
     TimedOut,
 }
 
-/// An event, clear at first.
+/// An event; initially not set.
 pub struct Event {
     event: PoolBox<UnsafeCell<KEVENT>>,
 }
 
 impl Event {
-    /// Makes an event.
+    /// Allocates an event.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -94,8 +94,8 @@ unsafe impl Send for Event {}
 // SAFETY: a KEVENT may be used from any thread.
 unsafe impl Sync for Event {}
 
-/// Waits in kernel mode, not alertable, for a dispatcher object that lives on until the wait is
-/// over.
+/// Waits for a dispatcher object, in kernel mode and not alertable. The object must outlive the
+/// wait.
 pub(crate) fn wait_for_object(object: PVOID, timeout: Option<Duration>) -> Wait {
     // Relative times are negative, in 100 ns (wdm.h, KeWaitForSingleObject).
     let timeout: Option<LARGE_INTEGER> =

@@ -1,4 +1,4 @@
-//! The IP interface that the stack has on an adapter.
+//! The IP stack's interface of an adapter.
 
 use nt_sys::netioapi::{
     GetIpInterfaceEntry, InitializeIpInterfaceEntry, MIB_IPINTERFACE_ROW, SetIpInterfaceEntry,
@@ -8,10 +8,10 @@ use nt_sys::wsk::{AF_INET, AF_INET6};
 use crate::nbl::IpVersion;
 use crate::status::{Result, Status};
 
-/// The interface's MTU for one version of IP, in bytes.
+/// Reads the interface's MTU for one version of IP, in bytes.
 ///
 /// # Errors
-/// `NOT_FOUND` where the stack has no such interface, or not yet: it makes it some time after the
+/// `NOT_FOUND` if the stack has no such interface. It creates the interface some time after the
 /// adapter has started.
 ///
 /// # IRQL
@@ -20,17 +20,18 @@ pub fn mtu_bytes(interface_luid: u64, version: IpVersion) -> Result<u32> {
     row(interface_luid, version).map(|row| row.NlMtu)
 }
 
-/// Sets the interface's MTU for one version of IP, in bytes; at most the adapter's own.
+/// Sets the interface's MTU for one version of IP, in bytes. The adapter's MTU is the
+/// maximum.
 ///
 /// # Errors
-/// As for [`mtu_bytes`]; `INVALID_PARAMETER` for a length that may not be.
+/// As for [`mtu_bytes`]; `INVALID_PARAMETER` for an MTU that the stack refuses.
 ///
 /// # IRQL
 /// `< DISPATCH_LEVEL`
 pub fn set_mtu_bytes(interface_luid: u64, version: IpVersion, mtu_bytes: u32) -> Result<()> {
     let mut row = row(interface_luid, version)?;
     row.NlMtu = mtu_bytes;
-    // It is read as 64, which the stack then refuses for IPv4; 0 says that it stays.
+    // GetIpInterfaceEntry returns 64, which SetIpInterfaceEntry refuses for IPv4. 0 is no change.
     row.SitePrefixLength = 0;
     // SAFETY: the row is on the stack.
     Status(unsafe { SetIpInterfaceEntry(&raw mut row) }).ok()

@@ -1,4 +1,4 @@
-//! I/O requests: a safe view of an IRP, and queues of those that wait.
+//! I/O requests: a safe view of an IRP, and cancel-safe queues of pending ones.
 //!
 //! # Safety conditions
 //! 1. The IRP belongs to this driver until it is completed or inserted into a queue. Until then its
@@ -27,15 +27,17 @@ use crate::mdl;
 use crate::pool::{PoolBox, PoolBytes};
 use crate::status::{Result, Status};
 
-/// No thread gets a better priority for the end of a request (wdm.h, `IO_NO_INCREMENT`).
+/// The completion of a request does not boost the priority of a thread (wdm.h,
+/// `IO_NO_INCREMENT`).
 const NO_BOOST: i8 = 0;
 
-/// An I/O request that is ours to complete. Dropping it completes it with [`Status::CANCELLED`].
+/// An I/O request that this driver must complete. Dropping it completes it with
+/// [`Status::CANCELLED`].
 pub struct Irp {
     irp: NonNull<IRP>,
 }
 
-/// What a request asks for.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestKind {
     /// A device control.
@@ -46,19 +48,19 @@ pub enum RequestKind {
     Write,
 }
 
-/// Proof that an IRP is completed, or waits in a queue; with what its dispatch routine has to
+/// Proof that an IRP was completed or queued. It holds the status that the dispatch routine must
 /// return.
 #[must_use]
 pub struct Dispatched(Status);
 
 impl Irp {
     /// # Safety
-    /// The IRP must be one that a dispatch routine of ours got, or a queue of ours gave back.
+    /// A dispatch routine must have been called with the IRP, or an [`IrpQueue`] must have removed it.
     pub(crate) unsafe fn new(irp: NonNull<IRP>) -> Self {
         Self { irp }
     }
 
-    /// What it asks for.
+    /// The kind of the request.
     pub fn kind(&self) -> RequestKind {
         let stack_location = self.stack_location();
         // SAFETY: 1.
@@ -69,7 +71,7 @@ impl Irp {
         }
     }
 
-    /// The control code; 0 where it is no device control.
+    /// The control code; 0 if this is not a device control.
     pub fn control_code(&self) -> u32 {
         match self.kind() {
             RequestKind::Control => self.parameters().IoControlCode,
@@ -77,7 +79,7 @@ impl Irp {
         }
     }
 
-    /// The length of what the caller sends, in bytes: of a device control's first buffer.
+    /// The length of the caller's input in bytes; for a device control, that of its input buffer.
     pub fn input_bytes(&self) -> usize {
         match self.kind() {
             RequestKind::Control => self.parameters().InputBufferLength as usize,
@@ -86,8 +88,8 @@ impl Irp {
         }
     }
 
-    /// The length of the caller's buffer for an answer, in bytes: of a device control's second
-    /// buffer.
+    /// The length of the caller's buffer for output in bytes; for a device control, that of its
+    /// output buffer.
     pub fn output_bytes(&self) -> usize {
         match self.kind() {
             RequestKind::Control => self.parameters().OutputBufferLength as usize,
@@ -96,15 +98,14 @@ impl Irp {
         }
     }
 
-    /// The open file that it came by.
+    /// The open file of the request.
     pub fn file(&self) -> FileId {
         let stack_location = self.stack_location();
         // SAFETY: 1.
         FileId(unsafe { (*stack_location.as_ptr()).FileObject })
     }
 
-    /// What the caller sends by a buffered request, where the I/O manager has copied it to. Nobody
-    /// else can change it.
+    /// The input of a buffered request, in the system buffer. The caller can't change it any more.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -122,9 +123,9 @@ impl Irp {
         }
     }
 
-    /// Our own copy of what the caller sends: the first buffer of a buffered request, the second
-    /// one of an in-direct one, nothing of an out-direct one. What the I/O manager copied for us is
-    /// zeroized, as it may hold keys.
+    /// Copies the input: the input buffer of a METHOD_BUFFERED request, the output buffer of a
+    /// METHOD_IN_DIRECT one, nothing of a METHOD_OUT_DIRECT one. The system buffer is zeroized, as
+    /// it may hold keys.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -158,7 +159,7 @@ impl Irp {
         }
     }
 
-    /// Writes the beginning of the caller's buffer for an answer. Fails where that is shorter.
+    /// Writes to the beginning of the output buffer. Fails if that is shorter than `output`.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -183,8 +184,8 @@ impl Irp {
         Ok(())
     }
 
-    /// Ends the request. `information` is the number of bytes that the caller gets; more than its
-    /// buffer has only with a warning on a direct method.
+    /// Completes the request. `information` is the number of bytes that the caller gets. It may
+    /// exceed the caller's buffer with a warning status and a direct method only.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -225,7 +226,7 @@ impl Irp {
     fn method(&self) -> u32 {
         match self.kind() {
             RequestKind::Control => self.control_code() & 3,
-            // Our devices are made with DO_BUFFERED_IO.
+            // Control devices have DO_BUFFERED_IO.
             RequestKind::Read | RequestKind::Write => METHOD_BUFFERED,
         }
     }
@@ -305,7 +306,7 @@ impl IrpQueue {
         Ok(Self { queue })
     }
 
-    /// Lets a request wait.
+    /// Queues a request.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -317,7 +318,7 @@ impl IrpQueue {
         Dispatched(Status::PENDING)
     }
 
-    /// Takes the oldest request.
+    /// Removes the oldest request.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -325,7 +326,7 @@ impl IrpQueue {
         self.pop_of(ptr::null_mut())
     }
 
-    /// Cancels all requests that wait.
+    /// Cancels all queued requests.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -335,7 +336,7 @@ impl IrpQueue {
         }
     }
 
-    /// Cancels the requests of a file that is being closed.
+    /// Cancels the queued requests of a file.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -364,7 +365,7 @@ unsafe impl Send for IrpQueue {}
 // SAFETY: the queue has its own lock.
 unsafe impl Sync for IrpQueue {}
 
-/// Which open file; a name only, never followed.
+/// Identifies an open file. The pointer is never dereferenced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FileId(pub(crate) *mut FILE_OBJECT);
 
@@ -376,7 +377,7 @@ unsafe impl Sync for FileId {}
 /// `IoGetCurrentIrpStackLocation`, which wdm.h inlines.
 ///
 /// # Safety
-/// The IRP must be one that a driver of this stack has.
+/// The IRP must belong to a driver of the device stack.
 pub(crate) unsafe fn current_stack_location(irp: NonNull<IRP>) -> NonNull<IO_STACK_LOCATION> {
     let overlay = overlay_of(irp.as_ptr());
     // SAFETY: by the caller's promise; the overlay is the part of the tail that belongs to drivers.
@@ -386,24 +387,24 @@ pub(crate) unsafe fn current_stack_location(irp: NonNull<IRP>) -> NonNull<IO_STA
 }
 
 /// # Safety
-/// The queue must be of an [`IrpQueue`].
+/// The IO_CSQ must be that of an [`IrpQueue`].
 unsafe fn queue_of<'a>(csq: *mut IO_CSQ) -> &'a Queue {
     // SAFETY: by the caller's promise; the IO_CSQ is the first field of a `Queue`.
     unsafe { &*csq.cast::<Queue>() }
 }
 
-/// `IRP::Tail.Overlay`, without looking at it.
+/// The address of `IRP::Tail.Overlay`.
 fn overlay_of(irp: *mut IRP) -> *mut IRP_TAIL_OVERLAY {
     irp.cast::<u8>().wrapping_add(core::mem::offset_of!(IRP, Tail)).cast()
 }
 
-/// The link of an IRP, without looking at it.
+/// The address of the list entry of an IRP.
 fn link_of(irp: *mut IRP) -> *mut LIST_ENTRY {
     let offset = core::mem::offset_of!(IRP_TAIL_OVERLAY, ListEntry);
     overlay_of(irp).cast::<u8>().wrapping_add(offset).cast()
 }
 
-/// The IRP of a link, without looking at it.
+/// The IRP that a list entry is part of.
 fn irp_of(link: *mut LIST_ENTRY) -> *mut IRP {
     let offset = core::mem::offset_of!(IRP, Tail)
         .wrapping_add(core::mem::offset_of!(IRP_TAIL_OVERLAY, ListEntry));

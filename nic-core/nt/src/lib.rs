@@ -1,8 +1,8 @@
 //! Safe wrappers over `nt-sys`: what a driver needs of NT, NDIS and WSK, without `unsafe`.
 //!
-//! `unsafe` code of the driver is here and nowhere else. Where a safe function has conditions that
-//! the compiler can't check, such as an IRQL, its documentation names them, and breaking them stops
-//! the system (or the process, on nt-host) rather than corrupting it.
+//! This crate holds all `unsafe` code of the driver that calls NT. Where a safe function has
+//! conditions that the compiler can't check, such as an IRQL, its documentation names them; a
+//! violation stops the system (on nt-host, the process) rather than corrupting it.
 #![no_std]
 
 extern crate alloc;

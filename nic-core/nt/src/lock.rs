@@ -1,4 +1,4 @@
-//! Locks: the raw halves of `lock_api` mutexes.
+//! Locks: implementations of `lock_api::RawMutex`.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -14,19 +14,19 @@ use nt_sys::ke::{
 };
 use nt_sys::ntdef::{KIRQL, PASSIVE_LEVEL};
 
-/// A spin lock: held at DISPATCH_LEVEL, for a short time.
+/// A spin lock. It is held at DISPATCH_LEVEL, for a short time.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`. Holders run at DISPATCH_LEVEL.
 pub struct SpinLock {
     lock: UnsafeCell<KSPIN_LOCK>,
-    /// Whether somebody has it, for [`RawMutex::try_lock`].
+    /// Whether the lock is held, for [`RawMutex::try_lock`].
     is_held: AtomicBool,
-    /// The level to go back to; the holder's.
+    /// The IRQL before the lock was acquired; it belongs to the holder.
     old_irql: AtomicU8,
 }
 
-/// A mutex on a [`SpinLock`].
+/// A mutex with a [`SpinLock`].
 pub type SpinMutex<T> = lock_api::Mutex<SpinLock, T>;
 
 // SAFETY: a KSPIN_LOCK excludes all others, and it belongs to the processor that acquired it, hence
@@ -47,7 +47,7 @@ unsafe impl RawMutex for SpinLock {
         self.is_held.store(true, Ordering::Relaxed);
     }
 
-    /// May still spin for the moment that another thread gets in between.
+    /// It may spin for a moment if another thread acquires the lock after the check.
     fn try_lock(&self) -> bool {
         if self.is_held.load(Ordering::Relaxed) {
             return false;
@@ -69,7 +69,7 @@ unsafe impl Send for SpinLock {}
 // SAFETY: the fields are used by the Ke functions and as atomics only.
 unsafe impl Sync for SpinLock {}
 
-/// A lock that waits: a push lock, held with normal kernel APCs disabled.
+/// A push lock, which is held with normal kernel APCs disabled; acquiring it may wait.
 ///
 /// # IRQL
 /// `<= APC_LEVEL`. Holders may wait.
@@ -78,7 +78,7 @@ pub struct SleepLock {
     is_held: AtomicBool,
 }
 
-/// A mutex on a [`SleepLock`].
+/// A mutex with a [`SleepLock`].
 pub type SleepMutex<T> = lock_api::Mutex<SleepLock, T>;
 
 // SAFETY: an exclusively acquired push lock excludes all others, and it belongs to the thread that
@@ -100,7 +100,7 @@ unsafe impl RawMutex for SleepLock {
         self.is_held.store(true, Ordering::Relaxed);
     }
 
-    /// May still wait for the moment that another thread gets in between.
+    /// It may wait for a moment if another thread acquires the lock after the check.
     fn try_lock(&self) -> bool {
         if self.is_held.load(Ordering::Relaxed) {
             return false;

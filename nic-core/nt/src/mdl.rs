@@ -1,4 +1,4 @@
-//! Memory descriptor lists: our own, and the pieces of other people's chains.
+//! Memory descriptor lists: the driver's own, and the contents of MDL chains of others.
 
 use core::ptr::{self, NonNull};
 
@@ -11,19 +11,19 @@ use nt_sys::ntdef::{FALSE, KernelMode, ULONG};
 
 use crate::status::{Result, Status};
 
-/// An MDL over a part of a block of the non-paged pool that somebody else owns.
+/// An MDL over a part of the non-paged pool that its owner keeps allocated.
 pub(crate) struct Mdl {
     mdl: NonNull<MDL>,
 }
 
 impl Mdl {
-    /// Describes bytes of the non-paged pool.
+    /// Allocates an MDL for bytes of the non-paged pool.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     ///
     /// # Safety
-    /// The bytes must be in the non-paged pool for as long as the MDL exists.
+    /// The bytes must be in the non-paged pool, and stay allocated as long as the MDL exists.
     pub(crate) unsafe fn new(start: *mut u8, length: u32) -> Result<Self> {
         // SAFETY: the function only computes with the address.
         let mdl = unsafe { IoAllocateMdl(start.cast(), length, FALSE, FALSE, ptr::null_mut()) };
@@ -51,16 +51,16 @@ unsafe impl Send for Mdl {}
 // SAFETY: an MDL is plain memory; its owner decides who uses it when.
 unsafe impl Sync for Mdl {}
 
-/// Why the pieces of a chain can't be had.
+/// Why a chain can't be accessed in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PiecesError {
-    /// There are more than the caller has room for: copy them instead.
+    /// It has more pieces than the caller has room for, which can copy them instead.
     TooMany,
-    /// The chain ends early, or the system can't map it: nothing can be done with it.
+    /// The chain is too short, or the system can't map it.
     Unreadable,
 }
 
-/// Up to `N` pieces of a chain, in order.
+/// Up to `N` contiguous pieces of a chain, in order.
 pub struct Pieces<'a, const N: usize> {
     pieces: [&'a [u8]; N],
     count: usize,
@@ -72,7 +72,7 @@ impl<const N: usize> Pieces<'_, N> {
 }
 
 impl<'a, const N: usize> Pieces<'a, N> {
-    /// The one piece of something contiguous.
+    /// One contiguous piece.
     pub fn one(bytes: &'a [u8]) -> Self {
         let mut pieces = Self { pieces: [&[]; N], count: 0 };
         if let Some(first) = pieces.pieces.first_mut() {
@@ -87,7 +87,7 @@ impl<'a, const N: usize> Pieces<'a, N> {
         self.pieces.get(..self.count).unwrap_or_default()
     }
 
-    /// The pieces of `length` bytes that begin `offset` bytes into a chain.
+    /// The pieces of a chain for `length` bytes from `offset` on.
     ///
     /// # Safety
     /// The chain must be valid, locked, and not written to, during `'a`.
@@ -112,7 +112,7 @@ impl<'a, const N: usize> Pieces<'a, N> {
     }
 }
 
-/// Copies `output.len()` bytes that begin `offset` bytes into a chain.
+/// Copies `output.len()` bytes of a chain from `offset` on.
 ///
 /// # Safety
 /// The chain must be valid and locked.
@@ -135,7 +135,7 @@ pub(crate) unsafe fn copy_from_chain(
     }
 }
 
-/// Calls `take` with each piece of `length` bytes that begin `offset` bytes into a chain.
+/// Calls `take` with each piece of a chain for `length` bytes from `offset` on.
 ///
 /// # Safety
 /// The chain must be valid, locked, and not written to, during `'a`.
@@ -168,8 +168,8 @@ unsafe fn walk<'a>(
     Ok(())
 }
 
-/// Where the system sees an MDL's bytes: `MmGetSystemAddressForMdlSafe`, which wdm.h inlines.
-/// `None` where it can't map them.
+/// The system address of an MDL's bytes: `MmGetSystemAddressForMdlSafe`, which wdm.h inlines.
+/// `None` if the system can't map them.
 ///
 /// # Safety
 /// The MDL must be valid and its pages locked.

@@ -1,5 +1,5 @@
-//! How the stack changes offloads while an adapter runs (ndis docs, `OID_TCP_OFFLOAD_PARAMETERS`
-//! and `OID_OFFLOAD_ENCAPSULATION`).
+//! Changes of offloads while an adapter runs (ndis docs, `OID_TCP_OFFLOAD_PARAMETERS` and
+//! `OID_OFFLOAD_ENCAPSULATION`).
 
 use nt_sys::ndis::{
     NDIS_ENCAPSULATION_NULL, NDIS_OFFLOAD_ENCAPSULATION, NDIS_OFFLOAD_ENCAPSULATION_FIELDS,
@@ -14,8 +14,8 @@ use nt_sys::ntdef::{UCHAR, ULONG};
 use crate::checksums::ReceiveChecksums;
 use crate::status::{Result, Status};
 
-/// The most that the fields of other offloads may say, as there are none (ntddndis.h,
-/// `NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED` and its like).
+/// The largest value of a field of an offload that the adapter lacks (ntddndis.h,
+/// `NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED` and others).
 const DISABLED: UCHAR = 1;
 
 /// A change of the offload configuration.
@@ -26,7 +26,8 @@ pub struct OffloadChange {
 }
 
 impl OffloadChange {
-    /// `NDIS_STATUS_INVALID_DATA` where a field has no such value, or turns on what there is not.
+    /// `NDIS_STATUS_INVALID_DATA` if a value is undefined, or turns on an offload that the adapter
+    /// lacks.
     pub(crate) fn of(parameters: &NDIS_OFFLOAD_PARAMETERS) -> Result<Self> {
         let others = [
             parameters.LsoV1,
@@ -42,7 +43,7 @@ impl OffloadChange {
             parameters.UdpSegmentationIPv4,
             parameters.UdpSegmentationIPv6,
         ];
-        // Tasks inside of encapsulated packets are said to be off by another number.
+        // The field for encapsulated packets has another value for off.
         let encapsulated = ULONG::from(parameters.EncapsulatedPacketTaskOffload);
         if others.iter().any(|wanted| *wanted > DISABLED)
             || !matches!(encapsulated, NDIS_OFFLOAD_SET_NO_CHANGE | NDIS_OFFLOAD_SET_OFF)
@@ -72,8 +73,8 @@ impl OffloadChange {
     }
 }
 
-/// Whether checksums of received packets are wanted. Those of sent ones are never computed here, as
-/// the adapter says of itself, so that the other direction is no matter.
+/// Whether the checksum of received packets is wanted; `None` for no change. The adapter does not
+/// offer transmit checksums, so that the setting for transmission is ignored.
 fn received(wanted: UCHAR) -> Result<Option<bool>> {
     match wanted {
         NDIS_OFFLOAD_PARAMETERS_NO_CHANGE => Ok(None),
@@ -87,8 +88,7 @@ fn received(wanted: UCHAR) -> Result<Option<bool>> {
     }
 }
 
-/// Whether offloads that are configured are to be used, by version of IP. `None` leaves it as it
-/// is.
+/// Turns configured offloads on or off, by version of IP; `None` for no change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OffloadSwitch {
     /// Those of IPv4.
@@ -98,7 +98,7 @@ pub struct OffloadSwitch {
 }
 
 impl OffloadSwitch {
-    /// `NDIS_STATUS_INVALID_PARAMETER` for an encapsulation that the adapter doesn't have.
+    /// `NDIS_STATUS_INVALID_PARAMETER` for an encapsulation that the adapter lacks.
     pub(crate) fn of(encapsulation: &NDIS_OFFLOAD_ENCAPSULATION) -> Result<Self> {
         Ok(Self { ipv4: switch(&encapsulation.IPv4)?, ipv6: switch(&encapsulation.IPv6)? })
     }

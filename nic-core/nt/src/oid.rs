@@ -1,4 +1,4 @@
-//! OID requests: questions and orders from the stack above.
+//! OID requests.
 
 use nt_sys::ndis::{
     NDIS_INTERRUPT_MODERATION_PARAMETERS, NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1,
@@ -37,14 +37,14 @@ pub use nt_sys::ndis::{
 use crate::offload::{OffloadChange, OffloadSwitch};
 use crate::status::Status;
 
-/// What a request wants.
+/// The type of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OidKind {
-    /// An answer.
+    /// A query.
     Query,
-    /// To set something.
+    /// A set request.
     Set,
-    /// Anything else: nothing that a miniport like ours knows.
+    /// Any other type; this miniport supports none.
     Other,
 }
 
@@ -57,7 +57,7 @@ pub struct Statistics {
     pub received_bytes: u64,
     /// Received packets with errors.
     pub receive_errors: u64,
-    /// Received packets thrown away.
+    /// Received packets that were discarded.
     pub receive_discards: u64,
     /// Packets sent.
     pub sent_packets: u64,
@@ -65,12 +65,12 @@ pub struct Statistics {
     pub sent_bytes: u64,
     /// Packets that could not be sent.
     pub send_errors: u64,
-    /// Packets thrown away unsent.
+    /// Packets that were discarded before they were sent.
     pub send_discards: u64,
 }
 
 impl Statistics {
-    /// All packets count as directed ones.
+    /// The NDIS struct, in which all packets count as directed ones.
     fn to_ndis(self) -> NDIS_STATISTICS_INFO {
         NDIS_STATISTICS_INFO {
             Header: NDIS_OBJECT_HEADER {
@@ -124,7 +124,7 @@ impl<'a> OidRequest<'a> {
         Self { request }
     }
 
-    /// What it wants.
+    /// The type of the request.
     pub fn kind(&self) -> OidKind {
         let kind = self.request.RequestType;
         if kind == NdisRequestQueryInformation || kind == NdisRequestQueryStatistics {
@@ -136,13 +136,13 @@ impl<'a> OidRequest<'a> {
         }
     }
 
-    /// What it is about.
+    /// The OID.
     pub fn oid(&self) -> NDIS_OID {
         // SAFETY: every member of the union begins with the OID.
         unsafe { self.request.DATA.Oid }
     }
 
-    /// The room for a query's answer, in bytes.
+    /// The size of a query's buffer in bytes; 0 for another request.
     fn answer_room(&self) -> usize {
         if self.kind() != OidKind::Query {
             return 0;
@@ -151,7 +151,7 @@ impl<'a> OidRequest<'a> {
         unsafe { self.request.DATA.QUERY_INFORMATION }.InformationBufferLength as usize
     }
 
-    /// Answers a query, whole or not at all.
+    /// Answers a query. The answer is written completely or not at all.
     pub fn answer(&mut self, answer: &[u8]) -> Status {
         if self.kind() != OidKind::Query {
             return Status(nt_sys::ndis::NDIS_STATUS_INVALID_OID);
@@ -178,12 +178,12 @@ impl<'a> OidRequest<'a> {
         Status::SUCCESS
     }
 
-    /// Answers a query with a number.
+    /// Answers a query with an integer.
     pub fn answer_u32(&mut self, answer: u32) -> Status {
         self.answer(&answer.to_ne_bytes())
     }
 
-    /// Answers a query with a counter, in 4 or 8 bytes as there is room (ndis docs,
+    /// Answers a query with a counter, in 8 bytes, or in 4 if the buffer is shorter (ndis docs,
     /// OID_GEN_XMIT_OK).
     pub fn answer_counter(&mut self, answer: u64) -> Status {
         if self.answer_room() < size_of::<u64>() {
@@ -198,11 +198,10 @@ impl<'a> OidRequest<'a> {
         self.answer(&answer.to_ne_bytes())
     }
 
-    /// Answers with the adapter's counters.
+    /// Answers a query with the adapter's counters.
     pub fn answer_statistics(&mut self, statistics: &Statistics) -> Status {
         let info = statistics.to_ndis();
-        // SAFETY: the struct has no padding that isn't a field: 4 + 4 + 18 * 8 bytes, as its layout
-        // asserts.
+        // SAFETY: the struct has no padding: 4 + 4 + 18 * 8 bytes, as its layout asserts.
         let bytes = unsafe {
             core::slice::from_raw_parts(
                 core::ptr::from_ref(&info).cast::<u8>(),
@@ -212,7 +211,7 @@ impl<'a> OidRequest<'a> {
         self.answer(bytes)
     }
 
-    /// Answers that there are no interrupts to be moderated.
+    /// Answers a query of interrupt moderation: it is not supported.
     pub fn answer_no_interrupt_moderation(&mut self) -> Status {
         let mut answer = [0; size_of::<NDIS_INTERRUPT_MODERATION_PARAMETERS>()];
         let [size_low, size_high] =
@@ -231,7 +230,7 @@ impl<'a> OidRequest<'a> {
         self.answer(&answer)
     }
 
-    /// The value to set, `N` bytes of it; with more or less the handler must return the error.
+    /// The value to set, of exactly `N` bytes. The handler must return the error.
     pub fn value<const N: usize>(&mut self) -> core::result::Result<[u8; N], Status> {
         if self.kind() != OidKind::Set {
             return Err(Status(nt_sys::ndis::NDIS_STATUS_INVALID_OID));
@@ -249,9 +248,9 @@ impl<'a> OidRequest<'a> {
         Ok(value)
     }
 
-    /// What `OID_TCP_OFFLOAD_PARAMETERS` changes; the handler must return the error.
+    /// The change of `OID_TCP_OFFLOAD_PARAMETERS`. The handler must return the error.
     pub fn offload_change(&mut self) -> core::result::Result<OffloadChange, Status> {
-        // SAFETY: the struct is numbers.
+        // SAFETY: the struct consists of integers.
         let parameters = unsafe {
             self.object::<NDIS_OFFLOAD_PARAMETERS>(
                 NDIS_OBJECT_TYPE_DEFAULT,
@@ -261,9 +260,9 @@ impl<'a> OidRequest<'a> {
         OffloadChange::of(&parameters)
     }
 
-    /// What `OID_OFFLOAD_ENCAPSULATION` turns on and off; the handler must return the error.
+    /// The switch of `OID_OFFLOAD_ENCAPSULATION`. The handler must return the error.
     pub fn offload_switch(&mut self) -> core::result::Result<OffloadSwitch, Status> {
-        // SAFETY: the struct is numbers.
+        // SAFETY: the struct consists of integers.
         let encapsulation = unsafe {
             self.object::<NDIS_OFFLOAD_ENCAPSULATION>(
                 NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION,
@@ -273,14 +272,15 @@ impl<'a> OidRequest<'a> {
         OffloadSwitch::of(&encapsulation)
     }
 
-    /// The struct to set, whose first revision has `least` bytes. What its revision lacks is zeros.
+    /// The struct to set, whose first revision has `min_bytes` bytes. Fields that the revision of the
+    /// request lacks have their default.
     ///
     /// # Safety
-    /// `T` must begin with an object header, and all bytes be a value of it.
+    /// `T` must begin with an object header, and every bit pattern must be a value of it.
     unsafe fn object<T: Default>(
         &mut self,
         object_type: u8,
-        least: u16,
+        min_bytes: u16,
     ) -> core::result::Result<T, Status> {
         if self.kind() != OidKind::Set {
             return Err(Status(nt_sys::ndis::NDIS_STATUS_INVALID_OID));
@@ -288,15 +288,15 @@ impl<'a> OidRequest<'a> {
         // SAFETY: it is a set.
         let set = unsafe { &mut self.request.DATA.SET_INFORMATION };
         set.BytesRead = 0;
-        if set.InformationBufferLength < u32::from(least) || set.InformationBuffer.is_null() {
-            set.BytesNeeded = u32::from(least);
+        if set.InformationBufferLength < u32::from(min_bytes) || set.InformationBuffer.is_null() {
+            set.BytesNeeded = u32::from(min_bytes);
             return Err(Status(NDIS_STATUS_INVALID_LENGTH));
         }
         // SAFETY: the buffer has more bytes than a header.
         let header = unsafe { set.InformationBuffer.cast::<NDIS_OBJECT_HEADER>().read_unaligned() };
         if header.Type != object_type
             || header.Revision == 0
-            || header.Size < least
+            || header.Size < min_bytes
             || u32::from(header.Size) > set.InformationBufferLength
         {
             return Err(Status(NDIS_STATUS_INVALID_DATA));
@@ -315,7 +315,7 @@ impl<'a> OidRequest<'a> {
         Ok(object)
     }
 
-    /// Says that the value to set was taken, whatever it is.
+    /// Accepts a set request and ignores its value.
     pub fn accept(&mut self) -> Status {
         if self.kind() == OidKind::Set {
             // SAFETY: it is a set.

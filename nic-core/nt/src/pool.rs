@@ -1,8 +1,8 @@
 //! Memory from the non-paged pool.
 //!
-//! Everything the driver allocates can be touched at DISPATCH_LEVEL, so all of it is non-paged, and
-//! it is never executable (`POOL_FLAG_NON_PAGED`, wdm.h). Allocation fails; it never raises, waits
-//! or brings the system down.
+//! All memory of the driver may be accessed at DISPATCH_LEVEL, so all of it is non-paged. It is never
+//! executable (`POOL_FLAG_NON_PAGED`, wdm.h). An allocation may fail; it never raises an exception,
+//! waits or stops the system.
 //!
 //! # Safety conditions
 //! 1. The block was allocated with the layout of `T`, and holds a `T` while the box exists.
@@ -24,20 +24,20 @@ use zeroize::Zeroize;
 /// The tag of every allocation: `Tunc` in a debugger's pool listing.
 pub const TAG: u32 = u32::from_le_bytes(*b"Tunc");
 
-/// What the pool aligns a block to on 64-bit systems (wdm.h, `MEMORY_ALLOCATION_ALIGNMENT`).
+/// The alignment of a pool block on 64-bit systems (wdm.h, `MEMORY_ALLOCATION_ALIGNMENT`).
 const POOL_ALIGNMENT: usize = 16;
 
-/// An object in the non-paged pool: a `Box` whose making can fail, at an address that stays.
+/// An object in the non-paged pool: a `Box` that is allocated fallibly. Its address does not change.
 ///
 /// # IRQL
-/// `<= DISPATCH_LEVEL`, dropping included, if the object allows.
+/// `<= DISPATCH_LEVEL`, for dropping as well, if the object allows it.
 pub struct PoolBox<T: ?Sized> {
     object: NonNull<T>,
 }
 
 impl<T> PoolBox<T> {
-    /// Moves `object` into the pool. [`Status::INSUFFICIENT_RESOURCES`] where there is no memory;
-    /// then it is dropped.
+    /// Moves `object` into the pool. Without memory, it is dropped and the result is
+    /// [`Status::INSUFFICIENT_RESOURCES`].
     pub fn new(object: T) -> Result<Self> {
         let block = allocate(Layout::new::<T>(), POOL_FLAG_UNINITIALIZED)
             .ok_or(Status::INSUFFICIENT_RESOURCES)?
@@ -47,7 +47,7 @@ impl<T> PoolBox<T> {
         Ok(Self { object: block })
     }
 
-    /// Where the object is. Writing through it needs an object that allows it (`UnsafeCell`).
+    /// The address of the object. Only an `UnsafeCell` may be written to through it.
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.object.as_ptr()
     }
@@ -64,25 +64,25 @@ impl<T> PoolBox<T> {
 }
 
 impl<T: ?Sized> PoolBox<T> {
-    /// Gives the object to somebody who keeps raw pointers.
+    /// Releases the object as a raw pointer.
     pub(crate) fn into_raw(boxed: Self) -> NonNull<T> {
         let object = boxed.object;
         core::mem::forget(boxed);
         object
     }
 
-    /// Takes an object back.
+    /// Takes an object back from a raw pointer.
     ///
     /// # Safety
-    /// The pointer must come from [`PoolBox::into_raw`], also where it was made one to a type
-    /// without a size since, and nobody else may use it any more.
+    /// The pointer must come from [`PoolBox::into_raw`], possibly unsized since, and must not be used
+    /// otherwise any more.
     pub(crate) unsafe fn from_raw(object: NonNull<T>) -> Self {
         Self { object }
     }
 }
 
 impl<T> PoolBox<MaybeUninit<T>> {
-    /// Moves an object into memory that was allocated before, so that it can't fail.
+    /// Moves an object into memory that was allocated before, which can't fail.
     pub(crate) fn fill(mut boxed: Self, object: T) -> PoolBox<T> {
         boxed.write(object);
         let block = PoolBox::into_raw(boxed);
@@ -122,22 +122,21 @@ unsafe impl<T: Send + ?Sized> Send for PoolBox<T> {}
 // SAFETY: the box owns its object.
 unsafe impl<T: Sync + ?Sized> Sync for PoolBox<T> {}
 
-/// Bytes in the non-paged pool; zeroized when dropped, for they may be a configuration with its
-/// keys.
+/// Bytes in the non-paged pool. They are zeroized when dropped, as they may hold keys.
 pub struct PoolBytes {
     block: NonNull<u8>,
     length: usize,
 }
 
 impl PoolBytes {
-    /// Allocates zeroed bytes. [`Status::INSUFFICIENT_RESOURCES`] where there is no memory.
+    /// Allocates zeroed bytes. [`Status::INSUFFICIENT_RESOURCES`] without memory.
     pub fn zeroed(length: usize) -> Result<Self> {
         let block = allocate(Self::layout(length)?, 0).ok_or(Status::INSUFFICIENT_RESOURCES)?;
         Ok(Self { block, length })
     }
 
     fn layout(length: usize) -> Result<Layout> {
-        // Never of size 0: the pool does not give that (wdm.h, ExAllocatePool2).
+        // ExAllocatePool2 (wdm.h) fails for size 0.
         Layout::from_size_align(length.max(1), POOL_ALIGNMENT)
             .map_err(|_| Status::INSUFFICIENT_RESOURCES)
     }
@@ -176,7 +175,8 @@ unsafe impl Sync for PoolBytes {}
 
 /// The global allocator of the driver image.
 ///
-/// The image's binary names it; the linked form on nt-host leaves the process's allocator in place.
+/// The binary of the image declares it. The form that is linked with nt-host keeps the allocator of
+/// the process.
 pub struct PoolAllocator;
 
 // SAFETY: a block has the size and alignment of its layout, and stays until it is freed.
@@ -206,8 +206,8 @@ fn allocate(layout: Layout, flags: POOL_FLAGS) -> Option<NonNull<u8>> {
         return NonNull::new(block.cast());
     }
 
-    // The pool's alignment is not enough: a larger block, with its own address kept right before
-    // the aligned part.
+    // The pool's alignment is not enough: allocate a larger block, and store its address right
+    // before the aligned part.
     let size = size.checked_add(layout.align())?;
     // SAFETY: the size isn't 0.
     let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED | flags, size, TAG) };
@@ -219,7 +219,7 @@ fn allocate(layout: Layout, flags: POOL_FLAGS) -> Option<NonNull<u8>> {
     NonNull::new(aligned)
 }
 
-/// Where the address of the whole block is kept.
+/// The place that holds the address of the whole block.
 fn kept_address(aligned: *mut u8) -> *mut *mut u8 {
     aligned.cast::<*mut u8>().wrapping_sub(1)
 }
@@ -227,11 +227,11 @@ fn kept_address(aligned: *mut u8) -> *mut *mut u8 {
 /// Frees a block.
 ///
 /// # Safety
-/// It must come from [`allocate`] with this layout, and nobody may use it any more.
+/// It must come from [`allocate`] with this layout, and must not be used any more.
 unsafe fn free(block: NonNull<u8>, layout: Layout) {
     let mut block = block.as_ptr();
     if layout.align() > POOL_ALIGNMENT {
-        // SAFETY: `allocate` keeps the address of the whole block here.
+        // SAFETY: `allocate` stored the address of the whole block here.
         block = unsafe { kept_address(block).read() };
     }
     // SAFETY: by the caller's promise.

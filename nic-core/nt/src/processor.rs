@@ -3,7 +3,7 @@
 use nt_sys::ke::{KeGetCurrentIrql, KeQueryActiveProcessorCountEx};
 use nt_sys::ntdef::{ALL_PROCESSOR_GROUPS, DISPATCH_LEVEL};
 
-/// How many processors are active, in all groups.
+/// The number of active processors, in all groups.
 ///
 /// # IRQL
 /// any

@@ -1,11 +1,11 @@
-//! Random numbers fit for keys.
+//! Cryptographic random numbers.
 
 use nt_sys::cng::{BCRYPT_USE_SYSTEM_PREFERRED_RNG, BCryptGenRandom};
 use nt_sys::ntdef::ULONG;
 
 use crate::status::{Result, Status};
 
-/// Fills a buffer with random bytes of the system's generator.
+/// Fills a buffer with random bytes from the system's generator.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL` (bcrypt.h, BCryptGenRandom without a handle)
@@ -20,6 +20,6 @@ pub fn fill(bytes: &mut [u8]) -> Result<()> {
             BCRYPT_USE_SYSTEM_PREFERRED_RNG,
         )
     };
-    // Nothing but success fills the buffer, informational values included.
+    // Informational values do not fill the buffer either.
     if status == Status::SUCCESS.0 { Ok(()) } else { Err(Status::UNSUCCESSFUL) }
 }

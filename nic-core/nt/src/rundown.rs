@@ -1,4 +1,4 @@
-//! Rundown: waiting until nobody uses something any more.
+//! Rundown protection: waiting for the last use of an object.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
@@ -6,12 +6,13 @@ use core::time::Duration;
 use crate::event::{Event, EventKind, Wait};
 use crate::status::Result;
 
-/// Counts uses and can be closed: then no new ones begin, and the end of the last is waited for.
+/// Counts uses of an object. After it is closed no new use begins, and a thread can wait for the end
+/// of the last one.
 ///
-/// What EX_RUNDOWN_REF does, for many uses at once: a chain of packets enters with one atomic
+/// Unlike EX_RUNDOWN_REF it counts many uses at once: a chain of packets takes one atomic
 /// operation.
 pub struct Rundown {
-    /// The uses, times two; bit 0 says closed.
+    /// Twice the number of uses; bit 0 is set while it is closed.
     state: AtomicUsize,
     /// Set while it is closed and has no uses.
     is_drained: Event,
@@ -21,14 +22,14 @@ const CLOSED: usize = 1;
 const USE: usize = 2;
 
 impl Rundown {
-    /// Makes a rundown that is closed, with no uses.
+    /// Makes a closed rundown without uses.
     pub fn closed() -> Result<Self> {
         let is_drained = Event::new(EventKind::Manual)?;
         is_drained.set();
         Ok(Self { state: AtomicUsize::new(CLOSED), is_drained })
     }
 
-    /// Begins `uses` uses. False where it is closed; then none has begun.
+    /// Begins `uses` uses, or returns false and begins none if it is closed.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -54,7 +55,7 @@ impl Rundown {
         }
     }
 
-    /// Lets no new uses begin.
+    /// Prevents new uses.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -65,14 +66,14 @@ impl Rundown {
         }
     }
 
-    /// Waits for the end of the last use of a closed rundown. Any number of threads may, as often
-    /// as they like.
+    /// Waits for the end of the last use of a closed rundown. Any number of threads may wait, any
+    /// number of times.
     ///
     /// # IRQL
     /// `<= APC_LEVEL`
     pub fn wait(&self) {
-        // Always by the event, never by a look at the state: the last use touches the event after
-        // the state, and it must be done with both before the caller may free this.
+        // By the event, not by the state: the last use accesses the event after the state, and must
+        // have finished with both before the caller may free the rundown.
         self.is_drained.wait();
     }
 
@@ -84,7 +85,7 @@ impl Rundown {
         self.is_drained.wait_for(timeout)
     }
 
-    /// Lets uses begin again, after [`Rundown::wait`].
+    /// Allows new uses again, after [`Rundown::wait`].
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -93,7 +94,7 @@ impl Rundown {
         self.state.fetch_and(!CLOSED, Ordering::AcqRel);
     }
 
-    /// Uses under way.
+    /// The number of uses.
     pub fn uses(&self) -> usize {
         self.state.load(Ordering::Acquire) / USE
     }

@@ -1,4 +1,4 @@
-//! Semaphores: how many workers may run.
+//! Semaphores.
 
 use core::cell::UnsafeCell;
 
@@ -9,13 +9,13 @@ use crate::event::{Wait, wait_for_object};
 use crate::pool::PoolBox;
 use crate::status::Result;
 
-/// A counted permit to go on; 0 at first.
+/// A counting semaphore; initially 0.
 pub struct Semaphore {
     semaphore: PoolBox<UnsafeCell<KSEMAPHORE>>,
 }
 
 impl Semaphore {
-    /// Makes a semaphore.
+    /// Allocates a semaphore.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -28,10 +28,9 @@ impl Semaphore {
         Ok(Self { semaphore })
     }
 
-    /// Lets `permits` waiters go.
+    /// Releases `permits` waiters.
     ///
-    /// KeReleaseSemaphore raises an exception past the limit, so permits that nobody takes must
-    /// stay below 2^31.
+    /// KeReleaseSemaphore raises an exception beyond the limit: the count must stay below 2^31.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -45,7 +44,7 @@ impl Semaphore {
         };
     }
 
-    /// Waits for a permit and takes it.
+    /// Waits for a permit.
     ///
     /// # IRQL
     /// `<= APC_LEVEL`

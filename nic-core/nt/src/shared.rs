@@ -1,4 +1,4 @@
-//! An object with several owners.
+//! Objects with several owners.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -9,19 +9,20 @@ use core::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::pool::PoolBox;
 use crate::status::Result;
 
-/// An object in the non-paged pool that lives until its last owner is gone: an `Arc` whose making
-/// can fail.
+/// An object in the non-paged pool that lives until its last owner is dropped: an `Arc` that is
+/// allocated fallibly.
 ///
 /// # IRQL
-/// `<= DISPATCH_LEVEL`; dropping the last one at what the object's own drop allows.
+/// `<= DISPATCH_LEVEL`; for dropping the last owner, the IRQL that the object's own drop allows.
 pub struct Shared<T: ?Sized> {
     inner: NonNull<SharedInner<T>>,
 }
 
-/// What the owners of a [`Shared`] have in common. It is public for [`Shared::unsize`] alone:
-/// nobody else can make one, look into it or keep it.
+/// The allocation that the owners of a [`Shared`] have in common. It is public for
+/// [`Shared::unsize`] only: code outside this module can't make one, access it or keep it.
 ///
-/// The cell lets the last owner drop the object by a pointer that was a shared reference before.
+/// The cell allows the last owner to drop the object by a pointer that was a shared reference.
+#[repr(transparent)]
 pub struct SharedInner<T: ?Sized>(UnsafeCell<Counted<T>>);
 
 struct Counted<T: ?Sized> {
@@ -32,27 +33,26 @@ struct Counted<T: ?Sized> {
 impl<T> Shared<T> {
     /// Moves `object` into the pool, with one owner.
     pub fn new(object: T) -> Result<Self> {
-        // Written where it stays: an object may be larger than what a frame should have.
+        // Written in place: an object may be too large for a stack frame.
         let mut block = PoolBox::new(MaybeUninit::<Counted<T>>::uninit())?;
         let counted = block.as_mut_ptr();
         // SAFETY: the block is ours.
         let owners = unsafe { &raw mut (*counted).owners };
-        // SAFETY: as above.
+        // SAFETY: the block is ours, and holds no value yet.
         unsafe { owners.write(AtomicUsize::new(1)) };
-        // SAFETY: as above.
+        // SAFETY: the block is ours.
         let place = unsafe { &raw mut (*counted).object };
-        // SAFETY: as above.
+        // SAFETY: the block is ours, and holds no value yet.
         unsafe { place.write(object) };
-        // `SharedInner` is a cell around it, which has the same layout (UnsafeCell, "Memory
-        // layout").
+        // `SharedInner` has the same layout as `Counted` (UnsafeCell, "Memory layout").
         Ok(Self { inner: PoolBox::into_raw(block).cast() })
     }
 
-    /// Makes an owner of the same object as what it implements: a trait's object, as a rule.
-    /// `coerce` is `|inner| inner`, where the compiler converts.
+    /// Converts to an unsized type, as a rule a trait object. `coerce` is `|inner| inner`, in which
+    /// the compiler converts the reference.
     ///
-    /// It can do nothing else: it is given a reference that only it can have, and nothing but the
-    /// compiler makes another one of that lifetime out of it.
+    /// It can return nothing else: code outside this module can't get another reference to a
+    /// [`SharedInner`] of that lifetime.
     pub fn unsize<U: ?Sized>(
         self,
         coerce: for<'a> fn(&'a SharedInner<T>) -> &'a SharedInner<U>,
@@ -72,9 +72,9 @@ impl<T: ?Sized> Shared<T> {
     }
 
     fn counted(&self) -> &Counted<T> {
-        // SAFETY: it lives for as long as an owner does.
+        // SAFETY: the object lives as long as it has an owner.
         let inner = unsafe { self.inner.as_ref() };
-        // SAFETY: nobody has it exclusively before the last owner is gone.
+        // SAFETY: no exclusive reference exists before the last owner is dropped.
         unsafe { &*inner.0.get() }
     }
 }
@@ -101,14 +101,14 @@ impl<T: ?Sized> Drop for Shared<T> {
         if self.counted().owners.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
-        // What the other owners did happens before the object goes.
+        // All accesses by other owners happen before the object is dropped.
         fence(Ordering::Acquire);
-        // SAFETY: this was the last owner, and the pointer is of `PoolBox::into_raw`.
+        // SAFETY: this was the last owner, and `PoolBox::into_raw` returned the pointer.
         drop(unsafe { PoolBox::from_raw(self.inner) });
     }
 }
 
-// SAFETY: owners on any thread read the object and the last drops it.
+// SAFETY: owners on any thread read the object, and the last one drops it.
 unsafe impl<T: Send + Sync + ?Sized> Send for Shared<T> {}
-// SAFETY: as above.
+// SAFETY: owners on any thread read the object, and the last one drops it.
 unsafe impl<T: Send + Sync + ?Sized> Sync for Shared<T> {}

@@ -5,7 +5,7 @@ use core::fmt;
 use nt_sys::ntdef::{NT_SUCCESS, NTSTATUS};
 use nt_sys::status;
 
-/// The result of something that the kernel may refuse.
+/// The result of an operation that may fail with an NTSTATUS.
 pub type Result<T> = core::result::Result<T, Status>;
 
 /// An NTSTATUS.
@@ -21,77 +21,77 @@ macro_rules! statuses {
 }
 
 statuses! {
-    /// It worked.
+    /// Success.
     SUCCESS = STATUS_SUCCESS;
-    /// It goes on, and its end will be told.
+    /// The operation is in progress; its completion follows.
     PENDING = STATUS_PENDING;
-    /// A warning: there is more than fits into the buffer.
+    /// A warning: there is more data than fits into the buffer.
     BUFFER_OVERFLOW = STATUS_BUFFER_OVERFLOW;
-    /// Something failed, and nothing more is known.
+    /// An unspecified failure.
     UNSUCCESSFUL = STATUS_UNSUCCESSFUL;
-    /// Asked for something that nobody wrote.
+    /// Not implemented.
     NOT_IMPLEMENTED = STATUS_NOT_IMPLEMENTED;
-    /// A parameter makes no sense.
+    /// A parameter is invalid.
     INVALID_PARAMETER = STATUS_INVALID_PARAMETER;
-    /// Not a request that this device knows.
+    /// The device does not support the request.
     INVALID_DEVICE_REQUEST = STATUS_INVALID_DEVICE_REQUEST;
-    /// There is no such thing open to the caller.
+    /// The caller lacks the access right.
     ACCESS_DENIED = STATUS_ACCESS_DENIED;
     /// The buffer is too small.
     BUFFER_TOO_SMALL = STATUS_BUFFER_TOO_SMALL;
     /// No object has this name.
     OBJECT_NAME_NOT_FOUND = STATUS_OBJECT_NAME_NOT_FOUND;
-    /// The name is no name.
+    /// The object name is malformed.
     OBJECT_NAME_INVALID = STATUS_OBJECT_NAME_INVALID;
-    /// Somebody else has this exclusively.
+    /// The object is in exclusive use.
     SHARING_VIOLATION = STATUS_SHARING_VIOLATION;
-    /// There is no memory, in ovpn-dco-win's words.
+    /// Memory is short: an alternative to `INSUFFICIENT_RESOURCES` that some ABIs document.
     NO_MEMORY = STATUS_NO_MEMORY;
-    /// There is no memory.
+    /// Memory or another resource is short.
     INSUFFICIENT_RESOURCES = STATUS_INSUFFICIENT_RESOURCES;
-    /// This is not offered.
+    /// Not supported.
     NOT_SUPPORTED = STATUS_NOT_SUPPORTED;
-    /// Somebody cancelled the request.
+    /// The request was cancelled.
     CANCELLED = STATUS_CANCELLED;
-    /// The device can't do this now.
+    /// The device is not ready.
     DEVICE_NOT_READY = STATUS_DEVICE_NOT_READY;
-    /// The device can't do this in its state.
+    /// The state of the device does not allow the request.
     INVALID_DEVICE_STATE = STATUS_INVALID_DEVICE_STATE;
-    /// The address is taken.
+    /// The address is in use.
     ADDRESS_ALREADY_EXISTS = STATUS_ADDRESS_ALREADY_EXISTS;
-    /// What is in the buffer is no message.
+    /// The buffer does not hold a valid message.
     INVALID_MESSAGE = STATUS_INVALID_MESSAGE;
-    /// What is in the buffer is no address.
+    /// The buffer does not hold a valid address.
     INVALID_ADDRESS = STATUS_INVALID_ADDRESS;
-    /// The buffer has a length that makes no sense.
+    /// The length of the buffer is invalid.
     INVALID_BUFFER_SIZE = STATUS_INVALID_BUFFER_SIZE;
-    /// There is such an object already.
+    /// The object exists already.
     OBJECTID_EXISTS = STATUS_OBJECTID_EXISTS;
-    /// There is no such object.
+    /// The object does not exist.
     OBJECTID_NOT_FOUND = STATUS_OBJECTID_NOT_FOUND;
-    /// It was done before.
+    /// It has been initialized already.
     ALREADY_INITIALIZED = STATUS_ALREADY_INITIALIZED;
-    /// The other side is gone.
+    /// The connection was disconnected.
     CONNECTION_DISCONNECTED = STATUS_CONNECTION_DISCONNECTED;
-    /// There is no such thing.
+    /// Not found.
     NOT_FOUND = STATUS_NOT_FOUND;
-    /// The device is gone.
+    /// The device was removed.
     DEVICE_REMOVED = STATUS_DEVICE_REMOVED;
-    /// The network can't be reached.
+    /// The network is unreachable.
     NETWORK_UNREACHABLE = STATUS_NETWORK_UNREACHABLE;
-    /// A number is too large.
+    /// An integer overflowed.
     INTEGER_OVERFLOW = STATUS_INTEGER_OVERFLOW;
 }
 
 impl Status {
-    /// Already in the state asked for; a success.
+    /// A success: the requested state has been reached already.
     pub const ALREADY_COMPLETE: Self = Self(0xff);
-    /// There are too many nodes: WireGuardNT's answer to too many peers.
+    /// STATUS_TOO_MANY_NODES: a limit on the number of peers is reached.
     pub const TOO_MANY_NODES: Self = Self(0xc000_020e_u32.cast_signed());
 
-    /// There is no such OID.
+    /// The OID is not supported.
     pub const INVALID_OID: Self = Self(nt_sys::ndis::NDIS_STATUS_INVALID_OID);
-    /// The value of an OID makes no sense.
+    /// The value of an OID is invalid.
     pub const INVALID_DATA: Self = Self(nt_sys::ndis::NDIS_STATUS_INVALID_DATA);
 
     /// Whether this is a success or an information (`NT_SUCCESS`).

@@ -12,25 +12,25 @@ use crate::event::wait_for_object;
 use crate::pool::PoolBox;
 use crate::status::{Result, Status};
 
-/// A system thread of our own; dropping it waits for its end.
+/// A system thread; dropping it waits for its end.
 ///
-/// Who drops it must have told it to end before.
+/// The thread must have been told to end before it is dropped.
 pub struct Thread {
     object: NonNull<c_void>,
 }
 
 impl Thread {
-    /// Starts a thread at PASSIVE_LEVEL.
+    /// Starts a thread, which runs at PASSIVE_LEVEL.
     ///
     /// # IRQL
-    /// `PASSIVE_LEVEL`, to drop it, too
+    /// `PASSIVE_LEVEL`, for dropping it as well
     pub fn spawn<F: FnOnce() + Send + 'static>(body: F) -> Result<Self> {
         let body = PoolBox::into_raw(PoolBox::new(body)?);
         let mut attributes = OBJECT_ATTRIBUTES {
             Length: size_of::<OBJECT_ATTRIBUTES>() as ULONG,
             RootDirectory: ptr::null_mut(),
             ObjectName: ptr::null_mut(),
-            // We may be in the context of any process (wdm.h, PsCreateSystemThread).
+            // The caller may run in the context of any process (wdm.h, PsCreateSystemThread).
             Attributes: OBJ_KERNEL_HANDLE,
             SecurityDescriptor: ptr::null_mut(),
             SecurityQualityOfService: ptr::null_mut(),
