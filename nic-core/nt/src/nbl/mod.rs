@@ -1,4 +1,4 @@
-//! NET_BUFFER_LISTs: packets from and to the stack above.
+//! NET_BUFFER_LISTs: packets from and to the IP stack.
 
 mod receive;
 mod transmit;

@@ -1,13 +1,13 @@
-//! Packets for the stack above.
+//! Received packets for the IP stack.
 //!
 //! A [`ReceivePacket`] is a NET_BUFFER_LIST with one NET_BUFFER, MDL and data, all from one NDIS
-//! pool. It is filled, chained, indicated, and comes back by MiniportReturnNetBufferLists; then it
-//! waits for its next use.
+//! pool. It is filled, chained and indicated. MiniportReturnNetBufferLists returns it, and it is
+//! kept for its next use.
 //!
 //! | field | content |
 //! |---|---|
 //! | `NET_BUFFER_LIST::MiniportReserved[0]` | the [`SizeClass`] |
-//! | `NET_BUFFER_LIST::MiniportReserved[1]` | where the data is |
+//! | `NET_BUFFER_LIST::MiniportReserved[1]` | the address of the data |
 //!
 //! # Safety conditions
 //! 1. The packet, chain or free list owns the NET_BUFFER_LIST, and with it its NET_BUFFER, MDL and
@@ -40,14 +40,14 @@ use crate::rundown::Rundown;
 use crate::shared::Shared;
 use crate::status::{Result, Status};
 
-/// The data sizes of the pools, in bytes: acknowledgements, full packets, jumbo packets, anything
-/// that fits in a datagram.
+/// The data sizes of the pools, in bytes: for acknowledgements, full packets, jumbo packets, and
+/// all that fits into a datagram.
 const SIZES: [u32; 4] = [256, 2048, 9216, 65_536];
 
-/// Bytes of returned packets that each pool keeps for reuse.
+/// The number of bytes of returned packets that each pool keeps for reuse.
 const KEPT_BYTES: usize = 4 << 20;
 
-/// The version of a packet's IP.
+/// A version of IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IpVersion {
     /// IPv4.
@@ -56,11 +56,11 @@ pub enum IpVersion {
     V6,
 }
 
-/// What indications of one adapter have in common: packet pools, and the way to NDIS.
+/// The receive path of one adapter: packet pools, and indications to NDIS.
 pub struct ReceivePath {
     adapter: NDIS_HANDLE,
     classes: [SizeClass; SIZES.len()],
-    /// Packets that the stack has; closed while the adapter is paused.
+    /// One use for each packet that NDIS has; closed while the adapter is paused.
     indicated: Rundown,
 }
 
@@ -70,7 +70,7 @@ struct SizeClass {
     pool: NDIS_HANDLE,
     data_bytes: u32,
     free: SpinMutex<FreeList>,
-    /// Packets that exist, free or not.
+    /// The number of packets, free or not.
     allocated: AtomicUsize,
 }
 
@@ -80,7 +80,7 @@ struct FreeList {
 }
 
 impl ReceivePath {
-    /// The path of the adapter that NDIS knows by this handle; paused.
+    /// Makes the path of an adapter, which is paused.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -98,7 +98,7 @@ impl ReceivePath {
         })
     }
 
-    /// A packet with room for so many bytes, from those that were used before where there is one.
+    /// A packet with room for `bytes` bytes; one that was used before, if there is one.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -110,17 +110,17 @@ impl ReceivePath {
             .allocate()
     }
 
-    /// Lets indications through.
+    /// Starts to accept indications.
     pub fn resume(&self) {
         self.indicated.open();
     }
 
-    /// Lets no more indications through.
+    /// Stops to accept indications.
     pub fn pause(&self) {
         self.indicated.close();
     }
 
-    /// Waits until the stack has returned all packets of a paused path.
+    /// Waits until NDIS has returned all packets of a paused path.
     ///
     /// # IRQL
     /// `<= APC_LEVEL`
@@ -128,13 +128,13 @@ impl ReceivePath {
         self.indicated.wait();
     }
 
-    /// Indicates a chain by one call. False where the path is paused; then the packets are dropped.
+    /// Indicates a chain by one call. If the path is paused, it drops the packets and returns false.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     ///
     /// # Locks
-    /// None may be held: protocols above send from their receive handlers.
+    /// None may be held: overlying drivers send from their receive handlers.
     pub fn indicate(&self, chain: ReceiveChain) -> bool {
         let length = chain.length;
         let Ok(count) = u32::try_from(length) else { return false };
@@ -159,14 +159,13 @@ impl ReceivePath {
         true
     }
 
-    /// Takes back what the stack is done with.
+    /// Takes back packets that NDIS returns.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     ///
     /// # Safety
-    /// The chain must be one that NDIS handed to MiniportReturnNetBufferLists of this adapter just
-    /// now.
+    /// NDIS must have passed the chain to MiniportReturnNetBufferLists of this adapter.
     pub(crate) unsafe fn take_back(&self, chain: *mut NET_BUFFER_LIST) {
         let mut length = 0_usize;
         let mut returned = ReceiveChain { first: chain, last: None, length: 0 };
@@ -225,7 +224,7 @@ impl SizeClass {
         unsafe {
             (*raw).MiniportReserved = [ptr::from_ref(self).cast_mut().cast(), data.as_ptr().cast()];
         };
-        // NdisMIndicateReceiveNetBufferLists (ndis.h) wants its miniport's handle here.
+        // NdisMIndicateReceiveNetBufferLists (ndis.h) requires the miniport adapter handle here.
         // SAFETY: 1.
         unsafe { (*raw).SourceHandle = self.adapter };
         // SAFETY: 1.
@@ -233,7 +232,7 @@ impl SizeClass {
         Ok(ReceivePacket { list })
     }
 
-    /// Keeps a packet for its next use, or frees it where enough are kept.
+    /// Keeps a packet for its next use, or frees it if enough are kept.
     fn give_back(&self, list: NonNull<NET_BUFFER_LIST>) {
         let kept = self.free.lock().push(list, KEPT_BYTES / self.data_bytes as usize);
         if !kept {
@@ -253,7 +252,7 @@ impl Drop for SizeClass {
         while let Some(list) = self.free.get_mut().pop() {
             self.free_list(list);
         }
-        // A packet that still exists would use this when it goes.
+        // A packet that still exists would access the pool when it is dropped.
         assert_eq!(self.allocated.load(Ordering::Acquire), 0, "packets outlive their path");
         // SAFETY: 2. All lists are freed.
         unsafe { NdisFreeNetBufferListPool(self.pool) };
@@ -286,13 +285,13 @@ impl FreeList {
 // SAFETY: 1, on any thread.
 unsafe impl Send for FreeList {}
 
-/// A packet to be filled for the stack, owned.
+/// An owned packet that is to be filled and indicated.
 pub struct ReceivePacket {
     list: NonNull<NET_BUFFER_LIST>,
 }
 
 impl ReceivePacket {
-    /// The whole room for data. Its content is not defined, but initialized: it may be that of an
+    /// The data buffer. It is initialized, but its content is undefined: it may be that of an
     /// earlier packet.
     pub fn data_mut(&mut self) -> &mut [u8] {
         let Some(class) = self.class() else { return &mut [] };
@@ -302,8 +301,8 @@ impl ReceivePacket {
         unsafe { core::slice::from_raw_parts_mut(data.cast(), class.data_bytes as usize) }
     }
 
-    /// Says what was filled in: so many bytes of an IP packet, of which these checksums are right.
-    /// Fails where there is no such room.
+    /// Sets the length of the IP packet that was filled in, its version, and which of its checksums
+    /// are right. Fails if `length` exceeds the buffer.
     pub fn set_content(
         &mut self,
         length: usize,
@@ -360,7 +359,7 @@ unsafe impl Send for ReceivePacket {}
 // SAFETY: a shared packet has no methods.
 unsafe impl Sync for ReceivePacket {}
 
-/// Filled packets in order, to be indicated together. Dropping it drops them.
+/// Filled packets in order, to be indicated together. Dropping the chain drops them.
 pub struct ReceiveChain {
     first: *mut NET_BUFFER_LIST,
     last: Option<NonNull<NET_BUFFER_LIST>>,
@@ -373,7 +372,7 @@ impl ReceiveChain {
         Self { first: ptr::null_mut(), last: None, length: 0 }
     }
 
-    /// Puts a packet at the end.
+    /// Adds a packet at the end.
     pub fn push_back(&mut self, packet: ReceivePacket) {
         let list = ManuallyDrop::new(packet).list;
         // SAFETY: 1.
@@ -386,17 +385,17 @@ impl ReceiveChain {
         self.length = self.length.wrapping_add(1);
     }
 
-    /// Packets in it.
+    /// The number of packets.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it holds none.
+    /// Whether the chain is empty.
     pub fn is_empty(&self) -> bool {
         self.first.is_null()
     }
 
-    /// Takes the first packet by the links alone.
+    /// Removes the first packet, without regard to `last` and `length`.
     fn pop_unchecked(&mut self) -> Option<ReceivePacket> {
         let list = NonNull::new(self.first)?;
         // SAFETY: 1.
@@ -424,7 +423,7 @@ impl Drop for ReceiveChain {
 // SAFETY: 1, on any thread.
 unsafe impl Send for ReceiveChain {}
 
-/// Where a list's data is.
+/// The address of a list's data.
 fn data_of(list: NonNull<NET_BUFFER_LIST>) -> Option<NonNull<u8>> {
     // SAFETY: 1.
     let buffer = NonNull::new(unsafe { (*list.as_ptr()).FirstNetBuffer })?;

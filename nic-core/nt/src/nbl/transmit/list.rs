@@ -1,13 +1,66 @@
-//! A list's account of its packets.
+//! The NET_BUFFER_LISTs that packets belong to.
 
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use nt_sys::ndis::NET_BUFFER_LIST;
 
-use super::TransmitPath;
+/// Lists whose packets are all finished, and which NDIS has not got back yet.
+pub(super) struct CompletedLists {
+    /// The newest list, or null; linked to the oldest.
+    newest: AtomicPtr<NET_BUFFER_LIST>,
+}
 
-/// The count of a list's packets that are not done.
+impl CompletedLists {
+    pub(super) const fn new() -> Self {
+        Self { newest: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// Adds a chain of lists.
+    ///
+    /// # Safety
+    /// The lists must be ours, without packets, and linked from `newest` to `oldest`.
+    pub(super) unsafe fn push(
+        &self,
+        newest: NonNull<NET_BUFFER_LIST>,
+        oldest: NonNull<NET_BUFFER_LIST>,
+    ) {
+        let mut head = self.newest.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the list is ours until the exchange below.
+            unsafe { (*oldest.as_ptr()).Next = head };
+            match self.newest.compare_exchange_weak(
+                head,
+                newest.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Removes all lists: the newest, which is linked to the oldest. Null if there are none.
+    pub(super) fn take(&self) -> *mut NET_BUFFER_LIST {
+        // The load avoids a write to the shared cache line if there is nothing to take.
+        if self.newest.load(Ordering::Relaxed).is_null() {
+            return ptr::null_mut();
+        }
+        self.newest.swap(ptr::null_mut(), Ordering::Acquire)
+    }
+}
+
+/// Prepares a list that came from NDIS: `completed` gets it when its packets are finished.
+///
+/// # Safety
+/// The list must be ours, and `completed` must outlive its packets.
+pub(super) unsafe fn begin(list: NonNull<NET_BUFFER_LIST>, completed: &CompletedLists) {
+    // SAFETY: by the caller's promise.
+    unsafe { (*list.as_ptr()).MiniportReserved[1] = ptr::from_ref(completed).cast_mut().cast() };
+}
+
+/// The number of packets of a list that are not finished.
 ///
 /// # Safety
 /// The list must be ours during `'a`.
@@ -18,10 +71,10 @@ pub(super) unsafe fn remaining<'a>(list: NonNull<NET_BUFFER_LIST>) -> &'a Atomic
     unsafe { AtomicUsize::from_ptr(field) }
 }
 
-/// Counts one packet of a list as done; the list where it was the last.
+/// Counts one packet of a list as finished. Returns the list if it was the last packet.
 ///
 /// # Safety
-/// The packet must have been counted, and is not used any more.
+/// The packet must have been counted, and must not be used any more.
 pub(super) unsafe fn packet_done(
     list: NonNull<NET_BUFFER_LIST>,
 ) -> Option<NonNull<NET_BUFFER_LIST>> {
@@ -30,15 +83,15 @@ pub(super) unsafe fn packet_done(
     (before == 1).then_some(list)
 }
 
-/// Gives lists without packets to their path; all are of one adapter.
+/// Adds lists of one adapter to its completed ones.
 ///
 /// # Safety
-/// As [`TransmitPath::push_completed`].
+/// As for [`CompletedLists::push`].
 pub(super) unsafe fn give_back(newest: NonNull<NET_BUFFER_LIST>, oldest: NonNull<NET_BUFFER_LIST>) {
-    // SAFETY: by the caller's promise; `take_list` stored the path here.
-    let path = unsafe { (*newest.as_ptr()).MiniportReserved[1] }.cast::<TransmitPath>();
-    // SAFETY: the path outlives its lists.
-    let Some(path) = (unsafe { path.as_ref() }) else { return };
+    // SAFETY: the list is ours by the caller's promise.
+    let completed = unsafe { (*newest.as_ptr()).MiniportReserved[1] }.cast::<CompletedLists>();
+    // SAFETY: `begin` stored the pointer, and the completed lists of an adapter outlive its packets.
+    let Some(completed) = (unsafe { completed.as_ref() }) else { return };
     // SAFETY: by the caller's promise.
-    unsafe { path.push_completed(newest, oldest) };
+    unsafe { completed.push(newest, oldest) };
 }

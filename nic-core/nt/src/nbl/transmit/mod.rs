@@ -1,21 +1,21 @@
-//! Packets that the stack wants sent.
+//! Packets to be sent.
 //!
-//! The stack hands over NET_BUFFER_LISTs, each of one or more NET_BUFFERs; a packet is one
-//! NET_BUFFER. A list is completed when the last of its packets is: its MiniportReserved counts
-//! them. Completed lists gather on the adapter's [`TransmitPath`] and go back to NDIS, many by one
-//! call, with [`TransmitPath::flush`]: never from a packet's drop, which may happen under a lock
-//! that the stack's completion handler would need.
+//! NDIS hands over NET_BUFFER_LISTs, each of one or more NET_BUFFERs; a packet is one NET_BUFFER. A
+//! list is completed when its last packet is finished: its MiniportReserved counts them. Completed
+//! lists are collected on the adapter's [`TransmitPath`]. [`TransmitPath::flush`] returns them to
+//! NDIS by one call. A packet's drop never does, as it may happen under a lock that the completion
+//! handler of an overlying driver would need.
 //!
-//! What the reserved fields hold (ndis/nbl.h gives them to the miniport that has the packet):
+//! Contents of the reserved fields, which belong to the miniport that has the packet (ndis/nbl.h):
 //!
 //! | field | content |
 //! |---|---|
-//! | `NET_BUFFER_LIST::MiniportReserved[0]` | packets not done yet |
-//! | `NET_BUFFER_LIST::MiniportReserved[1]` | the [`TransmitPath`] |
-//! | `NET_BUFFER::MiniportReserved[0]` | next packet of a queue |
+//! | `NET_BUFFER_LIST::MiniportReserved[0]` | the number of unfinished packets |
+//! | `NET_BUFFER_LIST::MiniportReserved[1]` | the adapter's completed lists |
+//! | `NET_BUFFER::MiniportReserved[0]` | the next packet of a queue |
 //! | `NET_BUFFER::MiniportReserved[1]` | the packet's NET_BUFFER_LIST |
 //! | `NET_BUFFER::MiniportReserved[2]` | the owner's time stamp |
-//! | `NET_BUFFER::MiniportReserved[3]` | the head: in place, or our copy of it (bit 0 set) |
+//! | `NET_BUFFER::MiniportReserved[3]` | the head: in place, or a copy of it (bit 0 set) |
 
 mod list;
 mod packet;

@@ -1,4 +1,4 @@
-//! One packet of a list.
+//! A packet of a list.
 //!
 //! # Safety conditions
 //! 1. The packet owns its NET_BUFFER until it is finished. No other thread accesses it.
@@ -15,13 +15,13 @@ use super::list::{give_back, packet_done};
 use crate::mdl::{Pieces, PiecesError, copy_from_chain};
 use crate::pool::PoolBox;
 
-/// As much of a packet as is always contiguous: an IPv6 header.
+/// The length of the contiguous head of a packet: an IPv6 header.
 const HEAD_BYTES: usize = 40;
 
-/// Marks a head that is a copy.
+/// The bit that marks a head that is a copy.
 const HEAD_IS_COPY: usize = 1;
 
-/// One IP packet from the stack, owned. Dropping it tells the stack that it was not sent.
+/// An owned IP packet from the stack. Dropping it finishes it as not sent.
 #[repr(transparent)]
 pub struct TransmitPacket {
     pub(super) buffer: NonNull<NET_BUFFER>,
@@ -29,7 +29,7 @@ pub struct TransmitPacket {
 
 impl TransmitPacket {
     /// # Safety
-    /// Buffer and list must be ours, and the packet counted in the list.
+    /// Buffer and list must be ours, and the list must count the packet.
     pub(super) unsafe fn new(buffer: NonNull<NET_BUFFER>, list: NonNull<NET_BUFFER_LIST>) -> Self {
         let raw = buffer.as_ptr();
         // SAFETY: by the caller's promise.
@@ -41,7 +41,7 @@ impl TransmitPacket {
         packet
     }
 
-    /// Finds the head in place, or copies it where the stack has split it.
+    /// Finds the head in place, or copies it if it is not contiguous.
     fn find_head(&mut self) {
         let head_bytes = self.len().min(HEAD_BYTES);
         if head_bytes == 0 {
@@ -64,7 +64,7 @@ impl TransmitPacket {
         let (chain, offset) = self.position();
         // SAFETY: 2.
         unsafe { copy_from_chain(chain, offset, head.get_mut(..head_bytes)?) }.ok()?;
-        // The pool's alignment leaves bit 0 free; the allocation's provenance stays in the pointer.
+        // The pool's alignment leaves bit 0 free. The pointer keeps its provenance.
         Some(
             PoolBox::into_raw(head)
                 .as_ptr()
@@ -82,7 +82,7 @@ impl TransmitPacket {
         unsafe { (*self.buffer.as_ptr()).MiniportReserved[3] }
     }
 
-    /// The first bytes: all, or 40.
+    /// The first bytes of the packet, at most 40.
     pub fn head(&self) -> &[u8] {
         let head = self.raw_head().map_addr(|address| address & !HEAD_IS_COPY);
         if head.is_null() {
@@ -92,20 +92,20 @@ impl TransmitPacket {
         unsafe { core::slice::from_raw_parts(head.cast(), self.len().min(HEAD_BYTES)) }
     }
 
-    /// Length in bytes.
+    /// The length in bytes.
     #[expect(clippy::len_without_is_empty, reason = "packets without bytes are never made")]
     pub fn len(&self) -> usize {
         // SAFETY: 1.
         unsafe { (*self.buffer.as_ptr()).DataLength as usize }
     }
 
-    /// A number that the owner left here.
+    /// The number of [`Self::set_stamp`].
     pub fn stamp(&self) -> u64 {
         // SAFETY: 1.
         unsafe { (*self.buffer.as_ptr()).MiniportReserved[2] }.addr() as u64
     }
 
-    /// Leaves a number here.
+    /// Stores a number of the owner.
     pub fn set_stamp(&mut self, stamp: u64) {
         // SAFETY: 1.
         unsafe {
@@ -114,14 +114,14 @@ impl TransmitPacket {
         };
     }
 
-    /// The packet's bytes, where they lie.
+    /// The bytes of the packet, in place.
     pub fn pieces<const N: usize>(&self) -> core::result::Result<Pieces<'_, N>, PiecesError> {
         let (chain, offset) = self.position();
         // SAFETY: 2.
         unsafe { Pieces::of_chain(chain, offset, self.len()) }
     }
 
-    /// Copies the packet; `output` has its length.
+    /// Copies the packet; `output` must have its length.
     pub fn copy_to(&self, output: &mut [u8]) -> core::result::Result<(), PiecesError> {
         if output.len() != self.len() {
             return Err(PiecesError::Unreadable);
@@ -145,10 +145,10 @@ impl TransmitPacket {
         NonNull::new(unsafe { (*self.buffer.as_ptr()).MiniportReserved[1] }.cast())
     }
 
-    /// Ends the packet. The list that this was the last packet of, if so.
+    /// Finishes the packet. Returns its list if it was the last unfinished packet of it.
     pub(super) fn finish(self, is_sent: bool) -> Option<NonNull<NET_BUFFER_LIST>> {
         let (list, head) = (self.list(), self.raw_head());
-        // `drop` would come back here.
+        // `drop` would call this again.
         core::mem::forget(self);
         let list = list?;
         if head.addr() & HEAD_IS_COPY != 0

@@ -1,4 +1,4 @@
-//! The way of lists from NDIS and back.
+//! The path of NET_BUFFER_LISTs from NDIS and back.
 //!
 //! # Safety conditions
 //! 1. The NET_BUFFER_LIST came from NDIS for this adapter and has not been completed. Its packets
@@ -6,7 +6,7 @@
 //!    uses the list.
 
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use nt_sys::ndis::{
@@ -14,45 +14,46 @@ use nt_sys::ndis::{
     NET_BUFFER_LIST, NdisMSendNetBufferListsComplete,
 };
 
-use super::list::{packet_done, remaining};
-use super::{TransmitPacket, TransmitQueue};
+use super::list::{self, CompletedLists, packet_done, remaining};
+use super::packet::TransmitPacket;
+use super::queue::TransmitQueue;
 use crate::event::Wait;
 use crate::processor;
 use crate::rundown::Rundown;
 use crate::shared::Shared;
 use crate::status::Result;
 
-/// What sends of one adapter have in common: the way back to NDIS.
+/// The transmit path of one adapter. It takes lists from NDIS and returns them.
 pub struct TransmitPath {
     adapter: NDIS_HANDLE,
-    /// Completed lists that NDIS doesn't know of yet, newest first.
-    completed: AtomicPtr<NET_BUFFER_LIST>,
-    /// The lists that are ours; closed while the adapter is paused.
+    /// Lists to be returned to NDIS.
+    completed: CompletedLists,
+    /// One use for each list that NDIS handed over; closed while the adapter is paused.
     under_way: Rundown,
 }
 
 impl TransmitPath {
-    /// The path of the adapter that NDIS knows by this handle; paused.
+    /// Makes the path of an adapter, which is paused.
     pub(crate) fn new(adapter: NDIS_HANDLE) -> Result<Shared<Self>> {
         Shared::new(Self {
             adapter,
-            completed: AtomicPtr::new(ptr::null_mut()),
+            completed: CompletedLists::new(),
             under_way: Rundown::closed()?,
         })
     }
 
-    /// Lets lists in.
+    /// Starts to accept lists.
     pub fn resume(&self) {
         self.under_way.open();
     }
 
-    /// Lets no more lists in.
+    /// Stops to accept lists.
     pub fn pause(&self) {
         self.under_way.close();
     }
 
-    /// Waits until no list of a paused path is ours, but no longer than `timeout`. Somebody must
-    /// complete and flush them.
+    /// Waits, no longer than `timeout`, until a paused path has returned all lists to NDIS. Others
+    /// must complete and flush them meanwhile.
     ///
     /// # IRQL
     /// `<= APC_LEVEL`
@@ -60,8 +61,7 @@ impl TransmitPath {
         self.under_way.wait_for(timeout)
     }
 
-    /// Takes a chain of lists from NDIS. Where the path is paused, it goes back at once, and the
-    /// queue is empty.
+    /// Takes a chain of lists from NDIS. A paused path returns it at once, and the queue is empty.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -95,19 +95,15 @@ impl TransmitPath {
         queue
     }
 
-    /// Gives completed lists back to NDIS, in the order of their completion.
+    /// Returns completed lists to NDIS, in the order of their completion.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     ///
     /// # Locks
-    /// None may be held: protocols above send from their completion handlers.
+    /// None may be held: overlying drivers send from their completion handlers.
     pub fn flush(&self) {
-        // A look first: the swap would take the cache line from others for nothing.
-        if self.completed.load(Ordering::Relaxed).is_null() {
-            return;
-        }
-        let mut next = self.completed.swap(ptr::null_mut(), Ordering::Acquire);
+        let mut next = self.completed.take();
         let mut chain: *mut NET_BUFFER_LIST = ptr::null_mut();
         let mut lists = 0_usize;
         while let Some(list) = NonNull::new(next) {
@@ -127,7 +123,7 @@ impl TransmitPath {
         self.under_way.leave(lists);
     }
 
-    /// Gives a chain back that came while the path was paused.
+    /// Returns a chain that arrived while the path was paused.
     ///
     /// # Safety
     /// As [`TransmitPath::take`].
@@ -145,16 +141,16 @@ impl TransmitPath {
         }
     }
 
-    /// Puts a list's packets into a queue.
+    /// Adds the packets of a list to a queue.
     ///
     /// # Safety
-    /// The list must be ours, from NDIS.
+    /// The list must have come from NDIS for this adapter.
     unsafe fn take_list(&self, list: NonNull<NET_BUFFER_LIST>, queue: &mut TransmitQueue) {
         let raw = list.as_ptr();
         // SAFETY: 1.
         unsafe { (*raw).Status = NDIS_STATUS_SUCCESS };
         // SAFETY: 1.
-        unsafe { (*raw).MiniportReserved[1] = ptr::from_ref(self).cast_mut().cast() };
+        unsafe { list::begin(list, &self.completed) };
         // One more than there are packets: the list must not be done before all of them are queued.
         // SAFETY: 1.
         unsafe { remaining(list) }.store(1, Ordering::Relaxed);
@@ -175,40 +171,14 @@ impl TransmitPath {
         // SAFETY: 1. This is the extra count.
         if let Some(list) = unsafe { packet_done(list) } {
             // SAFETY: 1. All packets are finished.
-            unsafe { self.push_completed(list, list) };
-        }
-    }
-
-    /// Puts a chain of completed lists where [`TransmitPath::flush`] finds it; `first` is its
-    /// newest.
-    ///
-    /// # Safety
-    /// The lists must be ours, with no packet left, linked from `first` to `last`.
-    pub(super) unsafe fn push_completed(
-        &self,
-        first: NonNull<NET_BUFFER_LIST>,
-        last: NonNull<NET_BUFFER_LIST>,
-    ) {
-        let mut head = self.completed.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: 1, until the exchange below.
-            unsafe { (*last.as_ptr()).Next = head };
-            match self.completed.compare_exchange_weak(
-                head,
-                first.as_ptr(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
+            unsafe { self.completed.push(list, list) };
         }
     }
 }
 
 impl Drop for TransmitPath {
     fn drop(&mut self) {
-        // A packet that still exists would use this when it goes.
+        // A packet that still exists would access the path when it is dropped.
         assert_eq!(self.under_way.uses(), 0, "packets outlive their path");
     }
 }

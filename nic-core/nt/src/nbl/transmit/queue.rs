@@ -1,4 +1,4 @@
-//! Packets in a row.
+//! A queue of packets.
 //!
 //! # Safety conditions
 //! 1. The packet, or the queue that it is in, owns the NET_BUFFER. No other thread accesses it.
@@ -8,10 +8,10 @@ use core::ptr::{self, NonNull};
 
 use nt_sys::ndis::{NET_BUFFER, NET_BUFFER_LIST};
 
-use super::TransmitPacket;
 use super::list::give_back;
+use super::packet::TransmitPacket;
 
-/// A first-in first-out queue of packets, linked through themselves. Dropping it drops them.
+/// A FIFO queue of packets, linked through their reserved fields. Dropping it drops the packets.
 #[derive(Default)]
 pub struct TransmitQueue {
     first: Option<TransmitPacket>,
@@ -20,7 +20,7 @@ pub struct TransmitQueue {
 }
 
 impl TransmitQueue {
-    /// Puts a packet at the end.
+    /// Adds a packet at the end.
     pub fn push_back(&mut self, packet: TransmitPacket) {
         let buffer = packet.buffer;
         // SAFETY: 1.
@@ -32,13 +32,13 @@ impl TransmitQueue {
         if self.first.is_none() {
             self.first = Some(packet);
         } else {
-            // The packet before it owns it now.
+            // The packet before it owns it from here on.
             core::mem::forget(packet);
         }
         self.length = self.length.wrapping_add(1);
     }
 
-    /// Takes the oldest.
+    /// Removes the oldest packet.
     pub fn pop_front(&mut self) -> Option<TransmitPacket> {
         let packet = self.first.take()?;
         // SAFETY: 1.
@@ -51,12 +51,12 @@ impl TransmitQueue {
         Some(packet)
     }
 
-    /// The oldest.
+    /// The oldest packet.
     pub fn front(&self) -> Option<&TransmitPacket> {
         self.first.as_ref()
     }
 
-    /// Packets in it, oldest first.
+    /// The packets, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &TransmitPacket> {
         let mut next = self.first.as_ref();
         core::iter::from_fn(move || {
@@ -72,18 +72,17 @@ impl TransmitQueue {
         })
     }
 
-    /// Packets in it.
+    /// The number of packets.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it holds none.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 
-    /// Ends all packets: they were sent. The stack hears of it by the next
-    /// [`super::TransmitPath::flush`].
+    /// Finishes all packets as sent. [`super::TransmitPath::flush`] returns their lists to NDIS.
     pub fn complete(mut self) {
         self.finish(true);
     }
