@@ -1,7 +1,7 @@
 //! An NDIS miniport driver.
 //!
-//! A driver implements [`Miniport`]; its entry point is [`entry`]. NDIS calls the private functions
-//! at the end of this file: each checks what it is given and calls a safe method.
+//! A driver implements [`Miniport`]; its entry point is [`entry`]. NDIS calls the functions of
+//! `callbacks`, which check their arguments and call the safe methods of the trait.
 //!
 //! # Safety conditions
 //! 1. NDIS passes the context that `add_adapter` set, which lives until `halt`.
@@ -44,51 +44,51 @@ use crate::status::{Result, Status};
 /// A driver's entry point.
 pub type DriverEntry = nt_sys::io::DRIVER_INITIALIZE;
 
-/// The oldest NDIS that we run on: Windows 10.
-const MINIMUM_NDIS: u32 = NDIS_MAKE_VERSION(6, 50);
-/// The newest NDIS that we know: Windows 11 24H2.
-const MAXIMUM_NDIS: u32 = NDIS_MAKE_VERSION(6, 89);
+/// The oldest supported NDIS: Windows 10.
+const MIN_NDIS: u32 = NDIS_MAKE_VERSION(6, 50);
+/// The newest supported NDIS: Windows 11 24H2.
+const MAX_NDIS: u32 = NDIS_MAKE_VERSION(6, 89);
 
-/// A miniport driver. All of its methods are called at PASSIVE_LEVEL but those that say otherwise.
+/// A miniport driver. Methods are called at PASSIVE_LEVEL unless they say otherwise.
 pub trait Miniport: Send + Sync + Sized + 'static {
-    /// The driver's own version: major and minor.
+    /// The version of the driver: major and minor.
     const VERSION: (u8, u8);
-    /// One adapter: what it is made of is shared between NDIS's calls, which come on any processor.
+    /// An adapter. NDIS may call its methods on several processors at once.
     type Adapter: Send + Sync + 'static;
 
-    /// Makes what the driver needs for itself. Nothing of NDIS can be used yet.
+    /// Makes the state of the driver. NDIS cannot be called yet.
     fn load() -> Result<Self>;
-    /// The driver is registered: makes its control device.
+    /// Called after the driver was registered, to make its control devices.
     fn registered(&self, driver: &DriverHandle) -> Result<()>;
-    /// Undoes [`Miniport::registered`]; no adapter is left.
+    /// Reverses [`Miniport::registered`]. There are no adapters any more.
     fn unload(&self);
 
-    /// An adapter appears; it is paused at first. Its handle is good until the end of
+    /// Initializes an adapter, which is paused at first. Its handle is valid until the end of
     /// [`Miniport::halt`].
     fn initialize(
         &self,
         driver: &DriverHandle,
         handle: AdapterHandle,
     ) -> Result<(Self::Adapter, Attributes)>;
-    /// An adapter goes; it is paused.
+    /// Halts an adapter, which is paused.
     fn halt(&self, adapter: Self::Adapter);
-    /// Packets may flow: after it, the stack sends.
+    /// Restarts a paused adapter. The stack sends packets afterwards.
     fn restart(&self, adapter: &Self::Adapter) -> Result<()>;
-    /// Packets must stop: when it returns, all of the stack's have been completed, and all
-    /// indicated ones have come back.
+    /// Pauses an adapter. When this returns, all packets from the stack have been completed, and all
+    /// indicated packets have been returned.
     fn pause(&self, adapter: &Self::Adapter);
     /// Handles an OID request.
     fn oid_request(&self, adapter: &Self::Adapter, request: OidRequest<'_>) -> Status;
-    /// The stack sends packets.
+    /// Sends packets of the stack.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     fn send(&self, adapter: &Self::Adapter, packets: TransmitQueue);
-    /// The adapter's device is being removed, asked or not.
+    /// The device of the adapter was removed, by surprise or not.
     fn removed(&self, adapter: &Self::Adapter);
 }
 
-/// A registered driver, as NDIS knows it.
+/// NDIS's handle of a registered driver.
 #[derive(Clone, Copy)]
 pub struct DriverHandle {
     handle: NDIS_HANDLE,
@@ -100,23 +100,23 @@ impl DriverHandle {
     }
 }
 
-/// An adapter, as NDIS knows it, and the ways of its packets.
+/// NDIS's handle of an adapter, and the paths of its packets.
 #[derive(Clone)]
 pub struct AdapterHandle {
     handle: NDIS_HANDLE,
     ndis_version: u32,
-    /// The number of its network interface.
+    /// The index of its network interface.
     pub interface_index: u32,
     /// The LUID of its network interface.
     pub interface_luid: u64,
-    /// The way of packets that the stack sends.
+    /// The path of packets that the stack sends.
     pub transmit: Shared<TransmitPath>,
-    /// The way of packets that the stack receives.
+    /// The path of packets that the stack receives.
     pub receive: Shared<ReceivePath>,
 }
 
 impl AdapterHandle {
-    /// Opens the adapter's keywords in the registry.
+    /// Opens the adapter's configuration in the registry.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -138,7 +138,7 @@ struct Driver<M: Miniport> {
     ndis_version: u32,
 }
 
-/// An adapter while it exists: what NDIS gives us as its context.
+/// An adapter while it exists: the context that NDIS passes to callbacks.
 struct Context<M: Miniport> {
     driver: NonNull<Driver<M>>,
     transmit: Shared<TransmitPath>,
@@ -146,10 +146,10 @@ struct Context<M: Miniport> {
     adapter: M::Adapter,
 }
 
-/// The one driver of this image, for [`unload`], which is given nothing of ours.
+/// The one driver of this image. NDIS passes no context to `unload`.
 static DRIVER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// The entry point of a driver that is a miniport and nothing else: its `DriverEntry`.
+/// The `DriverEntry` of a driver that is a miniport and nothing else.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -172,10 +172,10 @@ unsafe fn load<M: Miniport>(
 ) -> Result<()> {
     // SAFETY: no condition.
     let ndis_version = unsafe { NdisGetVersion() };
-    if ndis_version < MINIMUM_NDIS {
+    if ndis_version < MIN_NDIS {
         return Err(Status(NDIS_STATUS_BAD_VERSION));
     }
-    let ndis_version = ndis_version.min(MAXIMUM_NDIS);
+    let ndis_version = ndis_version.min(MAX_NDIS);
     let miniport = M::load()?;
     let driver = PoolBox::new(Driver { miniport, handle: ptr::null_mut(), ndis_version })?;
     let characteristics = characteristics::<M>(ndis_version);
@@ -262,8 +262,7 @@ fn characteristics<M: Miniport>(ndis_version: u32) -> NDIS_MINIPORT_DRIVER_CHARA
 }
 
 /// # Safety
-/// The pointer must be a context that NDIS gave to a callback of a miniport of `M`, which runs
-/// during `'a`.
+/// NDIS must have passed the pointer to a callback of a miniport `M`, which runs during `'a`.
 unsafe fn context<'a, M: Miniport>(context: NDIS_HANDLE) -> (&'a M, &'a Context<M>) {
     // SAFETY: by the caller's promise; the context lives until `halt`.
     let context = unsafe { &*context.cast::<Context<M>>() };
@@ -304,7 +303,7 @@ fn add_adapter<M: Miniport>(
         receive: receive.clone(),
     };
     let miniport = &driver_state.miniport;
-    // Before there is an adapter that would have to be halted.
+    // Allocated first: without memory there would be an adapter to halt.
     let context = PoolBox::new(MaybeUninit::uninit())?;
     let driver_handle = DriverHandle { handle: driver_state.handle };
     let (adapter, attributes) = miniport.initialize(&driver_handle, adapter_handle)?;
@@ -371,7 +370,7 @@ unsafe extern "efiapi" fn oid_request<M: Miniport>(
     miniport.oid_request(&context.adapter, OidRequest::new(request)).0
 }
 
-/// Direct and synchronous requests: there are none that we know.
+/// Direct and synchronous OID requests. None is supported.
 unsafe extern "efiapi" fn no_oid_request(
     _adapter: NDIS_HANDLE,
     _request: *mut NDIS_OID_REQUEST,
@@ -403,7 +402,7 @@ unsafe extern "efiapi" fn take_back<M: Miniport>(
     unsafe { context.receive.take_back(chain) };
 }
 
-/// Nothing waits here for long: what can't be sent soon is dropped soon.
+/// Cancels sends or OID requests. There is nothing to cancel: no packet or request waits for long.
 unsafe extern "efiapi" fn cancel(_adapter: NDIS_HANDLE, _id: PVOID) {}
 
 unsafe extern "efiapi" fn pnp_event<M: Miniport>(
@@ -414,12 +413,12 @@ unsafe extern "efiapi" fn pnp_event<M: Miniport>(
     let (miniport, context) = unsafe { context::<M>(adapter) };
     // SAFETY: 3.
     let Some(event) = (unsafe { event.as_ref() }) else { return };
-    // Not NdisDevicePnPEventQueryRemoved: it may be cancelled, and nothing would tell us.
+    // Not NdisDevicePnPEventQueryRemoved: a removal may be cancelled without a notice.
     let event = event.DevicePnPEvent;
     if event == NdisDevicePnPEventRemoved || event == NdisDevicePnPEventSurpriseRemoved {
         miniport.removed(&context.adapter);
     }
 }
 
-/// There is no hardware to bring to rest.
+/// There is no hardware to shut down.
 unsafe extern "efiapi" fn shutdown(_adapter: NDIS_HANDLE, _action: NDIS_SHUTDOWN_ACTION) {}

@@ -1,4 +1,4 @@
-//! What an adapter of `NdisMediumIP` tells NDIS of itself.
+//! The attributes of an adapter of `NdisMediumIP`.
 
 use core::mem::MaybeUninit;
 use core::ptr;
@@ -39,13 +39,13 @@ use nt_sys::ntdef::ULONG;
 use crate::checksums::ReceiveChecksums;
 use crate::status::{Result, Status};
 
-/// Speeds, duplex and flow control are what they are; nothing is configured by hand.
+/// Link speed, duplex and flow control are not configured by hand.
 const AUTO_NEGOTIATED: ULONG = NDIS_LINK_STATE_XMIT_LINK_SPEED_AUTO_NEGOTIATED
     | NDIS_LINK_STATE_RCV_LINK_SPEED_AUTO_NEGOTIATED
     | NDIS_LINK_STATE_DUPLEX_AUTO_NEGOTIATED
     | NDIS_LINK_STATE_PAUSE_FUNCTIONS_AUTO_NEGOTIATED;
 
-/// What differs between drivers.
+/// Attributes that the driver sets.
 #[derive(Clone, Copy, Debug)]
 pub struct Attributes {
     /// The largest IP packet that the stack may send, in bytes.
@@ -54,7 +54,7 @@ pub struct Attributes {
     pub bits_per_second: u64,
     /// The OIDs that the driver handles.
     pub oids: &'static [NDIS_OID],
-    /// Which checksums the driver says to be right; it could say all.
+    /// The enabled receive checksum offloads; all are capabilities.
     pub receive_checksums: ReceiveChecksums,
 }
 
@@ -63,8 +63,8 @@ impl Attributes {
     /// MiniportInitializeEx).
     ///
     /// # Safety
-    /// The handle must be the one that MiniportInitializeEx was called with, and the context what
-    /// all other callbacks expect.
+    /// The handle must be the one that MiniportInitializeEx was called with, and the context the one
+    /// that all other callbacks expect.
     pub(super) unsafe fn set(
         &self,
         handle: NDIS_HANDLE,
@@ -75,7 +75,7 @@ impl Attributes {
         // SAFETY: by the caller's promise.
         unsafe { set(handle, &registration.Header) }?;
         let mut power = power();
-        let mut oids = [0; MAXIMUM_OIDS];
+        let mut oids = [0; MAX_OIDS];
         let general = self.general(&mut power, &mut oids)?;
         // SAFETY: by the caller's promise.
         unsafe { set(handle, &general.Header) }?;
@@ -100,7 +100,7 @@ impl Attributes {
     fn general(
         &self,
         power: &mut NDIS_PM_CAPABILITIES,
-        oids: &mut [NDIS_OID; MAXIMUM_OIDS],
+        oids: &mut [NDIS_OID; MAX_OIDS],
     ) -> Result<NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES> {
         let oids = oids.get_mut(..self.oids.len()).ok_or(Status::INVALID_PARAMETER)?;
         oids.copy_from_slice(self.oids);
@@ -147,10 +147,10 @@ impl Attributes {
     }
 }
 
-/// More than any driver of ours handles.
-const MAXIMUM_OIDS: usize = 32;
+/// The maximum number of supported OIDs.
+const MAX_OIDS: usize = 32;
 
-/// The state of a link, as an indication carries it.
+/// The link state of an indication.
 pub(super) fn link_state(is_connected: bool, bits_per_second: u64) -> NDIS_LINK_STATE {
     NDIS_LINK_STATE {
         Header: NDIS_OBJECT_HEADER {
@@ -186,7 +186,7 @@ fn registration(context: NDIS_HANDLE) -> NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTR
     }
 }
 
-/// A virtual adapter wakes nobody.
+/// A virtual adapter has no wake-up capability.
 fn power() -> NDIS_PM_CAPABILITIES {
     NDIS_PM_CAPABILITIES {
         Header: NDIS_OBJECT_HEADER {
@@ -198,8 +198,8 @@ fn power() -> NDIS_PM_CAPABILITIES {
     }
 }
 
-/// Nothing but received checksums is offloaded yet. The struct is made where it stays: its padding
-/// is zeros, which a copy needn't keep, as NDIS shows all of its bytes to whom asks for the OID.
+/// The offload structure: receive checksums are the only offload. It is filled in place, so that
+/// its padding is zeros, which a copy need not keep: NDIS returns all of its bytes for an OID.
 pub(super) fn offload(
     place: &mut MaybeUninit<NDIS_OFFLOAD>,
     ndis_version: u32,
@@ -228,8 +228,8 @@ pub(super) fn offload(
 }
 
 /// # Safety
-/// The handle must be one that MiniportInitializeEx was called with, and the header that of a whole
-/// struct of attributes.
+/// The handle must be one that MiniportInitializeEx was called with, and the header must be part of
+/// a complete attributes structure.
 unsafe fn set(handle: NDIS_HANDLE, header: &NDIS_OBJECT_HEADER) -> Result<()> {
     // SAFETY: by the caller's promise.
     Status(unsafe { NdisMSetMiniportAttributes(handle, header) }).ok()

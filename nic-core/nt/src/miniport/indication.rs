@@ -1,4 +1,4 @@
-//! What an adapter tells the stack of itself: NdisMIndicateStatusEx.
+//! Status indications: NdisMIndicateStatusEx.
 
 use core::mem::MaybeUninit;
 
@@ -14,7 +14,7 @@ use super::{AdapterHandle, attributes};
 use crate::checksums::ReceiveChecksums;
 
 impl AdapterHandle {
-    /// Tells the stack that the link is up or down.
+    /// Indicates that the link is up or down.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -23,7 +23,7 @@ impl AdapterHandle {
         self.indicate(NDIS_STATUS_LINK_STATE, &mut state);
     }
 
-    /// Tells the stack which checksums the adapter says to be right from now on.
+    /// Indicates the receive checksum offloads that are enabled from now on.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -33,7 +33,7 @@ impl AdapterHandle {
         self.indicate(NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG, offload);
     }
 
-    fn indicate<T>(&self, code: NDIS_STATUS, news: &mut T) {
+    fn indicate<T>(&self, code: NDIS_STATUS, content: &mut T) {
         // SAFETY: a NDIS_STATUS_INDICATION consists of integers and pointers, for which zeros are
         // valid values.
         let zeroed: NDIS_STATUS_INDICATION = unsafe { core::mem::zeroed() };
@@ -46,7 +46,7 @@ impl AdapterHandle {
             SourceHandle: self.handle,
             PortNumber: NDIS_DEFAULT_PORT_NUMBER,
             StatusCode: code,
-            StatusBuffer: (&raw mut *news).cast(),
+            StatusBuffer: (&raw mut *content).cast(),
             StatusBufferSize: size_of::<T>() as ULONG,
             ..zeroed
         };

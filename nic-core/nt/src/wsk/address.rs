@@ -6,16 +6,16 @@ use nt_sys::wsk::{
     AF_INET, AF_INET6, IN_ADDR, IN6_ADDR, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET,
 };
 
-/// Our side of a datagram: the address and interface that it arrived at or leaves by.
+/// The local address and interface of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketInfo {
-    /// Our address.
+    /// The local address.
     pub address: IpAddr,
-    /// The interface's index; 0 lets the network stack choose.
+    /// The index of the interface; for 0 the network stack chooses.
     pub interface_index: u32,
 }
 
-/// A socket address as WSK takes it.
+/// Converts a socket address for WSK.
 pub(super) fn to_sockaddr(address: SocketAddr) -> SOCKADDR_INET {
     match address {
         SocketAddr::V4(address) => SOCKADDR_INET {
@@ -38,10 +38,10 @@ pub(super) fn to_sockaddr(address: SocketAddr) -> SOCKADDR_INET {
     }
 }
 
-/// A socket address that WSK gave. `None` where it is of neither family.
+/// Converts a socket address of WSK. `None` if it is not an IP address.
 ///
 /// # Safety
-/// The address must be as long as its family says.
+/// The address must be null, or as long as its family says.
 pub(super) unsafe fn from_sockaddr(address: *const SOCKADDR) -> Option<SocketAddr> {
     if address.is_null() {
         return None;

@@ -16,30 +16,29 @@ use crate::pool::PoolBox;
 use crate::shared::Shared;
 use crate::status::{Result, Status};
 
-/// WSK must be able to read it for as long as the client is registered.
+/// WSK may read it while the client is registered.
 static DISPATCH: WSK_CLIENT_DISPATCH =
     WSK_CLIENT_DISPATCH { Version: MAKE_WSK_VERSION(1, 0), Reserved: 0, WskClientEvent: None };
 
-/// An attachment to WSK, with several owners; each socket is one.
+/// An attachment to WSK, with several owners. Each socket is an owner.
 ///
 /// # IRQL
-/// `PASSIVE_LEVEL` for making it and for dropping the last owner.
+/// `PASSIVE_LEVEL`, for dropping the last owner as well
 #[derive(Clone)]
 pub struct WskClient {
     attachment: Shared<Attachment>,
 }
 
 impl WskClient {
-    /// Attaches to WSK, which is waited for: not to be called while the system starts drivers up,
-    /// such as in MiniportInitializeEx, for WSK may start up after them.
+    /// Attaches to WSK, and waits for it if it has not started. Not to be called while the system
+    /// starts drivers, such as in MiniportInitializeEx: WSK may start after them.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn attach() -> Result<Self> {
         let attachment = Attachment::new(Registration::new()?)?;
-        // Enabled for all sockets at once, which is the faster way
-        // (WSK_SET_STATIC_EVENT_CALLBACKS), and with no TDI filter in between, which may be
-        // refused.
+        // Enabling events for all sockets is faster (WSK_SET_STATIC_EVENT_CALLBACKS). Bypassing TDI
+        // filters may be refused.
         let mut events = WSK_EVENT_CALLBACK_CONTROL {
             NpiId: &raw const NPI_WSK_INTERFACE_ID,
             EventMask: WSK_EVENT_RECEIVE_FROM,
@@ -50,7 +49,7 @@ impl WskClient {
         Ok(Self { attachment: Shared::new(attachment)? })
     }
 
-    /// The client object, for WSK.
+    /// The client object of WSK.
     pub(super) fn client(&self) -> PVOID {
         self.attachment.provider.Client
     }
@@ -69,7 +68,7 @@ struct Attachment {
 impl Attachment {
     fn new(registration: Registration) -> Result<Self> {
         let mut provider = WSK_PROVIDER_NPI { Client: ptr::null_mut(), Dispatch: ptr::null() };
-        // SAFETY: it is registered.
+        // SAFETY: the client is registered.
         let status = unsafe {
             WskCaptureProviderNPI(registration.as_ptr(), WSK_INFINITE_WAIT, &raw mut provider)
         };
@@ -82,7 +81,7 @@ impl Attachment {
         unsafe { &*self.provider.Dispatch }
     }
 
-    /// A control operation that needs no IRP.
+    /// Performs a control operation without an IRP.
     fn control<T>(&self, code: ULONG, input: &mut T) -> Status {
         let Some(control) = self.dispatch().WskControlClient else {
             return Status::NOT_SUPPORTED;
@@ -117,7 +116,7 @@ unsafe impl Send for Attachment {}
 // SAFETY: WSK's functions may be called on any thread.
 unsafe impl Sync for Attachment {}
 
-/// A registration.
+/// A registration with WSK.
 struct Registration {
     state: PoolBox<UnsafeCell<WSK_REGISTRATION>>,
 }

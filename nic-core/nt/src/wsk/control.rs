@@ -1,4 +1,4 @@
-//! Control data: what goes with a datagram beside its bytes (ws2def.h, `WSACMSGHDR`).
+//! Control data of datagrams (ws2def.h, `WSACMSGHDR`).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +9,7 @@ use nt_sys::wsk::{
 
 use super::address::PacketInfo;
 
-/// The longest control data that is sent: one `IN6_PKTINFO`.
+/// The maximum length of sent control data: one `IN6_PKTINFO`.
 const CONTROL_BYTES: usize = CMSG_SPACE(20);
 
 /// Control data to be sent.
@@ -22,7 +22,7 @@ pub(super) struct Control {
 impl Control {
     pub(super) const EMPTY: Self = Self { bytes: [0; CONTROL_BYTES], length: 0 };
 
-    /// Sends from a local address.
+    /// Control data to send from a local address, or none.
     pub(super) fn of(local: Option<PacketInfo>) -> Self {
         let mut control = Self::EMPTY;
         let Some(PacketInfo { address, interface_index }) = local else {
@@ -54,7 +54,7 @@ impl Control {
         self.length
     }
 
-    /// Makes this one object.
+    /// Sets the control data to one object.
     fn set(&mut self, level: u32, kind: u32, data: &[u8]) {
         let fields: [&[u8]; 4] =
             [&CMSG_LEN(data.len()).to_ne_bytes(), &level.to_ne_bytes(), &kind.to_ne_bytes(), data];
@@ -68,7 +68,7 @@ impl Control {
     }
 }
 
-/// Our side of a datagram, by its control data.
+/// The local address of a datagram, from its control data.
 pub(super) fn packet_info(control: &[u8]) -> Option<PacketInfo> {
     objects(control).find_map(|(level, kind, data)| match (level, kind) {
         (IPPROTO_IP, IP_PKTINFO) => {
@@ -91,7 +91,7 @@ pub(super) fn packet_info(control: &[u8]) -> Option<PacketInfo> {
     })
 }
 
-/// The ECN codepoint of a datagram, by its control data.
+/// The ECN codepoint of a datagram, from its control data.
 pub(super) fn ecn(control: &[u8]) -> Option<u8> {
     objects(control).find_map(|object| match object {
         (IPPROTO_IP, IP_ECN, data) | (IPPROTO_IPV6, IPV6_ECN, data) => {
@@ -101,7 +101,7 @@ pub(super) fn ecn(control: &[u8]) -> Option<u8> {
     })
 }
 
-/// Level, type and data of each object, up to one that is malformed.
+/// Level, type and data of each object, up to a malformed one.
 fn objects(mut bytes: &[u8]) -> impl Iterator<Item = (u32, u32, &[u8])> {
     core::iter::from_fn(move || {
         let length = usize::from_ne_bytes(*bytes.first_chunk()?);

@@ -1,4 +1,4 @@
-//! Datagrams that were received, in the network's own memory.
+//! Received datagrams, in the memory of the network stack.
 //!
 //! # Safety conditions
 //! 1. Indications, and what they point to, are valid and unmodified until they are released to WSK,
@@ -15,8 +15,8 @@ use super::socket::Core;
 use crate::mdl::{self, Pieces, PiecesError};
 use crate::shared::Shared;
 
-/// Received datagrams, lent by WSK until this is dropped. A network card's buffers are in there:
-/// drop it soon.
+/// Received datagrams, which are retained from WSK until this is dropped. They occupy buffers of a
+/// network card, and should be dropped soon.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -24,16 +24,16 @@ pub struct Datagrams {
     /// Null if there are none.
     first: *mut WSK_DATAGRAM_INDICATION,
     count: usize,
-    /// Holds the socket open: one use for each datagram.
+    /// The socket, with one use for each datagram.
     core: Shared<Core>,
 }
 
 impl Datagrams {
-    /// Takes a chain from WSK. `None` when the socket is being closed: then it must be left to WSK.
+    /// Retains a chain. `None` if the socket is being closed: WSK must keep the chain.
     ///
     /// # Safety
-    /// The chain must be one that WSK indicates to the core's socket, and that will be said to be
-    /// retained.
+    /// WSK must be indicating the chain to the socket of `core`. If the result is `Some`, WSK must be
+    /// told that the chain is retained.
     pub(super) unsafe fn retain(
         core: &Shared<Core>,
         first: *mut WSK_DATAGRAM_INDICATION,
@@ -47,12 +47,12 @@ impl Datagrams {
         core.rundown.enter(count).then(|| Self { first, count, core: core.clone() })
     }
 
-    /// How many there are.
+    /// The number of datagrams.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there are none.
+    /// Whether there are no datagrams.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -68,7 +68,7 @@ impl Datagrams {
         })
     }
 
-    /// Takes the first `count` datagrams off, or all that there are.
+    /// Removes the first `count` datagrams, or all if there are fewer.
     pub fn split_front(&mut self, count: usize) -> Self {
         let mut front = Self { first: ptr::null_mut(), count: 0, core: self.core.clone() };
         if count >= self.count {
@@ -92,7 +92,7 @@ impl Datagrams {
         front
     }
 
-    /// Gives the datagrams back to WSK, as dropping does.
+    /// Releases the datagrams to WSK, as dropping does.
     pub fn release(self) {
         drop(self);
     }
@@ -104,7 +104,7 @@ impl Drop for Datagrams {
             return;
         }
         self.core.release(self.first);
-        // Only now: the socket must not be closed during the call.
+        // Afterwards, as the socket must not be closed during the call.
         self.core.rundown.leave(self.count);
     }
 }
@@ -131,14 +131,14 @@ impl<'a> Datagram<'a> {
         self.len() == 0
     }
 
-    /// Its bytes, where they are.
+    /// Its bytes, in place.
     pub fn pieces<const N: usize>(&self) -> Result<Pieces<'a, N>, PiecesError> {
         let buffer = &self.indication.Buffer;
         // SAFETY: 1.
         unsafe { Pieces::of_chain(buffer.Mdl, buffer.Offset as usize, buffer.Length) }
     }
 
-    /// Copies its first bytes, as many as there are and fit.
+    /// Copies its first bytes, as many as fit into `output`.
     pub fn copy_to<'b>(&self, output: &'b mut [u8]) -> Result<&'b mut [u8], PiecesError> {
         let buffer = &self.indication.Buffer;
         let length = buffer.Length.min(output.len());
@@ -148,18 +148,18 @@ impl<'a> Datagram<'a> {
         Ok(output)
     }
 
-    /// Where it comes from.
+    /// The source address.
     pub fn remote(&self) -> Option<SocketAddr> {
         // SAFETY: 1.
         unsafe { from_sockaddr(self.indication.RemoteAddress) }
     }
 
-    /// Where it arrived.
+    /// The local address that it arrived at.
     pub fn local(&self) -> Option<PacketInfo> {
         control::packet_info(self.control())
     }
 
-    /// The ECN codepoint of its IP header, where the system tells.
+    /// The ECN codepoint of its IP header, if the system provides it.
     pub fn ecn(&self) -> Option<u8> {
         control::ecn(self.control())
     }

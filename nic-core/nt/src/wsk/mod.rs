@@ -1,8 +1,8 @@
 //! WSK: UDP sockets in the kernel.
 //!
-//! A [`WskClient`] opens [`UdpSocket`]s. What a socket receives goes to its [`ReceiveFrom`] as
-//! [`Datagrams`], which are the network's own memory, lent until they are dropped. What it sends
-//! are [`SendBatch`]es, which come back when they are sent.
+//! A [`WskClient`] opens [`UdpSocket`]s. A socket passes received [`Datagrams`] to its
+//! [`ReceiveFrom`]; they are memory of the network stack, retained until they are dropped. A socket
+//! sends [`SendBatch`]es, which are returned when they have been sent.
 
 mod address;
 mod client;

@@ -1,4 +1,4 @@
-//! IRPs for WSK: each has one stack location, and a completion routine that takes it back.
+//! IRPs for WSK. Each has one stack location, and a completion routine that keeps it allocated.
 
 use core::ptr::NonNull;
 
@@ -13,7 +13,7 @@ use crate::event::{Event, EventKind};
 use crate::irp::current_stack_location;
 use crate::status::{Result, Status};
 
-/// An IRP of our own, used again and again.
+/// An IRP that is reused.
 pub(super) struct WskIrp {
     irp: NonNull<IRP>,
 }
@@ -29,9 +29,9 @@ impl WskIrp {
         NonNull::new(irp).map(|irp| Self { irp }).ok_or(Status::INSUFFICIENT_RESOURCES)
     }
 
-    /// Makes the IRP ready for one WSK call, whose end `routine` gets with `context`.
+    /// Prepares the IRP for one call of WSK. `routine` is called with `context` on completion.
     ///
-    /// The IRP must not be with WSK.
+    /// The IRP must not be in use by WSK.
     pub(super) fn prepare(&mut self, routine: IO_COMPLETION_ROUTINE, context: PVOID) -> *mut IRP {
         // SAFETY: IoAllocateIrp returned the IRP, which is not in use.
         unsafe { IoReuseIrp(self.irp.as_ptr(), STATUS_UNSUCCESSFUL) };
@@ -48,7 +48,7 @@ impl WskIrp {
         self.irp.as_ptr()
     }
 
-    /// How the last call ended, and its `Information`.
+    /// The status of the last call, and its `Information`.
     pub(super) fn outcome(&self) -> (Status, usize) {
         // SAFETY: the IRP is ours again.
         let outcome = unsafe { (*self.irp.as_ptr()).IoStatus };
@@ -68,7 +68,7 @@ unsafe impl Send for WskIrp {}
 // SAFETY: an IRP is plain memory; its owner decides who uses it when.
 unsafe impl Sync for WskIrp {}
 
-/// A request that is waited for; made beforehand where it must not fail.
+/// A synchronous request. It is allocated in advance where it must not fail.
 pub(super) struct Request {
     irp: WskIrp,
     done: Event,
@@ -81,14 +81,14 @@ impl Request {
         Ok(Self { irp: WskIrp::new()?, done: Event::new(EventKind::Automatic)? })
     }
 
-    /// Makes a call and waits for its end. Gives the IRP's `Information`.
+    /// Makes a call and waits for its completion. Returns the `Information` of the IRP.
     ///
     /// # IRQL
     /// `<= APC_LEVEL`
     pub(super) fn call(&mut self, call: impl FnOnce(*mut IRP) -> NTSTATUS) -> Result<usize> {
         let done = core::ptr::from_ref(&self.done).cast_mut();
         let irp = self.irp.prepare(set_event, done.cast());
-        // Whatever it returns: the IRP is completed, and says the same.
+        // The return value is ignored: the IRP is completed in any case, with the same status.
         call(irp);
         self.done.wait();
         let (status, information) = self.irp.outcome();
@@ -96,7 +96,7 @@ impl Request {
     }
 }
 
-/// Makes a call and waits for its end. Gives the IRP's `Information`.
+/// Makes a call and waits for its completion. Returns the `Information` of the IRP.
 ///
 /// # IRQL
 /// `<= APC_LEVEL`
@@ -107,6 +107,6 @@ pub(super) fn synchronously(call: impl FnOnce(*mut IRP) -> NTSTATUS) -> Result<u
 unsafe extern "efiapi" fn set_event(_: *mut DEVICE_OBJECT, _: *mut IRP, event: PVOID) -> NTSTATUS {
     // SAFETY: the context is the event of a request that is waited for.
     unsafe { &*event.cast::<Event>() }.set();
-    // The IRP is ours, not the I/O manager's.
+    // The driver owns the IRP, not the I/O manager.
     STATUS_MORE_PROCESSING_REQUIRED
 }

@@ -1,4 +1,4 @@
-//! Sending.
+//! Sending datagrams.
 //!
 //! # Safety conditions
 //! 1. The batch or datagram is ours until the call of WSK, and is at its final address.
@@ -25,26 +25,26 @@ use crate::pool::{PoolBox, PoolBytes};
 use crate::shared::Shared;
 use crate::status::{Result, Status};
 
-/// Where a batch goes back to.
+/// The owner of a batch that is sent.
 pub trait Sent: Sized + Send + 'static {
-    /// Takes a batch that was sent, or not: up to `DISPATCH_LEVEL`, on any thread, and perhaps
-    /// before [`UdpSocket::send_batch`] has returned. Should not send anything itself, lest the
-    /// stack grows ("Using IRPs with Winsock Kernel Functions").
+    /// Takes back a batch, whether it was sent or not. It is called at up to `DISPATCH_LEVEL`, on any
+    /// thread, and possibly before [`UdpSocket::send_batch`] has returned. It should not send, as the
+    /// stack would grow ("Using IRPs with Winsock Kernel Functions").
     fn sent(batch: SendBatch<Self>, status: Status);
 }
 
-/// What is told when one datagram was sent.
+/// The completion of a single datagram.
 pub trait OneSent: Sized + Send + 'static {
-    /// It was sent, or not: where and how as for [`Sent::sent`].
+    /// The datagram was sent, or not. The context is that of [`Sent::sent`].
     fn sent(self, status: Status);
 }
 
-/// Nobody wants to know.
+/// No notice.
 impl OneSent for () {
     fn sent(self, _: Status) {}
 }
 
-/// Datagrams to one address, with all that sending them takes, made once and used again and again.
+/// Datagrams to one address, with an IRP and everything else to send them. It is reusable.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -53,23 +53,23 @@ pub struct SendBatch<T: Sent> {
 }
 
 struct Inner<T> {
-    /// The sender's own.
+    /// A value of the sender.
     context: T,
     datagrams: DatagramBuffer,
     flight: Flight,
 }
 
-/// What WSK reads while it sends, and must not move.
+/// What WSK reads during a send. It must not move.
 struct Flight {
     irp: WskIrp,
     remote: SOCKADDR_INET,
     control: Control,
-    /// Holds the socket while the batch is on its way.
+    /// The socket, while the batch is being sent.
     core: Option<Shared<Core>>,
 }
 
 impl<T: Sent> SendBatch<T> {
-    /// Makes a batch with room for up to 64 datagrams of so many bytes each.
+    /// Allocates a batch of `slots` datagrams, at most 64, of up to `slot_bytes` bytes each.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`; needs about 8 KiB of stack.
@@ -84,17 +84,17 @@ impl<T: Sent> SendBatch<T> {
         &self.inner.datagrams
     }
 
-    /// The datagrams, to be filled in.
+    /// The datagrams, mutable.
     pub fn datagrams_mut(&mut self) -> &mut DatagramBuffer {
         &mut self.inner.datagrams
     }
 
-    /// The sender's own.
+    /// A value of the sender.
     pub fn context(&self) -> &T {
         &self.inner.context
     }
 
-    /// The sender's own.
+    /// A value of the sender.
     pub fn context_mut(&mut self) -> &mut T {
         &mut self.inner.context
     }
@@ -110,10 +110,10 @@ impl Flight {
         })
     }
 
-    /// Aims at an address. The socket must have a use for this.
+    /// Sets socket and addresses. The socket must have a use for this.
     fn aim(&mut self, core: &Shared<Core>, remote: SocketAddr, local: Option<PacketInfo>) {
         self.remote = to_sockaddr(remote);
-        // An address of the other family is none that could be sent from.
+        // A local address of the other family can't be sent from.
         self.control =
             Control::of(local.filter(|local| local.address.is_ipv4() == remote.is_ipv4()));
         self.core = Some(core.clone());
@@ -121,8 +121,10 @@ impl Flight {
 }
 
 impl<R: ReceiveFrom> UdpSocket<R> {
-    /// Sends a batch, which comes back by [`Sent::sent`] in every case, exactly once. No lock may
-    /// be held. Does not wait.
+    /// Sends a batch, without waiting. [`Sent::sent`] returns it in every case, exactly once.
+    ///
+    /// # Locks
+    /// None may be held.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -139,8 +141,7 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         if !self.reaches(remote) {
             return T::sent(batch, Status::INVALID_PARAMETER);
         }
-        // One use for the batch, and one for the call, which must be over before the socket may be
-        // closed.
+        // One use for the batch, and one for the call: the socket may be closed after both.
         let core = self.core();
         if !core.rundown.enter(2) {
             return T::sent(batch, Status::DEVICE_NOT_READY);
@@ -162,8 +163,7 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         core.rundown.leave(1);
     }
 
-    /// Sends one datagram, which is copied. Whether it arrives at the network is not told. Does not
-    /// wait.
+    /// Copies and sends one datagram, without waiting. The result of the send is not reported.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -176,8 +176,11 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         self.send_one(datagram, remote, local, ()).map_err(|(status, ())| status)
     }
 
-    /// Sends one datagram, which is copied, and tells when that has ended. No lock may be held.
-    /// Does not wait. Where it can't be tried, `context` comes back with the reason.
+    /// Copies and sends one datagram, without waiting. `context` is told of the completion; if the
+    /// send can't be started, it is returned with the reason.
+    ///
+    /// # Locks
+    /// None may be held.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -196,8 +199,7 @@ impl<R: ReceiveFrom> UdpSocket<R> {
             return Err((Status::NOT_SUPPORTED, context));
         };
         let mut single = Single::new(datagram, context)?;
-        // One use for the datagram, and one for the call, which must be over before the socket may
-        // be closed.
+        // One use for the datagram, and one for the call: the socket may be closed after both.
         if !core.rundown.enter(2) {
             return Err((Status::DEVICE_NOT_READY, PoolBox::into_inner(single).context));
         }
@@ -222,7 +224,7 @@ impl<R: ReceiveFrom> UdpSocket<R> {
     }
 }
 
-/// The arguments that both calls have.
+/// The arguments that both send functions have in common.
 struct Call {
     remote: *mut nt_sys::wsk::SOCKADDR,
     control: *mut nt_sys::wsk::CMSGHDR,
@@ -269,17 +271,17 @@ unsafe extern "efiapi" fn batch_sent<T: Sent>(
             core.rundown.leave(1);
         }
     }
-    // The IRP is ours, and perhaps gone already.
+    // The driver owns the IRP, and may have freed it already.
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
-/// One datagram on its way.
+/// One datagram that is being sent.
 struct Single<T> {
     flight: Flight,
     buffer: WSK_BUF,
     _mdl: Mdl,
     _bytes: PoolBytes,
-    /// The sender's own.
+    /// A value of the sender.
     context: T,
 }
 
@@ -323,6 +325,6 @@ unsafe extern "efiapi" fn single_sent<T: OneSent>(
             core.rundown.leave(1);
         }
     }
-    // The IRP is gone already.
+    // The IRP has been freed already.
     STATUS_MORE_PROCESSING_REQUIRED
 }

@@ -31,17 +31,17 @@ use crate::status::{Result, Status};
 pub enum Family {
     /// IPv4.
     V4,
-    /// IPv6, and nothing else.
+    /// IPv6 only.
     V6,
 }
 
 impl Family {
-    /// That of an address.
+    /// The family of an address.
     pub const fn of(address: &SocketAddr) -> Self {
         if address.is_ipv4() { Self::V4 } else { Self::V6 }
     }
 
-    /// All of our addresses, and this port.
+    /// The unspecified address with this port.
     pub const fn any(self, port: u16) -> SocketAddr {
         match self {
             Self::V4 => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
@@ -50,43 +50,44 @@ impl Family {
     }
 }
 
-/// Where a socket's datagrams go.
+/// The receiver of a socket's datagrams.
 pub trait ReceiveFrom: Send + Sync + 'static {
-    /// Takes datagrams as they arrive: up to `DISPATCH_LEVEL`, on any thread, never after the
-    /// socket was closed. May call on WSK, but must not wait.
+    /// Takes datagrams as they arrive. It is called at up to `DISPATCH_LEVEL`, on any thread, never
+    /// after the socket was closed. It may call WSK, but must not wait.
     fn receive(&self, datagrams: Datagrams);
 
-    /// The socket has stopped working; it should be closed soon. As for [`ReceiveFrom::receive`].
+    /// The socket has failed and should be closed soon. The context is that of
+    /// [`ReceiveFrom::receive`].
     fn failed(&self) {}
 }
 
-/// A UDP socket. Dropping it closes it, which waits until all that it received is released and all
-/// that it sends is sent.
+/// A UDP socket. Dropping it closes it: this waits until all received datagrams are released and all
+/// sends are completed.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL` for all but sending.
 pub struct UdpSocket<R: ReceiveFrom> {
     core: Shared<Core>,
     family: Family,
-    /// Made beforehand, so that closing can't fail.
+    /// Allocated in advance, so that closing can't fail.
     close_request: Request,
-    /// WSK has its address. Declared before the client: gone before that.
+    /// WSK has its address. It is declared before the client, and thus dropped before it.
     _state: PoolBox<State<R>>,
     _client: WskClient,
 }
 
-/// What the receive callback gets.
+/// The context of the receive callback.
 struct State<R> {
     receiver: R,
     core: Shared<Core>,
 }
 
-/// What datagrams and batches need of their socket.
+/// The part of a socket that datagrams and batches share.
 pub(super) struct Core {
-    /// Null until it is opened.
+    /// Null until the socket is opened.
     socket: AtomicPtr<WSK_SOCKET>,
-    /// Uses: datagrams received, batches on their way, calls in progress. Closed until the socket
-    /// is open.
+    /// One use for each received datagram, batch that is being sent, and call in progress. Closed
+    /// until the socket is open.
     pub(super) rundown: Rundown,
 }
 
@@ -129,12 +130,12 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         })?;
         core.socket.store(ptr::with_exposed_provenance_mut(socket), Ordering::Release);
         core.rundown.open();
-        // From here on dropping closes it.
+        // From here on, dropping it closes the socket.
         let socket = Self { core, family, close_request, _state: state, _client: client.clone() };
         match family {
             Family::V4 => {
                 socket.core.set_option(IPPROTO_IP, IP_PKTINFO, 1)?;
-                // Windows Server 2022 and later.
+                // Windows Server 2022 and later support it.
                 let _ = socket.core.set_option(IPPROTO_IP, IP_RECVECN, 1);
             }
             Family::V6 => {
@@ -146,9 +147,9 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         Ok(socket)
     }
 
-    /// Binds to an address of its family, and starts to receive; unspecified stands for all of
-    /// ours, and port 0 for a free one. Gives the address that it is bound to.
-    /// [`Status::ADDRESS_ALREADY_EXISTS`] where the port is taken.
+    /// Binds to an address of its family, and starts to receive. The unspecified address means all
+    /// local ones, and port 0 a free port. Returns the address that it is bound to, or
+    /// [`Status::ADDRESS_ALREADY_EXISTS`] if the port is in use.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -170,13 +171,13 @@ impl<R: ReceiveFrom> UdpSocket<R> {
         unsafe { from_sockaddr(pointer.cast()) }.ok_or(Status::UNSUCCESSFUL)
     }
 
-    /// Its IP version.
+    /// The IP version.
     pub(super) fn family(&self) -> Family {
         self.family
     }
 
-    /// Closes the socket, as dropping does. Waits until all [`Datagrams`] are dropped and all
-    /// batches are sent; receives nothing while it waits.
+    /// Closes the socket, as dropping does. It waits until all [`Datagrams`] are dropped and all
+    /// batches are sent, and receives nothing meanwhile.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -206,7 +207,7 @@ impl Core {
         self.socket.load(Ordering::Acquire)
     }
 
-    /// The socket's functions. It must be open.
+    /// The functions of the socket, which must be open.
     pub(super) fn dispatch(&self) -> &WSK_PROVIDER_DATAGRAM_DISPATCH {
         // SAFETY: 1.
         let table = unsafe { (*self.socket()).Dispatch };
@@ -214,7 +215,7 @@ impl Core {
         unsafe { &*table.cast::<WSK_PROVIDER_DATAGRAM_DISPATCH>() }
     }
 
-    /// Gives datagrams back, of which there are uses.
+    /// Releases datagrams, for which the socket has uses.
     pub(super) fn release(&self, first: *mut WSK_DATAGRAM_INDICATION) {
         if let Some(release) = self.dispatch().WskRelease {
             // SAFETY: 1. The datagrams were retained from this socket.
@@ -250,7 +251,7 @@ impl Core {
     }
 }
 
-/// The table of a socket whose datagrams go to an `R`.
+/// The dispatch table of a socket with receiver `R`.
 struct Callbacks<R>(core::marker::PhantomData<R>);
 
 impl<R: ReceiveFrom> Callbacks<R> {
@@ -276,7 +277,7 @@ unsafe extern "efiapi" fn receive_from_event<R: ReceiveFrom>(
             state.receiver.receive(datagrams);
             STATUS_PENDING
         }
-        // Being closed: WSK keeps them.
+        // The socket is being closed: WSK keeps the datagrams.
         None => STATUS_SUCCESS,
     }
 }
