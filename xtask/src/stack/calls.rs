@@ -1,4 +1,4 @@
-//! Who calls whom in an image, by its instructions.
+//! The call graph of an image, from its instructions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -8,29 +8,29 @@ use object::LittleEndian as LE;
 use object::pe::{IMAGE_REL_BASED_DIR64, IMAGE_SCN_MEM_EXECUTE};
 
 use super::code::{Flow, Instruction};
-use super::held::{Held, Imports, Value};
+use super::dataflow::{Imports, State, Value};
 use super::names::Names;
 use super::switches::Addresses;
 use super::{Frame, arm64, frames, x64};
 use crate::arch::Arch;
 use crate::image::file::Image;
 
-/// A function: what it takes of the stack, and what it calls.
+/// A function: the size of its frame, and what it calls.
 #[derive(Default)]
 pub(crate) struct Function {
     pub(crate) frame_bytes: u32,
-    /// Functions of the image that it calls, or jumps to as its last act, and at how many places.
+    /// Functions of the image that it calls, or ends with a tail call of, and how many times.
     pub(crate) calls: BTreeMap<u32, u32>,
-    /// Whether it has a `ret`, or a jump to another as its last act, which returns for it.
+    /// Whether it can return: it has a `ret` or a tail call.
     pub(crate) returns: bool,
-    /// Functions of other modules that it calls.
+    /// Functions of other modules that it calls, by name.
     pub(crate) imports: BTreeSet<String>,
-    /// Where it calls through a pointer.
+    /// The addresses of its indirect calls.
     pub(crate) indirect_calls: Vec<u32>,
 }
 
-/// The functions of an image by their address, and which of them have their address taken: those
-/// that can be called through pointers.
+/// The functions of an image by address, and those whose address is taken: the possible targets of
+/// indirect calls.
 pub(crate) struct Calls {
     pub(crate) functions: BTreeMap<u32, Function>,
     pub(crate) address_taken: BTreeSet<u32>,
@@ -62,16 +62,18 @@ impl Calls {
         }
         let all = references.clone();
         for (range, frame_bytes, code) in decoded {
-            let held = imports.held(image, &code, &range, &all);
+            let state = imports.state(image, &code, &range, &all);
             let mut function = Function { frame_bytes, ..Function::default() };
-            for (instruction, held) in code.iter().zip(&held) {
-                let made =
-                    instruction.puts.iter().filter_map(|(_, source)| imports.value(*source, held));
+            for (instruction, state) in code.iter().zip(&state) {
+                let made = instruction
+                    .writes
+                    .iter()
+                    .filter_map(|(_, source)| imports.value(*source, state));
                 references.extend(made.filter_map(|value| match value {
                     Value::Address(address) => Some(address),
                     Value::Imports(_) | Value::Sum => None,
                 }));
-                function.add(instruction, held, &range, &imports);
+                function.add(instruction, state, &range, &imports);
             }
             calls.functions.insert(range.start, function);
         }
@@ -81,8 +83,8 @@ impl Calls {
     }
 }
 
-/// The functions' addresses: those with unwind data, and between them those that have but a name:
-/// they take nothing of the stack.
+/// The address ranges of functions, and their frames: functions with unwind data, and between them
+/// functions that only have a name. The latter have no frame.
 fn ranges(start: u32, end: u32, frames: &[Frame], names: &Names) -> Vec<(Range<u32>, u32)> {
     let mut ranges: Vec<_> =
         frames.iter().map(|frame| (frame.start..frame.end, frame.bytes)).collect();
@@ -103,8 +105,14 @@ fn ranges(start: u32, end: u32, frames: &[Frame], names: &Names) -> Vec<(Range<u
 }
 
 impl Function {
-    /// Notes what one of its instructions calls. Before that, places hold this.
-    fn add(&mut self, instruction: &Instruction, held: &Held, own: &Range<u32>, imports: &Imports) {
+    /// Adds what one of its instructions calls, given what locations hold before it.
+    fn add(
+        &mut self,
+        instruction: &Instruction,
+        state: &State,
+        own: &Range<u32>,
+        imports: &Imports,
+    ) {
         match instruction.flow {
             Flow::Call(target) => *self.calls.entry(target).or_default() += 1,
             // A jump within the function is no call; a call of itself is.
@@ -112,9 +120,9 @@ impl Function {
                 *self.calls.entry(target).or_default() += 1;
                 self.returns = true;
             }
-            Flow::CallOf(source) | Flow::JumpOf(source) | Flow::Switch(source) => {
-                let value = imports.value(source, held);
-                let is_jump = matches!(instruction.flow, Flow::JumpOf(_));
+            Flow::CallIndirect(source) | Flow::JumpIndirect(source) | Flow::Switch(source) => {
+                let value = imports.value(source, state);
+                let is_jump = matches!(instruction.flow, Flow::JumpIndirect(_));
                 let is_switch = matches!(instruction.flow, Flow::Switch(_))
                     || is_jump && value == Some(Value::Sum);
                 match value {
@@ -129,12 +137,12 @@ impl Function {
                 self.returns |= is_jump && !is_switch;
             }
             Flow::Return => self.returns = true,
-            Flow::On | Flow::Jump(_) | Flow::Branch(_) | Flow::End => {}
+            Flow::Next | Flow::Jump(_) | Flow::Branch(_) | Flow::Stop => {}
         }
     }
 }
 
-/// The addresses that the loader relocates: pointers in data.
+/// The targets of the pointers that the loader relocates.
 fn pointers(image: &Image<'_>) -> Result<Vec<u32>> {
     let mut pointers = Vec::new();
     let base = image.headers().optional_header.image_base.get(LE);

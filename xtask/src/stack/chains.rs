@@ -1,4 +1,4 @@
-//! Chains of calls, and what they take of the stack.
+//! Chains of calls, and how much stack they need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ struct Deepest {
     next: Option<Step>,
 }
 
-/// A function in a chain, and an index of how often others may still come.
+/// A function in a chain, and the index of the budget that is left for repeats.
 type Step = (u32, usize);
 
 /// The chains of an image.
@@ -22,13 +22,13 @@ pub(crate) struct Chains<'a> {
     calls: &'a Calls,
     names: &'a Names,
     rules: &'a Rules,
-    /// What a call pushes.
+    /// The bytes that a call pushes.
     call_bytes: u32,
     callees: BTreeMap<u32, BTreeSet<u32>>,
-    /// How often the functions of each rule may still come, of which a step has an index.
+    /// How often the functions of each rule may still be entered.
     budgets: Vec<Vec<u8>>,
     deepest: BTreeMap<Step, Deepest>,
-    /// The chain that is being looked at.
+    /// The chain that is being followed.
     chain: Vec<Step>,
     pub(crate) faults: BTreeSet<String>,
     /// The lines of the rules that the image needs.
@@ -68,7 +68,7 @@ impl<'a> Chains<'a> {
         chains
     }
 
-    /// Whether a function may come again while it runs.
+    /// Whether a function can be reached from itself.
     fn is_in_cycle(&self, address: u32) -> bool {
         let mut seen = BTreeSet::new();
         let mut left = vec![address];
@@ -117,16 +117,16 @@ impl<'a> Chains<'a> {
         callees
     }
 
-    /// The most that a chain from here takes, in bytes.
+    /// The size of the deepest chain from a function, in bytes.
     pub(crate) fn depth(&mut self, start: u32) -> u32 {
         self.visit((start, 0)).bytes
     }
 
-    /// The functions of the deepest chain from here, with what each takes.
+    /// The functions of the deepest chain from a function, and their frames.
     pub(crate) fn deepest(&mut self, start: u32) -> Vec<(String, u32)> {
         let mut chain = Vec::new();
         let mut step = Some((start, 0));
-        // A recursion, which is a fault of its own, has no end.
+        // Recursion, which is a fault of its own, doesn't end.
         let mut seen = BTreeSet::new();
         while let Some(place) = step.filter(|place| seen.insert(*place)) {
             let Some(function) = self.calls.functions.get(&place.0) else { break };
@@ -162,7 +162,7 @@ impl<'a> Chains<'a> {
         deepest
     }
 
-    /// The step into a function, where its rule allows it once more.
+    /// The step into a function, if its rule allows it once more.
     fn enter(&mut self, callee: u32, budget: usize) -> Option<Step> {
         let Some(rule) = self.rules.repeat(self.names.all(callee)) else {
             return Some((callee, budget));

@@ -1,14 +1,13 @@
-//! What an instruction does that matters to calls, whatever the processor.
+//! The effect of an instruction, as far as calls depend on it, for either processor.
 
-/// Where a value can be kept: a register, or a slot of the frame, by the register that it is
-/// relative to and how far.
+/// Where a value can be kept: a register, or a slot of the frame, as an offset from a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     pub(crate) register: u8,
     pub(crate) slot: Option<i64>,
 }
 
-impl Place {
+impl Location {
     pub(crate) const fn register(register: u8) -> Self {
         Self { register, slot: None }
     }
@@ -17,45 +16,45 @@ impl Place {
 /// Where a value comes from. Addresses are relative to the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// A copy of what is there.
-    Place(Place),
+    /// A copy of a location.
+    Copy(Location),
     /// An address.
     Address(u32),
-    /// What is at an address.
-    At(u32),
-    /// A number more than what is there.
-    More(Place, u32),
-    /// What is at the address that is there, or so much behind it.
-    Behind(Place, u32),
-    /// An element of the table whose address is there, of so many bytes.
-    Element(Place, u32),
-    /// A sum of what is in two places.
-    Sum(Place, Place),
-    /// Something else.
+    /// Memory at an address.
+    Load(u32),
+    /// A location's value plus a number.
+    Offset(Location, u32),
+    /// Memory at a location's value plus a number.
+    LoadOffset(Location, u32),
+    /// An element of the table at a location's value, and the element's size in bytes.
+    TableEntry(Location, u32),
+    /// The sum of two locations.
+    Sum(Location, Location),
+    /// Anything else.
     Other,
 }
 
-/// Where the processor is after an instruction.
+/// Where execution goes after an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// At the next one.
-    On,
-    /// In a function, and back.
+    /// To the next instruction.
+    Next,
+    /// Into a function, which returns.
     Call(u32),
-    /// In the function whose address this is, and back.
-    CallOf(Source),
-    /// At an address.
+    /// Into the function at an address that is computed, which returns.
+    CallIndirect(Source),
+    /// To an address.
     Jump(u32),
-    /// There, or at the next one.
+    /// To an address or to the next instruction.
     Branch(u32),
-    /// In the function whose address this is, as the last act.
-    JumpOf(Source),
-    /// At one of a `match`'s arms.
+    /// Into the function at an address that is computed: a tail call.
+    JumpIndirect(Source),
+    /// To an arm of a `match`.
     Switch(Source),
-    /// At the caller.
+    /// Back to the caller.
     Return,
-    /// Nowhere.
-    End,
+    /// Nowhere: the instruction traps.
+    Stop,
 }
 
 /// An instruction.
@@ -63,8 +62,8 @@ pub(crate) enum Flow {
 pub(crate) struct Instruction {
     pub(crate) address: u32,
     pub(crate) flow: Flow,
-    /// Registers that it changes. What is relative to them is elsewhere then.
-    pub(crate) changed: Vec<u8>,
-    /// What it puts where, after that.
-    pub(crate) puts: Vec<(Place, Source)>,
+    /// Registers that it overwrites. Slots relative to them are forgotten.
+    pub(crate) clobbers: Vec<u8>,
+    /// What it writes where, after that.
+    pub(crate) writes: Vec<(Location, Source)>,
 }

@@ -9,7 +9,7 @@ mod arm64;
 pub(crate) mod calls;
 mod chains;
 mod code;
-mod held;
+mod dataflow;
 pub(crate) mod names;
 mod rules;
 mod switches;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use rustc_demangle::demangle;
 
-/// Names by address relative to the image. Equal functions are one, with several names.
+/// Names by address relative to the image. The linker folds equal functions into one, which then
+/// has several names.
 pub(crate) struct Names(BTreeMap<u32, Vec<String>>);
 
 impl Names {
@@ -34,17 +35,17 @@ impl Names {
         Ok(Self(names))
     }
 
-    /// The names of what begins here.
+    /// The names of the symbols at an address.
     pub(crate) fn all(&self, address: u32) -> &[String] {
         self.0.get(&address).map_or(&[], Vec::as_slice)
     }
 
-    /// One name of what begins here, or the address.
+    /// One name of a symbol at an address, or the address.
     pub(crate) fn one(&self, address: u32) -> String {
         self.all(address).first().cloned().unwrap_or_else(|| format!("{address:#x}"))
     }
 
-    /// Where things with names begin.
+    /// The addresses of all symbols.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = u32> + use<'_> {
         self.0.keys().copied()
     }

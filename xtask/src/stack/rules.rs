@@ -50,25 +50,25 @@ impl Rules {
         Ok(rules)
     }
 
-    /// The rules of a function that calls through pointers, none where no rule speaks of it. Of
-    /// several patterns the first counts.
+    /// The rules for a function that calls through pointers, those of the first pattern that
+    /// matches it.
     pub(crate) fn of_caller(&self, caller: &[String]) -> Vec<&Rule> {
         let first = self.pointers.iter().find(|rule| is_one(&rule.name, caller));
         let all = self.pointers.iter();
         all.filter(|rule| first.is_some_and(|first| first.name == rule.name)).collect()
     }
 
-    /// The rules of an import.
+    /// The rules for an import.
     pub(crate) fn of_import(&self, import: &str) -> impl Iterator<Item = &Rule> {
         self.imports.iter().filter(move |rule| matches(&rule.name, import))
     }
 
-    /// The index of the rule that says how often this function may be in a chain.
+    /// The index of the rule that bounds how often a function may be in a chain.
     pub(crate) fn repeat(&self, function: &[String]) -> Option<usize> {
         self.repeats.iter().position(|(rule, _)| is_one(&rule.name, function))
     }
 
-    /// The rule of this index.
+    /// The rule with an index.
     pub(crate) fn repeat_rule(&self, index: usize) -> Option<&Rule> {
         self.repeats.get(index).map(|(rule, _)| rule)
     }

@@ -1,65 +1,67 @@
-//! Where the jumps of a function's `match`es lead: by tables of LLVM's.
+//! The targets of a function's `match` jumps, from LLVM's jump tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::code::{Flow, Instruction, Place, Source};
+use super::code::{Flow, Instruction, Location, Source};
 use crate::image::file::Image;
 
-/// Where the jumps of a function's `match`es may lead. LLVM keeps tables of distances: from the
-/// table itself in 4 bytes, or on ARM64 from an address in the function, in instructions, in 1 or 2
-/// bytes. Each is read as far as it leads into the function or to the next thing whose address is
-/// taken.
+/// The possible targets of a function's `match` jumps.
+///
+/// LLVM's jump tables hold distances: in 4 bytes from the table itself, or on ARM64 in 1 or 2 bytes
+/// from an address in the function, counted in instructions. A table ends before the first entry
+/// that leads out of the function, and before the next address that is taken.
 pub(super) struct Switches {
-    /// By the addresses of their jumps.
+    /// Those of a known table, by the address of the jump.
     known: BTreeMap<u32, Vec<usize>>,
-    /// Of all others: where all that could be a table leads, or everywhere where that is not known.
+    /// Those of all other jumps: the targets of all possible tables, or the whole function if the
+    /// tables are unknown.
     others: Vec<usize>,
 }
 
 impl Switches {
-    /// Those of a function: `all` are the addresses that the image's functions make, `places` its
-    /// instructions by their addresses.
+    /// The targets in a function. `all` holds the addresses that the image's functions compute,
+    /// `indices` the function's instructions by address.
     pub(super) fn of(
         image: &Image<'_>,
         code: &[Instruction],
         own: &Range<u32>,
         all: &BTreeSet<u32>,
-        places: &BTreeMap<u32, usize>,
+        indices: &BTreeMap<u32, usize>,
     ) -> Self {
-        let made = Addresses::of(code);
+        let found = Addresses::of(code);
         let targets = |table: &Table| -> Vec<usize> {
             let targets = table.targets(image, own, all).into_iter();
-            targets.filter_map(|target| places.get(&target).copied()).collect()
+            targets.filter_map(|target| indices.get(&target).copied()).collect()
         };
-        let known = made.tables.iter().map(|(jump, table)| (*jump, targets(table)));
+        let known = found.tables.iter().map(|(jump, table)| (*jump, targets(table)));
         let known: BTreeMap<u32, Vec<usize>> =
             known.filter(|(_, targets)| !targets.is_empty()).collect();
-        let tables = made.all.iter().filter(|address| !own.contains(address));
+        let tables = found.all.iter().filter(|address| !own.contains(address));
         let tables = tables.map(|table| Table { address: *table, base: *table, bytes: 4 });
         let mut others: BTreeSet<usize> = tables.flat_map(|table| targets(&table)).collect();
-        // An address within the function is what a table's elements are from.
+        // An address within the function may be the base of a table.
         let has_bases =
-            made.all.iter().any(|address| own.contains(address) && *address != own.start);
+            found.all.iter().any(|address| own.contains(address) && *address != own.start);
         if has_bases || others.is_empty() {
             others = (0..code.len()).collect();
         }
         Self { known, others: others.into_iter().collect() }
     }
 
-    /// Where this jump leads.
+    /// The targets of a jump.
     pub(super) fn targets(&self, jump: u32) -> Vec<usize> {
         self.known.get(&jump).unwrap_or(&self.others).clone()
     }
 }
 
-/// A table of distances.
+/// A jump table.
 #[derive(Clone, Copy)]
 struct Table {
     address: u32,
-    /// What they are from.
+    /// The address that its distances are relative to.
     base: u32,
-    /// Of each.
+    /// The size of a distance.
     bytes: u32,
 }
 
@@ -78,22 +80,22 @@ impl Table {
     }
 }
 
-/// What a function makes of addresses, each within a run of instructions that nothing jumps into.
+/// The addresses that a function computes, each within a basic block.
 #[derive(Default)]
 pub(crate) struct Addresses {
     pub(crate) all: BTreeSet<u32>,
-    /// The tables of the `match`es, by the addresses of their jumps.
+    /// The jump tables, by the addresses of their jumps.
     tables: BTreeMap<u32, Table>,
 }
 
-/// What is known of places in such a run.
+/// What locations hold at a point of a basic block.
 #[derive(Default)]
-struct Run {
-    addresses: BTreeMap<Place, u32>,
-    /// Elements of tables: where the table is, and how long each.
-    elements: BTreeMap<Place, (u32, u32)>,
-    /// Elements added to what they are from.
-    arms: BTreeMap<Place, Table>,
+struct Block {
+    addresses: BTreeMap<Location, u32>,
+    /// Elements of tables: the table's address, and the size of an element.
+    elements: BTreeMap<Location, (u32, u32)>,
+    /// Elements added to their base.
+    arms: BTreeMap<Location, Table>,
 }
 
 impl Addresses {
@@ -105,42 +107,43 @@ impl Addresses {
                 _ => None,
             })
             .collect();
-        let mut made = Self::default();
-        let mut run = Run::default();
+        let mut found = Self::default();
+        let mut block = Block::default();
         for instruction in code {
             if starts.contains(&instruction.address) {
-                run = Run::default();
+                block = Block::default();
             }
             match instruction.flow {
-                Flow::On | Flow::Branch(_) | Flow::Call(_) | Flow::CallOf(_) => {
-                    made.all.extend(run.step(instruction));
+                Flow::Next | Flow::Branch(_) | Flow::Call(_) | Flow::CallIndirect(_) => {
+                    found.all.extend(block.step(instruction));
                 }
-                Flow::Switch(Source::Place(place)) | Flow::JumpOf(Source::Place(place)) => {
-                    let table = run.arms.get(&place);
-                    made.tables.extend(table.map(|table| (instruction.address, *table)));
-                    run = Run::default();
+                Flow::Switch(Source::Copy(location))
+                | Flow::JumpIndirect(Source::Copy(location)) => {
+                    let table = block.arms.get(&location);
+                    found.tables.extend(table.map(|table| (instruction.address, *table)));
+                    block = Block::default();
                 }
-                _ => run = Run::default(),
+                _ => block = Block::default(),
             }
         }
-        made
+        found
     }
 }
 
-impl Run {
-    /// Takes one instruction more; says which addresses it makes.
+impl Block {
+    /// Applies one more instruction; returns the addresses that it computes.
     fn step(&mut self, instruction: &Instruction) -> Vec<u32> {
         let mut next = Self::default();
-        for (place, source) in &instruction.puts {
+        for (location, source) in &instruction.writes {
             match source {
-                Source::Address(address) => _ = next.addresses.insert(*place, *address),
-                Source::More(from, more) => {
+                Source::Address(address) => _ = next.addresses.insert(*location, *address),
+                Source::Offset(from, more) => {
                     let address = self.addresses.get(from).map(|from| from.wrapping_add(*more));
-                    next.addresses.extend(address.map(|address| (*place, address)));
+                    next.addresses.extend(address.map(|address| (*location, address)));
                 }
-                Source::Element(table, bytes) => {
+                Source::TableEntry(table, bytes) => {
                     let table = self.addresses.get(table);
-                    next.elements.extend(table.map(|table| (*place, (*table, *bytes))));
+                    next.elements.extend(table.map(|table| (*location, (*table, *bytes))));
                 }
                 Source::Sum(left, right) => {
                     let arms =
@@ -148,22 +151,22 @@ impl Run {
                             let (address, bytes) = *self.elements.get(element)?;
                             Some(Table { address, base: *self.addresses.get(from)?, bytes })
                         });
-                    next.arms.extend(arms.map(|arms| (*place, arms)));
+                    next.arms.extend(arms.map(|arms| (*location, arms)));
                 }
                 _ => {}
             }
         }
-        let made = next.addresses.values().copied().collect();
-        let stays = |place: &Place| {
-            !instruction.changed.contains(&place.register)
-                && instruction.puts.iter().all(|(put, _)| put != place)
+        let found = next.addresses.values().copied().collect();
+        let stays = |location: &Location| {
+            !instruction.clobbers.contains(&location.register)
+                && instruction.writes.iter().all(|(written, _)| written != location)
         };
-        self.addresses.retain(|place, _| stays(place));
-        self.elements.retain(|place, _| stays(place));
-        self.arms.retain(|place, _| stays(place));
+        self.addresses.retain(|location, _| stays(location));
+        self.elements.retain(|location, _| stays(location));
+        self.arms.retain(|location, _| stays(location));
         self.addresses.append(&mut next.addresses);
         self.elements.append(&mut next.elements);
         self.arms.append(&mut next.arms);
-        made
+        found
     }
 }

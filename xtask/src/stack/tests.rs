@@ -1,4 +1,4 @@
-//! What takes too much of the stack is refused.
+//! Frames and chains that are too large are refused.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ fn function(frame_bytes: u32, calls: &[u32], indirect_calls: &[u32]) -> Function
     }
 }
 
-/// How deep calls from `a` on go, and what is wrong with them.
+/// The deepest chain from `a`, and the faults.
 fn depth(functions: [Function; 3], rules: &str) -> (u32, BTreeSet<String>) {
     let calls = Calls {
         functions: [A, B, C].into_iter().zip(functions).collect(),
@@ -74,7 +74,7 @@ fn recursion_needs_a_bound() {
     );
 }
 
-/// The rules that nothing of `a`, `b` and `c` needs.
+/// The rules that none of `a`, `b` and `c` needs.
 fn unused(functions: [Function; 3], rules: &str) -> Vec<String> {
     let calls = Calls {
         functions: [A, B, C].into_iter().zip(functions).collect(),

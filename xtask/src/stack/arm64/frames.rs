@@ -1,7 +1,7 @@
-//! The frames of an ARM64 image's functions, by what their instructions take of the stack.
+//! The frames of an ARM64 image's functions, from their instructions.
 //!
-//! Unwind data (Microsoft, "ARM64 exception handling") says which functions have frames, and what
-//! each takes at the least: with a frame pointer it leaves out what is taken after that was set.
+//! Unwind data (Microsoft, "ARM64 exception handling") lists the functions with frames, and the
+//! smallest size of each: after a frame pointer is set, it doesn't describe further allocations.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -42,8 +42,8 @@ fn word(data: &[u8], index: usize) -> Result<u32> {
     Ok(u32::from_le_bytes(word.try_into()?))
 }
 
-/// The length of a function and what it takes of the stack, in bytes, by packed unwind data:
-/// lengths in instructions and 16 bytes.
+/// The length of a function and the size of its frame, in bytes, from packed unwind data, which
+/// counts instructions and units of 16 bytes.
 fn packed(data: u32) -> (u32, u32) {
     (4 * (data >> 2 & 0x7ff), 16 * (data >> 23))
 }
@@ -66,10 +66,10 @@ fn frame(record: &[u8]) -> Result<(u32, u32)> {
     Ok((4 * length, allocated(codes)?))
 }
 
-/// What a function's instructions take of the stack, in bytes: all of them, as if none gave back.
+/// The stack that a function's instructions allocate, in bytes, as if none freed any.
 fn taken(code: &[u8]) -> Result<u32> {
     let mut bytes: u32 = 0;
-    // What `__chkstk` is told in x15: 16 bytes each.
+    // The argument of `__chkstk` in x15, in units of 16 bytes.
     let mut told = None;
     for word in code.chunks_exact(4) {
         let word = u32::from_le_bytes(word.try_into()?);
@@ -80,7 +80,7 @@ fn taken(code: &[u8]) -> Result<u32> {
             // sub sp, sp, #
             (word >> 10 & 0xfff) << (12 * (word >> 22 & 1))
         } else if is(0x3bc0_03e0, 0x2980_03e0) {
-            // A pair before which sp is lowered: of 4, 8 or 16 bytes each.
+            // A store of a pair with pre-index, of registers of 4, 8 or 16 bytes.
             let is_vector = word >> 26 & 1 == 1;
             let scale = 2 + if is_vector { word >> 30 } else { word >> 31 };
             lowered(signed(15, 7) << scale)
@@ -90,7 +90,7 @@ fn taken(code: &[u8]) -> Result<u32> {
             // sub sp, sp, x15, uxtx #4
             told.context("it takes what a register says")?
         } else {
-            // sub or and, otherwise; but for what a frame pointer gives back
+            // Any other sub or and, except one that restores sp from a frame pointer
             let is_other = is(0xffe0_03ff, 0xcb20_03ff) || is(0xff80_001f, 0x9200_001f);
             ensure!(!is_other, "it takes what a register says");
             0
@@ -105,13 +105,12 @@ fn taken(code: &[u8]) -> Result<u32> {
     Ok(bytes)
 }
 
-/// How far an offset lowers the stack's pointer.
+/// The bytes by which an offset lowers the stack pointer.
 fn lowered(offset: i32) -> u32 {
     u32::try_from(-offset).unwrap_or(0)
 }
 
-/// What a prologue's codes take of the stack, in bytes. They are the first ones, to the end that
-/// all sequences have.
+/// The stack that a prologue's codes allocate, in bytes. They come first, up to `end`.
 fn allocated(codes: &[u8]) -> Result<u32> {
     let mut bytes: u32 = 0;
     let mut at = 0;
@@ -129,9 +128,10 @@ fn allocated(codes: &[u8]) -> Result<u32> {
             0xc0..=0xc7 => (2, 16, 11, 0),             // alloc_m
             0xcc..=0xcf | 0xda..=0xdb => (2, 8, 6, 1), // save_regp_x, save_fregp_x
             0xd4..=0xd5 | 0xde => (2, 8, 5, 1),        // save_reg_x, save_freg_x
-            0xc8..=0xcb | 0xd0..=0xd3 | 0xd6..=0xd9 | 0xdc..=0xdd => (2, 0, 0, 0), // saves within the frame
-            0xe0 => (4, 16, 24, 0),                                                // alloc_l
-            0xe2 => (2, 0, 0, 0),                                                  // add_fp
+            // Saves within the frame.
+            0xc8..=0xcb | 0xd0..=0xd3 | 0xd6..=0xd9 | 0xdc..=0xdd => (2, 0, 0, 0),
+            0xe0 => (4, 16, 24, 0),                    // alloc_l
+            0xe2 => (2, 0, 0, 0),                      // add_fp
             0xe1 | 0xe3 | 0xe6 | 0xfc => (1, 0, 0, 0), // set_fp, nop, save_next, pac_sign_lr
             0xe4 => return Ok(bytes),                  // end
             _ => bail!("it has an unknown code {first:#x}"),

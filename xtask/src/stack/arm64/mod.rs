@@ -1,4 +1,4 @@
-//! ARM64: what its unwind data and its instructions say.
+//! ARM64: frames and the effects of instructions.
 
 mod frames;
 mod instructions;
@@ -6,5 +6,5 @@ mod instructions;
 pub(super) use frames::read as frames;
 pub(super) use instructions::decode;
 
-/// What a call pushes: nothing, its return address is in a register.
+/// The bytes that a call pushes: none, its return address is in a register.
 pub(super) const CALL_BYTES: u32 = 0;

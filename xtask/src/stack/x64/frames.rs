@@ -1,7 +1,6 @@
-//! The frames of an x64 image's functions: what each takes of the stack, by the unwind data that
-//! ships with it.
+//! The frames of an x64 image's functions, from its unwind data.
 //!
-//! The kernel unwinds by the same data, so it says exactly what a prologue does (Microsoft, "x64
+//! The kernel unwinds by the same data, so it describes a prologue exactly (Microsoft, "x64
 //! exception handling").
 
 use anyhow::{Context, Result, bail, ensure};
@@ -43,7 +42,7 @@ pub(crate) fn read(image: &Image<'_>) -> Result<Vec<Frame>> {
     Ok(frames)
 }
 
-/// What the codes of an UNWIND_INFO take of the stack.
+/// The stack that the codes of an UNWIND_INFO allocate.
 fn frame_bytes(information: &[u8]) -> Result<u32> {
     let byte = |at: usize| information.get(at).copied().context("it is cut");
     let (version, flags) = (byte(0)? & 7, byte(0)? >> 3);

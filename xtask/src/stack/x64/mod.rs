@@ -1,4 +1,4 @@
-//! x64: what its unwind data and its instructions say.
+//! x64: frames and the effects of instructions.
 
 mod frames;
 mod instructions;
@@ -6,5 +6,5 @@ mod instructions;
 pub(super) use frames::read as frames;
 pub(super) use instructions::decode;
 
-/// What a call pushes: its return address.
+/// The bytes that a call pushes: its return address.
 pub(super) const CALL_BYTES: u32 = 8;
