@@ -1,7 +1,7 @@
 //! Sealing and opening on one core, by suite and packet size.
 //!
-//! All candidates take turns in every round, so that whatever else the machine does hits them
-//! alike; the result is the median over the rounds.
+//! All candidates take turns in every round, so that other load on the machine affects them
+//! equally. The result is the median over the rounds.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -17,12 +17,12 @@ const BATCH: usize = 16;
 const ROUNDS: usize = 31;
 const SLOT: Duration = Duration::from_millis(2);
 
-/// What is done to the packets.
+/// The operation on the packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
-    /// From a source of one fragment to another buffer: copied and encrypted.
+    /// Copies a source of one fragment to another buffer, and encrypts it.
     Seal,
-    /// Likewise copied, verified and decrypted.
+    /// Likewise copies, verifies and decrypts.
     Open,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Direction {
 pub(crate) struct Row {
     /// The suite measured.
     pub(crate) suite: Suite,
-    /// What was done.
+    /// The operation.
     pub(crate) direction: Direction,
     /// Plaintext length of a packet in bytes.
     pub(crate) packet_len: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Plaintext that one core gets through, in Gbit/s.
+    /// Plaintext per core, in Gbit/s.
     #[expect(clippy::cast_precision_loss, reason = "packet lengths are small")]
     pub(crate) fn gbit_per_s(&self) -> f64 {
         self.packet_len as f64 * 8.0 / self.packet_ns
@@ -117,7 +117,7 @@ impl Candidate {
         self.seal_ns.push(packet_ns);
         let packet_ns = slot(|| self.open());
         self.open_ns.push(packet_ns);
-        assert!(self.opened == self.plain, "what was sealed comes back");
+        assert!(self.opened == self.plain, "opening doesn't return what was sealed");
     }
 
     fn seal(&mut self) {

@@ -27,16 +27,16 @@ struct Options {
     /// Rounds in which the tunnels take turns
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// Only what needs no root and no other program
+    /// Skip the tunnels, which need root and other programs
     #[arg(long)]
     no_tunnels: bool,
-    /// Print the table instead of writing docs/performance.md
+    /// Print the page instead of writing docs/performance.md
     #[arg(long)]
     print: bool,
 }
 
 fn main() -> Result<()> {
-    // Figures of an unoptimised build would mislead.
+    // An unoptimised build has no meaningful figures.
     ensure!(!cfg!(debug_assertions), "build with --release, or use `cargo xtask bench`");
     let options = &Options::parse();
     let mut report = report::Report::new(options);

@@ -17,16 +17,16 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// The ciphers that both programs offer by default.
 const CIPHERS: [&str; 2] = ["AES-256-GCM", "CHACHA20-POLY1305"];
 
-/// Whose data path it is.
+/// A program with a data path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
-    /// openvpn's own, in userspace.
+    /// Stock openvpn, whose data path is in userspace.
     Stock,
-    /// tunicd, under our client.
+    /// openvpn-client on tunicd.
     Tunicd,
 }
 
-/// What is measured in turn: a program with a cipher.
+/// A program with a cipher. Candidates are measured in turns.
 pub(crate) type Candidate = (Program, &'static str);
 
 /// The candidates in the order of the table.
@@ -46,14 +46,14 @@ pub(crate) fn name((program, cipher): Candidate) -> String {
 
 /// A server that waits for clients, and an iperf3 server behind it.
 pub(crate) struct Server {
-    // Ends before the namespaces go.
+    // Dropped before the namespaces.
     _openvpn: StockServer,
     pki: Pki,
     link: Link,
 }
 
 impl Server {
-    /// Starts it.
+    /// Starts both.
     pub(crate) fn new() -> Result<Self> {
         let (link, pki) = (Link::new()?, Pki::new()?);
         let openvpn = StockServer::start(&link.right, &pki, "duplicate-cn\nkeepalive 1 10")?;
@@ -61,7 +61,7 @@ impl Server {
         Ok(Self { _openvpn: openvpn, pki, link })
     }
 
-    /// One round of one candidate: it connects, is measured, and goes.
+    /// Connects one candidate, measures it, and disconnects it.
     pub(crate) fn measure(&self, (program, cipher): Candidate, seconds: u32) -> Result<Sample> {
         let ciphers = format!("data-ciphers {cipher}");
         match program {
@@ -91,7 +91,8 @@ impl Server {
     fn stock_client(&self, options: &str) -> Result<Running> {
         let configuration = format!(
             "client\ndev tunstock\ndev-type tun\nproto udp\nremote {} {PORT}\nnobind\n\
-             remote-cert-tls server\nca ca.crt\ncert client.crt\nkey client.key\nverb 3\n{options}\n",
+             remote-cert-tls server\nca ca.crt\ncert client.crt\nkey client.key\nverb 3\n\
+             {options}\n",
             Link::right_address(tunic_tests::link::Outer::V4),
         );
         std::fs::write(self.pki.file("stock.conf"), configuration)?;

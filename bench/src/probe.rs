@@ -1,4 +1,4 @@
-//! What is measured of a path, whatever carries it: iperf3 and ping.
+//! The measurements of a path: iperf3 and ping.
 
 use std::time::Duration;
 
@@ -26,16 +26,16 @@ pub(crate) struct Sample {
     pub(crate) ping_idle: f64,
 }
 
-/// Measures the way from a namespace to an iperf3 server.
+/// A path from a namespace to an iperf3 server.
 pub(crate) struct Probe<'a> {
-    /// Where the client runs.
+    /// The client's namespace.
     pub(crate) from: &'a Namespace,
     /// The server's address.
     pub(crate) server: &'a str,
 }
 
 impl Probe<'_> {
-    /// One round.
+    /// Measures one round.
     pub(crate) fn measure(&self, seconds: u32) -> Result<Sample> {
         let ping_idle = self.ping(1)?;
         let tcp_1 = self.tcp(seconds, 1)?;

@@ -9,6 +9,9 @@ use crate::probe::Sample;
 /// A column's title, its figure, and the figure's decimals.
 type Column = (&'static str, fn(&Sample) -> f64, usize);
 
+/// The length of a line, which `cargo xtask check-text` holds pages to; tables may be longer.
+const COLUMNS: usize = 100;
+
 /// The report as it grows.
 pub(crate) struct Report(String);
 
@@ -17,8 +20,9 @@ impl Report {
     pub(crate) fn new(options: &Options) -> Self {
         let mut text = String::from(
             "# Performance\n\n\
-             Made by `cargo xtask bench`; not edited by hand. Absolute figures drift with the machine and its neighbours: \
-             compare only within one run. In every section the candidates took turns, and the figures are medians.\n\n",
+             Made by `cargo xtask bench`; not edited by hand. Absolute figures drift with the\n\
+             machine and its neighbours: compare only within one run. In every section the\n\
+             candidates took turns, and the figures are medians.\n\n",
         );
         let Options { seconds, rounds, .. } = options;
         let machine = [
@@ -38,16 +42,18 @@ impl Report {
 
     /// Adds a section with its table.
     pub(crate) fn section(&mut self, title: &str, introduction: &str, table: &str) {
-        let _ = write!(self.0, "\n## {title}\n\n{introduction}\n\n{}\n", table.trim_end());
+        let (introduction, table) = (wrap(introduction), table.trim_end());
+        let _ = write!(self.0, "\n## {title}\n\n{introduction}\n\n{table}\n");
     }
 
     /// Adds the tunnels' section.
     pub(crate) fn tunnels(&mut self, samples: &[(String, Sample)]) {
         self.section(
             "Tunnels",
-            "The same program at both ends, each end in a network namespace of this one machine, joined by a veth pair; \
-             default settings, inner MTU 1420; iperf3. Sender, both ends of the tunnel and receiver share the processors, \
-             so a figure is the cost of the whole way.",
+            "The same program at both ends, each end in a network namespace of this one machine, \
+             joined by a veth pair; default settings, inner MTU 1420; iperf3. Sender, both ends of \
+             the tunnel and receiver share the processors, so a figure is the cost of the whole \
+             path.",
             &table(samples),
         );
     }
@@ -56,8 +62,9 @@ impl Report {
     pub(crate) fn openvpn(&mut self, samples: &[(String, Sample)]) {
         self.section(
             "OpenVPN",
-            "Clients that take turns at one stock openvpn server, without DCO on either side; namespaces and iperf3 as \
-             above, inner MTU 1500. The server's own data path, in userspace, is in every figure and bounds it.",
+            "Clients that take turns at one stock openvpn server, without DCO on either side; \
+             namespaces and iperf3 as above, inner MTU 1500. The server's own data path, in \
+             userspace, is part of every figure and bounds it.",
             &table(samples),
         );
     }
@@ -68,7 +75,24 @@ impl Report {
     }
 }
 
-/// Medians, a line for each name in the order in which they come first.
+/// Wraps a paragraph.
+fn wrap(paragraph: &str) -> String {
+    let mut text = String::new();
+    let mut columns = 0;
+    for word in paragraph.split_whitespace() {
+        let length = word.chars().count();
+        let is_first = columns == 0;
+        let fits = columns + 1 + length <= COLUMNS;
+        if !is_first {
+            text.push(if fits { ' ' } else { '\n' });
+        }
+        columns = if is_first || !fits { length } else { columns + 1 + length };
+        text.push_str(word);
+    }
+    text
+}
+
+/// A table of medians, a row for each name, in the order in which names first come.
 fn table(samples: &[(String, Sample)]) -> String {
     let columns: [Column; 6] = [
         ("TCP 1 stream, Mbit/s", |sample| sample.tcp_1, 0),
@@ -117,4 +141,19 @@ fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COLUMNS, wrap};
+
+    #[test]
+    fn paragraphs_wrap() {
+        let words = ["word"; 60];
+        let text = wrap(&words.join(" "));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.iter().map(|line| line.len()).collect::<Vec<_>>(), [99, 99, 99]);
+        assert!(lines.iter().all(|line| line.len() <= COLUMNS));
+        assert_eq!(text.split_whitespace().collect::<Vec<_>>(), words);
+    }
 }

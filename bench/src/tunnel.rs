@@ -1,4 +1,4 @@
-//! Whole tunnels in network namespaces, by iperf3: ours and others, in turns.
+//! Tunnels in network namespaces, measured by iperf3: tunicd and others, in turns.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,12 +16,12 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const LEFT: &str = "10.77.0.1";
 const RIGHT: &str = "10.77.0.2";
 
-/// What carries the packets; the same program on both ends.
+/// The program that carries the packets, on both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
     /// The veth pair alone.
     Plain,
-    /// Ours.
+    /// Tunic's daemon.
     Tunicd,
     /// Debian's wireguard-go.
     WireguardGo,
@@ -57,7 +57,7 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// Sets a carrier up on both ends and waits until a ping comes back.
+    /// Sets up a carrier on both ends and waits for a reply to a ping.
     pub(crate) fn new(carrier: Carrier) -> Result<Self> {
         let link = Link::new()?;
         let mut ends = Vec::new();
@@ -76,12 +76,12 @@ impl Path {
         Ok(Self { carrier, server, link, _ends: ends })
     }
 
-    /// What it measures.
+    /// The carrier.
     pub(crate) fn carrier(&self) -> Carrier {
         self.carrier
     }
 
-    /// One round.
+    /// Measures one round.
     pub(crate) fn measure(&self, seconds: u32) -> Result<Sample> {
         Probe { from: &self.link.left, server: self.server }.measure(seconds)
     }

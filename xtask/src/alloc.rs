@@ -1,8 +1,8 @@
-//! `cargo xtask check-alloc`: the driver calls nothing of `alloc` that can't fail.
+//! `cargo xtask check-alloc`: the driver calls no function of `alloc` that can't report failure.
 //!
-//! The x64 image and all that it depends on are compiled with an `alloc` in which such calls don't
-//! exist: nightly builds it from its source with `--cfg no_global_oom_handling`. That the flag has
-//! this effect is seen first by a crate that does call one.
+//! The x64 image and its dependencies are compiled with an `alloc` that lacks such functions:
+//! nightly builds it from source with `--cfg no_global_oom_handling`. First, a sample crate that
+//! calls one shows that the flag has this effect.
 
 use std::fs;
 use std::path::Path;
@@ -13,13 +13,14 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::arch::Arch;
 use crate::driver::workspace;
 
-/// The compiler that may build `alloc`.
+/// The toolchain that can build `alloc`.
 const TOOLCHAIN: &str = "nightly";
 
 pub(crate) fn run() -> Result<()> {
     if !has_source()? {
         let missing = format!(
-            "needs the source of nightly's alloc (rustup toolchain install {TOOLCHAIN} --profile minimal --component rust-src)"
+            "needs the source of nightly's alloc (rustup toolchain install {TOOLCHAIN} --profile \
+             minimal --component rust-src)"
         );
         ensure!(
             !require::is_strict(),
@@ -32,7 +33,7 @@ pub(crate) fn run() -> Result<()> {
     ensure!(works.status.success(), "alloc can't be built:\n{}", errors(&works));
     let pushes = check_sample("pushes", "{ items.push(1); true }")?;
     if pushes.status.success() || !errors(&pushes).contains("no method named `push`") {
-        bail!("a crate that calls Vec::push is not refused for that:\n{}", errors(&pushes));
+        bail!("a crate that calls Vec::push is not refused:\n{}", errors(&pushes));
     }
 
     let image = check(&[
@@ -44,14 +45,19 @@ pub(crate) fn run() -> Result<()> {
         "image",
         "--locked",
     ])?;
-    ensure!(image.status.success(), "tunic.sys calls what can't fail:\n{}", errors(&image));
+    ensure!(
+        image.status.success(),
+        "tunic.sys calls functions of alloc that can't report failure:\n{}",
+        errors(&image)
+    );
     println!(
-        "tunic.sys compiles with an alloc whose every allocation can fail; a crate that calls Vec::push doesn't"
+        "tunic.sys compiles with an alloc that reports each failure; a crate that calls Vec::push \
+         doesn't"
     );
     Ok(())
 }
 
-/// Whether nightly's source is there, or can be had.
+/// Whether the source of nightly's `alloc` is installed, or can be.
 fn has_source() -> Result<bool> {
     let sysroot =
         Command::new("rustup").args(["run", TOOLCHAIN, "rustc", "--print", "sysroot"]).output();
@@ -69,17 +75,19 @@ fn has_source() -> Result<bool> {
     Ok(source.is_dir())
 }
 
-/// Checks a crate that only has a function of this body.
+/// Compiles a crate whose only function has this body.
 fn check_sample(name: &str, body: &str) -> Result<Output> {
     let folder = workspace().join("target/alloc/samples").join(name);
     fs::create_dir_all(folder.join("src"))?;
     // The profile is the workspace's, for which `alloc` is built once.
     let manifest = format!(
-        "[package]\nname = \"{name}\"\nedition = \"2024\"\n[workspace]\n[profile.dev]\npanic = \"abort\"\nopt-level = 1\n"
+        "[package]\nname = \"{name}\"\nedition = \"2024\"\n[workspace]\n\
+         [profile.dev]\npanic = \"abort\"\nopt-level = 1\n"
     );
     fs::write(folder.join("Cargo.toml"), manifest)?;
     let source = format!(
-        "#![no_std]\nextern crate alloc;\npub fn sample(items: &mut alloc::vec::Vec<u8>) -> bool {{\n    {body}\n}}\n"
+        "#![no_std]\nextern crate alloc;\n\
+         pub fn sample(items: &mut alloc::vec::Vec<u8>) -> bool {{\n    {body}\n}}\n"
     );
     fs::write(folder.join("src/lib.rs"), source)?;
     let manifest = folder.join("Cargo.toml").display().to_string();
@@ -95,7 +103,8 @@ fn check(arguments: &[&str]) -> Result<Output> {
         .arg(format!("target.{target}.rustflags=['--cfg=no_global_oom_handling']"))
         .args(arguments)
         .current_dir(workspace())
-        // They are another compiler's, and would replace what .cargo/config.toml says for Windows.
+        // CARGO and RUSTC name another toolchain; the flags would replace those of
+        // .cargo/config.toml for Windows.
         .env_remove("CARGO")
         .env_remove("RUSTC")
         .env_remove("RUSTFLAGS")

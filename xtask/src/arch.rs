@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// A processor's architecture, by Windows' name for it.
+/// A processor architecture, under Windows' name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Arch {
     X64,
@@ -12,7 +12,7 @@ pub(crate) enum Arch {
 impl Arch {
     pub(crate) const ALL: [Self; 2] = [Self::X64, Self::Arm64];
 
-    /// Windows' name, which is that of folders, too.
+    /// Windows' name, also that of its folders.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::X64 => "x64",
@@ -20,7 +20,7 @@ impl Arch {
         }
     }
 
-    /// The compiler's target.
+    /// The Rust target.
     pub(crate) fn target(self) -> &'static str {
         match self {
             Self::X64 => "x86_64-pc-windows-msvc",

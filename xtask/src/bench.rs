@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: runs the package `bench`, optimised. It is a package of its own, so that
-//! the other tasks don't build what it measures.
+//! `cargo xtask bench`: runs the package `bench`, optimised.
+//!
+//! It is a package of its own, so that the other tasks don't build what it measures.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Options {
-    /// What the package `bench` takes; `--help` lists it
+    /// Arguments of the package `bench`; `--help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }

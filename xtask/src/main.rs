@@ -26,28 +26,27 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md: the package
-    /// `bench`
+    /// Measures crypto, routes, handshakes and tunnels, and writes docs/performance.md
     Bench(bench::Options),
     /// Builds tunic.sys into target/driver/x64 and target/driver/arm64, with its PDB and map
     Driver(driver::Options),
-    /// Compares every struct of nt-sys with Windows' own layouts
+    /// Compares every struct of nt-sys with the layouts of Windows' headers
     CheckLayouts(layouts::Options),
     /// Checks that packages and modules depend on one another in one direction
     CheckLayers(layers::Options),
     /// Checks that lines wrap at 100 columns, and that nothing cites what a clone lacks
     CheckText,
-    /// Checks the INFs, or one in its package
+    /// Checks the INFs of inf/, or one in a package
     CheckInf(inf::Options),
-    /// Checks images of the driver as they are in their files
+    /// Checks images of the driver without loading them
     CheckImage(image::Options),
-    /// Packs driver, INF, symbols and header for Windows into target/package
+    /// Packs driver, INF, symbols and header for Windows into a zip in target/package
     Package(package::Options),
-    /// Checks what an image's functions and chains of calls take of the stack
+    /// Checks how much stack the driver's functions and chains of calls use
     CheckStack(stack::Options),
     /// Runs the tests that are too long for every change, those marked `ignore`
     Long(long::Options),
-    /// Checks that the x64 image calls no allocation that can't fail
+    /// Checks that the x64 image calls no allocation that can't report failure
     CheckAlloc,
 }
 

@@ -1,8 +1,8 @@
-//! Who an image is: the time stamp by which symbol servers know it, and the GUID by which it knows
-//! its PDB.
+//! An image's identity: the time stamp by which symbol servers find it, and the GUID that links it
+//! to its PDB.
 //!
-//! The linker takes both from a hash that covers the PDB, and so the paths of this machine. They
-//! are taken from the image alone here, so that equal sources make equal bytes everywhere.
+//! The linker derives both from a hash that covers the PDB, and so the paths of this machine. Here
+//! they are derived from the image alone, so that equal sources make equal bytes everywhere.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ use crate::image::file::ImageFile;
 use crate::image::headers::{checksum, checksum_offset};
 use crate::image::symbols;
 
-/// An entry of the debug directory: IMAGE_DEBUG_DIRECTORY, its time stamp at 4.
+/// The size of IMAGE_DEBUG_DIRECTORY, whose time stamp is at offset 4.
 const DEBUG_ENTRY_BYTES: usize = 28;
 /// From the time stamp of the headers to the checksum: the rest of the COFF header, and 64 bytes of
 /// the optional header.
@@ -57,7 +57,7 @@ pub(crate) fn assign(image: &Image) -> Result<()> {
     Ok(())
 }
 
-/// Where the debug directory is in the file.
+/// The range of the debug directory in the file.
 fn debug_directory(file: &ImageFile) -> Result<std::ops::Range<usize>> {
     let image = file.parse()?;
     let directory = image.directory(IMAGE_DIRECTORY_ENTRY_DEBUG).context("no debug directory")?;

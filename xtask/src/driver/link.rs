@@ -1,10 +1,10 @@
-//! How the image is linked.
+//! The linker's arguments for an image.
 
 use std::ffi::OsString;
 use std::path::Path;
 
-/// Sections: all that is code or data is never paged out (`P`), as it is used at DISPATCH_LEVEL.
-/// What only the loader reads may go (`D`).
+/// Section attributes. Code and data are never paged out (`P`), as they are used at DISPATCH_LEVEL.
+/// What only the loader reads is discardable (`D`).
 const SECTIONS: [(&str, &str); 6] = [
     (".text", "ERP"),
     (".rdata", "RP"),
@@ -22,19 +22,19 @@ const SWITCHES: [&str; 16] = [
     "/NODEFAULTLIB",
     "/OPT:REF,ICF",
     "/MANIFEST:NO",
-    // A checksum, which the loader wants.
+    // A checksum, which the loader requires.
     "/RELEASE",
     "/NXCOMPAT",
     "/DYNAMICBASE",
     "/HIGHENTROPYVA",
     "/INTEGRITYCHECK",
-    // LLVM may leave it without attributes, and such a section doesn't load
+    // LLVM may leave this section without attributes; an image with such a section doesn't load
     // (microsoft/windows-drivers-rs#182).
     "/MERGE:.retplne=.rdata",
     "/DEBUG",
     "/MAP",
     "/PDBALTPATH:tunic.pdb",
-    // A hash of the image in place of the time.
+    // A hash of the image instead of the time.
     "/Brepro",
 ];
 

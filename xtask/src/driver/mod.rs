@@ -1,5 +1,4 @@
-//! `cargo xtask driver`: builds `tunic.sys`, with stable Rust and the linker that comes with it, on
-//! any system.
+//! `cargo xtask driver`: builds `tunic.sys` on any system, with stable Rust and its linker.
 
 mod identity;
 mod link;
@@ -18,7 +17,7 @@ use crate::arch::Arch;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The processor to build for; all of them where none is named
+    /// The processor to build for [default: all]
     #[arg(long)]
     arch: Option<Arch>,
 }
@@ -32,7 +31,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A built image and what belongs to it.
+/// A built image, its PDB and its map.
 pub(crate) struct Image {
     pub(crate) sys: PathBuf,
     pub(crate) pdb: PathBuf,
@@ -56,10 +55,10 @@ impl Image {
     }
 }
 
-/// Builds the image into `target/driver`. Who reads the files at the same time sees the old ones or
-/// the new.
+/// Builds the image into `target/driver`. A concurrent reader of the files sees the old ones or the
+/// new ones.
 pub(crate) fn build(arch: Arch) -> Result<Image> {
-    /// Threads of one process would share the folder below.
+    /// The folder below is unique to a process, not to a thread.
     static BUILDING: Mutex<()> = Mutex::new(());
     let _building = BUILDING.lock();
     target::install(arch)?;
@@ -75,8 +74,8 @@ pub(crate) fn build(arch: Arch) -> Result<Image> {
     Ok(image)
 }
 
-/// Builds `image` in cargo's folder `target_folder`. The image's bytes don't depend on where they
-/// are.
+/// Builds `image` with cargo's target directory `target_folder`. Neither path changes the image's
+/// bytes.
 fn build_into(arch: Arch, target_folder: &Path, image: &Image) -> Result<()> {
     let built = compile(arch, target_folder)?;
     make_folder_of(&image.sys)?;
@@ -90,7 +89,7 @@ fn make_folder_of(file: &Path) -> Result<()> {
     Ok(file.parent().map_or(Ok(()), fs::create_dir_all)?)
 }
 
-/// Builds the image in cargo's folder `target_folder`.
+/// Runs cargo with the target directory `target_folder`.
 fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
     fs::create_dir_all(target_folder)?;
     let resource = target_folder.join("tunic.res");
@@ -98,7 +97,7 @@ fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
 
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(workspace())
-        // They would replace what .cargo/config.toml says for Windows.
+        // They would replace the flags of .cargo/config.toml for Windows.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .args(["rustc", "--quiet", "--locked", "--release"])
@@ -121,8 +120,8 @@ fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
     })
 }
 
-/// Flags for all crates, in cargo's form for `--config`: no paths of this machine in the image;
-/// names in the map that say of what type a generic function is.
+/// Flags for all crates, as a value of cargo's `--config`: the image contains no path of this
+/// machine, and names in the map include the types of generic functions.
 fn flags(arch: Arch) -> Result<OsString> {
     let home = std::env::home_dir().context("no home directory")?;
     let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);

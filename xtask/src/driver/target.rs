@@ -1,4 +1,4 @@
-//! The compiler's target for Windows.
+//! The Rust target for Windows.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
 
-/// Installs the target where it is missing.
+/// Installs the target if it is missing.
 pub(crate) fn install(arch: Arch) -> Result<()> {
     if is_installed(arch)? {
         return Ok(());
@@ -16,8 +16,8 @@ pub(crate) fn install(arch: Arch) -> Result<()> {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => bail!("rustup can't add the target {}", arch.target()),
         Err(error) => bail!(
-            "the target {} of the Rust compiler is missing, and rustup can't be run to add it ({error}): \
-             install rustup (https://rustup.rs), or the target by the way that Rust came",
+            "Rust's target {} is missing, and rustup can't be run to add it ({error}): install \
+             rustup (https://rustup.rs), or get the target from where Rust was installed from",
             arch.target()
         ),
     }

@@ -1,5 +1,5 @@
-//! The image's version resource: what Explorer and `driverquery` show, as a `.res` file for the
-//! linker.
+//! The image's version resource, as a `.res` file for the linker. Explorer and `driverquery` show
+//! it.
 //!
 //! The forms are those of RESOURCEHEADER and VS_VERSIONINFO in Microsoft's "Menus and Other
 //! Resources".
@@ -14,7 +14,7 @@ const CODE_PAGE: u16 = 1200;
 const RT_VERSION: u16 = 16;
 const VS_VERSION_INFO: u16 = 1;
 
-/// A version of four numbers, of which a package's has three.
+/// A package's version as four numbers; the last is 0.
 pub(crate) fn quadruple(package_version: &str) -> Result<[u16; 4]> {
     let mut numbers = [0; 4];
     let released = package_version.split(['-', '+']).next().unwrap_or_default();
@@ -37,7 +37,7 @@ pub(crate) fn resource(package_version: &str) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// RESOURCEHEADER with a type and a name that are numbers.
+/// RESOURCEHEADER with a numeric type and name.
 fn header(data_bytes: usize, kind: u16, name: u16, memory_flags: u16, language: u16) -> Vec<u8> {
     let mut header = Vec::new();
     header.extend((data_bytes as u32).to_le_bytes());
@@ -101,8 +101,8 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// One node of the tree: length, length of the value, kind, key, value, children; each on a
-/// boundary of 4 bytes.
+/// A node of the tree: length, length of the value, kind, key, value, children, each aligned to 4
+/// bytes.
 fn node(key: &str, value: Value<'_>, children: &[Vec<u8>]) -> Vec<u8> {
     let (value, value_length, is_text) = match value {
         Value::None => (Vec::new(), 0, true),
@@ -128,7 +128,7 @@ fn node(key: &str, value: Value<'_>, children: &[Vec<u8>]) -> Vec<u8> {
     node
 }
 
-/// With its NUL.
+/// A string in UTF-16, with its NUL.
 fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
 }

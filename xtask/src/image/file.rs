@@ -1,4 +1,4 @@
-//! An image as a file: what the checks look at.
+//! An image as a file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,18 +25,15 @@ impl ImageFile {
         Ok(Self { path: path.into(), bytes })
     }
 
-    /// What they say.
+    /// Parses the bytes.
     pub(crate) fn parse(&self) -> Result<Image<'_>> {
         let pe = PeFile64::parse(&*self.bytes)
-            .with_context(|| format!("{} is no 64-bit PE image", self.path.display()))?;
+            .with_context(|| format!("{} is not a 64-bit PE image", self.path.display()))?;
         let machine = pe.nt_headers().file_header.machine.get(LE);
         let arch = match machine {
             IMAGE_FILE_MACHINE_AMD64 => Arch::X64,
             IMAGE_FILE_MACHINE_ARM64 => Arch::Arm64,
-            _ => bail!(
-                "{} is for a machine that Tunic isn't for ({machine:#x})",
-                self.path.display()
-            ),
+            _ => bail!("{} is for an unsupported machine ({machine:#x})", self.path.display()),
         };
         Ok(Image { file: self, arch, pe })
     }
@@ -65,7 +62,7 @@ impl<'a> Image<'a> {
         self.pe.section_table().iter()
     }
 
-    /// The section with this address relative to the image's.
+    /// The section that contains an address relative to the image.
     pub(crate) fn section_at(&self, address: u32) -> Option<&'a ImageSectionHeader> {
         self.sections().find(|section| {
             let start = section.virtual_address.get(LE);
@@ -73,7 +70,7 @@ impl<'a> Image<'a> {
         })
     }
 
-    /// The data of the file from this address on, to the end of its section.
+    /// The file's data from an address to the end of its section.
     pub(crate) fn data_at(&self, address: u32) -> Result<&'a [u8]> {
         self.pe
             .section_table()
@@ -81,12 +78,12 @@ impl<'a> Image<'a> {
             .with_context(|| format!("nothing is at {address:#x}"))
     }
 
-    /// A directory, where there is one.
+    /// A data directory, if the image has it.
     pub(crate) fn directory(&self, index: usize) -> Option<&'a ImageDataDirectory> {
         self.pe.data_directories().get(index)
     }
 
-    /// All that it imports. What is imported by number has its number for a name.
+    /// All imports. An import by ordinal has the ordinal as its name.
     pub(crate) fn imports(&self) -> Result<Vec<ImportedFunction>> {
         let mut functions = Vec::new();
         let Some(table) = self.pe.import_table()? else { return Ok(functions) };

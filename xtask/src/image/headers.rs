@@ -1,4 +1,4 @@
-//! The headers: what the kernel's loader wants of an image before it maps it.
+//! The headers, as the kernel's loader requires them before it maps an image.
 
 use anyhow::Result;
 use object::LittleEndian as LE;
@@ -12,10 +12,10 @@ use object::pe::{
 
 use super::file::Image;
 
-/// A page: what HVCI wants sections to be aligned to (Driver Verifier's 0x2004).
+/// A page, to which HVCI requires sections to be aligned (Driver Verifier's 0x2004).
 const PAGE_BYTES: u32 = 0x1000;
 
-/// Machine, subsystem, characteristics, alignment, entry point.
+/// Checks machine, subsystem, characteristics, alignment and entry point.
 pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     let mut want = |is_so: bool, fault: &str| {
@@ -71,7 +71,7 @@ pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// The checksum, which the loader verifies for drivers.
+/// Checks the checksum, which the loader verifies for drivers.
 pub(crate) fn check_checksum(image: &Image<'_>) -> Result<Vec<String>> {
     let stored = image.headers().optional_header.check_sum.get(LE);
     let computed = checksum(&image.file.bytes);
@@ -82,7 +82,7 @@ pub(crate) fn check_checksum(image: &Image<'_>) -> Result<Vec<String>> {
     })
 }
 
-/// Where the checksum is in a file: behind the signature, the COFF header, and 64 bytes of the
+/// The checksum's offset in a file: after the signature, the COFF header, and 64 bytes of the
 /// optional header.
 pub(crate) fn checksum_offset(bytes: &[u8]) -> usize {
     let start = bytes.get(0x3c..0x40).and_then(|field| field.try_into().ok());

@@ -1,5 +1,5 @@
-//! The imports: each is a function that Windows exports, from the lowest version on that the driver
-//! is for.
+//! The imports: Windows exports each of them, in the lowest version that the driver supports
+//! already.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use anyhow::{Context, Result};
 use super::file::{Image, ImportedFunction};
 use crate::arch::Arch;
 
-/// The lowest version of Windows: 10 of 2004, the first with ExAllocatePool2. The INF's decoration
-/// says the same.
-pub(crate) const LOWEST_WINDOWS: Version = [10, 0, 19041];
+/// The lowest version of Windows: 10 version 2004, the first with ExAllocatePool2. The INF's
+/// decoration says the same.
+pub(crate) const MIN_WINDOWS: Version = [10, 0, 19041];
 
 /// Major, minor, build.
 pub(crate) type Version = [u32; 3];
 
 const EXPORTS: &str = include_str!("../../../nic-core/nt-sys/exports.tsv");
 
-/// Functions that exist and that a driver must not use: pool that is executable or not zeroed on
-/// purpose, memory mapped executable.
+/// Exported functions that a driver must not use: they give executable memory, or pool that isn't
+/// zeroed.
 const DENIED: [(&str, &str); 5] = [
     ("ExAllocatePool", "the pool may be executable"),
     ("ExAllocatePoolWithTag", "deprecated for ExAllocatePool2"),
@@ -36,7 +36,7 @@ pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// What is wrong with an import.
+/// The fault of an import, if any.
 fn fault(exports: &HashMap<ImportedName, Version>, import: &ImportedFunction) -> Option<String> {
     let ImportedFunction { module, name } = import;
     if let Some((_, reason)) = DENIED.iter().find(|(denied, _)| denied == name) {
@@ -47,15 +47,17 @@ fn fault(exports: &HashMap<ImportedName, Version>, import: &ImportedFunction) ->
             "{module}!{name} is not in nic-core/nt-sys/exports.tsv for this machine"
         ));
     };
-    (*first > LOWEST_WINDOWS).then(|| {
-        format!("{module}!{name} is there from Windows {first:?} on, and the driver is for {LOWEST_WINDOWS:?}")
+    (*first > MIN_WINDOWS).then(|| {
+        format!(
+            "{module}!{name} exists from Windows {first:?} on, the driver supports {MIN_WINDOWS:?}"
+        )
     })
 }
 
 /// Module and name.
 type ImportedName = (String, String);
 
-/// The exports that a machine has, with the first version that has each.
+/// The exports of a machine, with the first version of each.
 fn exports(arch: Arch) -> Result<HashMap<ImportedName, Version>> {
     let mut exports = HashMap::new();
     for line in EXPORTS.lines().filter(|line| !line.starts_with('#')) {
@@ -79,7 +81,7 @@ fn version(text: &str) -> Result<Version> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ImportedFunction, LOWEST_WINDOWS, exports, fault};
+    use super::{ImportedFunction, MIN_WINDOWS, exports, fault};
     use crate::arch::Arch;
 
     fn import(module: &str, name: &str) -> ImportedFunction {
@@ -91,7 +93,7 @@ mod tests {
         let mut exports = exports(Arch::X64).unwrap();
         let import = import("ntoskrnl.exe", "ExAllocatePool2");
         assert_eq!(fault(&exports, &import), None);
-        let [major, minor, build] = LOWEST_WINDOWS;
+        let [major, minor, build] = MIN_WINDOWS;
         exports.insert((import.module.clone(), import.name.clone()), [major, minor, build + 1]);
         assert!(fault(&exports, &import).is_some_and(|text| text.contains("ExAllocatePool2")));
     }

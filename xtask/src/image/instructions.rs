@@ -1,4 +1,4 @@
-//! The instructions: none needs more state than the kernel keeps for a driver.
+//! The instructions: none uses registers that the kernel doesn't save for a driver.
 //!
 //! On x64, NT saves x87 and SSE for kernel code; AVX and later are allowed only between
 //! KeSaveExtendedProcessorState and its restore. On ARM64, NEON is always saved.
@@ -24,12 +24,13 @@ pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
         }
         let address = section.virtual_address.get(LE);
         let code = image.data_at(address)?;
-        // What follows is padding of the file.
+        // The rest is padding of the file.
         let code = code.get(..section.virtual_size.get(LE) as usize).unwrap_or(code);
         for instruction in Decoder::with_ip(64, code, address.into(), DecoderOptions::NONE) {
             let is_extended = instruction.encoding() != EncodingKind::Legacy
-                // BMI's are encoded as AVX's and use general registers alone.
-                && (0..instruction.op_count()).any(|operand| instruction.op_register(operand).is_vector_register());
+                // BMI instructions have AVX's encoding, but only use general registers.
+                && (0..instruction.op_count())
+                    .any(|operand| instruction.op_register(operand).is_vector_register());
             if is_extended
                 || matches!(instruction.mnemonic(), Mnemonic::Vzeroupper | Mnemonic::Vzeroall)
             {

@@ -1,5 +1,4 @@
-//! `cargo xtask check-image`: what can be said of an image without loading it. Each check is a
-//! file.
+//! `cargo xtask check-image`: checks of an image that don't load it, one file each.
 
 pub(crate) mod file;
 pub(crate) mod headers;
@@ -24,23 +23,21 @@ use file::{Image, ImageFile};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Images to check; where none is named, those that `cargo xtask driver` built
+    /// The images to check [default: those that `cargo xtask driver` built]
     images: Vec<PathBuf>,
-    /// The images are to be signed
+    /// Require a signature
     #[arg(long)]
     signed: bool,
-    /// The INF whose DriverVer the images are to have; where none is named, they are to have the
-    /// workspace's version
+    /// Require the version of this INF's DriverVer [default: the workspace's version]
     #[arg(long)]
     inf: Option<PathBuf>,
-    /// The images' PDB; where none is named, it is beside the image, as the linker's map is in any
-    /// case
+    /// The images' PDB [default: beside the image, where the linker's map must be]
     #[arg(long)]
     pdb: Option<PathBuf>,
 }
 
 impl Options {
-    /// For images in a package, their PDBs beside them.
+    /// Options for images in a package, with their PDBs beside them.
     pub(crate) fn packaged(images: Vec<PathBuf>, is_signed: bool) -> Self {
         Self { images, signed: is_signed, inf: None, pdb: None }
     }
@@ -57,14 +54,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     let mut faults = 0;
     for path in &images {
-        let wanted = Wanted {
+        let expected = Expected {
             is_signed: options.signed,
             version,
             pdb: options.pdb.clone().unwrap_or_else(|| path.with_extension("pdb")),
             map: path.with_extension("map"),
             panics: panics::BUDGET,
         };
-        let found = find_faults(&ImageFile::read(path)?, &wanted)?;
+        let found = find_faults(&ImageFile::read(path)?, &expected)?;
         for fault in &found {
             eprintln!("{}: {}: {}", path.display(), fault.check, fault.text);
         }
@@ -79,24 +76,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What an image is held against, besides the rules.
-struct Wanted {
+/// What is expected of an image, besides the rules.
+struct Expected {
     is_signed: bool,
     version: [u16; 4],
     pdb: PathBuf,
     /// The linker's map.
     map: PathBuf,
-    /// How many calls may begin a panic.
+    /// The number of calls that may begin a panic.
     panics: u32,
 }
 
-/// What is wrong with an image, and the check that found it.
+/// A fault of an image, and the check that found it.
 struct Fault {
     check: &'static str,
     text: String,
 }
 
-type Check = fn(&Image<'_>, &Wanted) -> Result<Vec<String>>;
+type Check = fn(&Image<'_>, &Expected) -> Result<Vec<String>>;
 
 /// All checks, by name.
 const CHECKS: [(&str, Check); 10] = [
@@ -106,20 +103,20 @@ const CHECKS: [(&str, Check); 10] = [
     ("paging", |image, _| sections::check_paging(image)),
     ("imports", |image, _| imports::check(image)),
     ("instructions", |image, _| instructions::check(image)),
-    ("panics", |image, wanted| panics::check(image, &wanted.map, wanted.panics)),
-    ("symbols", |image, wanted| symbols::check(image, &wanted.pdb)),
-    ("version", |image, wanted| version::check(image, wanted.version)),
+    ("panics", |image, expected| panics::check(image, &expected.map, expected.panics)),
+    ("symbols", |image, expected| symbols::check(image, &expected.pdb)),
+    ("version", |image, expected| version::check(image, expected.version)),
     (
         "signature",
-        |image, wanted| if wanted.is_signed { signature::check(image) } else { Ok(Vec::new()) },
+        |image, expected| if expected.is_signed { signature::check(image) } else { Ok(Vec::new()) },
     ),
 ];
 
-fn find_faults(file: &ImageFile, wanted: &Wanted) -> Result<Vec<Fault>> {
+fn find_faults(file: &ImageFile, expected: &Expected) -> Result<Vec<Fault>> {
     let image = file.parse()?;
     let mut faults = Vec::new();
     for (check, find) in CHECKS {
-        faults.extend(find(&image, wanted)?.into_iter().map(|text| Fault { check, text }));
+        faults.extend(find(&image, expected)?.into_iter().map(|text| Fault { check, text }));
     }
     Ok(faults)
 }

@@ -1,4 +1,4 @@
-//! Panics: at how many places the code could stop the system.
+//! Panics: the number of places at which the code could stop the system.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,12 +10,12 @@ use super::file::Image;
 use crate::stack::calls::Calls;
 use crate::stack::names::Names;
 
-/// At how many places an image may begin a panic: to be lowered, never to be raised. No input is
-/// known to reach one. They are indices that the compiler doesn't see to be in bounds, and `Vec`s
-/// whose place was reserved before, which the compiler doesn't see either.
+/// The number of places at which an image may begin a panic: to be lowered, never to be raised. No
+/// input is known to reach one. They are indices and pushes to reserved `Vec`s, whose bounds hold
+/// but aren't known to the compiler.
 pub(crate) const BUDGET: u32 = 80;
 
-/// Whom a panic ends with; its name in a map.
+/// The panic handler, by its name in a map.
 const HANDLER: &str = "nt::bugcheck::on_panic";
 
 pub(crate) fn check(image: &Image<'_>, map: &Path, budget: u32) -> Result<Vec<String>> {
@@ -32,10 +32,10 @@ pub(crate) fn check(image: &Image<'_>, map: &Path, budget: u32) -> Result<Vec<St
     Ok(vec![format!("{total} calls begin a panic, more than {budget}:{callers}")])
 }
 
-/// How many calls of each function begin a panic.
+/// The number of calls in each function that begin a panic.
 ///
-/// What only leads on to the handler is a part of panics: those functions of `core` and `alloc`
-/// that call it, or one another, and never return, such as `panic_bounds_check` and
+/// Functions that lead on to the handler are part of the panic machinery: functions of `core` and
+/// `alloc` that call it, or one another, and never return, such as `panic_bounds_check` and
 /// `handle_alloc_error`.
 pub(crate) fn count(image: &Image<'_>, map: &str) -> Result<BTreeMap<String, u32>> {
     let names = Names::parse(map)?;

@@ -1,5 +1,4 @@
-//! The sections: what memory they ask for. HVCI refuses code that can be written and data that can
-//! run.
+//! The sections and their memory protection. HVCI refuses writable code and executable data.
 
 use anyhow::Result;
 use object::LittleEndian as LE;
@@ -10,8 +9,9 @@ use object::pe::{
 
 use super::file::{Image, section_name};
 
-/// No section can be written and run (Driver Verifier's 0x2003), none is without attributes (it
-/// would not load: microsoft/windows-drivers-rs#182), and imports are not among code (0x2005).
+/// Checks that no section is writable and executable (Driver Verifier's 0x2003), that each has
+/// attributes (it would not load: microsoft/windows-drivers-rs#182), and that no import table is in
+/// an executable section (0x2005).
 pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for section in image.sections() {
@@ -21,7 +21,7 @@ pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
             faults.push(format!("section {name} has no attributes"));
         }
         if flags & IMAGE_SCN_MEM_WRITE != 0 && flags & IMAGE_SCN_MEM_EXECUTE != 0 {
-            faults.push(format!("section {name} can be written and executed"));
+            faults.push(format!("section {name} is writable and executable"));
         }
     }
     for (directory, what) in [
@@ -43,7 +43,7 @@ pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Nothing that a callback at DISPATCH_LEVEL may touch can be paged out.
+/// Checks that nothing that a callback at DISPATCH_LEVEL may touch is pageable.
 pub(crate) fn check_paging(image: &Image<'_>) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for section in image.sections() {
@@ -52,11 +52,11 @@ pub(crate) fn check_paging(image: &Image<'_>) -> Result<Vec<String>> {
         let may_go =
             name.starts_with("PAGE") || name == "INIT" || flags & IMAGE_SCN_MEM_DISCARDABLE != 0;
         if flags != 0 && flags & IMAGE_SCN_MEM_NOT_PAGED == 0 && !may_go {
-            faults.push(format!("section {name} can be paged out"));
+            faults.push(format!("section {name} is pageable"));
         }
         if flags & IMAGE_SCN_MEM_DISCARDABLE != 0 && !matches!(&*name, ".rsrc" | ".reloc" | "INIT")
         {
-            faults.push(format!("section {name} is thrown away after DriverEntry"));
+            faults.push(format!("section {name} is discarded after DriverEntry"));
         }
     }
     Ok(faults)

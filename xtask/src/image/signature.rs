@@ -1,4 +1,4 @@
-//! The Authenticode signature: there, over these bytes, by SHA-256, and valid for whom it names.
+//! The Authenticode signature: present, over these bytes, by SHA-256, and valid.
 
 use std::process::Command;
 
@@ -24,10 +24,10 @@ pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     let Some(table) = certificates(image) else { return Ok(vec!["it is not signed".into()]) };
     let bytes = &image.file.bytes;
     let Some(signed) = bytes.get(table.clone()) else {
-        return Ok(vec!["its signature lies outside of the file".into()]);
+        return Ok(vec!["its signature is outside of the file".into()]);
     };
     if signed.get(4..CERTIFICATE_HEADER_BYTES) != Some(&CERTIFICATE_KIND) {
-        return Ok(vec!["its signature is no PKCS#7".into()]);
+        return Ok(vec!["its signature is not PKCS#7".into()]);
     }
     let Some(place) =
         signed.windows(SHA256_DIGEST_INFO.len()).position(|window| window == SHA256_DIGEST_INFO)
@@ -41,8 +41,8 @@ pub(crate) fn check(image: &Image<'_>) -> Result<Vec<String>> {
     verify(image)
 }
 
-/// Where the certificates are in the file, where there are any. Their directory's address is an
-/// offset in the file.
+/// The range of the certificates in the file, if it has any. The address in their directory is a
+/// file offset.
 fn certificates(image: &Image<'_>) -> Option<std::ops::Range<usize>> {
     let directory = image.directory(IMAGE_DIRECTORY_ENTRY_SECURITY)?;
     let (start, size) =
@@ -63,8 +63,7 @@ fn authenticode(bytes: &[u8], certificates: usize) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The signature itself, by osslsigncode. That no authority which we trust made a test certificate
-/// is no fault.
+/// Verifies the signature itself with osslsigncode. A self-signed test certificate is no fault.
 fn verify(image: &Image<'_>) -> Result<Vec<String>> {
     let output =
         Command::new("osslsigncode").args(["verify", "-in"]).arg(&image.file.path).output();

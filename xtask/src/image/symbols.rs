@@ -1,4 +1,4 @@
-//! The PDB: that of this very image, and named without a path.
+//! The PDB: it belongs to this image, and is named without a path.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use object::Object;
 
 use super::file::Image;
 
-/// How a PDB begins: a file of streams ("MSF 7.00").
+/// The signature of a PDB, a file of streams ("MSF 7.00").
 const MAGIC: &[u8] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 
 pub(crate) fn check(image: &Image<'_>, pdb: &Path) -> Result<Vec<String>> {
@@ -23,14 +23,14 @@ pub(crate) fn check(image: &Image<'_>, pdb: &Path) -> Result<Vec<String>> {
         return Ok(faults);
     }
     let bytes = fs::read(pdb)?;
-    let guid = guid_offset(&bytes).with_context(|| format!("{} is no PDB", pdb.display()))?;
+    let guid = guid_offset(&bytes).with_context(|| format!("{} is not a PDB", pdb.display()))?;
     if bytes[guid..guid + 16] != code_view.guid() {
         faults.push(format!("{} belongs to another image", pdb.display()));
     }
     Ok(faults)
 }
 
-/// Where a PDB has its GUID: 12 bytes into stream 1, which LLVM's "The PDB File Format" describes.
+/// The offset of a PDB's GUID: 12 bytes into stream 1 (LLVM's "The PDB File Format").
 pub(crate) fn guid_offset(pdb: &[u8]) -> Option<usize> {
     let number = |at: usize| {
         let field = pdb.get(at..at.checked_add(4)?)?;
@@ -40,8 +40,8 @@ pub(crate) fn guid_offset(pdb: &[u8]) -> Option<usize> {
         return None;
     }
     let [block_bytes, directory_bytes, map_block] = [number(32)?, number(44)?, number(52)?];
-    // The directory's blocks, then the directory as a whole: how many streams, the length of each,
-    // the blocks of each.
+    // The directory's blocks, then the directory: the number of streams, the length of each, the
+    // blocks of each.
     let mut directory = Vec::new();
     for index in 0..directory_bytes.div_ceil(block_bytes) {
         let block = number(map_block.checked_mul(block_bytes)? + 4 * index)?;
@@ -53,7 +53,7 @@ pub(crate) fn guid_offset(pdb: &[u8]) -> Option<usize> {
         Some(u32::from_le_bytes(field.try_into().ok()?))
     };
     let streams = entry(0)? as usize;
-    // A stream that was deleted has this length.
+    // The length of a deleted stream.
     let length = entry(1)?;
     let blocks_before =
         if length == u32::MAX { 0 } else { (length as usize).div_ceil(block_bytes) };

@@ -14,7 +14,7 @@ use require::Need;
 
 use super::file::{ImageFile, section_name};
 use super::headers::{checksum, checksum_offset};
-use super::{Wanted, find_faults, panics};
+use super::{Expected, find_faults, panics};
 use crate::arch::Arch;
 use crate::driver;
 
@@ -33,8 +33,8 @@ fn good(test: &str) -> Option<Vec<u8>> {
     })
 }
 
-fn wanted() -> Wanted {
-    Wanted {
+fn expected() -> Expected {
+    Expected {
         is_signed: false,
         version: driver::version::quadruple(env!("CARGO_PKG_VERSION")).unwrap(),
         pdb: driver::Image::of(Arch::X64).pdb,
@@ -44,10 +44,10 @@ fn wanted() -> Wanted {
 }
 
 /// The names of the checks that refuse an image.
-fn refusals(bytes: Vec<u8>, wanted: &Wanted) -> Vec<&'static str> {
+fn refusals(bytes: Vec<u8>, expected: &Expected) -> Vec<&'static str> {
     let file = ImageFile { path: "sample.sys".into(), bytes };
     let mut checks: Vec<_> =
-        find_faults(&file, wanted).unwrap().into_iter().map(|fault| fault.check).collect();
+        find_faults(&file, expected).unwrap().into_iter().map(|fault| fault.check).collect();
     checks.dedup();
     checks
 }
@@ -61,7 +61,7 @@ fn refused_by(check: &str, test: &str, change: impl FnOnce(&mut Vec<u8>)) {
     let field = checksum_offset(&bytes);
     let sum = checksum(&bytes);
     bytes[field..field + 4].copy_from_slice(&sum.to_le_bytes());
-    assert_eq!(refusals(bytes, &wanted()), [check]);
+    assert_eq!(refusals(bytes, &expected()), [check]);
 }
 
 fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
@@ -90,7 +90,7 @@ fn code_address(bytes: &[u8]) -> u32 {
 #[test]
 fn the_driver_passes() {
     let Some(bytes) = good("the_driver_passes") else { return };
-    assert_eq!(refusals(bytes, &wanted()), [""; 0]);
+    assert_eq!(refusals(bytes, &expected()), [""; 0]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_wrong_checksum() {
     let Some(mut bytes) = good("a_wrong_checksum") else { return };
     let field = checksum_offset(&bytes);
     bytes[field] ^= 1;
-    assert_eq!(refusals(bytes, &wanted()), ["checksum"]);
+    assert_eq!(refusals(bytes, &expected()), ["checksum"]);
 }
 
 #[test]
@@ -201,9 +201,9 @@ fn an_instruction_of_avx() {
 fn one_panic_too_many() {
     let Some(bytes) = good("one_panic_too_many") else { return };
     let file = ImageFile { path: "sample.sys".into(), bytes };
-    let map = std::fs::read_to_string(wanted().map).unwrap();
+    let map = std::fs::read_to_string(expected().map).unwrap();
     let calls: u32 = panics::count(&file.parse().unwrap(), &map).unwrap().values().sum();
-    let refusals = |panics| refusals(file.bytes.clone(), &Wanted { panics, ..wanted() });
+    let refusals = |panics| refusals(file.bytes.clone(), &Expected { panics, ..expected() });
     assert_eq!(refusals(calls), [""; 0]);
     assert_eq!(refusals(calls - 1), ["panics"]);
 }
@@ -227,13 +227,13 @@ fn another_version_than_the_packages() {
     let version = super::version::of_inf(&inf).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(version, [7, 1, 0, 0]);
-    assert_eq!(refusals(bytes, &Wanted { version, ..wanted() }), ["version"]);
+    assert_eq!(refusals(bytes, &Expected { version, ..expected() }), ["version"]);
 }
 
 #[test]
 fn an_image_that_is_to_be_signed_and_is_not() {
     let Some(bytes) = good("an_image_that_is_to_be_signed_and_is_not") else { return };
-    assert_eq!(refusals(bytes, &Wanted { is_signed: true, ..wanted() }), ["signature"]);
+    assert_eq!(refusals(bytes, &Expected { is_signed: true, ..expected() }), ["signature"]);
 }
 
 #[test]
@@ -250,7 +250,8 @@ fn a_signature_over_other_bytes() {
     std::fs::write(folder.join("plain.sys"), bytes).unwrap();
     run(
         &folder,
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=test -addext extendedKeyUsage=codeSigning",
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=test \
+         -addext extendedKeyUsage=codeSigning",
     );
     run(
         &folder,

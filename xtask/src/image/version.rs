@@ -1,4 +1,4 @@
-//! The version resource: the same version as the package that the image ships in.
+//! The version resource: its version is that of the package.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::file::Image;
 /// each.
 const SIGNATURE: [u8; 4] = 0xfeef_04bd_u32.to_le_bytes();
 
-/// Compares with what is wanted.
+/// Compares the versions of file and product with the expected one.
 pub(crate) fn check(image: &Image<'_>, wanted: [u16; 4]) -> Result<Vec<String>> {
     let Some(data) = version_resource(image)? else {
         return Ok(vec!["it has no version resource".into()]);
@@ -27,7 +27,7 @@ pub(crate) fn check(image: &Image<'_>, wanted: [u16; 4]) -> Result<Vec<String>> 
     for (offset, what) in [(8, "file"), (16, "product")] {
         let field = start + offset;
         let version =
-            data.get(field..field + 8).map(version).context("a version resource that is cut")?;
+            data.get(field..field + 8).map(version).context("a truncated version resource")?;
         if version != wanted {
             faults.push(format!("its {what} version is {version:?}, and the package's {wanted:?}"));
         }
@@ -35,7 +35,7 @@ pub(crate) fn check(image: &Image<'_>, wanted: [u16; 4]) -> Result<Vec<String>> 
     Ok(faults)
 }
 
-/// Two numbers of 32 bits, of which each has two of 16, the upper first.
+/// Four 16-bit numbers in two 32-bit ones, the upper half first.
 fn version(field: &[u8]) -> [u16; 4] {
     let word = |at: usize| u16::from_le_bytes([field[at], field[at + 1]]);
     [word(2), word(0), word(6), word(4)]

@@ -1,9 +1,9 @@
-//! An INF file: sections of lines, a line being a key and values, or values alone (Microsoft's
+//! An INF file: sections of lines. A line is a key and values, or values alone (Microsoft's
 //! "General Syntax Rules for INF Files").
 
 use anyhow::{Result, bail, ensure};
 
-/// A whole file. Names of sections and keys have no case.
+/// A whole file. Names of sections and keys are case-insensitive.
 pub(crate) struct Inf {
     pub(crate) sections: Vec<Section>,
 }
@@ -16,11 +16,11 @@ pub(crate) struct Section {
 
 /// A line, without comment.
 pub(crate) struct Line {
-    /// Counts from 1.
+    /// From 1.
     pub(crate) number: usize,
-    /// What is before the `=`.
+    /// The text before the `=`.
     pub(crate) key: Option<String>,
-    /// What is between the commas, unquoted, `%tokens%` as they are.
+    /// The values between the commas, unquoted, with `%tokens%` unexpanded.
     pub(crate) values: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl Inf {
             }
             if let Some(rest) = line.strip_prefix('[') {
                 let Some(name) = rest.strip_suffix(']') else {
-                    bail!("line {number}: a section's name has no end");
+                    bail!("line {number}: a section's name isn't closed");
                 };
                 let name = name.trim();
                 ensure!(!name.is_empty(), "line {number}: a section without a name");
@@ -84,7 +84,8 @@ impl Inf {
         lines.flat_map(|line| line.values.iter().map(String::as_str)).collect()
     }
 
-    /// Replaces the tokens that `[Strings]` has; `%%` is a percent sign. Others stay.
+    /// Replaces `%%` by a percent sign, and tokens by their values in `[Strings]`. Unknown tokens
+    /// stay.
     pub(crate) fn expand(&self, text: &str) -> String {
         let mut expanded = String::new();
         let mut rest = text;
@@ -129,18 +130,18 @@ impl Line {
         Ok(Self { number, key, values })
     }
 
-    /// Whether it has this key.
+    /// Whether the line has a key.
     pub(crate) fn is(&self, key: &str) -> bool {
         self.key.as_ref().is_some_and(|its_key| its_key.eq_ignore_ascii_case(key))
     }
 
-    /// A value; empty where there is none.
+    /// A value; empty if there is none.
     pub(crate) fn at(&self, place: usize) -> &str {
         self.values.get(place).map_or("", String::as_str)
     }
 }
 
-/// ASCII, or UTF-16 with a byte order mark: without one, Windows takes a file for one of the
+/// Decodes ASCII, or UTF-16 with a byte order mark. Windows reads a file without one in the
 /// machine's code page.
 fn decode(bytes: &[u8]) -> Result<String> {
     let text = match bytes {
@@ -172,7 +173,7 @@ fn find_bare(text: &str, wanted: char) -> Option<usize> {
     })
 }
 
-/// Removes quotes; two of them inside of others are one.
+/// Removes quotes; two of them within quotes are one.
 fn unquote(value: &str) -> Option<String> {
     if !value.matches('"').count().is_multiple_of(2) {
         return None;

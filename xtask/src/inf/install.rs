@@ -1,18 +1,18 @@
-//! What a device's installation does: files, the adapter's nature, the service.
+//! The installation of a device: files, the adapter's type, the service.
 
 use std::collections::BTreeSet;
 
 use super::file::Inf;
 use super::models::models;
-use super::surroundings::Surroundings;
+use super::package::Package;
 
-/// The driver store: where a driver package may be isolated.
+/// DIRID 13, the driver store: the only destination of an isolated driver package.
 const DRIVER_STORE: &str = "13";
 
 /// SPSVCINST_ASSOCSERVICE (setupapi.h): the service is the device's function driver.
 const ASSOCIATED: u32 = 2;
 
-/// Directives that a declarative INF doesn't have, in any section.
+/// Directives that a declarative INF must not have, in any section.
 const FORBIDDEN: [&str; 12] = [
     "BitReg",
     "CoInstallers32",
@@ -28,7 +28,7 @@ const FORBIDDEN: [&str; 12] = [
     "UpdateInis",
 ];
 
-pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<String>) {
+pub(super) fn check(inf: &Inf, package: &Package, problems: &mut Vec<String>) {
     check_destinations(inf, problems);
     check_forbidden(inf, problems);
     let mut copied = BTreeSet::new();
@@ -38,7 +38,7 @@ pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<S
             problems.push(format!("install: there is no [{section}]"));
             continue;
         }
-        check_nature(inf, &section, problems);
+        check_adapter_type(inf, &section, problems);
         for list in inf.values(&section, "CopyFiles") {
             check_copied(inf, list, &mut copied, problems);
         }
@@ -54,11 +54,11 @@ pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<S
         problems.push(format!("files: [SourceDisksFiles] has {listed:?}, copied are {copied:?}"));
     }
     for file in &copied {
-        if !surroundings.files.iter().any(|packaged| packaged.eq_ignore_ascii_case(file)) {
+        if !package.files.iter().any(|packaged| packaged.eq_ignore_ascii_case(file)) {
             problems.push(format!("files: {file} is not in the package"));
         }
     }
-    let images = surroundings.files.iter().filter(|packaged| packaged.ends_with(".sys"));
+    let images = package.files.iter().filter(|packaged| packaged.ends_with(".sys"));
     for image in images.filter(|image| !copied.contains(&image.to_ascii_lowercase())) {
         problems.push(format!("files: {image} is in the package and not in the INF"));
     }
@@ -70,8 +70,8 @@ fn check_destinations(inf: &Inf, problems: &mut Vec<String>) {
         problems.push("dirid-13: there is no DefaultDestDir".into());
     }
     for line in destinations.iter().filter(|line| line.values != [DRIVER_STORE]) {
-        let (key, place) = (line.key.as_deref().unwrap_or_default(), line.values.join(","));
-        problems.push(format!("dirid-13: {key} goes to {place}, not to the driver store"));
+        let (key, directory) = (line.key.as_deref().unwrap_or_default(), line.values.join(","));
+        problems.push(format!("dirid-13: {key} goes to {directory}, not to the driver store"));
     }
 }
 
@@ -90,10 +90,10 @@ fn check_forbidden(inf: &Inf, problems: &mut Vec<String>) {
     }
 }
 
-/// What NDIS and the network class want to know (Microsoft's "DDInstall Section in a Network INF
+/// Checks what NDIS and the network class require (Microsoft's "DDInstall Section in a Network INF
 /// File").
-fn check_nature(inf: &Inf, section: &str, problems: &mut Vec<String>) {
-    // NCF_VIRTUAL; NCF_HAS_UI where there is something under Ndi\params.
+fn check_adapter_type(inf: &Inf, section: &str, problems: &mut Vec<String>) {
+    // NCF_VIRTUAL, and NCF_HAS_UI if there are parameters under Ndi\params.
     let wanted = if super::registry::parameters(inf).is_empty() { 0x01 } else { 0x81 };
     let number = |key: &str| inf.value(section, key).as_deref().and_then(number);
     let mut want = |rule: &str, key: &str, wanted: u32| {
@@ -120,7 +120,7 @@ fn check_copied(inf: &Inf, list: &str, copied: &mut BTreeSet<String>, problems: 
     for line in inf.lines(list) {
         if !line.at(1).is_empty() {
             problems.push(format!(
-                "files: {} is renamed, which the driver store is not for",
+                "files: {} is renamed, which the driver store doesn't support",
                 line.at(0)
             ));
         }
@@ -137,7 +137,7 @@ fn check_service(inf: &Inf, section: &str, copied: &BTreeSet<String>, problems: 
         }
         let service = line.at(2);
         let get = |key: &str| inf.value(service, key).unwrap_or_default();
-        // A kernel driver, started when a device wants it, that may fail.
+        // SERVICE_KERNEL_DRIVER, SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL.
         for (key, wanted) in [("ServiceType", 1), ("StartType", 3), ("ErrorControl", 1)] {
             if number(&get(key)) != Some(wanted) {
                 problems.push(format!("service: {key} is {:?} rather than {wanted}", get(key)));

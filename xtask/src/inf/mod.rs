@@ -1,14 +1,14 @@
-//! `cargo xtask check-inf`: what infverif would say of an INF, as far as that can be said without
-//! Windows, and what NDIS and our driver want besides.
+//! `cargo xtask check-inf`: the rules of infverif that can be checked without Windows, and those of
+//! NDIS and of the driver.
 
 mod file;
 mod install;
 mod models;
+mod package;
 mod registry;
 mod source;
 mod stamp;
 mod strings;
-mod surroundings;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -21,9 +21,9 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 pub(crate) use file::Inf;
+pub(crate) use package::Package;
 pub(crate) use source::{SOURCES, source};
 pub(crate) use stamp::{Date, Stamp};
-pub(crate) use surroundings::Surroundings;
 
 use crate::arch::Arch;
 use crate::driver::{version as image_version, workspace};
@@ -31,11 +31,11 @@ use crate::driver::{version as image_version, workspace};
 /// What to check.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// An INF in its package; both of inf/ for both processors where none is named
+    /// An INF in its package [default: both of inf/, for both processors]
     path: Option<PathBuf>,
 }
 
-/// Checks.
+/// Checks one INF, or all.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(path) = &options.path {
         return check_packaged(path);
@@ -44,24 +44,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         for arch in Arch::ALL {
             let stamp = Stamp { arch, date: commit_date()?, version: package_version()? };
             let inf = stamp.apply(&source(name)?)?;
-            let surroundings = Surroundings {
+            let package = Package {
                 name: format!("{name}.inf"),
                 files: vec!["tunic.sys".into()],
                 arch: Some(arch),
                 version: stamp.version,
                 keywords: driver_keywords()?,
             };
-            refuse(
-                &format!("{name}.inx for {}", arch.name()),
-                &check(inf.as_bytes(), &surroundings),
-            )?;
+            refuse(&format!("{name}.inx for {}", arch.name()), &check(inf.as_bytes(), &package))?;
         }
     }
-    println!("the INFs are in order");
+    println!("the INFs follow all rules");
     Ok(())
 }
 
-/// Checks an INF that lies beside the files it installs.
+/// Checks an INF beside the files that it installs.
 pub(crate) fn check_packaged(path: &Path) -> Result<()> {
     let inf = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -73,29 +70,29 @@ pub(crate) fn check_packaged(path: &Path) -> Result<()> {
         files.push(entry?.file_name().to_string_lossy().into_owned());
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let surroundings = Surroundings {
+    let package = Package {
         name,
         files,
         arch: machine(&image),
         version: file_version(&image).context("tunic.sys has no version resource")?,
         keywords: driver_keywords()?,
     };
-    refuse(&path.display().to_string(), &check(&inf, &surroundings))?;
-    println!("{} is in order", path.display());
+    refuse(&path.display().to_string(), &check(&inf, &package))?;
+    println!("{} follows all rules", path.display());
     Ok(())
 }
 
-/// What is wrong with an INF; each problem begins with the name of its rule.
-pub(crate) fn check(bytes: &[u8], surroundings: &Surroundings) -> Vec<String> {
+/// The problems of an INF; each begins with the name of its rule.
+pub(crate) fn check(bytes: &[u8], package: &Package) -> Vec<String> {
     let inf = match Inf::parse(bytes) {
         Ok(inf) => inf,
         Err(error) => return vec![format!("syntax: {error}")],
     };
     let mut problems = Vec::new();
-    version::check(&inf, surroundings, &mut problems);
-    models::check(&inf, surroundings, &mut problems);
-    install::check(&inf, surroundings, &mut problems);
-    registry::check(&inf, surroundings, &mut problems);
+    version::check(&inf, package, &mut problems);
+    models::check(&inf, package, &mut problems);
+    install::check(&inf, package, &mut problems);
+    registry::check(&inf, package, &mut problems);
     strings::check(&inf, &mut problems);
     problems
 }
@@ -110,7 +107,7 @@ pub(crate) fn package_version() -> Result<[u16; 4]> {
     image_version::quadruple(env!("CARGO_PKG_VERSION"))
 }
 
-/// The day of the last commit, so that a package is the same whenever it is made.
+/// The day of the last commit, so that a package doesn't depend on when it is made.
 pub(crate) fn commit_date() -> Result<Date> {
     let output = Command::new("git")
         .current_dir(workspace())
@@ -123,7 +120,7 @@ pub(crate) fn commit_date() -> Result<Date> {
     String::from_utf8_lossy(&output.stdout).parse()
 }
 
-/// Every name in the registry that the driver's source reads: the literals of `utf16!`.
+/// The registry values that the driver reads: the literals of `utf16!` in its sources.
 pub(crate) fn driver_keywords() -> Result<Vec<String>> {
     let mut keywords = Vec::new();
     let sources = ["nic-core/miniport/src", "protocols", "driver/src"];
@@ -144,7 +141,7 @@ pub(crate) fn driver_keywords() -> Result<Vec<String>> {
     Ok(keywords)
 }
 
-/// What an image is for: the machine of its COFF header (PE format specification, 2.3.1).
+/// The processor of an image, from its COFF header (PE format specification, 2.3.1).
 fn machine(image: &[u8]) -> Option<Arch> {
     let header = u32::from_le_bytes(image.get(0x3c..0x40)?.try_into().ok()?) as usize;
     match image.get(header..header.checked_add(6)?)? {
@@ -154,7 +151,7 @@ fn machine(image: &[u8]) -> Option<Arch> {
     }
 }
 
-/// The file's version in the VS_FIXEDFILEINFO of an image, found by its signature.
+/// The file version in the VS_FIXEDFILEINFO of an image, which is found by its signature.
 pub(crate) fn file_version(image: &[u8]) -> Option<[u16; 4]> {
     let signature = 0xfeef_04bd_u32.to_le_bytes();
     let start = image.windows(4).position(|bytes| bytes == signature)?;

@@ -1,13 +1,13 @@
-//! What is written to the registry: bindings, event source, and the keywords of the driver.
+//! The registry values that an INF writes: bindings, event source, keywords of the driver.
 
 use std::collections::BTreeMap;
 
 use super::file::{Inf, Line};
 use super::install::number;
 use super::models::models;
-use super::surroundings::Surroundings;
+use super::package::Package;
 
-/// Names that Windows has for itself (Microsoft's "Specifying Configuration Parameters for the
+/// Names that Windows reserves (Microsoft's "Specifying Configuration Parameters for the
 /// Advanced Properties Page").
 const RESERVED: [&str; 20] = [
     "*IfType",
@@ -32,13 +32,13 @@ const RESERVED: [&str; 20] = [
     "Provider",
 ];
 
-/// What a keyword TunicProtocol may say.
+/// The values of the keyword TunicProtocol.
 const PROTOCOLS: [&str; 2] = ["wireguard", "openvpn"];
 
-/// Under which key a keyword is described.
+/// The key of a keyword's description.
 const PARAMETERS: &str = "Ndi\\params\\";
 
-pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<String>) {
+pub(super) fn check(inf: &Inf, package: &Package, problems: &mut Vec<String>) {
     for line in lines(inf) {
         if !line.at(0).eq_ignore_ascii_case("HKR") {
             problems.push(format!(
@@ -54,27 +54,29 @@ pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<S
     check_bindings(inf, problems);
     check_event_source(inf, problems);
     for line in lines(inf).filter(|line| line.at(1).is_empty() && line.at(2).starts_with("Tunic")) {
-        check_honoured(line.at(2), surroundings, problems);
+        check_keyword(line.at(2), package, problems);
         if line.at(2) == "TunicProtocol" && !PROTOCOLS.contains(&line.at(4)) {
-            problems
-                .push(format!("keyword: TunicProtocol is {:?}, which is no protocol", line.at(4)));
+            problems.push(format!(
+                "keyword: TunicProtocol is {:?}, which is not a protocol",
+                line.at(4)
+            ));
         }
     }
     for (name, parameter) in parameters(inf) {
-        check_honoured(&name, surroundings, problems);
+        check_keyword(&name, package, problems);
         if let Err(problem) = parameter.check() {
             problems.push(format!("keyword: {name}: {problem}"));
         }
     }
 }
 
-/// The sections that AddReg names, anywhere.
+/// The sections that any AddReg names.
 fn added(inf: &Inf) -> impl Iterator<Item = &str> {
     let lines = inf.sections.iter().flat_map(|section| &section.lines);
     lines.filter(|line| line.is("AddReg")).flat_map(|line| line.values.iter().map(String::as_str))
 }
 
-/// All that is written.
+/// The lines of all these sections.
 fn lines(inf: &Inf) -> impl Iterator<Item = &Line> {
     added(inf).flat_map(|name| inf.lines(name))
 }
@@ -85,7 +87,8 @@ fn value<'a>(inf: &'a Inf, key: &str, name: &str) -> Option<&'a str> {
         .map(|line| line.at(4))
 }
 
-/// Where NDIS binds the adapter: below TCP/IP, above nothing; and to which service it belongs.
+/// Checks that NDIS binds the adapter below TCP/IP and above nothing, and to a service that is
+/// added.
 fn check_bindings(inf: &Inf, problems: &mut Vec<String>) {
     for (range, wanted) in [("UpperRange", "ndis5"), ("LowerRange", "nolower")] {
         let range_value = value(inf, "Ndi\\Interfaces", range).unwrap_or_default();
@@ -98,8 +101,9 @@ fn check_bindings(inf: &Inf, problems: &mut Vec<String>) {
         let services = format!("{}.NT.Services", model.at(0));
         let known = inf.lines(&services).iter().any(|line| line.at(0) == service);
         if !known {
-            problems
-                .push(format!("interfaces: Ndi has the service {service:?}, which is not added"));
+            problems.push(format!(
+                "interfaces: Ndi has the service {service:?}, which no AddService adds"
+            ));
         }
     }
 }
@@ -114,25 +118,25 @@ fn check_event_source(inf: &Inf, problems: &mut Vec<String>) {
     }
 }
 
-fn check_honoured(name: &str, surroundings: &Surroundings, problems: &mut Vec<String>) {
+fn check_keyword(name: &str, package: &Package, problems: &mut Vec<String>) {
     if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-        problems.push(format!("keyword: {name} is Windows' own"));
+        problems.push(format!("keyword: {name} is reserved by Windows"));
     }
-    if !surroundings.keywords.iter().any(|keyword| keyword == name) {
-        problems.push(format!("keyword: {name} is nothing that the driver reads"));
+    if !package.keywords.iter().any(|keyword| keyword == name) {
+        problems.push(format!("keyword: {name} is not read by the driver"));
     }
 }
 
-/// A keyword that can be changed by the adapter's page.
+/// A keyword that the adapter's page in the device manager shows.
 #[derive(Debug, Default)]
 pub(super) struct Parameter {
     /// `ParamDesc`, `Type`, `Default`, …
     facts: BTreeMap<String, String>,
-    /// What an `enum` may be.
+    /// The values of an `enum`.
     choices: Vec<String>,
 }
 
-/// All of them, by name.
+/// All parameters, by name.
 pub(super) fn parameters(inf: &Inf) -> BTreeMap<String, Parameter> {
     let mut parameters: BTreeMap<String, Parameter> = BTreeMap::new();
     for line in lines(inf) {
@@ -176,7 +180,7 @@ impl Parameter {
     }
 
     fn check_number(&self, kind: &str) -> Result<(), String> {
-        let (least, most) = (self.number("min")?, self.number("max")?);
+        let (min, max) = (self.number("min")?, self.number("max")?);
         let (default, step) = (self.number("default")?, self.number("step")?);
         let largest = match kind {
             "int" => i16::MAX as u32,
@@ -184,14 +188,14 @@ impl Parameter {
             "long" => i32::MAX as u32,
             _ => u32::MAX,
         };
-        if least > most || most > largest {
-            return Err(format!("{least} to {most} is no range of type {kind}"));
+        if min > max || max > largest {
+            return Err(format!("{min} to {max} is not a range of type {kind}"));
         }
-        if !(least..=most).contains(&default) {
-            return Err(format!("default {default} is not within {least} to {most}"));
+        if !(min..=max).contains(&default) {
+            return Err(format!("default {default} is not within {min} to {max}"));
         }
-        if step == 0 || (default - least) % step != 0 || (most - least) % step != 0 {
-            return Err(format!("steps of {step} from {least} reach neither {default} nor {most}"));
+        if step == 0 || (default - min) % step != 0 || (max - min) % step != 0 {
+            return Err(format!("steps of {step} from {min} don't reach {default} and {max}"));
         }
         Ok(())
     }

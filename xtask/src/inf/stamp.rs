@@ -1,4 +1,4 @@
-//! What stampinf does to an .inx: the processor and the version.
+//! Stamps an .inx with processor, date and version, as stampinf does.
 
 use std::str::FromStr;
 
@@ -22,13 +22,13 @@ impl FromStr for Date {
         let mut number = || parts.next()?.parse::<u16>().ok();
         let (Some(year), Some(month @ 1..=12), Some(day @ 1..=31)) = (number(), number(), number())
         else {
-            bail!("{text:?} is no day like 2026-01-31");
+            bail!("{text:?} is not a date like 2026-01-31");
         };
         Ok(Self { year, month: month as u8, day: day as u8 })
     }
 }
 
-/// What goes into a file.
+/// The values to stamp.
 #[derive(Clone, Copy)]
 pub(crate) struct Stamp {
     pub(crate) arch: Arch,
@@ -37,24 +37,24 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// `mm/dd/yyyy,w.x.y.z`, as DriverVer has it.
+    /// The value of DriverVer: `mm/dd/yyyy,w.x.y.z`.
     pub(crate) fn driver_version(&self) -> String {
         let Date { year, month, day } = self.date;
         let [major, minor, patch, build] = self.version;
         format!("{month:02}/{day:02}/{year:04},{major}.{minor}.{patch}.{build}")
     }
 
-    /// The INF of an .inx, with the line ends of Windows.
+    /// Makes the INF of an .inx, with CRLF line ends.
     pub(crate) fn apply(&self, inx: &str) -> Result<String> {
         let arch = match self.arch {
             Arch::X64 => "amd64",
             Arch::Arm64 => "arm64",
         };
-        let place = inx.lines().position(|line| line.trim_start().starts_with("DriverVer"));
-        let place = place.context("the .inx has no DriverVer")?;
+        let stamped = inx.lines().position(|line| line.trim_start().starts_with("DriverVer"));
+        let stamped = stamped.context("the .inx has no DriverVer")?;
         let mut inf = String::new();
         for (index, line) in inx.lines().enumerate() {
-            if index == place {
+            if index == stamped {
                 let (key, _) = line.split_once('=').context("DriverVer has no value")?;
                 inf += &format!("{key}= {}", self.driver_version());
             } else if !line.starts_with(';') {

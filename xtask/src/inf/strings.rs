@@ -1,8 +1,8 @@
-//! Tokens, and what nothing refers to.
+//! `[Strings]`: tokens that are missing, and tokens and sections that are unused.
 
 use super::file::Inf;
 
-/// Sections that Windows looks for by their name.
+/// Sections that Windows finds by name.
 const WELL_KNOWN: [&str; 6] = [
     "Version",
     "Manufacturer",
@@ -12,7 +12,7 @@ const WELL_KNOWN: [&str; 6] = [
     "Strings",
 ];
 
-/// What setupapi puts in for itself: directories by number.
+/// Whether setupapi replaces a token itself: it does with numbers of directories.
 fn is_directory(token: &str) -> bool {
     token.parse::<u16>().is_ok()
 }
@@ -40,7 +40,7 @@ pub(super) fn check(inf: &Inf, problems: &mut Vec<String>) {
     check_referred(inf, problems);
 }
 
-/// A section that nothing refers to is one whose name was misspelt.
+/// Checks that each section is referred to. One that isn't has a misspelt name.
 fn check_referred(inf: &Inf, problems: &mut Vec<String>) {
     let values: Vec<&str> = inf
         .sections
@@ -61,8 +61,7 @@ fn check_referred(inf: &Inf, problems: &mut Vec<String>) {
 }
 
 fn tokens(text: &str) -> impl Iterator<Item = &str> {
-    // Between the first and the second percent sign, the third and the fourth, …; nothing in
-    // between is one percent sign.
+    // A token is between two percent signs. `%%` is a percent sign.
     text.split('%').skip(1).step_by(2).filter(|token| !token.is_empty())
 }
 

@@ -1,35 +1,35 @@
 //! Each rule refuses the INF that breaks it, by the rule's name.
 
-use super::{Arch, Date, SOURCES, Stamp, Surroundings, check, driver_keywords, source};
+use super::{Arch, Date, Package, SOURCES, Stamp, check, driver_keywords, source};
 
-/// An INF as it is packaged, and what it lies beside.
-fn good(name: &str) -> (String, Surroundings) {
+/// A valid INF, and its package.
+fn good(name: &str) -> (String, Package) {
     let date = Date { year: 2026, month: 11, day: 5 };
     let stamp = Stamp { arch: Arch::X64, date, version: [1, 2, 3, 0] };
     let inf = stamp.apply(&source(name).expect("there")).expect("stamps");
-    let surroundings = Surroundings {
+    let package = Package {
         name: format!("{name}.inf"),
         files: ["tunic.cat", "tunic.inf", "tunic.pdb", "tunic.sys"].map(Into::into).to_vec(),
         arch: Some(Arch::X64),
         version: stamp.version,
         keywords: driver_keywords().expect("the driver's source"),
     };
-    (inf, surroundings)
+    (inf, package)
 }
 
 #[test]
 fn the_infs_are_in_order() {
     for (name, _) in SOURCES {
-        let (inf, surroundings) = good(name);
-        assert_eq!(check(inf.as_bytes(), &surroundings), [] as [&str; 0], "{name}");
+        let (inf, package) = good(name);
+        assert_eq!(check(inf.as_bytes(), &package), [] as [&str; 0], "{name}");
     }
 }
 
 #[test]
 fn utf_16_is_read_as_well() {
-    let (inf, surroundings) = good("tunic");
+    let (inf, package) = good("tunic");
     let utf16 = "\u{feff}".encode_utf16().chain(inf.encode_utf16()).flat_map(u16::to_le_bytes);
-    assert_eq!(check(&utf16.collect::<Vec<u8>>(), &surroundings), [] as [&str; 0]);
+    assert_eq!(check(&utf16.collect::<Vec<u8>>(), &package), [] as [&str; 0]);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn the_date_and_version_are_stamped() {
     assert!(inf.contains("[Tunic.NTamd64.10.0...19041]\r\n"));
 }
 
-/// Rule, what is replaced, by what.
+/// Rules, the text that is replaced, and its replacement.
 const BAD: [(&str, &str, &str); 43] = [
     ("syntax: encoding", "\"Name\"", "\"N\u{e4}me\""),
     ("syntax", "\"Name\"", "\"Name"),
@@ -88,10 +88,10 @@ const BAD: [(&str, &str, &str); 43] = [
 
 #[test]
 fn every_rule_refuses_what_breaks_it() {
-    let (inf, surroundings) = good("tunic");
+    let (inf, package) = good("tunic");
     for (rule, good, bad) in BAD {
         assert!(inf.contains(good), "{good:?} is not in the INF");
-        let problems = check(inf.replace(good, bad).as_bytes(), &surroundings);
+        let problems = check(inf.replace(good, bad).as_bytes(), &package);
         assert!(
             problems.iter().any(|problem| problem.starts_with(&format!("{rule}: "))),
             "{bad:?} for {good:?} should break {rule}, found {problems:?}"
@@ -101,9 +101,9 @@ fn every_rule_refuses_what_breaks_it() {
 
 #[test]
 fn the_package_must_hold_what_the_inf_installs() {
-    let (inf, mut surroundings) = good("tunic");
-    surroundings.files.retain(|file| file != "tunic.sys");
-    assert_eq!(check(inf.as_bytes(), &surroundings), ["files: tunic.sys is not in the package"]);
+    let (inf, mut package) = good("tunic");
+    package.files.retain(|file| file != "tunic.sys");
+    assert_eq!(check(inf.as_bytes(), &package), ["files: tunic.sys is not in the package"]);
 }
 
 #[test]

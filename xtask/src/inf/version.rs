@@ -1,12 +1,12 @@
 //! `[Version]`.
 
 use super::file::Inf;
-use super::surroundings::Surroundings;
+use super::package::Package;
 
 /// GUID_DEVCLASS_NET (devguid.h).
 const NET_CLASS: &str = "{4d36e972-e325-11ce-bfc1-08002be10318}";
 
-pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<String>) {
+pub(super) fn check(inf: &Inf, package: &Package, problems: &mut Vec<String>) {
     let get = |key: &str| inf.value("Version", key).unwrap_or_default();
     let mut want = |rule: &str, key: &str, wanted: &str| {
         let value = get(key);
@@ -18,8 +18,8 @@ pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<S
     want("class", "Class", "Net");
     want("class", "ClassGuid", NET_CLASS);
     want("pnp-lockdown", "PnpLockdown", "1");
-    want("catalog", "CatalogFile", &surroundings.name.replace(".inf", ".cat"));
-    let [major, minor, patch, build] = surroundings.version;
+    want("catalog", "CatalogFile", &package.name.replace(".inf", ".cat"));
+    let [major, minor, patch, build] = package.version;
     let version = format!("{major}.{minor}.{patch}.{build}");
     let line = inf.lines("Version").iter().find(|line| line.is("DriverVer"));
     let (date, stamped) = line.map_or(("", ""), |line| (line.at(0), line.at(1)));
@@ -27,14 +27,15 @@ pub(super) fn check(inf: &Inf, surroundings: &Surroundings, problems: &mut Vec<S
         problems.push(format!("driver-version: DriverVer is {stamped:?}, tunic.sys has {version}"));
     }
     if !is_date(date) {
-        problems.push(format!("driver-version: {date:?} is no date like 01/31/2026"));
+        problems.push(format!("driver-version: {date:?} is not a date like 01/31/2026"));
     }
     if get("Provider").is_empty() {
         problems.push("provider: there is no Provider".into());
     }
 }
 
-/// `mm/dd/yyyy`, from 2009 on, which is as early as Windows takes a driver for Windows 10.
+/// Whether a text is a date `mm/dd/yyyy` from 2009 on, the first year that Windows 10 accepts for a
+/// driver.
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('/').collect();
     let [month, day, year] = parts[..] else { return false };

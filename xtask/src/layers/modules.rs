@@ -79,28 +79,28 @@ impl Crate {
         let (file, module) = (self.files.len(), self.modules.len());
         let declared = declarations::of(&syntax.items);
         self.files.push(File { name, syntax, module });
-        self.add_module(declared, Place { file, folder, root }, parent)?;
+        self.add_module(declared, Origin { file, folder, root }, parent)?;
         Ok(module)
     }
 
     fn add_module(
         &mut self,
         declared: declarations::Declared,
-        place: Place<'_>,
+        origin: Origin<'_>,
         parent: Option<usize>,
     ) -> Result<usize> {
         let module = self.modules.len();
         let declarations::Declared { names, globs, modules } = declared;
-        self.modules.push(Module { file: place.file, parent, names, globs });
+        self.modules.push(Module { file: origin.file, parent, names, globs });
         for child in modules {
-            let folder = place.folder.join(&child.name);
+            let folder = origin.folder.join(&child.name);
             let index = match child.content {
                 Some(declared) => {
-                    self.add_module(declared, Place { folder: &folder, ..place }, Some(module))?
+                    self.add_module(declared, Origin { folder: &folder, ..origin }, Some(module))?
                 }
                 None => {
-                    let path = child.path(place.folder);
-                    self.read_file(&path, &folder, place.root, Some(module))?
+                    let path = child.path(origin.folder);
+                    self.read_file(&path, &folder, origin.root, Some(module))?
                 }
             };
             let names = self.modules[module].names.entry(child.name).or_default();
@@ -201,7 +201,7 @@ impl Crate {
 
 /// Where a module's text is, and where its modules' files are.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct Origin<'a> {
     file: usize,
     folder: &'a Path,
     root: &'a Path,

@@ -1,8 +1,8 @@
-//! Windows' own layouts: the WDK's headers, compiled by clang.
+//! Windows' layouts, from the WDK's headers, which clang compiles.
 //!
-//! The headers may not be copied, so nothing but numbers is taken from them. A generated C file has
-//! them in the initialised data of one object, behind a mark by which they are found: no library
-//! reads C for us, and no object format.
+//! The headers may not be copied, so only numbers are taken from them. A generated C file puts the
+//! numbers into the initialised data of an object file, after a mark by which they are found. This
+//! needs no parser of C and none of the object format.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,10 +15,10 @@ use anyhow::{Context, Result, bail, ensure};
 use super::names::{self, Member};
 use super::source::Declared;
 
-/// The processors that there are drivers for: clang's name, and the headers' own.
+/// The processors: clang's name, and the headers' name.
 pub(super) const PROCESSORS: [(&str, &str); 2] = [("x86_64", "AMD64"), ("aarch64", "ARM64")];
 
-/// The versions of NDIS that the headers can be asked for, and how they are asked.
+/// The versions of NDIS that the headers support, and the macros that select them.
 pub(super) const NDIS_VERSIONS: [(&str, &str); 17] = [
     ("6.0", "NDIS60"),
     ("6.1", "NDIS61"),
@@ -39,12 +39,12 @@ pub(super) const NDIS_VERSIONS: [(&str, &str); 17] = [
     ("6.87", "NDIS687"),
 ];
 
-/// Before the numbers in the object.
+/// The mark before the numbers in the object.
 const MARK: &[u8; 16] = b"tunic's numbers:";
-/// In place of a number of something that the headers don't have.
+/// The number of a type or field that the headers don't have.
 const NONE: u64 = u64::MAX;
 
-/// A struct or union, as the headers have it.
+/// A struct or union of the headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Measured {
     pub(super) size: u64,
@@ -56,7 +56,7 @@ pub(super) struct Measured {
 /// The headers, and clang to compile them.
 pub(super) struct Headers {
     clang: String,
-    /// Where the generated files are.
+    /// The folder of the generated files.
     scratch: PathBuf,
 }
 
@@ -68,7 +68,7 @@ impl Headers {
         }
         let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang-14".into());
         fs::create_dir_all(scratch)?;
-        // Windows' file names have no case; headers include each other in any.
+        // Windows' file names are case-insensitive, and headers include each other in any case.
         let mut roots = Vec::new();
         for part in ["km", "shared"] {
             list(&folder.join(part).canonicalize()?, &format!("/wdk/{part}"), &mut roots)?;
@@ -87,8 +87,7 @@ impl Headers {
         ndis: &str,
     ) -> Result<Vec<Option<Measured>>> {
         let mut missing = BTreeSet::new();
-        // The second time without what the first one didn't find. A type that is missing hides its
-        // fields.
+        // Each attempt leaves out what the one before didn't find. A missing type hides its fields.
         for _ in 0..3 {
             let program = Program::of(declared, &missing);
             fs::write(self.scratch.join("layouts.c"), &program.text)?;
@@ -154,16 +153,16 @@ fn list(folder: &Path, name: &str, roots: &mut Vec<serde_json::Value>) -> Result
     Ok(())
 }
 
-/// A type or a field, by its place in what was asked for.
+/// A type or a field, by index.
 type Row = (usize, Option<usize>);
 
 /// The generated C file: a row is a line, and two numbers.
 struct Program {
     text: String,
-    /// Which rows stand on a line.
+    /// The row of each line.
     lines: Vec<Option<Row>>,
     rows: Vec<Row>,
-    /// Per type the number of its fields.
+    /// The number of fields of each type.
     field_counts: Vec<usize>,
 }
 
@@ -275,7 +274,7 @@ impl Program {
             };
         }
         for measured in measured.iter_mut().flatten() {
-            // Sizes that the headers don't tell reach to whatever is next.
+            // A field of unknown size reaches to the next one.
             let mut end = measured.size;
             for field in measured.fields.iter_mut().rev().flatten() {
                 if field.1 == NONE {
@@ -288,14 +287,13 @@ impl Program {
     }
 }
 
-/// Where in a probe its one bit is.
+/// The offset of a probe's only bit.
 fn offset_of_bit(probe: &[u8]) -> Result<u64> {
     let offset = probe.iter().position(|byte| *byte != 0);
     Ok(offset.context("a probe in clang's object is zero")? as u64)
 }
 
-/// The name of the member of `all` that has one bit set in it, and so tells where C puts bit
-/// fields.
+/// The name of the member of `all` in which one bit is set, which shows where C puts bit fields.
 fn probe((index, field): Row) -> String {
     format!("p{index}_{}", field.unwrap_or_default())
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask check-layouts`: every struct and union of nt-sys is laid out as Windows' is.
+//! `cargo xtask check-layouts`: every struct and union of nt-sys has Windows' layout.
 //!
-//! The compiler holds nt-sys to the committed table on every target. This adds that nothing is
-//! missing in the table, and, given the WDK's headers, that the table is true.
+//! The compiler compares nt-sys with the committed table on every target. This task checks that the
+//! table is complete and, given the WDK's headers, correct.
 
 mod headers;
 mod names;
@@ -27,11 +27,11 @@ use crate::driver::{target, workspace};
 /// What to compare with.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Compute the table from the WDK's headers in this folder (it holds km and shared), and
+    /// Compute the table from the WDK's headers in this folder, which contains km and shared, and
     /// compare
     #[arg(long, value_name = "DIR", env = "TUNIC_WDK_HEADERS")]
     headers: Option<PathBuf>,
-    /// Write the table that was computed
+    /// Write the computed table
     #[arg(long, requires = "headers")]
     write: bool,
 }
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         } else {
             refuse(
                 &Table::read(&table_path)?.differences(&windows),
-                "the table differs from Windows' headers (--write takes their numbers over)",
+                "the table differs from Windows' headers (--write replaces its numbers)",
             )?;
         }
     }
@@ -73,7 +73,7 @@ fn refuse(differences: &[String], what: &str) -> Result<()> {
     bail!("{what}:\n  {}", differences.join("\n  "))
 }
 
-/// Compiles nt-sys for Windows: the compiler holds it against the table.
+/// Compiles nt-sys for Windows: the compiler compares it with the table.
 fn compile(arch: Arch) -> Result<()> {
     target::install(arch)?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -119,7 +119,7 @@ fn compute(declared: &[Declared], folder: &Path, scratch: &Path) -> Result<Table
     Ok(Table { layouts })
 }
 
-/// One type, from what each version of NDIS has, the newest last.
+/// The layout of one type, from its history by version of NDIS, the newest last.
 fn layout(
     declared: &Declared,
     history: &[(&str, Option<&Measured>)],
@@ -158,7 +158,7 @@ fn layout(
     })
 }
 
-/// The version from which on something holds.
+/// The first version from which on a condition holds.
 fn since<'a>(
     history: &[(&'a str, Option<&Measured>)],
     holds: impl Fn(&Measured) -> bool,

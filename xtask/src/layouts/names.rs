@@ -1,28 +1,28 @@
-//! Where nt-sys and Windows' headers call the same thing by different names.
+//! Names that differ between nt-sys and Windows' headers.
 
-/// What the C headers have for a field of nt-sys.
+/// The counterpart of a field of nt-sys in the C headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Member {
-    /// A member, which may be inside of another one: `Tail.Overlay`.
+    /// A member, which may be nested: `Tail.Overlay`.
     Named(&'static str),
-    /// From one member to another one, both included: nt-sys has an array, or one struct for the
+    /// The members from one to another, both included: nt-sys has an array, or a struct for the
     /// first few.
     Range(&'static str, &'static str),
-    /// From a member up to the next field: what follows it has no size that C would tell.
+    /// A member of unknown size, up to the next field.
     UpToNext(&'static str),
     /// Bit fields in one number, up to the next field, by the lowest of them.
     Bits(&'static str),
-    /// Nothing: nt-sys names the padding.
+    /// None: padding that nt-sys names.
     Padding,
 }
 
-/// The C type of a type of nt-sys, as the operand of `typeof`: the type's own name unless it has
-/// none in C, or another one.
+/// The C type of a type of nt-sys, as the operand of `typeof`: the same name, unless C has another
+/// or none.
 pub(super) fn c_type(name: &str) -> &str {
     TYPES.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs)
 }
 
-/// What the headers have for a field, where that isn't a member of the same name.
+/// The counterpart of a field, unless it is a member of the same name.
 pub(super) fn exception(name: &str, field: &str) -> Option<Member> {
     MEMBERS
         .iter()
@@ -30,7 +30,7 @@ pub(super) fn exception(name: &str, field: &str) -> Option<Member> {
         .map(|(_, _, member)| *member)
 }
 
-/// Structs and unions that are inside of another one in C.
+/// Structs and unions that are nested in C.
 const TYPES: &[(&str, &str)] = &[
     ("IN_ADDR", "((IN_ADDR *)0)->S_un"),
     ("IN6_ADDR", "((IN6_ADDR *)0)->u"),

@@ -1,4 +1,4 @@
-//! What nt-sys declares: every `repr(C)` struct and union, found in its source.
+//! The declarations of nt-sys: every `repr(C)` struct and union in its sources.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::names::{self, Member};
 pub(super) struct Declared {
     /// The path in nt-sys: `ndis::NET_BUFFER`.
     pub(super) path: String,
-    /// Whether other processors have none.
+    /// Whether it exists on x64 only.
     pub(super) is_x64_alone: bool,
     /// Without padding.
     pub(super) fields: Vec<String>,
@@ -25,7 +25,7 @@ impl Declared {
         self.path.rsplit("::").next().unwrap_or(&self.path)
     }
 
-    /// The fields that C has, too.
+    /// The fields that C has as well.
     pub(super) fn members(&self) -> impl Iterator<Item = &String> {
         let is_padding =
             |field: &str| names::exception(self.name(), field) == Some(Member::Padding);
@@ -49,7 +49,7 @@ fn read_folder(folder: &Path, module: Option<&str>, declared: &mut Vec<Declared>
     paths.sort();
     for path in paths {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-        // What is in a folder is re-exported by the folder's module.
+        // A folder's module re-exports the contents of its files.
         let module = module.unwrap_or(&stem);
         if path.is_dir() {
             read_folder(&path, Some(module), declared)?;
@@ -75,7 +75,7 @@ pub(super) fn parse(module: &str, text: &str, declared: &mut Vec<Declared>) -> R
         let fields: Vec<String> =
             fields.iter().filter_map(|field| Some(field.ident.as_ref()?.to_string())).collect();
         if fields.iter().all(|field| field.starts_with('_')) {
-            // Opaque, or bytes that only give another field its alignment.
+            // Opaque, or padding.
             continue;
         }
         let fields = fields.into_iter().filter(|field| !field.starts_with('_')).collect();

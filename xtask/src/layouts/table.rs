@@ -11,13 +11,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::source::Declared;
 
-/// What Windows has, as far as nt-sys declares it.
+/// Windows' layouts of the types that nt-sys declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) layouts: Vec<Layout>,
 }
 
-/// The layout of a type, on all processors that the driver is for (or on x64 alone).
+/// The layout of a type, on all supported processors or on x64 only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     /// The path in nt-sys.
@@ -25,18 +25,18 @@ pub(super) struct Layout {
     pub(super) is_x64_alone: bool,
     pub(super) size: u64,
     pub(super) align: u64,
-    /// From which version of NDIS on it has this size; `-` where no version of NDIS matters.
+    /// The first version of NDIS with this size; `-` if it doesn't depend on NDIS.
     pub(super) ndis: String,
     pub(super) fields: Vec<Field>,
 }
 
-/// The place of a field.
+/// The layout of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) offset: u64,
     pub(super) size: u64,
-    /// From which version of NDIS on it is there, with this size.
+    /// The first version of NDIS with this field and size.
     pub(super) ndis: String,
 }
 
@@ -79,7 +79,7 @@ impl Table {
         Ok(Self { layouts })
     }
 
-    /// What nt-sys declares and the table doesn't have, and the other way round.
+    /// Declarations that are missing in the table or in nt-sys.
     pub(super) fn gaps(&self, declared: &[Declared]) -> Vec<String> {
         let mut gaps = Vec::new();
         for declared in declared {
@@ -101,7 +101,7 @@ impl Table {
         gaps
     }
 
-    /// Where the table differs from what Windows' headers say.
+    /// The differences between the table and Windows' headers.
     pub(super) fn differences(&self, windows: &Self) -> Vec<String> {
         let mut differences = Vec::new();
         for theirs in &windows.layouts {

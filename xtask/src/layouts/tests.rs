@@ -26,7 +26,8 @@ fn the_table_reads_back_what_it_writes() {
 #[test]
 fn a_type_or_field_that_is_not_in_the_table_is_refused() {
     let (mut declared, mut table) = committed();
-    let source = "#[repr(C)] pub struct KNEW { pub Type: UCHAR } #[repr(C)] pub struct KOPAQUE { _opaque: [u8; 0] }";
+    let source = "#[repr(C)] pub struct KNEW { pub Type: UCHAR }\n\
+                  #[repr(C)] pub struct KOPAQUE { _opaque: [u8; 0] }";
     source::parse("ke", source, &mut declared).expect("parses");
     let mdl = table.layouts.iter_mut().find(|layout| layout.path == "mm::MDL").expect("there");
     mdl.fields.retain(|field| field.name != "ByteCount");
@@ -55,7 +56,8 @@ fn a_layout_off_by_8_is_refused() {
         table.differences(&windows),
         [
             "ndis::NDIS_OFFLOAD has 224 bytes aligned to 4, Windows' has 216 aligned to 4",
-            "ndis::NDIS_OFFLOAD.UdpSegmentation is at 196 with 28 bytes, Windows' is at 188 with 28",
+            "ndis::NDIS_OFFLOAD.UdpSegmentation is at 196 with 28 bytes, Windows' is at 188 \
+             with 28",
         ]
     );
     assert_eq!(windows.differences(&windows), [] as [&str; 0]);

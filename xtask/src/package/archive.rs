@@ -1,4 +1,4 @@
-//! The zip: the same bytes for the same files, whoever makes it and when.
+//! The zip: equal files make equal bytes, on any machine and at any time.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -12,7 +12,7 @@ use crate::inf::Date;
 /// Files by their path in the archive, with `/`.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
-/// Packs files, all of one day.
+/// Packs files; all get the same date.
 pub(super) fn pack(files: &Files, date: Date) -> Result<Vec<u8>> {
     let time = DateTime::from_date_and_time(date.year, date.month, date.day, 0, 0, 0)?;
     let options = SimpleFileOptions::default()
@@ -36,7 +36,7 @@ pub(super) fn unpack(archive: &[u8]) -> Result<Files> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let path = file.name().to_owned();
-        ensure!(files.insert(path, bytes).is_none(), "{} is there twice", file.name());
+        ensure!(files.insert(path, bytes).is_none(), "{} is in the archive twice", file.name());
     }
     Ok(files)
 }

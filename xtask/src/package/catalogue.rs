@@ -1,5 +1,5 @@
-//! What the catalogue is made of: the input of makecat (Microsoft's "Using MakeCat"), for those who
-//! don't have inf2cat. A catalogue itself is made and signed on Windows, or by Microsoft.
+//! The catalogue definition: the input of makecat (Microsoft's "Using MakeCat"), for machines
+//! without inf2cat. The catalogue is made and signed on Windows, or by Microsoft.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::inf::Inf;
 
-/// The catalogue definition of a package: its INF and what that installs.
+/// The catalogue definition of a package: its INF and the files that the INF installs.
 pub(super) fn definition(inf_name: &str, inf: &[u8]) -> Result<String> {
     let inf = Inf::parse(inf)?;
     let name = inf.value("Version", "CatalogFile").context("the INF names no catalogue")?;

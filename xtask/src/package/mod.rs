@@ -1,9 +1,10 @@
-//! `cargo xtask package`: what goes to a Windows machine, in one zip.
+//! `cargo xtask package`: one zip with everything that a Windows machine needs.
 //!
 //! ```text
-//! x64/, arm64/      tunic.sys, test-signed; tunic.inf; tunic.cdf, of which a catalogue is made; tunic.pdb and tunic.map
+//! x64/, arm64/      tunic.sys, test-signed; tunic.inf; tunic.cdf, from which makecat makes the
+//!                   catalogue; tunic.pdb and tunic.map
 //! include/          tunic.h, and its licence
-//! tunic-test.cer    whose signature tunic.sys has
+//! tunic-test.cer    the certificate of tunic.sys's signature
 //! windows.md        how to install it
 //! LICENSE-*
 //! ```
@@ -28,16 +29,16 @@ use signature::Signer;
 /// What to pack.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The package with OpenVPN's component id, for programs that look for that
+    /// Make the package with ovpn-dco's component ID, for programs that look for it
     /// (inf/tunic-ovpn-dco.inx)
     #[arg(long)]
     ovpn_dco: bool,
-    /// The package's date; that of the last commit where none is given
+    /// The package's date [default: that of the last commit]
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: Option<Date>,
 }
 
-/// Builds what is needed, packs it, and checks what was packed.
+/// Builds the drivers, packs them, and checks the package.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let name = if options.ovpn_dco { "tunic-ovpn-dco" } else { "tunic" };
     let date = options.date.map_or_else(inf::commit_date, Ok)?;
@@ -49,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let stamp = Stamp { arch, date, version: inf::package_version()? };
         add_driver(&mut files, name, stamp, signer.as_ref())?;
     }
-    add_common(&mut files, signer.as_ref())?;
+    add_shared(&mut files, signer.as_ref())?;
 
     let unsigned = if signer.is_some() { "" } else { "-unsigned" };
     let stem = format!("{name}-{}{unsigned}", env!("CARGO_PKG_VERSION"));
@@ -61,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What is for one processor.
+/// Adds the files for one processor.
 fn add_driver(files: &mut Files, name: &str, stamp: Stamp, signer: Option<&Signer>) -> Result<()> {
     let image = driver::build(stamp.arch)?;
     let bytes = fs::read(&image.sys)?;
@@ -83,8 +84,8 @@ fn add_driver(files: &mut Files, name: &str, stamp: Stamp, signer: Option<&Signe
     Ok(())
 }
 
-/// What is for all.
-fn add_common(files: &mut Files, signer: Option<&Signer>) -> Result<()> {
+/// Adds the files for all processors.
+fn add_shared(files: &mut Files, signer: Option<&Signer>) -> Result<()> {
     let mut header = String::new();
     tunic_ioctl::header::write(&mut header)?;
     files.insert("include/tunic.h".into(), header.into_bytes());
@@ -103,7 +104,7 @@ fn add_common(files: &mut Files, signer: Option<&Signer>) -> Result<()> {
     Ok(())
 }
 
-/// What a package holds.
+/// The files of a package.
 fn contents(name: &str, is_signed: bool) -> Vec<String> {
     let mut contents: Vec<String> =
         ["LICENSE-APACHE", "LICENSE-MIT", "include/LICENSE", "include/tunic.h", "windows.md"]
@@ -120,16 +121,16 @@ fn contents(name: &str, is_signed: bool) -> Vec<String> {
 
 fn check_contents(files: &Files, wanted: &[String]) -> Result<()> {
     for path in wanted {
-        ensure!(files.get(path).is_some_and(|bytes| !bytes.is_empty()), "there is no {path}");
+        ensure!(files.get(path).is_some_and(|bytes| !bytes.is_empty()), "{path} is missing");
     }
     for path in files.keys() {
-        ensure!(wanted.contains(path), "{path} doesn't belong there");
+        ensure!(wanted.contains(path), "{path} is unexpected");
     }
     Ok(())
 }
 
-/// Unpacks a package and checks that it is complete, its images and their signatures, and each INF
-/// beside what it installs.
+/// Unpacks a package, and checks its contents, the images with their signatures, and each INF
+/// beside the files that it installs.
 fn check(path: &PathBuf, name: &str, signer: Option<&Signer>) -> Result<()> {
     let files = archive::unpack(&fs::read(path)?)?;
     check_contents(&files, &contents(name, signer.is_some()))?;
@@ -167,11 +168,11 @@ mod tests {
         {
             let bytes = files.remove(file).expect(file);
             let refused = check_contents(&files, &wanted).expect_err(file);
-            assert_eq!(refused.to_string(), format!("there is no {file}"));
+            assert_eq!(refused.to_string(), format!("{file} is missing"));
             files.insert(file.into(), bytes);
         }
         files.insert("key.pem".into(), vec![1]);
         let refused = check_contents(&files, &wanted).expect_err("a key");
-        assert_eq!(refused.to_string(), "key.pem doesn't belong there");
+        assert_eq!(refused.to_string(), "key.pem is unexpected");
     }
 }

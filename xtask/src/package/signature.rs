@@ -1,7 +1,6 @@
-//! A test signature: osslsigncode with a certificate made for this package alone.
+//! A test signature by osslsigncode, with a certificate that is made for this package only.
 //!
-//! Windows takes it in test-signing mode, where the certificate was made trusted. Its key is never
-//! kept.
+//! Windows accepts it in test-signing mode, once the certificate is trusted. The key isn't kept.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,17 +9,17 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use require::Need;
 
-/// Days for which the certificate is good.
+/// The certificate's validity in days.
 const DAYS: &str = "365";
 
-/// A key and its certificate, in a folder that goes with this.
+/// A key and its certificate, in a folder that is removed on drop.
 pub(super) struct Signer {
     folder: PathBuf,
 }
 
 impl Signer {
-    /// Makes a key and a self-signed certificate for code. `None`, with a notice, where the
-    /// programs aren't there; a failure then under `TUNIC_REQUIRE_ALL=1`.
+    /// Makes a key and a self-signed certificate for code. If a program is missing: `None` and a
+    /// notice, or a failure under `TUNIC_REQUIRE_ALL=1`.
     pub(super) fn new(folder: &Path) -> Result<Option<Self>> {
         let needs = [
             Need::Program("osslsigncode", "Debian package osslsigncode"),
@@ -69,12 +68,12 @@ impl Signer {
         Ok(Some(signer))
     }
 
-    /// The certificate, for the machine that is to trust it.
+    /// The certificate, to be trusted by the target machine.
     pub(super) fn certificate(&self) -> Result<Vec<u8>> {
         Ok(fs::read(self.folder.join("certificate.cer"))?)
     }
 
-    /// The image with a signature. Anything it was signed with before is replaced.
+    /// Signs an image. A signature that it has is replaced.
     pub(super) fn sign(&self, image: &[u8]) -> Result<Vec<u8>> {
         fs::write(self.folder.join("unsigned"), image)?;
         let signed = self.folder.join("signed");
@@ -100,7 +99,7 @@ impl Signer {
         Ok(fs::read(signed)?)
     }
 
-    /// Fails unless the image's signature is this signer's, and whole.
+    /// Fails unless the image has a valid signature of this signer.
     pub(super) fn verify(&self, image: &[u8]) -> Result<()> {
         fs::write(self.folder.join("signed"), image)?;
         self.run(Command::new("osslsigncode").args([
@@ -124,7 +123,7 @@ impl Signer {
 }
 
 impl Drop for Signer {
-    /// The key must not stay.
+    /// Removes the key.
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.folder) {
             eprintln!("{} can't be removed: {error}", self.folder.display());

@@ -89,7 +89,7 @@ impl Imports {
         let indices: BTreeMap<u32, usize> =
             code.iter().enumerate().map(|(index, at)| (at.address, index)).collect();
         let switches = Switches::of(image, code, own, all, &indices);
-        // The state of an instruction that is not reached yet is none. States shrink to a fixed point.
+        // An instruction that is not reached yet has no state. States shrink to a fixed point.
         let mut known: Vec<Option<State>> = vec![None; code.len()];
         let mut work: BTreeSet<usize> = BTreeSet::from([0]);
         if let Some(first) = known.first_mut() {

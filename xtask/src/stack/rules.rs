@@ -1,5 +1,5 @@
-//! What the instructions can't say of calls: the possible targets of an indirect call, and how often
-//! a function may be in one chain.
+//! What an image's instructions don't tell of calls: the possible targets of an indirect call, and
+//! how often a function may be in one chain.
 //!
 //! It is in `driver/stack.tsv`, whose head explains it.
 

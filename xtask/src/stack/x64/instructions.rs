@@ -36,7 +36,8 @@ fn instruction(
     let written = info.used_registers().iter().filter(|used| is_write(used.access()));
     let mut clobbers: Vec<Register> = written
         .map(|used| used.register().full_register())
-        // A push moves the stack pointer, so slots relative to it are forgotten. A call restores it.
+        // A push moves the stack pointer, so slots relative to it are forgotten. A call restores
+        // it.
         .filter(|register| register.is_gpr() && !(is_call && *register == Register::RSP))
         .collect();
     if is_call {
@@ -66,8 +67,8 @@ fn flow(decoded: &iced_x86::Instruction) -> Flow {
     }
 }
 
-/// Whether an indirect jump is that of a `match` rather than a tail call: both go to an address in a
-/// register or in the frame. LLVM marks a tail call with REX.W for the unwinder, which makes the
+/// Whether an indirect jump is that of a `match` rather than a tail call. Both go to an address in
+/// a register or in the frame. LLVM marks a tail call with REX.W for the unwinder, which makes the
 /// instruction longer, and has freed the frame by then.
 fn is_switch(decoded: &iced_x86::Instruction) -> bool {
     let is_extended = decoded.op0_register().number() >= 8;

@@ -1,18 +1,18 @@
-//! What an INF must agree with.
+//! The package that an INF must agree with.
 
 use crate::arch::Arch;
 
 /// The package that an INF is in.
 #[derive(Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct Package {
     /// The INF's own name.
     pub(crate) name: String,
-    /// What lies beside it.
+    /// The files beside it.
     pub(crate) files: Vec<String>,
-    /// What tunic.sys is built for, where that is one of ours.
+    /// The processor of tunic.sys, if it is a supported one.
     pub(crate) arch: Option<Arch>,
     /// The version of tunic.sys.
     pub(crate) version: [u16; 4],
-    /// What the driver reads from the registry.
+    /// The registry values that the driver reads.
     pub(crate) keywords: Vec<String>,
 }
