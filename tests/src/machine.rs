@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nt_host::handle::Handle;
 use nt_host::heap::DriverHeap;
 use nt_host::ndis::{self, MiniportDriver};
-use nt_host::{Driver, LoadError, Machine, MachineOptions, pool};
+use nt_host::{Driver, DriverSource, LoadError, Machine, MachineOptions, pool};
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE};
 use nt_sys::ntdef::NTSTATUS;
 
@@ -98,8 +98,18 @@ impl Loaded {
     /// # Panics
     /// When the image is broken.
     pub fn load(machine: Machine) -> Result<Self, NTSTATUS> {
-        let source = image::source();
-        let driver = match machine.load(&source) {
+        Self::load_from(machine, &image::source())
+    }
+
+    /// Loads another driver of the miniport.
+    ///
+    /// # Errors
+    /// As [`Loaded::load`].
+    ///
+    /// # Panics
+    /// As [`Loaded::load`].
+    pub fn load_from(machine: Machine, source: &DriverSource) -> Result<Self, NTSTATUS> {
+        let driver = match machine.load(source) {
             Err(LoadError::Entry(status)) => return Err(status),
             loaded => loaded.unwrap_or_else(|error| panic!("{source:?}: {error}")),
         };

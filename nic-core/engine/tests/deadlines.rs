@@ -1,7 +1,5 @@
 //! When the control thread is woken, and what it finds then.
 
-mod preshared;
-
 use std::time::Duration;
 
 use nic_engine::{

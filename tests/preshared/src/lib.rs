@@ -3,12 +3,18 @@
 //!
 //! docs/adding-a-protocol.md walks through it. It is no protocol for the wild: who learns the
 //! secret reads everything, past and future.
-#![allow(dead_code, reason = "each test uses its part")]
+#![no_std]
+#![forbid(unsafe_code)]
 
+extern crate alloc;
+
+#[cfg(feature = "adapter")]
+pub mod adapter;
 mod control;
 mod data;
 mod message;
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use nic_crypto::AeadKey;
@@ -20,17 +26,18 @@ use nic_engine::{
 };
 
 /// The protocol.
-pub(crate) struct Preshared;
+pub struct Preshared;
 
 /// The adapter: what we are called.
-pub(crate) struct Control {
-    pub(crate) name: [u8; 32],
+pub struct Control {
+    /// Whom the peers know us as.
+    pub name: [u8; 32],
     /// Messages that came through the tunnel.
-    pub(crate) messages: Vec<Vec<u8>>,
+    pub messages: Vec<Vec<u8>>,
 }
 
 /// A peer on the control plane.
-pub(crate) struct PeerControl {
+pub struct PeerControl {
     secret: [u8; 32],
     /// The time in its last request: an older one is a replay.
     last_request: u64,
@@ -45,7 +52,7 @@ struct Request {
 
 /// A peer on the data plane.
 #[derive(Default)]
-pub(crate) struct PeerData {
+pub struct PeerData {
     /// The one that we send with, and the one before: packets on their way still arrive.
     sessions: [Option<Session>; 2],
     /// Since when a key is wanted, as the time of the next request.
@@ -65,7 +72,7 @@ struct Session {
 }
 
 /// A batch's copy of a sealing key.
-pub(crate) struct SealContext {
+pub struct SealContext {
     key: AeadKey,
     theirs: ReceiverId,
     first: u64,
@@ -73,20 +80,21 @@ pub(crate) struct SealContext {
 }
 
 /// A batch's copy of an opening key.
-pub(crate) struct OpenContext {
+pub struct OpenContext {
     key: AeadKey,
     ours: ReceiverId,
 }
 
 impl PeerControl {
-    pub(crate) const fn new(secret: [u8; 32]) -> Self {
+    /// A peer that shares this secret with us.
+    pub const fn new(secret: [u8; 32]) -> Self {
         Self { secret, last_request: 0, request: None }
     }
 }
 
 impl PeerData {
     /// Asks for a key at a time.
-    pub(crate) const fn want_key(&mut self, at: Instant) {
+    pub const fn want_key(&mut self, at: Instant) {
         self.request_at = Some(at);
     }
 }

@@ -17,6 +17,7 @@ mod halt;
 mod initialize;
 mod jobs;
 mod keywords;
+mod link;
 mod message;
 mod mtu;
 mod object;

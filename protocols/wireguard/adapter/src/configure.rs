@@ -24,7 +24,7 @@ use tunic_ioctl::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Adapter, Config, State, WireGuardAdapter, link};
+use crate::{Adapter, Config, State, WireGuardAdapter};
 
 type Peer = NewPeer<WireGuard, Nt<WireGuardAdapter>>;
 
@@ -39,7 +39,7 @@ pub(super) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result
     }
     let port = change.listen_port.filter(|port| !is_current_port(adapter, &state, *port));
     let sockets = match port {
-        Some(port) if state.is_up => Some(link::bind(adapter, port)?),
+        Some(port) if state.is_up => Some(Adapter::bind(adapter, port)?),
         _ => None,
     };
     let mut sink = Sink::new(adapter);
