@@ -17,9 +17,6 @@ use tunic_tests::require::{self, Need};
 /// How long it may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-
-
-
 /// The number of the protocol, of the range for third parties.
 const NUMBER: u32 = 0x8000_0001;
 

@@ -2,6 +2,7 @@
 
 mod identity;
 mod link;
+mod product;
 pub(crate) mod target;
 pub(crate) mod version;
 
@@ -13,6 +14,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
 
+use self::product::Product;
 use crate::arch::Arch;
 
 #[derive(clap::Args)]
@@ -20,12 +22,16 @@ pub(crate) struct Options {
     /// The processor to build for [default: all]
     #[arg(long)]
     arch: Option<Arch>,
+    /// Builds the tests' driver, preshared.sys, instead of tunic.sys
+    #[arg(long)]
+    preshared: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let product = if options.preshared { Product::Preshared } else { Product::Tunic };
     for arch in Arch::ALL {
         if options.arch.is_none_or(|wanted| wanted == arch) {
-            println!("{}", build(arch)?.sys.display());
+            println!("{}", build_product(product, arch)?.sys.display());
         }
     }
     Ok(())
@@ -39,14 +45,18 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// The image, PDB and map of `arch` in `target/driver`.
+    /// The image, PDB and map of tunic.sys for `arch` in `target/driver`.
     pub(crate) fn of(arch: Arch) -> Self {
-        Self::in_folder(&workspace().join("target/driver").join(arch.name()))
+        Self::of_product(Product::Tunic, arch)
     }
 
-    fn in_folder(folder: &Path) -> Self {
+    fn of_product(product: Product, arch: Arch) -> Self {
+        Self::in_folder(product, &workspace().join("target/driver").join(arch.name()))
+    }
+
+    fn in_folder(product: Product, folder: &Path) -> Self {
         let [sys, pdb, map] =
-            ["sys", "pdb", "map"].map(|kind| folder.join(format!("tunic.{kind}")));
+            ["sys", "pdb", "map"].map(|kind| folder.join(format!("{}.{kind}", product.name())));
         Self { sys, pdb, map }
     }
 
@@ -55,17 +65,23 @@ impl Image {
     }
 }
 
-/// Builds the image into `target/driver`. A concurrent reader of the files sees the old ones or the
-/// new ones.
+/// Builds tunic.sys into `target/driver`.
 pub(crate) fn build(arch: Arch) -> Result<Image> {
+    build_product(Product::Tunic, arch)
+}
+
+/// Builds an image into `target/driver`. A concurrent reader of the files sees the old ones or the
+/// new ones.
+fn build_product(product: Product, arch: Arch) -> Result<Image> {
     /// The folder below is unique to a process, not to a thread.
     static BUILDING: Mutex<()> = Mutex::new(());
     let _building = BUILDING.lock();
     target::install(arch)?;
     let folder = workspace().join("target/driver");
-    let new = Image::in_folder(&folder.join(format!("{}.{}", arch.name(), std::process::id())));
-    build_into(arch, &folder.join("build"), &new)?;
-    let image = Image::of(arch);
+    let temporary = folder.join(format!("{}.{}", arch.name(), std::process::id()));
+    let new = Image::in_folder(product, &temporary);
+    build_into(product, arch, &folder.join("build"), &new)?;
+    let image = Image::of_product(product, arch);
     make_folder_of(&image.sys)?;
     for (from, to) in new.files().into_iter().zip(image.files()) {
         fs::rename(from, to)?;
@@ -76,8 +92,8 @@ pub(crate) fn build(arch: Arch) -> Result<Image> {
 
 /// Builds `image` with cargo's target directory `target_folder`. Neither path changes the image's
 /// bytes.
-fn build_into(arch: Arch, target_folder: &Path, image: &Image) -> Result<()> {
-    let built = compile(arch, target_folder)?;
+fn build_into(product: Product, arch: Arch, target_folder: &Path, image: &Image) -> Result<()> {
+    let built = compile(product, arch, target_folder)?;
     make_folder_of(&image.sys)?;
     for (from, to) in built.files().into_iter().zip(image.files()) {
         fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
@@ -90,7 +106,7 @@ fn make_folder_of(file: &Path) -> Result<()> {
 }
 
 /// Runs cargo with the target directory `target_folder`.
-fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
+fn compile(product: Product, arch: Arch, target_folder: &Path) -> Result<Image> {
     fs::create_dir_all(target_folder)?;
     let resource = target_folder.join("tunic.res");
     fs::write(&resource, version::resource(env!("CARGO_PKG_VERSION"))?)?;
@@ -101,7 +117,8 @@ fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .args(["rustc", "--quiet", "--locked", "--release"])
-        .args(["--package", "tunic-driver", "--bin", "tunic-sys", "--features", "image"])
+        .args(["--package", product.package(), "--features", "image"])
+        .args(["--bin", &format!("{}-sys", product.name())])
         .args(["--target", arch.target(), "--target-dir"])
         .arg(target_folder)
         .arg("--config")
@@ -110,13 +127,13 @@ fn compile(arch: Arch, target_folder: &Path) -> Result<Image> {
         .args(link::arguments(&resource))
         .status()
         .context("cargo")?;
-    ensure!(status.success(), "tunic.sys for {} can't be built", arch.name());
+    ensure!(status.success(), "{}.sys for {} can't be built", product.name(), arch.name());
 
     let folder = target_folder.join(arch.target()).join("release");
     Ok(Image {
-        sys: folder.join("tunic-sys.exe"),
-        pdb: folder.join("tunic_sys.pdb"),
-        map: folder.join("deps/tunic_sys.map"),
+        sys: folder.join(format!("{}-sys.exe", product.name())),
+        pdb: folder.join(format!("{}_sys.pdb", product.name())),
+        map: folder.join(format!("deps/{}_sys.map", product.name())),
     })
 }
 
@@ -142,7 +159,7 @@ mod tests {
 
     use require::Need;
 
-    use super::{Arch, Image, build, build_into};
+    use super::{Arch, Image, Product, build, build_into};
 
     #[test]
     fn two_builds_are_equal() {
@@ -152,8 +169,8 @@ mod tests {
         }
         let image = build(Arch::X64).unwrap();
         let folder = std::env::temp_dir().join(format!("tunic-{test}-{}", std::process::id()));
-        let other = Image::in_folder(&folder);
-        build_into(Arch::X64, &folder, &other).unwrap();
+        let other = Image::in_folder(Product::Tunic, &folder);
+        build_into(Product::Tunic, Arch::X64, &folder, &other).unwrap();
         let is_equal = fs::read(image.sys).unwrap() == fs::read(other.sys).unwrap();
         fs::remove_dir_all(folder).unwrap();
         assert!(is_equal, "the image depends on where it is built");
