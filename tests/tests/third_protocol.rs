@@ -3,14 +3,12 @@
 //! of its own.
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nt_host::DriverSource;
 use nt_sys::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS};
 use tunic::{AdapterState, Key, Protocol};
 use tunic_ioctl::{AdapterId, Command, KeyChange, PeerChange, native, wireguard_nt};
-use tunic_tests::image;
 use tunic_tests::machine::{self, End, Loaded, alone, boot};
 use tunic_tests::require::{self, Need};
 
@@ -30,16 +28,11 @@ fn an_adapter_of_one_crate_and_one_line_carries_packets() {
 
 #[test]
 fn it_does_so_in_an_image_too() {
-    if require::all("it_does_so_in_an_image_too", &[Need::DriverImage]) {
+    if require::all("it_does_so_in_an_image_too", &[Need::PresharedImage]) {
         alone("it_does_so_in_an_image_too", TIMEOUT, || {
-            carry_packets(&DriverSource::Image(built()))
+            carry_packets(&DriverSource::Image(require::PRESHARED_IMAGE.into()))
         });
     }
-}
-
-/// The image, which `cargo xtask driver` builds beside that of the driver.
-fn built() -> PathBuf {
-    Path::new(image::BUILT).with_file_name("preshared.sys")
 }
 
 fn carry_packets(source: &DriverSource) {

@@ -8,6 +8,10 @@ use std::process::Command;
 pub const DRIVER_IMAGE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/driver/x64/tunic.sys");
 
+/// Where `cargo xtask driver --preshared` puts the tests' driver.
+pub const PRESHARED_IMAGE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/driver/x64/preshared.sys");
+
 /// Something that a test can't do without.
 #[derive(Clone, Copy, Debug)]
 pub enum Need {
@@ -19,6 +23,8 @@ pub enum Need {
     RustTarget(&'static str),
     /// The driver as the file that Windows loads, where the build of it puts it.
     DriverImage,
+    /// The tests' driver with the small protocol as such a file.
+    PresharedImage,
     /// The kernel's packages and the script that boots them as a peer.
     KernelPeer,
 }
@@ -64,6 +70,8 @@ fn missing(need: Need) -> Option<String> {
             .then(|| format!("needs Rust's target {target} (rustup target add {target})")),
         Need::DriverImage => (!Path::new(DRIVER_IMAGE).is_file())
             .then(|| format!("needs {} (cargo xtask driver)", DRIVER_IMAGE)),
+        Need::PresharedImage => (!Path::new(PRESHARED_IMAGE).is_file())
+            .then(|| format!("needs {PRESHARED_IMAGE} (cargo xtask driver --preshared)")),
         Need::KernelPeer => kernel_peer_script()
             .is_none()
             .then(|| "needs shared/tools/kernel-wg-peer.sh beside the project".into())
