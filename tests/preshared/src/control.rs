@@ -1,5 +1,7 @@
 //! The handshake: a request, a reply.
 
+use alloc::vec::Vec;
+
 use nic_crypto::{AeadKey, Suite, blake2s};
 use nic_engine::{
     ControlHost, Endpoint, Now,
@@ -7,6 +9,7 @@ use nic_engine::{
     protocol::{ControlPlane, Discard, Event, PeerId, ReceiverId},
     replay_window::ReplayWindow,
 };
+use nic_memory::{NoMemory, Push};
 
 use super::{
     Control, PeerData, Preshared, REPEAT, Request, Session,
@@ -46,7 +49,12 @@ impl ControlPlane<Preshared> for Control {
         _from: &Endpoint,
         _now: Now,
     ) {
-        self.messages.push(message.to_vec());
+        // Without memory, or with as many as are kept, it is only echoed.
+        if self.messages.len() < MAX_MESSAGES
+            && let Ok(copy) = copy(message)
+        {
+            _ = self.messages.try_push(copy);
+        }
         if let Some(echo) = message.strip_prefix(b"echo ") {
             host.send_sealed(peer, echo);
         }
@@ -81,6 +89,16 @@ impl ControlPlane<Preshared> for Control {
         }
         forget_request(host, peer);
     }
+}
+
+/// The most messages that are kept.
+const MAX_MESSAGES: usize = 16;
+
+fn copy(message: &[u8]) -> Result<Vec<u8>, NoMemory> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(message.len()).map_err(|_| NoMemory)?;
+    copy.extend_from_slice(message);
+    Ok(copy)
 }
 
 /// Sends a request.
