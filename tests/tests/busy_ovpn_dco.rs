@@ -8,6 +8,10 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use nt_host::{CompletionPort, Operation, pool};
+use tunic_ioctl::status::{
+    STATUS_ACCESS_DENIED, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE,
+    STATUS_NOT_FOUND,
+};
 use tunic_tests::machine::dco::{Dco, DcoKey, Notice, code, ended, prefix};
 use tunic_tests::machine::{self, End, Loaded, alone, boot};
 use tunic_tests::random::Random;
@@ -17,12 +21,6 @@ const KEY: DcoKey =
     DcoKey { seed: 0x30, cipher: 1, key_bytes: 32, key_id: 0, slot: 0, is_epoch: false };
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 const DELETED_BY_USERSPACE: u32 = 1;
-
-const STATUS_ACCESS_DENIED: u32 = 0xc000_0022;
-const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
-const STATUS_CANCELLED: u32 = 0xc000_0120;
-const STATUS_INVALID_DEVICE_STATE: u32 = 0xc000_0184;
-const STATUS_NOT_FOUND: u32 = 0xc000_0225;
 
 /// An adapter that serves, and where.
 fn serve(end: &End) -> (Dco, SocketAddr) {

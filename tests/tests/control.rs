@@ -10,6 +10,12 @@ use tunic::{
     PeerAction, PeerChange, Transport,
 };
 use tunic_ioctl::native::{self, reply};
+use tunic_ioctl::status::{
+    STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_ALREADY_COMPLETE,
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
+    STATUS_OBJECT_NAME_NOT_FOUND,
+};
 use tunic_ioctl::{AdapterId, wireguard_nt};
 use tunic_tests::machine::{End, HostFile, Loaded, TIMEOUT, alone, boot};
 
@@ -17,16 +23,6 @@ use tunic_tests::machine::{End, HostFile, Loaded, TIMEOUT, alone, boot};
 const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a request is watched before it counts as one that waits.
 const PENDING_TIME: Duration = Duration::from_millis(50);
-const STATUS_ALREADY_COMPLETE: u32 = 0xff;
-const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
-const STATUS_INVALID_PARAMETER: u32 = 0xc000_000d;
-const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xc000_0010;
-const STATUS_ACCESS_DENIED: u32 = 0xc000_0022;
-const STATUS_BUFFER_TOO_SMALL: u32 = 0xc000_0023;
-const STATUS_OBJECT_NAME_NOT_FOUND: u32 = 0xc000_0034;
-const STATUS_CANCELLED: u32 = 0xc000_0120;
-const STATUS_ADDRESS_ALREADY_EXISTS: u32 = 0xc000_020a;
-const STATUS_NOT_FOUND: u32 = 0xc000_0225;
 
 #[test]
 fn the_control_device_keeps_its_promises() {
@@ -36,6 +32,7 @@ fn the_control_device_keeps_its_promises() {
 
         adapters_are_found_by_name_and_guid(&loaded);
         a_change_is_whole_or_not_at_all(&end);
+        routes_are_told_as_a_graph(&end);
         a_taken_port_changes_nothing(&end);
         many_peers_come_and_go(&end);
         the_own_key_is_no_peer(&end);
@@ -145,6 +142,49 @@ fn a_change_is_whole_or_not_at_all(end: &End) {
 fn change_peers(end: &End, peers: Vec<PeerChange>) {
     let change = ConfigurationChange { peers, ..ConfigurationChange::default() };
     end.control.set_configuration(&change).expect("a good change is applied");
+}
+
+fn routes_are_told_as_a_graph(end: &End) {
+    let before = configuration(end);
+    let mut networks: Vec<String> = (0..200).map(|index| format!("10.{index}.0.0/16")).collect();
+    networks.extend(["10.0.0.0/8", "fd00::/8"].map(str::to_owned));
+    let key = Key::from_bytes([9; 32]);
+    let allowed_ips = networks.iter().map(|text| network(text)).collect();
+    change_peers(end, vec![PeerChange { allowed_ips, ..PeerChange::new(key.clone()) }]);
+
+    let routes = end.control.routes().expect("the routes are told");
+    assert!(routes.graphviz().starts_with("digraph routes {"), "{}", routes.graphviz());
+    let owner = |wanted: &str| {
+        let wanted = network(wanted).network;
+        routes.iter().find(|(prefix, _)| *prefix == wanted).map(|(_, peer)| peer)
+    };
+    let peer = owner("10.7.0.0/16");
+    assert!(peer.is_some());
+    assert!(networks.iter().all(|network| owner(network) == peer));
+    assert_eq!(owner("10.200.0.0/16"), None);
+
+    // Too little room: how much there is, or nothing.
+    let file = HostFile(end.file.clone());
+    let select = native::encode_select(AdapterId::default());
+    for (room, status, length) in
+        [(16, STATUS_BUFFER_OVERFLOW, 16), (4096, STATUS_BUFFER_OVERFLOW, 16)]
+    {
+        let mut output = vec![0; room];
+        let answer = file.ioctl(native::IOCTL_QUERY_ROUTES, &select, &mut output).unwrap();
+        assert_eq!((answer.status, answer.information), (status, length));
+        assert!(reply::required_bytes(&output).unwrap() > routes.graphviz().len() as u64);
+    }
+    let answer = file.ioctl(native::IOCTL_QUERY_ROUTES, &select, &mut [0; 8]).unwrap();
+    assert_eq!((answer.status, answer.information), (STATUS_BUFFER_TOO_SMALL, 0));
+
+    change_peers(end, vec![PeerChange { action: PeerAction::Remove, ..PeerChange::new(key) }]);
+    // The network that moved here has nobody now.
+    let public_keys = |configuration: &Configuration| {
+        configuration.peers.iter().map(|peer| peer.public_key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(public_keys(&configuration(end)), public_keys(&before));
+    let routes = end.control.routes().expect("the routes are told");
+    assert_eq!(routes.iter().filter(|(prefix, _)| prefix.address().is_ipv4()).count(), 0);
 }
 
 fn a_taken_port_changes_nothing(end: &End) {

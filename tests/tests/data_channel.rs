@@ -13,6 +13,11 @@ use tunic_ioctl::data_channel::{
     DeleteReason, EventKind, Mode, NewPeer, PeerSelector, Prefix, SetPeer, Slot, Suite,
 };
 use tunic_ioctl::native::{channel, encode_select};
+use tunic_ioctl::status::{
+    STATUS_ACCESS_DENIED, STATUS_ALREADY_INITIALIZED, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
+    STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_OBJECTID_EXISTS,
+};
 use tunic_tests::machine::{
     self, Channel, End, Loaded, Setup, TestKeys, add_as, alone, boot, multi_peer, peer_at,
 };
@@ -23,16 +28,6 @@ const PENDING_TIME: Duration = Duration::from_millis(50);
 const KEYS: TestKeys = TestKeys { seed: 0x5a, suite: Suite::Aes256Gcm, is_epoch: false, key_id: 0 };
 /// The server's name for its client.
 const CLIENT: PeerSelector = PeerSelector::Id(7);
-const STATUS_INVALID_PARAMETER: u32 = 0xc000_000d;
-const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xc000_0010;
-const STATUS_ACCESS_DENIED: u32 = 0xc000_0022;
-const STATUS_BUFFER_TOO_SMALL: u32 = 0xc000_0023;
-const STATUS_CANCELLED: u32 = 0xc000_0120;
-const STATUS_INVALID_ADDRESS: u32 = 0xc000_0141;
-const STATUS_INVALID_DEVICE_STATE: u32 = 0xc000_0184;
-const STATUS_NOT_FOUND: u32 = 0xc000_0225;
-const STATUS_OBJECTID_EXISTS: u32 = 0xc000_022b;
-const STATUS_ALREADY_INITIALIZED: u32 = 0xc000_0510;
 
 /// A client in point-to-point mode and a server in multi-peer mode, connected and without keys.
 fn connect(client: &End, server: &End) {

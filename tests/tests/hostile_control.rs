@@ -26,7 +26,7 @@ use tunic_tests::random::Random;
 const TIME: Duration = Duration::from_secs(120);
 
 /// STATUS_TOO_MANY_NODES (ntstatus.h): more peers than an adapter can have.
-const STATUS_TOO_MANY_NODES: NTSTATUS = 0xc000_020e_u32.cast_signed();
+const STATUS_TOO_MANY_NODES: NTSTATUS = tunic_ioctl::status::STATUS_TOO_MANY_NODES.cast_signed();
 
 /// All that a SET may be refused with for what is in it.
 const REFUSALS: [NTSTATUS; 3] =

@@ -8,6 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nt_host::{Operation, pool};
+use tunic_ioctl::status::{
+    STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_ADDRESS, STATUS_INVALID_BUFFER_SIZE,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_MESSAGE,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED, STATUS_OBJECTID_EXISTS,
+    STATUS_OBJECTID_NOT_FOUND,
+};
 use tunic_tests::machine::dco::{self, Dco, DcoKey, crypto_data, ended, iroute, prefix};
 use tunic_tests::machine::{self, End, Loaded, alone, boot};
 use tunic_tests::random::Random;
@@ -16,19 +22,6 @@ const TIME: Duration = Duration::from_secs(120);
 const CLIENT: i32 = 7;
 const AES_256: DcoKey =
     DcoKey { seed: 0x30, cipher: 1, key_bytes: 32, key_id: 0, slot: 0, is_epoch: false };
-
-const STATUS_INVALID_PARAMETER: u32 = 0xc000_000d;
-const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xc000_0010;
-const STATUS_BUFFER_TOO_SMALL: u32 = 0xc000_0023;
-const STATUS_CANCELLED: u32 = 0xc000_0120;
-const STATUS_INVALID_ADDRESS: u32 = 0xc000_0141;
-const STATUS_INVALID_MESSAGE: u32 = 0xc000_0702;
-const STATUS_INVALID_DEVICE_STATE: u32 = 0xc000_0184;
-const STATUS_INVALID_BUFFER_SIZE: u32 = 0xc000_0206;
-const STATUS_NOT_SUPPORTED: u32 = 0xc000_00bb;
-const STATUS_NOT_FOUND: u32 = 0xc000_0225;
-const STATUS_OBJECTID_EXISTS: u32 = 0xc000_022b;
-const STATUS_OBJECTID_NOT_FOUND: u32 = 0xc000_02f0;
 
 /// How requests may end whose peer may be there or not.
 const CHURN: [u32; 5] = [

@@ -8,13 +8,13 @@ use std::time::Duration;
 use nt_host::edge::capture::Capture;
 use nt_host::pool;
 use tunic_ioctl::data_channel::{Mode, PeerSelector, Prefix, SetPeer, Slot, Suite};
+use tunic_ioctl::status::STATUS_INSUFFICIENT_RESOURCES;
 use tunic_tests::machine::{
     self, Channel, End, Loaded, Refused, Setup, TestKeys, add_as, alone, boot, every_allocation,
     multi_peer, peer_at,
 };
 
 const TIME: Duration = Duration::from_secs(120);
-const STATUS_INSUFFICIENT_RESOURCES: u32 = 0xc000_009a;
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 const CLIENT: PeerSelector = PeerSelector::Id(7);
 const KEYS: TestKeys =

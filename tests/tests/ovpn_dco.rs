@@ -4,6 +4,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use tunic_ioctl::status::{
+    STATUS_ACCESS_DENIED, STATUS_ALREADY_INITIALIZED, STATUS_BUFFER_OVERFLOW,
+    STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_CONNECTION_DISCONNECTED,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_NOT_FOUND,
+    STATUS_OBJECTID_EXISTS, STATUS_OBJECTID_NOT_FOUND,
+};
 use tunic_tests::machine::dco::{Dco, DcoKey, Notice, ended};
 use tunic_tests::machine::{self, End, Loaded, alone, boot};
 
@@ -16,18 +22,6 @@ const AES_256: DcoKey =
 const SECONDARY: u32 = 1;
 const DELETED_BY_USERSPACE: u32 = 1;
 const DELETED_AS_EXPIRED: u32 = 2;
-
-const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xc000_0010;
-const STATUS_ACCESS_DENIED: u32 = 0xc000_0022;
-const STATUS_BUFFER_TOO_SMALL: u32 = 0xc000_0023;
-const STATUS_CANCELLED: u32 = 0xc000_0120;
-const STATUS_INVALID_DEVICE_STATE: u32 = 0xc000_0184;
-const STATUS_CONNECTION_DISCONNECTED: u32 = 0xc000_020c;
-const STATUS_NOT_FOUND: u32 = 0xc000_0225;
-const STATUS_OBJECTID_EXISTS: u32 = 0xc000_022b;
-const STATUS_OBJECTID_NOT_FOUND: u32 = 0xc000_02f0;
-const STATUS_ALREADY_INITIALIZED: u32 = 0xc000_0510;
-const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
 
 /// An adapter whose stack is at the other end's side of the tunnel.
 fn openvpn(loaded: &Loaded, number: u8) -> (End, Dco) {

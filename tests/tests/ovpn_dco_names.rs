@@ -8,6 +8,11 @@ use nt_host::edge::capture::Capture;
 use nt_host::handle::Handle;
 use nt_host::io::device;
 use nt_sys::io::{GENERIC_READ, GENERIC_WRITE, IRP_MJ_COUNT};
+use tunic_ioctl::status::{
+    STATUS_ACCESS_DENIED, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_NOT_FOUND, STATUS_OBJECT_NAME_COLLISION,
+    STATUS_OBJECT_NAME_NOT_FOUND,
+};
 use tunic_ioctl::{AdapterId, native};
 use tunic_tests::machine::dco::{Dco, DcoKey, ended};
 use tunic_tests::machine::{
@@ -21,14 +26,6 @@ const BOTH: u32 = GENERIC_READ | GENERIC_WRITE;
 const CLIENT: i32 = 7;
 const KEY: DcoKey =
     DcoKey { seed: 0x30, cipher: 1, key_bytes: 32, key_id: 0, slot: 0, is_epoch: false };
-
-const STATUS_INVALID_DEVICE_REQUEST: u32 = 0xc000_0010;
-const STATUS_ACCESS_DENIED: u32 = 0xc000_0022;
-const STATUS_OBJECT_NAME_NOT_FOUND: u32 = 0xc000_0034;
-const STATUS_OBJECT_NAME_COLLISION: u32 = 0xc000_0035;
-const STATUS_INSUFFICIENT_RESOURCES: u32 = 0xc000_009a;
-const STATUS_CANCELLED: u32 = 0xc000_0120;
-const STATUS_NOT_FOUND: u32 = 0xc000_0225;
 
 /// An adapter that has the names.
 fn named(number: u8) -> Setup {

@@ -21,8 +21,9 @@ fn server_key() -> ServerKey {
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
-    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    let mut bytes = vec![0; hex.len() / 2];
+    tunic::hex::decode(hex.chars(), &mut bytes).unwrap();
+    bytes
 }
 
 /// A session's first two packets: what the client sent at `time`, and what the server answered.

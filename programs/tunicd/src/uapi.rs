@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use std::{fs, io};
 
+use tunic::hex::{self, Hex};
 use tunic::status::{
     STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY,
@@ -219,30 +220,15 @@ fn once_true(place: &mut bool, value: &str) -> Result<(), Errno> {
     Ok(())
 }
 
-fn parse_key(hex: &str) -> Result<Key, Errno> {
+fn parse_key(digits: &str) -> Result<Key, Errno> {
     let mut bytes = Zeroizing::new([0; 32]);
-    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-    if pairs.len() != bytes.len() || !rest.is_empty() {
-        return Err(Errno::EINVAL);
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = (hex_digit(*high)? << 4) | hex_digit(*low)?;
-    }
+    hex::decode(digits.chars(), &mut *bytes).map_err(|_| Errno::EINVAL)?;
     Ok(Key::from_bytes(*bytes))
 }
 
-fn hex_digit(digit: u8) -> Result<u8, Errno> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        b'A'..=b'F' => Ok(digit - b'A' + 10),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
 /// A key; all zeroes mean none.
-fn parse_optional_key(hex: &str) -> Result<Option<Key>, Errno> {
-    Ok(Some(parse_key(hex)?).filter(|key| !key.is_zero()))
+fn parse_optional_key(digits: &str) -> Result<Option<Key>, Errno> {
+    Ok(Some(parse_key(digits)?).filter(|key| !key.is_zero()))
 }
 
 /// A decimal number without sign.
@@ -323,11 +309,7 @@ fn print_line(text: &mut String, key: &str, value: impl std::fmt::Display) {
 }
 
 fn print_key(text: &mut String, name: &str, key: &Key) {
-    let _ = write!(text, "{name}=");
-    for byte in key.as_bytes() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.push('\n');
+    print_line(text, name, Hex(key.as_bytes()));
 }
 
 /// Writes an IPv4-mapped address as an IPv4 address.

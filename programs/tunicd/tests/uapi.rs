@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use memory::{MemoryDriver, TAKEN_PORT};
 use tunic::Adapter;
+use tunic::hex::Hex;
 use tunicd::uapi::Uapi;
 
 fn uapi() -> Uapi<MemoryDriver> {
@@ -15,7 +16,7 @@ fn uapi() -> Uapi<MemoryDriver> {
 }
 
 fn hex(byte: u8) -> String {
-    format!("{byte:02x}").repeat(32)
+    Hex(&[byte; 32]).to_string()
 }
 
 const OK: &str = "errno=0\n\n";

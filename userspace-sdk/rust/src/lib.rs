@@ -30,6 +30,7 @@ mod change;
 mod configuration;
 pub mod data_channel;
 mod error;
+pub mod hex;
 mod key;
 mod routes;
 mod transport;

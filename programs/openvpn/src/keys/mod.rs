@@ -128,7 +128,7 @@ mod tests {
         let (client, server) = (source(1), source(7));
         let ids = (SessionId(*b"client.."), SessionId(*b"server.."));
         let block = KeyBlock::from_prf(&client, &server, ids.0, ids.1);
-        let hex: String = block.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = tunic::hex::Hex(&block.0).to_string();
         assert_eq!(
             hex,
             "ba75632eacbf899f6978d9d8a1583496b93adfa13347eee99ebfd83c5918b87be0b52549bb5809f881c31\

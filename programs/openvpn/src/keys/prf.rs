@@ -47,7 +47,7 @@ mod tests {
         let mut output = [0xff; 104];
         let (first, second) = ([0xcd; 31], [0xcd; 33]);
         prf(&[0xab; 48], b"PRF Testvector", &[&first, &second], &mut output);
-        let hex: String = output.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = tunic::hex::Hex(&output).to_string();
         assert_eq!(
             hex,
             "d3d4d1e349b5d515044666d51de32bab258cb521b6b053463e354832fd976754443bcf9a296519bc289ab\
@@ -61,7 +61,7 @@ mod tests {
     fn halves_of_an_odd_secret_overlap() {
         let mut output = [0; 24];
         prf(b"abcde", b"label", &[b"seed"], &mut output);
-        let hex: String = output.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = tunic::hex::Hex(&output).to_string();
         assert_eq!(hex, "8afeb45509ed5b5775fc52cdb079e10d47db21ca1ce9d8d7");
     }
 }

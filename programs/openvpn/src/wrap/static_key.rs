@@ -68,20 +68,8 @@ impl FromStr for StaticKey {
         let (_, rest) = file.split_once(BEGIN).ok_or(KeyFileError)?;
         let (digits, _) = rest.split_once(END).ok_or(KeyFileError)?;
         let mut key = Zeroizing::new([0; LENGTH]);
-        let mut bytes = key.iter_mut();
-        let mut high = None;
-        for character in digits.chars().filter(|character| !character.is_ascii_whitespace()) {
-            let digit = character.to_digit(16).ok_or(KeyFileError)?;
-            // CAST: a hexadecimal digit.
-            let digit = digit as u8;
-            match high.take() {
-                None => high = Some(digit),
-                Some(high) => *bytes.next().ok_or(KeyFileError)? = high << 4 | digit,
-            }
-        }
-        if high.is_some() || bytes.next().is_some() {
-            return Err(KeyFileError);
-        }
+        let digits = digits.chars().filter(|character| !character.is_ascii_whitespace());
+        tunic::hex::decode(digits, &mut *key).map_err(|_| KeyFileError)?;
         Ok(Self(key))
     }
 }
