@@ -30,10 +30,10 @@ pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> Result<u64, DecodeError> {
     array(bytes, offset).map(|word| u64::from_le_bytes(*word))
 }
 
-/// Puts `value` at `offset`; nothing where it does not fit.
+/// Writes `value` at `offset`; nothing if it does not fit.
 pub(crate) fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
-    if let Some(place) = bytes.get_mut(offset..).and_then(|tail| tail.get_mut(..value.len())) {
-        place.copy_from_slice(value);
+    if let Some(field) = bytes.get_mut(offset..).and_then(|tail| tail.get_mut(..value.len())) {
+        field.copy_from_slice(value);
     }
 }
 

@@ -1,16 +1,16 @@
 //! Control codes: device type, function, method and access in one word (`CTL_CODE` of
 //! `devioctl.h`).
 
-/// How buffers travel.
+/// The buffering method of a control code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Both copied by the I/O manager, through one system buffer.
+    /// The I/O manager copies both buffers through one system buffer.
     Buffered,
-    /// The caller's second buffer is locked and read.
+    /// The caller's second buffer is locked, and the driver reads it.
     InDirect,
-    /// The caller's second buffer is locked and written.
+    /// The caller's second buffer is locked, and the driver writes it.
     OutDirect,
-    /// Neither copied nor locked.
+    /// The buffers are neither copied nor locked.
     Neither,
 }
 

@@ -1,5 +1,5 @@
-//! A configuration as it is asked for: written by the driver, read by the SDK, in the form of
-//! either ABI.
+//! A configuration as an answer: encoded by the driver in the form of either ABI, decoded by the
+//! SDK.
 
 use core::mem::offset_of;
 use core::net::IpAddr;
@@ -10,11 +10,11 @@ use crate::flags::flags_at;
 use crate::values::{AdapterId, AdapterState, Encoded, InterfaceInfo, PeerInfo};
 use crate::{Abi, DecodeError, KEY_BYTES, native, wireguard_nt};
 
-/// Writes a configuration: whole records as long as they fit, and the sum of all.
+/// Encodes a configuration: whole records while they fit, and the size of all records.
 ///
 /// First [`ConfigurationEncoder::new`] with the interface, then each [`ConfigurationEncoder::peer`]
 /// followed by its [`ConfigurationEncoder::allowed_ip`]s, then [`ConfigurationEncoder::finish`].
-/// Output that is too short, even empty, is no error: the caller learns the size.
+/// An output that is too short, even an empty one, is not an error: the caller learns the size.
 pub struct ConfigurationEncoder<'o> {
     output: &'o mut [u8],
     abi: Abi,
@@ -22,12 +22,12 @@ pub struct ConfigurationEncoder<'o> {
     written_bytes: usize,
     peers_count: u32,
     allowed_ips_count: u32,
-    /// Where the current peer's record was written, if it was.
+    /// Offset of the current peer's record, if it fitted.
     peer_offset: Option<usize>,
 }
 
 impl<'o> ConfigurationEncoder<'o> {
-    /// Starts with the interface. ovpn-dco-win's ABI has no configuration: its form is the native
+    /// Starts with the interface. ovpn-dco-win's ABI has no configuration; its form is the native
     /// one.
     pub fn new(abi: Abi, output: &'o mut [u8], interface: &InterfaceInfo<'_>) -> Self {
         let mut encoder = Self {
@@ -94,7 +94,7 @@ impl<'o> ConfigurationEncoder<'o> {
         Encoded { required_bytes: self.required_bytes, written_bytes: self.written_bytes }
     }
 
-    /// Adds a record where it fits, and where everything before it did; says where.
+    /// Appends a record if it and everything before it fit; returns its offset.
     fn append(&mut self, record: &[u8]) -> Option<usize> {
         let start = usize::try_from(self.required_bytes).ok();
         self.required_bytes = self.required_bytes.saturating_add(record.len() as u64);
@@ -106,7 +106,7 @@ impl<'o> ConfigurationEncoder<'o> {
     }
 }
 
-/// Writes the compatible ABI's answer to a state query. False where `output` is not exactly 4
+/// Writes the answer of WireGuardNT's ABI to a state query. False if `output` is not exactly 4
 /// bytes.
 pub fn encode_state(state: AdapterState, output: &mut [u8]) -> bool {
     let Ok(word) = <&mut [u8; 4]>::try_from(output) else {
@@ -116,7 +116,7 @@ pub fn encode_state(state: AdapterState, output: &mut [u8]) -> bool {
     true
 }
 
-/// A configuration as it was answered, in the form of the compatible ABI.
+/// A decoded configuration in the form of WireGuardNT's ABI.
 #[derive(Clone, Copy)]
 pub struct ConfigurationView<'a> {
     /// The interface.
@@ -125,7 +125,7 @@ pub struct ConfigurationView<'a> {
 }
 
 impl<'a> ConfigurationView<'a> {
-    /// Judges a whole answer of [`wireguard_nt::IOCTL_GET`].
+    /// Decodes and validates a whole answer to [`wireguard_nt::IOCTL_GET`].
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         use wireguard_nt::{Interface, InterfaceFlags};
         let configure = wireguard_nt::configure(bytes)?;

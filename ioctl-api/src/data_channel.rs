@@ -1,9 +1,9 @@
-//! Commands for a protocol whose handshake is in userspace: it pushes keys, the driver carries the
-//! packets.
+//! Commands for a protocol whose handshake is in userspace: userspace pushes the keys, and the
+//! driver carries the packets.
 //!
-//! Every datagram that is not of the data channel goes up to userspace with its source, and comes
-//! down from there. Peers are named by their *receive id*, which they put on packets to us; the
-//! *transmit id* is what we put on packets to them.
+//! The driver hands every control datagram, one that is not of the data channel, to userspace with
+//! its source address, and sends the control datagrams of userspace. A peer is named by its
+//! *receive id*, the id on packets from it; the *transmit id* is the id on packets to it.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::num::NonZeroU64;
@@ -11,47 +11,48 @@ use core::num::NonZeroU64;
 use crate::AllowedIpChange;
 pub use crate::suite::{ParseSuiteError, Suite};
 
-/// Ids of peers have 24 bits; this one is nobody's.
+/// The peer id of no peer. Peer ids have 24 bits.
 pub const UNDEFINED_PEER_ID: u32 = 0x00FF_FFFF;
 
 /// The highest key id.
 pub const MAX_KEY_ID: u8 = 7;
 
-/// The most bytes of a control datagram, either way.
+/// The maximum size of a control datagram in bytes, in either direction.
 pub const MAX_CONTROL_BYTES: usize = 2048;
 
 /// A command for a data channel. The functions of the ABI's module encode the answer.
 #[derive(Clone, Copy)]
 pub enum Command<'a> {
-    /// Answer with the version; of the compatible form only.
+    /// Answer with the version; in ovpn-dco-win's ABI only.
     QueryVersion,
-    /// Choose between one peer and many. Resets nothing.
+    /// Choose between one peer and many. Nothing is reset.
     SetMode(Mode),
     /// Multi-peer: bind the socket; answer with the bound address.
     Listen(Listen),
-    /// Make a peer. Point-to-point: bind the socket, too.
+    /// Create a peer. Point-to-point: also bind the socket.
     NewPeer(NewPeer),
     /// Remove a peer with its keys and routes.
     DeletePeer(PeerSelector),
-    /// Change a peer's timers and its clamping of TCP's segment size.
+    /// Change a peer's timers and its TCP MSS clamping.
     SetPeer(SetPeer),
-    /// Put a key into a slot, in place of what is there.
+    /// Install a key in a slot and replace the slot's key.
     InstallKey(InstallKey<'a>),
-    /// Exchange the slots, also where one is empty.
+    /// Exchange the slots, even if one is empty.
     SwapKeys(PeerSelector),
     /// Empty a slot.
     DeleteKey(PeerSelector, Slot),
-    /// Multi-peer: packets for this prefix go to that peer, and only that one may send from it.
+    /// Multi-peer: route this prefix to the peer, and accept it as a source from this peer only.
     AddRoute(PeerSelector, Prefix),
-    /// Multi-peer: remove the route of exactly this prefix, whichever peer's.
+    /// Multi-peer: remove the route of exactly this prefix, of any peer.
     RemoveRoute(Prefix),
     /// Connect the link.
     Start,
-    /// Remove everything: peers, socket, mode, what waits; disconnect the link.
+    /// Remove everything: peers, socket, mode, pending requests; disconnect the link.
     Stop,
-    /// Have what is set up go with the file that this comes by; of the native form only.
+    /// Bind the setup to the requesting file: it is removed when the file is closed; in the native
+    /// ABI only.
     Own,
-    /// Answer with the adapter's counters; of the compatible form only.
+    /// Answer with the adapter's counters; in ovpn-dco-win's ABI only.
     QueryStatistics,
     /// Answer with one peer's counters, or with those of all.
     QueryPeers(Option<PeerSelector>),
@@ -59,7 +60,8 @@ pub enum Command<'a> {
     ReadEvent,
     /// Send a control datagram.
     SendControl(ControlDatagram<'a>),
-    /// Wait for a control datagram; answer with it. The compatible form reads the device instead.
+    /// Wait for a control datagram; answer with it. Clients of ovpn-dco-win's ABI read the device
+    /// instead.
     ReadControl,
 }
 
@@ -67,56 +69,56 @@ pub enum Command<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[repr(u32)]
 pub enum Mode {
-    /// One, whatever the id on its packets.
+    /// One peer, whatever the id on its packets.
     #[default]
     PointToPoint = 0,
-    /// Many, told apart by the id on their packets.
+    /// Many peers, distinguished by the id on their packets.
     MultiPeer = 1,
 }
 
-/// Which peer.
+/// Names a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerSelector {
-    /// The one of point-to-point mode; wrong in multi-peer mode.
+    /// The only peer of point-to-point mode; invalid in multi-peer mode.
     Only,
-    /// That of this receive id; wrong in point-to-point mode. May be any number: there is no peer
-    /// of an impossible one.
+    /// The peer with this receive id; invalid in point-to-point mode. An id out of range names no
+    /// peer.
     Id(u32),
-    /// In point-to-point mode the one, in multi-peer mode that of this receive id.
+    /// In point-to-point mode the only peer, in multi-peer mode the peer with this receive id.
     ByMode(u32),
 }
 
-/// Where to listen.
+/// The socket of multi-peer mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// The local address, unspecified or not; port 0 lets the system choose.
+    /// The local address, which may be unspecified; port 0 lets the system choose one.
     pub local: SocketAddr,
-    /// An IPv6 socket takes IPv6 alone.
+    /// An IPv6 socket receives IPv6 only.
     pub v6_only: bool,
 }
 
-/// What carries the packets to a peer.
+/// The transport of a peer's packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// One datagram a packet.
+    /// One datagram for each packet.
     Udp,
-    /// A stream, packets with their lengths before them; of the compatible form only.
+    /// A stream of packets with length prefixes; in ovpn-dco-win's ABI only.
     Tcp,
 }
 
 /// A new peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewPeer {
-    /// Its receive id, below [`UNDEFINED_PEER_ID`]; `None` is the one peer of point-to-point mode.
+    /// Its receive id, below [`UNDEFINED_PEER_ID`]; `None` is the only peer of point-to-point mode.
     pub receive_id: Option<u32>,
-    /// The id on packets to it, at most [`UNDEFINED_PEER_ID`], where it is known yet.
+    /// The id on packets to it, at most [`UNDEFINED_PEER_ID`], if known.
     pub transmit_id: Option<u32>,
-    /// What carries its packets.
+    /// The transport of its packets.
     pub transport: Transport,
-    /// The local address to bind, of the family of `remote`; counts in point-to-point mode. `None`
-    /// is any.
+    /// The local address to bind, of the family of `remote`, in point-to-point mode; `None` for
+    /// any.
     pub local: Option<SocketAddr>,
-    /// Where it is; the port is not 0.
+    /// Its address; the port is not 0.
     pub remote: SocketAddr,
     /// Its address within the tunnel.
     pub vpn4: Option<Ipv4Addr>,
@@ -124,53 +126,54 @@ pub struct NewPeer {
     pub vpn6: Option<Ipv6Addr>,
 }
 
-/// A change of a peer; what is `None` stays.
+/// A change of a peer; `None` leaves a setting unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetPeer {
-    /// Which peer.
+    /// Names a peer.
     pub peer: PeerSelector,
-    /// Seconds without a packet sent after which a ping is; 0 is never.
+    /// Seconds without a sent packet after which a ping is sent; 0 for never.
     pub keepalive_s: Option<u32>,
-    /// Seconds without a packet received after which the peer is given up; 0 is never.
+    /// Seconds without a received packet after which the peer has timed out; 0 for never.
     pub timeout_s: Option<u32>,
-    /// The largest TCP segment in bytes, written into SYN packets both ways; 0 leaves them alone.
+    /// The maximum TCP segment size in bytes, written to SYN packets in both directions; 0 leaves
+    /// them unchanged.
     pub mss_bytes: Option<u16>,
 }
 
-/// Where a key is.
+/// A key slot of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Slot {
-    /// Seals, and opens.
+    /// Its key seals and opens packets.
     Primary = 0,
-    /// Opens alone.
+    /// Its key only opens packets.
     Secondary = 1,
 }
 
 /// A key for a slot.
 #[derive(Clone, Copy)]
 pub struct InstallKey<'a> {
-    /// Whose.
+    /// The peer.
     pub peer: PeerSelector,
-    /// Where.
+    /// The slot.
     pub slot: Slot,
-    /// The id on its packets, at most [`MAX_KEY_ID`].
+    /// The key id on its packets, at most [`MAX_KEY_ID`].
     pub key_id: u8,
     /// The AEAD.
     pub suite: Suite,
     /// The secrets.
     pub material: KeyMaterial<'a>,
-    /// The id on packets to the peer from here on, at most [`UNDEFINED_PEER_ID`], where it changes.
+    /// The new id on packets to the peer, at most [`UNDEFINED_PEER_ID`], if it changes.
     pub transmit_id: Option<u32>,
-    /// The most packets that may be sealed with it; `None` is what the suite bears. Userspace is
-    /// told before.
+    /// The maximum number of packets to seal with it; `None` for the suite's limit. An event is
+    /// sent before the limit is reached.
     pub packet_limit: Option<NonZeroU64>,
 }
 
-/// The secrets of a key, each way.
+/// The secrets of a key, for each direction.
 #[derive(Clone, Copy)]
 pub enum KeyMaterial<'a> {
-    /// A key, and what its nonces end with.
+    /// A key and the tail of its nonces.
     Fixed {
         /// For packets to the peer.
         encrypt: DirectionKey<'a>,
@@ -189,7 +192,7 @@ pub enum KeyMaterial<'a> {
 /// A key of one direction.
 #[derive(Clone, Copy)]
 pub struct DirectionKey<'a> {
-    /// As long as the suite's keys are.
+    /// The key, of the suite's key length.
     pub key: &'a [u8],
     /// The last 8 bytes of every nonce.
     pub nonce_tail: &'a [u8; 8],
@@ -198,59 +201,59 @@ pub struct DirectionKey<'a> {
 /// A network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {
-    /// Its address; bits behind the prefix are zero.
+    /// The network address; bits behind the prefix are zero.
     pub address: IpAddr,
-    /// At most 32 or 128.
+    /// The prefix length, at most 32 or 128 bits.
     pub length: u8,
 }
 
 impl Prefix {
-    /// Judges the length and clears the host's bits. `None` where the prefix is too long.
+    /// Checks the length and clears the host bits. `None` if the prefix is too long.
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
         let judged = AllowedIpChange::new(address, length, false)?;
         Some(Self { address: judged.address, length })
     }
 }
 
-/// A datagram that is not of the data channel.
+/// A control datagram: one that is not of the data channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlDatagram<'a> {
-    /// Where it goes or comes from. `None` is the one peer of point-to-point mode.
+    /// Its source or destination. `None` for the only peer of point-to-point mode.
     pub address: Option<SocketAddr>,
     /// Its bytes: at least one, at most [`MAX_CONTROL_BYTES`].
     pub data: &'a [u8],
 }
 
-/// What an adapter is doing.
+/// The state of a data channel's adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ChannelInfo {
-    /// How many peers it may have.
+    /// Its mode.
     pub mode: Mode,
     /// [`Command::Start`] was done.
     pub is_started: bool,
-    /// The bound address, where there is a socket.
+    /// The bound address, if there is a socket.
     pub local: Option<SocketAddr>,
-    /// Peers that it has.
+    /// The number of its peers.
     pub peers_count: u32,
 }
 
-/// What is in a slot.
+/// The key in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotInfo {
     /// The AEAD.
     pub suite: Suite,
-    /// The id on its packets.
+    /// The key id on its packets.
     pub key_id: u8,
-    /// Its keys are derived by epoch.
+    /// Its keys are derived for each epoch.
     pub is_epoch: bool,
 }
 
-/// Packets and bytes of a peer.
+/// Traffic counters of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct PeerTraffic {
-    /// Data packets that came from it and were good.
+    /// Authentic data packets from it.
     pub rx_packets: u64,
-    /// Data packets that went to it.
+    /// Data packets to it.
     pub tx_packets: u64,
     /// Bytes of UDP payload in `rx_packets`.
     pub link_rx_bytes: u64,
@@ -262,20 +265,20 @@ pub struct PeerTraffic {
     pub vpn_tx_bytes: u64,
 }
 
-/// A peer as it is.
+/// The state of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerInfo {
     /// Its receive id; `None` in point-to-point mode.
     pub receive_id: Option<u32>,
-    /// The id on packets to it, where it is known.
+    /// The id on packets to it, if known.
     pub transmit_id: Option<u32>,
-    /// Where it is.
+    /// Its address.
     pub remote: SocketAddr,
     /// Its address within the tunnel.
     pub vpn4: Option<Ipv4Addr>,
     /// Its address within the tunnel.
     pub vpn6: Option<Ipv6Addr>,
-    /// Routes to it.
+    /// The number of routes to it.
     pub routes_count: u32,
     /// Seconds; 0 is off.
     pub keepalive_s: u32,
@@ -283,23 +286,23 @@ pub struct PeerInfo {
     pub timeout_s: u32,
     /// Bytes; 0 is off.
     pub mss_bytes: u16,
-    /// What is in the primary slot.
+    /// The key in the primary slot.
     pub primary: Option<SlotInfo>,
-    /// What is in the secondary slot.
+    /// The key in the secondary slot.
     pub secondary: Option<SlotInfo>,
-    /// What it carried.
+    /// Its traffic counters.
     pub traffic: PeerTraffic,
 }
 
-/// Why a peer went.
+/// Why a peer was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum DeleteReason {
     /// The adapter stopped.
     Teardown = 0,
-    /// Userspace removed it.
+    /// Userspace deleted it.
     Userspace = 1,
-    /// It was silent for too long.
+    /// It has timed out.
     Expired = 2,
     /// Its transport failed.
     TransportError = 3,
@@ -307,26 +310,26 @@ pub enum DeleteReason {
     TransportDisconnect = 4,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// There is no key to seal with, and a packet to seal.
+    /// A packet is to be sealed, and there is no key.
     KeyWanted,
-    /// A key will soon have sealed as much as it may, or failed to open as much: another is due.
+    /// A key is near its limit of sealed packets or of failed openings: a new key is due.
     UsageLimitNear,
-    /// The one peer of point-to-point mode was silent for too long. It stays.
+    /// The only peer of point-to-point mode has timed out. It is not deleted.
     TimedOut,
-    /// The peer sends from another address, and is answered there.
+    /// The peer sends from a new address, to which packets are sent from now on.
     Floated(SocketAddr),
-    /// The peer is gone.
+    /// The peer was deleted.
     Deleted(DeleteReason),
 }
 
-/// Something that happened to a peer.
+/// An event of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventInfo {
     /// Its receive id; `None` in point-to-point mode.
     pub peer: Option<u32>,
-    /// What.
+    /// The kind of event.
     pub kind: EventKind,
 }

@@ -1,8 +1,8 @@
-//! Why a buffer is not a request.
+//! Errors of malformed buffers.
 
 use core::fmt;
 
-/// What is wrong with a buffer, and where. Always the caller's fault.
+/// What is wrong with a buffer, and where. The caller is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     /// What is wrong.
@@ -15,23 +15,23 @@ pub struct DecodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// The control code is not one of ours.
+    /// The control code belongs to none of the ABIs.
     UnknownCode,
-    /// A record reaches past the end of the buffer, or a count promises more than there is.
+    /// A record or a count exceeds the buffer.
     Truncated,
-    /// A buffer or record has a size that this version does not have.
+    /// A buffer or record has a size that this version does not define.
     BadSize,
-    /// A record or protocol version that is newer than this one: "not implemented".
+    /// A record or protocol version is newer than this one: "not implemented".
     UnsupportedVersion,
-    /// A record of a kind that does not belong here.
+    /// A record is of a kind that is not allowed here.
     UnexpectedRecord,
-    /// Flag bits without a meaning, or two that exclude each other.
+    /// Undefined flag bits, or two flags that exclude each other.
     BadFlags,
     /// Bytes that must be zero are not.
     ReservedNotZero,
     /// A peer without its public key.
     MissingPublicKey,
-    /// A key of zeroes where clearing has a flag of its own.
+    /// A key of zeroes, although clearing has a flag of its own.
     ZeroKey,
     /// Neither IPv4 nor IPv6.
     BadAddressFamily,
@@ -49,11 +49,11 @@ pub enum DecodeErrorKind {
     InputTooSmall,
     /// Neither point-to-point nor multi-peer.
     BadMode,
-    /// An id of more than 24 bits, or the undefined one where a defined one is due.
+    /// A peer id of more than 24 bits, or the undefined one where a defined one is required.
     BadPeerId,
     /// Neither UDP nor TCP.
     BadTransport,
-    /// A number of seconds that is none.
+    /// An invalid number of seconds.
     BadTimer,
     /// A TCP segment size that does not fit into 16 bits.
     BadSegmentSize,
@@ -61,13 +61,13 @@ pub enum DecodeErrorKind {
     BadSlot,
     /// A key id above 7.
     BadKeyId,
-    /// No AEAD of ours.
+    /// An unknown AEAD.
     BadSuite,
-    /// A key longer than there is room for.
+    /// A key longer than its field.
     KeyTooLong,
-    /// A key of another length than its suite's.
+    /// A key whose length is not its suite's.
     BadKeyLength,
-    /// A control datagram of no bytes or of too many.
+    /// An empty or too long control datagram.
     BadDatagramLength,
     /// A text that is not UTF-8.
     BadText,

@@ -1,11 +1,11 @@
-//! Requests over a stream: what the SDK and `tunicd` speak on `/var/run/tunic/IFACE.sock`.
+//! Requests over a stream: the protocol of the SDK and `tunicd` on `/var/run/tunic/IFACE.sock`.
 //!
-//! A connection is one open file on the adapter's device. First the server says whether it could be
-//! opened: a [`ReplyHeader`] of id 0 without data. Then the client sends requests, each a
-//! [`RequestHeader`] and behind it the first buffer, and the second where
-//! [`RequestHeader::sends_output`]. Each but a cancel is answered once, in whatever order: a
-//! [`ReplyHeader`], then its data. The end of the connection closes the file, and so cancels what
-//! waits. Words are little-endian.
+//! A connection is one open file on the adapter's device. First the server sends the status of the
+//! open: a [`ReplyHeader`] of id 0 without data. Then the client sends requests, each a
+//! [`RequestHeader`], the first buffer, and the second buffer if [`RequestHeader::sends_output`].
+//! Each request except a cancel is answered once, in any order: a [`ReplyHeader`], then its data.
+//! The end of the connection closes the file, which cancels its pending requests. Words are
+//! little-endian.
 
 use crate::bytes::{put, u32_at, u64_at};
 use crate::code::{Method, method};
@@ -13,16 +13,16 @@ use crate::code::{Method, method};
 /// The first word of every request: "TNC2".
 pub const MAGIC: u32 = u32::from_le_bytes(*b"TNC2");
 
-/// The most bytes of one buffer.
+/// The maximum size of a buffer in bytes.
 pub const MAX_BUFFER_BYTES: u32 = 256 << 20;
 
-/// The most requests of a connection that may be without an answer; one more ends it.
+/// The maximum number of unanswered requests of a connection; one more ends it.
 pub const MAX_REQUESTS: usize = 256;
 
-/// What is asked of the file.
+/// An operation on the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// A control code.
+    /// An IOCTL.
     Ioctl {
         /// The control code.
         code: u32,
@@ -31,21 +31,21 @@ pub enum Operation {
     Read,
     /// A write of the first buffer.
     Write,
-    /// That the request of this id ends: it is answered, as cancelled or not, and the cancel is
-    /// not.
+    /// Cancels the request of this id. That request is answered, as cancelled or not; the cancel
+    /// has no answer.
     Cancel,
 }
 
-/// What a client asks.
+/// The header of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestHeader {
-    /// Chosen by the client: of no other request that is without an answer, and not 0.
+    /// Chosen by the client: not 0, and unique among its unanswered requests.
     pub id: u64,
-    /// What is asked.
+    /// The operation.
     pub operation: Operation,
     /// Bytes of the first buffer, which follow.
     pub input_bytes: u32,
-    /// Bytes of the second buffer, which follow too where [`RequestHeader::sends_output`].
+    /// Bytes of the second buffer, which follow if [`RequestHeader::sends_output`].
     pub output_bytes: u32,
 }
 
@@ -53,7 +53,7 @@ impl RequestHeader {
     /// Encoded size in bytes.
     pub const SIZE: usize = 32;
 
-    /// Reads a header; `None` where it is none or wants too much.
+    /// Decodes a header; `None` if it is malformed or a buffer is too large.
     pub fn decode(bytes: &[u8; Self::SIZE]) -> Option<Self> {
         if u32_at(bytes, 0).ok()? != MAGIC || u32_at(bytes, 28).ok()? != 0 {
             return None;
@@ -101,7 +101,7 @@ impl RequestHeader {
         bytes
     }
 
-    /// Whether the second buffer carries data to the driver.
+    /// Whether the driver reads the second buffer.
     pub const fn sends_output(&self) -> bool {
         match self.operation {
             Operation::Ioctl { code } => matches!(method(code), Method::InDirect),
@@ -110,16 +110,16 @@ impl RequestHeader {
     }
 }
 
-/// What the driver answered.
+/// The header of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyHeader {
-    /// Of the request.
+    /// The id of the request.
     pub id: u64,
     /// The NTSTATUS.
     pub status: u32,
-    /// Bytes of data that follow; none where the second buffer carried data to the driver.
+    /// Bytes of data that follow; none if the driver reads the second buffer.
     pub data_bytes: u32,
-    /// What the driver returned as information: the bytes of the answer, or those it would need.
+    /// The driver's `Information`: the bytes of the answer, or the bytes that it would need.
     pub information: u64,
 }
 
@@ -127,7 +127,7 @@ impl ReplyHeader {
     /// Encoded size in bytes.
     pub const SIZE: usize = 24;
 
-    /// Reads a header; `None` where it promises too much.
+    /// Decodes a header; `None` if the data is too large.
     pub fn decode(bytes: &[u8; Self::SIZE]) -> Option<Self> {
         let header = Self {
             id: u64_at(bytes, 0).ok()?,

@@ -1,5 +1,5 @@
-//! The C header, `include/tunic.h`, written from the records: `cargo run -p tunic-ioctl --example
-//! header`.
+//! The C header, `include/tunic.h`, generated from the records by `cargo run -p tunic-ioctl
+//! --example header`.
 
 use core::fmt;
 
@@ -122,7 +122,7 @@ const OVPN_DCO_RECORDS: &[Layout] = &[
     ovpn_dco::MpIroute::LAYOUT,
 ];
 
-/// Names and values of constants, under their names in Rust.
+/// Names and values of constants; the C name is the Rust name with a prefix.
 macro_rules! list {
     ($module:ident: $($name:ident)*) => {
         &[$( (stringify!($name), $module::$name as u64), )*]
@@ -146,8 +146,8 @@ const NATIVE_CONSTANTS: &[&[(&str, u64)]] = &[
         IOCTL_CHANNEL_SET_MODE IOCTL_CHANNEL_LISTEN IOCTL_CHANNEL_NEW_PEER IOCTL_CHANNEL_DELETE_PEER
         IOCTL_CHANNEL_SET_PEER IOCTL_CHANNEL_INSTALL_KEY IOCTL_CHANNEL_SWAP_KEYS
         IOCTL_CHANNEL_DELETE_KEY IOCTL_CHANNEL_ADD_ROUTE IOCTL_CHANNEL_REMOVE_ROUTE
-        IOCTL_CHANNEL_START IOCTL_CHANNEL_STOP IOCTL_CHANNEL_OWN IOCTL_CHANNEL_QUERY IOCTL_CHANNEL_READ_EVENT
-        IOCTL_CHANNEL_SEND_CONTROL IOCTL_CHANNEL_READ_CONTROL),
+        IOCTL_CHANNEL_START IOCTL_CHANNEL_STOP IOCTL_CHANNEL_OWN IOCTL_CHANNEL_QUERY
+        IOCTL_CHANNEL_READ_EVENT IOCTL_CHANNEL_SEND_CONTROL IOCTL_CHANNEL_READ_CONTROL),
     &[
         ("KIND_VERSION", Kind::Version as u64),
         ("KIND_REPLY", Kind::Reply as u64),
@@ -275,7 +275,7 @@ fn record(out: &mut impl fmt::Write, layout: &Layout) -> fmt::Result {
     Ok(())
 }
 
-/// The C type, and the number of elements where it is an array.
+/// The C type, and the number of elements of an array.
 fn c_type(rust_type: &'static str) -> (&'static str, Option<&'static str>) {
     match rust_type {
         "u8" => ("uint8_t", None),

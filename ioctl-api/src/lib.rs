@@ -1,19 +1,18 @@
 //! The control ABIs of the Tunic driver: plain-data records and their codecs.
 //!
-//! Three ABIs lead to the same commands: the native one ([`native`], versioned records), that of
-//! WireGuardNT ([`wireguard_nt`], what `wg.exe` and `wireguard.dll` speak) and that of ovpn-dco-win
-//! ([`ovpn_dco`], what OpenVPN speaks). What is asked of a protocol whose handshake is in userspace
-//! is in [`data_channel`]. [`decode`] turns the bytes of an IOCTL into a [`Request`]; it has judged
-//! the whole buffer when it returns, so a caller may apply what it finds without meeting a
-//! malformed record half way. Answers are written by [`ConfigurationEncoder`] and the functions of
-//! [`native::reply`], [`native::channel::reply`] and [`ovpn_dco`].
+//! Three ABIs are decoded into the same commands: the native one ([`native`], versioned records),
+//! WireGuardNT's ([`wireguard_nt`], used by `wg.exe` and `wireguard.dll`) and ovpn-dco-win's
+//! ([`ovpn_dco`], used by OpenVPN). The commands for a protocol whose handshake is in userspace are
+//! in [`data_channel`]. [`decode`] turns the bytes of an IOCTL into a [`Request`] and validates the
+//! whole buffer, so that a caller that applies the request meets no malformed record half way.
+//! [`ConfigurationEncoder`] and the functions of [`native::reply`], [`native::channel::reply`] and
+//! [`ovpn_dco`] encode the answers.
 //!
-//! Nothing here allocates, panics or transmutes: a record is read and written field by field, at
-//! offsets that are checked at compile time against the C layout.
+//! Nothing here allocates, panics or transmutes: records are read and written field by field, at
+//! offsets that are checked against the C layout at compile time.
 //!
-//! A kernel must decode its own copy of a buffer that user mode can still write to (the direct
-//! methods): the views stay memory-safe whatever happens to the bytes, but only an unchanging
-//! buffer stays valid.
+//! A driver must decode its own copy of a buffer that user mode can still write to (the direct
+//! methods). Changing bytes cannot break memory safety, but they invalidate the validation.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Records: plain C structs whose layout is asserted, and known to the header generator.
+//! Records: plain C structs whose layout is checked at compile time and known to the header
+//! generator.
 
 /// A field of a [`Layout`].
 #[derive(Clone, Copy, Debug)]
@@ -9,7 +10,7 @@ pub struct Field {
     pub rust_type: &'static str,
     /// Its offset in bytes.
     pub offset_bytes: usize,
-    /// What it says.
+    /// Its documentation.
     pub doc: &'static str,
 }
 
@@ -20,16 +21,16 @@ pub struct Layout {
     pub c_name: &'static str,
     /// Its size in bytes.
     pub size_bytes: usize,
-    /// It is aligned to 8 bytes whatever is in it.
+    /// It is aligned to 8 bytes, whatever its fields need.
     pub is_aligned_to_8: bool,
     /// Its fields, by offset.
     pub fields: &'static [Field],
-    /// What it is.
+    /// Its documentation.
     pub doc: &'static str,
 }
 
-/// Declares a record: a `repr(C)` struct with its asserted size and offsets, of alignment 8 unless
-/// it says `natural`.
+/// Declares a record: a `repr(C)` struct whose size and offsets are checked at compile time. Its
+/// alignment is 8 unless it is declared `natural`.
 macro_rules! record {
     (
         $( #[doc = $doc:literal] )+

@@ -4,8 +4,8 @@ use core::error::Error;
 use core::fmt;
 use core::str::FromStr;
 
-/// An AEAD of the data channel. Its text is OpenSSL's name, as it is on the wire and in profiles of
-/// OpenVPN.
+/// An AEAD of the data channel. It is displayed by OpenSSL's name, which OpenVPN uses on the wire
+/// and in profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Suite {
@@ -19,12 +19,12 @@ pub enum Suite {
     ChaCha20Poly1305 = 4,
 }
 
-/// A text names no cipher that the data channel has.
+/// A text is not the name of a suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseSuiteError;
 
 impl Suite {
-    /// All, by number.
+    /// All suites, by number.
     pub const ALL: [Self; 4] =
         [Self::Aes128Gcm, Self::Aes192Gcm, Self::Aes256Gcm, Self::ChaCha20Poly1305];
 

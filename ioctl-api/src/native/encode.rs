@@ -1,4 +1,4 @@
-//! Requests of the native ABI, for the SDK.
+//! Encodes requests of the native ABI, for the SDK.
 
 use core::mem::offset_of;
 use core::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::change::{KeyChange, PeerAction, PeerChange};
 use crate::sockaddr;
 use crate::values::{AdapterId, AdapterState};
 
-/// Names an adapter in a request.
+/// A request that only names an adapter.
 pub fn encode_select(adapter: AdapterId) -> [u8; Select::SIZE] {
     let mut bytes = start_record::<{ Select::SIZE }>(Kind::Select);
     put(&mut bytes, offset_of!(Select, adapter), &adapter.0);

@@ -1,16 +1,14 @@
 //! The native ABI, version 1: `include/tunic.h`.
 //!
-//! Every request and answer is a run of records, each with a [`Header`] that holds its size,
-//! version and kind. Sizes are multiples of 8. A record may be longer than this version knows as
-//! long as what is behind is zero: a newer client that uses nothing new is understood by an older
-//! driver.
+//! Every request and answer is a sequence of records, each with a [`Header`] of its size, version
+//! and kind. Sizes are multiples of 8. A record may be longer than this version defines if the rest
+//! is zero, so that an older driver understands a newer client that uses no new field.
 //!
-//! A configuration is one [`Interface`], then for each peer a [`Peer`] and behind it its
-//! [`Route`]s. Requests name their adapter; a zero GUID is that of the device the IOCTL was sent
-//! to.
+//! A configuration is one [`Interface`], then for each peer a [`Peer`] followed by its [`Route`]s.
+//! Requests name their adapter; a GUID of zeroes is the adapter of the device that receives the
+//! IOCTL.
 //!
-//! Adapters whose protocol has its handshake in userspace are told what to do by the requests of
-//! [`channel`].
+//! The requests of [`channel`] control adapters whose handshake is in userspace.
 
 pub mod channel;
 mod decode;
@@ -56,7 +54,7 @@ const fn change(function: u32) -> u32 {
 
 /// No input; answers a [`Version`].
 pub const IOCTL_QUERY_VERSION: u32 = query(0);
-/// No input; answers a [`Reply`] and an [`Adapter`] each.
+/// No input; answers a [`Reply`] and an [`Adapter`] for each adapter.
 pub const IOCTL_LIST_ADAPTERS: u32 = query(1);
 /// Takes a [`Select`]; answers a [`Reply`] and an [`Adapter`].
 pub const IOCTL_QUERY_ADAPTER: u32 = query(2);
@@ -68,7 +66,7 @@ pub const IOCTL_SET_STATE: u32 = change(4);
 pub const IOCTL_QUERY_CONFIGURATION: u32 = change(5);
 /// Takes a configuration.
 pub const IOCTL_SET_CONFIGURATION: u32 = change(6);
-/// Takes a [`Select`]; answers an [`Event`] as soon as there is one.
+/// Takes a [`Select`]; answers with the next [`Event`], for which it waits.
 pub const IOCTL_READ_EVENT: u32 = query(7);
 /// Takes a [`SetTimerScale`].
 pub const IOCTL_SET_TIMER_SCALE: u32 = change(8);
@@ -80,7 +78,7 @@ pub const CAPABILITY_EVENTS: u64 = 0x2;
 /// The timer scale can be set.
 pub const CAPABILITY_TIMER_SCALE: u64 = 0x4;
 
-/// What [`Statistics`] counts behind its fixed part, by index. New reasons come at the end.
+/// Names of the counters behind the fixed part of [`Statistics`], by index. New ones are appended.
 pub const DISCARD_NAMES: [&str; 21] = [
     "not-ip",
     "no-route",

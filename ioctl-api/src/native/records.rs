@@ -2,7 +2,7 @@
 
 use crate::sockaddr::SockaddrInet;
 
-/// What a record is.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Kind {
@@ -231,8 +231,8 @@ record! {
 }
 
 record! {
-    /// The routes of an adapter as text, a Graphviz digraph; text_bytes bytes of UTF-8 follow within
-    /// the record, padded with zeroes.
+    /// The routes of an adapter as text, a Graphviz digraph; text_bytes bytes of UTF-8 follow
+    /// within the record, padded with zeroes.
     pub struct Routes = "TUNIC_ROUTES", 16 {
         /// Kind ROUTES.
         header: Header = 0,

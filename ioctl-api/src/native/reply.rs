@@ -1,8 +1,7 @@
-//! Answers of the native ABI: written by the driver, read by the SDK.
+//! Answers of the native ABI: encoded by the driver, decoded by the SDK.
 //!
-//! The codes are METHOD_BUFFERED, so an answer never claims more bytes than its output has: one
-//! that does not fit whole is cut behind its last whole record, and [`Reply`] says how much there
-//! is.
+//! The codes are METHOD_BUFFERED, so an answer never has more bytes than its output. An answer that
+//! does not fit is cut after its last whole record; [`Reply`] has the size of the whole answer.
 
 use core::mem::offset_of;
 use core::net::SocketAddr;
@@ -16,18 +15,18 @@ use crate::bytes::{array, is_zero, put, u16_at, u32_at, u64_at};
 use crate::values::{AdapterId, AdapterState, Encoded, InterfaceInfo, PeerInfo};
 use crate::{DecodeError, DecodeErrorKind, KEY_BYTES, sockaddr};
 
-/// What the driver is.
+/// Versions and capabilities of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VersionInfo {
-    /// The newest version of the ABI that it knows.
+    /// The newest version of the ABI that it implements.
     pub abi_version: u32,
     /// Its own version: major in the high half, minor in the low.
     pub driver_version: u32,
-    /// `CAPABILITY_*` bits.
+    /// The capability bits: `CAPABILITY_*` and those of [`crate::protocol`].
     pub capabilities: u64,
 }
 
-/// What an adapter is.
+/// Identity and state of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdapterInfo<'a> {
     /// Its GUID.
@@ -36,21 +35,21 @@ pub struct AdapterInfo<'a> {
     pub luid: u64,
     /// MTU in bytes.
     pub mtu_bytes: u32,
-    /// `PROTOCOL_*`.
+    /// The number of its protocol, see [`crate::protocol`].
     pub protocol: u32,
-    /// Whether it was brought up.
+    /// Its state.
     pub state: AdapterState,
     /// Whether its link is connected.
     pub is_connected: bool,
-    /// The bound UDP port, or the one asked for; 0 for none.
+    /// The bound or requested UDP port; 0 for none.
     pub listen_port: u16,
-    /// Peers that it has.
+    /// The number of its peers.
     pub peers_count: u32,
     /// Its name, UTF-8, at most 256 bytes.
     pub name: &'a [u8],
 }
 
-/// Packets and bytes that an adapter carried.
+/// Traffic counters of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Traffic {
     /// Packets to peers.
@@ -63,28 +62,28 @@ pub struct Traffic {
     pub rx_bytes: u64,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum EventKind {
-    /// A handshake has completed.
+    /// A handshake was completed.
     HandshakeCompleted = 1,
-    /// The peer does not answer handshakes.
+    /// The peer did not answer: the handshake was abandoned.
     HandshakeAbandoned = 2,
-    /// The peer's address changed.
+    /// The peer's address has changed.
     EndpointMoved = 3,
 }
 
-/// Something that happened.
+/// An event of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventInfo {
-    /// On which adapter.
+    /// The adapter.
     pub adapter: AdapterId,
-    /// Counts the adapter's events.
+    /// The event's number among the adapter's events.
     pub sequence: u64,
-    /// When, in 100 ns units since 1601-01-01 UTC.
+    /// The time, in 100 ns units since 1601-01-01 UTC.
     pub time_filetime: u64,
-    /// What.
+    /// The kind of event.
     pub kind: EventKind,
     /// The peer's public key.
     pub public_key: [u8; KEY_BYTES],
@@ -92,7 +91,7 @@ pub struct EventInfo {
     pub endpoint: Option<SocketAddr>,
 }
 
-/// Writes a [`Version`]; `None` where it does not fit. Says how many bytes were written.
+/// Writes a [`Version`]; `None` if it does not fit. Returns the number of bytes written.
 pub fn version(info: &VersionInfo, output: &mut [u8]) -> Option<usize> {
     let mut bytes = start_record::<{ Version::SIZE }>(Kind::Version);
     put(&mut bytes, offset_of!(Version, abi_version), &info.abi_version.to_le_bytes());
@@ -111,7 +110,7 @@ pub fn decode_version(bytes: &[u8]) -> Result<VersionInfo, DecodeError> {
     })
 }
 
-/// Writes [`Statistics`] with as many discard counters as are given; `None` where it does not fit.
+/// Writes [`Statistics`] with as many discard counters as are given; `None` if it does not fit.
 pub fn statistics(
     adapter: AdapterId,
     traffic: &Traffic,
@@ -160,7 +159,7 @@ pub fn decode_statistics(
     Ok((traffic, counters.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word))))
 }
 
-/// Writes an [`Event`]; `None` where it does not fit.
+/// Writes an [`Event`]; `None` if it does not fit.
 pub fn event(info: &EventInfo, output: &mut [u8]) -> Option<usize> {
     let mut bytes = start_record::<{ Event::SIZE }>(Kind::Event);
     put(&mut bytes, offset_of!(Event, adapter), &info.adapter.0);
@@ -174,7 +173,7 @@ pub fn event(info: &EventInfo, output: &mut [u8]) -> Option<usize> {
     write(&bytes, output)
 }
 
-/// Reads an [`Event`]; `None` where it is of a kind that this version does not know.
+/// Reads an [`Event`]; `None` if this version does not know its kind.
 pub fn decode_event(bytes: &[u8]) -> Result<Option<EventInfo>, DecodeError> {
     let record = record(bytes, 0, Kind::Event, Event::SIZE)?;
     let kind = match u32_at(record, offset_of!(Event, event))? {
@@ -193,7 +192,7 @@ pub fn decode_event(bytes: &[u8]) -> Result<Option<EventInfo>, DecodeError> {
     }))
 }
 
-/// Writes a [`Reply`] and [`Adapter`]s: whole records as long as they fit, and the sum of all.
+/// Writes a [`Reply`] and [`Adapter`]s: whole records while they fit, and the size of all.
 pub struct AdapterEncoder<'o>(RecordWriter<'o>);
 
 impl<'o> AdapterEncoder<'o> {
@@ -221,13 +220,13 @@ impl<'o> AdapterEncoder<'o> {
         self.0.append(&bytes);
     }
 
-    /// Ends the answer. Where not even the [`Reply`] fitted, nothing was written.
+    /// Ends the answer. If not even the [`Reply`] fits, nothing is written.
     pub fn finish(self) -> Encoded {
         self.0.finish()
     }
 }
 
-/// Writes a [`Reply`] and records behind it: whole ones as long as they fit, and the sum of all.
+/// Writes a [`Reply`] and records behind it: whole ones while they fit, and the size of all.
 pub(super) struct RecordWriter<'o> {
     output: &'o mut [u8],
     encoded: Encoded,
@@ -253,8 +252,8 @@ impl<'o> RecordWriter<'o> {
         let length = record.len() as u64;
         self.encoded.required_bytes = self.encoded.required_bytes.saturating_add(length);
         let end = start.saturating_add(record.len());
-        if let Some(place) = self.output.get_mut(start..end) {
-            place.copy_from_slice(record);
+        if let Some(field) = self.output.get_mut(start..end) {
+            field.copy_from_slice(record);
             self.encoded.written_bytes = end;
         }
     }
@@ -320,7 +319,7 @@ impl<'a> Iterator for Adapters<'a> {
     }
 }
 
-/// Bytes that a whole answer takes, where `bytes` starts with a [`Reply`].
+/// The size of the whole answer, if `bytes` starts with a [`Reply`].
 pub fn required_bytes(bytes: &[u8]) -> Option<u64> {
     if kind_at(bytes, 0) != Some(Kind::Reply as u16) {
         return None;
@@ -382,5 +381,5 @@ fn write(record: &[u8], output: &mut [u8]) -> Option<usize> {
     Some(record.len())
 }
 
-/// The ABI that the answers are of.
+/// The version of the ABI.
 pub const ABI_VERSION: u32 = VERSION as u32;

@@ -5,18 +5,18 @@ use crate::bytes::put;
 use crate::data_channel::{ControlDatagram, Mode};
 use crate::sockaddr;
 
-/// Why what was written is no datagram. Always the caller's fault.
+/// Why written bytes are not a datagram. The caller is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteError {
-    /// STATUS_INVALID_ADDRESS: no address before it, or one that nothing can be sent to.
+    /// STATUS_INVALID_ADDRESS: the address is missing or cannot be a destination.
     BadAddress,
-    /// STATUS_INVALID_MESSAGE: nothing behind the address.
+    /// STATUS_INVALID_MESSAGE: no data after the address.
     Empty,
     /// STATUS_INVALID_BUFFER_SIZE: more than [`MAX_WRITE_BYTES`].
     TooLong,
 }
 
-/// Reads what was written to the device.
+/// Decodes a write to the device.
 pub fn decode_write(mode: Mode, input: &[u8]) -> Result<ControlDatagram<'_>, WriteError> {
     let (address, data) = match mode {
         Mode::PointToPoint => (None, input),
@@ -35,8 +35,8 @@ pub fn decode_write(mode: Mode, input: &[u8]) -> Result<ControlDatagram<'_>, Wri
     }
 }
 
-/// Writes what is read from the device: with its address, where that is given, which multi-peer
-/// mode does. `None` where it does not fit. Says how many bytes were written.
+/// Encodes the answer to a read of the device: the address, if there is one (multi-peer mode), and
+/// the data. `None` if it does not fit. Returns the number of bytes written.
 pub fn encode_read(datagram: &ControlDatagram<'_>, output: &mut [u8]) -> Option<usize> {
     let prefix = datagram.address.as_ref().map_or(0, sockaddr::size_bytes);
     let size = prefix.checked_add(datagram.data.len())?;

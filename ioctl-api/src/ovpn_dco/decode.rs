@@ -26,7 +26,7 @@ pub const fn is_code(code: u32) -> bool {
     code >> 16 == DEVICE_TYPE
 }
 
-/// Decodes an IOCTL of this ABI; `None` where the code is not of it.
+/// Decodes an IOCTL of this ABI; `None` if it is not one.
 pub fn decode(code: u32, input: &[u8]) -> Result<Option<Command<'_>>, DecodeError> {
     Ok(Some(match code {
         IOCTL_NEW_PEER => new_peer(input)?,
@@ -119,7 +119,7 @@ fn mp_new_peer(input: &[u8]) -> Result<Command<'static>, DecodeError> {
     }))
 }
 
-/// A local address and that of an endpoint.
+/// A local and a remote address.
 fn addresses(
     input: &[u8],
     local_offset: usize,
@@ -160,7 +160,7 @@ fn set_peer(input: &[u8], peer: PeerSelector, first: usize) -> Result<Command<'_
     }))
 }
 
-/// Seconds; `None` is -1, that they stay.
+/// Seconds; `None` for -1, no change.
 fn seconds(input: &[u8], offset: usize) -> Result<Option<u32>, DecodeError> {
     match u32_at(input, offset)? {
         u32::MAX => Ok(None),
@@ -206,13 +206,13 @@ fn key(input: &[u8], is_epoch: bool) -> Result<Command<'_>, DecodeError> {
         key_id,
         suite,
         material,
-        // OpenVPN has -1 for an id that it doesn't know: all ones in 24 bits.
+        // OpenVPN sends -1 for an unknown id: all ones in 24 bits.
         transmit_id: Some(peer & UNDEFINED_PEER_ID),
         packet_limit: None,
     }))
 }
 
-/// The AEAD: its name, and for AES the length of the key.
+/// The AEAD, by its name and, for AES, the length of the key.
 fn suite(input: &[u8], direction: usize) -> Result<Suite, DecodeError> {
     let cipher_offset = offset_of!(CryptoData, cipher);
     let length_offset = direction.saturating_add(offset_of!(KeyDirection, key_bytes));
@@ -270,7 +270,7 @@ fn address(input: &[u8], offset: usize) -> Result<SocketAddr, DecodeError> {
         .ok_or(DecodeError::new(DecodeErrorKind::BadAddressFamily, offset))
 }
 
-/// The struct at the start of the input; what is behind it does not count.
+/// The struct at the start of the input; bytes after it are ignored.
 fn sized(input: &[u8], size: usize) -> Result<&[u8], DecodeError> {
     input.get(..size).ok_or(DecodeError::new(DecodeErrorKind::InputTooSmall, input.len()))
 }

@@ -1,4 +1,4 @@
-//! Answers of ovpn-dco-win's ABI. Each is a whole struct: what is in none of its fields is zero.
+//! Encodes answers of ovpn-dco-win's ABI. Each is a whole struct whose padding is zero.
 
 use core::mem::offset_of;
 
@@ -9,7 +9,7 @@ use crate::bytes::put;
 use crate::data_channel::{EventInfo, EventKind, Listen, PeerTraffic};
 use crate::sockaddr;
 
-/// Counters of an adapter. Packets are told in 32 bits, in which they wrap.
+/// Counters of an adapter. Packet counters are reported in 32 bits and wrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Control datagrams received and lost.
@@ -47,7 +47,7 @@ pub fn encode_version() -> [u8; Version::SIZE] {
     bytes
 }
 
-/// Where the socket was bound.
+/// The address to which the socket was bound.
 pub fn encode_listen(bound: &Listen) -> [u8; MpStartVpn::SIZE] {
     let mut bytes = [0; MpStartVpn::SIZE];
     put(&mut bytes, offset_of!(MpStartVpn, listen), &sockaddr::encode(&bound.local));
@@ -83,7 +83,7 @@ pub fn encode_statistics(statistics: &Statistics) -> [u8; Stats::SIZE] {
     bytes
 }
 
-/// A peer's counters, under the id by which they were asked for; of all, each under its own.
+/// A peer's counters, with the id of the request; in an answer for all peers, with the peer's own.
 pub fn encode_peer_stats(peer: u32, traffic: &PeerTraffic) -> [u8; PeerStats::SIZE] {
     let mut bytes = [0; PeerStats::SIZE];
     put(&mut bytes, offset_of!(PeerStats, peer_id), &peer.to_le_bytes());
@@ -98,13 +98,13 @@ pub fn encode_peer_stats(peer: u32, traffic: &PeerTraffic) -> [u8; PeerStats::SI
     bytes
 }
 
-/// Instead of the counters of all peers, where they don't fit: the bytes that they take. Goes with
+/// The answer if the counters of all peers do not fit: the bytes that they need. Completed with
 /// STATUS_BUFFER_OVERFLOW.
 pub fn encode_required_bytes(peers: usize) -> [u8; 4] {
     u32::try_from(peers.saturating_mul(PeerStats::SIZE)).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// An event; `None` where this ABI does not have it. The one peer of point-to-point mode is -1.
+/// An event; `None` if this ABI does not define it. The only peer of point-to-point mode is -1.
 pub fn encode_event(event: &EventInfo) -> Option<[u8; NotifyEvent::SIZE]> {
     let mut bytes = [0; NotifyEvent::SIZE];
     let command = match event.kind {

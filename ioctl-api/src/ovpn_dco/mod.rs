@@ -1,8 +1,8 @@
-//! The ABI of ovpn-dco-win: what OpenVPN 2.6, 2.7 and 3 send to their data-channel driver.
+//! The ABI of ovpn-dco-win, used by OpenVPN 2.6, 2.7 and 3.
 //!
-//! 19 control codes, all METHOD_BUFFERED. Input may be longer than its struct, never shorter.
-//! Control datagrams are read from and written to the device; in multi-peer mode each is preceded
-//! by an address ([`encode_read`], [`decode_write`]).
+//! It has 19 control codes, all METHOD_BUFFERED. Input may be longer than its struct, never
+//! shorter. Control datagrams are read from and written to the device; in multi-peer mode an
+//! address precedes each ([`encode_read`], [`decode_write`]).
 
 mod datagram;
 mod decode;
@@ -23,10 +23,10 @@ pub use records::{
 
 use crate::code::{Method, control_code};
 
-/// The version that is told: from 2.8 on, OpenVPN uses epoch keys and counters per peer.
+/// The reported version: from 2.8 on, OpenVPN uses epoch keys and counters of each peer.
 pub const VERSION: (i32, i32, i32) = (2, 8, 0);
 
-/// The most bytes of a datagram that is written, without its address.
+/// The maximum size of a written datagram in bytes, without its address.
 pub const MAX_WRITE_BYTES: usize = 1500;
 
 /// FILE_DEVICE_UNKNOWN.
@@ -62,7 +62,7 @@ pub const IOCTL_MP_START_VPN: u32 = code(11);
 pub const IOCTL_MP_NEW_PEER: u32 = code(12);
 /// Takes a [`MpSetPeer`]. Multi-peer.
 pub const IOCTL_MP_SET_PEER: u32 = code(13);
-/// Answers a [`NotifyEvent`] as soon as there is one.
+/// Answers with the next [`NotifyEvent`], for which it waits.
 pub const IOCTL_NOTIFY_EVENT: u32 = code(14);
 /// Takes a peer id. Multi-peer.
 pub const IOCTL_MP_DEL_PEER: u32 = code(15);
@@ -72,7 +72,7 @@ pub const IOCTL_MP_SWAP_KEYS: u32 = code(16);
 pub const IOCTL_MP_ADD_IROUTE: u32 = code(17);
 /// Takes a [`MpIroute`]. Multi-peer.
 pub const IOCTL_MP_DEL_IROUTE: u32 = code(18);
-/// Takes a peer id, or -1 for all; answers a [`PeerStats`] each.
+/// Takes a peer id, or -1 for all; answers a [`PeerStats`] for each peer.
 pub const IOCTL_GET_PEER_STATS: u32 = code(19);
 
 const _: () = {
@@ -80,7 +80,7 @@ const _: () = {
     assert!(IOCTL_GET_PEER_STATS == 0x0022_004C);
 };
 
-/// Cipher: AES-GCM, of the key's length.
+/// Cipher: AES-GCM; the key's length selects the variant.
 pub const CIPHER_AES_GCM: u32 = 1;
 /// Cipher: CHACHA20-POLY1305.
 pub const CIPHER_CHACHA20_POLY1305: u32 = 2;
@@ -88,10 +88,9 @@ pub const CIPHER_CHACHA20_POLY1305: u32 = 2;
 /// Option of a key: its secrets are of epoch 1.
 pub const OPTION_EPOCH: u32 = 0x2;
 
-/// What a [`NotifyEvent`] tells: a peer is gone.
+/// Command of a [`NotifyEvent`]: a peer was deleted.
 pub const NOTIFY_DEL_PEER: u32 = 0;
-/// What a [`NotifyEvent`] tells: a key will soon have sealed as much as it may, or failed to open
-/// as much.
+/// Command of a [`NotifyEvent`]: a key is near its limit of sealed packets or of failed openings.
 pub const NOTIFY_SWAP_KEYS: u32 = 1;
-/// What a [`NotifyEvent`] tells: a peer has another address.
+/// Command of a [`NotifyEvent`]: a peer has a new address.
 pub const NOTIFY_FLOAT_PEER: u32 = 2;

@@ -1,4 +1,4 @@
-//! Records of WireGuardNT's ABI: requests for the SDK, answers for the driver.
+//! Encodes records of WireGuardNT's ABI: requests for the SDK, answers for the driver.
 
 use core::mem::offset_of;
 use core::net::IpAddr;
@@ -36,8 +36,8 @@ pub fn encode_interface(
     record
 }
 
-/// A change of a peer as a record, for [`IOCTL_SET`](super::IOCTL_SET); its own allowed IPs do not
-/// count, but `allowed_ips_count`, which says how many records are to follow.
+/// A change of a peer as a record, for [`IOCTL_SET`](super::IOCTL_SET). `allowed_ips_count` records
+/// of allowed IPs are to follow; those of `peer` itself are ignored.
 pub fn encode_peer(peer: &PeerChange<'_>, allowed_ips_count: u32) -> [u8; Peer::SIZE] {
     let mut record = [0; Peer::SIZE];
     let mut flags = PeerFlags::HAS_PUBLIC_KEY;
@@ -126,7 +126,7 @@ pub(crate) fn encode_peer_info(peer: &PeerInfo<'_>) -> [u8; Peer::SIZE] {
     record
 }
 
-/// Writes a log entry; `text` is cut to 119 bytes. False where `output` is shorter than 128 bytes.
+/// Writes a log entry; `text` is cut to 119 bytes. False if `output` is shorter than 128 bytes.
 pub fn encode_log_entry(timestamp_filetime: u64, text: &[u8], output: &mut [u8]) -> bool {
     let Some(record) = output.first_chunk_mut::<{ LogEntry::SIZE }>() else {
         return false;

@@ -1,11 +1,12 @@
-//! The ABI of WireGuardNT: what `wg.exe` and `wireguard.dll` send to the adapter's own device.
+//! The ABI of WireGuardNT, which `wg.exe` and `wireguard.dll` use on the adapter's own device.
 //!
-//! A configuration is one interface record, and then for each peer its record followed at once by
-//! its allowed IPs. Sizes are multiples of 8, so there are no gaps.
+//! A configuration is one interface record, then for each peer its record, directly followed by its
+//! allowed IPs. Sizes are multiples of 8, so there are no gaps.
 //!
-//! Where this decoder is stricter than WireGuardNT, which skips or half-applies: unknown flags of
-//! interface and peer, endpoints of unknown family (`AF_UNSPEC` is no endpoint) and endpoints with
-//! port 0 are refused. An all-zero private key clears the identity, as on Linux.
+//! This decoder is stricter than WireGuardNT, which skips such records or applies them in part: it
+//! refuses unknown flags of interface and peer, endpoints of an unknown family (`AF_UNSPEC` means
+//! no endpoint) and endpoints with port 0. An all-zero private key clears the identity, as on
+//! Linux.
 
 mod decode;
 mod encode;
@@ -28,7 +29,7 @@ const READ_WRITE: u32 = READ_ACCESS | WRITE_ACCESS;
 pub const IOCTL_GET: u32 = control_code(DEVICE_TYPE, 321, Method::OutDirect, READ_WRITE);
 /// Changes the configuration.
 pub const IOCTL_SET: u32 = control_code(DEVICE_TYPE, 322, Method::InDirect, READ_WRITE);
-/// Brings the adapter up or down, or asks whether it is up.
+/// Brings the adapter up or down, or queries its state.
 pub const IOCTL_SET_ADAPTER_STATE: u32 =
     control_code(DEVICE_TYPE, 323, Method::Buffered, READ_WRITE);
 /// Waits for a log line.
@@ -111,5 +112,5 @@ record! {
 pub const STATE_DOWN: u32 = 0;
 /// Bring up.
 pub const STATE_UP: u32 = 1;
-/// Ask.
+/// Query the state.
 pub const STATE_QUERY: u32 = 2;

@@ -1,8 +1,8 @@
 //! The background process: a child that runs on, and a parent that ends when the child is ready.
 //!
 //! The child is a new instance of the program, not a fork, as the process may have threads. It
-//! reports on its standard output that the interface and its sockets exist; until then, its standard
-//! error is the parent's.
+//! reports on its standard output that the interface and its sockets exist; until then, its
+//! standard error is the parent's.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

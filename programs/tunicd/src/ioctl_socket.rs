@@ -1,6 +1,6 @@
 //! The SDK's socket, `/var/run/tunic/IFACE.sock`, carries requests in frames of
-//! [`tunic_ioctl::frame`]. A connection is one open file on the adapter's device. The driver's other
-//! devices are served at `/var/run/tunic/devices/NAME.sock`.
+//! [`tunic_ioctl::frame`]. A connection is one open file on the adapter's device. The driver's
+//! other devices are served at `/var/run/tunic/devices/NAME.sock`.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};

@@ -43,8 +43,8 @@ impl LinkWatch {
         Ok(watch)
     }
 
-    /// Waits for the next event: first the present state, then every change. An event may repeat the
-    /// state before it.
+    /// Waits for the next event: first the present state, then every change. An event may repeat
+    /// the state before it.
     pub fn wait(&mut self) -> io::Result<LinkEvent> {
         let mut bytes = [0; 64 << 10];
         loop {

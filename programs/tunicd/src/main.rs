@@ -16,11 +16,11 @@ use tunicd::protocol::Protocol;
 use tunicd::signal::Signals;
 use tunicd::{daemon, service};
 
-/// Runs the Tunic driver on a TUN interface: a WireGuard interface, configured by wg(8) or tunic(1),
-/// or an OpenVPN data channel, for clients of the Tunic SDK. Needs root.
+/// Runs the Tunic driver on a TUN interface: a WireGuard interface, configured by wg(8) or
+/// tunic(1), or an OpenVPN data channel, for clients of the Tunic SDK. Needs root.
 ///
-/// The sockets are /var/run/wireguard/INTERFACE.sock for wg(8) and /var/run/tunic/INTERFACE.sock for
-/// the SDK.
+/// The sockets are /var/run/wireguard/INTERFACE.sock for wg(8) and /var/run/tunic/INTERFACE.sock
+/// for the SDK.
 #[derive(Parser)]
 #[command(version)]
 struct Options {

@@ -1,5 +1,5 @@
-//! The daemon's main loop: serves the sockets, brings the adapter up and down with the interface, and
-//! ends on a signal.
+//! The daemon's main loop: serves the sockets, brings the adapter up and down with the interface,
+//! and ends on a signal.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -5,8 +5,9 @@
 //! empty line. Every answer ends with an `errno=` line and an empty line.
 //!
 //! A set is read to its end and validated as a whole before the driver sees any of it; the driver
-//! applies all of it or nothing. Where the specification leaves a choice, this is strict: a key that
-//! may occur once may not be repeated, and `replace_allowed_ips` stands before the new allowed IPs.
+//! applies all of it or nothing. Where the specification leaves a choice, this is strict: a key
+//! that may occur once may not be repeated, and `replace_allowed_ips` stands before the new allowed
+//! IPs.
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -71,8 +72,8 @@ pub struct Uapi<T> {
 }
 
 impl<T: Transport> Uapi<T> {
-    /// Serves this adapter. The driver has no firewall mark: it is kept here, and `set_mark` sets it
-    /// on the sockets.
+    /// Serves this adapter. The driver has no firewall mark: it is kept here, and `set_mark` sets
+    /// it on the sockets.
     pub fn new(
         adapter: Adapter<T>,
         set_mark: impl Fn(u32) -> io::Result<()> + Send + Sync + 'static,

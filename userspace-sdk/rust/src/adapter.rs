@@ -1,4 +1,4 @@
-//! An adapter, driven by IOCTLs.
+//! An adapter, controlled by IOCTLs.
 
 use std::{fmt, io};
 
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{Configuration, ConfigurationChange, Error, IoctlReply, Routes, Transport};
 
-/// How often an answer is asked for anew when it has outgrown the buffer.
+/// The maximum number of attempts to read an answer that outgrows the buffer.
 const ATTEMPTS: usize = 10;
 
 /// An adapter.
@@ -18,7 +18,7 @@ pub struct Adapter<T> {
     transport: T,
 }
 
-/// What an adapter is.
+/// Identity and state of an adapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdapterInfo {
     /// Its name.
@@ -29,15 +29,15 @@ pub struct AdapterInfo {
     pub luid: u64,
     /// MTU in bytes.
     pub mtu_bytes: u32,
-    /// What it speaks.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// Whether it was brought up.
+    /// Its state.
     pub state: AdapterState,
     /// Whether its link is connected.
     pub is_connected: bool,
 }
 
-/// What an adapter speaks.
+/// The protocol of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -81,9 +81,9 @@ impl fmt::Display for Protocol {
 /// An adapter's counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Packets and bytes carried.
+    /// Packets and bytes in each direction.
     pub traffic: reply::Traffic,
-    /// Packets that got nowhere, by the reason's name.
+    /// Discarded packets, by the name of the reason.
     pub discards: Vec<(&'static str, u64)>,
 }
 
@@ -94,7 +94,7 @@ impl Adapter<crate::UnixTransport> {
         Ok(Self::new(crate::UnixTransport::open(name)?))
     }
 
-    /// The names of the adapters that there are.
+    /// The names of the adapters that are served.
     pub fn names() -> io::Result<Vec<String>> {
         let directory = match std::fs::read_dir(crate::SOCKET_DIRECTORY) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -113,7 +113,7 @@ impl Adapter<crate::UnixTransport> {
 }
 
 impl<T: Transport> Adapter<T> {
-    /// The adapter at the end of this transport.
+    /// The adapter that this transport reaches.
     pub const fn new(transport: T) -> Self {
         Self { transport }
     }
@@ -162,7 +162,7 @@ impl<T: Transport> Adapter<T> {
         require_success(self.transport.ioctl(code, &request, &mut [])?)
     }
 
-    /// What it is.
+    /// Its identity and state.
     pub fn info(&self) -> Result<AdapterInfo, Error> {
         let mut output = [0; native::Reply::SIZE + native::Adapter::SIZE];
         let select = native::encode_select(AdapterId::default());
@@ -181,7 +181,7 @@ impl<T: Transport> Adapter<T> {
 
     /// Its counters.
     pub fn statistics(&self) -> Result<Statistics, Error> {
-        // Room for reasons that this version does not know.
+        // Room for counters that this version does not know.
         let mut output = [0; native::Statistics::SIZE + 8 * 256];
         let select = native::encode_select(AdapterId::default());
         let bytes = self.query(native::IOCTL_QUERY_STATISTICS, &select, &mut output)?;
@@ -197,8 +197,8 @@ impl<T: Transport> Adapter<T> {
         Ok(Routes(native::decode_routes(&answer)?.to_owned()))
     }
 
-    /// Waits for the next thing that happens, and takes it: every event is told once. `None` for
-    /// one that this version does not know.
+    /// Waits for the next event. Each event is delivered once. `None` for a kind of event that this
+    /// version does not know.
     pub fn next_event(&self) -> Result<Option<reply::EventInfo>, Error> {
         let mut output = [0; native::Event::SIZE];
         let select = native::encode_select(AdapterId::default());
@@ -206,13 +206,13 @@ impl<T: Transport> Adapter<T> {
         Ok(reply::decode_event(bytes)?)
     }
 
-    /// Scales the timers of its protocol: a test knob that a released driver refuses.
+    /// Scales the timers of its protocol. For tests: the driver refuses it unless it is enabled.
     pub fn set_timer_scale(&self, permille: u32) -> Result<(), Error> {
         let request = native::encode_set_timer_scale(AdapterId::default(), permille);
         require_success(self.transport.ioctl(native::IOCTL_SET_TIMER_SCALE, &request, &mut [])?)
     }
 
-    /// Sends a buffered IOCTL and gives what was written.
+    /// Sends a buffered IOCTL and returns the bytes of the answer.
     fn query<'o>(&self, code: u32, input: &[u8], output: &'o mut [u8]) -> Result<&'o [u8], Error> {
         let reply = self.transport.ioctl(code, input, output)?;
         require_success(reply)?;

@@ -1,4 +1,4 @@
-//! What is to become of an adapter's configuration.
+//! Changes of an adapter's configuration.
 
 use std::net::SocketAddr;
 
@@ -7,14 +7,15 @@ use zeroize::Zeroizing;
 
 use crate::{AllowedIp, Error, Key};
 
-/// A change of a configuration: applied whole or not at all. What is `None` stays as it is.
+/// A change of a configuration, applied as a whole or not at all. `None` leaves a setting
+/// unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigurationChange {
     /// The new UDP port; 0 lets the system choose.
     pub listen_port: Option<u16>,
-    /// The new private key; `Some(None)` forgets it.
+    /// The new private key; `Some(None)` removes it.
     pub private_key: Option<Option<Key>>,
-    /// All peers go before any is added.
+    /// Remove all peers before adding any.
     pub replace_peers: bool,
     /// The peers, applied in order.
     pub peers: Vec<PeerChange>,
@@ -23,17 +24,17 @@ pub struct ConfigurationChange {
 /// A change of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerChange {
-    /// Which peer.
+    /// The peer.
     pub public_key: Key,
-    /// Whether it comes, stays or goes.
+    /// Whether it is created, changed or removed.
     pub action: PeerAction,
-    /// The new preshared key; `Some(None)` forgets it.
+    /// The new preshared key; `Some(None)` removes it.
     pub preshared_key: Option<Option<Key>>,
     /// The peer's new address.
     pub endpoint: Option<SocketAddr>,
     /// The new interval in seconds; 0 is off.
     pub persistent_keepalive_s: Option<u16>,
-    /// All allowed IPs go before any is added.
+    /// Remove all allowed IPs before adding any.
     pub replace_allowed_ips: bool,
     /// The allowed IPs, applied in order.
     pub allowed_ips: Vec<AllowedIpChange>,
@@ -44,12 +45,12 @@ pub struct PeerChange {
 pub struct AllowedIpChange {
     /// The network.
     pub network: AllowedIp,
-    /// It goes, where it belongs to this peer; otherwise it comes.
+    /// Remove it if it belongs to this peer; otherwise add it.
     pub remove: bool,
 }
 
 impl PeerChange {
-    /// A change that makes the peer where it is not there, and nothing else.
+    /// A change that creates the peer if it does not exist, and does nothing else.
     pub const fn new(public_key: Key) -> Self {
         Self {
             public_key,
@@ -80,11 +81,11 @@ impl std::str::FromStr for AllowedIpChange {
 }
 
 impl ConfigurationChange {
-    /// Writes the request of the compatible ABI.
+    /// Encodes the request of WireGuardNT's ABI.
     pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let count = |length: usize| u32::try_from(length).map_err(|_| Error::TooLarge);
         let allowed_ips: usize = self.peers.iter().map(|peer| peer.allowed_ips.len()).sum();
-        // Reserved at once: growing would leave copies of the keys behind.
+        // Allocated once: growing would leave copies of the keys in freed memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(
             wireguard_nt::Interface::SIZE
                 + self.peers.len() * wireguard_nt::Peer::SIZE

@@ -1,4 +1,4 @@
-//! What an adapter's configuration is.
+//! The configuration of an adapter.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -29,17 +29,17 @@ pub struct Peer {
     pub public_key: Key,
     /// The preshared key.
     pub preshared_key: Option<Key>,
-    /// Where it is, as configured or as it last moved.
+    /// Its address, as configured or as last observed.
     pub endpoint: Option<SocketAddr>,
     /// Seconds between keepalives; 0 is off.
     pub persistent_keepalive_s: u16,
-    /// What may come from it and goes to it.
+    /// The networks routed to it, from which it may send.
     pub allowed_ips: Vec<AllowedIp>,
     /// Bytes sent.
     pub tx_bytes: u64,
     /// Bytes received.
     pub rx_bytes: u64,
-    /// When the last handshake was done.
+    /// The time of the last completed handshake.
     pub last_handshake: Option<SystemTime>,
 }
 
@@ -51,7 +51,7 @@ pub struct AllowedIp {
 }
 
 impl Configuration {
-    /// Reads the driver's answer of the compatible ABI.
+    /// Decodes the driver's answer of WireGuardNT's ABI.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let view = ConfigurationView::decode(bytes)?;
         let key = |key: &[u8; 32]| Key::from_bytes(*key);
@@ -77,7 +77,7 @@ impl Configuration {
 }
 
 impl AllowedIp {
-    /// A network; bits behind the prefix are cleared. `None` where the prefix is too long.
+    /// A network; bits behind the prefix are cleared. `None` if the prefix is too long.
     pub fn new(address: IpAddr, prefix_length: u8) -> Option<Self> {
         let network = tunic_ioctl::AllowedIpChange::new(address, prefix_length, false)?;
         Some(Self { address: network.address, prefix_length })
@@ -103,7 +103,7 @@ impl fmt::Display for AllowedIp {
 impl FromStr for AllowedIp {
     type Err = ParseAllowedIpError;
 
-    /// Reads `address/prefix`, or an address alone, which is a network of one.
+    /// Parses `address/prefix`, or an address alone, which is a network of one address.
     fn from_str(text: &str) -> Result<Self, ParseAllowedIpError> {
         let (address, prefix) =
             text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
@@ -126,13 +126,13 @@ pub struct ParseAllowedIpError;
 
 impl fmt::Display for ParseAllowedIpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an allowed IP is an address, a slash and the length of a prefix")
+        f.write_str("an allowed IP is an address, a slash and a prefix length")
     }
 }
 
 impl std::error::Error for ParseAllowedIpError {}
 
-/// Seconds from 1601-01-01, where Windows' time begins, to 1970-01-01.
+/// Seconds from 1601-01-01, the epoch of Windows' FILETIME, to 1970-01-01.
 const FILETIME_TO_UNIX_S: u64 = 11_644_473_600;
 
 fn from_filetime(filetime: u64) -> Option<SystemTime> {

@@ -1,4 +1,4 @@
-//! Adapters whose protocol has its handshake in userspace.
+//! Adapters whose handshake is in userspace.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -21,25 +21,25 @@ use crate::Error;
 use crate::adapter::{query_records, require_success};
 use crate::transport::{Completion, OverlappedTransport, PendingRequest, Request};
 
-/// The adapter of this module's requests: that of the transport.
+/// The adapter in requests: the one that the transport reaches.
 const THIS: AdapterId = AdapterId([0; 16]);
 
-/// Pushes keys into an adapter that carries a protocol's data channel, and has its control
+/// Pushes keys into an adapter that carries a protocol's data channel, and exchanges its control
 /// datagrams.
 ///
-/// The driver owns the UDP socket. What is not of the data channel goes up
-/// ([`receive_control`](Self::receive_control)), and what a handshake has to say goes down
-/// ([`send_control`](Self::send_control)). Once a handshake has made keys, they go into a slot of
-/// the peer: packets are sealed with the primary slot's and opened with both, so that a new key is
-/// installed as the secondary one, and the slots are swapped when the peer has it, too.
+/// The driver owns the UDP socket. Datagrams that are not of the data channel are received by
+/// [`receive_control`](Self::receive_control); messages of the handshake are sent by
+/// [`send_control`](Self::send_control). The handshake's keys are installed in a slot of the peer.
+/// Packets are sealed with the primary key and opened with either, so a new key is first installed
+/// as the secondary one, and the slots are swapped when the peer has it, too.
 ///
-/// Any number of threads may use it. What waits holds nobody else up.
+/// It may be shared by any number of threads. A waiting call does not block the others.
 ///
 /// ```no_run
 /// use std::time::Duration;
 /// use tunic::data_channel::{
-///     ControlDatagram, DirectionKey, InstallKey, KeyMaterial, NewPeer, PeerSelector, PeerTransport,
-///     SetPeer, Slot, Suite,
+///     ControlDatagram, DirectionKey, InstallKey, KeyMaterial, NewPeer, PeerSelector,
+///     PeerTransport, SetPeer, Slot, Suite,
 /// };
 /// use tunic::DataChannel;
 ///
@@ -90,14 +90,13 @@ pub struct DataChannel<T> {
     events: Waiting,
 }
 
-/// Requests whose waits were given up: the next wait takes them on, so that nothing they get is
-/// lost.
+/// Requests whose wait has timed out. The next wait continues with them, so that no answer is lost.
 type Waiting = Mutex<Vec<Box<dyn PendingRequest>>>;
 
-/// A control datagram that came.
+/// A received control datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedDatagram {
-    /// From where; `None` where the driver doesn't say.
+    /// Its source; `None` if the driver does not report it.
     pub from: Option<SocketAddr>,
     /// Its bytes.
     pub data: Vec<u8>,
@@ -112,22 +111,22 @@ impl DataChannel<crate::UnixTransport> {
 }
 
 impl<T: OverlappedTransport> DataChannel<T> {
-    /// The adapter that this transport leads to.
+    /// The adapter that this transport reaches.
     pub fn new(transport: T) -> Self {
         Self { transport, datagrams: Waiting::default(), events: Waiting::default() }
     }
 
-    /// The way to the driver.
+    /// The transport to the driver.
     pub fn transport(&self) -> &T {
         &self.transport
     }
 
-    /// Chooses between one peer and many. Only while there is none.
+    /// Chooses between one peer and many. Only possible while there is no peer.
     pub fn set_mode(&self, mode: Mode) -> Result<(), Error> {
         self.change(channel::IOCTL_CHANNEL_SET_MODE, &channel::encode_set_mode(THIS, mode))
     }
 
-    /// Opens the socket of multi-peer mode; says where it is bound.
+    /// Opens the socket of multi-peer mode and returns its bound address.
     pub fn listen(&self, listen: &Listen) -> Result<SocketAddr, Error> {
         let request = channel::encode_listen(THIS, listen);
         let mut answer = request;
@@ -136,7 +135,7 @@ impl<T: OverlappedTransport> DataChannel<T> {
         Ok(reply::decode_listen(&answer)?)
     }
 
-    /// Makes a peer. In point-to-point mode, that opens the socket.
+    /// Creates a peer. In point-to-point mode, this opens the socket.
     pub fn new_peer(&self, peer: &NewPeer) -> Result<(), Error> {
         if peer.transport != PeerTransport::Udp {
             return Err(Error::Refused(STATUS_NOT_SUPPORTED));
@@ -149,12 +148,12 @@ impl<T: OverlappedTransport> DataChannel<T> {
         self.change(channel::IOCTL_CHANNEL_DELETE_PEER, &channel::encode_select_peer(THIS, peer))
     }
 
-    /// Changes a peer's timers and its clamping of TCP's segment size.
+    /// Changes a peer's timers and its TCP MSS clamping.
     pub fn set_peer(&self, change: &SetPeer) -> Result<(), Error> {
         self.change(channel::IOCTL_CHANNEL_SET_PEER, &channel::encode_set_peer(THIS, change))
     }
 
-    /// Puts a key into a slot, in place of what is there.
+    /// Installs a key in a slot and replaces the slot's key.
     pub fn install_key(&self, key: &InstallKey<'_>) -> Result<(), Error> {
         if let KeyMaterial::Fixed { encrypt, decrypt } = &key.material {
             let wanted = key.suite.key_bytes();
@@ -176,13 +175,13 @@ impl<T: OverlappedTransport> DataChannel<T> {
         self.change(channel::IOCTL_CHANNEL_DELETE_KEY, &channel::encode_slot(THIS, peer, slot))
     }
 
-    /// Has packets for a network go to a peer of multi-peer mode, and lets that peer send from it.
+    /// Routes a network to a peer of multi-peer mode, and lets that peer send from it.
     pub fn add_route(&self, peer: PeerSelector, prefix: Prefix) -> Result<(), Error> {
         let request = channel::encode_route(THIS, peer, prefix);
         self.change(channel::IOCTL_CHANNEL_ADD_ROUTE, &request)
     }
 
-    /// Removes the route of this network, whichever peer's.
+    /// Removes the route of this network, of any peer.
     pub fn remove_route(&self, prefix: Prefix) -> Result<(), Error> {
         let request = channel::encode_route(THIS, PeerSelector::Only, prefix);
         self.change(channel::IOCTL_CHANNEL_REMOVE_ROUTE, &request)
@@ -193,28 +192,28 @@ impl<T: OverlappedTransport> DataChannel<T> {
         self.change(channel::IOCTL_CHANNEL_START, &native::encode_select(THIS))
     }
 
-    /// Removes everything: peers, keys, routes, the socket, the mode. What waits ends, and the link
-    /// disconnects. What begins to wait after it waits.
+    /// Removes everything: peers, keys, routes, the socket, the mode. Pending waits end, and the
+    /// link is disconnected. Later waits are not affected.
     pub fn stop(&self) -> Result<(), Error> {
         self.change(channel::IOCTL_CHANNEL_STOP, &native::encode_select(THIS))?;
-        // What they got belongs to what was removed.
+        // Their answers belong to the removed setup.
         for waiting in [&self.datagrams, &self.events] {
             waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
         Ok(())
     }
 
-    /// Has all that is set up go when this connection ends, however that comes: also when the
-    /// process dies. Until then, nobody else may change it, or has its datagrams and events; what
-    /// is told by [`status`](Self::status) is told to all. What was set up already becomes ours.
+    /// Binds the setup to this connection: it is removed when the connection ends, also when the
+    /// process dies. Until then, no other connection may change it or receive its datagrams and
+    /// events; [`status`](Self::status) remains available to all. An existing setup is taken over.
     ///
     /// # Errors
-    /// [`Error::Refused`] with STATUS_ACCESS_DENIED (0xC0000022) where it is another's.
+    /// [`Error::Refused`] with STATUS_ACCESS_DENIED if another connection owns it.
     pub fn own(&self) -> Result<(), Error> {
         self.change(channel::IOCTL_CHANNEL_OWN, &native::encode_select(THIS))
     }
 
-    /// What the adapter does, and its peers with their counters.
+    /// The state of the adapter, and its peers with their counters.
     pub fn status(&self) -> Result<(ChannelInfo, Vec<PeerInfo>), Error> {
         let request = native::encode_select(THIS);
         let answer = query_records(&self.transport, channel::IOCTL_CHANNEL_QUERY, &request)?;
@@ -222,7 +221,7 @@ impl<T: OverlappedTransport> DataChannel<T> {
         Ok((info, peers.collect()))
     }
 
-    /// Sends a control datagram: in point-to-point mode to the peer, else where it says.
+    /// Sends a control datagram: in point-to-point mode to the peer, otherwise to its address.
     pub fn send_control(&self, datagram: &ControlDatagram<'_>) -> Result<(), Error> {
         let mut request = [0; Datagram::SIZE + MAX_CONTROL_BYTES];
         let length =
@@ -230,8 +229,8 @@ impl<T: OverlappedTransport> DataChannel<T> {
         self.change(channel::IOCTL_CHANNEL_SEND_CONTROL, &request[..length])
     }
 
-    /// Waits for the next control datagram, for ever without a timeout. `None` where none came in
-    /// time; none is lost by that.
+    /// Waits for the next control datagram, without a timeout forever. `None` after the timeout; no
+    /// datagram is lost.
     pub fn receive_control(
         &self,
         timeout: Option<Duration>,
@@ -245,9 +244,8 @@ impl<T: OverlappedTransport> DataChannel<T> {
         Ok(Some(ReceivedDatagram { from: address, data: data.to_vec() }))
     }
 
-    /// Waits for the next thing that happens, for ever without a timeout. `None` where nothing did
-    /// in time. A gap in the events' numbers is of events that were lost, or that this version does
-    /// not know.
+    /// Waits for the next event, without a timeout forever. `None` after the timeout. A gap in the
+    /// numbers means that events were lost or are unknown to this version.
     pub fn next_event(&self, timeout: Option<Duration>) -> Result<Option<StampedEvent>, Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
@@ -262,7 +260,7 @@ impl<T: OverlappedTransport> DataChannel<T> {
         }
     }
 
-    /// Waits for the answer to a request that waits in the driver.
+    /// Waits for the answer to a request that stays pending in the driver.
     fn wait(
         &self,
         waiting: &Waiting,
@@ -273,7 +271,7 @@ impl<T: OverlappedTransport> DataChannel<T> {
         let take = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
         while let Some(mut pending) = take() {
             let answer = match pending.wait(Some(Duration::ZERO))? {
-                // A stop has ended it, which is no news to who waits now.
+                // An earlier stop has cancelled it: the present wait is a new one.
                 Some(completion) if completion.reply.status == STATUS_CANCELLED => continue,
                 None => pending.wait(timeout)?,
                 answer => answer,
@@ -292,7 +290,7 @@ impl<T: OverlappedTransport> DataChannel<T> {
     }
 }
 
-/// Ends a wait with the answer, or keeps the request for the next one.
+/// Ends a wait with the answer, or keeps the request for the next wait.
 fn finish(
     waiting: &Waiting,
     pending: Box<dyn PendingRequest>,

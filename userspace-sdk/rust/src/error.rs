@@ -1,4 +1,4 @@
-//! Why a call failed.
+//! Errors of the SDK.
 
 use std::{fmt, io};
 
@@ -9,19 +9,19 @@ use tunic_ioctl::status::{self, StatusName};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no adapter of that name, or nobody serves it.
+    /// No adapter of that name exists or is served.
     NoAdapter(String),
     /// The driver could not be reached.
     Transport(io::Error),
-    /// The driver refused; the NTSTATUS says why.
+    /// The driver refused the request, with this NTSTATUS; see [`crate::status`].
     Refused(u32),
-    /// The driver's answer makes no sense.
+    /// The driver's answer is malformed.
     Answer(DecodeError),
-    /// The driver's answer keeps growing between asking for its size and reading it.
+    /// The driver's answer grew between the query of its size and every attempt to read it.
     Unstable,
     /// More peers, allowed IPs or bytes than a request can carry.
     TooLarge,
-    /// A key of another length than its suite's.
+    /// A key whose length is not its suite's.
     BadKeyLength,
 }
 

@@ -11,8 +11,8 @@ use tunic_ioctl::KEY_BYTES;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-/// A key: private, public or preshared. Erased when dropped; compared in constant time; `Debug`
-/// does not show it.
+/// A private, public or preshared key. It is erased when dropped, compared in constant time, and
+/// not shown by `Debug`.
 #[derive(Clone)]
 pub struct Key([u8; KEY_BYTES]);
 
@@ -27,7 +27,7 @@ impl Key {
         &self.0
     }
 
-    /// Whether it is all zeroes: no key.
+    /// Whether it is all zeroes, which means no key.
     pub fn is_zero(&self) -> bool {
         self.0.ct_eq(&[0; KEY_BYTES]).into()
     }
@@ -35,7 +35,7 @@ impl Key {
     /// A new private key.
     pub fn generate_private() -> Result<Self, RandomError> {
         let mut key = Self::generate_preshared()?;
-        // Clamped as X25519 does (RFC 7748 section 5), so that the same key is written everywhere.
+        // Clamped as in X25519 (RFC 7748 section 5), so that every tool shows the same key.
         key.0[0] &= 248;
         key.0[31] = (key.0[31] & 127) | 64;
         Ok(key)
@@ -80,7 +80,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Writes the key itself, in base64.
+/// Displays the key itself, in base64.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&Zeroizing::new(BASE64_STANDARD.encode(self.0)))
@@ -92,7 +92,7 @@ impl FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self, ParseKeyError> {
         let mut key = Self([0; KEY_BYTES]);
-        // A whole group more than the key: `decode_slice` wants room for what the text may hold.
+        // One base64 group more than the key: `decode_slice` needs room for the longest decoding.
         let mut bytes = Zeroizing::new([0; KEY_BYTES + 3]);
         match BASE64_STANDARD.decode_slice(text.trim(), &mut *bytes) {
             Ok(KEY_BYTES) => {
@@ -104,7 +104,7 @@ impl FromStr for Key {
     }
 }
 
-/// A text is not 32 bytes in base64.
+/// A text is not the base64 form of 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseKeyError;
 
@@ -116,7 +116,7 @@ impl fmt::Display for ParseKeyError {
 
 impl std::error::Error for ParseKeyError {}
 
-/// The system gave no random bytes.
+/// The system's random number generator failed.
 #[derive(Clone, Copy, Debug)]
 pub struct RandomError(getrandom::Error);
 

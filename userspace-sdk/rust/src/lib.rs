@@ -1,7 +1,7 @@
-//! The Tunic SDK: keys go into adapters, statistics come out.
+//! The Tunic SDK: configures adapters and reads their state.
 //!
-//! An [`Adapter`] is driven by IOCTLs that a [`Transport`] carries to the driver. On Linux that is
-//! the Unix socket of `tunicd`:
+//! An [`Adapter`] is controlled by IOCTLs, which a [`Transport`] carries to the driver. On Linux,
+//! the transport is the Unix socket of `tunicd`:
 //!
 //! ```no_run
 //! use tunic::{Adapter, ConfigurationChange, Key, PeerChange};
@@ -21,8 +21,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A program that does a handshake of its own, as OpenVPN's clients and servers do, uses a
-//! [`DataChannel`] instead.
+//! A program with a handshake of its own, such as an OpenVPN client or server, uses a
+//! [`DataChannel`] instead; `userspace-sdk/examples/push-keys.rs` is a complete one.
 #![forbid(unsafe_code)]
 
 mod adapter;

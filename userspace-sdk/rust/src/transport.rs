@@ -1,4 +1,4 @@
-//! How requests reach the driver.
+//! The transport of requests to the driver.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub struct IoctlReply {
     /// The NTSTATUS.
     pub status: u32,
-    /// Bytes of output, or those that it would need.
+    /// Bytes of output, or bytes that the output would need.
     pub information: u64,
 }
 
@@ -24,14 +24,14 @@ impl IoctlReply {
 
 /// Carries IOCTLs to one adapter.
 pub trait Transport {
-    /// Sends an IOCTL and waits for its answer. `output` is `DeviceIoControl`'s second buffer:
-    /// filled by the driver, or for in-direct codes read by it.
+    /// Sends an IOCTL and waits for its answer. `output` is the second buffer of `DeviceIoControl`,
+    /// which the driver fills, or reads in the case of in-direct codes.
     fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply>;
 }
 
-/// Carries requests that may wait for long, while others go by.
+/// Carries overlapped requests: ones that may stay pending while others complete.
 pub trait OverlappedTransport: Transport {
-    /// Sends a request; its answer is waited for by itself.
+    /// Sends a request; the caller waits for its answer separately.
     fn start(&self, request: &Request<'_>) -> io::Result<Box<dyn PendingRequest>>;
 }
 
@@ -44,29 +44,28 @@ pub enum Request<'a> {
         code: u32,
         /// The first buffer.
         input: &'a [u8],
-        /// The second buffer: as much room as the driver has for its answer, or for in-direct codes
-        /// what it reads.
+        /// The second buffer: room for the driver's answer, or the data of an in-direct code.
         output: &'a [u8],
     },
-    /// `ReadFile`, of at most so many bytes.
+    /// `ReadFile`.
     Read {
-        /// Bytes.
+        /// The maximum number of bytes.
         bytes: usize,
     },
     /// `WriteFile`.
     Write {
-        /// What is written.
+        /// The data.
         data: &'a [u8],
     },
 }
 
-/// A request that was sent. Dropping it cancels it.
+/// A pending request. Dropping it cancels it.
 pub trait PendingRequest: Send {
-    /// Waits for the answer, for ever without a timeout; `None` where it did not come in time.
-    /// There is one answer: nothing is to be waited for behind it.
+    /// Waits for the answer, without a timeout forever; `None` after the timeout. Must not be
+    /// called again after the answer.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Option<Completion>>;
 
-    /// Asks the driver to end it: its answer comes soon, which may be a good one.
+    /// Asks the driver to cancel it. Its answer follows, and may still be a success.
     fn cancel(&self) -> io::Result<()>;
 }
 
@@ -75,7 +74,7 @@ pub trait PendingRequest: Send {
 pub struct Completion {
     /// Status and size.
     pub reply: IoctlReply,
-    /// What the driver wrote. Erased when dropped, as it may hold keys.
+    /// The driver's output. Erased when dropped, as it may contain keys.
     pub data: Zeroizing<Vec<u8>>,
 }
 

@@ -15,14 +15,14 @@ use zeroize::Zeroizing;
 use crate::transport::{Completion, IoctlReply, OverlappedTransport, PendingRequest, Request};
 use crate::{Error, Transport};
 
-/// Where the sockets are: `IFACE.sock` each.
+/// The directory of the adapters' sockets, each named `IFACE.sock`.
 pub const SOCKET_DIRECTORY: &str = "/var/run/tunic";
 
-/// Where the sockets of devices are that Windows' programs open as `\\.\NAME`: `NAME.sock` each.
+/// The directory of the sockets of devices with a Win32 name `\\.\NAME`, each named `NAME.sock`.
 pub const DEVICE_DIRECTORY: &str = "/var/run/tunic/devices";
 
-/// A connection to the daemon of one adapter, and so an open file on its device. The frames are
-/// those of [`tunic_ioctl::frame`]. Any number of threads may use it.
+/// A connection to the daemon of one adapter, which is an open file on its device. Frames are those
+/// of [`tunic_ioctl::frame`]. It may be shared by any number of threads.
 pub struct UnixTransport {
     connection: Arc<Connection>,
     receiving: Option<JoinHandle<()>>,
@@ -30,10 +30,10 @@ pub struct UnixTransport {
 
 struct Connection {
     stream: UnixStream,
-    /// Held while a request is written, so that requests don't mix.
+    /// Held while a request is written, so that requests do not interleave.
     sending: Mutex<()>,
     state: Mutex<State>,
-    /// Something in the state changed.
+    /// Signals changes of the state.
     changed: Condvar,
 }
 
@@ -41,17 +41,17 @@ struct Connection {
 struct State {
     last_id: u64,
     requests: HashMap<u64, Waiting>,
-    /// Why there will be no more answers.
+    /// The error that ended the connection.
     ended: Option<io::ErrorKind>,
 }
 
-/// A request that the driver has.
+/// A request without an answer.
 struct Waiting {
-    /// Bytes that the answer may have.
+    /// The maximum size of the answer.
     output_bytes: u32,
-    /// The answer, once it is there.
+    /// The answer, once received.
     answer: Option<Completion>,
-    /// Nobody waits: the answer is forgotten.
+    /// Nobody waits for the answer: it is dropped.
     is_abandoned: bool,
 }
 
@@ -122,9 +122,9 @@ impl Transport for UnixTransport {
     fn ioctl(&self, code: u32, input: &[u8], output: &mut [u8]) -> io::Result<IoctlReply> {
         let mut pending = self.connection.send(&Request::Ioctl { code, input, output })?;
         let completion = pending.wait(None)?.ok_or(io::ErrorKind::TimedOut)?;
-        // No longer than the buffer: the receiver has seen to that.
-        if let Some(place) = output.get_mut(..completion.data.len()) {
-            place.copy_from_slice(&completion.data);
+        // The receiver has checked that it fits.
+        if let Some(answer) = output.get_mut(..completion.data.len()) {
+            answer.copy_from_slice(&completion.data);
         }
         Ok(completion.reply)
     }
@@ -164,7 +164,7 @@ impl Connection {
         Ok(pending)
     }
 
-    /// Writes a request. Half a one would garble all that follow, so a failure ends the connection.
+    /// Writes a request. A failure ends the connection, as a partial request corrupts the stream.
     fn write(&self, header: &RequestHeader, input: &[u8], output: &[u8]) -> io::Result<()> {
         let _turn = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stream = &self.stream;
@@ -177,7 +177,7 @@ impl Connection {
         })
     }
 
-    /// Takes answers until there are no more.
+    /// Receives answers until the connection ends.
     fn receive(&self) {
         let kind = loop {
             if let Err(error) = self.receive_one() {
@@ -221,7 +221,10 @@ impl PendingRequest for Pending {
         let mut state = self.connection.state();
         loop {
             let Some(waiting) = state.requests.get_mut(&self.id) else {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "answered before"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "the request was answered before",
+                ));
             };
             if let Some(answer) = waiting.answer.take() {
                 state.requests.remove(&self.id);
@@ -288,9 +291,9 @@ fn length(bytes: usize) -> io::Result<u32> {
     u32::try_from(bytes)
         .ok()
         .filter(|&bytes| bytes <= MAX_BUFFER_BYTES)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "buffer too large"))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a buffer is too large"))
 }
 
 fn malformed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "malformed reply")
+    io::Error::new(io::ErrorKind::InvalidData, "malformed reply of the daemon")
 }

@@ -26,10 +26,10 @@ use crate::native::read::{adapter, record, require_zero, single};
 use crate::native::records::Kind;
 use crate::{Abi, DecodeError, DecodeErrorKind, sockaddr};
 
-/// Every request names its adapter behind the header.
+/// Offset of the adapter's GUID in every request.
 const ADAPTER: usize = offset_of!(Select, adapter);
 
-/// Decodes an IOCTL of data channels; `None` where the code is not one.
+/// Decodes an IOCTL of data channels; `None` if it is not one.
 pub(crate) fn decode(code: u32, input: &[u8]) -> Result<Option<Request<'_>>, DecodeError> {
     let command = match code {
         IOCTL_CHANNEL_SET_MODE => set_mode(input)?,

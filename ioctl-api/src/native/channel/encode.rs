@@ -1,4 +1,4 @@
-//! Requests of data channels, for the SDK.
+//! Encodes requests of data channels, for the SDK.
 
 use core::mem::offset_of;
 use core::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::native::records::{Kind, Select};
 use crate::sockaddr;
 use crate::values::AdapterId;
 
-/// Every request names its adapter behind the header.
+/// Offset of the adapter's GUID in every request.
 const ADAPTER: usize = offset_of!(Select, adapter);
 
 /// Chooses the mode.
@@ -25,7 +25,7 @@ pub fn encode_set_mode(adapter: AdapterId, mode: Mode) -> [u8; SetMode::SIZE] {
     bytes
 }
 
-/// Binds the socket of multi-peer mode; as an answer, says where it is bound.
+/// Binds the socket of multi-peer mode; as an answer, has the bound address.
 pub fn encode_listen(adapter: AdapterId, listen: &data_channel::Listen) -> [u8; Listen::SIZE] {
     let mut bytes = start::<{ Listen::SIZE }>(Kind::ChannelListen, adapter);
     let flags = if listen.v6_only { ListenFlags::V6_ONLY } else { ListenFlags::empty() };
@@ -34,7 +34,7 @@ pub fn encode_listen(adapter: AdapterId, listen: &data_channel::Listen) -> [u8; 
     bytes
 }
 
-/// Makes a peer, over UDP whatever its transport says.
+/// Creates a peer over UDP; the peer's transport is ignored.
 pub fn encode_new_peer(adapter: AdapterId, peer: &data_channel::NewPeer) -> [u8; NewPeer::SIZE] {
     let mut bytes = start::<{ NewPeer::SIZE }>(Kind::ChannelNewPeer, adapter);
     let receive_id = peer.receive_id.unwrap_or(CHANNEL_ONLY_PEER);
@@ -86,7 +86,7 @@ pub fn encode_set_peer(adapter: AdapterId, change: &data_channel::SetPeer) -> [u
     bytes
 }
 
-/// A key for a slot. Secrets are in what is returned: to be zeroized.
+/// A key for a slot. The caller must zeroize the returned secrets.
 pub fn encode_key(adapter: AdapterId, key: &InstallKey<'_>) -> [u8; Key::SIZE] {
     let mut bytes = start::<{ Key::SIZE }>(Kind::ChannelKey, adapter);
     let mut flags = KeyFlags::empty();
@@ -116,7 +116,7 @@ pub fn encode_key(adapter: AdapterId, key: &InstallKey<'_>) -> [u8; Key::SIZE] {
     bytes
 }
 
-/// A route to a peer, to be added; or to be removed, where the peer does not matter.
+/// A route to a peer, to add or to remove; a removal ignores the peer.
 pub fn encode_route(adapter: AdapterId, peer: PeerSelector, prefix: Prefix) -> [u8; Route::SIZE] {
     let mut bytes = start::<{ Route::SIZE }>(Kind::ChannelRoute, adapter);
     let family = sockaddr::put_ip(&mut bytes, offset_of!(Route, address), prefix.address);
@@ -126,7 +126,7 @@ pub fn encode_route(adapter: AdapterId, peer: PeerSelector, prefix: Prefix) -> [
     bytes
 }
 
-/// Writes a control datagram; `None` where it does not fit. Says how many bytes were written.
+/// Writes a control datagram; `None` if it does not fit. Returns the number of bytes written.
 pub fn encode_datagram(
     adapter: AdapterId,
     datagram: &ControlDatagram<'_>,

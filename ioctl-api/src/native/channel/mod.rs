@@ -1,7 +1,7 @@
-//! The native ABI of data channels: userspace does the handshake, pushes keys, and has the control
-//! datagrams.
+//! The native ABI of data channels: userspace does the handshake, pushes the keys, and sends and
+//! receives the control datagrams.
 //!
-//! One record a request. The commands are [`crate::data_channel`]'s.
+//! Each request is one record. They are decoded into the commands of [`crate::data_channel`].
 
 mod decode;
 mod encode;
@@ -35,7 +35,7 @@ pub const IOCTL_CHANNEL_SET_PEER: u32 = change(20);
 pub const IOCTL_CHANNEL_INSTALL_KEY: u32 = change(21);
 /// Takes a [`SelectPeer`].
 pub const IOCTL_CHANNEL_SWAP_KEYS: u32 = change(22);
-/// Takes a [`SelectPeer`], whose slot counts.
+/// Takes a [`SelectPeer`] with a slot.
 pub const IOCTL_CHANNEL_DELETE_KEY: u32 = change(23);
 /// Takes a [`Route`].
 pub const IOCTL_CHANNEL_ADD_ROUTE: u32 = change(24);
@@ -46,33 +46,33 @@ pub const IOCTL_CHANNEL_START: u32 = change(26);
 /// Takes a [`Select`](super::Select).
 pub const IOCTL_CHANNEL_STOP: u32 = change(27);
 /// Takes a [`Select`](super::Select); answers a [`Reply`](super::Reply), an [`Info`] and a
-/// [`PeerInfo`] each.
+/// [`PeerInfo`] for each peer.
 pub const IOCTL_CHANNEL_QUERY: u32 = query(28);
-/// Takes a [`Select`](super::Select); answers an [`Event`] as soon as there is one.
+/// Takes a [`Select`](super::Select); answers with the next [`Event`], for which it waits.
 pub const IOCTL_CHANNEL_READ_EVENT: u32 = change(29);
 /// Takes a [`Datagram`].
 pub const IOCTL_CHANNEL_SEND_CONTROL: u32 = change(30);
-/// Takes a [`Select`](super::Select); answers a [`Datagram`] as soon as there is one.
+/// Takes a [`Select`](super::Select); answers with the next [`Datagram`], for which it
+/// waits.
 pub const IOCTL_CHANNEL_READ_CONTROL: u32 = change(31);
-/// Takes a [`Select`](super::Select), of the adapter that the file was opened on: what is set up
-/// goes when the file is closed, however that comes, as by [`IOCTL_CHANNEL_STOP`]; until then, no
-/// other file may change it or have its datagrams and events.
+/// Takes a [`Select`](super::Select) of the adapter on which the file was opened. Closing the file,
+/// for whatever reason, then has the effect of [`IOCTL_CHANNEL_STOP`]. Until then, no other file
+/// may change the setup or receive its datagrams and events.
 pub const IOCTL_CHANNEL_OWN: u32 = change(32);
 
-/// Instead of a receive id: the one peer of point-to-point mode. Instead of a transmit id: none
-/// known.
+/// As a receive id: the only peer of point-to-point mode. As a transmit id: unknown.
 pub const CHANNEL_ONLY_PEER: u32 = u32::MAX;
 
-/// There is no key to seal with, and a packet to seal.
+/// A packet is to be sealed, and there is no key.
 pub const CHANNEL_EVENT_KEY_WANTED: u32 = 1;
-/// A key will soon have sealed as much as it may, or failed to open as much: another is due.
+/// A key is near its limit of sealed packets or of failed openings: a new key is due.
 pub const CHANNEL_EVENT_USAGE_LIMIT_NEAR: u32 = 2;
-/// The one peer of point-to-point mode was silent for too long.
+/// The only peer of point-to-point mode has timed out.
 pub const CHANNEL_EVENT_TIMED_OUT: u32 = 3;
-/// The peer sends from another address.
+/// The peer sends from a new address.
 pub const CHANNEL_EVENT_FLOATED: u32 = 4;
-/// The peer is gone.
+/// The peer was deleted.
 pub const CHANNEL_EVENT_DELETED: u32 = 5;
 
-/// In a key id of [`PeerInfo`]: its keys are of epochs.
+/// A bit in a key id of [`PeerInfo`]: keys are derived for each epoch.
 const EPOCH_BIT: u8 = 0x80;

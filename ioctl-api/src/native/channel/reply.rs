@@ -1,4 +1,4 @@
-//! Answers of data channels: written by the driver, read by the SDK.
+//! Answers of data channels: encoded by the driver, decoded by the SDK.
 
 use core::mem::offset_of;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,20 +20,20 @@ use crate::native::reply::RecordWriter;
 use crate::values::{AdapterId, Encoded};
 use crate::{DecodeError, DecodeErrorKind, sockaddr};
 
-/// An event with what its adapter adds.
+/// An event with its adapter, number and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StampedEvent {
-    /// On which adapter.
+    /// The adapter.
     pub adapter: AdapterId,
-    /// Counts the adapter's events.
+    /// The event's number among the adapter's events.
     pub sequence: u64,
-    /// When, in 100 ns units since 1601-01-01 UTC.
+    /// The time, in 100 ns units since 1601-01-01 UTC.
     pub time_filetime: u64,
-    /// What.
+    /// The event.
     pub event: EventInfo,
 }
 
-/// Reads where a socket was bound.
+/// Reads the address to which a socket was bound.
 pub fn decode_listen(bytes: &[u8]) -> Result<SocketAddr, DecodeError> {
     let record = record(bytes, 0, Kind::ChannelListen, Listen::SIZE)?;
     let offset = offset_of!(Listen, local);
@@ -70,8 +70,7 @@ pub fn event(stamped: &StampedEvent) -> [u8; Event::SIZE] {
     bytes
 }
 
-/// Reads an [`Event`]; `None` where it is of a kind or has a reason that this version does not
-/// know.
+/// Reads an [`Event`]; `None` if this version does not know its kind or reason.
 pub fn decode_event(bytes: &[u8]) -> Result<Option<StampedEvent>, DecodeError> {
     let record = record(bytes, 0, Kind::ChannelEvent, Event::SIZE)?;
     let address_offset = offset_of!(Event, address);
@@ -101,7 +100,7 @@ pub fn decode_event(bytes: &[u8]) -> Result<Option<StampedEvent>, DecodeError> {
     }))
 }
 
-/// Writes the answer to a query: whole records as long as they fit, and the sum of all.
+/// Encodes the answer to a query: whole records while they fit, and the size of all.
 pub struct ChannelEncoder<'o>(RecordWriter<'o>);
 
 impl<'o> ChannelEncoder<'o> {
@@ -151,7 +150,7 @@ impl<'o> ChannelEncoder<'o> {
         self.0.append(&bytes);
     }
 
-    /// Ends the answer. Where not even the [`Reply`] fitted, nothing was written.
+    /// Ends the answer. If not even the [`Reply`] fits, nothing is written.
     pub fn finish(self) -> Encoded {
         self.0.finish()
     }
@@ -231,7 +230,7 @@ impl Iterator for PeerInfos<'_> {
     }
 }
 
-/// A slot as the suite's number and the key id; [0, 0] where it is empty.
+/// A slot as the suite's number and the key id; [0, 0] if it is empty.
 fn slot(info: Option<SlotInfo>) -> [u8; 2] {
     let Some(info) = info else { return [0, 0] };
     [info.suite as u8, info.key_id | if info.is_epoch { EPOCH_BIT } else { 0 }]

@@ -1,4 +1,4 @@
-//! `tunic show` of an adapter whose keys come from userspace.
+//! `tunic show` for an adapter whose handshake is in userspace.
 
 use std::fmt::{self, Write as _};
 
@@ -76,7 +76,7 @@ fn write_peer(out: &mut String, peer: &PeerInfo) -> fmt::Result {
     Ok(())
 }
 
-/// What is in a slot, in words.
+/// The key in a slot, for display.
 struct Slot(SlotInfo);
 
 impl fmt::Display for Slot {

@@ -12,7 +12,7 @@ use tunic::{
     Adapter, AdapterState, Configuration, DataChannel, Peer, Protocol, Statistics, UnixTransport,
 };
 
-/// Prints one adapter, or all.
+/// Prints one adapter or all adapters.
 pub(crate) fn run(interface: Option<&str>) -> anyhow::Result<()> {
     let names = match interface {
         Some(name) => vec![name.to_owned()],
@@ -21,7 +21,7 @@ pub(crate) fn run(interface: Option<&str>) -> anyhow::Result<()> {
     let mut text = String::new();
     for name in &names {
         let transport = match UnixTransport::open(name) {
-            // It has gone since its name was found.
+            // It was removed after its name was listed.
             Err(tunic::Error::NoAdapter(_)) if interface.is_none() => continue,
             transport => Arc::new(transport?),
         };
@@ -55,7 +55,7 @@ pub(crate) fn discards(interface: &str) -> anyhow::Result<()> {
 }
 
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    // Whoever closes the pipe has seen enough.
+    // A reader that closes the pipe early is not an error.
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
