@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use pki::Authority;
 use rcgen::ExtendedKeyUsagePurpose as Use;
-use tunic_openvpn::Suite;
 use tunic_openvpn::data_channel::{
     DataChannel, DataEvent, DataEventKind, DataFormat, InstallKey, NewPeer, Peer, PeerChange,
     PeerStatistics, Slot,
@@ -23,8 +22,11 @@ use tunic_openvpn::server::Server;
 use tunic_openvpn::session::{
     DataParameters, Derivation, Hello, Session, SessionConfig, SessionEvent, peer_info,
 };
-use tunic_openvpn::tls::{ExpectedPeer, Identity, TlsConfig, Versions, certificates};
+use tunic_openvpn::tls::{
+    ExpectedPeer, Identity, RequiredUsage, TlsConfig, Versions, certificates,
+};
 use tunic_openvpn::wrap::{ClientKey, Digest, Direction, Plain, TlsAuth, TlsCrypt, Wrap};
+use tunic_openvpn::{Role, Suite};
 
 const STATIC_KEY: &str = include_str!("wrap/static.key");
 const SERVER_KEY: &str = include_str!("wrap/tls-crypt-v2-server.key");
@@ -167,7 +169,7 @@ impl World {
                 .unwrap();
         let peer = ExpectedPeer {
             ca: certificates(&self.ca.pem()).unwrap(),
-            is_use_required: true,
+            usage: RequiredUsage::of_peer(Role::Server),
             name: None,
             revocations: None,
         };

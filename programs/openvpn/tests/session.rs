@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use pki::{Authority, Issued};
 use rcgen::ExtendedKeyUsagePurpose as Use;
 use rustls::ProtocolVersion;
-use tunic_openvpn::Suite;
 use tunic_openvpn::data_channel::{DataFormat, InstallKey, Slot};
 use tunic_openvpn::packet::{ControlPacket, Opcode, SessionId};
 use tunic_openvpn::session::{
     DataParameters, Derivation, Hello, Session, SessionConfig, SessionError, SessionEvent, Stage,
 };
-use tunic_openvpn::tls::{ExpectedPeer, Identity, NameRule, TlsConfig, Versions, certificates};
+use tunic_openvpn::tls::{
+    ExpectedPeer, Identity, NameRule, RequiredUsage, TlsConfig, Versions, certificates,
+};
 use tunic_openvpn::wrap::Plain;
+use tunic_openvpn::{Role, Suite};
 
 const PARAMETERS: DataParameters = DataParameters {
     suite: Suite::Aes256Gcm,
@@ -64,9 +66,12 @@ impl Pair {
             Identity::from_pem(&issued.certificate, &issued.key, || unreachable!("it is plain"))
                 .unwrap()
         };
-        let peer = |name| ExpectedPeer {
+        let peer = |role, name| ExpectedPeer {
             ca: certificates(&ca.pem()).unwrap(),
-            is_use_required: setup.is_use_required,
+            usage: match setup.is_use_required {
+                true => RequiredUsage::of_peer(role),
+                false => RequiredUsage::default(),
+            },
             name,
             revocations: None,
         };
@@ -79,8 +84,10 @@ impl Pair {
         };
         let server = identity(&ca.issue("server-1", &setup.server_uses));
         let client = identity(&ca.issue("client-1", &[Use::ClientAuth]));
-        let server = TlsConfig::server(peer(None), server, setup.versions).unwrap();
-        let client = TlsConfig::client(peer(setup.name), Some(client), setup.versions).unwrap();
+        let server = TlsConfig::server(peer(Role::Client, None), server, setup.versions).unwrap();
+        let client =
+            TlsConfig::client(peer(Role::Server, setup.name), Some(client), setup.versions)
+                .unwrap();
         let [client_after, server_after] = setup.renegotiate_after;
         let now = Instant::now();
         let mut client =

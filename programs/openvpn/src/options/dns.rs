@@ -34,8 +34,8 @@ impl DnsOptions {
     }
 
     /// The servers that resolve every name, by priority. A server of certain domains is not among
-    /// them. `dns server` replaces `dhcp-option DNS` as a whole, as in OpenVPN: the latter may repeat
-    /// the address of a server that the former restricts.
+    /// them. `dns server` replaces `dhcp-option DNS` as a whole, as in OpenVPN: the latter may
+    /// repeat the address of a server that the former restricts.
     pub fn servers(&self) -> Vec<IpAddr> {
         if self.servers.is_empty() {
             return match self.is_dhcp_restricted() {

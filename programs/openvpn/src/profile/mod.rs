@@ -20,7 +20,7 @@ pub use server::ServerProfile;
 use crate::Suite;
 use crate::data_channel::DataFormat;
 use crate::options::TunnelOptions;
-use crate::tls::{NameRule, RevocationSource};
+use crate::tls::{NameRule, RequiredUsage, RevocationSource};
 
 /// The options of a profile. Referenced files are read together with it: fields hold contents.
 #[derive(Debug, Default)]
@@ -48,6 +48,9 @@ pub struct Profile {
     pub control_wrap: Option<ControlWrap>,
     /// Required purpose of the peer's certificate (`remote-cert-tls`).
     pub remote_certificate_use: Option<CertificateUse>,
+    /// Required usages of the peer's certificate (`remote-cert-tls`, `remote-cert-ku`,
+    /// `remote-cert-eku`).
+    pub remote_usage: RequiredUsage,
     /// Required subject of the peer's certificate (`verify-x509-name`).
     pub remote_name: Option<NameRule>,
     /// Revocation information (`crl-verify`).

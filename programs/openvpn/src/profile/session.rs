@@ -4,9 +4,9 @@ use super::error::ProfileError;
 use super::lines::Line;
 use super::parse::{Reader, direction_of, malformed, no_effect, seconds};
 use super::{CertificateUse, TlsVersion};
-use crate::Suite;
-use crate::tls::{NameRule, RevocationSource};
+use crate::tls::{NameRule, Purpose, RequiredUsage, RevocationSource};
 use crate::wrap::Digest;
+use crate::{Role, Suite};
 
 impl Reader {
     /// Applies such an option. Returns `false` for other options.
@@ -35,9 +35,20 @@ impl Reader {
             },
             ("remote-cert-tls", ["server"]) => {
                 profile.remote_certificate_use = Some(CertificateUse::Server);
+                profile.remote_usage = RequiredUsage::of_peer(Role::Server);
             }
             ("remote-cert-tls", ["client"]) => {
                 profile.remote_certificate_use = Some(CertificateUse::Client);
+                profile.remote_usage = RequiredUsage::of_peer(Role::Client);
+            }
+            ("remote-cert-ku", values) => {
+                let values: Result<_, _> =
+                    values.iter().map(|value| u32::from_str_radix(value, 16)).collect();
+                profile.remote_usage.key_usage = Some(values.map_err(|_| malformed(line))?);
+            }
+            ("remote-cert-eku", [purpose]) => {
+                let purpose = Purpose::parse(purpose).ok_or_else(|| malformed(line))?;
+                profile.remote_usage.extended_key_usage = Some(purpose);
             }
             ("verify-x509-name", [name, rest @ ..]) if rest.len() <= 1 => {
                 let name = (*name).to_owned();
@@ -89,6 +100,7 @@ impl Reader {
                 | "cipher"
                 | "data-ciphers-fallback"
                 | "remote-cert-tls"
+                | "remote-cert-eku"
                 | "verify-x509-name"
                 | "crl-verify"
                 | "tls-version-min"

@@ -148,8 +148,6 @@ const REFUSED: &[&str] = &[
     "pkcs12",
     "plugin",
     "port-share",
-    "remote-cert-eku",
-    "remote-cert-ku",
     "secret",
     "shaper",
     "socks-proxy",

@@ -50,21 +50,21 @@ impl SessionConfig {
 
 fn tls(profile: &Profile, role: Role) -> Result<TlsConfig> {
     let ca = profile.ca.as_deref().context("the profile has no `ca`")?;
-    let is_use_required = match (profile.remote_certificate_use, role) {
-        (None, _) => false,
-        (Some(CertificateUse::Server), Role::Client)
-        | (Some(CertificateUse::Client), Role::Server) => true,
+    match (profile.remote_certificate_use, role) {
+        (None, _)
+        | (Some(CertificateUse::Server), Role::Client)
+        | (Some(CertificateUse::Client), Role::Server) => {}
         (Some(CertificateUse::Client), Role::Client) => {
             bail!("`remote-cert-tls client` is a server option")
         }
         (Some(CertificateUse::Server), Role::Server) => {
             bail!("`remote-cert-tls server` is a client option")
         }
-    };
+    }
     let revocations = profile.revocations.clone().map(Revocations::read).transpose();
     let peer = ExpectedPeer {
         ca: certificates(ca).context("ca")?,
-        is_use_required,
+        usage: profile.remote_usage.clone(),
         name: profile.remote_name.clone(),
         revocations: revocations.context("crl-verify")?,
     };

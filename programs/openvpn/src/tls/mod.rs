@@ -1,10 +1,15 @@
 //! TLS as OpenVPN uses it: certificates on both sides, no host names, CAs from the profile only.
 
+mod der;
 mod error;
+mod extensions;
 mod identity;
 mod revocation;
 mod revoked_folder;
 mod subject;
+#[cfg(test)]
+mod tests;
+mod usage;
 mod verify;
 
 use std::fmt;
@@ -24,6 +29,7 @@ pub use identity::{Identity, certificates};
 pub use revocation::{RevocationLists, RevocationSource, Revocations};
 pub use revoked_folder::RevokedFolder;
 pub use subject::Subject;
+pub use usage::{Purpose, RequiredUsage};
 pub use verify::{ExpectedPeer, NameRule};
 
 use verify::{ClientVerifier, ServerVerifier};

@@ -1,6 +1,7 @@
 //! Certificate verification: the chain to the profile's CA, the certificate's purpose, and its
 //! subject. OpenVPN does not use host names.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::{fmt, iter};
 
@@ -15,25 +16,23 @@ use rustls::{
 };
 use webpki::{
     Cert, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
-    RevocationOptionsBuilder, UnknownStatusPolicy,
+    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
 };
 
 use super::error::TlsFileError;
+use super::extensions::{Extensions, format_time};
 use super::revocation::Revocations;
 use super::subject::Subject;
-
-// RFC 5280 section 4.2.1.12.
-const SERVER_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 1];
-const CLIENT_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 2];
+use super::usage::{self, RequiredUsage, UsageError, purpose};
+use crate::Role;
 
 /// Requirements on the peer's certificate.
 #[derive(Debug)]
 pub struct ExpectedPeer {
     /// Trusted CAs.
     pub ca: Vec<CertificateDer<'static>>,
-    /// The certificate must state the purpose of its role (`remote-cert-tls`). Otherwise a
-    /// certificate without extended key usage is accepted.
-    pub is_use_required: bool,
+    /// Requirements on key usage and extended key usage.
+    pub usage: RequiredUsage,
     /// Requirement on the subject.
     pub name: Option<NameRule>,
     /// Revocation information, if checked. Revocation lists must cover every CA of the chain.
@@ -53,9 +52,15 @@ pub enum NameRule {
 
 /// The verification shared by client and server.
 #[derive(Debug)]
-struct Verifier {
+pub(super) struct Verifier {
+    /// The peer's role.
+    role: Role,
     anchors: Vec<TrustAnchor<'static>>,
-    usage: KeyUsage,
+    /// The extensions of the anchors' certificates, in the same order.
+    anchor_extensions: Vec<Extensions>,
+    /// Certificates of `ca` that are not self-issued.
+    intermediates: Vec<CertificateDer<'static>>,
+    usage: RequiredUsage,
     name: Option<NameRule>,
     revocations: Option<Revocations>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -74,13 +79,13 @@ pub(super) struct ClientVerifier {
 
 impl ServerVerifier {
     pub(super) fn new(peer: ExpectedPeer) -> Result<Self, Error> {
-        Verifier::new(peer, SERVER_AUTH).map(Self)
+        Verifier::new(peer, Role::Server).map(Self)
     }
 }
 
 impl ClientVerifier {
     pub(super) fn new(peer: ExpectedPeer) -> Result<Self, Error> {
-        let verifier = Verifier::new(peer, CLIENT_AUTH)?;
+        let verifier = Verifier::new(peer, Role::Client)?;
         let names = verifier.anchors.iter();
         let ca_names =
             names.map(|anchor| DistinguishedName::in_sequence(&anchor.subject)).collect();
@@ -89,25 +94,43 @@ impl ClientVerifier {
 }
 
 impl Verifier {
-    fn new(peer: ExpectedPeer, usage: &'static [u8]) -> Result<Self, Error> {
+    /// Self-issued certificates of `ca` are trust anchors. Others are intermediates, as in stock: a
+    /// path must end at a self-issued certificate.
+    pub(super) fn new(peer: ExpectedPeer, role: Role) -> Result<Self, Error> {
         let anchor = |certificate: &CertificateDer<'_>| {
             webpki::anchor_from_trusted_cert(certificate)
                 .map(|anchor| anchor.to_owned())
                 .map_err(|error| invalid(VerifyError::Ca(error)))
         };
+        let mut anchors = Vec::new();
+        let mut anchor_extensions = Vec::new();
+        let mut intermediates = Vec::new();
+        for certificate in peer.ca {
+            let extensions = Extensions::of(&certificate)
+                .ok_or_else(|| invalid(VerifyError::Usage(UsageError::Malformed)))?;
+            if extensions.is_self_issued {
+                anchors.push(anchor(&certificate)?);
+                anchor_extensions.push(extensions);
+            } else {
+                intermediates.push(certificate);
+            }
+        }
+        if anchors.is_empty() {
+            return Err(invalid(VerifyError::NoAnchor));
+        }
         Ok(Self {
-            anchors: peer.ca.iter().map(anchor).collect::<Result<_, _>>()?,
-            usage: match peer.is_use_required {
-                true => KeyUsage::required(usage),
-                false => KeyUsage::required_if_present(usage),
-            },
+            role,
+            anchors,
+            anchor_extensions,
+            intermediates,
+            usage: peer.usage,
             name: peer.name,
             revocations: peer.revocations,
             algorithms: ring::default_provider().signature_verification_algorithms,
         })
     }
 
-    fn verify(
+    pub(super) fn verify(
         &self,
         certificate: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -115,18 +138,32 @@ impl Verifier {
     ) -> Result<(), Error> {
         let untrusted = |error| invalid(VerifyError::Chain(error));
         let certificate_of = EndEntityCert::try_from(certificate).map_err(untrusted)?;
+        let intermediates = [intermediates, &self.intermediates].concat();
+        let time = format_time(now.as_secs());
+        // Path building goes on after a rejected path. The last reason is reported if none is
+        // valid.
+        let rejection = Cell::new(None);
+        let check_path = |path: &VerifiedPath<'_>| {
+            self.check_usage(path, &time).map_err(|error| {
+                rejection.set(Some(error));
+                webpki::Error::UnknownIssuer
+            })
+        };
         let judge = |revocation: Option<RevocationOptions<'_>>| {
             certificate_of
                 .verify_for_usage(
                     self.algorithms.all,
                     &self.anchors,
-                    intermediates,
+                    &intermediates,
                     now,
-                    self.usage,
+                    KeyUsage::required_if_present(purpose(self.role)),
                     revocation,
-                    None,
+                    Some(&check_path),
                 )
-                .map_err(untrusted)
+                .map_err(|error| match rejection.get() {
+                    Some(rejection) => invalid(VerifyError::Usage(rejection)),
+                    None => untrusted(error),
+                })
         };
         match &self.revocations {
             None => drop(judge(None)?),
@@ -157,6 +194,20 @@ impl Verifier {
         let subject = Subject::of(certificate).unwrap_or_default();
         if rule.matches(&subject) { Ok(()) } else { Err(invalid(VerifyError::Name(subject))) }
     }
+
+    /// Checks the extensions along a path.
+    fn check_usage(&self, path: &VerifiedPath<'_>, now: &str) -> Result<(), UsageError> {
+        let extensions = |certificate: &Cert<'_>| {
+            Extensions::of(&certificate.der()).ok_or(UsageError::Malformed)
+        };
+        let leaf = extensions(path.end_entity())?;
+        let intermediates: Vec<_> =
+            path.intermediate_certificates().map(extensions).collect::<Result<_, _>>()?;
+        let anchors = self.anchors.iter().zip(&self.anchor_extensions);
+        let mut anchors = anchors.filter(|(anchor, _)| std::ptr::eq(*anchor, path.anchor()));
+        let (_, anchor) = anchors.next().ok_or(UsageError::NoCa)?;
+        usage::check(self.role, &self.usage, &leaf, &intermediates, anchor, now)
+    }
 }
 
 impl NameRule {
@@ -181,6 +232,10 @@ enum VerifyError {
     Chain(webpki::Error),
     /// The revocation information can't be read.
     Revocations(TlsFileError),
+    /// `ca` contains no self-issued certificate.
+    NoAnchor,
+    /// An extension of the chain's certificates forbids this use.
+    Usage(UsageError),
     /// The subject does not match.
     Name(Subject),
 }
@@ -197,6 +252,8 @@ impl fmt::Display for VerifyError {
             ),
             Self::Revocations(error) => write!(f, "can not check revocation: {error}"),
             Self::Chain(error) => write!(f, "the peer's certificate is not trusted: {error}"),
+            Self::NoAnchor => f.write_str("`ca` contains no self-signed certificate"),
+            Self::Usage(error) => write!(f, "the peer's certificate is not trusted: {error}"),
             Self::Name(subject) => {
                 write!(f, "the subject of the peer's certificate does not match: {subject}")
             }

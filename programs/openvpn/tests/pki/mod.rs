@@ -32,6 +32,8 @@ impl Authority {
     pub(crate) fn issue(&self, name: &str, uses: &[ExtendedKeyUsagePurpose]) -> Issued {
         let mut parameters = named(name);
         parameters.extended_key_usages = uses.to_vec();
+        // `remote-cert-tls` requires key usage.
+        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         parameters.serial_number = Some(SerialNumber::from_slice(name.as_bytes()));
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
