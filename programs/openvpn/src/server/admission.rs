@@ -41,7 +41,7 @@ impl Server {
             .certificate
             .as_ref()
             .and_then(|certificate: &CertificateDer<'_>| Subject::of(certificate))
-            .and_then(|subject| subject.common_name().map(str::to_owned));
+            .and_then(|subject| subject.common_name());
         let Some(client) = self.clients.get_mut(&id) else { return };
         if let Stage::Connected(connected) = &client.stage {
             if name.as_ref() != Some(&connected.name) {

@@ -101,12 +101,8 @@ impl ClientFile {
 
 /// The file name for a common name; `None` for names that would leave the folder.
 fn file_name(common_name: &str) -> Option<String> {
-    let safe = |character: char| match character {
-        '_' | '-' | '.' | '@' => character,
-        _ if character.is_ascii_alphanumeric() => character,
-        _ => '_',
-    };
-    let name: String = common_name.chars().map(safe).collect();
+    // As stock: other replacements would let two names share a file.
+    let name = common_name.replace(|c: char| c == '/' || c.is_ascii_control(), "_");
     (!matches!(name.as_str(), "" | "." | "..")).then_some(name)
 }
 
@@ -136,6 +132,8 @@ mod tests {
     fn no_name_leaves_the_folder() {
         assert_eq!(file_name("alice@example.org").as_deref(), Some("alice@example.org"));
         assert_eq!(file_name("../etc/passwd").as_deref(), Some(".._etc_passwd"));
+        assert_eq!(file_name("alice smith").as_deref(), Some("alice smith"));
+        assert_eq!(file_name("Gr\u{fc}n+\n").as_deref(), Some("Gr\u{fc}n+_"));
         assert_eq!(file_name(".."), None);
         assert_eq!(file_name(""), None);
     }

@@ -137,5 +137,6 @@ fn local_address(profile: &ServerProfile) -> SocketAddr {
 
 /// Prints a log line.
 fn log_line(line: &str) {
-    println!("{line}");
+    // Text of a peer, as in names, must not control the terminal.
+    println!("{}", line.replace(|c: char| c.is_control(), "?"));
 }

@@ -9,6 +9,7 @@ pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(super) const UTC_TIME: u8 = 0x17;
 pub(super) const GENERALIZED_TIME: u8 = 0x18;
 pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const SET: u8 = 0x31;
 
 /// The elements that are left to be read.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,14 @@ impl<'d> Der<'d> {
         let (contents, rest) = self.0.get(start..)?.split_at_checked(length)?;
         self.0 = rest;
         Some((tag, contents))
+    }
+
+    /// Reads the next element: whole encoding, tag and contents.
+    pub(super) fn any_encoded(&mut self) -> Option<(&'d [u8], u8, &'d [u8])> {
+        let before = self.0;
+        let (tag, contents) = self.any()?;
+        let encoding = before.get(..before.len() - self.0.len())?;
+        Some((encoding, tag, contents))
     }
 
     /// Reads the next element, which has this tag, and returns its contents.
@@ -81,12 +90,34 @@ pub(super) fn object_identifier(dotted: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// The dotted form of an object identifier.
+pub(super) fn dotted(identifier: &[u8]) -> Option<String> {
+    let mut arcs: Vec<u64> = Vec::new();
+    let mut arc = 0_u64;
+    for byte in identifier {
+        arc = arc.checked_mul(128)? | u64::from(byte & 0x7F);
+        if byte & 0x80 == 0 {
+            if arcs.is_empty() {
+                let first = (arc / 40).min(2);
+                arcs.push(first);
+                arc -= first * 40;
+            }
+            arcs.push(arc);
+            arc = 0;
+        }
+    }
+    if identifier.last().is_none_or(|byte| byte & 0x80 != 0) {
+        return None;
+    }
+    Some(arcs.iter().map(u64::to_string).collect::<Vec<_>>().join("."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn object_identifiers_are_encoded() {
+    fn object_identifiers_are_converted_both_ways() {
         for (text, bytes) in [
             ("2.5.4.3", &[0x55, 4, 3][..]),
             ("1.3.6.1.5.5.7.3.1", &[0x2B, 6, 1, 5, 5, 7, 3, 1]),
@@ -94,10 +125,12 @@ mod tests {
             ("2.999.0", &[0x88, 0x37, 0]),
         ] {
             assert_eq!(object_identifier(text).as_deref(), Some(bytes), "{text}");
+            assert_eq!(dotted(bytes).as_deref(), Some(text));
         }
         for bad in ["", "1", "3.1", "1.40", "a.b", "1..2"] {
             assert_eq!(object_identifier(bad), None, "{bad}");
         }
+        assert_eq!((dotted(&[]), dotted(&[0x55, 0x84])), (None, None));
     }
 
     #[test]

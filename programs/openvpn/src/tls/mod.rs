@@ -1,5 +1,6 @@
 //! TLS as OpenVPN uses it: certificates on both sides, no host names, CAs from the profile only.
 
+mod attributes;
 mod der;
 mod error;
 mod extensions;

@@ -190,9 +190,17 @@ impl Verifier {
                 })
                 .map_err(|error| invalid(VerifyError::Revocations(error)))??,
         }
-        let Some(rule) = &self.name else { return Ok(()) };
+        // As stock: a certificate without a usable common name is rejected in any case.
         let subject = Subject::of(certificate).unwrap_or_default();
-        if rule.matches(&subject) { Ok(()) } else { Err(invalid(VerifyError::Name(subject))) }
+        let Some(common_name) = subject.common_name() else {
+            return Err(invalid(VerifyError::CommonName(subject)));
+        };
+        match &self.name {
+            Some(rule) if !rule.matches(&subject, &common_name) => {
+                Err(invalid(VerifyError::Name(subject)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks the extensions along a path.
@@ -211,14 +219,11 @@ impl Verifier {
 }
 
 impl NameRule {
-    fn matches(&self, subject: &Subject) -> bool {
-        let common_name = subject.common_name();
+    fn matches(&self, subject: &Subject, common_name: &str) -> bool {
         match self {
             Self::Subject(expected) => subject.to_string() == *expected,
-            Self::CommonName(expected) => common_name == Some(expected),
-            Self::CommonNamePrefix(expected) => {
-                common_name.is_some_and(|name| name.starts_with(expected))
-            }
+            Self::CommonName(expected) => common_name == expected,
+            Self::CommonNamePrefix(expected) => common_name.starts_with(expected),
         }
     }
 }
@@ -236,6 +241,8 @@ enum VerifyError {
     NoAnchor,
     /// An extension of the chain's certificates forbids this use.
     Usage(UsageError),
+    /// The subject has no common name, or one that is not accepted.
+    CommonName(Subject),
     /// The subject does not match.
     Name(Subject),
 }
@@ -254,6 +261,10 @@ impl fmt::Display for VerifyError {
             Self::Chain(error) => write!(f, "the peer's certificate is not trusted: {error}"),
             Self::NoAnchor => f.write_str("`ca` contains no self-signed certificate"),
             Self::Usage(error) => write!(f, "the peer's certificate is not trusted: {error}"),
+            Self::CommonName(subject) => write!(
+                f,
+                "the peer's certificate has no common name of at most 64 bytes: {subject}"
+            ),
             Self::Name(subject) => {
                 write!(f, "the subject of the peer's certificate does not match: {subject}")
             }
