@@ -17,12 +17,14 @@ pub mod adapter;
 pub mod any_adapter;
 pub mod control_device;
 mod guid;
+mod listed;
 mod miniport;
 mod name;
 pub mod protocols;
 mod recycler;
 pub mod registry;
 pub mod ring;
+mod services;
 pub mod status;
 pub mod time;
 pub mod utf16;
@@ -34,9 +36,10 @@ mod wsk;
 use nt_host as _;
 
 pub use adapter::{Adapter, AdapterProtocol};
+pub use listed::Listed;
 pub use miniport::{Driver, Tunic};
 pub use name::Name;
-pub use protocols::{Listed, ProtocolList};
+pub use protocols::ProtocolList;
 pub use wsk::Wsk;
 
 /// The driver's version: major and minor.

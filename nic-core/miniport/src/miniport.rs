@@ -11,11 +11,12 @@ use nt::nbl::TransmitQueue;
 use nt::oid::OidRequest;
 use nt::{Result, Shared, Status};
 
-use crate::adapter::{self, Keywords, Services, Ticket};
+use crate::adapter::{self, Keywords, Ticket};
 use crate::any_adapter::AnyAdapter;
 use crate::control_device::ControlPoint;
 use crate::protocols::{LoadedProtocol, NewAdapter, ProtocolList};
 use crate::registry::Registry;
+use crate::services::Services;
 use crate::workers::{WorkQueue, Workers};
 use crate::wsk::Wsk;
 use crate::{VERSION, utf16};

@@ -1,15 +1,14 @@
 //! The protocols that a driver's adapters can speak.
 
-use core::marker::PhantomData;
-
 use nt::irp::{Dispatched, Irp};
 use nt::miniport::{AdapterHandle, DriverHandle};
-use nt::{Result, Shared, Status};
+use nt::{Result, Shared};
 use tunic_ioctl::Command;
 
-use crate::adapter::{self, AdapterProtocol, Keywords, Services};
+use crate::adapter::Keywords;
 use crate::any_adapter::AnyAdapter;
 use crate::control_device::ControlPoint;
+use crate::services::Services;
 
 /// The list of a driver's protocols, a line each: `&Listed::<MyProtocol>::NEW`. The first is that
 /// of adapters whose registry key names none.
@@ -62,70 +61,4 @@ pub struct NewAdapter<'a> {
     pub(crate) services: &'a Services,
     pub(crate) handle: AdapterHandle,
     pub(crate) keywords: &'a Keywords,
-}
-
-/// A protocol as an entry of the list.
-pub struct Listed<P>(PhantomData<fn() -> P>);
-
-impl<P> Listed<P> {
-    /// The entry.
-    pub const NEW: Self = Self(PhantomData);
-}
-
-impl<P: AdapterProtocol> DriverProtocol for Listed<P> {
-    fn keyword(&self) -> &'static str {
-        P::KEYWORD
-    }
-
-    fn capability(&self) -> u64 {
-        P::CAPABILITY
-    }
-
-    fn decode<'a>(&self, code: u32, input: &'a [u8]) -> Result<Option<Command<'a>>> {
-        P::decode(code, input).map_err(P::decode_status)
-    }
-
-    fn request_without_adapter(&self, command: Command<'_>, irp: Irp) -> Dispatched {
-        P::request_without_adapter(command, irp)
-    }
-
-    fn load(&self) -> Result<Shared<dyn LoadedProtocol>> {
-        let loaded = Shared::new(Loaded::<P> { devices: P::load()? })?;
-        Ok(loaded.unsize::<dyn LoadedProtocol>(|inner| inner))
-    }
-}
-
-struct Loaded<P: AdapterProtocol> {
-    devices: P::Devices,
-}
-
-impl<P: AdapterProtocol> LoadedProtocol for Loaded<P> {
-    fn keyword(&self) -> &'static str {
-        P::KEYWORD
-    }
-
-    fn initialize(&self, new: NewAdapter<'_>) -> Result<Shared<dyn AnyAdapter>> {
-        let NewAdapter { driver, control, services, handle, keywords } = new;
-        let own_keywords = match handle.configuration() {
-            Ok(configuration) => P::read_keywords(&configuration)?,
-            Err(Status::INSUFFICIENT_RESOURCES) => return Err(Status::INSUFFICIENT_RESOURCES),
-            // There is none.
-            Err(_) => P::Keywords::default(),
-        };
-        P::initializing(&self.devices, driver, control, &own_keywords)?;
-        let adapter = adapter::make::<P>(services, handle, keywords, &own_keywords)?;
-        match Shared::new(adapter.clone()) {
-            Ok(object) => Ok(object.unsize::<dyn AnyAdapter>(|inner| inner)),
-            Err(status) => {
-                let gone = adapter.halt();
-                drop(adapter);
-                gone.wait();
-                Err(status)
-            }
-        }
-    }
-
-    fn unload(&self) {
-        P::unload(&self.devices);
-    }
 }

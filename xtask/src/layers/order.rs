@@ -80,8 +80,9 @@ const LAYERS: &[Layer] = &[
 const SANS_IO: &[&str] = &["nic-core/crypto", "nic-core/memory", "nic-core/engine"];
 
 /// What the tests of any package may use besides: the kernel's crates run on nt-host, which needs
-/// none of them to be built, and tests ask `require` whether they can run here.
-const DEV: &[&str] = &["nt-host", "tests/require"];
+/// none of them to be built, tests ask `require` whether they can run here, and the engine's suite
+/// runs for the small protocol of docs/adding-a-protocol.md.
+const DEV: &[&str] = &["nt-host", "tests/require", "tests/preshared"];
 
 const fn layer(folder: &'static str, may_use: &'static [&'static str]) -> Layer {
     Layer { folder, may_use, is_open: false }

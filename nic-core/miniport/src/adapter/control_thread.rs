@@ -238,22 +238,19 @@ pub fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datagram<'_>
     }
 }
 
-/// Queues the payload of an authentic packet that is a control message, or counts it as lost.
-///
-/// # IRQL
-/// `<= DISPATCH_LEVEL`
-pub(crate) fn receive_authenticated<P: AdapterProtocol>(
-    adapter: &Adapter<P>,
-    peer: PeerId,
-    from: &Endpoint,
-    message: &[u8],
-) {
-    let Some(mut message) = Message::new(*from, message) else {
-        adapter.nic.count(Discard::Malformed, 1);
-        return;
-    };
-    message.peer = Some(peer);
-    if !adapter.control.push(AddressValidation::Validated, message) {
-        adapter.nic.count(Discard::QueueFull, 1);
+impl<P: AdapterProtocol> Adapter<P> {
+    /// Queues the payload of an authentic packet that is a control message, or counts it as lost.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(super) fn receive_authenticated(&self, peer: PeerId, from: &Endpoint, message: &[u8]) {
+        let Some(mut message) = Message::new(*from, message) else {
+            self.nic.count(Discard::Malformed, 1);
+            return;
+        };
+        message.peer = Some(peer);
+        if !self.control.push(AddressValidation::Validated, message) {
+            self.nic.count(Discard::QueueFull, 1);
+        }
     }
 }

@@ -9,7 +9,7 @@ use nt::lock::SleepMutex;
 use nt::miniport::{AdapterHandle, Attributes};
 use nt::{PoolBox, Result, Shared, Status, random};
 
-use super::jobs::{Jobs, Workload};
+use super::jobs::Jobs;
 use super::mtu::Interfaces;
 use super::offloads::Offloads;
 use super::packet_size::{MAXIMUM_MTU_BYTES, slot_bytes};
@@ -20,19 +20,10 @@ use super::{
 };
 use crate::recycler::{Recycler, Sizes};
 use crate::ring::Ring;
-use crate::wsk::Wsk;
+use crate::services::Services;
 
 /// Batches that are kept for reuse; of each kind.
 const KEPT_BATCHES: usize = 32;
-
-/// What adapters use of the driver.
-#[derive(Clone)]
-pub(crate) struct Services {
-    /// Its attachment to WSK.
-    pub(crate) wsk: Shared<Wsk>,
-    /// The queue of its workers.
-    pub(crate) workload: Shared<Workload>,
-}
 
 /// What NDIS is told of an adapter.
 pub(crate) fn attributes(keywords: &Keywords) -> Attributes {

@@ -48,9 +48,9 @@ use tunic_ioctl::AdapterId;
 use tunic_ioctl::native::reply::EventInfo;
 
 pub use control_thread::{ControlThread, Sink, receive as receive_control};
-pub(crate) use initialize::{Services, attributes, make};
+pub(crate) use initialize::{attributes, make};
 use jobs::Jobs;
-pub(crate) use jobs::Ticket;
+pub(crate) use jobs::{Ticket, Workload};
 pub use keywords::Keywords;
 use offloads::Offloads;
 use opened::{OpenedBatch, OpenedPackets};

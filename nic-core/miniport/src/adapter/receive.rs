@@ -17,7 +17,7 @@ use nt::pool::PoolBytes;
 use nt::wsk::{Datagram, Datagrams, ReceiveFrom};
 
 use super::opened::{OpenedBatch, OpenedPackets};
-use super::{Adapter, AdapterProtocol, OpenContext, RxBatch, Task, Work, control_thread, endpoint};
+use super::{Adapter, AdapterProtocol, OpenContext, RxBatch, Task, Work, endpoint};
 use crate::time;
 
 /// The longest run: what one indication to the stack has at most.
@@ -277,7 +277,7 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
                 RxOutcome::Control => {
                     let payload = packet.data_mut().get(..item.packet.payload_bytes);
                     let payload = payload.unwrap_or_default();
-                    control_thread::receive_authenticated(adapter, peer, &item.from, payload);
+                    adapter.receive_authenticated(peer, &item.from, payload);
                     continue;
                 }
                 RxOutcome::Consumed | RxOutcome::Dropped(_) => continue,

@@ -2,6 +2,9 @@
 
 use nic_crypto::Suite;
 use nic_engine::protocol::PeerId;
+use nic_miniport::adapter::complete_encoded;
+use nic_miniport::status::Refusal;
+use nic_miniport::{adapter, time};
 use nic_openvpn::configure::{self, PeerState};
 use nic_openvpn::{Format, SlotInfo};
 use nt::irp::{Dispatched, Irp};
@@ -11,16 +14,9 @@ use tunic_ioctl::data_channel::{self, ChannelInfo, PeerInfo, PeerSelector, PeerT
 use tunic_ioctl::native::channel::{self, reply::ChannelEncoder};
 use tunic_ioctl::{Encoded, native, ovpn_dco};
 
-use super::{Adapter, Config, peers};
-use crate::Sink;
+use crate::channel::{Adapter, Baseline, Config, Sink};
+use crate::peers;
 use crate::status::{ChannelResult, PeerUse};
-use nic_miniport::adapter::complete_encoded;
-use nic_miniport::status::Refusal;
-use nic_miniport::{adapter, time};
-
-/// Counters at the time from which ovpn-dco-win's count.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Baseline(ovpn_dco::Statistics);
 
 /// The counters now, to count from.
 pub(super) fn baseline(adapter: &Shared<Adapter>) -> Baseline {

@@ -2,38 +2,27 @@
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
-use core::time::Duration;
 
-use nic_engine::Instant;
-use nic_engine::protocol::Discard;
+use nic_miniport::ring::{Record, Ring};
 use nt::irp::{Irp, RequestKind};
 use nt::lock::SpinMutex;
 use nt::pool::PoolBytes;
-use nt::wsk::Datagram;
-use nt::{Result, Shared, Status};
+use nt::{Result, Status};
 use tunic_ioctl::AdapterId;
-use tunic_ioctl::data_channel::{ControlDatagram, MAX_CONTROL_BYTES};
+use tunic_ioctl::data_channel::ControlDatagram;
 use tunic_ioctl::native::channel;
 use tunic_ioctl::ovpn_dco;
 
-use super::Adapter;
-use super::link::canonical;
-use nic_miniport::ring::{Record, Ring};
-use nic_miniport::time;
-
-/// How soon another read is looked for by which to tell that the peer is gone.
-const RETRY: Duration = Duration::from_secs(1);
-
 /// Datagrams that wait to be read, and from whom they may come.
-pub(super) struct Inbox {
-    pub(super) ring: Ring<Received>,
+pub(crate) struct Inbox {
+    pub(crate) ring: Ring<Received>,
     sources: SpinMutex<Sources>,
-    received: AtomicU64,
+    pub(crate) received: AtomicU64,
 }
 
 /// From whom datagrams are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sources {
+pub(crate) enum Sources {
     /// There is no peer.
     Nobody,
     /// From the only peer of point-to-point mode.
@@ -43,16 +32,16 @@ pub(super) enum Sources {
 }
 
 /// A datagram.
-pub(super) struct Received {
-    adapter: AdapterId,
+pub(crate) struct Received {
+    pub(crate) adapter: AdapterId,
     /// `None` for the only peer of point-to-point mode.
-    from: Option<SocketAddr>,
-    data: PoolBytes,
+    pub(crate) from: Option<SocketAddr>,
+    pub(crate) data: PoolBytes,
 }
 
 impl Inbox {
     /// Takes datagrams from nobody.
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             ring: Ring::new()?,
             sources: SpinMutex::new(Sources::Nobody),
@@ -61,91 +50,19 @@ impl Inbox {
     }
 
     /// Takes datagrams from others than before.
-    pub(super) fn accept(&self, sources: Sources) {
+    pub(crate) fn accept(&self, sources: Sources) {
         *self.sources.lock() = sources;
     }
 
     /// From whom datagrams are taken.
-    pub(super) fn sources(&self) -> Sources {
+    pub(crate) fn sources(&self) -> Sources {
         *self.sources.lock()
     }
 
     /// How many datagrams were received.
-    pub(super) fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
-}
-
-/// Takes a datagram from a socket.
-///
-/// # IRQL
-/// `<= DISPATCH_LEVEL`
-pub(super) fn receive(adapter: &Shared<Adapter>, datagram: &Datagram<'_>) {
-    let length = datagram.len();
-    let Some(from) = datagram.remote().filter(|_| (1..=MAX_CONTROL_BYTES).contains(&length)) else {
-        adapter.nic.count(Discard::Malformed, 1);
-        return;
-    };
-    let Some(sender) = accepted(adapter, from) else {
-        return adapter.nic.count(Discard::ForeignControl, 1);
-    };
-    let Ok(mut data) = PoolBytes::zeroed(length) else {
-        return adapter.nic.count(Discard::NoMemory, 1);
-    };
-    if datagram.copy_to(&mut data).is_ok() {
-        push(adapter, sender, data);
-    }
-}
-
-/// Takes a datagram that the protocol has looked at. False where there is no memory for it.
-pub(super) fn hand_up(adapter: &Shared<Adapter>, from: SocketAddr, datagram: &[u8]) -> bool {
-    let Some(sender) = accepted(adapter, from) else { return true };
-    let Ok(mut data) = PoolBytes::zeroed(datagram.len()) else { return false };
-    data.copy_from_slice(datagram);
-    push(adapter, sender, data);
-    true
-}
-
-/// Who it is told to be from; the outer `None` where it is from nobody that counts.
-fn accepted(adapter: &Shared<Adapter>, from: SocketAddr) -> Option<Option<SocketAddr>> {
-    match adapter.extension.inbox.sources() {
-        Sources::Anybody => Some(Some(canonical(from))),
-        Sources::Only(peer) if is_same_address(&peer, &canonical(from)) => Some(None),
-        Sources::Only(_) | Sources::Nobody => None,
-    }
-}
-
-fn push(adapter: &Shared<Adapter>, from: Option<SocketAddr>, data: PoolBytes) {
-    adapter.extension.inbox.received.fetch_add(1, Ordering::Relaxed);
-    let lost = adapter.extension.inbox.ring.push(Received { adapter: adapter.id, from, data });
-    adapter.nic.count(Discard::QueueFull, lost);
-}
-
-/// A flow label makes no other address.
-fn is_same_address(a: &SocketAddr, b: &SocketAddr) -> bool {
-    match (a, b) {
-        (SocketAddr::V6(a), SocketAddr::V6(b)) => {
-            let scopes = (a.scope_id(), b.scope_id());
-            a.ip() == b.ip()
-                && a.port() == b.port()
-                && (scopes.0 == scopes.1 || scopes.0 == 0 || scopes.1 == 0)
-        }
-        (a, b) => a == b,
-    }
-}
-
-/// Tells the adapter's owner that the only peer is gone, by a read that waits. Where none does, it
-/// is tried again a second later; says when.
-pub(super) fn tell_disconnected(adapter: &Shared<Adapter>) -> Instant {
-    let extension = &adapter.extension;
-    if !extension.is_disconnected.load(Ordering::Acquire) {
-        return Instant::NEVER;
-    }
-    if extension.inbox.ring.fail_one(Status::CONNECTION_DISCONNECTED) {
-        extension.is_disconnected.store(false, Ordering::Release);
-        return Instant::NEVER;
-    }
-    time::instant().after(RETRY)
 }
 
 impl Record for Received {

@@ -7,22 +7,27 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod address;
 mod answers;
+mod channel;
+mod event;
 mod inbox;
 mod link;
-mod notices;
 mod outbox;
 mod ovpn_dco;
 mod owner;
 mod peers;
+mod receive;
+mod report;
 mod requests;
+mod send;
 mod status;
 
 use core::sync::atomic::AtomicBool;
 
 use nic_engine::protocol::Event;
 use nic_engine::{Endpoint, Instant};
-use nic_miniport::adapter::{self, AdapterProtocol, Keywords};
+use nic_miniport::adapter::{AdapterProtocol, Keywords};
 use nic_miniport::control_device::ControlPoint;
 use nic_miniport::ring::Ring;
 use nic_miniport::status::Refusal;
@@ -33,45 +38,14 @@ use nt::irp::{Dispatched, FileId, Irp};
 use nt::miniport::DriverHandle;
 use nt::wsk::Datagram;
 use nt::{PoolBox, Result, Shared, Status};
-use tunic_ioctl::data_channel::{self, Mode};
+use tunic_ioctl::data_channel;
 use tunic_ioctl::{Abi, Command, DecodeError, protocol};
 
-use self::answers::Baseline;
+use self::channel::Adapter;
+pub use self::channel::{Extension, OpenVpnAdapter, Settings};
 use self::inbox::Inbox;
 use self::outbox::Outbox;
-use self::ovpn_dco::OvpnDcoDevices;
-use self::owner::Owner;
-
-type Adapter = adapter::Adapter<OpenVpnAdapter>;
-type State = adapter::State<OpenVpnAdapter>;
-/// The engine under its control lock.
-type Config<'a> = adapter::Config<'a, OpenVpnAdapter>;
-type Sink<'a> = adapter::Sink<'a, OpenVpnAdapter>;
-
-/// An adapter that carries OpenVPN's data channel.
-pub struct OpenVpnAdapter;
-
-/// What the driver notes of an adapter's configuration.
-#[derive(Default)]
-pub struct Settings {
-    mode: Mode,
-    /// Who owns the adapter.
-    owner: Option<Owner>,
-    /// Counters start here, as ovpn-dco-win tells them.
-    baseline: Baseline,
-}
-
-/// What an adapter has beside the engine.
-pub struct Extension {
-    inbox: Inbox,
-    outbox: Outbox,
-    notices: Ring<notices::Notice>,
-    /// The only peer was silent for too long, and the adapter's owner is still to be told so by a
-    /// read.
-    is_disconnected: AtomicBool,
-    /// It is found by ovpn-dco-win's names as well.
-    has_ovpn_dco_name: bool,
-}
+pub use self::ovpn_dco::OvpnDcoDevices;
 
 /// What the registry says of an adapter.
 ///
@@ -125,7 +99,7 @@ impl AdapterProtocol for OpenVpnAdapter {
         PoolBox::new(Extension {
             inbox: Inbox::new()?,
             outbox: Outbox::new()?,
-            notices: Ring::new()?,
+            events: Ring::new()?,
             is_disconnected: AtomicBool::new(false),
             has_ovpn_dco_name: keywords.has_ovpn_dco_name,
         })
@@ -182,20 +156,20 @@ impl AdapterProtocol for OpenVpnAdapter {
     }
 
     fn receive_control(adapter: &Shared<Adapter>, datagram: &Datagram<'_>) {
-        inbox::receive(adapter, datagram);
+        receive::receive(adapter, datagram);
     }
 
     fn hand_up(adapter: &Shared<Adapter>, from: &Endpoint, datagram: &[u8]) -> bool {
-        inbox::hand_up(adapter, from.remote, datagram)
+        receive::hand_up(adapter, from.remote, datagram)
     }
 
     fn report(adapter: &Shared<Adapter>, event: Event) {
-        notices::report(adapter, event);
+        report::report(adapter, event);
     }
 
     fn attend(adapter: &Shared<Adapter>) -> Instant {
-        outbox::send_waiting(adapter);
-        inbox::tell_disconnected(adapter)
+        send::send_waiting(adapter);
+        receive::tell_disconnected(adapter)
     }
 
     fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
@@ -211,13 +185,13 @@ impl AdapterProtocol for OpenVpnAdapter {
     }
 
     fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
-        outbox::write(adapter, irp)
+        send::write(adapter, irp)
     }
 
     fn cancel_of(adapter: &Shared<Adapter>, file: FileId) {
         adapter.extension.inbox.ring.cancel_of(file);
         adapter.extension.outbox.cancel_of(file);
-        adapter.extension.notices.cancel_of(file);
+        adapter.extension.events.cancel_of(file);
     }
 
     fn closed(adapter: &Shared<Adapter>, file: FileId) {
@@ -227,6 +201,6 @@ impl AdapterProtocol for OpenVpnAdapter {
     fn device_removed(adapter: &Shared<Adapter>) {
         adapter.extension.inbox.ring.close();
         adapter.extension.outbox.close();
-        adapter.extension.notices.close();
+        adapter.extension.events.close();
     }
 }

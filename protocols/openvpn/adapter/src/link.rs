@@ -1,30 +1,21 @@
 //! Sockets and the state of the link.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
 
-use nic_openvpn::configure;
-use nt::{Shared, Status};
-use tunic_ioctl::data_channel::{Listen, Mode};
-
-use super::inbox::Sources;
-use super::{Adapter, State};
-use crate::OpenVpnAdapter;
-use crate::Sink;
-use crate::status::{ChannelRefusal, ChannelResult};
 use nic_miniport::adapter::{
     self, BITS_PER_SECOND, NewSockets, SocketPlace, SocketReceiver, Sockets,
 };
 use nic_miniport::status::Refusal;
 use nic_miniport::time;
+use nic_openvpn::configure;
+use nt::{Shared, Status};
+use tunic_ioctl::data_channel::{Listen, Mode};
 
-/// IPv4 addresses that are written as IPv6 ones are IPv4 addresses here.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(v4) => SocketAddr::new(v4.into(), address.port()),
-        IpAddr::V6(_) => address,
-    }
-}
+use crate::address::canonical;
+use crate::channel::{Adapter, OpenVpnAdapter, Sink, State};
+use crate::inbox::Sources;
+use crate::status::{ChannelRefusal, ChannelResult};
 
 /// Binds the sockets of multi-peer mode; says where.
 ///
@@ -129,7 +120,7 @@ pub(super) fn stop(adapter: &Shared<Adapter>, state: &mut State) {
     extension.is_disconnected.store(false, Ordering::Relaxed);
     extension.inbox.ring.clear();
     extension.outbox.clear();
-    extension.notices.clear();
+    extension.events.clear();
 }
 
 /// Brings an adapter up: its link is connected, once there is somebody to send to.

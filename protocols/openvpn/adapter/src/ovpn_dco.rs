@@ -19,7 +19,7 @@ use nt::miniport::DriverHandle;
 use nt::{Result, Shared, Status};
 use tunic_ioctl::ovpn_dco;
 
-use crate::OpenVpnAdapter;
+use crate::channel::OpenVpnAdapter;
 
 /// The devices, once an adapter wants them.
 pub struct OvpnDcoDevices {

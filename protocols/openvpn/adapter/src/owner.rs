@@ -1,22 +1,15 @@
 //! Who owns an adapter: the file by which somebody speaks ovpn-dco-win's ABI to it, or has asked
 //! for it by the native one. There is one at a time, and what it has set up goes when it is closed.
 
+use nic_miniport::adapter;
 use nt::irp::FileId;
 use nt::{Result, Shared, Status};
 use tunic_ioctl::Abi;
 use tunic_ioctl::data_channel::Mode;
 
-use super::{Adapter, State, link};
+use crate::channel::{Adapter, Owner, State};
+use crate::link;
 use crate::status::{ChannelRefusal, ChannelResult};
-use nic_miniport::adapter;
-
-/// An owner.
-#[derive(Clone, Copy)]
-pub(super) struct Owner {
-    file: FileId,
-    /// By which ABI it became one, and so is told what happens.
-    pub(super) form: Abi,
-}
 
 /// Whether an adapter may be opened by its name: ovpn-dco-win's have one file at a time.
 pub(super) fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
@@ -76,7 +69,7 @@ pub(super) fn admit(
             }
             // Nothing that was told to others before is for the owner.
             adapter.extension.inbox.ring.clear();
-            adapter.extension.notices.clear();
+            adapter.extension.events.clear();
             state.settings.owner = Some(Owner { file, form });
             Ok(())
         }

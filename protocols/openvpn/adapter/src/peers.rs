@@ -7,6 +7,7 @@ use nic_crypto::Suite;
 use nic_engine::Endpoint;
 use nic_engine::protocol::PeerId;
 use nic_engine::routes;
+use nic_miniport::time;
 use nic_openvpn::configure::{self, PeerChange};
 use nic_openvpn::{DirectionKey, Key, Material, Slot};
 use nt::Shared;
@@ -16,12 +17,11 @@ use tunic_ioctl::data_channel::{
     Prefix, SetPeer, Transport,
 };
 
-use super::inbox::Sources;
-use super::link::{self, canonical};
-use super::{Adapter, Config, State, answers, notices};
-use crate::Sink;
+use crate::address::canonical;
+use crate::channel::{Adapter, Config, Sink, State};
+use crate::inbox::Sources;
 use crate::status::{ChannelRefusal, ChannelResult, PeerUse};
-use nic_miniport::time;
+use crate::{answers, link, report};
 
 /// Makes a peer. In point-to-point mode it has a socket of its own, and takes the place of the one
 /// that there is.
@@ -98,7 +98,7 @@ pub(super) fn remove(
         adapter.extension.is_disconnected.store(false, Ordering::Release);
     }
     let kind = EventKind::Deleted(DeleteReason::Userspace);
-    notices::tell(adapter, state, EventInfo { peer: id, kind });
+    report::tell(adapter, state, EventInfo { peer: id, kind });
     Ok(())
 }
 

@@ -7,10 +7,10 @@ use tunic_ioctl::data_channel::{Command, Listen, MAX_CONTROL_BYTES, Mode};
 use tunic_ioctl::native::channel;
 use tunic_ioctl::{Abi, ovpn_dco};
 
-use super::peers::configured;
-use super::{Adapter, State, answers, link, owner, peers};
-use crate::Sink;
+use crate::channel::{Adapter, Sink, State};
+use crate::peers::configured;
 use crate::status::{ChannelRefusal, ChannelResult};
+use crate::{answers, link, owner, peers};
 
 /// Does what is asked.
 ///
@@ -72,7 +72,7 @@ fn wait(adapter: &Shared<Adapter>, form: Abi, command: Command<'_>, irp: Irp) ->
         return irp.complete(Status::BUFFER_TOO_SMALL, 0);
     }
     match command {
-        Command::ReadEvent => adapter.extension.notices.read(irp),
+        Command::ReadEvent => adapter.extension.events.read(irp),
         _ => adapter.extension.inbox.ring.read(irp),
     }
 }

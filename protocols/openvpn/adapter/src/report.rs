@@ -1,23 +1,17 @@
-//! What happened to peers, for those who wait for it.
+//! Tells userspace what happened to peers.
 
 use core::sync::atomic::Ordering;
 
 use nic_engine::protocol::{Event, PeerId};
-use nic_openvpn::configure;
-use nt::irp::Irp;
-use nt::{Result, Shared, Status};
-use tunic_ioctl::Abi;
-use tunic_ioctl::data_channel::{DeleteReason, EventInfo, EventKind};
-use tunic_ioctl::native::channel::reply::{self, StampedEvent};
-use tunic_ioctl::ovpn_dco;
-
-use super::{Adapter, State};
-use crate::Sink;
-use nic_miniport::ring::Record;
 use nic_miniport::time;
+use nic_openvpn::configure;
+use nt::Shared;
+use tunic_ioctl::data_channel::{DeleteReason, EventInfo, EventKind};
+use tunic_ioctl::native::channel::reply::StampedEvent;
+use tunic_ioctl::{Abi, ovpn_dco};
 
-/// An event that waits to be read.
-pub(super) struct Notice(StampedEvent);
+use crate::channel::{Adapter, Sink, State};
+use crate::event::PendingEvent;
 
 /// Tells what the engine saw.
 ///
@@ -26,7 +20,7 @@ pub(super) struct Notice(StampedEvent);
 ///
 /// # Locks
 /// Takes the adapter's and the engine's.
-pub(super) fn report(adapter: &Shared<Adapter>, event: Event) {
+pub(crate) fn report(adapter: &Shared<Adapter>, event: Event) {
     let (peer, kind) = match event {
         Event::Expired(name) => {
             (configure::receive_id(&name), EventKind::Deleted(DeleteReason::Expired))
@@ -49,7 +43,7 @@ pub(super) fn report(adapter: &Shared<Adapter>, event: Event) {
 ///
 /// # Locks
 /// The adapter's state lock is held.
-pub(super) fn tell(adapter: &Shared<Adapter>, state: &mut State, event: EventInfo) {
+pub(crate) fn tell(adapter: &Shared<Adapter>, state: &mut State, event: EventInfo) {
     let is_ovpn_dco = state.settings.owner.is_some_and(|owner| owner.form == Abi::OvpnDco);
     if is_ovpn_dco && ovpn_dco::encode_event(&event).is_none() {
         if event.kind == EventKind::TimedOut {
@@ -59,7 +53,7 @@ pub(super) fn tell(adapter: &Shared<Adapter>, state: &mut State, event: EventInf
         return;
     }
     state.event_sequence = state.event_sequence.wrapping_add(1);
-    adapter.extension.notices.push(Notice(StampedEvent {
+    adapter.extension.events.push(PendingEvent(StampedEvent {
         adapter: adapter.id,
         sequence: state.event_sequence,
         time_filetime: time::filetime(time::now().unix),
@@ -72,21 +66,4 @@ fn receive_id(adapter: &Shared<Adapter>, peer: PeerId) -> Option<u32> {
     adapter
         .nic
         .configure(time::now(), &mut sink, |config| configure::receive_id(config.name(peer)?))
-}
-
-impl Record for Notice {
-    /// A server's peers may all expire at once.
-    const MAX_ENTRIES: usize = 8192;
-
-    fn answer(&self, irp: &mut Irp) -> Result<usize> {
-        if irp.control_code() == ovpn_dco::IOCTL_NOTIFY_EVENT {
-            let event =
-                ovpn_dco::encode_event(&self.0.event).ok_or(Status::INVALID_DEVICE_STATE)?;
-            irp.write_output(&event)?;
-            return Ok(event.len());
-        }
-        let event = reply::event(&self.0);
-        irp.write_output(&event)?;
-        Ok(event.len())
-    }
 }

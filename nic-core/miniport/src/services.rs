@@ -1,0 +1,15 @@
+//! What adapters use of the driver.
+
+use nt::Shared;
+
+use crate::adapter::Workload;
+use crate::wsk::Wsk;
+
+/// What adapters use of the driver.
+#[derive(Clone)]
+pub(crate) struct Services {
+    /// Its attachment to WSK.
+    pub(crate) wsk: Shared<Wsk>,
+    /// The queue of its workers.
+    pub(crate) workload: Shared<Workload>,
+}

@@ -1,0 +1,79 @@
+//! Receives control datagrams, from the sockets or the engine, into the inbox.
+
+use core::net::SocketAddr;
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+
+use nic_engine::Instant;
+use nic_engine::protocol::Discard;
+use nic_miniport::time;
+use nt::pool::PoolBytes;
+use nt::wsk::Datagram;
+use nt::{Shared, Status};
+use tunic_ioctl::data_channel::MAX_CONTROL_BYTES;
+
+use crate::address::{canonical, is_same_address};
+use crate::channel::Adapter;
+use crate::inbox::{Received, Sources};
+
+/// How soon another read is looked for by which to tell that the peer is gone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Takes a datagram from a socket.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub(crate) fn receive(adapter: &Shared<Adapter>, datagram: &Datagram<'_>) {
+    let length = datagram.len();
+    let Some(from) = datagram.remote().filter(|_| (1..=MAX_CONTROL_BYTES).contains(&length)) else {
+        adapter.nic.count(Discard::Malformed, 1);
+        return;
+    };
+    let Some(sender) = accepted(adapter, from) else {
+        return adapter.nic.count(Discard::ForeignControl, 1);
+    };
+    let Ok(mut data) = PoolBytes::zeroed(length) else {
+        return adapter.nic.count(Discard::NoMemory, 1);
+    };
+    if datagram.copy_to(&mut data).is_ok() {
+        push(adapter, sender, data);
+    }
+}
+
+/// Takes a datagram that the protocol has looked at. False where there is no memory for it.
+pub(crate) fn hand_up(adapter: &Shared<Adapter>, from: SocketAddr, datagram: &[u8]) -> bool {
+    let Some(sender) = accepted(adapter, from) else { return true };
+    let Ok(mut data) = PoolBytes::zeroed(datagram.len()) else { return false };
+    data.copy_from_slice(datagram);
+    push(adapter, sender, data);
+    true
+}
+
+/// Who it is told to be from; the outer `None` where it is from nobody that counts.
+fn accepted(adapter: &Shared<Adapter>, from: SocketAddr) -> Option<Option<SocketAddr>> {
+    match adapter.extension.inbox.sources() {
+        Sources::Anybody => Some(Some(canonical(from))),
+        Sources::Only(peer) if is_same_address(&peer, &canonical(from)) => Some(None),
+        Sources::Only(_) | Sources::Nobody => None,
+    }
+}
+
+fn push(adapter: &Shared<Adapter>, from: Option<SocketAddr>, data: PoolBytes) {
+    adapter.extension.inbox.received.fetch_add(1, Ordering::Relaxed);
+    let lost = adapter.extension.inbox.ring.push(Received { adapter: adapter.id, from, data });
+    adapter.nic.count(Discard::QueueFull, lost);
+}
+
+/// Tells the adapter's owner that the only peer is gone, by a read that waits. Where none does, it
+/// is tried again a second later; says when.
+pub(crate) fn tell_disconnected(adapter: &Shared<Adapter>) -> Instant {
+    let extension = &adapter.extension;
+    if !extension.is_disconnected.load(Ordering::Acquire) {
+        return Instant::NEVER;
+    }
+    if extension.inbox.ring.fail_one(Status::CONNECTION_DISCONNECTED) {
+        extension.is_disconnected.store(false, Ordering::Release);
+        return Instant::NEVER;
+    }
+    time::instant().after(RETRY)
+}
