@@ -12,7 +12,7 @@ use tunic_ioctl::native::{self, CAPABILITY_EVENTS, CAPABILITY_TIMER_SCALE};
 use tunic_ioctl::{AdapterId, Command, Encoded, data_channel};
 
 use crate::VERSION;
-use crate::adapter::{adapters_bytes, complete_encoded, complete_fixed};
+use crate::answer::{adapters_bytes, complete_encoded, complete_fixed};
 use crate::any_adapter::AnyAdapter;
 use crate::protocols::ProtocolList;
 use crate::registry::Registry;

@@ -14,6 +14,7 @@
 extern crate alloc;
 
 pub mod adapter;
+pub mod answer;
 pub mod any_adapter;
 pub mod control_device;
 mod guid;

@@ -12,6 +12,7 @@ use nic_engine::routes::Prefix;
 use nic_engine::{Endpoint, PeerName};
 use nic_memory::Push;
 use nic_miniport::adapter::{self, AdapterProtocol, Keywords, Nt, Sink, receive_control};
+use nic_miniport::answer::complete_encoded;
 use nic_miniport::status::Refusal;
 use nic_miniport::time;
 use nt::irp::{Dispatched, Irp};
@@ -78,7 +79,7 @@ impl AdapterProtocol for PresharedAdapter {
         match command {
             Command::QueryConfiguration(abi) => {
                 let result = query(adapter, abi, &mut irp);
-                adapter::complete_encoded(irp, result)
+                complete_encoded(irp, result)
             }
             Command::Configure(change) => {
                 let status =

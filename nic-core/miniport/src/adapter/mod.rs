@@ -58,8 +58,6 @@ pub use packet_size::MAXIMUM_MTU_BYTES;
 pub use protocol::AdapterProtocol;
 pub use receive::Receiver as SocketReceiver;
 use receive::{OpenJob, Receiver};
-pub(crate) use requests::adapters_bytes;
-pub use requests::{complete_encoded, complete_fixed};
 
 use stack_queue::{StackPacket, StackQueue};
 pub use statistics::statistics;

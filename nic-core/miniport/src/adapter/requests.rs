@@ -8,6 +8,7 @@ use tunic_ioctl::native::{Event, RoutesEncoder};
 use tunic_ioctl::{AdapterState, Command, Encoded};
 
 use super::{Adapter, AdapterProtocol, peer_count};
+use crate::answer::{adapters_bytes, complete_encoded, complete_fixed};
 use crate::status::Refusal;
 
 /// The most bytes of an answer that is not a configuration.
@@ -122,13 +123,6 @@ fn answer_routes<P: AdapterProtocol>(
     Ok(encoded)
 }
 
-/// More bytes than the records of so many adapters have, and the one before all of them.
-pub(crate) fn adapters_bytes(count: usize) -> usize {
-    /// More than one record has.
-    const RECORD_BYTES: usize = 512;
-    count.saturating_add(1).saturating_mul(RECORD_BYTES)
-}
-
 /// Writes an adapter's record.
 pub(super) fn describe<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
@@ -148,28 +142,4 @@ pub(super) fn describe<P: AdapterProtocol>(
         peers_count: peer_count(adapter),
         name: adapter.name.as_bytes(),
     });
-}
-
-/// Ends a request whose answer is one record, or `None` where it doesn't fit into anything.
-pub fn complete_fixed(mut irp: Irp, length: Option<usize>, answer: &[u8]) -> Dispatched {
-    let record = length.and_then(|length| answer.get(..length));
-    let result = record.ok_or(Status::UNSUCCESSFUL).and_then(|record| {
-        irp.write_output(record)?;
-        Ok(record.len())
-    });
-    match result {
-        Ok(length) => irp.complete(Status::SUCCESS, length),
-        Err(status) => irp.complete(status, 0),
-    }
-}
-
-/// Ends a request whose answer may be cut: that is a warning, with as many bytes as there are.
-pub fn complete_encoded(irp: Irp, result: Result<Encoded, Refusal>) -> Dispatched {
-    match result {
-        Ok(encoded) if encoded.is_complete() => {
-            irp.complete(Status::SUCCESS, encoded.written_bytes)
-        }
-        Ok(encoded) => irp.complete(Status::BUFFER_OVERFLOW, encoded.written_bytes),
-        Err(refusal) => irp.complete(refusal.status(), 0),
-    }
 }

@@ -2,7 +2,7 @@
 
 use nic_crypto::Suite;
 use nic_engine::protocol::PeerId;
-use nic_miniport::adapter::complete_encoded;
+use nic_miniport::answer::complete_encoded;
 use nic_miniport::status::Refusal;
 use nic_miniport::{adapter, time};
 use nic_openvpn::configure::{self, PeerState};

@@ -9,7 +9,7 @@
 //! removed under open files.
 
 use nic_miniport::AdapterProtocol;
-use nic_miniport::adapter::complete_fixed;
+use nic_miniport::answer::complete_fixed;
 use nic_miniport::control_device::{ControlPoint, File};
 use nic_miniport::utf16;
 use nt::device::{ControlDevice, DeviceName, DeviceRegistration};

@@ -1,6 +1,6 @@
 //! What only adapters that speak WireGuard are asked.
 
-use nic_miniport::adapter::complete_encoded;
+use nic_miniport::answer::complete_encoded;
 use nt::irp::{Dispatched, Irp};
 use nt::{Shared, Status};
 use tunic_ioctl::{Abi, Command, Encoded, wireguard_nt};

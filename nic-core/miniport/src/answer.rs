@@ -1,0 +1,38 @@
+//! Answers to requests.
+
+use nt::Status;
+use nt::irp::{Dispatched, Irp};
+use tunic_ioctl::Encoded;
+
+use crate::status::Refusal;
+
+/// More bytes than the records of so many adapters have, and the one before all of them.
+pub(crate) fn adapters_bytes(count: usize) -> usize {
+    /// More than one record has.
+    const RECORD_BYTES: usize = 512;
+    count.saturating_add(1).saturating_mul(RECORD_BYTES)
+}
+
+/// Ends a request whose answer is one record, or `None` where it doesn't fit into anything.
+pub fn complete_fixed(mut irp: Irp, length: Option<usize>, answer: &[u8]) -> Dispatched {
+    let record = length.and_then(|length| answer.get(..length));
+    let result = record.ok_or(Status::UNSUCCESSFUL).and_then(|record| {
+        irp.write_output(record)?;
+        Ok(record.len())
+    });
+    match result {
+        Ok(length) => irp.complete(Status::SUCCESS, length),
+        Err(status) => irp.complete(status, 0),
+    }
+}
+
+/// Ends a request whose answer may be cut: that is a warning, with as many bytes as there are.
+pub fn complete_encoded(irp: Irp, result: Result<Encoded, Refusal>) -> Dispatched {
+    match result {
+        Ok(encoded) if encoded.is_complete() => {
+            irp.complete(Status::SUCCESS, encoded.written_bytes)
+        }
+        Ok(encoded) => irp.complete(Status::BUFFER_OVERFLOW, encoded.written_bytes),
+        Err(refusal) => irp.complete(refusal.status(), 0),
+    }
+}
