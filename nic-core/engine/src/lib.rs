@@ -42,6 +42,7 @@ mod codel;
 mod control_queue;
 mod deadlines;
 mod growing;
+mod hash_table;
 mod mtu;
 mod peer;
 mod peer_addresses;

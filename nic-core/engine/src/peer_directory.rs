@@ -1,13 +1,15 @@
 //! Peers as the control plane finds them: by name, and one after the other.
 
 use alloc::vec::Vec;
-use core::hash::Hasher;
+use core::num::NonZeroU32;
 
 use alloc::boxed::Box;
-use nic_memory::{MinHeap, NoMemory, Push, slice};
-use siphasher::sip::SipHasher13;
+use nic_memory::{MinHeap, NoMemory, Push};
 
-use crate::protocol::PeerId;
+use crate::{
+    hash_table::{HashKey, HashTable},
+    protocol::PeerId,
+};
 
 /// The most peers an adapter can have.
 pub const MAX_PEERS: usize = 1 << 20;
@@ -33,23 +35,20 @@ impl From<NoMemory> for AddPeerError {
     }
 }
 
-/// Gives peers their slots, finds them by name, and keeps their control state. Under the control
+/// Assigns slots to peers, finds peers by name, and holds their control state. Under the control
 /// lock.
-///
-/// Names are hashed with SipHash under a secret of the adapter: nobody can choose some that fall
-/// into one place.
 pub(crate) struct PeerDirectory<C> {
     /// By slot.
     entries: Vec<Entry<C>>,
     /// Slots that were used before; the lowest is used first, which keeps peers in the order of
     /// creation where all were removed.
     free: MinHeap<u32>,
-    /// An open-addressed hash table of slot + 1, or 0; a power of two long, at most half full.
-    buckets: Vec<u32>,
+    /// The slot + 1 of each peer, by name.
+    by_name: HashTable<NonZeroU32>,
     count: usize,
     /// No slot below this one has a peer: removing all, from the first on, looks at each slot once.
     first: usize,
-    hash_key: [u8; 16],
+    hash_key: HashKey,
 }
 
 struct Entry<C> {
@@ -59,11 +58,11 @@ struct Entry<C> {
 }
 
 impl<C> PeerDirectory<C> {
-    pub(crate) const fn new(hash_key: [u8; 16]) -> Self {
+    pub(crate) const fn new(hash_key: HashKey) -> Self {
         Self {
             entries: Vec::new(),
             free: MinHeap::new(),
-            buckets: Vec::new(),
+            by_name: HashTable::new(),
             count: 0,
             first: 0,
             hash_key,
@@ -89,18 +88,20 @@ impl<C> PeerDirectory<C> {
         self.entries.try_reserve(slots.saturating_sub(self.entries.len())).map_err(|_| NoMemory)?;
         // Every slot may become free; then giving one back takes no memory.
         self.free.try_reserve(slots.saturating_sub(self.free.len()))?;
-        let buckets = (count.max(8) * 2).next_power_of_two();
-        if buckets > self.buckets.len() {
-            self.rehash(buckets)?;
+        if !self.by_name.has_capacity(count) {
+            let mut by_name = HashTable::with_capacity(count)?;
+            by_name.extend_from(&self.by_name, |slot| hash(&self.hash_key, &self.entries, *slot));
+            self.by_name = by_name;
         }
         Ok(())
     }
 
     /// The peer with this name.
     pub(crate) fn find(&self, name: &PeerName) -> Option<PeerId> {
-        let bucket = self.bucket(name)?;
-        let index = self.buckets.get(bucket)?.checked_sub(1)?;
-        self.id(index)
+        let slot = self.by_name.find(self.hash_key.hash(&[name]), |slot| {
+            entry(&self.entries, *slot).is_some_and(|entry| entry.name == *name)
+        })?;
+        self.id(slot.get() - 1)
     }
 
     /// The peer in this slot.
@@ -144,7 +145,10 @@ impl<C> PeerDirectory<C> {
         }
         self.count += 1;
         self.first = self.first.min(index as usize);
-        self.place(index);
+        if let Some(slot) = NonZeroU32::new(index.saturating_add(1)) {
+            // `reserve` made room.
+            self.by_name.insert(self.hash_key.hash(&[name]), slot);
+        }
         Ok(())
     }
 
@@ -154,9 +158,12 @@ impl<C> PeerDirectory<C> {
         if entry.generation != id.generation || entry.control.is_none() {
             return None;
         }
-        let name = entry.name;
-        let bucket = self.bucket(&name)?;
-        self.empty_bucket(bucket);
+        let (entries, hash_key) = (&self.entries, &self.hash_key);
+        self.by_name.remove(
+            hash_key.hash(&[&entry.name]),
+            |slot| slot.get() - 1 == id.index,
+            |slot| hash(hash_key, entries, *slot),
+        );
         self.count = self.count.saturating_sub(1);
         // `reserve` made room for every slot.
         let _ = self.free.push(id.index);
@@ -179,74 +186,15 @@ impl<C> PeerDirectory<C> {
         }
         entry.control.as_deref_mut()
     }
+}
 
-    fn rehash(&mut self, length: usize) -> Result<(), NoMemory> {
-        self.buckets = slice(length, |_| 0)?.into_vec();
-        for index in 0..self.entries.len() as u32 {
-            if self.id(index).is_some() {
-                self.place(index);
-            }
-        }
-        Ok(())
-    }
+fn entry<C>(entries: &[Entry<C>], slot: NonZeroU32) -> Option<&Entry<C>> {
+    entries.get(slot.get() as usize - 1)
+}
 
-    /// Enters a slot into the hash table.
-    fn place(&mut self, index: u32) {
-        let Some(name) = self.entries.get(index as usize).map(|entry| entry.name) else {
-            return;
-        };
-        if let Some(bucket) = self.bucket(&name).and_then(|at| self.buckets.get_mut(at)) {
-            *bucket = index + 1;
-        }
-    }
-
-    /// The bucket of a name, or the empty one where it would be.
-    fn bucket(&self, name: &PeerName) -> Option<usize> {
-        let mask = self.buckets.len().checked_sub(1)?;
-        let home = self.home(name);
-        (0..=mask).map(|step| (home + step) & mask).find(|&at| {
-            match self.buckets.get(at).and_then(|bucket| bucket.checked_sub(1)) {
-                None => true,
-                Some(index) => {
-                    self.entries.get(index as usize).is_some_and(|entry| entry.name == *name)
-                }
-            }
-        })
-    }
-
-    /// Empties a bucket and closes the gap: whoever is behind it because it was taken moves up.
-    fn empty_bucket(&mut self, mut gap: usize) {
-        let Some(mask) = self.buckets.len().checked_sub(1) else {
-            return;
-        };
-        let mut at = gap;
-        for _ in 0..=mask {
-            at = (at + 1) & mask;
-            let occupant = self.buckets.get(at).copied().unwrap_or(0);
-            let Some(entry) =
-                occupant.checked_sub(1).and_then(|index| self.entries.get(index as usize))
-            else {
-                break;
-            };
-            let home = self.home(&entry.name);
-            // It may move where the gap is not before its home.
-            if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(gap) & mask) {
-                if let Some(bucket) = self.buckets.get_mut(gap) {
-                    *bucket = occupant;
-                }
-                gap = at;
-            }
-        }
-        if let Some(bucket) = self.buckets.get_mut(gap) {
-            *bucket = 0;
-        }
-    }
-
-    fn home(&self, name: &PeerName) -> usize {
-        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
-        hasher.write(name);
-        hasher.finish() as usize & self.buckets.len().wrapping_sub(1)
-    }
+/// The hash of the name in a slot.
+fn hash<C>(key: &HashKey, entries: &[Entry<C>], slot: NonZeroU32) -> u64 {
+    entry(entries, slot).map_or(0, |entry| key.hash(&[&entry.name]))
 }
 
 #[cfg(test)]
@@ -264,7 +212,7 @@ mod tests {
 
     #[test]
     fn it_agrees_with_a_map() {
-        let mut directory = PeerDirectory::new([3; 16]);
+        let mut directory = PeerDirectory::new(HashKey([3; 16]));
         let mut model: HashMap<u32, PeerId> = HashMap::new();
         let mut generations: HashMap<u32, u32> = HashMap::new();
         let mut random = 1_u64;
@@ -308,7 +256,7 @@ mod tests {
 
     #[test]
     fn peers_are_visited_in_the_order_of_creation() {
-        let mut directory = PeerDirectory::new([0; 16]);
+        let mut directory = PeerDirectory::new(HashKey([0; 16]));
         for number in 0..100 {
             directory.add(&name(number), 0, boxed(number).unwrap()).unwrap();
         }
@@ -330,10 +278,14 @@ mod tests {
 
     #[test]
     fn what_was_reserved_takes_no_memory_later() {
-        let mut directory = PeerDirectory::new([0; 16]);
+        let mut directory = PeerDirectory::new(HashKey([0; 16]));
         directory.reserve(1000).unwrap();
         let capacities = |directory: &PeerDirectory<u32>| {
-            (directory.entries.capacity(), directory.buckets.len(), directory.free.capacity())
+            (
+                directory.entries.capacity(),
+                directory.by_name.slot_count(),
+                directory.free.capacity(),
+            )
         };
         let before = capacities(&directory);
         for number in 0..1000 {

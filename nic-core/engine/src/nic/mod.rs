@@ -38,6 +38,7 @@ pub use self::{
 };
 use crate::{
     Endpoint, Instant, Mtu, Protocol, System,
+    hash_table::HashKey,
     peer::PeerCounters,
     peer_addresses::PeerAddresses,
     peer_directory::PeerDirectory,
@@ -83,14 +84,14 @@ impl<P: Protocol, S: System> Nic<P, S> {
         Self {
             control: Mutex::new(ControlState {
                 protocol: control,
-                directory: PeerDirectory::new(hash_key),
+                directory: PeerDirectory::new(HashKey(hash_key)),
                 next_adapter_timeout: Instant::ZERO,
                 scan_from: 0,
             }),
             peers: PeerTable::new(),
             routes: Routes::new(),
             receivers: ReceiverTable::new(),
-            addresses: PeerAddresses::new(hash_key),
+            addresses: PeerAddresses::new(HashKey(hash_key)),
             address_validator,
             statistics: Statistics::default(),
             mtu_v4_bytes: AtomicU32::new(DEFAULT_MTU_BYTES),
