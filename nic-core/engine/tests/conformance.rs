@@ -1,5 +1,7 @@
 //! The suite for protocols, run with a small one.
 
+mod sketches;
+
 use core::time::Duration;
 
 use nic_engine::{
