@@ -8,14 +8,12 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant as Clock};
 
+use nic_engine::fake_host::FakeHost;
 use nic_engine::protocol::{
-    AddressValidator, ClaimError, ControlPlane, DataPlane, Discard, Event, PeerId, ReceiverId,
-    SealRequest, SentPackets,
+    AddressValidator, ControlPlane, DataPlane, Discard, Event, PeerId, SealRequest,
 };
-use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName};
-use nic_wireguard::{
-    Control, Identity, PeerControl, PeerData, TimerConstants, WireGuard, configure,
-};
+use nic_engine::{Endpoint, Instant, Now};
+use nic_wireguard::{Control, Identity, TimerConstants, WireGuard, configure};
 
 const ROUNDS: usize = 15;
 /// Handshakes, or messages, in a round.
@@ -111,7 +109,9 @@ fn round() -> [f64; Task::ALL.len()] {
         left.receive(&response, &right, now);
         lap(&mut times[2]);
     }
-    assert_eq!(left.host.completed, MESSAGES, "every handshake completes");
+    let completed =
+        left.host.events.iter().filter(|event| **event == Event::HandshakeCompleted(PEER));
+    assert_eq!(completed.count(), MESSAGES as usize, "every handshake completes");
 
     let now = Now { instant: Instant::ZERO.after(now), unix: now };
     right.host.is_under_load = true;
@@ -125,7 +125,7 @@ fn round() -> [f64; Task::ALL.len()] {
     let refused = (0..MESSAGES).filter(|_| right.refuses(&initiation, &left, now)).count();
     let refusals = clock.elapsed();
     assert_eq!(refused, MESSAGES as usize);
-    assert_eq!(right.host.discards[Discard::CookieRequired as usize], MESSAGES);
+    assert_eq!(right.host.counts[Discard::CookieRequired as usize], u64::from(MESSAGES));
 
     let all = times.iter().sum();
     [all, times[0], times[1], times[2], cookies, refusals]
@@ -137,54 +137,33 @@ const PEER: PeerId = PeerId { index: 0, generation: 0 };
 /// An adapter with one peer.
 struct Side {
     control: Control,
-    host: Host,
+    host: FakeHost<WireGuard>,
     address: Endpoint,
-}
-
-struct Host {
-    peer: Option<(PeerControl, PeerData, Endpoint)>,
-    /// The last message that was sent.
-    sent: Vec<u8>,
-    next_receiver: u32,
-    random: u64,
-    is_under_load: bool,
-    completed: u32,
-    discards: [u32; Discard::COUNT],
 }
 
 impl Side {
     fn new(private_key: [u8; 32], address: &str) -> Self {
         let identity = Identity::new(&private_key);
         let address: SocketAddr = address.parse().expect("an address");
-        Self {
-            control: Control::with_identity(TimerConstants::PAPER, identity),
-            host: Host {
-                peer: None,
-                sent: Vec::new(),
-                next_receiver: 0,
-                random: u64::from(private_key[0]),
-                is_under_load: false,
-                completed: 0,
-                discards: [0; Discard::COUNT],
-            },
-            address: Endpoint::new(address),
-        }
+        let mut host = FakeHost::new(address, u64::from(private_key[0]));
+        host.skips_sealing = true;
+        let control = Control::with_identity(TimerConstants::PAPER, identity);
+        Self { control, host, address: Endpoint::new(address) }
     }
 
     fn meet(&mut self, other: &Self) {
         let key = other.control.identity().expect("it has one").public_key().0;
         let (control, data) =
             configure::new_peer(&self.control, &key, &[0; 32]).expect("not our own key");
-        self.host.peer = Some((control, data, other.address));
+        self.host.add_peer(key, control, data, Some(other.address));
     }
 
     /// The initiation that a packet brings about.
     fn initiate(&mut self, now: Now) -> Vec<u8> {
-        let (_, data, _) = self.host.peer.as_mut().expect("they met");
-        let sealed = data.begin_seal(SealRequest::data(1, 0), now.instant);
+        let sealed = self.host.peer(PEER).data.begin_seal(SealRequest::data(1, 0), now.instant);
         assert!(sealed.is_err(), "the session before is too old");
         self.control.timeout(&mut self.host, PEER, now);
-        std::mem::take(&mut self.host.sent)
+        self.sent()
     }
 
     /// Whether a datagram is not worth to be queued; the judge is copied for each, as the engine
@@ -194,114 +173,13 @@ impl Side {
         validator.validate(datagram, &from.address, &|_| false, now.instant).is_err()
     }
 
+    /// The message that was sent.
+    fn sent(&mut self) -> Vec<u8> {
+        self.host.outbox.pop().map(|datagram| datagram.bytes).unwrap_or_default()
+    }
+
     fn receive(&mut self, datagram: &[u8], from: &Self, now: Now) -> Vec<u8> {
-        let Self { control, host, .. } = self;
-        control.control_message(host, datagram, &from.address, now);
-        std::mem::take(&mut host.sent)
-    }
-}
-
-impl ControlHost<WireGuard> for Host {
-    fn peer_by_name(&self, public_key: &PeerName) -> Option<PeerId> {
-        self.peer.as_ref().filter(|(peer, ..)| peer.public_key() == public_key).map(|_| PEER)
-    }
-
-    fn peer_by_receiver(&self, _: ReceiverId) -> Option<PeerId> {
-        Some(PEER)
-    }
-
-    fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId> {
-        after.is_none().then_some(PEER)
-    }
-
-    fn peer_control(&mut self, _: PeerId) -> Option<&mut PeerControl> {
-        self.peer.as_mut().map(|(control, ..)| control)
-    }
-
-    fn with_peer_data(&mut self, _: PeerId, f: &mut dyn FnMut(&mut PeerData)) -> bool {
-        self.peer.as_mut().map(|(_, data, _)| f(data)).is_some()
-    }
-
-    fn claim_receiver(&mut self, _: PeerId, _: ReceiverId) -> Result<(), ClaimError> {
-        unreachable!("WireGuard draws its receiver indices")
-    }
-
-    fn set_default_peer(&mut self, _: Option<PeerId>) {
-        unreachable!("WireGuard has no default peer")
-    }
-
-    fn name(&self, _: PeerId) -> Option<PeerName> {
-        unreachable!("WireGuard knows its peers by their keys")
-    }
-
-    fn remove_peer(&mut self, _: &mut Control, _: PeerId) -> bool {
-        unreachable!("WireGuard removes nobody")
-    }
-
-    fn send_sealed(&mut self, _: PeerId, _: &[u8]) -> bool {
-        unreachable!("WireGuard has no control messages in data packets")
-    }
-
-    fn hand_up(&mut self, _: &Endpoint, _: &[u8]) -> bool {
-        unreachable!("WireGuard's handshakes are its own")
-    }
-
-    fn allocate_receiver(&mut self, _: PeerId) -> Option<ReceiverId> {
-        self.next_receiver += 1;
-        Some(ReceiverId(self.next_receiver))
-    }
-
-    fn release_receiver(&mut self, _: ReceiverId) {}
-
-    fn endpoint(&self, _: PeerId) -> Option<Endpoint> {
-        self.peer.as_ref().map(|(_, _, endpoint)| *endpoint)
-    }
-
-    fn set_endpoint(&mut self, _: PeerId, _: &Endpoint) {}
-
-    fn clear_local_address(&mut self, _: PeerId) {}
-
-    fn send(&mut self, _: PeerId, datagram: &[u8]) -> bool {
-        self.sent = datagram.to_vec();
-        true
-    }
-
-    fn reply(&mut self, _: &Endpoint, datagram: &[u8]) {
-        self.sent = datagram.to_vec();
-    }
-
-    fn received(&mut self, _: PeerId, _: usize) {}
-
-    fn send_queued(&mut self, _: PeerId) -> bool {
-        false
-    }
-
-    fn send_keepalive(&mut self, _: PeerId) {
-        let Some((_, data, _)) = &mut self.peer else {
-            return;
-        };
-        data.sent(SentPackets { keepalives: 1, ..SentPackets::default() }, Instant::ZERO);
-    }
-
-    fn drop_queued(&mut self, _: PeerId) {}
-
-    fn is_under_load(&self) -> bool {
-        self.is_under_load
-    }
-
-    fn fill_random(&mut self, bytes: &mut [u8]) -> bool {
-        for byte in bytes {
-            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = (self.random >> 56) as u8;
-        }
-        true
-    }
-
-    fn count(&mut self, reason: Discard) {
-        self.discards[reason as usize] += 1;
-    }
-
-    fn event(&mut self, event: Event) {
-        self.completed += u32::from(event == Event::HandshakeCompleted(PEER));
+        self.control.control_message(&mut self.host, datagram, &from.address, now);
+        self.sent()
     }
 }

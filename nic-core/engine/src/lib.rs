@@ -32,6 +32,8 @@ pub mod time;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "fake")]
+pub mod fake_host;
 #[cfg(any(test, feature = "plain"))]
 pub mod plain;
 

@@ -2,17 +2,17 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![expect(unreachable_pub, reason = "a module of each test crate")]
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use nic_engine::fake_host::{FakeDatagram, FakeHost, seal_packets};
 use nic_engine::protocol::{
-    ClaimError, Class, ControlPlane, DataPlane, Discard, Disposition, Event, OpenPacket, Opener,
-    PeerId, ReceiverId, SealPacket, SealRequest, Sealer, Selector, SentPackets,
+    Class, ControlPlane, DataPlane, Discard, PeerId, ReceiverId, SealRequest, Selector,
 };
-use nic_engine::{ControlHost, Endpoint, Instant, Now, PeerName, Protocol};
+use nic_engine::{ControlHost, Endpoint, Instant, Now, Protocol};
 use nic_wireguard::configure::{self, AdapterState};
-use nic_wireguard::{Control, PeerControl, PeerData, TimerConstants, WireGuard};
+use nic_wireguard::{Control, TimerConstants, WireGuard};
 
 pub const MTU: usize = 1420;
 pub const LATENCY: Duration = Duration::from_millis(10);
@@ -32,66 +32,18 @@ pub struct Adapter {
     pub host: Host,
 }
 
-/// What surrounds the module.
-pub struct Host {
-    pub address: SocketAddr,
-    pub now: Now,
-    pub peers: Vec<Option<Peer>>,
-    pub receivers: HashMap<u32, PeerId>,
-    pub outbox: Vec<Datagram>,
-    pub delivered: Vec<Vec<u8>>,
-    pub keepalives_received: usize,
-    pub events: Vec<Event>,
-    pub counts: [u64; Discard::COUNT],
-    pub is_under_load: bool,
-    pub has_random: bool,
-    pub dropped: usize,
-    pub local_addresses_cleared: usize,
-    random: u64,
-}
+/// The engine, as the module sees it.
+pub type Host = FakeHost<WireGuard>;
 
-pub struct Peer {
-    pub control: PeerControl,
-    pub data: PeerData,
-    pub endpoint: Option<Endpoint>,
-    pub queue: VecDeque<Vec<u8>>,
-    pub received_bytes: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Datagram {
-    pub from: SocketAddr,
-    pub to: SocketAddr,
-    pub bytes: Vec<u8>,
-}
-
-impl Datagram {
-    pub fn kind(&self) -> u8 {
-        self.bytes[0]
-    }
-}
+pub type Datagram = FakeDatagram;
 
 impl Adapter {
     pub fn new(address: &str, private_key: [u8; 32], constants: TimerConstants) -> Self {
-        let mut adapter = Self {
-            control: Control::new(constants),
-            host: Host {
-                address: address.parse().unwrap(),
-                now: at(Duration::from_secs(1000)),
-                peers: Vec::new(),
-                receivers: HashMap::new(),
-                outbox: Vec::new(),
-                delivered: Vec::new(),
-                keepalives_received: 0,
-                events: Vec::new(),
-                counts: [0; Discard::COUNT],
-                is_under_load: false,
-                has_random: true,
-                dropped: 0,
-                local_addresses_cleared: 0,
-                random: u64::from_le_bytes(private_key[..8].try_into().unwrap()),
-            },
-        };
+        let seed = u64::from_le_bytes(private_key[..8].try_into().unwrap());
+        let mut host = Host::new(address.parse().unwrap(), seed);
+        host.now = at(Duration::from_secs(1000));
+        host.mtu_bytes = MTU;
+        let mut adapter = Self { control: Control::new(constants), host };
         assert_eq!(adapter.set_private_key(Some(private_key)), None);
         adapter
     }
@@ -114,20 +66,11 @@ impl Adapter {
     ) -> PeerId {
         let (control, data) =
             configure::new_peer(&self.control, public_key, preshared_key).unwrap();
-        let index = self.host.peers.len();
-        self.host.peers.push(Some(Peer {
-            control,
-            data,
-            endpoint: endpoint.map(Endpoint::new),
-            queue: VecDeque::new(),
-            received_bytes: 0,
-        }));
-        PeerId { index: index as u32, generation: 0 }
+        self.host.add_peer(*public_key, control, data, endpoint.map(Endpoint::new))
     }
 
     pub fn remove_peer(&mut self, peer: PeerId) {
-        self.control.peer_removed(&mut self.host, peer);
-        self.host.peers[peer.index as usize] = None;
+        assert!(self.host.remove_peer(&mut self.control, peer));
     }
 
     pub fn set_persistent_keepalive(&mut self, peer: PeerId, interval_s: u16) {
@@ -148,8 +91,7 @@ impl Adapter {
 
     /// Sends a packet from the stack above.
     pub fn send(&mut self, peer: PeerId, payload: &[u8]) {
-        self.host.peer(peer).queue.push_back(payload.to_vec());
-        self.host.flush(peer);
+        self.host.submit(peer, payload);
         self.settle();
     }
 
@@ -169,6 +111,10 @@ impl Adapter {
 
     /// Does what is due, until nothing is.
     pub fn settle(&mut self) {
+        let host = &self.host;
+        assert!(host.handed_up.is_empty(), "handshakes are not userspace's");
+        assert!(host.control_received.is_empty(), "data packets hold no control messages");
+        assert_eq!(host.default_peer, None, "every receiver index is one peer's");
         for _ in 0..20 {
             let now = self.host.now;
             let due = (0..self.host.peers.len()).find(|&index| {
@@ -217,247 +163,19 @@ pub fn at(time: Duration) -> Now {
     Now { instant: Instant::ZERO.after(time), unix: Duration::from_secs(1_577_836_800) + time }
 }
 
-impl Host {
-    pub fn peer(&mut self, peer: PeerId) -> &mut Peer {
-        self.peers[peer.index as usize].as_mut().expect("peer exists")
-    }
-
-    fn flush(&mut self, id: PeerId) -> bool {
-        let now = self.now.instant;
-        let peer = self.peers[id.index as usize].as_mut().unwrap();
-        if peer.queue.is_empty() {
-            return false;
-        }
-        let Ok(context) = peer.data.begin_seal(load(peer.queue.len() as u32), now) else {
-            return true;
-        };
-        let payloads: Vec<Vec<u8>> = peer.queue.drain(..).collect();
-        let datagrams = seal(&context, &payloads);
-        let data_packets = payloads.len() as u32;
-        peer.data.sent(SentPackets { data_packets, ..SentPackets::default() }, now);
-        for bytes in datagrams {
-            self.transmit(id, bytes);
-        }
-        true
-    }
-
-    fn transmit(&mut self, peer: PeerId, bytes: Vec<u8>) -> bool {
-        let from = self.address;
-        let Some(endpoint) = self.peer(peer).endpoint else {
-            return false;
-        };
-        self.outbox.push(Datagram { from, to: endpoint.remote, bytes });
-        true
-    }
-
-    fn open(&mut self, selector: Selector, bytes: &[u8], from: Endpoint) {
-        let now = self.now.instant;
-        let Some(&id) = self.receivers.get(&selector.receiver.0) else {
-            return self.count(Discard::UnknownContext);
-        };
-        let peer = self.peer(id);
-        let Some(open) = peer.data.begin_open(selector, now) else {
-            return self.count(Discard::UnknownContext);
-        };
-        // Cut in odd places, as MDL chains are.
-        let cut = bytes.len() / 3;
-        let whole = [bytes];
-        let pieces = [&bytes[..cut], &bytes[cut..cut], &bytes[cut..]];
-        let source: &[&[u8]] = if bytes.len().is_multiple_of(2) { &whole } else { &pieces };
-        let mut output = vec![0xee; WireGuard::payload_capacity(bytes.len())];
-        let mut packets =
-            [OpenPacket { source, datagram_bytes: bytes.len(), output: &mut output, result: None }];
-        open.open(&mut packets);
-        let Some(opened) = packets[0].result else {
-            return self.count(Discard::Forged);
-        };
-        match peer.data.accept(&open, &opened, now) {
-            Disposition::Replayed => return self.count(Discard::Replayed),
-            Disposition::Deliver => {
-                output.truncate(opened.payload_bytes);
-                self.delivered.push(output);
-            }
-            Disposition::Consumed => self.keepalives_received += 1,
-            Disposition::Control => {
-                unreachable!("WireGuard has no control messages in data packets")
-            }
-        }
-        let peer = self.peer(id);
-        peer.endpoint = Some(from);
-        peer.received_bytes += bytes.len();
-    }
-}
-
 /// Seals payloads as a batch.
 pub fn seal(context: &nic_wireguard::SealContext, payloads: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut datagrams: Vec<Vec<u8>> = payloads
-        .iter()
-        .map(|payload| vec![0xee; WireGuard::datagram_bytes((), payload.len(), MTU)])
-        .collect();
-    let pieces: Vec<[&[u8]; 3]> = payloads
-        .iter()
-        .map(|payload| {
-            let cut = payload.len() / 3;
-            [&payload[..cut], &[], &payload[cut..]]
-        })
-        .collect();
-    let mut packets: Vec<SealPacket<'_>> = pieces
-        .iter()
-        .zip(payloads)
-        .zip(&mut datagrams)
-        .map(|((source, payload), datagram)| SealPacket {
-            source,
-            payload_bytes: payload.len(),
-            datagram,
-        })
-        .collect();
-    context.seal(0, &mut packets);
-    datagrams
+    seal_packets::<WireGuard>(context, (), MTU, payloads)
 }
 
-/// What a data packet for a receiver asks for.
+/// The selector of a data packet for a receiver index.
 pub fn selector(receiver: u32) -> Selector {
     Selector { receiver: ReceiverId(receiver), key: 0 }
 }
 
-/// So many packets of no matter which length.
+/// A request for so many packets.
 pub fn load(packets: u32) -> SealRequest {
     SealRequest::data(packets, 0)
-}
-
-impl ControlHost<WireGuard> for Host {
-    fn peer_by_name(&self, public_key: &PeerName) -> Option<PeerId> {
-        let index = self
-            .peers
-            .iter()
-            .position(|peer| peer.as_ref().is_some_and(|p| p.control.public_key() == public_key))?;
-        Some(PeerId { index: index as u32, generation: 0 })
-    }
-
-    fn peer_by_receiver(&self, receiver: ReceiverId) -> Option<PeerId> {
-        self.receivers.get(&receiver.0).copied()
-    }
-
-    fn next_peer(&self, after: Option<PeerId>) -> Option<PeerId> {
-        let first = after.map_or(0, |peer| peer.index as usize + 1);
-        let index = (first..self.peers.len()).find(|&index| self.peers[index].is_some())?;
-        Some(PeerId { index: index as u32, generation: 0 })
-    }
-
-    fn peer_control(&mut self, peer: PeerId) -> Option<&mut PeerControl> {
-        Some(&mut self.peers[peer.index as usize].as_mut()?.control)
-    }
-
-    fn with_peer_data(&mut self, peer: PeerId, f: &mut dyn FnMut(&mut PeerData)) -> bool {
-        let peer = self.peers[peer.index as usize].as_mut();
-        peer.map(|peer| f(&mut peer.data)).is_some()
-    }
-
-    fn claim_receiver(&mut self, _: PeerId, _: ReceiverId) -> Result<(), ClaimError> {
-        unreachable!("WireGuard draws its receiver indices")
-    }
-
-    fn set_default_peer(&mut self, _: Option<PeerId>) {
-        unreachable!("WireGuard has no default peer")
-    }
-
-    fn name(&self, _: PeerId) -> Option<PeerName> {
-        unreachable!("WireGuard knows its peers by their keys")
-    }
-
-    fn remove_peer(&mut self, _: &mut Control, _: PeerId) -> bool {
-        unreachable!("WireGuard removes nobody")
-    }
-
-    fn send_sealed(&mut self, _: PeerId, _: &[u8]) -> bool {
-        unreachable!("WireGuard has no control messages in data packets")
-    }
-
-    fn hand_up(&mut self, _: &Endpoint, _: &[u8]) -> bool {
-        unreachable!("WireGuard's handshakes are its own")
-    }
-
-    fn allocate_receiver(&mut self, peer: PeerId) -> Option<ReceiverId> {
-        let mut bytes = [0; 4];
-        self.fill_random(&mut bytes);
-        let receiver = u32::from_le_bytes(bytes);
-        assert_eq!(self.receivers.insert(receiver, peer), None);
-        Some(ReceiverId(receiver))
-    }
-
-    fn release_receiver(&mut self, receiver: ReceiverId) {
-        assert!(self.receivers.remove(&receiver.0).is_some(), "released twice");
-    }
-
-    fn endpoint(&self, peer: PeerId) -> Option<Endpoint> {
-        self.peers[peer.index as usize].as_ref()?.endpoint
-    }
-
-    fn set_endpoint(&mut self, peer: PeerId, endpoint: &Endpoint) {
-        self.peer(peer).endpoint = Some(*endpoint);
-        self.events.push(Event::EndpointMoved(peer));
-    }
-
-    fn clear_local_address(&mut self, peer: PeerId) {
-        self.local_addresses_cleared += 1;
-        if let Some(endpoint) = &mut self.peer(peer).endpoint {
-            endpoint.local = None;
-        }
-    }
-
-    fn send(&mut self, peer: PeerId, datagram: &[u8]) -> bool {
-        self.transmit(peer, datagram.to_vec())
-    }
-
-    fn reply(&mut self, to: &Endpoint, datagram: &[u8]) {
-        let from = self.address;
-        self.outbox.push(Datagram { from, to: to.remote, bytes: datagram.to_vec() });
-    }
-
-    fn received(&mut self, peer: PeerId, datagram_bytes: usize) {
-        self.peer(peer).received_bytes += datagram_bytes;
-    }
-
-    fn send_queued(&mut self, peer: PeerId) -> bool {
-        self.flush(peer)
-    }
-
-    fn send_keepalive(&mut self, peer: PeerId) {
-        let now = self.now.instant;
-        let data = &mut self.peer(peer).data;
-        if let Ok(context) = data.begin_seal(load(1), now) {
-            data.sent(SentPackets { keepalives: 1, ..SentPackets::default() }, now);
-            let bytes = seal(&context, &[Vec::new()]).remove(0);
-            self.transmit(peer, bytes);
-        }
-    }
-
-    fn drop_queued(&mut self, peer: PeerId) {
-        let queue = &mut self.peer(peer).queue;
-        let dropped = queue.len();
-        queue.clear();
-        self.dropped += dropped;
-    }
-
-    fn is_under_load(&self) -> bool {
-        self.is_under_load
-    }
-
-    fn fill_random(&mut self, bytes: &mut [u8]) -> bool {
-        for byte in bytes.iter_mut() {
-            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(12345);
-            *byte = (self.random >> 56) as u8;
-        }
-        self.has_random
-    }
-
-    fn count(&mut self, reason: Discard) {
-        self.counts[reason as usize] += 1;
-    }
-
-    fn event(&mut self, event: Event) {
-        self.events.push(event);
-    }
 }
 
 /// Two adapters and the link between them.
