@@ -1,4 +1,4 @@
-//! A driver that is an image: what it may do, as on Windows, and what it is stopped for.
+//! A driver that is an image: what it may do, as on Windows, and the violations that stop it.
 
 mod child;
 mod probe;
@@ -28,11 +28,11 @@ const LOWER_WITH_LOCK: u32 = 12;
 const ENDLESS: u32 = 13;
 const CONTROL_REGION: u32 = 14;
 
-/// One driver at a time: what is left is looked for when the last goes.
+/// One driver at a time: leaks are checked when the last one is unloaded.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Boots the machine; with names for perf, but in a child, which leaves without taking its file
-/// away.
+/// Boots the machine. Names for perf are written except in a child, which exits without removing
+/// its file.
 fn boot() -> Machine {
     let perf_map = std::env::var_os(child::TEST).is_none();
     Machine::boot(MachineOptions { perf_map, ..MachineOptions::default() })
@@ -45,7 +45,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    /// The probe; none where there is no compiler for it.
+    /// The probe; none if the compiler cannot build it.
     fn new() -> Option<Self> {
         let path = probe::path()?;
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ impl Loaded {
         Some(Self { machine, driver, _turn: turn })
     }
 
-    /// Unloads it, and takes away what was written for perf.
+    /// Unloads it, and removes the file that was written for perf.
     fn unload(self) {
         self.driver.unload();
         let _ = std::fs::remove_file(perf_map());
@@ -83,8 +83,7 @@ fn an_image_runs_as_on_windows() {
     let sum = |text: &[u8]| text.iter().map(|byte| u64::from(*byte)).sum::<u64>();
     assert_eq!(loaded.call(RELOCATED, 0), Ok(sum(b"relocated")));
     assert_eq!(loaded.call(RELOCATED, 1), Ok(sum(b"twice")));
-    // PASSIVE_LEVEL, DISPATCH_LEVEL, PASSIVE_LEVEL, each as the processor and as the kernel tells
-    // it.
+    // PASSIVE_LEVEL, DISPATCH_LEVEL, PASSIVE_LEVEL, each as read from cr8 and from the kernel.
     assert_eq!(loaded.call(LEVELS, 0), Ok(0x0000_0202_0000));
     assert_eq!(loaded.call(LARGE_FRAME, 3), Ok(3600));
     assert_eq!(loaded.call(MEMORY, 0), Ok(3));
@@ -94,8 +93,8 @@ fn an_image_runs_as_on_windows() {
     loaded.unload();
 }
 
-/// perf looks for the names of code that is in no file in `/tmp/perf-PID.map`: start, size and
-/// name, in hexadecimal.
+/// perf reads the names of code that is in no file from `/tmp/perf-PID.map`: start, size and name,
+/// in hexadecimal.
 #[test]
 fn perf_finds_the_names_of_functions() {
     let Some(loaded) = Loaded::new() else { return };
@@ -138,8 +137,8 @@ fn a_file_that_is_no_image_is_refused() {
     assert!(matches!(elf, Err(LoadError::Malformed(Malformed::Format(_)))), "{elf:?}");
 }
 
-/// Has the probe do something in a child process, which must be stopped for it with this rule. The
-/// line that says so, and those after it; none where there is no compiler.
+/// Makes the probe do something in a child process that must stop with this rule. Returns the
+/// report; none if the compiler cannot build the probe.
 fn stops(test: &str, rule: &str, breaking: fn(Loaded)) -> Option<(String, Vec<String>)> {
     let image = probe::path()?;
     Some(stops_in_child(test, rule, image, || {
@@ -147,7 +146,7 @@ fn stops(test: &str, rule: &str, breaking: fn(Loaded)) -> Option<(String, Vec<St
     }))
 }
 
-/// As [`stops`], of what is done in the child.
+/// As [`stops`], for what is done in the child.
 fn stops_in_child(
     test: &str,
     rule: &str,
@@ -162,7 +161,7 @@ fn stops_in_child(
     (line, lines.collect())
 }
 
-/// Expects frames of these functions, in this order.
+/// Requires frames of these functions, in this order.
 fn assert_frames(frames: &[String], functions: &[&str]) {
     for (frame, function) in frames.iter().zip(functions) {
         assert!(frame.contains("probe.sys+0x") && frame.contains(function), "{frames:?}");
@@ -224,8 +223,8 @@ fn a_broken_rule_is_told_with_who_called() {
     assert_frames(&frames, &["::break_inner+", "::break_outer+", "::run+", "::control+"]);
 }
 
-/// The driver that ships, where `cargo xtask driver` has built it: its own functions are named, by
-/// the map that lies beside it.
+/// The driver that ships, if `cargo xtask driver` has built it: its functions are named by the map
+/// beside it.
 #[test]
 fn functions_of_the_driver_that_ships_are_named() {
     let test = "functions_of_the_driver_that_ships_are_named";
@@ -245,7 +244,7 @@ fn functions_of_the_driver_that_ships_are_named() {
         nt_host::callback::enter_driver(|| unsafe { entry(object, std::ptr::null_mut()) });
     });
     assert!(line.contains("NdisMRegisterMiniportDriver: "), "{line}");
-    // Whose last act is to jump to the other one, unless that is inlined.
+    // The last act of this function is a jump to the other one, unless that is inlined.
     let is_named = |frame: &str| {
         ["DriverEntry", "nt::miniport::entry"].iter().any(|name| frame.contains(name))
     };

@@ -46,7 +46,7 @@ fn system_buffer(irp: *mut IRP) -> *mut u8 {
     unsafe { *associated.cast::<*mut u8>() }
 }
 
-/// Adds 1 to each byte of the input, whatever the method, and gives that out.
+/// Adds 1 to each byte of the input, whatever the method, and returns the result.
 fn add_one(irp: *mut IRP) -> NTSTATUS {
     let control = parameters(irp);
     let (input_bytes, output_bytes) =
@@ -96,7 +96,7 @@ fn buffers_are_passed_by_every_method() {
         let mut output = [9; 5];
         let result = handle.ioctl(code(0, method), &[1, 2, 3], &mut output);
         assert_eq!((result, output), ((STATUS_SUCCESS, 3), [2, 3, 4, 9, 9]), "method {method}");
-        // Of an error, nothing is copied.
+        // Nothing is copied for an error.
         let mut output = [9; 1];
         let result = handle.ioctl(code(0, method), &[1, 2, 3], &mut output);
         assert_eq!((result, output), ((STATUS_BUFFER_TOO_SMALL, 0), [9]), "method {method}");
@@ -144,7 +144,7 @@ fn names_and_access() {
     driver.unload();
 }
 
-/// A cancel-safe queue of one list.
+/// A cancel-safe queue over one list.
 struct Queue {
     csq: IO_CSQ,
     irps: Vec<*mut IRP>,
@@ -232,7 +232,7 @@ fn pend(irp: *mut IRP) -> NTSTATUS {
     }
 }
 
-/// Of a read, fills the buffer with 7; of a write, counts its ones.
+/// Fills the buffer of a read with 7; counts the ones in a write.
 fn transfer(irp: *mut IRP) -> NTSTATUS {
     let location = location(irp);
     // SAFETY: the dispatch routine owns the location.
@@ -285,7 +285,7 @@ fn reads_and_writes_pass_their_buffer_as_the_device_wants() {
         unsafe { (*device).Flags |= flags };
         let read = handle.start(Operation::Read { bytes: 3 }).wait(None).expect("completed");
         assert_eq!((read.status, read.information), (STATUS_SUCCESS, 2));
-        // Of buffered I/O, as many bytes are copied as the driver says.
+        // Of buffered I/O, the stated number of bytes is copied.
         let expected = if flags == DO_BUFFERED_IO { vec![7, 7, 0] } else { vec![7; 3] };
         assert_eq!(read.output, expected, "flags {flags:#x}");
         let write =
@@ -312,7 +312,7 @@ fn pending_requests_are_completed_later_or_cancelled() {
     // SAFETY: the queue is writable.
     unsafe { IoCsqInitialize(csq(), insert, remove, peek, lock, unlock, cancelled) };
     let cleanup = || {
-        // As a driver does: nothing stays pending behind a cleanup.
+        // As a driver does: no request stays pending after a cleanup.
         loop {
             // SAFETY: the queue is initialized.
             let next = unsafe { IoCsqRemoveNextIrp(csq(), ptr::null_mut()) };
@@ -335,7 +335,7 @@ fn pending_requests_are_completed_later_or_cancelled() {
     assert_eq!((done.status, done.information, done.output), (STATUS_SUCCESS, 1, vec![42]));
     assert!(!second.cancel());
     assert_eq!(handle.ioctl(RELEASE, &[], &mut []).0, STATUS_INVALID_DEVICE_REQUEST);
-    // Cancels against completions.
+    // Cancels race with completions.
     for _ in 0..200 {
         let racing = handle.ioctl_async(PEND, &[], 1);
         let cancelled = std::thread::scope(|scope| {
@@ -348,7 +348,7 @@ fn pending_requests_are_completed_later_or_cancelled() {
         let status = racing.wait(None).expect("completed or cancelled").status;
         assert_eq!(status, if cancelled { STATUS_CANCELLED } else { STATUS_SUCCESS });
     }
-    // Completions come to a port in the order in which they happen; of what is refused, too.
+    // Completions arrive at a port in their order, including those of refused requests.
     let port = CompletionPort::new();
     let pend = Operation::Ioctl { code: PEND, input: &[], output: &[0] };
     let sent: Vec<_> = (0..2).map(|key| handle.start_on(pend, &port, key)).collect();
@@ -359,7 +359,7 @@ fn pending_requests_are_completed_later_or_cancelled() {
     assert_eq!(next(), Some((2, STATUS_ACCESS_DENIED)));
     assert_eq!(next(), Some((1, STATUS_CANCELLED)));
     assert_eq!(next(), Some((0, STATUS_SUCCESS)));
-    // The cleanup of a file ends what is pending.
+    // The cleanup of a file completes the pending requests.
     handle.start_on(pend, &port, 3);
     drop(handle);
     port.close();

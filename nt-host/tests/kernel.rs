@@ -39,7 +39,7 @@ fn event(kind: EVENT_TYPE, state: bool) -> KEVENT {
     unsafe { event.assume_init() }
 }
 
-/// Moves an object to a place of its own, and makes its list of waiters anew.
+/// Moves an object to an address of its own, and initializes its list of waiters again.
 fn placed_event(kind: EVENT_TYPE, state: bool) -> Box<KEVENT> {
     let mut placed = Box::new(event(kind, state));
     // SAFETY: the event is writable.
@@ -176,7 +176,7 @@ fn a_wait_on_many_tells_which_one_or_takes_all() {
         }
     };
     assert_eq!(wait_many(WaitAll, -MILLISECOND), STATUS_TIMEOUT);
-    // The wait for all took nothing.
+    // The wait for all objects has consumed no signal.
     assert_eq!(wait_many(WaitAny, 0), 1);
     assert_eq!(wait_many(WaitAny, 0), STATUS_TIMEOUT);
     for object in objects {
@@ -281,7 +281,7 @@ fn a_periodic_timer_queues_its_dpc_again_and_again() {
     // SAFETY: both are initialized.
     unsafe { KeSetTimerEx(timer, -MILLISECOND, 1, dpc) };
     while RUNS.load(Ordering::SeqCst) < 5 {
-        // One of the expirations can have been taken while the DPC was not queued yet.
+        // One expiration may have been consumed before the DPC was queued.
         wait(timer, Some(-10 * MILLISECOND));
     }
     // SAFETY: has no conditions.
@@ -323,11 +323,11 @@ fn dpcs_run_in_order_at_dispatch_level_on_their_processor() {
         // SAFETY: the DPC stays until it ran.
         assert_eq!(unsafe { KeInsertQueueDpc(dpc, first, second) }, 1);
         while number == 0 && is_queued(dpc) {
-            // Until the first one runs, and holds up the others.
+            // Until the first one runs, and blocks the others.
             std::thread::yield_now();
         }
     }
-    // One that is queued is not queued again, and can be removed.
+    // A queued DPC is not queued again, and can be removed.
     let last = dpcs[4].as_mut_ptr();
     // SAFETY: the DPC is initialized.
     assert_eq!(unsafe { KeInsertQueueDpc(last, first, second) }, 0);
@@ -373,7 +373,7 @@ fn a_thread_ends_by_return_and_by_termination() {
         }
     }
     assert_eq!(ENDED.load(Ordering::SeqCst), 100);
-    // Not on a thread that is not the system's.
+    // Not on a thread that is not a system thread.
     // SAFETY: nothing happens.
     assert!(unsafe { PsTerminateSystemThread(STATUS_SUCCESS) } < 0);
 }

@@ -1,4 +1,4 @@
-//! Drivers that acquire locks in one order and in the opposite one: told before they deadlock.
+//! Drivers that acquire locks in opposite orders: reported before they deadlock.
 
 mod child;
 #[expect(dead_code, reason = "not all of the driver is needed")]
@@ -50,14 +50,14 @@ fn nested(first: &Lock, second: &Lock) {
     with_spin_lock(first.0.get().cast(), || with_spin_lock(second.0.get().cast(), || ()));
 }
 
-/// Loads a driver whose entry point does this, and unloads it.
+/// Loads a driver with this entry point, and unloads it.
 fn in_entry(lock_order: bool, entry: fn()) {
     let options = MachineOptions { lock_order, ..MachineOptions::default() };
     load(options, Routines { entry, ..Routines::idle() }).1.unload();
 }
 
-/// Does something in a child process. The line with which it was stopped; none where it came to its
-/// end.
+/// Does something in a child process. Returns the line with which it was stopped; none if it ended
+/// normally.
 fn stopped(test: &str, act: fn()) -> Option<String> {
     let (code, errors) = child::run(test, None, act);
     let line = errors.lines().find(|line| line.contains("nt-host: STOP ")).map(str::to_owned);
@@ -131,7 +131,7 @@ fn locks_of_different_kinds() {
     assert!(line.contains("STOP LOCK ORDER: ExAcquireSpinLockShared: "), "{line}");
 }
 
-/// One order is no circle; what was freed has none; nor has anything where nobody asks.
+/// One order is no cycle. Freed locks have no order. Without the option, nothing is reported.
 #[test]
 fn what_cannot_deadlock_is_not_stopped() {
     let fine = stopped("what_cannot_deadlock_is_not_stopped", || {
@@ -139,8 +139,8 @@ fn what_cannot_deadlock_is_not_stopped() {
             nested(&A, &B);
             nested(&B, &C);
             nested(&A, &C);
-            // The allocator gives a block again that has just been freed, and a frame lies where
-            // one was.
+            // The allocator returns a block that was just freed, and a frame has the address of an
+            // earlier one.
             let mut last = 0;
             for number in 0..100 {
                 let (allocated, on_stack) = (Box::new(Lock::new()), Lock::new());

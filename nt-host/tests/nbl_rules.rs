@@ -1,4 +1,4 @@
-//! Miniports that break a rule: each is caught and named, and ends the process.
+//! Miniports that break a rule: each is reported by name and stopped.
 
 mod miniport;
 
@@ -15,7 +15,7 @@ use miniport::fault::Fault;
 
 const FAULT: &str = "NT_HOST_TEST_FAULT";
 
-/// What must be printed for a fault.
+/// The expected report of a fault.
 fn expected(fault: Fault) -> &'static str {
     match fault {
         Fault::None => "",
@@ -93,7 +93,7 @@ fn child() {
     run(fault.unwrap_or(Fault::None));
 }
 
-/// A short life of an adapter, which is without fault when the driver is.
+/// The life of an adapter, which is without fault if the driver is.
 fn run(fault: Fault) {
     miniport::fault::set_fault(fault);
     let machine = Machine::boot(MachineOptions::default());

@@ -1,4 +1,4 @@
-//! NDIS with a good miniport: its states, OIDs, packets, and real TCP.
+//! NDIS with a correct miniport: its states, OIDs and packets, and real TCP.
 
 mod miniport;
 
@@ -28,7 +28,7 @@ use nt_sys::status::{
 };
 use nt_sys::wsk::{AF_INET, AF_INET6};
 
-/// How long a test waits for what must happen.
+/// The bound of waits for what must happen.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The machine with the miniport; one test at a time.
@@ -54,7 +54,7 @@ impl Bench {
             .expect("the adapter starts")
     }
 
-    /// Unloads the driver, which stops the process when anything is left.
+    /// Unloads the driver, which stops the process if anything is left.
     fn end(mut self) {
         let report = self.driver.take().expect("it is loaded").unload_reporting();
         assert_eq!(report.leaks, Vec::<String>::new());
@@ -73,7 +73,7 @@ fn options(name: &str, edge: impl Edge + 'static) -> AdapterOptions {
     }
 }
 
-/// An IPv4 packet of `bytes`, of which `mark` is the last.
+/// An IPv4 packet of `bytes` bytes, the last of which is `mark`.
 fn packet(bytes: usize, mark: u8) -> Vec<u8> {
     let mut packet: Vec<u8> = (0..bytes).map(|index| index as u8).collect();
     packet[0] = 0x45;
@@ -179,7 +179,7 @@ fn sending_is_bounded_and_goes_on_when_there_is_room() {
     let edge = Capture::new();
     let tuning = Tuning { outstanding_packets: 16, ..Tuning::default() };
     let adapter = bench.add("lo", edge.clone(), tuning);
-    // The start of the adapter announced room, too.
+    // The start of the adapter announced room as well.
     assert!(edge.wait_for_room(Duration::ZERO));
     let port = adapter.port();
     let mut batch = port.batch();
@@ -290,7 +290,7 @@ fn drivers_read_and_set_the_mtu_of_an_interface() {
     assert_eq!(get(AF_INET, luid ^ 1 << 30, 0).err(), Some(STATUS_NOT_FOUND));
     assert_eq!(get(AF_INET, 0, 8).err(), Some(STATUS_NOT_FOUND));
 
-    // Each version of IP has its own; the edge hears of the greater one.
+    // Each version of IP has its own MTU. The edge is notified of the larger one.
     assert_eq!(set(row(AF_INET6, luid, 0, 1280)), STATUS_SUCCESS);
     assert_eq!(edge.mtu(), None);
     assert_eq!(set(row(AF_INET, luid, 0, 1300)), STATUS_SUCCESS);
@@ -299,7 +299,7 @@ fn drivers_read_and_set_the_mtu_of_an_interface() {
     for (family, mtu) in [(AF_INET, u32::MAX), (AF_INET6, 1279), (AF_INET, 67)] {
         assert_eq!(set(row(family, luid, 0, mtu)), STATUS_INVALID_PARAMETER, "{mtu}");
     }
-    // As it is read, it is not taken back for IPv4.
+    // The row as it was read is not accepted back for IPv4.
     let as_read = get(AF_INET, luid, 0).expect("it is there");
     assert_eq!(set(as_read), STATUS_INVALID_PARAMETER);
     assert_eq!(set(MIB_IPINTERFACE_ROW { SitePrefixLength: 0, ..as_read }), STATUS_SUCCESS);
@@ -377,8 +377,8 @@ fn low_resources_lose_packets_and_nothing_else() {
     bench.end();
 }
 
-/// Linux's own stack, through a TUN device in a network namespace of this thread, with an in-memory
-/// stack behind.
+/// Linux's own stack, through a TUN interface in a network namespace of this thread, with a stack
+/// in memory behind it.
 #[test]
 fn linux_talks_through_a_tun_device() {
     // SAFETY: only this thread's namespace changes.
@@ -413,7 +413,7 @@ fn linux_talks_through_a_tun_device() {
     let mut stream = std::net::TcpStream::connect("10.9.0.2:5001").expect("it connects");
     stream.set_write_timeout(Some(LIMIT)).expect("a timeout");
     stream.set_read_timeout(Some(LIMIT)).expect("a timeout");
-    // Not the pattern that the sink wants: it must say so, and count.
+    // Not the pattern that the sink expects: it must report and count that.
     std::io::Write::write_all(&mut stream, &vec![0; 3_000_000]).expect("it sends");
     stream.shutdown(std::net::Shutdown::Write).expect("it closes");
     let mut verdict = [0; 16];

@@ -1,4 +1,4 @@
-//! Drivers that break the rules, one each: the process stops and names the rule.
+//! Drivers that break one rule each: the process stops and names the rule.
 //!
 //! Each test runs itself in a child process, which breaks the rule.
 
@@ -34,8 +34,7 @@ use driver::{DEVICE_NAME, Routines, complete, load, location};
 const TAG: u32 = u32::from_le_bytes(*b"Test");
 const CODE: u32 = CTL_CODE(FILE_DEVICE_NETWORK, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS);
 
-/// Runs `breaking` in a child process and expects that it is stopped with this rule. Returns the
-/// line.
+/// Runs `breaking` in a child process that must stop with this rule. Returns the line.
 fn stops(test: &str, rule: &str, breaking: fn()) -> String {
     let (code, errors) = child::run(test, None, breaking);
     assert_eq!(code, Some(nt_host::violation::EXIT_CODE), "{errors}");
@@ -44,7 +43,7 @@ fn stops(test: &str, rule: &str, breaking: fn()) -> String {
     line.unwrap_or_else(|| panic!("no {start} in {errors}")).to_owned()
 }
 
-/// Loads a driver whose entry point does this, and unloads it.
+/// Loads a driver with this entry point, and unloads it.
 fn in_entry(entry: fn()) {
     in_entry_with(MachineOptions::default(), entry);
 }
@@ -54,7 +53,7 @@ fn in_entry_with(options: MachineOptions, entry: fn()) {
     driver.unload();
 }
 
-/// Loads a driver that does this with a device control, and sends one.
+/// Loads a driver with this device control routine, and sends a device control.
 fn in_control(control: fn(*mut IRP) -> NTSTATUS) {
     let options =
         MachineOptions { cleanup_timeout: Duration::from_millis(100), ..Default::default() };
@@ -520,7 +519,7 @@ fn bugcheck() {
     assert!(line.contains("0x000000e2 (0x1, 0x2, 0x3, 0x4)"), "{line}");
 }
 
-/// What breaks no rule is not stopped.
+/// A driver that breaks no rule is not stopped.
 #[test]
 fn a_driver_that_breaks_nothing() {
     let control: fn(*mut IRP) -> NTSTATUS = |irp| {

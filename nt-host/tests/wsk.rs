@@ -20,7 +20,7 @@ use wsk_client::*;
 const LOOPBACK_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const LOOPBACK_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 
-/// Datagrams that can be told from each other.
+/// Datagrams that differ from each other.
 fn datagrams(lengths: impl Iterator<Item = usize>) -> Vec<Vec<u8>> {
     lengths
         .enumerate()
@@ -43,8 +43,7 @@ fn a_batch_arrives_in_order_and_whole() {
         let (to, to_address) = client.bound(address, Some(receiver));
         let (from, from_address) = client.bound(address, None);
 
-        // Runs of one length, with a shorter last one, and lengths that fit into no run; some
-        // empty.
+        // Runs of one length with a shorter last one, and lengths that fit no run, some of them 0.
         let batches = [
             datagrams((0..200).map(|index| index * 37 % 1300)),
             datagrams((0..200).map(|index| if index % 70 == 69 { 5 } else { 1000 })),
@@ -98,7 +97,7 @@ fn packet_information_selects_and_tells_the_local_address() {
                 .contains(&datagram.control)
         );
     }
-    // An address that is not ours, and control data that nobody knows.
+    // An address that is not local, and unknown control messages.
     let foreign = object(IPPROTO_IP, IP_PKTINFO, &[192, 0, 2, 1, 0, 0, 0, 0]);
     assert_ne!(from.send(&sent, target, &foreign).0, STATUS_SUCCESS);
     assert_eq!(from.send(&sent, target, &[1; 16]).0, STATUS_INVALID_PARAMETER);
@@ -117,7 +116,7 @@ fn packet_information_selects_and_tells_the_local_address() {
     from.close();
 }
 
-/// Marks need a right that this test doesn't have, or gives up.
+/// Marks need a capability that this test lacks or drops.
 #[test]
 fn marks_need_the_right_to_mark() {
     // linux/capability.h: _LINUX_CAPABILITY_VERSION_3, this thread; no capabilities, in two words
@@ -129,7 +128,7 @@ fn marks_need_the_right_to_mark() {
     let refused = |mark| nt_host::wsk::set_mark(mark).unwrap_err().raw_os_error();
     assert_eq!(refused(1), Some(libc::EPERM));
     assert_eq!(refused(u32::MAX), Some(libc::EPERM));
-    // There is none to be taken off.
+    // There is no capability to drop.
     nt_host::wsk::set_mark(0).unwrap();
 }
 
@@ -146,7 +145,7 @@ fn sockets_say_what_is_wrong() {
     first.close();
     assert_eq!(second.bind(address), STATUS_SUCCESS);
     assert_eq!(second.bind(address), STATUS_INVALID_DEVICE_STATE);
-    // Nobody listens: a datagram socket does not hear of it.
+    // No one listens: a datagram socket does not report that.
     let nobody = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     for _ in 0..3 {
         let nobody = nobody.as_ref().map_or(address, |nobody| *nobody);
@@ -187,7 +186,7 @@ fn retained_indications_stay_until_they_are_released_in_parts() {
     let receiver = Receiver::new(Behavior::Retain);
     let (to, to_address) = client.bound(LOOPBACK_V4, Some(receiver));
     let (from, _) = client.bound(LOOPBACK_V4, None);
-    // The second half has one length, so that it comes in few buffers.
+    // The second half has one length, so that it arrives in few buffers.
     let sent = datagrams((0..80).map(|index| if index < 40 { 10 + index } else { 900 }));
     assert_eq!(from.send(&sent, to_address, &[]).0, STATUS_SUCCESS);
     assert_eq!(bytes_of(receiver.wait(sent.len())), sent);
@@ -208,7 +207,7 @@ fn retained_indications_stay_until_they_are_released_in_parts() {
         // SAFETY: retained.
         let mdl = unsafe { (*indication).Buffer.Mdl };
         to.release(indication);
-        // Who still looks at it finds nothing.
+        // A late access finds the poison.
         // SAFETY: nt-host never unmaps it.
         assert_ne!(unsafe { (*indication).Buffer.Mdl }, mdl);
     }
@@ -232,7 +231,7 @@ fn a_driver_that_retains_too_much_is_sent_no_more() {
     let receiver = Receiver::new(Behavior::Retain);
     let (to, to_address) = client.bound(LOOPBACK_V4, Some(receiver));
     let (from, _) = client.bound(LOOPBACK_V4, None);
-    // Each is longer than the one before, so that Linux joins none: one buffer each, of which a
+    // Each is longer than the one before, so that Linux coalesces none: one buffer each, of which a
     // socket has 1024.
     let sent = datagrams(1..101);
     for _ in 0..10 {
@@ -242,7 +241,7 @@ fn a_driver_that_retains_too_much_is_sent_no_more() {
     assert_eq!(from.send(&sent, to_address, &[]).0, STATUS_SUCCESS);
     let first = bytes_of(receiver.wait(24));
     assert_eq!(first, sent[..24]);
-    // Nothing is lost: the rest comes as soon as there are buffers.
+    // Nothing is lost: the rest arrives once buffers are free.
     let mut rest = Vec::new();
     while rest.len() < 76 {
         receiver.retained().into_iter().for_each(|chain| to.release(chain));
@@ -269,13 +268,13 @@ fn a_disabled_event_keeps_datagrams_for_later() {
     assert_eq!(from.send(&sent, to_address, &[]).0, STATUS_SUCCESS);
     assert_eq!(to.set_event(WSK_EVENT_RECEIVE_FROM), STATUS_SUCCESS);
     wait(&receiver.refused, &receiver.changed, Option::is_some);
-    // Re-enabling is lost when it comes before the refusal has disabled the event, as on Windows.
+    // As on Windows, an enable is lost if it comes before the refusal has disabled the event.
     to.disable_event();
     assert!(lock(&receiver.datagrams).is_empty());
     assert_eq!(to.set_event(WSK_EVENT_RECEIVE_FROM), STATUS_SUCCESS);
     assert_eq!(bytes_of(receiver.wait(3)), sent);
 
-    // Disabled by the driver: nothing comes until it is enabled again.
+    // Disabled by the driver: nothing arrives until it is enabled again.
     to.disable_event();
     assert_eq!(from.send(&sent, to_address, &[]).0, STATUS_SUCCESS);
     assert_eq!(to.set_event(WSK_EVENT_RECEIVE_FROM), STATUS_SUCCESS);
@@ -298,7 +297,7 @@ fn segments_are_cut_and_joined_on_request() {
     assert!(received.iter().take(10).all(|datagram| datagram.len() == 1000));
     assert_eq!(received.concat(), one[0]);
 
-    // Joined ones say what they are made of.
+    // Coalesced datagrams state their size.
     assert_eq!(to.set(IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, 60_000), STATUS_SUCCESS);
     assert_eq!(from.send(&one, to_address, &cut), (STATUS_SUCCESS, 10_500));
     let mut bytes = Vec::new();
@@ -332,7 +331,7 @@ fn closing_amid_traffic_ends() {
 
 // Rules
 
-/// Runs `misuse` in a process of its own, which must be stopped with `complaint`.
+/// Runs `misuse` in a process of its own, which must stop with `complaint`.
 fn is_stopped(test: &str, complaint: &str, misuse: impl FnOnce()) {
     if std::env::var_os("WSK_MISUSE").is_some() {
         misuse();
@@ -349,7 +348,7 @@ fn is_stopped(test: &str, complaint: &str, misuse: impl FnOnce()) {
     assert!(said.contains(complaint), "{said}");
 }
 
-/// A socket that has retained a chain, which is given too.
+/// A socket that has retained a chain, and the chain.
 fn retaining(client: &Client) -> (Socket, *mut WSK_DATAGRAM_INDICATION) {
     let receiver = Receiver::new(Behavior::Retain);
     let (to, to_address) = client.bound(LOOPBACK_V4, Some(receiver));

@@ -1,13 +1,13 @@
-//! What breaks a rule ends its process: a test does it in a child.
+//! Child processes for tests that end their process.
 
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// Says to a child which test it runs.
+/// Tells a child which test it runs.
 pub(crate) const TEST: &str = "NT_HOST_TEST_BREAKS";
 
-/// Does something in a child process that runs the same test, with one more variable where that is
-/// given: its exit code, and what it said. The child ends here, with 0 unless it was stopped.
+/// Does something in a child process that runs the same test, optionally with one more variable.
+/// Returns the child's exit code and its output. The child ends here, with 0 unless it was stopped.
 pub(crate) fn run(
     test: &str,
     variable: Option<(&str, &OsStr)>,

@@ -1,4 +1,4 @@
-//! A driver for tests: what it does is set by the test.
+//! A driver for tests, whose routines the test sets.
 
 use std::sync::Mutex;
 
@@ -12,7 +12,7 @@ use nt_sys::io::{
 use nt_sys::ntdef::{NTSTATUS, UNICODE_STRING};
 use nt_sys::status::STATUS_SUCCESS;
 
-/// What the driver does, each on the driver's stack.
+/// The routines of the driver, which run on the driver's stack.
 #[derive(Clone, Copy)]
 pub(crate) struct Routines {
     pub(crate) entry: fn(),
@@ -23,7 +23,7 @@ pub(crate) struct Routines {
 }
 
 impl Routines {
-    /// A driver that does nothing but to complete what it gets.
+    /// A driver that only completes its requests.
     pub(crate) const fn idle() -> Self {
         Self {
             entry: || {},

@@ -1,5 +1,5 @@
-//! A loopback miniport, written directly on nt-sys: what one of its adapters sends, the next one
-//! receives.
+//! A loopback miniport, written directly on nt-sys: an adapter's packets are received by the next
+//! one.
 //!
 //! With a [`Fault`] it breaks a rule.
 
@@ -28,9 +28,9 @@ static DRIVER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static HALTED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static ADAPTERS: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
 
-/// What MiniportCancelSend and the like were called with.
+/// The arguments of MiniportCancelSend and similar calls.
 pub(crate) static PNP_EVENTS: Mutex<Vec<NDIS_DEVICE_PNP_EVENT>> = Mutex::new(Vec::new());
-/// Whether completions and indications say DISPATCH_LEVEL when they run there.
+/// Whether completions and indications set the DISPATCH_LEVEL flag at DISPATCH_LEVEL.
 pub(crate) static SEND_FLAGS_SEEN: AtomicU32 = AtomicU32::new(0);
 /// Whether a restart pends.
 pub(crate) static PEND_RESTART: AtomicBool = AtomicBool::new(false);
@@ -50,11 +50,11 @@ struct Context {
     pool: usize,
     running: AtomicBool,
     pausing: AtomicBool,
-    /// Indicated lists, and calls that are about to indicate.
+    /// The number of indicated lists, and of calls that are about to indicate.
     indicated: AtomicUsize,
     sent: AtomicU64,
     received: AtomicU64,
-    /// A sent list that is kept.
+    /// A sent list that is not completed.
     kept: AtomicPtr<NET_BUFFER_LIST>,
     device: AtomicPtr<c_void>,
 }

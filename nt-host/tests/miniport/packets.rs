@@ -1,4 +1,4 @@
-//! Packets: what one adapter sends, the next one receives.
+//! Packets: an adapter's packets are received by the next one.
 
 use std::ptr;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use nt_sys::ntdef::ULONG;
 use super::fault::{Fault, is};
 use super::{DATA_BYTES, SEND_FLAGS_SEEN, Shared, adapters, context};
 
-/// `lists` fewer are indicated; completes a pause that waits for the last.
+/// Returns `lists` indicated lists. Completes a pause that waits for the last.
 fn returned(context: Shared, lists: usize) {
     if context.indicated.fetch_sub(lists, Ordering::SeqCst) == lists
         && !context.running.load(Ordering::SeqCst)
@@ -130,7 +130,7 @@ fn data_of(net_buffer: *mut NET_BUFFER) -> *mut u8 {
 
 /// Copies a chain and indicates the copies.
 fn deliver(target: Shared, lists: *mut NET_BUFFER_LIST, flags: ULONG) {
-    // One for this call, so that a pause waits for it.
+    // Counts this call, so that a pause waits for it.
     target.indicated.fetch_add(1, Ordering::SeqCst);
     if !target.running.load(Ordering::SeqCst) && !is(Fault::IndicateWhilePaused) {
         returned(target, 1);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The compiler's name of what the image is for.
+/// The compiler's target of the image.
 const TARGET: &str = "x86_64-pc-windows-msvc";
 
 /// Linked as `cargo xtask driver` links the driver.
@@ -19,10 +19,10 @@ const SWITCHES: [&str; 8] = [
     "/MAP:probe.map",
 ];
 
-/// Tells a child process that its parent has compiled the image.
+/// Tells a child process that its parent has built the image.
 pub(crate) const IMAGE: &str = "NT_HOST_TEST_IMAGE";
 
-/// The image. None where the compiler cannot make it, which is said, and an error under
+/// The image. None if the compiler cannot build it, which is printed, and an error under
 /// `TUNIC_REQUIRE_ALL=1`.
 pub(crate) fn path() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();

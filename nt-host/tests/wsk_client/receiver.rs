@@ -1,4 +1,4 @@
-//! Where datagrams go.
+//! The receiving side of a socket.
 
 use std::net::SocketAddr;
 use std::ptr;
@@ -15,7 +15,7 @@ use super::{lock, socket_address, wait};
 pub(crate) static RECEIVE_DISPATCH: WSK_CLIENT_DATAGRAM_DISPATCH =
     WSK_CLIENT_DATAGRAM_DISPATCH { WskReceiveFromEvent: Some(received) };
 
-/// What a receiver does with indications.
+/// The reaction of a receiver to indications.
 #[derive(Clone, Copy, Default, PartialEq)]
 pub(crate) enum Behavior {
     #[default]
@@ -32,7 +32,7 @@ pub(crate) struct Datagram {
     pub(crate) control: Vec<u8>,
 }
 
-/// Where a socket's datagrams go.
+/// The receiver of a socket's datagrams.
 #[derive(Default)]
 pub(crate) struct Receiver {
     pub(crate) behavior: Mutex<Behavior>,
@@ -48,7 +48,7 @@ impl Receiver {
         Box::leak(Box::new(Self { behavior: Mutex::new(behavior), ..Self::default() }))
     }
 
-    /// Waits for so many datagrams.
+    /// Waits for this many datagrams.
     pub(crate) fn wait(&self, count: usize) -> Vec<Datagram> {
         wait(&self.datagrams, &self.changed, |datagrams| datagrams.len() >= count)
     }
@@ -94,7 +94,7 @@ pub(crate) unsafe extern "efiapi" fn received(
 }
 
 /// # Safety
-/// The indication is the caller's.
+/// The caller owns the indication.
 pub(crate) unsafe fn copy(indication: *const WSK_DATAGRAM_INDICATION) -> Datagram {
     // SAFETY: the caller's word.
     let indication = unsafe { &*indication };

@@ -12,10 +12,10 @@ use nt_sys::io::{
 use nt_sys::ntdef::{FALSE, NTSTATUS, PVOID};
 use nt_sys::status::{STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING};
 
-/// How long a test waits for what must happen.
+/// The bound of waits for what must happen.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-/// The outcome of a request, for whom waits for it.
+/// The outcome of a request, for the thread that waits for it.
 #[derive(Default)]
 pub(crate) struct Completion {
     pub(crate) outcome: Mutex<Option<(NTSTATUS, usize)>>,
@@ -33,12 +33,12 @@ pub(crate) unsafe extern "efiapi" fn completed(
     let status = unsafe { (*irp).IoStatus };
     let mut outcome = lock(&completion.outcome);
     *outcome = Some((status.Status, status.Information));
-    // With the lock: who waits may end the completion once it has it.
+    // Under the lock: the waiting thread may free the completion once it has it.
     completion.changed.notify_all();
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
-/// An IRP that tells `completion`.
+/// An IRP that reports to `completion`.
 pub(crate) fn irp(completion: &Completion) -> *mut IRP {
     // SAFETY: one stack location, no quota.
     let irp = unsafe { IoAllocateIrp(1, FALSE) };
@@ -63,7 +63,7 @@ pub(crate) fn request(call: impl FnOnce(*mut IRP) -> NTSTATUS) -> (NTSTATUS, usi
     let returned = call(irp);
     let outcome = wait(&completion.outcome, &completion.changed, Option::is_some);
     let outcome = outcome.unwrap_or_default();
-    // A request is completed exactly once, whatever is returned; and says the same.
+    // A request is completed exactly once, whatever the return value, and with the same status.
     assert!(returned == STATUS_PENDING || returned == outcome.0, "{returned:#x} {outcome:x?}");
     // SAFETY: its completion routine has taken it back.
     unsafe { IoFreeIrp(irp) };

@@ -99,7 +99,7 @@ impl Socket {
         }
     }
 
-    /// Sends datagrams by one WskSendMessages; gives status and bytes sent.
+    /// Sends datagrams by one WskSendMessages. Returns the status and the bytes sent.
     pub(crate) fn send(
         self,
         datagrams: &[Vec<u8>],
@@ -137,7 +137,7 @@ impl Socket {
     /// Sends one datagram in two MDLs by WskSendTo.
     pub(crate) fn send_to(self, datagram: &[u8], to: SocketAddr) -> (NTSTATUS, usize) {
         let Some(send) = self.dispatch().WskSendTo else { panic!("no WskSendTo") };
-        // The first MDL has bytes in front that are no part of the datagram.
+        // The bytes before the offset of the first MDL are not a part of the datagram.
         let (head, tail) = datagram.split_at(datagram.len() / 2);
         let padded = [&[0xee; 7], head].concat();
         let mut second = mdl(tail);

@@ -45,7 +45,7 @@ pub(crate) fn sockaddr(address: SocketAddr) -> SOCKADDR_INET {
 }
 
 /// # Safety
-/// `address` is as long as its family says.
+/// `address` is as long as its family requires.
 pub(crate) unsafe fn socket_address(address: *const SOCKADDR) -> SocketAddr {
     // SAFETY: the caller's word.
     match unsafe { (*address).sa_family } {
@@ -73,7 +73,7 @@ pub(crate) fn event(mask: ULONG) -> [u8; 16] {
     bytes
 }
 
-/// A control data object.
+/// A control message.
 pub(crate) fn object(level: ULONG, kind: ULONG, data: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0; CMSG_SPACE(data.len())];
     bytes[..8].copy_from_slice(&CMSG_LEN(data.len()).to_ne_bytes());
