@@ -7,7 +7,7 @@ use nt_sys::ndis::{
 };
 use nt_sys::ntdef::ULONG;
 
-use crate::nbl::IpVersion;
+use crate::interface::IpVersion;
 
 bitflags! {
     /// Checksums of received packets that the adapter declares to be right.

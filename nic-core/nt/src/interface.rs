@@ -5,8 +5,16 @@ use nt_sys::netioapi::{
 };
 use nt_sys::wsk::{AF_INET, AF_INET6};
 
-use crate::nbl::IpVersion;
 use crate::status::{Result, Status};
+
+/// A version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
 
 /// Reads the interface's MTU for one version of IP, in bytes.
 ///

@@ -3,5 +3,6 @@
 mod receive;
 mod transmit;
 
-pub use receive::{IpVersion, ReceiveChain, ReceivePacket, ReceivePath};
+pub use crate::interface::IpVersion;
+pub use receive::{ReceiveChain, ReceivePacket, ReceivePath};
 pub use transmit::{TransmitPacket, TransmitPath, TransmitQueue};
