@@ -1,7 +1,7 @@
 //! BLAKE2s with 32-byte output (RFC 7693), keyed or not, and HMAC and HKDF over it as the Noise
 //! protocol framework (revision 34, section 4.3) defines them.
 //!
-//! Results are plain arrays. Those that are secret are the caller's to wipe.
+//! Results are plain arrays. The caller must wipe those that are secret.
 
 use blake2::digest::consts::U16;
 use blake2::digest::{FixedOutput, KeyInit, Update};
@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 /// Length of a hash in bytes.
 pub const HASH_LEN: usize = 32;
 
-/// Length of the blocks that BLAKE2s works on, in bytes; HMAC's block.
+/// Length of a block of BLAKE2s in bytes, which is also the block of HMAC.
 pub const BLOCK_LEN: usize = 64;
 
 /// An incremental BLAKE2s-256.
@@ -19,25 +19,25 @@ pub const BLOCK_LEN: usize = 64;
 pub struct Hash(Blake2s256);
 
 impl Hash {
-    /// The hash of nothing so far.
+    /// A hash without input.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Appends `bytes` to what is hashed.
+    /// Appends `bytes` to the input.
     pub fn update(&mut self, bytes: &[u8]) {
         Update::update(&mut self.0, bytes);
     }
 
-    /// The hash of everything appended.
+    /// The hash of the input.
     #[must_use]
     pub fn finalize(self) -> [u8; HASH_LEN] {
         self.0.finalize_fixed().into()
     }
 }
 
-/// BLAKE2s-256 of `parts`, one behind the other.
+/// BLAKE2s-256 of the concatenation of `parts`.
 #[must_use]
 pub fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
     let mut hash = Hash::new();
@@ -47,9 +47,9 @@ pub fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
     hash.finalize()
 }
 
-/// Keyed BLAKE2s with 16-byte output (RFC 7693 section 2.9) of `parts`, one behind the other.
+/// Keyed BLAKE2s with 16-byte output (RFC 7693 section 2.9) of the concatenation of `parts`.
 ///
-/// The key has 1 to 32 bytes; anything else does not compile. Compare the result with
+/// The key has 1 to 32 bytes; other lengths do not compile. Compare the result with
 /// `subtle::ConstantTimeEq`.
 #[must_use]
 pub fn keyed_mac16<const KEY_LEN: usize>(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 16] {
@@ -63,7 +63,7 @@ pub fn keyed_mac16<const KEY_LEN: usize>(key: &[u8; KEY_LEN], parts: &[&[u8]]) -
     mac.finalize_fixed().into()
 }
 
-/// HMAC-BLAKE2s (RFC 2104) of `parts`, one behind the other, under a key of any length.
+/// HMAC-BLAKE2s (RFC 2104) of the concatenation of `parts`, with a key of any length.
 #[must_use]
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; HASH_LEN] {
     let mut block = [0; BLOCK_LEN];

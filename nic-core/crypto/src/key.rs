@@ -7,7 +7,7 @@ use crate::{NONCE_LEN, Open, Seal, Sealing, Source, Suite, TAG_LEN, Verdict};
 
 /// A key of any [`Suite`], ready to use; zeroized on drop.
 ///
-/// `Clone` and small, so that a batch can carry its own copy to another CPU.
+/// It is small and `Clone`, so that each batch can have its own copy on another processor.
 #[derive(Clone)]
 pub struct AeadKey(Cipher);
 
@@ -25,17 +25,17 @@ impl AeadKey {
         self.0.suite()
     }
 
-    /// Seals every packet of a batch; look at [`Seal::sealing`] of each.
+    /// Seals every packet of a batch. [`Seal::sealing`] of each has the result.
     pub fn seal(&self, packets: &mut [Seal<'_>]) {
         self.0.seal(packets);
     }
 
-    /// Verifies and opens every packet of a batch; look at [`Open::verdict`] of each.
+    /// Verifies and opens every packet of a batch. [`Open::verdict`] of each has the result.
     pub fn open(&self, packets: &mut [Open<'_>]) {
         self.0.open(packets);
     }
 
-    /// Encrypts `buffer` in place and gives back the tag.
+    /// Encrypts `buffer` in place and returns the tag.
     pub fn seal_one(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -51,7 +51,7 @@ impl AeadKey {
         }
     }
 
-    /// Decrypts `buffer` in place if `tag` is right; otherwise `buffer` is zeroed.
+    /// Decrypts `buffer` in place if `tag` is right. On failure `buffer` is zeroed.
     pub fn open_one(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -80,8 +80,8 @@ impl AeadKey {
         Ok(())
     }
 
-    /// Decrypts in place a `buffer` that ends with its tag, and gives back the plaintext; otherwise
-    /// all but the tag is zeroed.
+    /// Decrypts in place a `buffer` that ends with its tag, and returns the plaintext. On failure
+    /// all bytes but the tag are zeroed.
     pub fn open_one_appended<'b>(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -100,15 +100,15 @@ impl fmt::Debug for AeadKey {
     }
 }
 
-/// Why a key is refused: the caller's fault.
+/// The error of an invalid key, which is the fault of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The key is not as long as the suite wants it.
+    /// The key does not have the length of the suite.
     WrongLength {
-        /// What the suite wants, in bytes.
+        /// The key length of the suite in bytes.
         expected: usize,
-        /// What was given, in bytes.
+        /// The length of the given key in bytes.
         actual: usize,
     },
 }
@@ -117,7 +117,7 @@ impl fmt::Display for KeyError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongLength { expected, actual } => {
-                write!(formatter, "key of {actual} bytes, {expected} wanted")
+                write!(formatter, "key of {actual} bytes: the suite needs {expected}")
             }
         }
     }
@@ -125,14 +125,14 @@ impl fmt::Display for KeyError {
 
 impl core::error::Error for KeyError {}
 
-/// Why a single packet could not be sealed or opened.
+/// The error of sealing or opening a single packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AeadError {
-    /// The sender's fault: not what the holder of the key sealed.
+    /// The packet was not sealed with this key: the fault of the sender.
     Forged,
-    /// The caller's (or for an appended tag, the sender's) fault: too short to hold a tag, or
-    /// longer than the suite allows.
+    /// The packet is too short for a tag, or longer than the suite allows: the fault of the caller,
+    /// or for an appended tag, of the sender.
     Length,
 }
 

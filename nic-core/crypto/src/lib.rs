@@ -1,7 +1,8 @@
 //! AEAD suites, hashes and X25519 of Tunic, batched.
 //!
-//! The data path is [`AeadKey`]: it takes a batch of packets under one key, reads each where it
-//! lies ([`Source`]) and writes the result where it shall go. Handshakes use [`xchacha20poly1305`],
+//! The data path is [`AeadKey`]: it processes a batch of packets with one key, reads each packet in
+//! place ([`Source`]), and writes the result to its destination. Handshakes use
+//! [`xchacha20poly1305`],
 //! [`blake2s`] and [`x25519`]. Nothing here allocates, blocks or draws random numbers, and no input
 //! makes it panic, so all of it may be called at DISPATCH_LEVEL.
 

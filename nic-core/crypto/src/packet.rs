@@ -1,16 +1,16 @@
-//! One packet of a batch: where its bytes come from, where they go, and what became of it.
+//! A packet of a batch: source, destination and result.
 
 use zeroize::Zeroize;
 
 use crate::{NONCE_LEN, TAG_LEN};
 
-/// Where the input bytes of a packet are.
+/// The location of the input of a packet.
 #[derive(Clone, Copy)]
 pub enum Source<'a> {
-    /// Scattered, as in an MDL chain, in this order. Each byte is read exactly once, so memory that
-    /// someone else can write to does no harm: what is authenticated is what was copied.
+    /// Fragments in order, such as those of an MDL chain. Each byte is read exactly once, so that
+    /// the memory may be writable by others: the copy is authenticated.
     Fragments(&'a [&'a [u8]]),
-    /// Already in the output buffer, which they fill.
+    /// The output buffer, which holds the input.
     InPlace,
 }
 
@@ -22,18 +22,18 @@ pub struct Seal<'a> {
     pub aad: &'a [u8],
     /// The plaintext.
     pub source: Source<'a>,
-    /// Receives the ciphertext. Where it is longer than the fragments, the plaintext is padded with
+    /// Receives the ciphertext. If it is longer than the fragments, the plaintext is padded with
     /// zeros to its length.
     pub output: &'a mut [u8],
     /// Receives the authentication tag.
     pub tag: &'a mut [u8; TAG_LEN],
-    /// Set by `seal`. Where it is not [`Sealing::Sealed`], `output` and `tag` are all zeros and
-    /// must not be sent.
+    /// Set by `seal`. If it is not [`Sealing::Sealed`], `output` and `tag` are all zeros and must
+    /// not be sent.
     pub sealing: Sealing,
 }
 
 impl<'a> Seal<'a> {
-    /// A packet that waits to be sealed.
+    /// A packet to be sealed.
     #[must_use]
     pub fn new(
         nonce: [u8; NONCE_LEN],
@@ -45,7 +45,8 @@ impl<'a> Seal<'a> {
         Self { nonce, aad, source, output, tag, sealing: Sealing::Pending }
     }
 
-    /// Brings the padded plaintext into `output`. On `false` the packet has been refused.
+    /// Copies the padded plaintext to `output`. If that fails, refuses the packet and returns
+    /// false.
     pub(crate) fn gather(&mut self) -> bool {
         let fits = match self.source {
             Source::InPlace => true,
@@ -63,7 +64,7 @@ impl<'a> Seal<'a> {
         fits
     }
 
-    /// Says that this packet cannot be sealed, and leaves nothing that could be sent by mistake.
+    /// Marks the packet as malformed, and zeroes its output.
     pub(crate) fn refuse(&mut self) {
         self.output.zeroize();
         self.tag.zeroize();
@@ -71,15 +72,15 @@ impl<'a> Seal<'a> {
     }
 }
 
-/// What became of a packet to seal.
+/// The result of sealing a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealing {
-    /// Not looked at yet.
+    /// Not processed yet.
     Pending,
     /// Ciphertext and tag are in place.
     Sealed,
-    /// The caller's fault: the source is longer than the output, or the packet is longer than the
-    /// suite allows (64 GiB or more).
+    /// The source is longer than the output, or the packet is longer than the suite allows (64 GiB
+    /// or more): the fault of the caller.
     Malformed,
 }
 
@@ -95,12 +96,12 @@ pub struct Open<'a> {
     pub tag: [u8; TAG_LEN],
     /// Receives the plaintext; exactly as long as the ciphertext.
     pub output: &'a mut [u8],
-    /// Set by `open`. Where it is not [`Verdict::Authentic`], `output` is all zeros.
+    /// Set by `open`. If it is not [`Verdict::Authentic`], `output` is all zeros.
     pub verdict: Verdict,
 }
 
 impl<'a> Open<'a> {
-    /// A packet that waits to be opened.
+    /// A packet to be opened.
     #[must_use]
     pub fn new(
         nonce: [u8; NONCE_LEN],
@@ -112,7 +113,7 @@ impl<'a> Open<'a> {
         Self { nonce, aad, source, tag, output, verdict: Verdict::Pending }
     }
 
-    /// Brings the ciphertext into `output`. On `false` the packet has been refused.
+    /// Copies the ciphertext to `output`. If that fails, refuses the packet and returns false.
     pub(crate) fn gather(&mut self) -> bool {
         let fits = match self.source {
             Source::InPlace => true,
@@ -126,28 +127,28 @@ impl<'a> Open<'a> {
         fits
     }
 
-    /// Says that this packet is no good, and leaves nothing of it.
+    /// Sets the verdict, and zeroes the output.
     pub(crate) fn refuse(&mut self, verdict: Verdict) {
         self.output.zeroize();
         self.verdict = verdict;
     }
 }
 
-/// What became of a packet to open.
+/// The result of opening a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not looked at yet.
+    /// Not processed yet.
     Pending,
-    /// The packet is what the holder of the key sealed; the plaintext is in place.
+    /// The packet was sealed with this key; the plaintext is in place.
     Authentic,
-    /// The sender's fault: wrong key, nonce, additional data, ciphertext or tag.
+    /// Key, nonce, additional data, ciphertext or tag do not match: the fault of the sender.
     Forged,
-    /// The caller's fault: source and output differ in length.
+    /// Source and output differ in length: the fault of the caller.
     Malformed,
 }
 
-/// Copies `fragments` one behind the other to the front of `output` and gives back the rest of
-/// `output`, or `None` when they do not fit.
+/// Copies the concatenated `fragments` to the beginning of `output`. Returns the rest of `output`,
+/// or `None` if they do not fit.
 fn copy<'o>(fragments: &[&[u8]], mut output: &'o mut [u8]) -> Option<&'o mut [u8]> {
     for fragment in fragments {
         let (front, rest) = output.split_at_mut_checked(fragment.len())?;

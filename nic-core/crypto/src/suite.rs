@@ -1,4 +1,4 @@
-//! Which AEAD a key belongs to.
+//! The AEAD suites.
 
 /// Length of an authentication tag in bytes, the same for every [`Suite`].
 pub const TAG_LEN: usize = 16;

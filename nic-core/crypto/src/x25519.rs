@@ -14,7 +14,7 @@ pub const KEY_LEN: usize = 32;
 pub struct StaticSecret(Zeroizing<[u8; KEY_LEN]>);
 
 impl StaticSecret {
-    /// A new secret out of 32 random bytes.
+    /// A new secret from 32 random bytes.
     #[must_use]
     pub fn generate(random: [u8; KEY_LEN]) -> Self {
         Self::from_bytes(random)
@@ -97,8 +97,8 @@ pub fn public_key(secret: &StaticSecret) -> PublicKey {
     PublicKey(Point::from(&Scalar::from(*secret.0)).to_bytes())
 }
 
-/// The secret shared with the owner of `public`, or `None` when it is all zeros: `public` is a
-/// point of low order, so the secret contributed nothing (RFC 7748 section 6.1).
+/// The secret shared with the owner of `public`, or `None` if it is all zeros: `public` is a
+/// point of low order, so that the secret contributed nothing (RFC 7748 section 6.1).
 #[must_use]
 pub fn diffie_hellman(secret: &StaticSecret, public: &PublicKey) -> Option<SharedSecret> {
     let shared = Scalar::from(*secret.0).diffie_hellman(&Point::from(public.0));

@@ -1,5 +1,4 @@
-//! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), for the rare message with a random 24-byte
-//! nonce.
+//! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), for messages with a random 24-byte nonce.
 
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{AeadInPlace, KeyInit};
@@ -10,7 +9,7 @@ use crate::{AeadError, TAG_LEN};
 /// Length of a nonce in bytes.
 pub const NONCE_LEN: usize = 24;
 
-/// Encrypts `buffer` in place and gives back the tag.
+/// Encrypts `buffer` in place and returns the tag.
 pub fn seal_in_place(
     key: &[u8; 32],
     nonce: &[u8; NONCE_LEN],
@@ -26,7 +25,7 @@ pub fn seal_in_place(
         })
 }
 
-/// Decrypts `buffer` in place if `tag` is right; otherwise `buffer` is zeroed.
+/// Decrypts `buffer` in place if `tag` is right. On failure `buffer` is zeroed.
 pub fn open_in_place(
     key: &[u8; 32],
     nonce: &[u8; NONCE_LEN],

@@ -1,5 +1,4 @@
-//! What a batch does with its packets: lengths, fragments, padding, forgeries, mistakes of the
-//! caller.
+//! Packets of a batch: lengths, fragments, padding, forgeries and errors of the caller.
 
 use nic_crypto::{AeadError, AeadKey, Open, Seal, Sealing, Source, Suite, TAG_LEN, Verdict};
 

@@ -36,8 +36,8 @@ fn rfc_7693_appendix_b_abc() {
     assert_eq!(branch.finalize(), hash(&[b"ab"]));
 }
 
-/// RFC 7693 appendix E. It also wants output lengths that nobody here needs: those are asked of the
-/// crate below, so that the sum can be compared.
+/// RFC 7693 appendix E. It also covers output lengths that this crate does not offer. The
+/// underlying crate computes those, so that the sum can be compared.
 #[test]
 fn rfc_7693_appendix_e_self_test() {
     let mut total = Hash::new();

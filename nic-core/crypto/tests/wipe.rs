@@ -17,7 +17,7 @@ fn remains<T>(make: impl FnOnce() -> T) -> Vec<u8> {
     (0..size_of::<T>())
         .map(|offset| {
             let byte = start.cast::<u8>().wrapping_add(offset);
-            // SAFETY: inside the box; all of it was initialized, with zeros at the least.
+            // SAFETY: inside the box; all of it was initialized, at least with zeros.
             unsafe { ptr::read_volatile(byte) }
         })
         .collect()

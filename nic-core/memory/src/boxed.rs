@@ -1,4 +1,4 @@
-//! Boxes that are allocated fallibly.
+//! Fallible allocation of boxes.
 //!
 //! # Safety conditions
 //! 1. The layout is that of the value's type, and its size is not zero.

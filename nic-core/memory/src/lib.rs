@@ -1,8 +1,8 @@
-//! Allocation that may fail, in the shapes that the driver needs.
+//! Fallible allocation: boxes, slices, queues, and additions to a `Vec`.
 //!
-//! `alloc` fails on behalf of its caller: what can't is not there where it is built with `--cfg
-//! no_global_oom_handling`, as `cargo xtask check-alloc` does. Of what is left, stable Rust can't
-//! fill a `Vec`; that, and what is set once while others look, is `unsafe` here.
+//! `cargo xtask check-alloc` builds `alloc` with `--cfg no_global_oom_handling`, which removes its
+//! infallible allocations. The rest lacks a fallible `Box::new` and `Vec::push`, which are `unsafe`
+//! code here, as is [`OnceBox`].
 #![no_std]
 
 extern crate alloc;
@@ -21,6 +21,6 @@ pub use once::OnceBox;
 pub use queue::Queue;
 pub use vec::Push;
 
-/// Memory ran out; nothing has changed.
+/// Out of memory. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoMemory;

@@ -11,27 +11,27 @@ pub struct MinHeap<T> {
 }
 
 impl<T: Copy + Ord> MinHeap<T> {
-    /// None, without memory.
+    /// An empty heap without memory.
     pub const fn new() -> Self {
         Self { items: Vec::new() }
     }
 
-    /// How many items it holds.
+    /// The number of items.
     pub const fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether it holds none.
+    /// Whether the heap is empty.
     pub const fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// How many it has memory for.
+    /// The number of items that it has memory for.
     pub const fn capacity(&self) -> usize {
         self.items.capacity()
     }
 
-    /// Makes sure that so many more items have room.
+    /// Reserves capacity for `more` items.
     pub fn try_reserve(&mut self, more: usize) -> Result<(), NoMemory> {
         self.items.try_reserve(more).map_err(|_| NoMemory)
     }
@@ -41,7 +41,7 @@ impl<T: Copy + Ord> MinHeap<T> {
         self.items.first().copied()
     }
 
-    /// Adds an item; gives it back where there is no room.
+    /// Adds an item, or returns it if the capacity is used up.
     pub fn push(&mut self, item: T) -> Result<(), T> {
         let mut at = self.items.len();
         self.items.push_in_capacity(item)?;

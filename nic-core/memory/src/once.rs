@@ -1,20 +1,25 @@
-//! A value that is set once, while others look.
+//! A value that is set once, while other threads read it.
+//!
+//! # Safety conditions
+//! 1. A pointer that is not null comes from `Box::into_raw`. After it is published the value does
+//!    not change, and lives as long as the [`OnceBox`].
 
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// A place for a box, found by one load: no reader ever waits.
+/// A cell for a box. A reader needs one load, and never waits.
 pub struct OnceBox<T> {
-    /// Of `Box::into_raw`, or null.
+    /// From `Box::into_raw`, or null.
     value: AtomicPtr<T>,
-    /// It owns the value; the pointer, so that what may cross threads is said below.
+    /// It owns the value. The pointer prevents automatic `Send` and `Sync`, which are declared
+    /// below.
     owns: PhantomData<(*mut T, Box<T>)>,
 }
 
 impl<T> OnceBox<T> {
-    /// An empty place.
+    /// An empty cell.
     pub const fn new() -> Self {
         Self { value: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
     }
@@ -22,26 +27,25 @@ impl<T> OnceBox<T> {
     /// The value, if it has been set.
     pub fn get(&self) -> Option<&T> {
         let value = self.value.load(Ordering::Acquire);
-        // SAFETY: what is not null is a box's, which was whole when it was published, and lives
-        // unchanged as long as `self`.
+        // SAFETY: 1.
         unsafe { value.as_ref() }
     }
 
-    /// Sets the value; gives it back where there is one.
+    /// Sets the value, or returns it if the cell has one.
     pub fn set(&self, value: Box<T>) -> Result<(), Box<T>> {
         let value = Box::into_raw(value);
         let (from, none) = (ptr::null_mut(), Ordering::Relaxed);
         match self.value.compare_exchange(from, value, Ordering::Release, none) {
             Ok(_) => Ok(()),
-            // SAFETY: it was made above and has not been published.
+            // SAFETY: the pointer comes from `into_raw` and has not been published.
             Err(_) => Err(unsafe { Box::from_raw(value) }),
         }
     }
 }
 
-// SAFETY: it is a box, or nothing.
+// SAFETY: it owns a box, or nothing.
 unsafe impl<T: Send> Send for OnceBox<T> {}
-// SAFETY: a value that is set by one thread is read and dropped by others.
+// SAFETY: one thread sets the value, others read it, and another one may drop it.
 unsafe impl<T: Send + Sync> Sync for OnceBox<T> {}
 
 impl<T> Default for OnceBox<T> {
@@ -54,7 +58,7 @@ impl<T> Drop for OnceBox<T> {
     fn drop(&mut self) {
         let value = *self.value.get_mut();
         if !value.is_null() {
-            // SAFETY: it is of `Box::into_raw`, and nobody looks at it any more.
+            // SAFETY: 1. No reference to the value exists any more.
             drop(unsafe { Box::from_raw(value) });
         }
     }

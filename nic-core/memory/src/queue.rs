@@ -1,14 +1,14 @@
-//! First in, first out.
+//! A FIFO queue.
 
 use alloc::vec::Vec;
 
 use crate::{NoMemory, Push};
 
-/// A queue that takes memory when it is asked to, and keeps it.
+/// A FIFO queue. It allocates memory on request only, and keeps it.
 pub struct Queue<T> {
-    /// A ring.
+    /// A ring buffer.
     places: Vec<Option<T>>,
-    /// Where the first item is.
+    /// The index of the first item.
     first: usize,
     length: usize,
 }
@@ -19,18 +19,17 @@ impl<T> Queue<T> {
         Self { places: Vec::new(), first: 0, length: 0 }
     }
 
-    /// How many items it holds.
+    /// The number of items.
     pub const fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it holds none.
+    /// Whether the queue is empty.
     pub const fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Makes sure that so many more items have room; where they don't, there is at least twice the
-    /// room afterwards.
+    /// Reserves capacity for `more` items. If the queue must grow, its capacity at least doubles.
     pub fn try_reserve(&mut self, more: usize) -> Result<(), NoMemory> {
         let needed = self.length.checked_add(more).ok_or(NoMemory)?;
         if needed <= self.places.len() {
@@ -48,7 +47,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Adds an item at the end; gives it back where there is no room.
+    /// Adds an item at the end, or returns it if the capacity is used up.
     pub fn push_back(&mut self, item: T) -> Result<(), T> {
         match self.place(self.length) {
             Some(place) => *place = Some(item),
@@ -58,7 +57,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes the first item.
+    /// Removes the first item.
     pub fn pop_front(&mut self) -> Option<T> {
         let item = self.place(0)?.take()?;
         self.first = if self.first + 1 < self.places.len() { self.first + 1 } else { 0 };
@@ -71,7 +70,7 @@ impl<T> Queue<T> {
         self.places.get(self.first)?.as_ref()
     }
 
-    /// The item that so many are ahead of.
+    /// The item at index `ahead`, counted from the first.
     pub fn get_mut(&mut self, ahead: usize) -> Option<&mut T> {
         self.place(ahead)?.as_mut()
     }
@@ -81,7 +80,7 @@ impl<T> Queue<T> {
         while self.pop_front().is_some() {}
     }
 
-    /// The place of the item that so many are ahead of; `None` behind the last.
+    /// The place of the item at index `ahead`; `None` beyond the capacity.
     fn place(&mut self, ahead: usize) -> Option<&mut Option<T>> {
         let room = self.places.len();
         if ahead >= room {

@@ -1,16 +1,16 @@
-//! A `Vec` that is added to where it has room.
+//! Additions to a `Vec`.
 
 use alloc::vec::Vec;
 
 use crate::NoMemory;
 
-/// What `Vec::push` is for, without its allocation that can't fail.
+/// `Vec::push`, without its infallible allocation.
 pub trait Push<T> {
-    /// Adds an item at the end; gives it back where the capacity is used up.
+    /// Adds an item at the end, or returns it if the capacity is used up.
     fn push_in_capacity(&mut self, item: T) -> Result<(), T>;
 
-    /// Adds an item at the end, with more capacity where that is used up. Without memory it is
-    /// dropped.
+    /// Adds an item at the end. It allocates if the capacity is used up; without memory, the item
+    /// is dropped.
     fn try_push(&mut self, item: T) -> Result<(), NoMemory>;
 }
 
@@ -31,12 +31,12 @@ impl<T> Push<T> for Vec<T> {
     }
 }
 
-/// Adds an item at the end, or drops it where there is no room; it is moved once only.
+/// Adds an item at the end, or drops it if the capacity is used up. It is moved only once.
 #[inline]
 pub(crate) fn push<T>(items: &mut Vec<T>, item: T) -> Result<(), NoMemory> {
     let length = items.len();
     items.spare_capacity_mut().first_mut().ok_or(NoMemory)?.write(item);
-    // SAFETY: there is capacity behind the last item, and an item is there now.
+    // SAFETY: the capacity exceeds the length, and the next item has been written.
     unsafe { items.set_len(length + 1) };
     Ok(())
 }

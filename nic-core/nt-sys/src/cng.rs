@@ -2,8 +2,8 @@
 
 use crate::ntdef::{NTSTATUS, PVOID, UCHAR, ULONG};
 
-/// Use the system's preferred generator; the algorithm handle is null. The only form allowed at
-/// DISPATCH_LEVEL is with a handle; this one needs PASSIVE_LEVEL.
+/// Uses the system's preferred generator; the algorithm handle is null. This requires
+/// PASSIVE_LEVEL; at DISPATCH_LEVEL a handle is required.
 pub const BCRYPT_USE_SYSTEM_PREFERRED_RNG: ULONG = 0x0000_0002;
 
 import! { "cng.sys";

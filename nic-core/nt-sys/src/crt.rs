@@ -1,8 +1,7 @@
-//! `string.h`, of which the kernel exports these: the compiler calls them to move and compare
-//! memory.
+//! `string.h`: memory functions that the kernel exports and the compiler calls.
 //!
-//! `__chkstk`, which it calls for a frame of more than a page, is not here: a driver with such a
-//! frame doesn't link.
+//! `__chkstk`, which the compiler calls for a frame of more than a page, is left out: a driver with
+//! such a frame does not link.
 
 use core::ffi::c_void;
 

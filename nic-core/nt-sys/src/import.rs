@@ -3,8 +3,8 @@
 /// Declares functions that a kernel module exports.
 ///
 /// On Windows they become `raw-dylib` imports of that module, so that no WDK import library is
-/// needed; their convention is that of C there, which has words for variadic functions and a place
-/// among those that `raw-dylib` takes. Elsewhere they are plain symbols, which `nt-host` defines.
+/// needed. They are `extern "C"` there, which has the same convention, allows variadic functions,
+/// and is supported by `raw-dylib`. Elsewhere they are plain symbols, which `nt-host` defines.
 #[macro_export]
 macro_rules! import {
     ($module:literal; $($function:tt)*) => {

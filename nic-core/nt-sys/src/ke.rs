@@ -10,7 +10,7 @@ use crate::rtl::XSTATE_CONTEXT;
 
 pub use crate::ntdef::KSPIN_LOCK;
 
-/// What a thread can wait on begins with this.
+/// The header of each object that a thread can wait for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct DISPATCHER_HEADER {
@@ -44,7 +44,7 @@ pub struct KSEMAPHORE {
     pub Limit: LONG,
 }
 
-/// A deferred procedure: runs at DISPATCH_LEVEL.
+/// A deferred routine, which runs at DISPATCH_LEVEL.
 pub type KDEFERRED_ROUTINE = unsafe extern "efiapi" fn(
     dpc: *mut KDPC,
     deferred_context: PVOID,
@@ -109,7 +109,7 @@ pub struct KLOCK_QUEUE_HANDLE {
     pub OldIrql: KIRQL,
 }
 
-/// One object of a wait on many.
+/// One object of a wait for several.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct KWAIT_BLOCK {
@@ -156,9 +156,9 @@ pub const WaitAny: WAIT_TYPE = 1;
 pub type KWAIT_REASON = i32;
 pub const Executive: KWAIT_REASON = 0;
 
-/// Objects that a wait can name without wait blocks of the caller.
+/// The maximum number of objects of a wait without wait blocks of the caller.
 pub const THREAD_WAIT_OBJECTS: ULONG = 3;
-/// Objects that a wait can name at all.
+/// The maximum number of objects of a wait.
 pub const MAXIMUM_WAIT_OBJECTS: ULONG = 64;
 
 pub const IO_NO_INCREMENT: KPRIORITY = 0;
@@ -221,7 +221,7 @@ import! { "ntoskrnl.exe";
         dpc: *mut KDPC) -> BOOLEAN;
     pub fn KeCancelTimer(timer: *mut KTIMER) -> BOOLEAN;
 
-    /// Time since the boot, with the time asleep, in 100 ns.
+    /// Time since the boot, including sleep, in 100 ns.
     pub fn KeQueryInterruptTimePrecise(qpc_time_stamp: *mut ULONG64) -> ULONG64;
     /// Time of day, in 100 ns since 1601.
     pub fn KeQuerySystemTimePrecise(current_time: *mut LARGE_INTEGER);
@@ -247,13 +247,12 @@ import! { "ntoskrnl.exe";
 
 #[cfg(not(target_arch = "aarch64"))]
 import! { "ntoskrnl.exe";
-    /// The level that the processor runs at. Newer headers than Windows 8's call the export; older
-    /// inlined it.
+    /// The current IRQL. Headers since Windows 8 call the export; older ones inline it.
     pub fn KeGetCurrentIrql() -> KIRQL;
     pub fn KfRaiseIrql(new_irql: KIRQL) -> KIRQL;
 }
 
-// `NTHALAPI` there (wdm.h).
+// On ARM64 they are `NTHALAPI` (wdm.h).
 #[cfg(target_arch = "aarch64")]
 import! { "hal.dll";
     pub fn KeGetCurrentIrql() -> KIRQL;

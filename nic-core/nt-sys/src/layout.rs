@@ -1,7 +1,7 @@
 //! Layout assertions.
 
-/// Holds types to a table: size and alignment, and the offset and size of each field. Any other
-/// layout doesn't compile.
+/// Checks types against a table of sizes, alignments, and offsets and sizes of fields. A different
+/// layout does not compile.
 ///
 /// ```
 /// nt_sys::layouts! {
@@ -41,8 +41,10 @@ macro_rules! layouts {
                     concat!(stringify!($ty), ".", stringify!($field), ": offset is not Windows'"),
                 );
                 assert!(
-                    // SAFETY: never called; the function's type alone is used.
-                    $crate::layout::field_bytes(|this: *const $ty| unsafe { &raw const (*this).$field }) == $bytes,
+                    $crate::layout::field_bytes(
+                        // SAFETY: never called; only the type of the function is used.
+                        |this: *const $ty| unsafe { &raw const (*this).$field },
+                    ) == $bytes,
                     concat!(stringify!($ty), ".", stringify!($field), ": size is not Windows'"),
                 );
             )*

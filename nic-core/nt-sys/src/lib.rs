@@ -5,17 +5,17 @@
 //! table in `layouts.rs` holds every struct and union to Windows' own layouts (`cargo xtask
 //! check-layouts`). Types are those of LLP64 on every target: a `ULONG` has 32 bits on Linux, too.
 //!
-//! What is called across the border of a driver is `extern "efiapi"` on every target, callbacks and
-//! imports alike: UEFI has Windows's calling conventions (UEFI specification, 2.3.4 and 2.3.6), so
-//! this is the x64 convention of Windows on x86-64, on Linux, too, and that of C on ARM64. nt-host
-//! thus calls a driver that is linked with it as it calls the image that ships.
+//! Callbacks and imports of a driver are `extern "efiapi"` on every target. UEFI has Windows's
+//! calling conventions (UEFI specification, 2.3.4 and 2.3.6), so this is the x64 convention of
+//! Windows on x86-64, on Linux, too, and that of C on ARM64. nt-host thus calls a driver that is
+//! linked with it as it calls the image that ships.
 #![no_std]
 #![expect(
     non_camel_case_types,
     non_snake_case,
     non_upper_case_globals,
     missing_docs,
-    reason = "names are those of the C headers, and what they mean is in Microsoft's pages for them"
+    reason = "names are those of the C headers, and Microsoft's pages document them"
 )]
 
 #[macro_use]

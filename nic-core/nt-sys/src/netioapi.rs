@@ -1,4 +1,4 @@
-//! netioapi.h: the kernel half of the IP helper, as far as an interface's MTU needs it.
+//! netioapi.h: IP helper functions for the MTU of an interface.
 
 use crate::ntdef::{BOOLEAN, NTSTATUS, UCHAR, ULONG, ULONGLONG, USHORT};
 
@@ -40,7 +40,7 @@ pub struct MIB_IPINTERFACE_ROW {
     pub AdvertiseDefaultRoute: BOOLEAN,
     /// `NL_ROUTER_DISCOVERY_BEHAVIOR`.
     pub RouterDiscoveryBehavior: i32,
-    /// How often duplicate address detection asks; 0: never.
+    /// The number of duplicate address detection probes; 0 disables it.
     pub DadTransmits: ULONG,
     /// In milliseconds.
     pub BaseReachableTime: ULONG,
@@ -79,7 +79,7 @@ pub struct MIB_IPINTERFACE_ROW {
 }
 
 crate::import! { "netio.sys";
-    /// Fills a row with values that `SetIpInterfaceEntry` leaves alone.
+    /// Fills a row with values that `SetIpInterfaceEntry` ignores.
     ///
     /// # IRQL
     /// `< DISPATCH_LEVEL`

@@ -51,7 +51,7 @@ pub const DISPATCH_LEVEL: KIRQL = 2;
 /// The highest level, on 64-bit processors.
 pub const HIGH_LEVEL: KIRQL = 15;
 
-/// Whether a status is one of success or information (`NT_SUCCESS`).
+/// Whether a status is success or informational.
 #[must_use]
 pub const fn NT_SUCCESS(status: NTSTATUS) -> bool {
     status >= 0

@@ -4,7 +4,7 @@ use crate::ntdef::{
     ACCESS_MASK, CLIENT_ID, HANDLE, KTHREAD, NTSTATUS, OBJECT_ATTRIBUTES, OBJECT_TYPE, PVOID,
 };
 
-/// What a system thread runs, at PASSIVE_LEVEL.
+/// The start routine of a system thread, which runs at PASSIVE_LEVEL.
 pub type KSTART_ROUTINE = unsafe extern "efiapi" fn(start_context: PVOID);
 
 pub const SYNCHRONIZE: ACCESS_MASK = 0x0010_0000;
@@ -18,8 +18,8 @@ import! { "ntoskrnl.exe";
         start_context: PVOID) -> NTSTATUS;
     /// Does not return when it succeeds.
     pub fn PsTerminateSystemThread(exit_status: NTSTATUS) -> NTSTATUS;
-    /// The type of threads, for `ObReferenceObjectByHandle`. The header's `*PsThreadType` is
-    /// through the import's address.
+    /// The object type of threads, for `ObReferenceObjectByHandle`. `*PsThreadType` of the header
+    /// reads through the address of the import.
     pub static PsThreadType: *mut OBJECT_TYPE;
     /// `KeGetCurrentThread`, as an export.
     pub fn PsGetCurrentThread() -> *mut KTHREAD;

@@ -17,7 +17,7 @@ pub struct RTL_OSVERSIONINFOW {
     pub szCSDVersion: [WCHAR; 128],
 }
 
-/// What of the extended processor state is saved, and where.
+/// The parts of the extended processor state that are saved, and the buffer.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct XSTATE_CONTEXT {

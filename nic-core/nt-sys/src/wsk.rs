@@ -19,13 +19,13 @@ pub const fn MAKE_WSK_VERSION(major: u8, minor: u8) -> USHORT {
 
 /// `WskCaptureProviderNPI` returns at once.
 pub const WSK_NO_WAIT: ULONG = 0;
-/// `WskCaptureProviderNPI` waits until the provider is there.
+/// `WskCaptureProviderNPI` waits for the provider.
 pub const WSK_INFINITE_WAIT: ULONG = 0xffff_ffff;
 
-/// The NPI of WSK itself: what `WSK_EVENT_CALLBACK_CONTROL::NpiId` points at.
+/// The NPI identifier of WSK, for `WSK_EVENT_CALLBACK_CONTROL::NpiId`.
 ///
-/// The WDK defines it in a static library (netio.lib), so a driver without that library has its own
-/// copy.
+/// The WDK defines it in a static library (netio.lib). A driver that does not link that library
+/// needs its own copy.
 pub static NPI_WSK_INTERFACE_ID: GUID = GUID {
     Data1: 0x2227_e803,
     Data2: 0x8d8b,
@@ -57,7 +57,7 @@ crate::import! { "netio.sys";
         wsk_provider_npi: *mut WSK_PROVIDER_NPI,
     ) -> NTSTATUS;
 
-    /// Gives back what `WskCaptureProviderNPI` gave.
+    /// Releases what `WskCaptureProviderNPI` captured.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

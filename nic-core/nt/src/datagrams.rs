@@ -99,8 +99,8 @@ impl DatagramBuffer {
         self.lengths.iter().fold(0_usize, |sum, length| sum.wrapping_add(*length as usize))
     }
 
-    /// The datagrams as a list for WskSendMessages, which is valid until the buffer is changed. Null
-    /// if there are none.
+    /// The datagrams as a list for WskSendMessages, which is valid until the buffer is changed.
+    /// Null if there are none.
     pub(crate) fn wsk_list(&mut self) -> *mut WSK_BUF_LIST {
         let mut next: *mut WSK_BUF_LIST = ptr::null_mut();
         let count = self.lengths.len();

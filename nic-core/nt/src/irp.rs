@@ -51,7 +51,8 @@ pub struct Dispatched(Status);
 
 impl Irp {
     /// # Safety
-    /// A dispatch routine must have been called with the IRP, or an [`IrpQueue`] must have removed it.
+    /// A dispatch routine must have been called with the IRP, or an [`IrpQueue`] must have removed
+    /// it.
     pub(crate) unsafe fn new(irp: NonNull<IRP>) -> Self {
         Self { irp }
     }

@@ -60,8 +60,8 @@ pub trait Miniport: Send + Sync + Sized + 'static {
     fn halt(&self, adapter: Self::Adapter);
     /// Restarts a paused adapter. The stack sends packets afterwards.
     fn restart(&self, adapter: &Self::Adapter) -> Result<()>;
-    /// Pauses an adapter. When this returns, all packets from the stack have been completed, and all
-    /// indicated packets have been returned.
+    /// Pauses an adapter. When this returns, all packets from the stack have been completed, and
+    /// all indicated packets have been returned.
     fn pause(&self, adapter: &Self::Adapter);
     /// Handles an OID request.
     fn oid_request(&self, adapter: &Self::Adapter, request: OidRequest<'_>) -> Status;

@@ -272,8 +272,8 @@ impl<'a> OidRequest<'a> {
         OffloadSwitch::of(&encapsulation)
     }
 
-    /// The struct to set, whose first revision has `min_bytes` bytes. Fields that the revision of the
-    /// request lacks have their default.
+    /// The struct to set, whose first revision has `min_bytes` bytes. Fields that the revision of
+    /// the request lacks have their default.
     ///
     /// # Safety
     /// `T` must begin with an object header, and every bit pattern must be a value of it.

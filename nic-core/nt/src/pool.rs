@@ -1,8 +1,8 @@
 //! Memory from the non-paged pool.
 //!
-//! All memory of the driver may be accessed at DISPATCH_LEVEL, so all of it is non-paged. It is never
-//! executable (`POOL_FLAG_NON_PAGED`, wdm.h). An allocation may fail; it never raises an exception,
-//! waits or stops the system.
+//! All memory of the driver may be accessed at DISPATCH_LEVEL, so all of it is non-paged. It is
+//! never executable (`POOL_FLAG_NON_PAGED`, wdm.h). An allocation may fail; it never raises an
+//! exception, waits or stops the system.
 //!
 //! # Safety conditions
 //! 1. The block was allocated with the layout of `T`, and holds a `T` while the box exists.
@@ -27,7 +27,8 @@ pub const TAG: u32 = u32::from_le_bytes(*b"Tunc");
 /// The alignment of a pool block on 64-bit systems (wdm.h, `MEMORY_ALLOCATION_ALIGNMENT`).
 const POOL_ALIGNMENT: usize = 16;
 
-/// An object in the non-paged pool: a `Box` that is allocated fallibly. Its address does not change.
+/// An object in the non-paged pool: a `Box` that is allocated fallibly. Its address does not
+/// change.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`, for dropping as well, if the object allows it.
@@ -74,8 +75,8 @@ impl<T: ?Sized> PoolBox<T> {
     /// Takes an object back from a raw pointer.
     ///
     /// # Safety
-    /// The pointer must come from [`PoolBox::into_raw`], possibly unsized since, and must not be used
-    /// otherwise any more.
+    /// The pointer must come from [`PoolBox::into_raw`], possibly unsized since, and must not be
+    /// used otherwise any more.
     pub(crate) unsafe fn from_raw(object: NonNull<T>) -> Self {
         Self { object }
     }

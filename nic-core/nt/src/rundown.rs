@@ -6,8 +6,8 @@ use core::time::Duration;
 use crate::event::{Event, EventKind, Wait};
 use crate::status::Result;
 
-/// Counts uses of an object. After it is closed no new use begins, and a thread can wait for the end
-/// of the last one.
+/// Counts uses of an object. After it is closed no new use begins, and a thread can wait for the
+/// end of the last one.
 ///
 /// Unlike EX_RUNDOWN_REF it counts many uses at once: a chain of packets takes one atomic
 /// operation.

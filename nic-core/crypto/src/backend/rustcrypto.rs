@@ -1,9 +1,9 @@
 //! The suites over the RustCrypto crates, packet by packet.
 //!
-//! The key is expanded anew for every batch. An expanded AES key of these crates is a union of 1
-//! KiB of which the hardware form fills a quarter; whatever lay on the stack rides along in the
-//! rest when it is moved, and nothing ever wipes that. The 32 bytes kept instead are wiped for
-//! sure, and they are what a peer holds six times.
+//! The key is expanded for every batch. An expanded AES key of these crates is a union of 1 KiB, of
+//! which the hardware form uses a quarter. A move copies the rest as well, which holds old contents
+//! of the stack and is never wiped. The 32 bytes that are stored instead are always wiped, and keep
+//! a peer with six keys small.
 
 use aes::cipher::{BlockCipher, BlockEncrypt, BlockSizeUser, Key};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
@@ -15,16 +15,16 @@ use zeroize::Zeroizing;
 
 use crate::{Open, Seal, Sealing, Suite, Verdict};
 
-/// A key and what it is for.
+/// A key and its suite.
 #[derive(Clone)]
 pub(crate) struct Cipher {
     suite: Suite,
-    /// The first [`Suite::key_len`] bytes count, the rest are zeros.
+    /// The key is the first [`Suite::key_len`] bytes; the rest are zeros.
     key: Zeroizing<[u8; 32]>,
 }
 
 impl Cipher {
-    /// `None` when `key` has the wrong length.
+    /// `None` if `key` has the wrong length.
     pub(crate) fn new(suite: Suite, key: &[u8]) -> Option<Self> {
         if key.len() != suite.key_len() {
             return None;
@@ -63,13 +63,13 @@ impl Cipher {
     }
 }
 
-/// An expanded AES key. GCM borrows it: a frame that holds it once is large enough.
+/// An expanded AES key. GCM borrows it, as a stack frame should hold it only once.
 trait Aes: KeyInit + BlockCipher + BlockEncrypt + BlockSizeUser<BlockSize = U16> {}
 
 impl<C: KeyInit + BlockCipher + BlockEncrypt + BlockSizeUser<BlockSize = U16>> Aes for C {}
 
-// Functions for each suite, not one with the frames of all. `Cipher::new` checked the keys' length;
-// a packet that is refused is safe in any case.
+// One function for each suite: a common one would have the frames of all. `Cipher::new` has checked
+// the length of the key, and refusing a packet is safe in any case.
 
 #[inline(never)]
 fn seal_chacha(key: &[u8], packets: &mut [Seal<'_>]) {
@@ -105,7 +105,7 @@ fn open_gcm<C: Aes>(key: &[u8], packets: &mut [Open<'_>]) {
     open(&AesGcm::<&C, U12>::from(&cipher), packets);
 }
 
-/// A frame of its own, as the crate makes the key in one place and then moves it.
+/// It has a stack frame of its own, as the crate makes the key in one place and then moves it.
 #[inline(never)]
 fn expand<C: Aes>(key: &Key<C>) -> C {
     C::new(key)

@@ -1,4 +1,4 @@
-//! Test vectors are written in hexadecimal, with blanks wherever they help the eye.
+//! Test vectors in hexadecimal, with blanks for readability.
 
 /// The bytes that `text` stands for.
 pub(crate) fn hex(text: &str) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! ndis.h, ntddndis.h: what a miniport tells NDIS of its adapter in MiniportInitializeEx.
+//! ndis.h, ntddndis.h: attributes of an adapter, which MiniportInitializeEx sets.
 
 use super::{
     NDIS_HANDLE, NDIS_MEDIA_CONNECT_STATE, NDIS_MEDIA_DUPLEX_STATE, NDIS_OBJECT_HEADER,
@@ -12,7 +12,7 @@ use crate::ntdef::{BOOLEAN, PVOID, UCHAR, ULONG, ULONGLONG, USHORT};
 pub struct NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
     /// `NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES`
     pub Header: NDIS_OBJECT_HEADER,
-    /// What the miniport's handlers are given.
+    /// The context of the miniport's handlers.
     pub MiniportAdapterContext: NDIS_HANDLE,
     /// `NDIS_MINIPORT_ATTRIBUTES_*`
     pub AttributeFlags: ULONG,
@@ -31,7 +31,7 @@ pub const NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_1: USHOR
 /// Size of revision 2.
 pub const NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2: USHORT = 28;
 
-/// The driver drives hardware.
+/// The driver controls hardware.
 pub const NDIS_MINIPORT_ATTRIBUTES_HARDWARE_DEVICE: ULONG = 0x0001;
 /// The driver calls non-NDIS functions on its device.
 pub const NDIS_MINIPORT_ATTRIBUTES_NDIS_WDM: ULONG = 0x0002;
@@ -49,7 +49,7 @@ pub type NDIS_INTERFACE_TYPE = i32;
 /// No bus.
 pub const NdisInterfaceInternal: NDIS_INTERFACE_TYPE = 0;
 
-/// What an adapter is.
+/// The general attributes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
@@ -83,7 +83,7 @@ pub struct NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
     pub MacOptions: ULONG,
     /// `NDIS_PACKET_TYPE_*`
     pub SupportedPacketFilters: ULONG,
-    /// Multicast addresses at most.
+    /// Maximum number of multicast addresses.
     pub MaxMulticastListSize: ULONG,
     /// Length of the addresses in bytes.
     pub MacAddressLength: USHORT,
@@ -130,7 +130,7 @@ pub const NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1: USHORT = 2
 /// Size of revision 2.
 pub const NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2: USHORT = 224;
 
-/// Longest address in bytes.
+/// Maximum length of an address in bytes.
 pub const NDIS_MAX_PHYS_ADDRESS_LENGTH: usize = 32;
 
 /// The kind of a medium.
@@ -159,7 +159,7 @@ pub const NDIS_PACKET_TYPE_ALL_MULTICAST: ULONG = 0x0004;
 pub const NDIS_PACKET_TYPE_BROADCAST: ULONG = 0x0008;
 /// All.
 pub const NDIS_PACKET_TYPE_PROMISCUOUS: ULONG = 0x0020;
-/// All that are sent here, too.
+/// Also all that this adapter sends.
 pub const NDIS_PACKET_TYPE_ALL_LOCAL: ULONG = 0x0080;
 /// To any functional address.
 pub const NDIS_PACKET_TYPE_ALL_FUNCTIONAL: ULONG = 0x2000;
@@ -176,24 +176,24 @@ pub type NET_IF_DIRECTION_TYPE = u32;
 pub const NET_IF_DIRECTION_SENDRECEIVE: NET_IF_DIRECTION_TYPE = 0;
 /// Kind of an interface's connection (ifdef.h).
 pub type NET_IF_CONNECTION_TYPE = u32;
-/// Comes up by itself.
+/// Comes up without a caller.
 pub const NET_IF_CONNECTION_DEDICATED: NET_IF_CONNECTION_TYPE = 1;
 /// IANA interface type of virtual interfaces (ipifcons.h).
 pub const IF_TYPE_PROP_VIRTUAL: USHORT = 53;
 
-/// What an adapter can offload, and what is on at first.
+/// The offload capabilities, and the offloads that are initially on.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES {
     /// `NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES`
     pub Header: NDIS_OBJECT_HEADER,
-    /// What is on at first.
+    /// The offloads that are initially on.
     pub DefaultOffloadConfiguration: *mut NDIS_OFFLOAD,
-    /// What it can.
+    /// The capabilities.
     pub HardwareOffloadCapabilities: *mut NDIS_OFFLOAD,
-    /// TCP chimney: on at first.
+    /// TCP chimney: initially on.
     pub DefaultTcpConnectionOffloadConfiguration: *mut NDIS_TCP_CONNECTION_OFFLOAD,
-    /// TCP chimney: can.
+    /// TCP chimney: capabilities.
     pub TcpConnectionOffloadHardwareCapabilities: *mut NDIS_TCP_CONNECTION_OFFLOAD,
 }
 
@@ -202,7 +202,7 @@ pub const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES`].
 pub const NDIS_SIZEOF_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1: USHORT = 40;
 
-/// C's union of all attribute structs; `Header` says which one it is.
+/// C's union of all attribute structs; `Header` identifies the member.
 pub type NDIS_MINIPORT_ADAPTER_ATTRIBUTES = NDIS_OBJECT_HEADER;
 
 /// Power management.
@@ -215,13 +215,13 @@ pub struct NDIS_PM_CAPABILITIES {
     pub Flags: ULONG,
     /// Wake-on-LAN patterns.
     pub SupportedWoLPacketPatterns: ULONG,
-    /// Patterns at most.
+    /// Maximum number of patterns.
     pub NumTotalWoLPatterns: ULONG,
-    /// Longest pattern in bytes.
+    /// Maximum length of a pattern in bytes.
     pub MaxWoLPatternSize: ULONG,
-    /// Deepest pattern in bytes.
+    /// Maximum offset of a pattern in bytes.
     pub MaxWoLPatternOffset: ULONG,
-    /// Bytes of a wake packet that are kept.
+    /// Maximum number of saved bytes of a wake packet.
     pub MaxWoLPacketSaveBuffer: ULONG,
     /// Protocols that are answered while it sleeps.
     pub SupportedProtocolOffloads: ULONG,
@@ -248,9 +248,9 @@ pub const NDIS_PM_CAPABILITIES_REVISION_2: UCHAR = 2;
 /// Size of revision 2.
 pub const NDIS_SIZEOF_NDIS_PM_CAPABILITIES_REVISION_2: USHORT = 60;
 
-/// Device power states; what `OID_PNP_SET_POWER` and `OID_PNP_QUERY_POWER` carry.
+/// Device power states, of `OID_PNP_SET_POWER` and `OID_PNP_QUERY_POWER`.
 pub type NDIS_DEVICE_POWER_STATE = u32;
-/// Not said.
+/// Not specified.
 pub const NdisDeviceStateUnspecified: NDIS_DEVICE_POWER_STATE = 0;
 /// On.
 pub const NdisDeviceStateD0: NDIS_DEVICE_POWER_STATE = 1;

@@ -1,9 +1,9 @@
-//! ndis.h: an adapter's keywords in the registry.
+//! ndis.h: an adapter's configuration in the registry.
 
 use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STATUS};
 use crate::ntdef::{PVOID, UCHAR, ULONG, UNICODE_STRING, USHORT};
 
-/// Whose keywords to open.
+/// The object whose configuration is opened.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_CONFIGURATION_OBJECT {
@@ -20,7 +20,7 @@ pub const NDIS_CONFIGURATION_OBJECT_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_CONFIGURATION_OBJECT`].
 pub const NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1: USHORT = 20;
 
-/// A keyword's value. Belongs to NDIS; gone when the configuration is closed.
+/// The value of a keyword. It belongs to NDIS, and is freed when the configuration is closed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_CONFIGURATION_PARAMETER {
@@ -66,7 +66,7 @@ pub const NdisParameterMultiString: NDIS_PARAMETER_TYPE = 3;
 pub const NdisParameterBinary: NDIS_PARAMETER_TYPE = 4;
 
 crate::import! { "ndis.sys";
-    /// Opens an adapter's keywords.
+    /// Opens an adapter's configuration.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -74,16 +74,17 @@ crate::import! { "ndis.sys";
         config_object: *const NDIS_CONFIGURATION_OBJECT, configuration_handle: *mut NDIS_HANDLE,
     ) -> NDIS_STATUS;
 
-    /// Reads a keyword; fails with `NDIS_STATUS_FAILURE` when there is none.
+    /// Reads a keyword; fails with `NDIS_STATUS_FAILURE` if it is missing.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn NdisReadConfiguration(
         status: *mut NDIS_STATUS, parameter_value: *mut *mut NDIS_CONFIGURATION_PARAMETER,
-        configuration_handle: NDIS_HANDLE, keyword: *const UNICODE_STRING, parameter_type: NDIS_PARAMETER_TYPE,
+        configuration_handle: NDIS_HANDLE, keyword: *const UNICODE_STRING,
+        parameter_type: NDIS_PARAMETER_TYPE,
     );
 
-    /// Closes keywords.
+    /// Closes a configuration.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`

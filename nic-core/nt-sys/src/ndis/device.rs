@@ -1,10 +1,10 @@
-//! ndis.h: a device object of an NDIS driver that is no adapter.
+//! ndis.h: device objects of an NDIS driver other than adapters.
 
 use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STATUS};
 use crate::io::{DEVICE_OBJECT, DRIVER_DISPATCH};
 use crate::ntdef::{GUID, PVOID, UCHAR, ULONG, UNICODE_STRING, USHORT};
 
-/// What `NdisRegisterDeviceEx` makes a device of.
+/// Attributes of a device for `NdisRegisterDeviceEx`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_DEVICE_OBJECT_ATTRIBUTES {
@@ -14,7 +14,7 @@ pub struct NDIS_DEVICE_OBJECT_ATTRIBUTES {
     pub DeviceName: *mut UNICODE_STRING,
     /// Name in `\DosDevices`.
     pub SymbolicName: *mut UNICODE_STRING,
-    /// `IRP_MJ_MAXIMUM_FUNCTION + 1` dispatch routines; null where there is none.
+    /// `IRP_MJ_MAXIMUM_FUNCTION + 1` dispatch routines; null if unsupported.
     pub MajorFunctions: *mut Option<DRIVER_DISPATCH>,
     /// Bytes of device extension for the driver.
     pub ExtensionSize: ULONG,

@@ -1,4 +1,4 @@
-//! ndis.h: what a miniport calls.
+//! ndis.h: functions for miniports.
 
 use super::{
     NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_ATTRIBUTES, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
@@ -19,7 +19,8 @@ crate::import! { "ndis.sys";
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn NdisMRegisterMiniportDriver(
-        driver_object: *mut DRIVER_OBJECT, registry_path: *mut UNICODE_STRING, miniport_driver_context: NDIS_HANDLE,
+        driver_object: *mut DRIVER_OBJECT, registry_path: *mut UNICODE_STRING,
+        miniport_driver_context: NDIS_HANDLE,
         miniport_driver_characteristics: *const NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
         ndis_miniport_driver_handle: *mut NDIS_HANDLE,
     ) -> NDIS_STATUS;
@@ -30,12 +31,13 @@ crate::import! { "ndis.sys";
     /// `PASSIVE_LEVEL`
     pub fn NdisMDeregisterMiniportDriver(ndis_miniport_driver_handle: NDIS_HANDLE);
 
-    /// Sets one struct of attributes; called in MiniportInitializeEx.
+    /// Sets one attributes struct; called in MiniportInitializeEx.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn NdisMSetMiniportAttributes(
-        ndis_miniport_adapter_handle: NDIS_HANDLE, miniport_attributes: *const NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
+        ndis_miniport_adapter_handle: NDIS_HANDLE,
+        miniport_attributes: *const NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
     ) -> NDIS_STATUS;
 
     /// Reports a change of the adapter's state.
@@ -46,22 +48,24 @@ crate::import! { "ndis.sys";
         miniport_adapter_handle: NDIS_HANDLE, status_indication: *const NDIS_STATUS_INDICATION,
     );
 
-    /// Hands up received packets. They come back by MiniportReturnNetBufferLists, or at once with
-    /// `NDIS_RECEIVE_FLAGS_RESOURCES`.
+    /// Indicates received packets. MiniportReturnNetBufferLists returns them; with
+    /// `NDIS_RECEIVE_FLAGS_RESOURCES` the end of the call does.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn NdisMIndicateReceiveNetBufferLists(
-        miniport_adapter_handle: NDIS_HANDLE, net_buffer_list: *mut NET_BUFFER_LIST, port_number: NDIS_PORT_NUMBER,
+        miniport_adapter_handle: NDIS_HANDLE, net_buffer_list: *mut NET_BUFFER_LIST,
+        port_number: NDIS_PORT_NUMBER,
         number_of_net_buffer_lists: ULONG, receive_flags: ULONG,
     );
 
-    /// Gives sent packets back to their source.
+    /// Returns sent packets to their source.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn NdisMSendNetBufferListsComplete(
-        miniport_adapter_handle: NDIS_HANDLE, net_buffer_list: *mut NET_BUFFER_LIST, send_complete_flags: ULONG,
+        miniport_adapter_handle: NDIS_HANDLE, net_buffer_list: *mut NET_BUFFER_LIST,
+        send_complete_flags: ULONG,
     );
 
     /// Completes a MiniportPause that returned `NDIS_STATUS_PENDING`.
@@ -81,7 +85,8 @@ crate::import! { "ndis.sys";
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn NdisMOidRequestComplete(
-        miniport_adapter_handle: NDIS_HANDLE, oid_request: *mut NDIS_OID_REQUEST, status: NDIS_STATUS,
+        miniport_adapter_handle: NDIS_HANDLE, oid_request: *mut NDIS_OID_REQUEST,
+        status: NDIS_STATUS,
     );
 
     /// Writes an entry with `number_of_error_values` ULONGs to the event log.

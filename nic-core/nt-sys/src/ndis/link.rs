@@ -3,7 +3,7 @@
 use super::NDIS_OBJECT_HEADER;
 use crate::ntdef::{UCHAR, ULONG, ULONGLONG, USHORT};
 
-/// What `NDIS_STATUS_LINK_STATE` carries.
+/// The state of `NDIS_STATUS_LINK_STATE`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_LINK_STATE {
@@ -28,7 +28,7 @@ pub const NDIS_LINK_STATE_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_LINK_STATE`].
 pub const NDIS_SIZEOF_LINK_STATE_REVISION_1: USHORT = 40;
 
-/// What `OID_GEN_LINK_PARAMETERS` carries.
+/// The parameters of `OID_GEN_LINK_PARAMETERS`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NDIS_LINK_PARAMETERS {
@@ -51,7 +51,7 @@ pub const NDIS_LINK_PARAMETERS_REVISION_1: UCHAR = 1;
 
 /// Whether a link is up (ifdef.h).
 pub type NDIS_MEDIA_CONNECT_STATE = u32;
-/// Not known.
+/// Unknown.
 pub const MediaConnectStateUnknown: NDIS_MEDIA_CONNECT_STATE = 0;
 /// Up.
 pub const MediaConnectStateConnected: NDIS_MEDIA_CONNECT_STATE = 1;
@@ -60,7 +60,7 @@ pub const MediaConnectStateDisconnected: NDIS_MEDIA_CONNECT_STATE = 2;
 
 /// Duplex of a link (ifdef.h).
 pub type NDIS_MEDIA_DUPLEX_STATE = u32;
-/// Not known.
+/// Unknown.
 pub const MediaDuplexStateUnknown: NDIS_MEDIA_DUPLEX_STATE = 0;
 /// Half.
 pub const MediaDuplexStateHalf: NDIS_MEDIA_DUPLEX_STATE = 1;
@@ -71,16 +71,16 @@ pub const MediaDuplexStateFull: NDIS_MEDIA_DUPLEX_STATE = 2;
 pub type NDIS_SUPPORTED_PAUSE_FUNCTIONS = u32;
 /// None.
 pub const NdisPauseFunctionsUnsupported: NDIS_SUPPORTED_PAUSE_FUNCTIONS = 0;
-/// Not known.
+/// Unknown.
 pub const NdisPauseFunctionsUnknown: NDIS_SUPPORTED_PAUSE_FUNCTIONS = 4;
 
-/// The speed of sending was negotiated.
+/// The transmit speed was negotiated.
 pub const NDIS_LINK_STATE_XMIT_LINK_SPEED_AUTO_NEGOTIATED: ULONG = 0x1;
-/// The speed of receiving was negotiated.
+/// The receive speed was negotiated.
 pub const NDIS_LINK_STATE_RCV_LINK_SPEED_AUTO_NEGOTIATED: ULONG = 0x2;
 /// Duplex was negotiated.
 pub const NDIS_LINK_STATE_DUPLEX_AUTO_NEGOTIATED: ULONG = 0x4;
 /// Flow control was negotiated.
 pub const NDIS_LINK_STATE_PAUSE_FUNCTIONS_AUTO_NEGOTIATED: ULONG = 0x8;
-/// A speed that is not known.
+/// An unknown speed.
 pub const NDIS_LINK_SPEED_UNKNOWN: ULONGLONG = ULONGLONG::MAX;

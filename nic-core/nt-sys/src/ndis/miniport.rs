@@ -1,4 +1,4 @@
-//! ndis.h: a miniport driver, its handlers, and the parameters they are given.
+//! ndis.h: a miniport driver, its handlers and their parameters.
 
 use super::{
     NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OID_REQUEST, NDIS_PORT_NUMBER, NDIS_STATUS,
@@ -105,11 +105,11 @@ pub struct NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
     pub Header: NDIS_OBJECT_HEADER,
     /// 6
     pub MajorNdisVersion: UCHAR,
-    /// Minor version of NDIS that the driver is made for.
+    /// Minor version of NDIS that the driver requires.
     pub MinorNdisVersion: UCHAR,
-    /// The driver's own.
+    /// A version number of the driver.
     pub MajorDriverVersion: UCHAR,
-    /// The driver's own.
+    /// A version number of the driver.
     pub MinorDriverVersion: UCHAR,
     /// 0, or flags of intermediate drivers.
     pub Flags: ULONG,
@@ -164,7 +164,7 @@ pub const NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2: USHORT = 152;
 /// Size of revision 3.
 pub const NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3: USHORT = 160;
 
-/// What MiniportInitializeEx is given.
+/// Parameters of MiniportInitializeEx.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_MINIPORT_INIT_PARAMETERS {
@@ -196,7 +196,7 @@ pub const fn NET_LUID_VALUE(net_luid_index: ULONG, if_type: USHORT) -> ULONGLONG
     ((net_luid_index & 0x00ff_ffff) as ULONGLONG) << 24 | (if_type as ULONGLONG) << 48
 }
 
-/// What MiniportPause is given.
+/// Parameters of MiniportPause.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct NDIS_MINIPORT_PAUSE_PARAMETERS {
@@ -212,7 +212,7 @@ pub struct NDIS_MINIPORT_PAUSE_PARAMETERS {
 pub const NDIS_MINIPORT_PAUSE_PARAMETERS_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_MINIPORT_PAUSE_PARAMETERS`].
 pub const NDIS_SIZEOF_MINIPORT_PAUSE_PARAMETERS_REVISION_1: USHORT = 12;
-/// NDIS's own reasons.
+/// Internal reasons of NDIS.
 pub const NDIS_PAUSE_NDIS_INTERNAL: ULONG = 0x01;
 /// The system sleeps.
 pub const NDIS_PAUSE_LOW_POWER: ULONG = 0x02;
@@ -229,7 +229,7 @@ pub const NDIS_PAUSE_FILTER_RESTART_STACK: ULONG = 0x40;
 /// The device is removed.
 pub const NDIS_PAUSE_MINIPORT_DEVICE_REMOVE: ULONG = 0x80;
 
-/// What MiniportRestart is given.
+/// Parameters of MiniportRestart.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_MINIPORT_RESTART_PARAMETERS {
@@ -259,7 +259,7 @@ pub struct NDIS_RESTART_ATTRIBUTES {
     pub Data: [UCHAR; 1],
 }
 
-/// What MiniportDevicePnPEventNotify is given.
+/// Parameters of MiniportDevicePnPEventNotify.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NET_DEVICE_PNP_EVENT {
@@ -269,7 +269,7 @@ pub struct NET_DEVICE_PNP_EVENT {
     pub PortNumber: NDIS_PORT_NUMBER,
     /// What happened.
     pub DevicePnPEvent: NDIS_DEVICE_PNP_EVENT,
-    /// More of it, or null.
+    /// Further information, or null.
     pub InformationBuffer: PVOID,
     /// Length of `InformationBuffer` in bytes.
     pub InformationBufferLength: ULONG,
@@ -284,13 +284,13 @@ pub const NDIS_SIZEOF_NET_DEVICE_PNP_EVENT_REVISION_1: USHORT = 44;
 
 /// What happened to a device.
 pub type NDIS_DEVICE_PNP_EVENT = u32;
-/// May it be removed?
+/// Query: removal.
 pub const NdisDevicePnPEventQueryRemoved: NDIS_DEVICE_PNP_EVENT = 0;
-/// It is removed.
+/// Removal.
 pub const NdisDevicePnPEventRemoved: NDIS_DEVICE_PNP_EVENT = 1;
-/// It was removed without asking.
+/// Surprise removal.
 pub const NdisDevicePnPEventSurpriseRemoved: NDIS_DEVICE_PNP_EVENT = 2;
-/// May it be stopped?
+/// Query: stop.
 pub const NdisDevicePnPEventQueryStopped: NDIS_DEVICE_PNP_EVENT = 3;
 /// It is stopped.
 pub const NdisDevicePnPEventStopped: NDIS_DEVICE_PNP_EVENT = 4;
@@ -299,15 +299,15 @@ pub const NdisDevicePnPEventPowerProfileChanged: NDIS_DEVICE_PNP_EVENT = 5;
 /// The filters above changed.
 pub const NdisDevicePnPEventFilterListChanged: NDIS_DEVICE_PNP_EVENT = 6;
 
-/// Why MiniportHaltEx is called.
+/// The reason for MiniportHaltEx.
 pub type NDIS_HALT_ACTION = u32;
 /// It was disabled.
 pub const NdisHaltDeviceDisabled: NDIS_HALT_ACTION = 0;
-/// A virtual device of an intermediate driver went.
+/// A virtual device of an intermediate driver was deinitialized.
 pub const NdisHaltDeviceInstanceDeInitialized: NDIS_HALT_ACTION = 1;
 /// The system sleeps.
 pub const NdisHaltDevicePoweredDown: NDIS_HALT_ACTION = 2;
-/// It is gone.
+/// Surprise removal.
 pub const NdisHaltDeviceSurpriseRemoved: NDIS_HALT_ACTION = 3;
 /// It failed.
 pub const NdisHaltDeviceFailed: NDIS_HALT_ACTION = 4;
@@ -316,9 +316,9 @@ pub const NdisHaltDeviceInitializationFailed: NDIS_HALT_ACTION = 5;
 /// It is stopped.
 pub const NdisHaltDeviceStopped: NDIS_HALT_ACTION = 6;
 
-/// Why MiniportShutdownEx is called.
+/// The reason for MiniportShutdownEx.
 pub type NDIS_SHUTDOWN_ACTION = u32;
-/// The system goes down.
+/// System shutdown.
 pub const NdisShutdownPowerOff: NDIS_SHUTDOWN_ACTION = 0;
 /// The system has crashed.
 pub const NdisShutdownBugCheck: NDIS_SHUTDOWN_ACTION = 1;

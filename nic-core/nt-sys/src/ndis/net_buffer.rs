@@ -6,8 +6,8 @@ use crate::ntdef::{BOOLEAN, LONGLONG, PVOID, ULONG, USHORT};
 
 /// One packet: a chain of MDLs, and where in it the data is.
 ///
-/// C's `NET_BUFFER_HEADER` and `NET_BUFFER_DATA` are flattened into it (their union with an
-/// `SLIST_HEADER` is NDIS's own business). The used data space begins `DataOffset` bytes into
+/// C's `NET_BUFFER_HEADER` and `NET_BUFFER_DATA` are flattened into it (NDIS alone uses
+/// their union with an `SLIST_HEADER`). The used data space begins `DataOffset` bytes into
 /// `MdlChain`, which is `CurrentMdlOffset` bytes into `CurrentMdl`, and is `DataLength` bytes long.
 #[repr(C, align(16))]
 pub struct NET_BUFFER {
@@ -35,7 +35,7 @@ pub struct NET_BUFFER {
     pub Reserved: USHORT,
     /// The pool that it came from.
     pub NdisPoolHandle: NDIS_HANDLE,
-    /// NDIS's own.
+    /// Reserved for NDIS.
     pub NdisReserved: [PVOID; 2],
     /// For the protocol driver that owns it.
     pub ProtocolReserved: [PVOID; 6],
@@ -50,8 +50,8 @@ pub struct NET_BUFFER {
 /// [`NET_BUFFER`] as C's NET_BUFFER_DATA names it.
 pub type NET_BUFFER_DATA = NET_BUFFER;
 
-/// Allocates an MDL and its memory when data must grow at the front. Gets the wanted size, leaves
-/// the real one.
+/// Allocates an MDL and its memory if the data must grow at the front. The size is in and out: the
+/// requested one, and the actual one.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -64,7 +64,7 @@ pub type NET_BUFFER_ALLOCATE_MDL_HANDLER =
 /// `<= DISPATCH_LEVEL`
 pub type NET_BUFFER_FREE_MDL_HANDLER = Option<unsafe extern "efiapi" fn(mdl: *mut MDL)>;
 
-/// What a NET_BUFFER pool is made with.
+/// Parameters of a NET_BUFFER pool.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NET_BUFFER_POOL_PARAMETERS {
@@ -112,7 +112,7 @@ crate::import! { "ndis.sys";
     /// `<= DISPATCH_LEVEL`
     pub fn NdisAllocateNetBufferMdlAndData(pool_handle: NDIS_HANDLE) -> *mut NET_BUFFER;
 
-    /// Frees a NET_BUFFER; an MDL chain that the caller attached stays the caller's.
+    /// Frees a NET_BUFFER; an MDL chain that the caller attached still belongs to the caller.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -125,7 +125,8 @@ crate::import! { "ndis.sys";
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn NdisGetDataBuffer(
-        net_buffer: *mut NET_BUFFER, bytes_needed: ULONG, storage: PVOID, align_multiple: ULONG, align_offset: ULONG,
+        net_buffer: *mut NET_BUFFER, bytes_needed: ULONG, storage: PVOID, align_multiple: ULONG,
+        align_offset: ULONG,
     ) -> PVOID;
 
     /// Moves the start of the used data space forward by `data_offset_delta` bytes.

@@ -23,23 +23,23 @@ pub struct NET_BUFFER_LIST {
     pub NdisPoolHandle: NDIS_HANDLE,
     /// Padding: `NdisReserved` is aligned to 16 bytes.
     pub Padding: PVOID,
-    /// NDIS's own.
+    /// Reserved for NDIS.
     pub NdisReserved: [PVOID; 2],
     /// For the protocol driver that owns it.
     pub ProtocolReserved: [PVOID; 4],
     /// For the miniport that owns it.
     pub MiniportReserved: [PVOID; 2],
-    /// For whoever owns it at the moment.
+    /// For the current owner.
     pub Scratch: PVOID,
-    /// The handle of its source: for what a miniport indicates, its miniport adapter handle.
+    /// The handle of its source: for received packets the miniport adapter handle.
     pub SourceHandle: NDIS_HANDLE,
     /// `NDIS_NBL_FLAGS_*`
     pub NblFlags: ULONG,
     /// Clones in existence.
     pub ChildRefCount: LONG,
-    /// NDIS's own.
+    /// Reserved for NDIS.
     pub Flags: ULONG,
-    /// How the send ended, set by the miniport before it completes it.
+    /// The status of the send, which the miniport sets before it completes the list.
     pub Status: NDIS_STATUS,
     /// Out-of-band information, by [`NDIS_NET_BUFFER_LIST_INFO`].
     pub NetBufferListInfo: [PVOID; MaxNetBufferListInfo],
@@ -52,13 +52,13 @@ pub struct NET_BUFFER_LIST_CONTEXT {
     pub Next: *mut NET_BUFFER_LIST_CONTEXT,
     /// Size of the data in bytes.
     pub Size: USHORT,
-    /// Where in `ContextData` the used part begins, in bytes.
+    /// The offset of the used part in `ContextData`, in bytes.
     pub Offset: USHORT,
     /// The data.
     pub ContextData: ContextData,
 }
 
-/// The begin of a context space's data.
+/// The beginning of a context space's data.
 #[repr(C, align(16))]
 pub struct ContextData(pub [UCHAR; 0]);
 
@@ -71,7 +71,7 @@ pub const TcpIpChecksumNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = 0;
 pub const TcpLargeSendNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = 2;
 /// Packet priority and VLAN.
 pub const Ieee8021QNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = 4;
-/// What `MiniportCancelSend` is given.
+/// The cancel ID for `MiniportCancelSend`.
 pub const NetBufferListCancelId: NDIS_NET_BUFFER_LIST_INFO = 5;
 /// For the medium.
 pub const MediaSpecificInformation: NDIS_NET_BUFFER_LIST_INFO = 6;
@@ -83,7 +83,7 @@ pub const NetBufferListProtocolId: NDIS_NET_BUFFER_LIST_INFO = 7;
 pub const NetBufferListHashValue: NDIS_NET_BUFFER_LIST_INFO = 8;
 /// Kind of the RSS hash.
 pub const NetBufferListHashInfo: NDIS_NET_BUFFER_LIST_INFO = 9;
-/// The filtering platform's own.
+/// Reserved for the filtering platform.
 pub const WfpNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = 10;
 /// Received: [`NDIS_RSC_NBL_INFO`].
 pub const TcpRecvSegCoalesceInfo: NDIS_NET_BUFFER_LIST_INFO = 22;
@@ -97,7 +97,7 @@ pub const GftOffloadInformation: NDIS_NET_BUFFER_LIST_INFO = 24;
 /// Slots at NDIS 6.80 and up.
 pub const MaxNetBufferListInfo: NDIS_NET_BUFFER_LIST_INFO = 27;
 
-/// A sent packet's checksums to be computed, or what is known of a received packet's checksums.
+/// The checksums to compute for a sent packet, or the state of a received packet's checksums.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO {
@@ -149,7 +149,7 @@ pub struct NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO {
     pub Value: usize,
 }
 
-/// A received TCP segment that was made of several.
+/// A received TCP segment that several were coalesced into.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_RSC_NBL_INFO {
@@ -185,7 +185,7 @@ pub const NDIS_NBL_FLAGS_IS_UDP: ULONG = 0x1000;
 
 /// `MiniportSendNetBufferLists`: the IRQL is `DISPATCH_LEVEL`.
 pub const NDIS_SEND_FLAGS_DISPATCH_LEVEL: ULONG = 0x0001;
-/// `MiniportSendNetBufferLists`: loop back what is meant for this adapter.
+/// `MiniportSendNetBufferLists`: loop back packets to this adapter.
 pub const NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK: ULONG = 0x0002;
 /// `MiniportSendNetBufferLists`: all packets are for one queue.
 pub const NDIS_SEND_FLAGS_SINGLE_QUEUE: ULONG = 0x0004;
@@ -195,7 +195,8 @@ pub const NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL: ULONG = 0x0001;
 pub const NDIS_SEND_COMPLETE_FLAGS_SINGLE_QUEUE: ULONG = 0x0002;
 /// `NdisMIndicateReceiveNetBufferLists`: the IRQL is `DISPATCH_LEVEL`.
 pub const NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL: ULONG = 0x0001;
-/// `NdisMIndicateReceiveNetBufferLists`: the lists are the miniport's again when the call returns.
+/// `NdisMIndicateReceiveNetBufferLists`: the miniport owns the lists again when the call
+/// returns.
 pub const NDIS_RECEIVE_FLAGS_RESOURCES: ULONG = 0x0002;
 /// `NdisMIndicateReceiveNetBufferLists`: all packets have one Ethernet type.
 pub const NDIS_RECEIVE_FLAGS_SINGLE_ETHER_TYPE: ULONG = 0x0100;
@@ -208,13 +209,13 @@ pub const NDIS_RETURN_FLAGS_DISPATCH_LEVEL: ULONG = 0x0001;
 /// `MiniportReturnNetBufferLists`: all packets are of one queue.
 pub const NDIS_RETURN_FLAGS_SINGLE_QUEUE: ULONG = 0x0002;
 
-/// What a NET_BUFFER_LIST pool is made with.
+/// Parameters of a NET_BUFFER_LIST pool.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NET_BUFFER_LIST_POOL_PARAMETERS {
     /// `NDIS_OBJECT_TYPE_DEFAULT`
     pub Header: NDIS_OBJECT_HEADER,
-    /// `NDIS_PROTOCOL_ID_*`; a miniport says `NDIS_PROTOCOL_ID_DEFAULT`.
+    /// `NDIS_PROTOCOL_ID_*`; a miniport sets `NDIS_PROTOCOL_ID_DEFAULT`.
     pub ProtocolId: UCHAR,
     /// Each list gets a NET_BUFFER.
     pub fAllocateNetBuffer: BOOLEAN,
@@ -264,7 +265,8 @@ crate::import! { "ndis.sys";
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn NdisAllocateNetBufferAndNetBufferList(
-        pool_handle: NDIS_HANDLE, context_size: USHORT, context_back_fill: USHORT, mdl_chain: *mut MDL,
+        pool_handle: NDIS_HANDLE, context_size: USHORT, context_back_fill: USHORT,
+        mdl_chain: *mut MDL,
         data_offset: ULONG, data_length: usize,
     ) -> *mut NET_BUFFER_LIST;
 

@@ -1,8 +1,8 @@
-//! ndis/objectheader.h, ndis/types.h: what every NDIS struct begins with.
+//! ndis/objectheader.h, ndis/types.h: the header of NDIS structs.
 
 use crate::ntdef::{PVOID, UCHAR, ULONG, USHORT};
 
-/// A handle whose meaning only NDIS knows.
+/// An opaque handle of NDIS.
 pub type NDIS_HANDLE = PVOID;
 /// The number of a port of a miniport adapter.
 pub type NDIS_PORT_NUMBER = ULONG;
@@ -10,7 +10,7 @@ pub type NDIS_PORT_NUMBER = ULONG;
 /// The port that every miniport adapter has.
 pub const NDIS_DEFAULT_PORT_NUMBER: NDIS_PORT_NUMBER = 0;
 
-/// Type, revision and size of the struct that it begins.
+/// Type, revision and size of the struct that begins with it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_OBJECT_HEADER {
@@ -34,7 +34,7 @@ pub const NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS: UCHAR = 0x8a;
 pub const NDIS_OBJECT_TYPE_OID_REQUEST: UCHAR = 0x96;
 /// [`NDIS_STATUS_INDICATION`](super::NDIS_STATUS_INDICATION)
 pub const NDIS_OBJECT_TYPE_STATUS_INDICATION: UCHAR = 0x98;
-/// [`NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES`](super::NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES)
+/// `NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES`
 pub const NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES: UCHAR = 0x9e;
 /// [`NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES`](super::NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES)
 pub const NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES: UCHAR = 0x9f;
@@ -47,8 +47,8 @@ pub const NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION: UCHAR = 0xa8;
 /// [`NDIS_CONFIGURATION_OBJECT`](super::NDIS_CONFIGURATION_OBJECT)
 pub const NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT: UCHAR = 0xa9;
 
-/// What `NdisGetVersion` answers for NDIS `major`.`minor`: major in the upper, minor in the lower
-/// 16 bits.
+/// A version of NDIS, as `NdisGetVersion` returns it: major in the upper, minor in the lower 16
+/// bits.
 pub const fn NDIS_MAKE_VERSION(major: UCHAR, minor: UCHAR) -> ULONG {
     (major as ULONG) << 16 | minor as ULONG
 }

@@ -55,11 +55,11 @@ pub const NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_6: USHORT = 216;
 /// Size of revision 7.
 pub const NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7: USHORT = 216;
 
-/// A two-bit field: no.
+/// A two-bit field: not supported.
 pub const NDIS_OFFLOAD_NOT_SUPPORTED: ULONG = 0;
-/// A two-bit field: yes.
+/// A two-bit field: supported.
 pub const NDIS_OFFLOAD_SUPPORTED: ULONG = 1;
-/// A two-bit field of a request: leave it.
+/// A two-bit field of a request: no change.
 pub const NDIS_OFFLOAD_SET_NO_CHANGE: ULONG = 0;
 /// A two-bit field of a request: on.
 pub const NDIS_OFFLOAD_SET_ON: ULONG = 1;
@@ -116,9 +116,9 @@ impl NDIS_CHECKSUM_OFFLOAD_FIELDS {
 pub struct NDIS_TCP_LARGE_SEND_OFFLOAD_V1 {
     /// `NDIS_ENCAPSULATION_*`
     pub Encapsulation: ULONG,
-    /// Bytes at most.
+    /// Maximum length in bytes.
     pub MaxOffLoadSize: ULONG,
-    /// Segments at least.
+    /// Minimum number of segments.
     pub MinSegmentCount: ULONG,
     /// Bits 0-1 TCP options, 2-3 IP options.
     pub Options: ULONG,
@@ -154,9 +154,9 @@ pub struct NDIS_TCP_LARGE_SEND_OFFLOAD_V2 {
 pub struct NDIS_SEGMENTATION_OFFLOAD_FIELDS {
     /// `NDIS_ENCAPSULATION_*`
     pub Encapsulation: ULONG,
-    /// Bytes at most.
+    /// Maximum length in bytes.
     pub MaxOffLoadSize: ULONG,
-    /// Segments at least. Of UDP: bits 0-5, and bit 6 a shorter last segment is supported.
+    /// Minimum number of segments. For UDP bits 0-5; bit 6: a shorter last segment is supported.
     pub MinSegmentCount: ULONG,
 }
 
@@ -174,7 +174,7 @@ pub struct NDIS_IPSEC_OFFLOAD_V2 {
     pub AuthenticationAlgorithms: ULONG,
     /// Algorithms.
     pub EncryptionAlgorithms: ULONG,
-    /// Security associations at most.
+    /// Maximum number of security associations.
     pub SaOffloadCapacity: ULONG,
 }
 
@@ -194,7 +194,7 @@ pub struct NDIS_TCP_RECV_SEG_COALESCE_OFFLOAD {
 pub struct NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD {
     /// Four bits each: send checksum, receive checksum, LSOv2, RSS, VMQ, USO.
     pub Supported: ULONG,
-    /// Longest headers in bytes.
+    /// Maximum length of headers in bytes.
     pub MaxHeaderSizeSupported: ULONG,
 }
 
@@ -204,7 +204,7 @@ pub struct NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD {
 pub struct NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_V2 {
     /// Four bits each: send checksum, receive checksum, LSOv2, RSS, VMQ, USO.
     pub Supported: ULONG,
-    /// Longest headers in bytes.
+    /// Maximum length of headers in bytes.
     pub MaxHeaderSizeSupported: ULONG,
     /// Of VXLAN.
     pub EncapsulationProtocolInfo: ULONG,
@@ -244,7 +244,7 @@ pub struct NDIS_TCP_CONNECTION_OFFLOAD {
     pub Encapsulation: ULONG,
     /// Bit fields.
     pub Supported: ULONG,
-    /// Connections at most.
+    /// Maximum number of connections.
     pub TcpConnectionOffloadCapacity: ULONG,
     /// Flags.
     pub Flags: ULONG,
@@ -253,7 +253,7 @@ pub struct NDIS_TCP_CONNECTION_OFFLOAD {
 /// Of [`NDIS_TCP_CONNECTION_OFFLOAD`].
 pub const NDIS_TCP_CONNECTION_OFFLOAD_REVISION_2: UCHAR = 2;
 
-/// What `OID_TCP_OFFLOAD_PARAMETERS` sets; each is one of `NDIS_OFFLOAD_PARAMETERS_*`.
+/// The parameters of `OID_TCP_OFFLOAD_PARAMETERS`; each is one of `NDIS_OFFLOAD_PARAMETERS_*`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NDIS_OFFLOAD_PARAMETERS {
@@ -307,22 +307,22 @@ pub struct NDIS_OFFLOAD_PARAMETERS {
 pub const NDIS_OFFLOAD_PARAMETERS_REVISION_4: UCHAR = 4;
 /// Of [`NDIS_OFFLOAD_PARAMETERS`]; NDIS 6.83.
 pub const NDIS_OFFLOAD_PARAMETERS_REVISION_5: UCHAR = 5;
-/// Size of revision 1, the least there is.
+/// Size of revision 1, the minimum.
 pub const NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1: USHORT = 20;
 /// Size of revision 5.
 pub const NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_5: USHORT = 34;
-/// Leave it.
+/// No change.
 pub const NDIS_OFFLOAD_PARAMETERS_NO_CHANGE: UCHAR = 0;
-/// Off both ways.
+/// Off for transmit and receive.
 pub const NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED: UCHAR = 1;
-/// On when sending.
+/// On for transmit.
 pub const NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED: UCHAR = 2;
-/// On when receiving.
+/// On for receive.
 pub const NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED: UCHAR = 3;
-/// On both ways.
+/// On for transmit and receive.
 pub const NDIS_OFFLOAD_PARAMETERS_TX_RX_ENABLED: UCHAR = 4;
 
-/// encapsulationconfig.h: what `OID_OFFLOAD_ENCAPSULATION` sets.
+/// encapsulationconfig.h: the parameters of `OID_OFFLOAD_ENCAPSULATION`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NDIS_OFFLOAD_ENCAPSULATION {
@@ -340,9 +340,9 @@ pub struct NDIS_OFFLOAD_ENCAPSULATION {
 pub struct NDIS_OFFLOAD_ENCAPSULATION_FIELDS {
     /// `NDIS_OFFLOAD_SET_*`
     pub Enabled: ULONG,
-    /// `NDIS_ENCAPSULATION_*`, where it is on; else 0.
+    /// `NDIS_ENCAPSULATION_*` if it is on; else 0.
     pub EncapsulationType: ULONG,
-    /// Bytes of the link's header, where it is on; else 0.
+    /// Length of the link header in bytes if it is on; else 0.
     pub HeaderSize: ULONG,
 }
 

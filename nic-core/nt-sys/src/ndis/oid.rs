@@ -2,7 +2,7 @@
 
 use crate::ntdef::ULONG;
 
-/// What an OID request is about.
+/// An object identifier.
 pub type NDIS_OID = ULONG;
 
 /// OIDs that the miniport handles.
@@ -13,9 +13,9 @@ pub const OID_GEN_HARDWARE_STATUS: NDIS_OID = 0x0001_0102;
 pub const OID_GEN_MEDIA_SUPPORTED: NDIS_OID = 0x0001_0103;
 /// Media. NDIS answers it.
 pub const OID_GEN_MEDIA_IN_USE: NDIS_OID = 0x0001_0104;
-/// Lookahead at most. NDIS answers it.
+/// Maximum lookahead. NDIS answers it.
 pub const OID_GEN_MAXIMUM_LOOKAHEAD: NDIS_OID = 0x0001_0105;
-/// Longest packet without link header, in bytes. NDIS answers it.
+/// Maximum length of a packet without link header, in bytes. NDIS answers it.
 pub const OID_GEN_MAXIMUM_FRAME_SIZE: NDIS_OID = 0x0001_0106;
 /// In units of 100 bit/s. NDIS answers it.
 pub const OID_GEN_LINK_SPEED: NDIS_OID = 0x0001_0107;
@@ -37,7 +37,7 @@ pub const OID_GEN_CURRENT_PACKET_FILTER: NDIS_OID = 0x0001_010e;
 pub const OID_GEN_CURRENT_LOOKAHEAD: NDIS_OID = 0x0001_010f;
 /// NDIS version of the driver. NDIS answers it.
 pub const OID_GEN_DRIVER_VERSION: NDIS_OID = 0x0001_0110;
-/// Longest packet in bytes.
+/// Maximum length of a packet in bytes.
 pub const OID_GEN_MAXIMUM_TOTAL_SIZE: NDIS_OID = 0x0001_0111;
 /// Flags of the protocol. NDIS handles it.
 pub const OID_GEN_PROTOCOL_OPTIONS: NDIS_OID = 0x0001_0112;
@@ -45,7 +45,7 @@ pub const OID_GEN_PROTOCOL_OPTIONS: NDIS_OID = 0x0001_0112;
 pub const OID_GEN_MAC_OPTIONS: NDIS_OID = 0x0001_0113;
 /// 0 up, 1 down. NDIS answers it.
 pub const OID_GEN_MEDIA_CONNECT_STATUS: NDIS_OID = 0x0001_0114;
-/// Packets a call. NDIS answers it.
+/// Maximum number of packets of a send. NDIS answers it.
 pub const OID_GEN_MAXIMUM_SEND_PACKETS: NDIS_OID = 0x0001_0115;
 /// Major in the upper, minor in the lower 16 bits.
 pub const OID_GEN_VENDOR_DRIVER_VERSION: NDIS_OID = 0x0001_0116;
@@ -65,7 +65,7 @@ pub const OID_GEN_RCV_OK: NDIS_OID = 0x0002_0102;
 pub const OID_GEN_XMIT_ERROR: NDIS_OID = 0x0002_0103;
 /// Packets received with errors.
 pub const OID_GEN_RCV_ERROR: NDIS_OID = 0x0002_0104;
-/// Packets lost for want of room.
+/// Received packets that were dropped without a buffer.
 pub const OID_GEN_RCV_NO_BUFFER: NDIS_OID = 0x0002_0105;
 /// [`NDIS_STATISTICS_INFO`](super::NDIS_STATISTICS_INFO)
 pub const OID_GEN_STATISTICS: NDIS_OID = 0x0002_0106;
@@ -85,7 +85,7 @@ pub const OID_GEN_INTERRUPT_MODERATION: NDIS_OID = 0x0001_0209;
 pub const OID_PNP_CAPABILITIES: NDIS_OID = 0xfd01_0100;
 /// New power state.
 pub const OID_PNP_SET_POWER: NDIS_OID = 0xfd01_0101;
-/// May the power state be?
+/// Query: power state.
 pub const OID_PNP_QUERY_POWER: NDIS_OID = 0xfd01_0102;
 /// Wake-on-LAN.
 pub const OID_PNP_ADD_WAKE_UP_PATTERN: NDIS_OID = 0xfd01_0103;

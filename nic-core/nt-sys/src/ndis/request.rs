@@ -3,7 +3,7 @@
 use super::{NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OID, NDIS_PORT_NUMBER, NDIS_STATUS};
 use crate::ntdef::{GUID, PVOID, UCHAR, ULONG, USHORT};
 
-/// A question or an order from above.
+/// An OID request.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_OID_REQUEST {
@@ -15,17 +15,17 @@ pub struct NDIS_OID_REQUEST {
     pub PortNumber: NDIS_PORT_NUMBER,
     /// In seconds; 0 for none.
     pub Timeout: ULONG,
-    /// What MiniportCancelOidRequest is given.
+    /// The request ID for MiniportCancelOidRequest.
     pub RequestId: PVOID,
-    /// What a status indication that answers it carries.
+    /// The handle for a status indication that answers it.
     pub RequestHandle: NDIS_HANDLE,
     /// The request.
     pub DATA: NDIS_OID_REQUEST_DATA,
-    /// NDIS's own.
+    /// Reserved for NDIS.
     pub NdisReserved: [UCHAR; 128],
-    /// The miniport's own.
+    /// Reserved for the miniport.
     pub MiniportReserved: [UCHAR; 16],
-    /// Its source's own.
+    /// Reserved for the source.
     pub SourceReserved: [UCHAR; 16],
     /// Out: the revision that was understood.
     pub SupportedRevision: UCHAR,
@@ -68,9 +68,9 @@ pub union NDIS_OID_REQUEST_DATA {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct NDIS_OID_REQUEST_QUERY {
-    /// What is asked.
+    /// The OID.
     pub Oid: NDIS_OID,
-    /// Where the answer goes.
+    /// The buffer for the answer.
     pub InformationBuffer: PVOID,
     /// Size of `InformationBuffer` in bytes.
     pub InformationBufferLength: ULONG,
@@ -80,13 +80,13 @@ pub struct NDIS_OID_REQUEST_QUERY {
     pub BytesNeeded: ULONG,
 }
 
-/// An order.
+/// A set request.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct NDIS_OID_REQUEST_SET {
-    /// What is set.
+    /// The OID.
     pub Oid: NDIS_OID,
-    /// Its value.
+    /// The value.
     pub InformationBuffer: PVOID,
     /// Size of `InformationBuffer` in bytes.
     pub InformationBufferLength: ULONG,
@@ -96,11 +96,11 @@ pub struct NDIS_OID_REQUEST_SET {
     pub BytesNeeded: ULONG,
 }
 
-/// A call.
+/// A method request.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct NDIS_OID_REQUEST_METHOD {
-    /// What is called.
+    /// The OID.
     pub Oid: NDIS_OID,
     /// Input, then output.
     pub InformationBuffer: PVOID,
@@ -108,7 +108,7 @@ pub struct NDIS_OID_REQUEST_METHOD {
     pub InputBufferLength: ULONG,
     /// Size of the output in bytes.
     pub OutputBufferLength: ULONG,
-    /// Which method.
+    /// The method.
     pub MethodId: ULONG,
     /// Out: bytes that were written.
     pub BytesWritten: ULONG,
@@ -122,14 +122,14 @@ pub struct NDIS_OID_REQUEST_METHOD {
 pub type NDIS_REQUEST_TYPE = u32;
 /// A query.
 pub const NdisRequestQueryInformation: NDIS_REQUEST_TYPE = 0;
-/// An order.
+/// A set request.
 pub const NdisRequestSetInformation: NDIS_REQUEST_TYPE = 1;
 /// A query from user mode.
 pub const NdisRequestQueryStatistics: NDIS_REQUEST_TYPE = 2;
-/// A call.
+/// A method request.
 pub const NdisRequestMethod: NDIS_REQUEST_TYPE = 12;
 
-/// News from the miniport to those above it.
+/// A status indication from a miniport to overlying drivers.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_STATUS_INDICATION {
@@ -139,7 +139,7 @@ pub struct NDIS_STATUS_INDICATION {
     pub SourceHandle: NDIS_HANDLE,
     /// The port it concerns.
     pub PortNumber: NDIS_PORT_NUMBER,
-    /// What happened.
+    /// The status code.
     pub StatusCode: NDIS_STATUS,
     /// Reserved.
     pub Flags: ULONG,
@@ -147,13 +147,13 @@ pub struct NDIS_STATUS_INDICATION {
     pub DestinationHandle: NDIS_HANDLE,
     /// `RequestId` of the OID request that it answers.
     pub RequestId: PVOID,
-    /// More of it, or null.
+    /// Further information, or null.
     pub StatusBuffer: PVOID,
     /// Size of `StatusBuffer` in bytes.
     pub StatusBufferSize: ULONG,
     /// Of WMI.
     pub Guid: GUID,
-    /// NDIS's own.
+    /// Reserved for NDIS.
     pub NdisReserved: [PVOID; 4],
 }
 
@@ -162,7 +162,7 @@ pub const NDIS_STATUS_INDICATION_REVISION_1: UCHAR = 1;
 /// Of [`NDIS_STATUS_INDICATION`].
 pub const NDIS_SIZEOF_STATUS_INDICATION_REVISION_1: USHORT = 112;
 
-/// What `OID_GEN_INTERRUPT_MODERATION` carries.
+/// The parameters of `OID_GEN_INTERRUPT_MODERATION`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NDIS_INTERRUPT_MODERATION_PARAMETERS {
@@ -181,9 +181,9 @@ pub const NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1: USHORT = 12;
 
 /// Whether interrupts are moderated.
 pub type NDIS_INTERRUPT_MODERATION = u32;
-/// There are none, or they cannot be.
+/// There are no interrupts, or moderation is not supported.
 pub const NdisInterruptModerationNotSupported: NDIS_INTERRUPT_MODERATION = 1;
-/// They are.
+/// Enabled.
 pub const NdisInterruptModerationEnabled: NDIS_INTERRUPT_MODERATION = 2;
-/// They are not.
+/// Disabled.
 pub const NdisInterruptModerationDisabled: NDIS_INTERRUPT_MODERATION = 3;

@@ -3,7 +3,7 @@
 use super::NDIS_OBJECT_HEADER;
 use crate::ntdef::{UCHAR, ULONG, ULONGLONG, USHORT};
 
-/// What `OID_GEN_STATISTICS` answers. Counters begin with MiniportInitializeEx.
+/// The answer to `OID_GEN_STATISTICS`. Counters begin with MiniportInitializeEx.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NDIS_STATISTICS_INFO {
@@ -11,7 +11,7 @@ pub struct NDIS_STATISTICS_INFO {
     pub Header: NDIS_OBJECT_HEADER,
     /// `NDIS_STATISTICS_FLAGS_VALID_*`
     pub SupportedStatistics: ULONG,
-    /// Received packets thrown away for want of room.
+    /// Received packets that were discarded without a buffer.
     pub ifInDiscards: ULONGLONG,
     /// Received packets with errors.
     pub ifInErrors: ULONGLONG,
@@ -31,9 +31,9 @@ pub struct NDIS_STATISTICS_INFO {
     pub ifHCOutMulticastPkts: ULONGLONG,
     /// Sent broadcast packets.
     pub ifHCOutBroadcastPkts: ULONGLONG,
-    /// Packets not sent for errors.
+    /// Packets that were not sent because of errors.
     pub ifOutErrors: ULONGLONG,
-    /// Packets not sent for want of room.
+    /// Packets that were discarded before they were sent.
     pub ifOutDiscards: ULONGLONG,
     /// Bytes of received directed packets.
     pub ifHCInUcastOctets: ULONGLONG,

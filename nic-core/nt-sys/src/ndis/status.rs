@@ -17,11 +17,11 @@ pub const NDIS_STATUS_FAILURE: NDIS_STATUS = 0xc000_0001_u32 as NDIS_STATUS;
 pub const NDIS_STATUS_RESOURCES: NDIS_STATUS = 0xc000_009a_u32 as NDIS_STATUS;
 /// Not supported.
 pub const NDIS_STATUS_NOT_SUPPORTED: NDIS_STATUS = 0xc000_00bb_u32 as NDIS_STATUS;
-/// Part of it did not fit.
+/// The buffer was too small for all data.
 pub const NDIS_STATUS_BUFFER_OVERFLOW: NDIS_STATUS = 0x8000_0005_u32 as NDIS_STATUS;
 /// A parameter is wrong.
 pub const NDIS_STATUS_INVALID_PARAMETER: NDIS_STATUS = 0xc000_000d_u32 as NDIS_STATUS;
-/// Not in this state.
+/// The state does not allow it.
 pub const NDIS_STATUS_INVALID_STATE: NDIS_STATUS = 0xc000_0184_u32 as NDIS_STATUS;
 /// The version is not supported.
 pub const NDIS_STATUS_BAD_VERSION: NDIS_STATUS = 0xc001_0004_u32 as NDIS_STATUS;
@@ -29,13 +29,13 @@ pub const NDIS_STATUS_BAD_VERSION: NDIS_STATUS = 0xc001_0004_u32 as NDIS_STATUS;
 pub const NDIS_STATUS_BAD_CHARACTERISTICS: NDIS_STATUS = 0xc001_0005_u32 as NDIS_STATUS;
 /// No such adapter.
 pub const NDIS_STATUS_ADAPTER_NOT_FOUND: NDIS_STATUS = 0xc001_0006_u32 as NDIS_STATUS;
-/// Ended before it was done.
+/// Aborted.
 pub const NDIS_STATUS_REQUEST_ABORTED: NDIS_STATUS = 0xc001_000c_u32 as NDIS_STATUS;
 /// The adapter is reset.
 pub const NDIS_STATUS_RESET_IN_PROGRESS: NDIS_STATUS = 0xc001_000d_u32 as NDIS_STATUS;
 /// The packet is wrong.
 pub const NDIS_STATUS_INVALID_PACKET: NDIS_STATUS = 0xc001_000f_u32 as NDIS_STATUS;
-/// Not now.
+/// The adapter is not ready.
 pub const NDIS_STATUS_ADAPTER_NOT_READY: NDIS_STATUS = 0xc001_0011_u32 as NDIS_STATUS;
 /// The length is wrong.
 pub const NDIS_STATUS_INVALID_LENGTH: NDIS_STATUS = 0xc001_0014_u32 as NDIS_STATUS;
@@ -45,11 +45,11 @@ pub const NDIS_STATUS_INVALID_DATA: NDIS_STATUS = 0xc001_0015_u32 as NDIS_STATUS
 pub const NDIS_STATUS_BUFFER_TOO_SHORT: NDIS_STATUS = 0xc001_0016_u32 as NDIS_STATUS;
 /// No such OID.
 pub const NDIS_STATUS_INVALID_OID: NDIS_STATUS = 0xc001_0017_u32 as NDIS_STATUS;
-/// The adapter is gone.
+/// The adapter was removed.
 pub const NDIS_STATUS_ADAPTER_REMOVED: NDIS_STATUS = 0xc001_0018_u32 as NDIS_STATUS;
 /// The medium is not supported.
 pub const NDIS_STATUS_UNSUPPORTED_MEDIA: NDIS_STATUS = 0xc001_0019_u32 as NDIS_STATUS;
-/// No way there.
+/// The network is unreachable.
 pub const NDIS_STATUS_NO_ROUTE_TO_DESTINATION: NDIS_STATUS = 0xc001_0029_u32 as NDIS_STATUS;
 /// Sending was cancelled.
 pub const NDIS_STATUS_SEND_ABORTED: NDIS_STATUS = 0xc023_000c_u32 as NDIS_STATUS;
@@ -61,7 +61,7 @@ pub const NDIS_STATUS_MEDIA_DISCONNECTED: NDIS_STATUS = 0xc023_001f_u32 as NDIS_
 pub const NDIS_STATUS_UNSUPPORTED_REVISION: NDIS_STATUS = 0xc023_002c_u32 as NDIS_STATUS;
 /// No such port.
 pub const NDIS_STATUS_INVALID_PORT: NDIS_STATUS = 0xc023_002d_u32 as NDIS_STATUS;
-/// The adapter sleeps.
+/// The adapter is in a low power state.
 pub const NDIS_STATUS_LOW_POWER_STATE: NDIS_STATUS = 0xc023_002f_u32 as NDIS_STATUS;
 /// Indication: [`NDIS_LINK_STATE`](super::NDIS_LINK_STATE).
 pub const NDIS_STATUS_LINK_STATE: NDIS_STATUS = 0x4001_0017;

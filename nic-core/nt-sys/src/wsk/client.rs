@@ -1,4 +1,4 @@
-//! What a WSK application gives to WSK.
+//! Structures that a WSK application passes to WSK.
 
 use super::{CMSGHDR, SOCKADDR, WSK_BUF};
 use crate::ntdef::{GUID, KSPIN_LOCK, NTSTATUS, PVOID, SIZE_T, ULONG, ULONGLONG, USHORT};
@@ -7,17 +7,17 @@ use crate::ntdef::{GUID, KSPIN_LOCK, NTSTATUS, PVOID, SIZE_T, ULONG, ULONGLONG, 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct WSK_CLIENT_NPI {
-    /// Handed to `WskClientEvent`.
+    /// Passed to `WskClientEvent`.
     pub ClientContext: PVOID,
     /// Must outlive the registration.
     pub Dispatch: *const WSK_CLIENT_DISPATCH,
 }
 
-/// The application's functions for events that belong to no socket.
+/// The application's functions for events of no socket.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct WSK_CLIENT_DISPATCH {
-    /// The NPI version wanted, by `MAKE_WSK_VERSION`.
+    /// The requested NPI version, by `MAKE_WSK_VERSION`.
     pub Version: USHORT,
     /// Zero.
     pub Reserved: USHORT,
@@ -55,7 +55,7 @@ pub struct WSK_DATAGRAM_INDICATION {
     pub ControlInfo: *mut CMSGHDR,
     /// Size of `ControlInfo`, in bytes.
     pub ControlInfoLength: ULONG,
-    /// Where the datagram comes from.
+    /// The source address.
     pub RemoteAddress: *mut SOCKADDR,
 }
 
@@ -79,8 +79,8 @@ pub type PFN_WSK_CLIENT_EVENT = Option<
     ) -> NTSTATUS,
 >;
 
-/// `WskReceiveFromEvent`, at `<= DISPATCH_LEVEL`; a null `data_indication` says that the socket is
-/// dead.
+/// `WskReceiveFromEvent`, at `<= DISPATCH_LEVEL`; a null `data_indication` means that the
+/// socket has failed.
 pub type PFN_WSK_RECEIVE_FROM_EVENT = Option<
     unsafe extern "efiapi" fn(
         socket_context: PVOID,

@@ -1,4 +1,4 @@
-//! What WSK gives to an application.
+//! Structures that WSK passes to an application.
 
 use super::{CMSGHDR, SOCKADDR, WSK_DATAGRAM_INDICATION};
 use crate::io::IRP;
@@ -12,11 +12,11 @@ use core::ffi::c_void;
 pub struct WSK_PROVIDER_NPI {
     /// The client object (`PWSK_CLIENT`), opaque.
     pub Client: PVOID,
-    /// WSK's functions that belong to no socket.
+    /// WSK's functions of no socket.
     pub Dispatch: *const WSK_PROVIDER_DISPATCH,
 }
 
-/// WSK's functions that belong to no socket (version 1.0 of the NPI on Windows 7 and later).
+/// WSK's functions of no socket (version 1.0 of the NPI on Windows 7 and later).
 #[repr(C)]
 pub struct WSK_PROVIDER_DISPATCH {
     /// The NPI version in use.
@@ -37,7 +37,7 @@ pub struct WSK_PROVIDER_DISPATCH {
     pub WskGetNameInfo: *const c_void,
 }
 
-// SAFETY: a table of function pointers that nobody writes to.
+// SAFETY: the table consists of function pointers, and is not written to.
 unsafe impl Sync for WSK_PROVIDER_DISPATCH {}
 
 /// A socket object.
@@ -47,7 +47,7 @@ pub struct WSK_SOCKET {
     pub Dispatch: *const c_void,
 }
 
-/// The functions that every socket has.
+/// The functions of every socket.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct WSK_PROVIDER_BASIC_DISPATCH {
@@ -61,7 +61,7 @@ pub struct WSK_PROVIDER_BASIC_DISPATCH {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct WSK_PROVIDER_DATAGRAM_DISPATCH {
-    /// The functions that every socket has.
+    /// The functions of every socket.
     pub Basic: WSK_PROVIDER_BASIC_DISPATCH,
     /// Binds to a local address.
     pub WskBind: PFN_WSK_BIND,
@@ -69,9 +69,9 @@ pub struct WSK_PROVIDER_DATAGRAM_DISPATCH {
     pub WskSendTo: PFN_WSK_SEND_TO,
     /// Receives one datagram.
     pub WskReceiveFrom: PFN_WSK_RECEIVE_FROM,
-    /// Gives retained datagrams back.
+    /// Releases retained datagrams.
     pub WskRelease: PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST,
-    /// The address bound to.
+    /// The local address.
     pub WskGetLocalAddress: PFN_WSK_GET_LOCAL_ADDRESS,
     /// Sends many datagrams to one address.
     pub WskSendMessages: PFN_WSK_SEND_MESSAGES,
@@ -103,7 +103,7 @@ pub struct WSK_BUF_LIST {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct WSK_TRANSPORT {
-    /// Format is the transport's own.
+    /// The format depends on the transport.
     pub Version: USHORT,
     /// `SOCK_*`.
     pub SocketType: USHORT,
@@ -111,11 +111,11 @@ pub struct WSK_TRANSPORT {
     pub Protocol: ULONG,
     /// `AF_*`.
     pub AddressFamily: USHORT,
-    /// Who implements it.
+    /// The provider.
     pub ProviderId: GUID,
 }
 
-/// What `WskControlSocket` does.
+/// The operation of `WskControlSocket`.
 pub type WSK_CONTROL_SOCKET_TYPE = i32;
 /// Sets a socket option.
 pub const WskSetOption: WSK_CONTROL_SOCKET_TYPE = 0;

@@ -70,12 +70,12 @@ pub const fn CMSGHDR_ALIGN(length: SIZE_T) -> SIZE_T {
     length.saturating_add(align_of::<CMSGHDR>() - 1) & !(align_of::<CMSGHDR>() - 1)
 }
 
-/// What `cmsg_len` is for so many bytes of data (`WSA_CMSG_LEN`).
+/// The `cmsg_len` of an object with this length of data (`WSA_CMSG_LEN`).
 pub const fn CMSG_LEN(length: SIZE_T) -> SIZE_T {
     size_of::<CMSGHDR>().saturating_add(length)
 }
 
-/// The room that a control data object needs (`WSA_CMSG_SPACE`).
+/// The space that a control data object occupies (`WSA_CMSG_SPACE`).
 pub const fn CMSG_SPACE(length: SIZE_T) -> SIZE_T {
     size_of::<CMSGHDR>().saturating_add(CMSGHDR_ALIGN(length))
 }

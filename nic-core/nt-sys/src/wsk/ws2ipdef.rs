@@ -61,7 +61,7 @@ pub struct IN6_PKTINFO {
     pub ipi6_ifindex: ULONG,
 }
 
-// All options below are a ULONG. Those that also name control data say of what type.
+// All options below are a ULONG. Some also name a type of control data.
 
 /// Option at `IPPROTO_IP`: set DF.
 pub const IP_DONTFRAGMENT: ULONG = 14;
@@ -93,14 +93,13 @@ pub const IP_PMTUDISC_NOT_SET: ULONG = 0;
 pub const IP_PMTUDISC_DO: ULONG = 1;
 /// `PMTUD_STATE`: fragments.
 pub const IP_PMTUDISC_DONT: ULONG = 2;
-/// `PMTUD_STATE`: sends with DF whatever the path MTU is said to be.
+/// `PMTUD_STATE`: sends with DF and ignores the path MTU.
 pub const IP_PMTUDISC_PROBE: ULONG = 3;
 
-/// Option at `IPPROTO_UDP`: cut what is sent into datagrams of so many bytes. Control data: the
+/// Option at `IPPROTO_UDP`: segment sent data into datagrams of this many bytes. Control data: the
 /// same, a `ULONG`.
 pub const UDP_SEND_MSG_SIZE: ULONG = 2;
-/// Option at `IPPROTO_UDP`: indicate datagrams joined up to so many bytes.
+/// Option at `IPPROTO_UDP`: coalesce received datagrams up to this many bytes.
 pub const UDP_RECV_MAX_COALESCED_SIZE: ULONG = 3;
-/// Control data at `IPPROTO_UDP`: the size of each of the datagrams joined in an indication, a
-/// `ULONG`.
+/// Control data at `IPPROTO_UDP`: the size of each coalesced datagram of an indication, a `ULONG`.
 pub const UDP_COALESCED_INFO: ULONG = 3;

@@ -63,8 +63,8 @@ impl Attributes {
     /// MiniportInitializeEx).
     ///
     /// # Safety
-    /// The handle must be the one that MiniportInitializeEx was called with, and the context the one
-    /// that all other callbacks expect.
+    /// The handle must be the one that MiniportInitializeEx was called with, and the context the
+    /// one that all other callbacks expect.
     pub(super) unsafe fn set(
         &self,
         handle: NDIS_HANDLE,

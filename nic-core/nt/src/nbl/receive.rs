@@ -88,7 +88,8 @@ impl ReceivePath {
         self.indicated.wait();
     }
 
-    /// Indicates a chain by one call. If the path is paused, it drops the packets and returns false.
+    /// Indicates a chain by one call. If the path is paused, it drops the packets and returns
+    /// false.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

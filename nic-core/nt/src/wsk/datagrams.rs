@@ -32,8 +32,8 @@ impl Datagrams {
     /// Retains a chain. `None` if the socket is being closed: WSK must keep the chain.
     ///
     /// # Safety
-    /// WSK must be indicating the chain to the socket of `core`. If the result is `Some`, WSK must be
-    /// told that the chain is retained.
+    /// WSK must be indicating the chain to the socket of `core`. If the result is `Some`, WSK must
+    /// be told that the chain is retained.
     pub(super) unsafe fn retain(
         core: &Shared<Core>,
         first: *mut WSK_DATAGRAM_INDICATION,

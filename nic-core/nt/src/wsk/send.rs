@@ -27,9 +27,9 @@ use crate::status::{Result, Status};
 
 /// The owner of a batch that is sent.
 pub trait Sent: Sized + Send + 'static {
-    /// Takes back a batch, whether it was sent or not. It is called at up to `DISPATCH_LEVEL`, on any
-    /// thread, and possibly before [`UdpSocket::send_batch`] has returned. It should not send, as the
-    /// stack would grow ("Using IRPs with Winsock Kernel Functions").
+    /// Takes back a batch, whether it was sent or not. It is called at up to `DISPATCH_LEVEL`, on
+    /// any thread, and possibly before [`UdpSocket::send_batch`] has returned. It should not send,
+    /// as the stack would grow ("Using IRPs with Winsock Kernel Functions").
     fn sent(batch: SendBatch<Self>, status: Status);
 }
 

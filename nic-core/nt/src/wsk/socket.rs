@@ -61,8 +61,8 @@ pub trait ReceiveFrom: Send + Sync + 'static {
     fn failed(&self) {}
 }
 
-/// A UDP socket. Dropping it closes it: this waits until all received datagrams are released and all
-/// sends are completed.
+/// A UDP socket. Dropping it closes it: this waits until all received datagrams are released and
+/// all sends are completed.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL` for all but sending.

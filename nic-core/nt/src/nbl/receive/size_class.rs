@@ -1,8 +1,8 @@
 //! Pools of packets of one size.
 //!
 //! # Safety conditions
-//! 1. The list is free or newly allocated, and so owned by the size class, with its NET_BUFFER, MDL and
-//!    data. No other thread accesses them.
+//! 1. The list is free or newly allocated, and so owned by the size class, with its NET_BUFFER, MDL
+//!    and data. No other thread accesses them.
 //! 2. The pool is the size class's own.
 
 use core::ptr::{self, NonNull};

@@ -90,7 +90,8 @@ pub(super) unsafe fn packet_done(
 pub(super) unsafe fn give_back(newest: NonNull<NET_BUFFER_LIST>, oldest: NonNull<NET_BUFFER_LIST>) {
     // SAFETY: the list is ours by the caller's promise.
     let completed = unsafe { (*newest.as_ptr()).MiniportReserved[1] }.cast::<CompletedLists>();
-    // SAFETY: `begin` stored the pointer, and the completed lists of an adapter outlive its packets.
+    // SAFETY: `begin` stored the pointer, and the completed lists of an adapter outlive its
+    // packets.
     let Some(completed) = (unsafe { completed.as_ref() }) else { return };
     // SAFETY: by the caller's promise.
     unsafe { completed.push(newest, oldest) };
