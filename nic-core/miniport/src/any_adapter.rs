@@ -4,7 +4,7 @@ use nt::event::Event;
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::nbl::TransmitQueue;
 use nt::oid::OidRequest;
-use nt::{Result, Shared, Status};
+use nt::{Passive, Result, Shared, Status};
 use tunic_ioctl::native::reply::AdapterEncoder;
 use tunic_ioctl::{AdapterId, Command};
 
@@ -45,7 +45,7 @@ pub trait AnyAdapter: Send + Sync {
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    fn pause(&self);
+    fn pause(&self, passive: Passive);
 
     /// MiniportOidRequest.
     ///

@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use nt::irp::{Dispatched, Irp};
-use nt::{Result, Shared, Status};
+use nt::{Passive, Result, Shared, Status};
 use tunic_ioctl::Command;
 
 use crate::adapter::{self, AdapterProtocol};
@@ -50,7 +50,7 @@ impl<P: AdapterProtocol> LoadedProtocol for Loaded<P> {
         P::KEYWORD
     }
 
-    fn initialize(&self, new: NewAdapter<'_>) -> Result<Shared<dyn AnyAdapter>> {
+    fn initialize(&self, new: NewAdapter<'_>, passive: Passive) -> Result<Shared<dyn AnyAdapter>> {
         let NewAdapter { driver, control, services, handle, keywords } = new;
         let own_keywords = match handle.configuration() {
             Ok(configuration) => P::read_keywords(&configuration)?,
@@ -65,7 +65,7 @@ impl<P: AdapterProtocol> LoadedProtocol for Loaded<P> {
             Err(status) => {
                 let gone = adapter.halt();
                 drop(adapter);
-                gone.wait();
+                gone.wait(passive);
                 Err(status)
             }
         }

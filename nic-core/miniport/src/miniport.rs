@@ -9,7 +9,7 @@ use nt::lock::SleepMutex;
 use nt::miniport::{AdapterHandle, Attributes, DriverHandle, Miniport};
 use nt::nbl::TransmitQueue;
 use nt::oid::OidRequest;
-use nt::{Result, Shared, Status};
+use nt::{Passive, Result, Shared, Status};
 
 use crate::adapter::{self, Keywords, Ticket};
 use crate::any_adapter::AnyAdapter;
@@ -43,10 +43,10 @@ impl<D: Driver> Tunic<D> {
     }
 
     /// Halts an adapter, and waits until nothing of it is left.
-    fn end(adapter: Shared<dyn AnyAdapter>) {
+    fn end(adapter: Shared<dyn AnyAdapter>, passive: Passive) {
         let gone = adapter.halt();
         drop(adapter);
-        gone.wait();
+        gone.wait(passive);
     }
 }
 
@@ -99,6 +99,7 @@ impl<D: Driver> Miniport for Tunic<D> {
         &self,
         driver: &DriverHandle,
         handle: AdapterHandle,
+        passive: Passive,
     ) -> Result<(Self::Adapter, Attributes)> {
         let keywords = Keywords::read(&handle)?;
         let asked_for =
@@ -107,17 +108,17 @@ impl<D: Driver> Miniport for Tunic<D> {
         let control = &self.control_point();
         let services = &self.services;
         let new = NewAdapter { driver, control, services, handle, keywords: &keywords };
-        let adapter = protocol.initialize(new)?;
+        let adapter = protocol.initialize(new, passive)?;
         if let Err(status) = self.registry.add(adapter.clone()) {
-            Self::end(adapter);
+            Self::end(adapter, passive);
             return Err(status);
         }
         Ok((adapter, adapter::attributes(&keywords)))
     }
 
-    fn halt(&self, adapter: Self::Adapter) {
+    fn halt(&self, adapter: Self::Adapter, passive: Passive) {
         self.registry.remove(&adapter);
-        Self::end(adapter);
+        Self::end(adapter, passive);
     }
 
     fn restart(&self, adapter: &Self::Adapter) -> Result<()> {
@@ -125,8 +126,8 @@ impl<D: Driver> Miniport for Tunic<D> {
         Ok(())
     }
 
-    fn pause(&self, adapter: &Self::Adapter) {
-        adapter.pause();
+    fn pause(&self, adapter: &Self::Adapter, passive: Passive) {
+        adapter.pause(passive);
     }
 
     fn oid_request(&self, adapter: &Self::Adapter, request: OidRequest<'_>) -> Status {

@@ -2,7 +2,7 @@
 
 use nt::irp::{Dispatched, Irp};
 use nt::miniport::{AdapterHandle, DriverHandle};
-use nt::{Result, Shared};
+use nt::{Passive, Result, Shared};
 use tunic_ioctl::Command;
 
 use crate::adapter::Keywords;
@@ -45,7 +45,7 @@ pub trait LoadedProtocol: Send + Sync {
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    fn initialize(&self, new: NewAdapter<'_>) -> Result<Shared<dyn AnyAdapter>>;
+    fn initialize(&self, new: NewAdapter<'_>, passive: Passive) -> Result<Shared<dyn AnyAdapter>>;
 
     /// The driver is unloaded: its devices go.
     ///

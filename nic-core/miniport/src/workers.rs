@@ -10,7 +10,7 @@ use nic_memory::{Push, Queue};
 use nt::lock::SpinMutex;
 use nt::semaphore::Semaphore;
 use nt::thread::Thread;
-use nt::{Result, Shared, Status, processor};
+use nt::{Passive, Result, Shared, Status, processor};
 
 /// The most jobs that wait.
 pub(crate) const MAX_JOBS: usize = 1024;
@@ -86,7 +86,7 @@ impl<J: Job> WorkQueue<J> {
     }
 
     /// Does jobs until the workers are to stop.
-    fn work(&self) {
+    fn work(&self, passive: Passive) {
         loop {
             let mut state = self.state.lock();
             let job = state.jobs.pop_front();
@@ -99,7 +99,7 @@ impl<J: Job> WorkQueue<J> {
             drop(state);
             match job {
                 Some(job) => job.run(),
-                None => self.wake.wait(),
+                None => self.wake.wait(passive),
             }
         }
     }
@@ -129,7 +129,7 @@ impl<J: Job> Workers<J> {
         let mut workers = Self { queue, threads };
         for _ in 0..count {
             let queue = workers.queue.clone();
-            match Thread::spawn(move || queue.work()) {
+            match Thread::spawn(move |passive| queue.work(passive)) {
                 Ok(thread) => workers
                     .threads
                     .push_in_capacity(thread)

@@ -10,6 +10,7 @@ use nt_sys::ke::{
 use nt_sys::ntdef::{FALSE, KernelMode, LARGE_INTEGER, NTSTATUS, PVOID};
 use nt_sys::status::STATUS_TIMEOUT;
 
+use crate::irql::Passive;
 use crate::pool::PoolBox;
 use crate::status::Result;
 
@@ -75,17 +76,25 @@ impl Event {
     /// Waits for the event.
     ///
     /// # IRQL
-    /// `<= APC_LEVEL`
-    pub fn wait(&self) {
-        wait_for_object(self.event.get().cast(), None);
+    /// `PASSIVE_LEVEL`
+    pub fn wait(&self, _passive: Passive) {
+        self.wait_up_to(None);
     }
 
     /// Waits for the event, but no longer than `timeout`.
     ///
     /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn wait_for(&self, timeout: Duration, _passive: Passive) -> Wait {
+        self.wait_up_to(Some(timeout))
+    }
+
+    /// Waits for the event, with or without a timeout.
+    ///
+    /// # IRQL
     /// `<= APC_LEVEL`
-    pub fn wait_for(&self, timeout: Duration) -> Wait {
-        wait_for_object(self.event.get().cast(), Some(timeout))
+    pub(crate) fn wait_up_to(&self, timeout: Option<Duration>) -> Wait {
+        wait_for_object(self.event.get().cast(), timeout)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod device;
 pub mod event;
 pub mod interface;
 pub mod irp;
+pub mod irql;
 pub mod lock;
 pub mod mdl;
 pub mod miniport;
@@ -32,6 +33,7 @@ pub mod status;
 pub mod thread;
 pub mod wsk;
 
+pub use irql::Passive;
 pub use pool::PoolBox;
 pub use shared::Shared;
 pub use status::{Result, Status};

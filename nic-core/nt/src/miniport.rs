@@ -21,6 +21,7 @@ use nt_sys::ntdef::{NTSTATUS, UNICODE_STRING};
 pub use attributes::Attributes;
 
 use crate::configuration::Configuration;
+use crate::irql::Passive;
 use crate::nbl::{ReceivePath, TransmitPath, TransmitQueue};
 use crate::oid::OidRequest;
 use crate::pool::PoolBox;
@@ -55,14 +56,15 @@ pub trait Miniport: Send + Sync + Sized + 'static {
         &self,
         driver: &DriverHandle,
         handle: AdapterHandle,
+        passive: Passive,
     ) -> Result<(Self::Adapter, Attributes)>;
     /// Halts an adapter, which is paused.
-    fn halt(&self, adapter: Self::Adapter);
+    fn halt(&self, adapter: Self::Adapter, passive: Passive);
     /// Restarts a paused adapter. The stack sends packets afterwards.
     fn restart(&self, adapter: &Self::Adapter) -> Result<()>;
     /// Pauses an adapter. When this returns, all packets from the stack have been completed, and
     /// all indicated packets have been returned.
-    fn pause(&self, adapter: &Self::Adapter);
+    fn pause(&self, adapter: &Self::Adapter, passive: Passive);
     /// Handles an OID request.
     fn oid_request(&self, adapter: &Self::Adapter, request: OidRequest<'_>) -> Status;
     /// Sends packets of the stack.

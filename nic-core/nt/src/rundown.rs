@@ -74,7 +74,7 @@ impl Rundown {
     pub fn wait(&self) {
         // By the event, not by the state: the last use accesses the event after the state, and must
         // have finished with both before the caller may free the rundown.
-        self.is_drained.wait();
+        self.is_drained.wait_up_to(None);
     }
 
     /// As [`Rundown::wait`], but no longer than `timeout`.
@@ -82,7 +82,7 @@ impl Rundown {
     /// # IRQL
     /// `<= APC_LEVEL`
     pub fn wait_for(&self, timeout: Duration) -> Wait {
-        self.is_drained.wait_for(timeout)
+        self.is_drained.wait_up_to(Some(timeout))
     }
 
     /// Allows new uses again, after [`Rundown::wait`].

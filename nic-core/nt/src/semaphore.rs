@@ -6,6 +6,7 @@ use nt_sys::ke::{IO_NO_INCREMENT, KSEMAPHORE, KeInitializeSemaphore, KeReleaseSe
 use nt_sys::ntdef::{FALSE, LONG};
 
 use crate::event::{Wait, wait_for_object};
+use crate::irql::Passive;
 use crate::pool::PoolBox;
 use crate::status::Result;
 
@@ -47,8 +48,8 @@ impl Semaphore {
     /// Waits for a permit.
     ///
     /// # IRQL
-    /// `<= APC_LEVEL`
-    pub fn wait(&self) {
+    /// `PASSIVE_LEVEL`
+    pub fn wait(&self, _passive: Passive) {
         let wait = wait_for_object(self.semaphore.get().cast(), None);
         debug_assert_eq!(wait, Wait::Satisfied, "there is no timeout");
     }

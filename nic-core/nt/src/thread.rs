@@ -9,6 +9,7 @@ use nt_sys::ps::{PsCreateSystemThread, PsTerminateSystemThread, THREAD_ALL_ACCES
 use nt_sys::status::STATUS_SUCCESS;
 
 use crate::event::wait_for_object;
+use crate::irql::Passive;
 use crate::pool::PoolBox;
 use crate::status::{Result, Status};
 
@@ -24,7 +25,7 @@ impl Thread {
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`, for dropping it as well
-    pub fn spawn<F: FnOnce() + Send + 'static>(body: F) -> Result<Self> {
+    pub fn spawn<F: FnOnce(Passive) + Send + 'static>(body: F) -> Result<Self> {
         let body = PoolBox::into_raw(PoolBox::new(body)?);
         let mut attributes = OBJECT_ATTRIBUTES {
             Length: size_of::<OBJECT_ATTRIBUTES>() as ULONG,
@@ -89,11 +90,11 @@ unsafe impl Send for Thread {}
 // SAFETY: a thread object may be waited for on any thread.
 unsafe impl Sync for Thread {}
 
-unsafe extern "efiapi" fn run<F: FnOnce() + Send + 'static>(context: PVOID) {
+unsafe extern "efiapi" fn run<F: FnOnce(Passive) + Send + 'static>(context: PVOID) {
     if let Some(body) = NonNull::new(context.cast::<F>()) {
         // SAFETY: `spawn` gave this thread the body.
         let body = unsafe { PoolBox::from_raw(body) };
-        PoolBox::into_inner(body)();
+        PoolBox::into_inner(body)(Passive::by_contract());
     }
     // SAFETY: this is a system thread, and nothing on its stack is left to drop.
     unsafe { PsTerminateSystemThread(STATUS_SUCCESS) };

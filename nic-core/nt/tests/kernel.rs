@@ -11,7 +11,7 @@ use nt::pool::PoolAllocator;
 use nt::rundown::Rundown;
 use nt::semaphore::Semaphore;
 use nt::thread::Thread;
-use nt::{PoolBox, Shared, Status};
+use nt::{Passive, PoolBox, Shared, Status};
 use nt_host::irql;
 
 #[test]
@@ -62,6 +62,7 @@ fn holders_of_a_spin_lock_run_at_dispatch_level() {
     assert_eq!(irql::current(), 0);
     let guard = lock.lock();
     assert_eq!(irql::current(), 2);
+    assert!(Passive::check().is_none());
     assert!(lock.try_lock().is_none());
     drop(guard);
     assert_eq!(irql::current(), 0);
@@ -74,7 +75,7 @@ fn locks_exclude() {
     let threads: Vec<Thread> = (0..4)
         .map(|_| {
             let counters = counters.clone();
-            Thread::spawn(move || {
+            Thread::spawn(move |_| {
                 for _ in 0..1000 {
                     *counters.0.lock() += 1;
                     *counters.1.lock() += 1;
@@ -90,17 +91,18 @@ fn locks_exclude() {
 
 #[test]
 fn events_let_go_one_or_all() {
+    let passive = Passive::check().expect("tests run at PASSIVE_LEVEL");
     let automatic = Event::new(EventKind::Automatic).unwrap();
-    assert_eq!(automatic.wait_for(Duration::from_millis(1)), Wait::TimedOut);
+    assert_eq!(automatic.wait_for(Duration::from_millis(1), passive), Wait::TimedOut);
     automatic.set();
-    assert_eq!(automatic.wait_for(Duration::from_secs(5)), Wait::Satisfied);
-    assert_eq!(automatic.wait_for(Duration::ZERO), Wait::TimedOut);
+    assert_eq!(automatic.wait_for(Duration::from_secs(5), passive), Wait::Satisfied);
+    assert_eq!(automatic.wait_for(Duration::ZERO, passive), Wait::TimedOut);
     let manual = Event::new(EventKind::Manual).unwrap();
     manual.set();
-    manual.wait();
-    manual.wait();
+    manual.wait(passive);
+    manual.wait(passive);
     manual.clear();
-    assert_eq!(manual.wait_for(Duration::ZERO), Wait::TimedOut);
+    assert_eq!(manual.wait_for(Duration::ZERO, passive), Wait::TimedOut);
 }
 
 #[test]
@@ -110,8 +112,8 @@ fn a_semaphore_lets_go_as_many_as_it_was_told() {
     let threads: Vec<Thread> = (0..3)
         .map(|_| {
             let (semaphore, passed) = (semaphore.clone(), passed.clone());
-            Thread::spawn(move || {
-                semaphore.wait();
+            Thread::spawn(move |passive| {
+                semaphore.wait(passive);
                 passed.fetch_add(1, Ordering::SeqCst);
             })
             .unwrap()
@@ -170,7 +172,7 @@ fn a_rundown_waits_for_its_uses() {
     assert!(!rundown.enter(1));
     assert_eq!(rundown.wait_for(Duration::from_millis(1)), Wait::TimedOut);
     let for_thread = rundown.clone();
-    let thread = Thread::spawn(move || {
+    let thread = Thread::spawn(move |_| {
         for_thread.leave(3);
         for_thread.leave(2);
     })

@@ -16,7 +16,7 @@ use nt::event::{Event, EventKind};
 use nt::lock::{SleepMutex, SpinMutex};
 use nt::thread::Thread;
 use nt::wsk::Datagram;
-use nt::{Result, Shared, random};
+use nt::{Passive, Result, Shared, random};
 
 use super::message::{MESSAGE_BYTES, Message};
 use super::{Adapter, AdapterProtocol};
@@ -60,7 +60,7 @@ impl ControlThread {
     pub(crate) fn start<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> Result<()> {
         const { assert!(P::Protocol::MAX_CONTROL_BYTES <= MESSAGE_BYTES) };
         let for_thread = adapter.clone();
-        let thread = Thread::spawn(move || run(&for_thread))?;
+        let thread = Thread::spawn(move |passive| run(&for_thread, passive))?;
         *adapter.control.thread.lock() = Some(thread);
         Ok(())
     }
@@ -121,7 +121,7 @@ impl ControlThread {
     }
 }
 
-fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
+fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
     let mut sink = Sink::new(adapter);
     let mut next_look = Instant::NEVER;
     while !adapter.control.is_stopping.load(Ordering::Acquire) {
@@ -147,11 +147,11 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
         adapter.handle.transmit.flush();
 
         if due == Instant::NEVER {
-            adapter.control.wake.wait();
+            adapter.control.wake.wait(passive);
         } else {
             let wait = due.since(time::instant());
             if !wait.is_zero() {
-                adapter.control.wake.wait_for(wait);
+                adapter.control.wake.wait_for(wait, passive);
             }
         }
     }

@@ -4,7 +4,7 @@ use nt::event::Event;
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::nbl::TransmitQueue;
 use nt::oid::OidRequest;
-use nt::{Result, Shared, Status};
+use nt::{Passive, Result, Shared, Status};
 use tunic_ioctl::native::reply::AdapterEncoder;
 use tunic_ioctl::{AdapterId, Command};
 
@@ -40,8 +40,8 @@ impl<P: AdapterProtocol> AnyAdapter for Shared<Adapter<P>> {
         restart::restart(self);
     }
 
-    fn pause(&self) {
-        pause::pause(self);
+    fn pause(&self, passive: Passive) {
+        pause::pause(self, passive);
     }
 
     fn oid_request(&self, request: OidRequest<'_>) -> Status {

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use nt::Shared;
 use nt::event::Wait;
+use nt::{Passive, Shared};
 
 use super::{Adapter, AdapterProtocol};
 
@@ -14,7 +14,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub(super) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
+pub(super) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
     let mut state = adapter.state.lock();
     state.is_paused = true;
     adapter.handle.transmit.pause();
@@ -26,9 +26,9 @@ pub(super) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) {
         // meanwhile.
         adapter.nic.set_up(false);
         adapter.handle.transmit.flush();
-        if adapter.handle.transmit.drain_for(LOOK_AGAIN) == Wait::Satisfied {
+        if adapter.handle.transmit.drain_for(LOOK_AGAIN, passive) == Wait::Satisfied {
             break;
         }
     }
-    adapter.handle.receive.drain();
+    adapter.handle.receive.drain(passive);
 }

@@ -25,6 +25,7 @@ use nt_sys::ndis::{
 use nt_sys::ntdef::{PVOID, ULONG};
 
 use super::{AdapterHandle, Context, DRIVER, Driver, DriverHandle, Miniport};
+use crate::irql::Passive;
 use crate::nbl::{ReceivePath, TransmitPath};
 use crate::oid::OidRequest;
 use crate::pool::PoolBox;
@@ -123,7 +124,8 @@ fn add_adapter<M: Miniport>(
     // Allocated first: without memory there would be an adapter to halt.
     let context = PoolBox::new(MaybeUninit::uninit())?;
     let driver_handle = DriverHandle { handle: driver_state.handle };
-    let (adapter, attributes) = miniport.initialize(&driver_handle, adapter_handle)?;
+    let (adapter, attributes) =
+        miniport.initialize(&driver_handle, adapter_handle, Passive::by_contract())?;
     let context = PoolBox::fill(context, Context { driver, transmit, receive, adapter });
     let context = PoolBox::into_raw(context);
     // SAFETY: the handle is that of the adapter which is being initialized, and the context is the
@@ -132,7 +134,7 @@ fn add_adapter<M: Miniport>(
     if let Err(status) = set {
         // SAFETY: 4.
         let context = PoolBox::into_inner(unsafe { PoolBox::from_raw(context) });
-        miniport.halt(context.adapter);
+        miniport.halt(context.adapter, Passive::by_contract());
         return Err(status);
     }
     Ok(())
@@ -144,7 +146,7 @@ unsafe extern "efiapi" fn halt<M: Miniport>(adapter: NDIS_HANDLE, _action: NDIS_
     let context = PoolBox::into_inner(unsafe { PoolBox::from_raw(adapter) });
     // SAFETY: 2.
     let driver = unsafe { context.driver.as_ref() };
-    driver.miniport.halt(context.adapter);
+    driver.miniport.halt(context.adapter, Passive::by_contract());
 }
 
 unsafe extern "efiapi" fn unload<M: Miniport>(_driver_object: *mut DRIVER_OBJECT) {
@@ -163,7 +165,7 @@ unsafe extern "efiapi" fn pause<M: Miniport>(
 ) -> NDIS_STATUS {
     // SAFETY: 1.
     let (miniport, context) = unsafe { context::<M>(adapter) };
-    miniport.pause(&context.adapter);
+    miniport.pause(&context.adapter, Passive::by_contract());
     Status::SUCCESS.0
 }
 

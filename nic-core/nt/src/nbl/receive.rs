@@ -21,6 +21,7 @@ use nt_sys::ndis::{
 
 pub use packet::{ReceiveChain, ReceivePacket};
 
+use crate::irql::Passive;
 use crate::processor;
 use crate::rundown::Rundown;
 use crate::shared::Shared;
@@ -83,8 +84,8 @@ impl ReceivePath {
     /// Waits until NDIS has returned all packets of a paused path.
     ///
     /// # IRQL
-    /// `<= APC_LEVEL`
-    pub fn drain(&self) {
+    /// `PASSIVE_LEVEL`
+    pub fn drain(&self, _passive: Passive) {
         self.indicated.wait();
     }
 

@@ -90,7 +90,7 @@ impl Request {
         let irp = self.irp.prepare(set_event, done.cast());
         // The return value is ignored: the IRP is completed in any case, with the same status.
         call(irp);
-        self.done.wait();
+        self.done.wait_up_to(None);
         let (status, information) = self.irp.outcome();
         status.ok().map(|()| information)
     }

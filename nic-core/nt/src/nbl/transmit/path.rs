@@ -18,6 +18,7 @@ use super::list::{self, CompletedLists, packet_done, remaining};
 use super::packet::TransmitPacket;
 use super::queue::TransmitQueue;
 use crate::event::Wait;
+use crate::irql::Passive;
 use crate::processor;
 use crate::rundown::Rundown;
 use crate::shared::Shared;
@@ -56,8 +57,8 @@ impl TransmitPath {
     /// must complete and flush them meanwhile.
     ///
     /// # IRQL
-    /// `<= APC_LEVEL`
-    pub fn drain_for(&self, timeout: Duration) -> Wait {
+    /// `PASSIVE_LEVEL`
+    pub fn drain_for(&self, timeout: Duration, _passive: Passive) -> Wait {
         self.under_way.wait_for(timeout)
     }
 
