@@ -1,4 +1,4 @@
-//! Items that never move and are found by a number, without a lock.
+//! A growing array whose items never move, readable without a lock.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,20 +1,20 @@
-//! How much may be in flight below, found by itself.
+//! A dynamic limit of the bytes in flight below the engine.
 
 use core::time::Duration;
 
 use crate::Instant;
 
 /// A dynamic limit of the bytes between the backlog and the wire, after the idea of Linux' dynamic
-/// queue limits: large enough that what is below never runs dry while something waits, and no
-/// larger, so that waiting happens in the backlog, where it is managed.
+/// queue limits. It is large enough that the network never idles while packets wait, and no larger,
+/// so that packets wait in the backlog, where CoDel manages them.
 #[derive(Debug)]
 pub(crate) struct ByteLimit {
     limit: usize,
     in_flight: usize,
-    /// Something was held back for want of room since the last completion that left nothing in
-    /// flight.
+    /// A packet was held back since the last completion that left nothing in flight.
     held_back: bool,
-    /// The least that was left in flight at any completion of this period: more than was needed.
+    /// The minimum number of bytes in flight after a completion in this period: they were not
+    /// needed.
     min_slack: usize,
     period_end: Instant,
 }
@@ -31,8 +31,8 @@ impl ByteLimit {
         }
     }
 
-    /// How many bytes may follow now. Where nothing is in flight, one packet may whatever its
-    /// length.
+    /// The number of bytes that may be sent now. If nothing is in flight, one packet of any length
+    /// may be sent.
     pub(crate) const fn room(&self) -> usize {
         self.limit.saturating_sub(self.in_flight)
     }
@@ -42,22 +42,22 @@ impl ByteLimit {
         self.in_flight == 0
     }
 
-    /// Notes that something had to wait for room.
+    /// Notes that a packet had to wait for room.
     pub(crate) const fn hold_back(&mut self) {
         self.held_back = true;
     }
 
-    /// Notes bytes that go down.
+    /// Notes bytes handed to the network.
     pub(crate) const fn queued(&mut self, bytes: usize) {
         self.in_flight = self.in_flight.saturating_add(bytes);
     }
 
-    /// Notes bytes that are through, or were given up.
+    /// Notes bytes that were sent or abandoned.
     pub(crate) fn completed(&mut self, bytes: usize, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(bytes);
         if self.in_flight == 0 {
             if self.held_back {
-                // It ran dry while something waited: the limit was too low.
+                // The network idled while packets waited: the limit was too low.
                 self.limit = self.limit.saturating_add(bytes).min(MAX_LIMIT);
             }
             self.held_back = false;
@@ -67,8 +67,7 @@ impl ByteLimit {
         self.min_slack = self.min_slack.min(self.in_flight);
         if now >= self.period_end {
             if self.held_back {
-                // For a whole period so much was below that was not needed to keep it busy. Take
-                // back half.
+                // These bytes were not needed during a whole period: take back half of them.
                 self.limit = self.limit.saturating_sub(self.min_slack / 2).max(MIN_LIMIT);
             }
             self.start_period(now);
@@ -93,7 +92,7 @@ const INITIAL_LIMIT: usize = 128 * 1024;
 const MIN_LIMIT: usize = 64 * 1024;
 /// 10 Gbit/s for 12 ms.
 const MAX_LIMIT: usize = 16 * 1024 * 1024;
-/// How long bytes must have been superfluous.
+/// How long bytes must have been unneeded before the limit is lowered.
 const PERIOD: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

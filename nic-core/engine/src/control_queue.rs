@@ -4,20 +4,20 @@ use nic_memory::Queue;
 
 use crate::protocol::AddressValidation;
 
-/// The most messages of a validation that wait.
+/// The maximum number of messages in each of the two queues.
 pub const CONTROL_MESSAGES: usize = 4096;
 
-/// A bounded queue for each validation; they take turns, so that a flood of one keeps nothing of the
-/// other out.
+/// Two bounded queues, for messages from validated and unvalidated addresses. They are served in
+/// turn, so that a flood of one kind does not displace the other.
 pub struct ControlQueue<T> {
     unvalidated: Queue<T>,
     validated: Queue<T>,
-    /// Whose turn it is.
+    /// The queue that is served next.
     next: AddressValidation,
 }
 
 impl<T> ControlQueue<T> {
-    /// None waits; without memory.
+    /// An empty queue without memory.
     pub const fn new() -> Self {
         Self {
             unvalidated: Queue::new(),
@@ -26,7 +26,7 @@ impl<T> ControlQueue<T> {
         }
     }
 
-    /// Adds a message behind those of its validation. False where there is no room or memory ran out.
+    /// Appends a message. Returns false if its queue is full or memory ran out.
     pub fn push(&mut self, validation: AddressValidation, message: T) -> bool {
         let queue = match validation {
             AddressValidation::Unvalidated => &mut self.unvalidated,
@@ -37,7 +37,7 @@ impl<T> ControlQueue<T> {
             && queue.push_back(message).is_ok()
     }
 
-    /// Takes the oldest of the validation whose turn it is, or else of the other.
+    /// Removes the oldest message of the queue that is served next, or of the other if that is empty.
     pub fn pop(&mut self) -> Option<T> {
         let Self { unvalidated, validated, next } = self;
         let (first, second) = match next {
@@ -51,17 +51,17 @@ impl<T> ControlQueue<T> {
         first.pop_front().or_else(|| second.pop_front())
     }
 
-    /// How many messages wait.
+    /// The number of messages.
     pub const fn len(&self) -> usize {
         self.unvalidated.len() + self.validated.len()
     }
 
-    /// Whether none waits.
+    /// Whether there is no message.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Drops all of them.
+    /// Drops all messages.
     pub fn clear(&mut self) {
         self.unvalidated.clear();
         self.validated.clear();

@@ -1,4 +1,4 @@
-//! When each slot's peer is due, and who is due, without a look at all of them.
+//! The deadlines of all peers, and a search for those that have passed.
 
 use core::sync::atomic::{
     AtomicU64,
@@ -9,19 +9,19 @@ use nic_memory::NoMemory;
 
 use crate::{Instant, arena::Arena};
 
-/// The deadlines of all slots, side by side in blocks, each behind its bound: a time before which
-/// no deadline in it passes.
+/// The deadlines of all slots, in blocks. Each block starts with its lower bound: no deadline of
+/// the block is earlier.
 ///
-/// Whoever sets one lowers the bounds above it: its block's, and that of all. A bound that has
-/// passed is raised under the control lock, by a look at what lies under it. So a look at who is
-/// due reads the bounds, and the blocks in which somebody may be.
+/// Setting a deadline lowers the bound of its block and the bound of all blocks. A bound that has
+/// passed is raised under the control lock, after a scan of what it covers. A search for due peers
+/// reads the bounds, and only those blocks whose bound has passed.
 ///
-/// Nothing gets lost between the two: who sets a deadline stores it and then reads the bound, who
-/// raises a bound resets it and then reads the deadlines, in one order for all. One of them sees
-/// the other.
+/// No deadline is lost between the two. The thread that sets a deadline stores it and then reads
+/// the bound; the thread that raises a bound resets it and then reads the deadlines. Both are
+/// sequentially consistent, so one of them sees the store of the other.
 pub(crate) struct Deadlines {
     blocks: Arena<AtomicU64>,
-    /// A time before which none passes.
+    /// The lower bound of all deadlines.
     earliest: AtomicU64,
 }
 
@@ -47,13 +47,13 @@ impl Deadlines {
         self.blocks.len().div_ceil(1 + BLOCK)
     }
 
-    /// Sets a slot's deadline. True where it is earlier than all others. The slot's peer lock.
+    /// Sets a slot's deadline. Returns true if it is earlier than all others. Peer lock.
     pub(crate) fn set(&self, index: u32, deadline: Instant) -> bool {
         let (index, nanos) = (index as usize, deadline.as_nanos());
         let (Some(slot), Some(bound)) = (self.slot(index), self.bound(index / BLOCK)) else {
             return false;
         };
-        // Most batches leave it as it is, and then the bounds are right already.
+        // Most batches do not change it; the bounds are valid then.
         if slot.load(Relaxed) == nanos {
             return false;
         }
@@ -62,7 +62,7 @@ impl Deadlines {
         lower(&self.earliest, nanos)
     }
 
-    /// A time before which no deadline passes.
+    /// A lower bound of all deadlines.
     pub(crate) fn earliest(&self) -> Instant {
         Instant::from_nanos(self.earliest.load(Relaxed))
     }
@@ -102,12 +102,12 @@ impl Deadlines {
         None
     }
 
-    /// Puts a slot that is still due off until `later`. Control lock.
+    /// Postpones a deadline that has passed to `later`. Control lock.
     pub(crate) fn put_off(&self, index: u32, now: Instant, later: Instant) {
         let Some(slot) = self.slot(index as usize) else { return };
         let deadline = slot.load(Relaxed);
         if deadline <= now.as_nanos() {
-            // Where it fails, somebody has just set another.
+            // It fails if the deadline has just been set again.
             let _ = slot.compare_exchange(deadline, later.as_nanos(), SeqCst, Relaxed);
         }
     }
@@ -122,7 +122,7 @@ fn lower(bound: &AtomicU64, nanos: u64) -> bool {
     nanos < bound.load(SeqCst) && nanos < bound.fetch_min(nanos, SeqCst)
 }
 
-/// Of the most peers there are a thousand blocks of a thousand.
+/// The maximum number of peers makes 1024 blocks.
 const BLOCK: usize = 1024;
 
 #[cfg(test)]

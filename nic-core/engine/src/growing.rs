@@ -5,11 +5,10 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use alloc::boxed::Box;
 use nic_memory::{NoMemory, OnceBox, boxed};
 
-/// A slice that grows by being copied: readers need one load to find it, and the one they have
-/// stays valid.
+/// A slice that grows by being copied. A reader finds it with one load, and it stays valid.
 ///
-/// Each version is at least twice as long as the one before, and all live as long as the whole:
-/// together at most as much again as the last. A version that was replaced is not written any more.
+/// Each version is at least twice as long as its predecessor. All versions live as long as the
+/// whole, which at most doubles the memory of the last. A replaced version is not written to.
 pub(crate) struct Growing<T> {
     versions: [OnceBox<Box<[T]>>; VERSIONS],
     /// How many versions there are.

@@ -1,17 +1,19 @@
 //! The crypto-NIC: peers, routes, batches, queues and the [`Protocol`] trait.
 //!
-//! The engine is sans-IO. Packets, time and commands come in as arguments; what is to be sent,
-//! indicated or told comes out as return values or through a sink that the caller gives. It never
-//! calls the host, reads a clock or draws a random number, and it knows no protocol and no
-//! operating system: the former come as [`Protocol`], the latter as [`System`].
+//! The engine is sans-IO. Packets, time and commands are arguments; what is to be sent, indicated
+//! or reported is returned, or passed to a sink of the caller. The engine never calls the host,
+//! reads a clock or draws a random number. It knows no protocol and no operating system: a protocol
+//! is a type parameter ([`Protocol`]), and so is the system ([`System`]).
 //!
-//! [`Nic`] is an adapter. A packet's way out is [`Nic::submit`], then [`Nic::begin_seal`],
-//! sealed by any thread, [`Nic::finish_seal`], and in order [`Nic::next_to_send`] and
-//! [`Nic::send_completed`]. Its way in is [`Nic::classify`], then [`Nic::begin_open`],
-//! opened by any thread, [`Nic::finish_open`], and in order [`Nic::next_to_indicate`] and
-//! [`Nic::accept`]. Beside them runs a control thread: [`Nic::control_message`],
-//! [`Nic::tick`], [`Nic::configure`]. What waits for it lies in a [`ControlQueue`], by its
-//! [`Nic::validate_address`].
+//! [`Nic`] is an adapter:
+//!
+//! * Transmit: [`Nic::submit`], then [`Nic::begin_seal`]; any thread seals the batch and returns it
+//!   by [`Nic::finish_seal`]. In order: [`Nic::next_to_send`], [`Nic::send_completed`].
+//! * Receive: [`Nic::classify`], then [`Nic::begin_open`]; any thread opens the batch and returns
+//!   it by [`Nic::finish_open`]. In order: [`Nic::next_to_indicate`], [`Nic::accept`].
+//! * Control thread: [`Nic::control_message`], [`Nic::authenticated_message`], [`Nic::tick`],
+//!   [`Nic::configure`]. Control messages wait for it in a [`ControlQueue`], after
+//!   [`Nic::validate_address`].
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -26,14 +26,14 @@ pub struct PeerCounters {
     pub received_payload_bytes: u64,
 }
 
-/// A place in the peer table, and who has it.
+/// A slot of the peer table.
 pub(crate) struct PeerSlot<P: Protocol, S: System> {
     pub(crate) occupant: Mutex<S::SpinLock, Occupant<P, S>>,
 }
 
 /// Under the peer's lock.
 pub(crate) struct Occupant<P: Protocol, S: System> {
-    /// Counts the slot's users.
+    /// Distinguishes the successive occupants of the slot.
     pub(crate) generation: u32,
     pub(crate) peer: Option<Box<Peer<P, S>>>,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Peer<P: Protocol, S: System> {
     pub(crate) data: P::PeerData,
 }
 
-/// A sealed batch that waits for its turn.
+/// A sealed batch that waits to be sent in order.
 pub(crate) struct SealedBatch<S: System> {
     pub(crate) sealed: S::Sealed,
     pub(crate) sent: SentPackets,

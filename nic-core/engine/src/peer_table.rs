@@ -1,4 +1,4 @@
-//! Peers as the data path finds them.
+//! The peer table of the data path.
 
 use alloc::boxed::Box;
 use nic_memory::NoMemory;
@@ -51,7 +51,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
         })
     }
 
-    /// Like [`PeerTable::with`], for whoever has the slot now.
+    /// Like [`PeerTable::with`], for the current occupant of a slot.
     pub(crate) fn with_index<R>(
         &self,
         index: u32,
@@ -63,7 +63,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
         Some(f(PeerId { index, generation }, peer))
     }
 
-    /// Lets a peer have a slot. Control lock.
+    /// Puts a peer into a slot. Control lock.
     pub(crate) fn occupy(&self, index: u32, peer: Box<Peer<P, S>>) -> Option<PeerId> {
         let mut occupant = self.slots.get(index as usize)?.occupant.lock();
         self.deadlines.set(index, peer.data.deadline());

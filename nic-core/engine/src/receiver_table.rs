@@ -1,4 +1,4 @@
-//! Which peer a receiving receiver belongs to.
+//! Peers by receiver ID.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -57,7 +57,7 @@ impl<L: RawMutex> ReceiverTable<L> {
                 return None;
             }
             let receiver = ReceiverId(u32::from_ne_bytes(bytes));
-            let home = places(self.slots.slice(), receiver).next()?;
+            let home = candidates(self.slots.slice(), receiver).next()?;
             if home.load(Ordering::Relaxed) == FREE && self.find(receiver).is_none() {
                 home.store(pack(receiver.0, peer_index.checked_add(1)?), Ordering::Release);
                 *used += 1;
@@ -103,7 +103,7 @@ impl<L: RawMutex> ReceiverTable<L> {
 
     /// A receiver's slot, and its peer.
     fn find(&self, receiver: ReceiverId) -> Option<(&AtomicU64, u32)> {
-        places(self.slots.slice(), receiver).find_map(|place| {
+        candidates(self.slots.slice(), receiver).find_map(|place| {
             match unpack(place.load(Ordering::Acquire)) {
                 (number, peer) if number == receiver.0 => Some((place, peer.checked_sub(1)?)),
                 _ => None,
@@ -115,7 +115,7 @@ impl<L: RawMutex> ReceiverTable<L> {
     fn grow(&self, used: usize) -> Result<(), NoMemory> {
         let old = self.slots.slice();
         let mut length = (old.len() * 2).max(FIRST_LENGTH);
-        while length <= (used + 1).saturating_mul(SPARSEST).max(FIRST_LENGTH) {
+        while length <= (used + 1).saturating_mul(MAX_SLOTS_PER_ID).max(FIRST_LENGTH) {
             let new = slice(length, |_| AtomicU64::new(FREE))?;
             let mut receivers =
                 old.iter().map(|slot| slot.load(Ordering::Relaxed)).filter(|&slot| slot != FREE);
@@ -137,15 +137,15 @@ impl<L: RawMutex> Default for ReceiverTable<L> {
 
 const FREE: u64 = 0;
 const FIRST_LENGTH: usize = 16;
-/// How many places a number may lie in.
+/// The number of slots in which an ID may lie.
 const REACH: usize = 8;
-/// So many slots for each receiver are too many.
-const SPARSEST: usize = 256;
+/// The table does not grow beyond this many slots per ID.
+const MAX_SLOTS_PER_ID: usize = 256;
 /// 2^32 over the golden ratio: spreads numbers that follow each other.
 const MIX: u32 = 0x9e37_79b1;
 
 /// The slots that a number may lie in. Lengths are powers of two.
-fn places(slots: &[AtomicU64], receiver: ReceiverId) -> impl Iterator<Item = &AtomicU64> {
+fn candidates(slots: &[AtomicU64], receiver: ReceiverId) -> impl Iterator<Item = &AtomicU64> {
     let mixed = u64::from(receiver.0.wrapping_mul(MIX));
     let home = (mixed << slots.len().trailing_zeros().min(32) >> 32) as usize;
     (0..REACH)
@@ -154,7 +154,7 @@ fn places(slots: &[AtomicU64], receiver: ReceiverId) -> impl Iterator<Item = &At
 
 /// Puts a receiver into a free slot. False where there is none.
 fn place(slots: &[AtomicU64], slot: u64) -> bool {
-    let free = places(slots, ReceiverId(unpack(slot).0))
+    let free = candidates(slots, ReceiverId(unpack(slot).0))
         .find(|place| place.load(Ordering::Relaxed) == FREE);
     if let Some(free) = free {
         free.store(slot, Ordering::Release);
@@ -251,12 +251,12 @@ mod tests {
         let claims: Vec<_> =
             (0..100).map(|n| table.claim(n, ReceiverId(inverse.wrapping_mul(n)))).collect();
         assert!(claims.contains(&Err(ClaimError::NoMemory)));
-        assert!(table.slots.slice().len() <= 100 * SPARSEST);
+        assert!(table.slots.slice().len() <= 100 * MAX_SLOTS_PER_ID);
         assert_eq!(table.claim(7, ReceiverId(0x8000_0000)), Ok(()));
     }
 
     #[test]
-    fn a_default_peer_has_what_is_nobodys() {
+    fn a_default_peer_receives_unassigned_ids() {
         let table = ReceiverTable::<PlainLock>::new();
         table.claim(3, ReceiverId(9)).unwrap();
         table.set_default_peer(Some(5));

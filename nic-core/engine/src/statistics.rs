@@ -1,4 +1,4 @@
-//! What an adapter has carried and dropped.
+//! An adapter's traffic and discard counters.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,7 +30,7 @@ pub struct Totals {
     pub received_packets: u64,
     /// UDP payload bytes of all that was received and authentic.
     pub received_bytes: u64,
-    /// Packets and messages that got nowhere, by `Discard as usize`.
+    /// Discarded packets and messages, by `Discard as usize`.
     pub discards: [u64; Discard::COUNT],
 }
 
@@ -45,7 +45,7 @@ impl Statistics {
         self.received.add(packets, bytes);
     }
 
-    /// Counts what got nowhere.
+    /// Counts discarded packets or messages.
     pub fn discarded(&self, reason: Discard, count: u64) {
         if count > 0
             && let Some(counter) = self.discards.get(reason as usize)
@@ -71,7 +71,7 @@ impl Statistics {
 }
 
 impl Totals {
-    /// Packets and messages that got nowhere for this reason.
+    /// Discarded packets and messages for this reason.
     pub fn discarded(&self, reason: Discard) -> u64 {
         self.discards.get(reason as usize).copied().unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! Configurator: peers, their addresses and routes.
+//! Configuration: peers, their addresses and routes.
 
 use alloc::boxed::Box;
 use nic_memory::{NoMemory, boxed};
@@ -12,7 +12,7 @@ use crate::{
     routes::{InsertError, Prefix},
 };
 
-/// The nic under its control lock, to be configured.
+/// The adapter under its control lock, to be configured.
 ///
 /// To apply a set of changes whole or not at all: make every [`NewPeer`],
 /// [`Configurator::reserve`] what they need, and check the rest; what follows then can't fail.
@@ -43,7 +43,7 @@ impl<P: Protocol, S: System> NewPeer<P, S> {
 }
 
 impl<P: Protocol, S: System> Nic<P, S> {
-    /// Lets `f` configure the nic, under the control lock. The control thread is to be woken
+    /// Lets `f` configure the adapter, under the control lock. The control thread is to be woken
     /// afterwards: deadlines may have changed.
     pub fn configure<R>(
         &self,

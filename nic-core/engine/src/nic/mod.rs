@@ -1,4 +1,4 @@
-//! One adapter: its peers, routes and receivers, and the ways of packets through them.
+//! One adapter: its peers, routes and receiver IDs, and the paths of packets through them.
 //!
 //! # Locks
 //!
@@ -67,7 +67,7 @@ pub struct Nic<P: Protocol, S: System> {
 
 /// Under the control lock.
 struct ControlState<P: Protocol> {
-    /// On the heap, so that a nic fits on a kernel's stack before it is where it stays.
+    /// On the heap, so that a `Nic` fits on a kernel stack until it is moved to the heap.
     protocol: Box<P::Control>,
     directory: PeerDirectory<P::PeerControl>,
     next_adapter_timeout: Instant,

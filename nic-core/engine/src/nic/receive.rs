@@ -1,4 +1,4 @@
-//! The way in: classify, open, accept, indicate.
+//! The receive path: classify, open, accept, indicate.
 
 use crate::{
     Endpoint, Instant, Protocol, System,
@@ -12,7 +12,7 @@ use crate::{
 
 /// Datagrams that are opened under one key.
 pub struct RxBatch<P: Protocol> {
-    /// From whom, if they are authentic.
+    /// The sender, if they are authentic.
     pub peer: PeerId,
     /// To be given back by [`Nic::finish_open`] or [`Nic::abandon_open`], in any order.
     pub ticket: RxTicket,
@@ -25,7 +25,7 @@ pub struct RxBatch<P: Protocol> {
 #[must_use = "later batches wait until the ticket is returned"]
 pub struct RxTicket(SequenceTicket);
 
-/// An authentic packet to be judged.
+/// An authentic packet to be accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptItem {
     /// As the protocol opened it.
@@ -61,7 +61,7 @@ pub enum RxOutcome {
     Dropped(Discard),
 }
 
-/// What else a batch did.
+/// Side effects of accepting a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AcceptEffects {
     /// The control thread has to look at once: a timer was set.
@@ -71,8 +71,8 @@ pub struct AcceptEffects {
 }
 
 impl<P: Protocol, S: System> Nic<P, S> {
-    /// Judges a datagram by its first bytes (at least 16, or all) and its length. Malformed ones
-    /// are counted.
+    /// Classifies a datagram by its first bytes (at least 16, or all) and its length. Malformed
+    /// ones are counted.
     pub fn classify(&self, head: &[u8], datagram_bytes: usize) -> Class {
         let class = P::classify(head, datagram_bytes);
         if class == Class::Malformed {
@@ -81,7 +81,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
         class
     }
 
-    /// Starts to open a run of datagrams for one key. What is refused is counted.
+    /// Starts to open a run of datagrams for one key. Refused datagrams are counted.
     pub fn begin_open(
         &self,
         selector: Selector,
@@ -108,7 +108,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
         noted.is_some_and(|((), control_due)| control_due)
     }
 
-    /// Gives an opened batch back. On [`Drain::Required`] the caller handles what
+    /// Returns an opened batch. On [`Drain::Required`] the caller handles what
     /// [`Nic::next_to_indicate`] gives until that is none.
     pub fn finish_open(&self, peer: PeerId, ticket: RxTicket, opened: S::Opened) -> Drain {
         let mut opened = Some(opened);
@@ -123,7 +123,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
             .unwrap_or(Drain::NotRequired)
     }
 
-    /// Gives up a batch that could not be opened: those behind it need not wait. Turns are as with
+    /// Abandons a batch that could not be opened, so that later batches need not wait. Returns as
     /// [`Nic::finish_open`].
     pub fn abandon_open(&self, peer: PeerId, ticket: RxTicket) -> Drain {
         self.peers
@@ -131,13 +131,13 @@ impl<P: Protocol, S: System> Nic<P, S> {
             .unwrap_or(Drain::NotRequired)
     }
 
-    /// The next opened batch to accept and indicate, by the thread whose turn it is; `None` ends
-    /// the turn.
+    /// The next opened batch to accept and indicate, by the thread that drains; `None` ends
+    /// the drain.
     pub fn next_to_indicate(&self, peer: PeerId) -> Option<S::Opened> {
         self.peers.with(peer, |state| state.opening.next()).flatten()
     }
 
-    /// Judges authentic packets of one batch, in order, by the thread whose turn it is: replay,
+    /// Accepts authentic packets of one batch, in order, on the thread that drains: replay,
     /// timers, the peer's address and counters under one lock, and then whether each comes from an
     /// address that its peer may use.
     pub fn accept(
@@ -286,8 +286,8 @@ impl<P: Protocol, S: System> Nic<P, S> {
     }
 }
 
-/// The most batches of a peer that may be opened at a time.
+/// The maximum number of batches of a peer that are opened at a time.
 const OUTSTANDING_BATCHES: usize = 256;
-/// The most datagrams of a peer that may be opened at a time: what may wait for the workers, about
-/// 5 ms at 5 Gbit/s.
+/// The maximum number of datagrams of a peer that are opened at a time: what may wait for the
+/// workers, about 5 ms at 5 Gbit/s.
 const OUTSTANDING_DATAGRAMS: u32 = 2048;

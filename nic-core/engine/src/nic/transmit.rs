@@ -1,4 +1,4 @@
-//! The way out: submit, seal, send.
+//! The transmit path: submit, seal, send.
 
 use alloc::boxed::Box;
 
@@ -11,8 +11,8 @@ use crate::{
     resequencer::{Drain, SequenceTicket},
 };
 
-/// Peers that got packets to send: [`Nic::begin_seal`] is to be called for each until it gives
-/// none.
+/// Peers with packets to send. The caller calls [`Nic::begin_seal`] for each until it returns no
+/// batch.
 #[derive(Debug)]
 pub struct PumpList {
     peers: [PeerId; Self::CAPACITY],
@@ -48,9 +48,9 @@ pub struct TxBatch<P: Protocol, S: System> {
     pub bytes: usize,
 }
 
-/// A batch's place in the order of its peer.
+/// The position of a batch in its peer's transmit order.
 #[derive(Clone, Copy, Debug)]
-#[must_use = "batches behind it wait until it is given back"]
+#[must_use = "later batches wait until the ticket is returned"]
 pub struct TxTicket {
     ticket: SequenceTicket,
     sent: SentPackets,
@@ -72,8 +72,8 @@ pub struct ToSend<S: System> {
 }
 
 impl<P: Protocol, S: System> Nic<P, S> {
-    /// Takes packets from the stack above: routes each, and queues it with its peer. What has no
-    /// place goes to `rejected`.
+    /// Takes packets from the stack above: routes each, and queues it with its peer. Packets that
+    /// can't be queued are passed to `rejected`.
     ///
     /// Ends early when `pumps` is full: pump, clear it, and call again until `packets` is empty.
     /// Peers' locks are taken once for each run of packets of one peer; `rejected` is called under
@@ -145,8 +145,8 @@ impl<P: Protocol, S: System> Nic<P, S> {
         NextTxBatch { batch, control_due }
     }
 
-    /// Gives a sealed batch back. On [`Drain::Required`] the caller sends what [`Nic::next_to_send`]
-    /// gives until that is none.
+    /// Returns a sealed batch. On [`Drain::Required`] the caller sends what [`Nic::next_to_send`]
+    /// returns until it returns `None`.
     pub fn finish_seal(&self, peer: PeerId, ticket: TxTicket, sealed: S::Sealed) -> Drain {
         let TxTicket { ticket, sent, payload_bytes, bytes } = ticket;
         let mut batch = Some(SealedBatch { sealed, sent, payload_bytes, bytes });
@@ -161,7 +161,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
             .unwrap_or(Drain::NotRequired)
     }
 
-    /// Gives up a batch that could not be sealed: those behind it need not wait. Turns are as with
+    /// Abandons a batch that could not be sealed, so that later batches need not wait. Returns as
     /// [`Nic::finish_seal`]; afterwards the peer is to be pumped again.
     pub fn abandon_seal(&self, peer: PeerId, ticket: TxTicket, now: Instant) -> Drain {
         self.peers
@@ -172,7 +172,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
             .unwrap_or(Drain::NotRequired)
     }
 
-    /// The next batch to hand to the network, by the thread whose turn it is; `None` ends the turn.
+    /// The next batch to hand to the network, by the thread that drains; `None` ends the drain.
     /// No lock is held while it is sent. Each is to be followed by [`Nic::send_completed`],
     /// whether it could be sent or not.
     pub fn next_to_send(&self, peer: PeerId, now: Instant) -> Option<ToSend<S>> {
@@ -421,9 +421,9 @@ impl Default for PumpList {
     }
 }
 
-/// The most packets in a batch.
+/// The maximum number of packets in a batch.
 pub const BATCH_PACKETS: u32 = 64;
-/// The most batches of a peer that may be sealed at a time.
+/// The maximum number of batches of a peer that are sealed at a time.
 const OUTSTANDING_BATCHES: usize = 64;
-/// The most packets that are queued under one hold of a peer's lock.
+/// The maximum number of packets that are queued per acquisition of a peer's lock.
 const RUN_PACKETS: usize = 64;

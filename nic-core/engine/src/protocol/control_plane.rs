@@ -16,8 +16,8 @@ pub enum AddressValidation {
 ///
 /// The engine keeps a copy, so that messages are validated on arrival without the control lock.
 pub trait AddressValidator: Clone + Send {
-    /// Validates a datagram of [`super::Class::Control`]. An error drops the datagram. No lock; must
-    /// be cheap and bounded. `is_assigned` returns whether a receiver ID belongs to a peer.
+    /// Validates a datagram of [`super::Class::Control`]. An error drops the datagram. No lock;
+    /// must be cheap and bounded. `is_assigned` returns whether a receiver ID belongs to a peer.
     fn validate(
         &self,
         datagram: &[u8],

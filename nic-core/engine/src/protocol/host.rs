@@ -38,8 +38,8 @@ pub trait ControlHost<P: Protocol> {
     fn set_default_peer(&mut self, peer: Option<PeerId>);
     /// A peer's name.
     fn name(&self, peer: PeerId) -> Option<PeerName>;
-    /// Removes a peer, which includes a call of [`super::ControlPlane::peer_removed`]. Returns false
-    /// if it is gone already.
+    /// Removes a peer, which includes a call of [`super::ControlPlane::peer_removed`]. Returns
+    /// false if it is gone already.
     fn remove_peer(&mut self, control: &mut P::Control, peer: PeerId) -> bool;
     /// A peer's endpoint.
     fn endpoint(&self, peer: PeerId) -> Option<Endpoint>;

@@ -6,13 +6,14 @@
 //! |---|---|---|
 //! | [`Protocol`] | the protocol's marker type | the wire format |
 //! | [`DataPlane`] | [`Protocol::PeerData`] | batches, under the peer lock |
-//! | [`Sealer`], [`Opener`] | [`Protocol::SealContext`], [`Protocol::OpenContext`] | packets, under no lock |
+//! | [`Sealer`] | [`Protocol::SealContext`] | packets, under no lock |
+//! | [`Opener`] | [`Protocol::OpenContext`] | packets, under no lock |
 //! | [`ControlPlane`] | [`Protocol::Control`] | handshakes and timers, under the control lock |
-//! | [`AddressValidator`] | [`Protocol::AddressValidator`] | control messages on arrival, under no lock |
+//! | [`AddressValidator`] | [`Protocol::AddressValidator`] | arriving messages, under no lock |
 //! | [`StreamFraming`] | [`Protocol::Stream`] | message boundaries on byte streams |
 //!
-//! The data plane never waits and never performs public-key cryptography. Keys pass from the control
-//! plane to the data plane through [`ControlHost::with_peer_data`].
+//! The data plane never waits and never performs public-key cryptography. Keys pass from the
+//! control plane to the data plane through [`ControlHost::with_peer_data`].
 //!
 //! # Locks and IRQL
 //!

@@ -58,8 +58,8 @@ impl DataPlane<OpenVpn> for PeerData {
         self.format()
     }
 
-    /// Rejects packets to the peer's own endpoint. The only peer has all routes, so that the tunnel's
-    /// own datagrams come back if the host has no other route to the endpoint.
+    /// Rejects packets to the peer's own endpoint. The only peer has all routes, so that the
+    /// tunnel's own datagrams come back if the host has no other route to the endpoint.
     fn admits(&self, endpoint: &Endpoint, head: &[u8]) -> bool {
         self.mode == Mode::MultiPeer || !own_transport::is_for(head, endpoint.remote)
     }
@@ -164,8 +164,8 @@ fn wants_derivation(data: &PeerData) -> bool {
 }
 
 impl Sealer for SealContext {
-    /// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros,
-    /// which no peer accepts.
+    /// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all
+    /// zeros, which no peer accepts.
     fn seal(&self, first: u32, packets: &mut [SealPacket<'_>]) {
         let mut counter = self.first.wrapping_add(u64::from(first));
         let header_bytes = self.format.header_bytes();

@@ -109,8 +109,8 @@ impl DataPlane<WireGuard> for PeerData {
 }
 
 impl Sealer for SealContext {
-    /// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all zeros,
-    /// which no peer accepts.
+    /// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all
+    /// zeros, which no peer accepts.
     fn seal(&self, first: u32, packets: &mut [SealPacket<'_>]) {
         let Some(key) = self.key.aead() else {
             packets.iter_mut().for_each(|packet| packet.datagram.fill(0));

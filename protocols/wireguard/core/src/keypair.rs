@@ -213,8 +213,8 @@ impl Keypairs {
             .find(|keypair| keypair.local == receiver)
     }
 
-    /// Notes an authentic packet that came in by this receiver. False where it was seen before or is
-    /// too old to tell.
+    /// Notes an authentic packet that came in by this receiver. False where it was seen before or
+    /// is too old to tell.
     pub(crate) fn accept(&mut self, receiver: ReceiverId, counter: u64, now: Instant) -> bool {
         [&mut self.current, &mut self.previous, &mut self.next]
             .into_iter()
