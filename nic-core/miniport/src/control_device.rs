@@ -23,7 +23,7 @@ const VERSION_BYTES: usize = 256;
 
 /// The control device.
 #[derive(Clone)]
-pub struct ControlPoint {
+pub struct RequestDispatcher {
     registry: Shared<Registry>,
     protocols: ProtocolList,
 }
@@ -42,7 +42,7 @@ impl File {
     }
 }
 
-impl ControlPoint {
+impl RequestDispatcher {
     /// For the adapters of a driver that speak these protocols.
     pub(crate) fn new(registry: Shared<Registry>, protocols: ProtocolList) -> Self {
         Self { registry, protocols }
@@ -149,7 +149,7 @@ impl ControlPoint {
     }
 }
 
-impl ControlDevice for ControlPoint {
+impl ControlDevice for RequestDispatcher {
     type File = File;
 
     fn open(&self, name: &[u16], _id: FileId) -> Result<File> {

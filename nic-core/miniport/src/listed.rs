@@ -51,21 +51,21 @@ impl<P: AdapterProtocol> LoadedProtocol for Loaded<P> {
     }
 
     fn initialize(&self, new: NewAdapter<'_>, passive: Passive) -> Result<Shared<dyn AnyAdapter>> {
-        let NewAdapter { driver, control, services, handle, keywords } = new;
+        let NewAdapter { driver, dispatcher, services, handle, keywords } = new;
         let own_keywords = match handle.configuration() {
             Ok(configuration) => P::read_keywords(&configuration)?,
             Err(Status::INSUFFICIENT_RESOURCES) => return Err(Status::INSUFFICIENT_RESOURCES),
             // There is none.
             Err(_) => P::Keywords::default(),
         };
-        P::initializing(&self.devices, driver, control, &own_keywords)?;
+        P::initializing(&self.devices, driver, dispatcher, &own_keywords)?;
         let adapter = adapter::make::<P>(services, handle, keywords, &own_keywords)?;
         match Shared::new(adapter.clone()) {
             Ok(object) => Ok(object.unsize::<dyn AnyAdapter>(|inner| inner)),
             Err(status) => {
-                let gone = adapter.halt();
+                let released = adapter.halt();
                 drop(adapter);
-                gone.wait(passive);
+                released.wait(passive);
                 Err(status)
             }
         }

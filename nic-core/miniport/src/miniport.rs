@@ -11,9 +11,9 @@ use nt::nbl::TransmitQueue;
 use nt::oid::OidRequest;
 use nt::{Passive, Result, Shared, Status};
 
-use crate::adapter::{self, Keywords, Ticket};
+use crate::adapter::{self, Keywords, OldestJob};
 use crate::any_adapter::AnyAdapter;
-use crate::control_device::ControlPoint;
+use crate::control_device::RequestDispatcher;
 use crate::protocols::{LoadedProtocol, NewAdapter, ProtocolList};
 use crate::registry::Registry;
 use crate::services::Services;
@@ -32,21 +32,21 @@ pub struct Tunic<D: Driver> {
     registry: Shared<Registry>,
     services: Services,
     protocols: Vec<Shared<dyn LoadedProtocol>>,
-    workers: SleepMutex<Option<Workers<Ticket>>>,
-    control_device: SleepMutex<Option<DeviceRegistration<ControlPoint>>>,
+    workers: SleepMutex<Option<Workers<OldestJob>>>,
+    control_device: SleepMutex<Option<DeviceRegistration<RequestDispatcher>>>,
     driver: PhantomData<D>,
 }
 
 impl<D: Driver> Tunic<D> {
-    fn control_point(&self) -> ControlPoint {
-        ControlPoint::new(self.registry.clone(), D::PROTOCOLS)
+    fn dispatcher(&self) -> RequestDispatcher {
+        RequestDispatcher::new(self.registry.clone(), D::PROTOCOLS)
     }
 
     /// Halts an adapter, and waits until nothing of it is left.
     fn end(adapter: Shared<dyn AnyAdapter>, passive: Passive) {
-        let gone = adapter.halt();
+        let released = adapter.halt();
         drop(adapter);
-        gone.wait(passive);
+        released.wait(passive);
     }
 }
 
@@ -55,15 +55,15 @@ impl<D: Driver> Miniport for Tunic<D> {
     type Adapter = Shared<dyn AnyAdapter>;
 
     fn load() -> Result<Self> {
-        let workload = WorkQueue::new()?;
-        let workers = Workers::start(workload.clone())?;
+        let worker_queue = WorkQueue::new()?;
+        let workers = Workers::start(worker_queue.clone())?;
         let mut protocols: Vec<Shared<dyn LoadedProtocol>> = Vec::new();
         for protocol in D::PROTOCOLS {
             protocols.try_push(protocol.load()?).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         }
         Ok(Self {
             registry: Shared::new(Registry::new())?,
-            services: Services { wsk: Shared::new(Wsk::new())?, workload },
+            services: Services { wsk: Shared::new(Wsk::new())?, worker_queue },
             protocols,
             workers: SleepMutex::new(Some(workers)),
             control_device: SleepMutex::new(None),
@@ -78,7 +78,7 @@ impl<D: Driver> Miniport for Tunic<D> {
             // SYSTEM and Administrators, nobody else.
             sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"),
         };
-        let device = Shared::new(self.control_point())?;
+        let device = Shared::new(self.dispatcher())?;
         let registration = DeviceRegistration::new(driver, &name, device)?;
         *self.control_device.lock() = Some(registration);
         Ok(())
@@ -105,9 +105,9 @@ impl<D: Driver> Miniport for Tunic<D> {
         let asked_for =
             |protocol: &&Shared<dyn LoadedProtocol>| keywords.asks_for(protocol.keyword());
         let protocol = self.protocols.iter().find(asked_for).ok_or(Status::NOT_SUPPORTED)?;
-        let control = &self.control_point();
+        let dispatcher = &self.dispatcher();
         let services = &self.services;
-        let new = NewAdapter { driver, control, services, handle, keywords: &keywords };
+        let new = NewAdapter { driver, dispatcher, services, handle, keywords: &keywords };
         let adapter = protocol.initialize(new, passive)?;
         if let Err(status) = self.registry.add(adapter.clone()) {
             Self::end(adapter, passive);

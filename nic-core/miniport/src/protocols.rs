@@ -7,7 +7,7 @@ use tunic_ioctl::Command;
 
 use crate::adapter::Keywords;
 use crate::any_adapter::AnyAdapter;
-use crate::control_device::ControlPoint;
+use crate::control_device::RequestDispatcher;
 use crate::services::Services;
 
 /// The list of a driver's protocols, a line each: `&Listed::<MyProtocol>::NEW`. The first is that
@@ -57,7 +57,7 @@ pub trait LoadedProtocol: Send + Sync {
 /// What an adapter is made from.
 pub struct NewAdapter<'a> {
     pub(crate) driver: &'a DriverHandle,
-    pub(crate) control: &'a ControlPoint,
+    pub(crate) dispatcher: &'a RequestDispatcher,
     pub(crate) services: &'a Services,
     pub(crate) handle: AdapterHandle,
     pub(crate) keywords: &'a Keywords,

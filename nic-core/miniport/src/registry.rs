@@ -32,8 +32,8 @@ impl Registry {
     pub(crate) fn remove(&self, adapter: &Shared<dyn AnyAdapter>) {
         let removed = {
             let mut adapters = self.adapters.lock();
-            let place = adapters.iter().position(|known| known.is_same(adapter));
-            place.map(|place| adapters.remove(place))
+            let index = adapters.iter().position(|known| known.is_same(adapter));
+            index.map(|index| adapters.remove(index))
         };
         drop(removed);
     }

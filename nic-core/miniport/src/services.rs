@@ -2,7 +2,7 @@
 
 use nt::Shared;
 
-use crate::adapter::Workload;
+use crate::adapter::WorkerQueue;
 use crate::wsk::Wsk;
 
 /// What adapters use of the driver.
@@ -11,5 +11,5 @@ pub(crate) struct Services {
     /// Its attachment to WSK.
     pub(crate) wsk: Shared<Wsk>,
     /// The queue of its workers.
-    pub(crate) workload: Shared<Workload>,
+    pub(crate) worker_queue: Shared<WorkerQueue>,
 }

@@ -59,7 +59,7 @@ impl AdapterProtocol for PresharedAdapter {
         Ok(())
     }
 
-    fn asked_port(port: &u16) -> u16 {
+    fn requested_port(port: &u16) -> u16 {
         *port
     }
 
@@ -115,7 +115,7 @@ fn configure(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result<(), Re
     state.settings = change.listen_port.unwrap_or(state.settings);
     drop(state);
     // What the engine wants sent goes out under no lock.
-    sink.act();
+    sink.perform();
     adapter.control.wake();
     Ok(())
 }

@@ -26,10 +26,10 @@ use crate::time;
 const OVERLOAD_MESSAGES: usize = 512;
 
 /// The most reports of moved peers that wait.
-const MOVED: usize = 64;
+const MAX_MOVED: usize = 64;
 
 /// How long load is remembered.
-const LOAD_MEMORY: Duration = Duration::from_secs(1);
+const OVERLOAD_DURATION: Duration = Duration::from_secs(1);
 
 /// What the control thread and those who wake it share.
 pub struct ControlThread {
@@ -37,7 +37,7 @@ pub struct ControlThread {
     /// Peers that were seen at another address on the data path, to be reported.
     moved: SpinMutex<Queue<PeerId>>,
     /// When the queue was last seen loaded, in nanoseconds; 0 for never.
-    loaded_at: AtomicU64,
+    overloaded_at: AtomicU64,
     wake: Event,
     is_stopping: AtomicBool,
     thread: SleepMutex<Option<Thread>>,
@@ -49,7 +49,7 @@ impl ControlThread {
         Ok(Self {
             messages: SpinMutex::new(ControlQueue::new()),
             moved: SpinMutex::new(Queue::new()),
-            loaded_at: AtomicU64::new(0),
+            overloaded_at: AtomicU64::new(0),
             wake: Event::new(EventKind::Automatic)?,
             is_stopping: AtomicBool::new(false),
             thread: SleepMutex::new(None),
@@ -94,7 +94,7 @@ impl ControlThread {
         let is_loaded = messages.len() >= OVERLOAD_MESSAGES;
         drop(messages);
         if is_loaded {
-            self.loaded_at.store(time::instant().as_nanos(), Ordering::Relaxed);
+            self.overloaded_at.store(time::instant().as_nanos(), Ordering::Relaxed);
         }
         self.wake();
         true
@@ -106,7 +106,7 @@ impl ControlThread {
     /// `<= DISPATCH_LEVEL`
     pub(crate) fn endpoint_moved(&self, peer: PeerId) {
         let mut moved = self.moved.lock();
-        if moved.len() < MOVED && moved.try_reserve(1).is_ok() {
+        if moved.len() < MAX_MOVED && moved.try_reserve(1).is_ok() {
             // There is room.
             let _ = moved.push_back(peer);
         }
@@ -116,14 +116,15 @@ impl ControlThread {
 
     /// Whether handshakes come in faster than they can be handled.
     fn is_under_load(&self) -> bool {
-        let loaded_at = self.loaded_at.load(Ordering::Relaxed);
-        loaded_at != 0 && time::instant().since(Instant::from_nanos(loaded_at)) < LOAD_MEMORY
+        let overloaded_at = self.overloaded_at.load(Ordering::Relaxed);
+        overloaded_at != 0
+            && time::instant().since(Instant::from_nanos(overloaded_at)) < OVERLOAD_DURATION
     }
 }
 
 fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
     let mut sink = Sink::new(adapter);
-    let mut next_look = Instant::NEVER;
+    let mut next_mtu_poll = Instant::NEVER;
     while !adapter.control.is_stopping.load(Ordering::Acquire) {
         while let Some(message) = { adapter.control.messages.lock().pop() } {
             let (bytes, from) = (message.as_slice(), &message.endpoint);
@@ -133,17 +134,17 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
                     adapter.nic.authenticated_message(peer, bytes, from, time::now(), &mut sink)
                 }
             };
-            sink.act();
+            sink.perform();
         }
         while let Some(peer) = { adapter.control.moved.lock().pop_front() } {
             P::report(adapter, EngineEvent::EndpointMoved(peer));
         }
-        if next_look == Instant::NEVER || next_look <= time::instant() {
-            next_look = adapter.follow_mtu();
+        if next_mtu_poll == Instant::NEVER || next_mtu_poll <= time::instant() {
+            next_mtu_poll = adapter.poll_mtu();
         }
-        let due = adapter.nic.tick(time::now(), &mut sink).min(next_look);
-        let due = due.min(P::attend(adapter));
-        sink.act();
+        let due = adapter.nic.tick(time::now(), &mut sink).min(next_mtu_poll);
+        let due = due.min(P::poll(adapter));
+        sink.perform();
         adapter.handle.transmit.flush();
 
         if due == Instant::NEVER {
@@ -175,7 +176,7 @@ impl<'a, P: AdapterProtocol> Sink<'a, P> {
     ///
     /// # Locks
     /// None may be held.
-    pub fn act(&mut self) {
+    pub fn perform(&mut self) {
         for message in self.sends.drain(..) {
             // Whether it arrives, the protocol's timers see.
             let _ = self.adapter.sockets.send_message(message.as_slice(), &message.endpoint);

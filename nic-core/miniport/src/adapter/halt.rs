@@ -20,7 +20,7 @@ pub(super) fn halt<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> Shared<E
     adapter.sockets.replace(None);
     adapter.control.stop();
     adapter.handle.transmit.flush();
-    adapter.gone.0.clone()
+    adapter.released.0.clone()
 }
 
 /// The device is being removed: requests that wait for news of it end, and nothing can be changed

@@ -15,15 +15,15 @@ use super::offloads::Offloads;
 use super::packet_size::{MAXIMUM_MTU_BYTES, slot_bytes};
 use super::transmit::Sending;
 use super::{
-    Adapter, AdapterProtocol, BITS_PER_SECOND, ControlThread, Gone, Keywords, Nic, SocketPlace,
-    State, oid,
+    ActiveSockets, Adapter, AdapterProtocol, BITS_PER_SECOND, ControlThread, Keywords, Nic,
+    Released, State, oid,
 };
 use crate::recycler::{Recycler, Sizes};
 use crate::ring::Ring;
 use crate::services::Services;
 
 /// Batches that are kept for reuse; of each kind.
-const KEPT_BATCHES: usize = 32;
+const MAX_KEPT_BATCHES: usize = 32;
 
 /// What NDIS is told of an adapter.
 pub(crate) fn attributes(keywords: &Keywords) -> Attributes {
@@ -50,26 +50,26 @@ pub(crate) fn make<P: AdapterProtocol>(
     let packet_bytes = slot_bytes::<P::Protocol>(keywords.mtu_bytes as usize);
     let packets = nic_engine::nic::BATCH_PACKETS as usize;
     let sizes = Sizes { packets, packet_bytes };
-    let gone = Shared::new(Event::new(EventKind::Manual)?)?;
+    let released = Shared::new(Event::new(EventKind::Manual)?)?;
     let adapter = Shared::new(Adapter {
         id: keywords.id,
         name: keywords.name,
         handle,
         wsk: services.wsk.clone(),
-        jobs: Jobs::new(services.workload.clone())?,
+        jobs: Jobs::new(services.worker_queue.clone())?,
         nic,
         state: SleepMutex::new(State::default()),
-        sockets: SocketPlace::new(),
-        send_batches: Recycler::new(KEPT_BATCHES, sizes)?,
+        sockets: ActiveSockets::new(),
+        send_batches: Recycler::new(MAX_KEPT_BATCHES, sizes)?,
         sending: Sending::default(),
         interfaces: Interfaces::new(keywords.mtu_bytes),
-        opened: Recycler::new(KEPT_BATCHES, Sizes { packet_bytes: 0, ..sizes })?,
+        opened: Recycler::new(MAX_KEPT_BATCHES, Sizes { packet_bytes: 0, ..sizes })?,
         offloads: Offloads::new(keywords.receive_checksums),
         control: ControlThread::new()?,
         events: Ring::new()?,
         extension: P::new_extension(own_keywords)?,
         allows_test_timers: keywords.test_timers > 0,
-        gone: Gone(gone),
+        released: Released(released),
     })?;
     ControlThread::start(&adapter)?;
     Ok(adapter)

@@ -1,7 +1,7 @@
 //! An adapter's jobs for the workers.
 //!
 //! Jobs of adapters differ in size and type. Each adapter keeps its own, and the workers' queue
-//! holds one [`Ticket`] for each of them, so that jobs of all adapters are done in the order in
+//! holds one [`OldestJob`] for each of them, so that jobs of all adapters are done in the order in
 //! which they came.
 
 use nic_memory::Queue;
@@ -11,12 +11,12 @@ use nt::{Result, Shared, Status};
 use crate::workers::{Job, MAX_JOBS, WorkQueue};
 
 /// The workers' queue.
-pub(crate) type Workload = WorkQueue<Ticket>;
+pub(crate) type WorkerQueue = WorkQueue<OldestJob>;
 
 /// The right to have the oldest job of an adapter done.
-pub(crate) struct Ticket(Shared<dyn RunOldest>);
+pub(crate) struct OldestJob(Shared<dyn RunOldest>);
 
-impl Job for Ticket {
+impl Job for OldestJob {
     fn run(self) {
         self.0.run_oldest();
     }
@@ -33,7 +33,7 @@ pub(crate) struct Jobs<J: Job> {
     waiting: Shared<Waiting<J>>,
     /// The same.
     as_object: Shared<dyn RunOldest>,
-    workload: Shared<Workload>,
+    worker_queue: Shared<WorkerQueue>,
 }
 
 struct Waiting<J>(SpinMutex<Queue<J>>);
@@ -49,12 +49,12 @@ impl<J: Job> RunOldest for Waiting<J> {
 
 impl<J: Job> Jobs<J> {
     /// No jobs yet.
-    pub(crate) fn new(workload: Shared<Workload>) -> Result<Self> {
+    pub(crate) fn new(worker_queue: Shared<WorkerQueue>) -> Result<Self> {
         let mut jobs = Queue::new();
         jobs.try_reserve(MAX_JOBS).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         let waiting = Shared::new(Waiting(SpinMutex::new(jobs)))?;
         let as_object = waiting.clone().unsize::<dyn RunOldest>(|inner| inner);
-        Ok(Self { waiting, as_object, workload })
+        Ok(Self { waiting, as_object, worker_queue })
     }
 
     /// Leaves a job to the workers; gives it back where there is no room, and then the caller does
@@ -71,7 +71,7 @@ impl<J: Job> Jobs<J> {
             return Err(job);
         }
         // A worker that has the ticket already waits for the lock, and then finds the job.
-        if self.workload.push(Ticket(self.as_object.clone())).is_err() {
+        if self.worker_queue.push(OldestJob(self.as_object.clone())).is_err() {
             return Err(job);
         }
         // `new` made room for it.
@@ -80,11 +80,11 @@ impl<J: Job> Jobs<J> {
 
     /// Whether jobs wait, of this adapter or another one.
     pub(crate) fn is_busy(&self) -> bool {
-        self.workload.is_busy()
+        self.worker_queue.is_busy()
     }
 
     /// Whether a worker has nothing to do.
     pub(crate) fn has_idle(&self) -> bool {
-        self.workload.has_idle()
+        self.worker_queue.has_idle()
     }
 }

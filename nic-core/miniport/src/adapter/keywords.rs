@@ -26,7 +26,7 @@ use crate::utf16;
 const DEFAULT_MTU_BYTES: u32 = 1420;
 
 /// IPv4 needs no less (RFC 791).
-const MINIMUM_MTU_BYTES: u32 = 576;
+const MIN_MTU_BYTES: u32 = 576;
 
 /// The bit of a keyword for an offload that is about received packets.
 const OFFLOAD_RECEIVE: u32 = 2;
@@ -86,7 +86,7 @@ impl Keywords {
             self.protocol = name;
         }
         if let Some(mtu_bytes) = configuration.integer(&utf16!("MTU"))? {
-            self.mtu_bytes = mtu_bytes.clamp(MINIMUM_MTU_BYTES, MAXIMUM_MTU_BYTES);
+            self.mtu_bytes = mtu_bytes.clamp(MIN_MTU_BYTES, MAXIMUM_MTU_BYTES);
         }
         if let Some(divisor) = configuration.integer(&utf16!("TunicTestTimers"))? {
             self.test_timers = divisor;

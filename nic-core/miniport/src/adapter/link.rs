@@ -3,7 +3,7 @@
 use nt::{Shared, Status};
 
 use super::{
-    Adapter, AdapterProtocol, BITS_PER_SECOND, Config, NewSockets, Receiver, Sink, SocketPlace,
+    ActiveSockets, Adapter, AdapterProtocol, BITS_PER_SECOND, Config, NewSockets, Receiver, Sink,
     Sockets, State,
 };
 use crate::status::Refusal;
@@ -17,7 +17,7 @@ impl<P: AdapterProtocol> Adapter<P> {
     /// `PASSIVE_LEVEL`
     pub fn bind(adapter: &Shared<Self>, port: u16) -> nt::Result<NewSockets<P>> {
         let client = adapter.wsk.client()?;
-        SocketPlace::prepare(Sockets::bind_both(&client, port, &Receiver::new(adapter))?)
+        ActiveSockets::prepare(Sockets::bind_both(&client, port, &Receiver::new(adapter))?)
     }
 
     /// Brings the adapter up: `bind` makes its sockets, `start` tells the protocol, and the stack is
@@ -34,7 +34,7 @@ impl<P: AdapterProtocol> Adapter<P> {
         bind: impl FnOnce(&State<P>) -> nt::Result<NewSockets<P>>,
         start: impl FnOnce(&mut Config<'_, P>),
     ) -> Result<Status, Refusal> {
-        adapter.follow_mtu();
+        adapter.poll_mtu();
         let mut state = adapter.state.lock();
         if state.is_removed {
             return Err(Status::DEVICE_REMOVED.into());
@@ -51,7 +51,7 @@ impl<P: AdapterProtocol> Adapter<P> {
         adapter.nic.configure(time::now(), &mut sink, start);
         adapter.handle.indicate_link(true, BITS_PER_SECOND);
         drop(state);
-        sink.act();
+        sink.perform();
         adapter.control.wake();
         Ok(Status::SUCCESS)
     }
@@ -85,7 +85,7 @@ impl<P: AdapterProtocol> Adapter<P> {
         // doesn't wait for that.
         adapter.sockets.replace(None);
         drop(state);
-        sink.act();
+        sink.perform();
         adapter.handle.transmit.flush();
         adapter.control.wake();
         Ok(Status::SUCCESS)

@@ -50,7 +50,7 @@ use tunic_ioctl::native::reply::EventInfo;
 pub use control_thread::{ControlThread, Sink, receive as receive_control};
 pub(crate) use initialize::{attributes, make};
 use jobs::Jobs;
-pub(crate) use jobs::{Ticket, Workload};
+pub(crate) use jobs::{OldestJob, WorkerQueue};
 pub use keywords::Keywords;
 use offloads::Offloads;
 use opened::{OpenedBatch, OpenedPackets};
@@ -87,7 +87,7 @@ pub type Sockets<P> = sockets::Sockets<Receiver<P>>;
 /// Sockets that are to be an adapter's.
 pub type NewSockets<P> = sockets::NewSockets<Receiver<P>>;
 /// Where an adapter's sockets are.
-pub type SocketPlace<P> = sockets::SocketPlace<Receiver<P>>;
+pub type ActiveSockets<P> = sockets::ActiveSockets<Receiver<P>>;
 
 /// An adapter's engine.
 pub type Nic<P> = nic_engine::Nic<<P as AdapterProtocol>::Protocol, Nt<P>>;
@@ -123,7 +123,7 @@ pub struct Adapter<P: AdapterProtocol> {
     /// What is asked of it.
     pub state: SleepMutex<State<P>>,
     /// Its UDP sockets.
-    pub sockets: SocketPlace<P>,
+    pub sockets: ActiveSockets<P>,
     /// Its control thread.
     pub control: ControlThread,
     /// What the protocol has beside.
@@ -140,7 +140,7 @@ pub struct Adapter<P: AdapterProtocol> {
     offloads: Offloads,
     /// Tells who halts it that all of the above is gone. Must be the last field: fields are dropped
     /// in order.
-    gone: Gone,
+    released: Released,
 }
 
 /// A job for the workers, and the adapter that it is for.
@@ -165,7 +165,7 @@ impl<P: AdapterProtocol> Job for Work<P> {
         match task {
             Task::Seal(batch) => transmit::seal_and_pump(&adapter, batch),
             Task::Open(job) => receive::open(&adapter, job),
-            Task::Pump(peer) => transmit::pump(&adapter, peer, transmit::PumpContext::Worker),
+            Task::Pump(peer) => transmit::pump(&adapter, peer, transmit::PumpThread::Worker),
         }
         // Whatever was dropped meanwhile goes back to the stack.
         adapter.handle.transmit.flush();
@@ -224,9 +224,9 @@ impl<P: AdapterProtocol> Adapter<P> {
 }
 
 /// Sets an event when it is dropped.
-struct Gone(Shared<Event>);
+struct Released(Shared<Event>);
 
-impl Drop for Gone {
+impl Drop for Released {
     fn drop(&mut self) {
         self.0.set();
     }

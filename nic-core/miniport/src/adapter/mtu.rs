@@ -45,11 +45,11 @@ impl<P: AdapterProtocol> Adapter<P> {
     ///
     /// # Locks
     /// None may be held: the stack may ask the adapter something.
-    pub fn follow_mtu(&self) -> Instant {
+    pub fn poll_mtu(&self) -> Instant {
         let interfaces = &self.interfaces;
         let last = self.nic.mtu();
-        let v4 = look(self, IpVersion::V4, &interfaces.v4_was_seen);
-        let v6 = look(self, IpVersion::V6, &interfaces.v6_was_seen);
+        let v4 = query_mtu(self, IpVersion::V4, &interfaces.v4_was_seen);
+        let v6 = query_mtu(self, IpVersion::V6, &interfaces.v6_was_seen);
         let mtu =
             Mtu { v4_bytes: v4.unwrap_or(last.v4_bytes), v6_bytes: v6.unwrap_or(last.v6_bytes) };
         self.nic.set_mtu(mtu);
@@ -66,7 +66,7 @@ impl<P: AdapterProtocol> Adapter<P> {
 }
 
 /// The MTU of one interface; `None` where there is none.
-fn look<P: AdapterProtocol>(
+fn query_mtu<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     version: IpVersion,
     was_seen: &AtomicBool,

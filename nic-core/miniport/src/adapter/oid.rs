@@ -107,18 +107,18 @@ fn set<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidReques
         },
         OID_TCP_OFFLOAD_PARAMETERS => {
             let change = request.offload_change();
-            tell(adapter, change.map(|change| adapter.offloads.change(change)))
+            indicate_offloads(adapter, change.map(|change| adapter.offloads.change(change)))
         }
         OID_OFFLOAD_ENCAPSULATION => {
             let switch = request.offload_switch();
-            tell(adapter, switch.map(|switch| adapter.offloads.switch(switch)))
+            indicate_offloads(adapter, switch.map(|switch| adapter.offloads.switch(switch)))
         }
         _ => Status::NOT_SUPPORTED,
     }
 }
 
 /// Tells the stack what is offloaded after a change, as both of these OIDs ask for.
-fn tell<P: AdapterProtocol>(
+fn indicate_offloads<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     checksums: Result<ReceiveChecksums>,
 ) -> Status {

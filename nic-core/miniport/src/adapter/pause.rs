@@ -8,7 +8,7 @@ use nt::{Passive, Shared};
 use super::{Adapter, AdapterProtocol};
 
 /// How soon queues are looked at again.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Stops packets and waits until none of the stack's is here and none of ours is there.
 ///
@@ -26,7 +26,7 @@ pub(super) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: P
         // meanwhile.
         adapter.nic.set_up(false);
         adapter.handle.transmit.flush();
-        if adapter.handle.transmit.drain_for(LOOK_AGAIN, passive) == Wait::Satisfied {
+        if adapter.handle.transmit.drain_for(POLL_INTERVAL, passive) == Wait::Satisfied {
             break;
         }
     }

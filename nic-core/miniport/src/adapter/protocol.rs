@@ -10,7 +10,7 @@ use nt::{Result, Shared, Status};
 use tunic_ioctl::{Command, DecodeError};
 
 use super::{Adapter, Keywords};
-use crate::control_device::ControlPoint;
+use crate::control_device::RequestDispatcher;
 use crate::status::Refusal;
 
 /// A protocol that adapters speak. Functions are called at PASSIVE_LEVEL and under no lock, but
@@ -55,7 +55,7 @@ pub trait AdapterProtocol: Sized + Send + Sync + 'static {
     fn initializing(
         _devices: &Self::Devices,
         _driver: &DriverHandle,
-        _control: &ControlPoint,
+        _dispatcher: &RequestDispatcher,
         _keywords: &Self::Keywords,
     ) -> Result<()> {
         Ok(())
@@ -84,7 +84,7 @@ pub trait AdapterProtocol: Sized + Send + Sync + 'static {
     }
 
     /// The UDP port that was asked for; 0 for any.
-    fn asked_port(settings: &Self::Settings) -> u16;
+    fn requested_port(settings: &Self::Settings) -> u16;
 
     /// Whether a file may bring an adapter up and down.
     fn may_change(
@@ -129,7 +129,7 @@ pub trait AdapterProtocol: Sized + Send + Sync + 'static {
 
     /// Does what the protocol has left to the adapter's control thread. Says when to call again, at
     /// the latest.
-    fn attend(_adapter: &Shared<Adapter<Self>>) -> Instant {
+    fn poll(_adapter: &Shared<Adapter<Self>>) -> Instant {
         Instant::NEVER
     }
 

@@ -21,17 +21,17 @@ use super::{Adapter, AdapterProtocol, OpenContext, RxBatch, Task, Work, endpoint
 use crate::time;
 
 /// The longest run: what one indication to the stack has at most.
-const RUN_DATAGRAMS: usize = 64;
+const MAX_RUN_DATAGRAMS: usize = 64;
 
 /// A longer run than this is left to the workers.
-const INLINE_DATAGRAMS: usize = 8;
+const MAX_INLINE_DATAGRAMS: usize = 8;
 
 /// Datagrams that are opened by one call: enough for backends that interleave, few enough for the
 /// stack.
 const CHUNK_DATAGRAMS: usize = 8;
 
 /// Pieces of a datagram that are opened where they lie; what has more is copied first.
-const PIECES: usize = 4;
+const MAX_PIECES: usize = 4;
 
 /// As much of a datagram as tells what it is.
 const HEAD_BYTES: usize = 16;
@@ -86,7 +86,7 @@ fn receive<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, mut datagrams: Data
 /// Opens a run and indicates what is in turn.
 pub(super) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJob<P>) {
     let OpenJob { batch: RxBatch::<P> { peer, ticket, context }, datagrams } = job;
-    let turn = match adapter.opened.take(0) {
+    let drain = match adapter.opened.take(0) {
         Ok(mut packets) => {
             packets.clear();
             let forged = open_all(adapter, &context, &datagrams, &mut packets);
@@ -102,8 +102,8 @@ pub(super) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJo
             adapter.nic.abandon_open(peer, ticket)
         }
     };
-    if turn == Drain::Required {
-        indicate_in_turn(adapter, peer);
+    if drain == Drain::Required {
+        drain_opened(adapter, peer);
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJo
 fn next_run<P: AdapterProtocol>(datagrams: &Datagrams) -> Option<(Class, usize)> {
     let mut rest = datagrams.iter();
     let class = classify::<P>(&rest.next()?);
-    let more = rest.take(RUN_DATAGRAMS.saturating_sub(1));
+    let more = rest.take(MAX_RUN_DATAGRAMS.saturating_sub(1));
     let length = more.take_while(|datagram| classify::<P>(datagram) == class).count();
     Some((class, length.saturating_add(1)))
 }
@@ -133,7 +133,7 @@ fn receive_data<P: AdapterProtocol>(
     // What is refused is counted there, and goes back to WSK here.
     let Ok(batch) = adapter.nic.begin_open(selector, count, time::instant()) else { return };
     let job = OpenJob { batch, datagrams };
-    if length <= INLINE_DATAGRAMS && !adapter.jobs.is_busy() {
+    if length <= MAX_INLINE_DATAGRAMS && !adapter.jobs.is_busy() {
         open(adapter, job);
         return;
     }
@@ -157,8 +157,8 @@ fn open_all<P: AdapterProtocol>(
     loop {
         let mut chunk: [Option<Datagram<'_>>; CHUNK_DATAGRAMS] = [None; CHUNK_DATAGRAMS];
         let mut count = 0_usize;
-        for (place, datagram) in chunk.iter_mut().zip(&mut datagrams) {
-            *place = Some(datagram);
+        for (entry, datagram) in chunk.iter_mut().zip(&mut datagrams) {
+            *entry = Some(datagram);
             count = count.wrapping_add(1);
         }
         if count > 0 {
@@ -225,7 +225,7 @@ fn open_packets<P: AdapterProtocol>(
     for (copy, datagram) in copies.iter_mut().zip(chunk) {
         *copy = datagram.as_ref().and_then(copy_if_scattered);
     }
-    let mut pieces: [Pieces<'_, PIECES>; CHUNK_DATAGRAMS] =
+    let mut pieces: [Pieces<'_, MAX_PIECES>; CHUNK_DATAGRAMS] =
         [const { Pieces::EMPTY }; CHUNK_DATAGRAMS];
     for ((pieces, datagram), copy) in pieces.iter_mut().zip(chunk).zip(&copies) {
         *pieces = match (datagram, copy) {
@@ -260,7 +260,7 @@ fn open_packets<P: AdapterProtocol>(
 }
 
 /// Judges and indicates a peer's opened batches, in order, by the thread whose turn it is.
-fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
+fn drain_opened<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
     while let Some(OpenedBatch { context, mut packets }) = adapter.nic.next_to_indicate(peer) {
         let outcome = adapter.nic.accept(peer, &context, &mut packets.items, time::instant());
         if outcome.endpoint_moved {
@@ -301,7 +301,7 @@ fn indicate_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: Peer
 
 /// A copy of a datagram that is in more pieces than are opened in place.
 fn copy_if_scattered(datagram: &Datagram<'_>) -> Option<PoolBytes> {
-    match datagram.pieces::<PIECES>() {
+    match datagram.pieces::<MAX_PIECES>() {
         Ok(_) | Err(PiecesError::Unreadable) => None,
         Err(PiecesError::TooMany) => {
             let mut copy = PoolBytes::zeroed(datagram.len()).ok()?;

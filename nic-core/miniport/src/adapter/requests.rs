@@ -129,7 +129,7 @@ pub(super) fn describe<P: AdapterProtocol>(
     encoder: &mut AdapterEncoder<'_>,
 ) {
     let state = adapter.state.lock();
-    let (is_connected, asked_port) = (state.is_connected, P::asked_port(&state.settings));
+    let (is_connected, requested_port) = (state.is_connected, P::requested_port(&state.settings));
     drop(state);
     encoder.adapter(&AdapterInfo {
         adapter: adapter.id,
@@ -138,7 +138,7 @@ pub(super) fn describe<P: AdapterProtocol>(
         protocol: P::NUMBER,
         state: if is_connected { AdapterState::Up } else { AdapterState::Down },
         is_connected,
-        listen_port: adapter.sockets.port().unwrap_or(asked_port),
+        listen_port: adapter.sockets.port().unwrap_or(requested_port),
         peers_count: peer_count(adapter),
         name: adapter.name.as_bytes(),
     });

@@ -95,7 +95,7 @@ fn is_taken(status: Status) -> bool {
 }
 
 /// Where an adapter's sockets are, for those who send.
-pub struct SocketPlace<R: ReceiveFrom> {
+pub struct ActiveSockets<R: ReceiveFrom> {
     current: SpinMutex<Option<Current<R>>>,
 }
 
@@ -112,7 +112,7 @@ impl<R: ReceiveFrom> Clone for Current<R> {
     }
 }
 
-impl<R: ReceiveFrom + Clone> SocketPlace<R> {
+impl<R: ReceiveFrom + Clone> ActiveSockets<R> {
     /// No sockets.
     pub fn new() -> Self {
         Self { current: SpinMutex::new(None) }
@@ -209,7 +209,7 @@ impl<R: ReceiveFrom + Clone> SocketPlace<R> {
     }
 }
 
-/// Sockets that are bound and receive, to be installed by [`SocketPlace::replace`]. Dropped
+/// Sockets that are bound and receive, to be installed by [`ActiveSockets::replace`]. Dropped
 /// instead, they are closed.
 pub struct NewSockets<R: ReceiveFrom>(Current<R>);
 

@@ -25,18 +25,18 @@ use crate::recycler::{Recycled, Sizes};
 use crate::time;
 
 /// A batch of more packets than this is left to a worker that is idle.
-const INLINE_PACKETS: usize = 8;
+const MAX_INLINE_PACKETS: usize = 8;
 
 /// Packets that are sealed by one call: enough for backends that interleave, few enough for the
 /// stack.
 const CHUNK_PACKETS: usize = 8;
 
 /// Pieces of a packet that are sealed where they lie; what has more is copied first.
-const PIECES: usize = 4;
+const MAX_PIECES: usize = 4;
 
 /// Where a pump runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum PumpContext {
+pub(super) enum PumpThread {
     /// On a thread of the stack, of WSK or of a timer, possibly at DISPATCH_LEVEL.
     Caller,
     /// A worker.
@@ -55,7 +55,7 @@ pub(super) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: 
             drop(packet);
         });
         for &peer in pumps.peers() {
-            pump(adapter, peer, PumpContext::Caller);
+            pump(adapter, peer, PumpThread::Caller);
         }
         pumps.clear();
     }
@@ -69,7 +69,7 @@ pub(super) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: 
 pub(super) fn pump<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     peer: PeerId,
-    context: PumpContext,
+    thread: PumpThread,
 ) {
     loop {
         let next = adapter.nic.begin_seal(peer, time::instant(), &mut |packet, _| drop(packet));
@@ -78,8 +78,8 @@ pub(super) fn pump<P: AdapterProtocol>(
             adapter.control.wake();
         }
         let Some(batch) = batch else { return };
-        let is_for_workers = context == PumpContext::Caller
-            && batch.packets.len() > INLINE_PACKETS
+        let is_for_workers = thread == PumpThread::Caller
+            && batch.packets.len() > MAX_INLINE_PACKETS
             && adapter.jobs.has_idle();
         if !is_for_workers {
             seal(adapter, batch);
@@ -101,7 +101,7 @@ impl<P: AdapterProtocol> Adapter<P> {
     /// # Locks
     /// None may be held.
     pub(super) fn pump(adapter: &Shared<Self>, peer: PeerId) {
-        pump(adapter, peer, PumpContext::Caller);
+        pump(adapter, peer, PumpThread::Caller);
     }
 }
 
@@ -109,7 +109,7 @@ impl<P: AdapterProtocol> Adapter<P> {
 pub(super) fn seal_and_pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let peer = batch.peer;
     seal(adapter, batch);
-    pump(adapter, peer, PumpContext::Worker);
+    pump(adapter, peer, PumpThread::Worker);
 }
 
 /// Datagrams that wait for their turn to be sent, and the packets that are in them. Dropped without
@@ -152,7 +152,7 @@ impl<P: AdapterProtocol> Sent for InFlight<P> {
             // By a worker: this may be inside of a send, deep in the stack.
             let job = Work { adapter: adapter.clone(), task: Task::Pump(peer) };
             if adapter.jobs.push(job).is_err() {
-                pump(&adapter, peer, PumpContext::Worker);
+                pump(&adapter, peer, PumpThread::Worker);
             }
         }
         adapter.sending.flush_unless_sending(&adapter.handle.transmit);
@@ -211,7 +211,7 @@ fn sendable<P: AdapterProtocol>(
 fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let TxBatch::<P> { peer, ticket, context, framing, packets, message, bytes } = batch;
     let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(message.len());
-    let turn = match adapter.send_batches.take(slot_bytes::<P::Protocol>(longest)) {
+    let drain = match adapter.send_batches.take(slot_bytes::<P::Protocol>(longest)) {
         Ok(mut datagrams) => {
             let buffer = datagrams.datagrams_mut();
             if packets.is_empty() {
@@ -227,13 +227,13 @@ fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
             adapter.nic.abandon_seal(peer, ticket, time::instant())
         }
     };
-    if turn == Drain::Required {
-        send_in_turn(adapter, peer);
+    if drain == Drain::Required {
+        drain_sealed(adapter, peer);
     }
 }
 
 /// Sends a peer's sealed batches, in order, by the thread whose turn it is.
-fn send_in_turn<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
+fn drain_sealed<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
     while let Some(next) = adapter.nic.next_to_send(peer, time::instant()) {
         if next.control_due {
             adapter.control.wake();
@@ -291,14 +291,15 @@ fn seal_chunk<'p, P: AdapterProtocol>(
     let mut copies: [Option<PoolBytes>; CHUNK_PACKETS] = [const { None }; CHUNK_PACKETS];
     let mut chunk: [Option<&TransmitPacket>; CHUNK_PACKETS] = [None; CHUNK_PACKETS];
     let mut count = 0_usize;
-    for (place, packet) in chunk.iter_mut().zip(packets) {
-        *place = Some(packet);
+    for (entry, packet) in chunk.iter_mut().zip(packets) {
+        *entry = Some(packet);
         count = count.wrapping_add(1);
     }
     for (copy, packet) in copies.iter_mut().zip(&chunk) {
         *copy = packet.and_then(copy_if_scattered);
     }
-    let mut pieces: [Pieces<'_, PIECES>; CHUNK_PACKETS] = [const { Pieces::EMPTY }; CHUNK_PACKETS];
+    let mut pieces: [Pieces<'_, MAX_PIECES>; CHUNK_PACKETS] =
+        [const { Pieces::EMPTY }; CHUNK_PACKETS];
     for ((pieces, packet), copy) in pieces.iter_mut().zip(&chunk).zip(&copies) {
         *pieces = match (packet, copy) {
             (_, Some(copy)) => Pieces::one(copy),
@@ -336,7 +337,7 @@ fn seal_chunk<'p, P: AdapterProtocol>(
 /// A copy of a packet that is in more pieces than are sealed in place; empty where it can't be read
 /// or there is no memory, so that it is not sent.
 fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
-    match packet.pieces::<PIECES>() {
+    match packet.pieces::<MAX_PIECES>() {
         Ok(_) | Err(PiecesError::Unreadable) => None,
         Err(PiecesError::TooMany) => {
             let mut copy = PoolBytes::zeroed(packet.len()).ok()?;

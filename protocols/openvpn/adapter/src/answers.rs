@@ -50,7 +50,7 @@ pub(super) fn statistics(adapter: &Shared<Adapter>, irp: &mut Irp) -> ChannelRes
         ..ovpn_dco::Statistics::default()
     };
     // Peers count these; those of peers that are gone have gone with them.
-    look(adapter, |config| {
+    with_config(adapter, |config| {
         for_each_peer(config, |_, _, state| {
             let traffic = traffic(state);
             statistics.tun_sent_bytes =
@@ -72,7 +72,7 @@ pub(super) fn peer(
         return Err(Status::INVALID_PARAMETER.into());
     };
     let id = peers::receive_id(&adapter.state.lock(), selector)?;
-    let traffic = look(adapter, |config| {
+    let traffic = with_config(adapter, |config| {
         let peer = peers::find(config, id, PeerUse::Statistics)?;
         let state = configure::peer_state(config, peer);
         ChannelResult::Ok(state.map(|state| traffic(&state)).unwrap_or_default())
@@ -85,7 +85,7 @@ pub(super) fn peer(
 pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
     /// Bytes of one.
     const SIZE: usize = ovpn_dco::PeerStats::SIZE;
-    let (count, answer) = look(adapter, |config| {
+    let (count, answer) = with_config(adapter, |config| {
         let count = config.peer_count();
         let needed = count.saturating_mul(SIZE);
         if needed > irp.output_bytes() {
@@ -93,11 +93,11 @@ pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
         }
         let mut answer = PoolBytes::zeroed(needed);
         if let Ok(answer) = &mut answer {
-            let mut places = answer.chunks_exact_mut(SIZE);
+            let mut records = answer.chunks_exact_mut(SIZE);
             for_each_peer(config, |_, _, state| {
-                if let Some(place) = places.next() {
+                if let Some(record) = records.next() {
                     let id = state.receive_id.unwrap_or(u32::MAX);
-                    place.copy_from_slice(&ovpn_dco::encode_peer_stats(id, &traffic(state)));
+                    record.copy_from_slice(&ovpn_dco::encode_peer_stats(id, &traffic(state)));
                 }
             });
         }
@@ -132,7 +132,7 @@ fn encode_channel(adapter: &Shared<Adapter>, irp: &mut Irp) -> Result<Encoded, R
         peers_count: 0,
     };
     drop(state);
-    let (answer, encoded) = look(adapter, |config| {
+    let (answer, encoded) = with_config(adapter, |config| {
         let count = config.peer_count();
         info.peers_count = u32::try_from(count).unwrap_or(u32::MAX);
         let fixed = native::Reply::SIZE.saturating_add(channel::Info::SIZE);
@@ -151,7 +151,7 @@ fn encode_channel(adapter: &Shared<Adapter>, irp: &mut Irp) -> Result<Encoded, R
     Ok(encoded)
 }
 
-fn look<R>(adapter: &Shared<Adapter>, f: impl FnOnce(&mut Config<'_>) -> R) -> R {
+fn with_config<R>(adapter: &Shared<Adapter>, f: impl FnOnce(&mut Config<'_>) -> R) -> R {
     adapter.nic.configure(time::now(), &mut Sink::new(adapter), f)
 }
 

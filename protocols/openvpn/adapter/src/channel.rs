@@ -48,7 +48,7 @@ pub struct Extension {
 pub(crate) struct Owner {
     pub(crate) file: FileId,
     /// By which ABI it became one, and so is told what happens.
-    pub(crate) form: Abi,
+    pub(crate) abi: Abi,
 }
 
 /// Counters at the time from which ovpn-dco-win's count.

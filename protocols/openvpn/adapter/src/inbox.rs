@@ -24,11 +24,11 @@ pub(crate) struct Inbox {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sources {
     /// There is no peer.
-    Nobody,
+    None,
     /// From the only peer of point-to-point mode.
-    Only(SocketAddr),
+    OnlyPeer(SocketAddr),
     /// Multi-peer mode: each is told with its source.
-    Anybody,
+    Any,
 }
 
 /// A datagram.
@@ -44,7 +44,7 @@ impl Inbox {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             ring: Ring::new()?,
-            sources: SpinMutex::new(Sources::Nobody),
+            sources: SpinMutex::new(Sources::None),
             received: AtomicU64::new(0),
         })
     }

@@ -28,7 +28,7 @@ use core::sync::atomic::AtomicBool;
 use nic_engine::protocol::Event;
 use nic_engine::{Endpoint, Instant};
 use nic_miniport::adapter::{AdapterProtocol, Keywords};
-use nic_miniport::control_device::ControlPoint;
+use nic_miniport::control_device::RequestDispatcher;
 use nic_miniport::ring::Ring;
 use nic_miniport::status::Refusal;
 use nic_miniport::utf16;
@@ -85,10 +85,10 @@ impl AdapterProtocol for OpenVpnAdapter {
     fn initializing(
         devices: &OvpnDcoDevices,
         driver: &DriverHandle,
-        control: &ControlPoint,
+        dispatcher: &RequestDispatcher,
         keywords: &OwnKeywords,
     ) -> Result<()> {
-        if keywords.has_ovpn_dco_name { devices.offer(driver, control) } else { Ok(()) }
+        if keywords.has_ovpn_dco_name { devices.offer(driver, dispatcher) } else { Ok(()) }
     }
 
     fn new_control(_: &Keywords) -> Control {
@@ -128,7 +128,7 @@ impl AdapterProtocol for OpenVpnAdapter {
         adapter.extension.has_ovpn_dco_name
     }
 
-    fn asked_port(_: &Settings) -> u16 {
+    fn requested_port(_: &Settings) -> u16 {
         0
     }
 
@@ -150,7 +150,7 @@ impl AdapterProtocol for OpenVpnAdapter {
 
     fn request(adapter: &Shared<Adapter>, command: Command<'_>, irp: Irp) -> Dispatched {
         match command {
-            Command::DataChannel(form, command) => requests::run(adapter, form, command, irp),
+            Command::DataChannel(abi, command) => requests::run(adapter, abi, command, irp),
             _ => irp.complete(Status::INVALID_DEVICE_REQUEST, 0),
         }
     }
@@ -167,9 +167,9 @@ impl AdapterProtocol for OpenVpnAdapter {
         report::report(adapter, event);
     }
 
-    fn attend(adapter: &Shared<Adapter>) -> Instant {
+    fn poll(adapter: &Shared<Adapter>) -> Instant {
         send::send_waiting(adapter);
-        receive::tell_disconnected(adapter)
+        receive::notify_disconnected(adapter)
     }
 
     fn may_open(adapter: &Shared<Adapter>) -> Result<()> {

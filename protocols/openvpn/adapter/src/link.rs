@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
 
 use nic_miniport::adapter::{
-    self, BITS_PER_SECOND, NewSockets, SocketPlace, SocketReceiver, Sockets,
+    self, ActiveSockets, BITS_PER_SECOND, NewSockets, SocketReceiver, Sockets,
 };
 use nic_miniport::status::Refusal;
 use nic_miniport::time;
@@ -41,9 +41,9 @@ pub(super) fn listen(
     } else {
         Sockets::bind_one(&client, local, &receiver)
     };
-    let sockets = SocketPlace::prepare(sockets?)?;
+    let sockets = ActiveSockets::prepare(sockets?)?;
     let bound = sockets.bound();
-    adapter.extension.inbox.accept(Sources::Anybody);
+    adapter.extension.inbox.accept(Sources::Any);
     install(adapter, state, sockets);
     Ok(bound)
 }
@@ -70,7 +70,7 @@ pub(super) fn bind_for_peer(
     let client = adapter.wsk.client()?;
     let receiver = SocketReceiver::new(adapter);
     let sockets = Sockets::bind_one(&client, local, &receiver)?;
-    Ok(Some(SocketPlace::prepare(sockets)?))
+    Ok(Some(ActiveSockets::prepare(sockets)?))
 }
 
 /// Puts sockets in place of those that there are, and lets packets through.
@@ -88,7 +88,7 @@ pub(super) fn install(
 pub(super) fn uninstall(adapter: &Shared<Adapter>, state: &mut State) {
     state.is_up = false;
     adapter.nic.set_up(false);
-    adapter.extension.inbox.accept(Sources::Nobody);
+    adapter.extension.inbox.accept(Sources::None);
     adapter.sockets.replace(None);
 }
 
@@ -128,7 +128,7 @@ pub(super) fn stop(adapter: &Shared<Adapter>, state: &mut State) {
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(super) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
-    adapter.follow_mtu();
+    adapter.poll_mtu();
     let mut state = adapter.state.lock();
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());

@@ -10,7 +10,7 @@
 
 use nic_miniport::AdapterProtocol;
 use nic_miniport::answer::complete_fixed;
-use nic_miniport::control_device::{ControlPoint, File};
+use nic_miniport::control_device::{File, RequestDispatcher};
 use nic_miniport::utf16;
 use nt::device::{ControlDevice, DeviceName, DeviceRegistration};
 use nt::irp::{Dispatched, FileId, Irp};
@@ -40,7 +40,11 @@ impl OvpnDcoDevices {
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub(crate) fn offer(&self, driver: &DriverHandle, control: &ControlPoint) -> Result<()> {
+    pub(crate) fn offer(
+        &self,
+        driver: &DriverHandle,
+        dispatcher: &RequestDispatcher,
+    ) -> Result<()> {
         let mut adapters = self.adapters.lock();
         if adapters.is_none() {
             let name = DeviceName {
@@ -49,7 +53,7 @@ impl OvpnDcoDevices {
                 // As ovpn-dco-win has it: OpenVPN's clients are not administrators.
                 sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGWGX;;;WD)(A;;GRGX;;;RC)"),
             };
-            let device = Shared::new(Adapters(control.clone()))?;
+            let device = Shared::new(Adapters(dispatcher.clone()))?;
             *adapters = Some(DeviceRegistration::new(driver, &name, device)?);
         }
         let mut version = self.version.lock();
@@ -77,7 +81,7 @@ impl OvpnDcoDevices {
 }
 
 /// `\\.\ovpn-dco`.
-struct Adapters(ControlPoint);
+struct Adapters(RequestDispatcher);
 
 impl ControlDevice for Adapters {
     type File = File;

@@ -14,7 +14,7 @@ use crate::status::{ChannelRefusal, ChannelResult};
 /// Whether an adapter may be opened by its name: ovpn-dco-win's have one file at a time.
 pub(super) fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
     match adapter.state.lock().settings.owner {
-        Some(Owner { form: Abi::OvpnDco, .. }) => Err(Status::ACCESS_DENIED),
+        Some(Owner { abi: Abi::OvpnDco, .. }) => Err(Status::ACCESS_DENIED),
         _ => Ok(()),
     }
 }
@@ -31,7 +31,7 @@ pub(super) fn may_change(adapter: &Shared<Adapter>, file: FileId) -> Result<()> 
 pub(super) fn own(adapter: &Shared<Adapter>, file: FileId) -> ChannelResult<()> {
     let mut state = adapter.state.lock();
     admit(adapter, &mut state, Abi::Native, file)?;
-    state.settings.owner.get_or_insert(Owner { file, form: Abi::Native });
+    state.settings.owner.get_or_insert(Owner { file, abi: Abi::Native });
     Ok(())
 }
 
@@ -49,28 +49,28 @@ pub(super) fn open(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
 pub(super) fn admit(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    form: Abi,
+    abi: Abi,
     file: FileId,
 ) -> ChannelResult<()> {
     if state.is_removed {
         return Err(Status::DEVICE_REMOVED.into());
     }
-    match (form, state.settings.owner) {
+    match (abi, state.settings.owner) {
         (Abi::Native | Abi::WireGuardNt, None) => Ok(()),
         (_, Some(owner)) if owner.file == file => Ok(()),
-        (_, Some(_)) => Err(ChannelRefusal::NotYours),
+        (_, Some(_)) => Err(ChannelRefusal::NotOwner),
         (Abi::OvpnDco, None) => {
             let is_used = state.is_up
                 || state.is_connected
                 || state.settings.mode != Mode::default()
                 || adapter::peer_count(adapter) > 0;
             if is_used {
-                return Err(ChannelRefusal::NotYours);
+                return Err(ChannelRefusal::NotOwner);
             }
             // Nothing that was told to others before is for the owner.
             adapter.extension.inbox.ring.clear();
             adapter.extension.events.clear();
-            state.settings.owner = Some(Owner { file, form });
+            state.settings.owner = Some(Owner { file, abi });
             Ok(())
         }
     }

@@ -56,7 +56,7 @@ pub(super) fn add(
     let sockets = link::bind_for_peer(adapter, state, local_address(new.local, &remote)?)?;
     configured(adapter, sink, |config| Ok(configure::new_peer(config, &peer)?))?;
     let extension = &adapter.extension;
-    extension.inbox.accept(Sources::Only(remote));
+    extension.inbox.accept(Sources::OnlyPeer(remote));
     extension.inbox.ring.forget();
     extension.is_disconnected.store(false, Ordering::Release);
     if let Some(sockets) = sockets {
@@ -73,7 +73,7 @@ fn local_address(local: Option<SocketAddr>, remote: &SocketAddr) -> ChannelResul
         None => Ok(family.any(0)),
         Some(local) if Family::of(&local) == family => Ok(local),
         Some(local) if local.ip().is_unspecified() => Ok(family.any(local.port())),
-        Some(_) => Err(ChannelRefusal::BadFamily),
+        Some(_) => Err(ChannelRefusal::FamilyMismatch),
     }
 }
 
@@ -98,7 +98,7 @@ pub(super) fn remove(
         adapter.extension.is_disconnected.store(false, Ordering::Release);
     }
     let kind = EventKind::Deleted(DeleteReason::Userspace);
-    report::tell(adapter, state, EventInfo { peer: id, kind });
+    report::notify(adapter, state, EventInfo { peer: id, kind });
     Ok(())
 }
 
@@ -173,13 +173,13 @@ pub(super) fn delete_key(
     state: &State,
     sink: &mut Sink<'_>,
     selector: PeerSelector,
-    place: data_channel::Slot,
+    key_slot: data_channel::Slot,
 ) -> ChannelResult<()> {
     let id = receive_id(state, selector)?;
     configured(adapter, sink, |config| {
         let peer = find(config, id, PeerUse::Change)?;
-        let was_there = configure::delete_key(config, peer, slot(place));
-        if was_there { Ok(()) } else { Err(ChannelRefusal::NotThere) }
+        let was_there = configure::delete_key(config, peer, slot(key_slot));
+        if was_there { Ok(()) } else { Err(ChannelRefusal::NotFound) }
     })
 }
 
@@ -211,7 +211,7 @@ pub(super) fn remove_route(
     }
     configured(adapter, sink, |config| {
         let was_there = configure::remove_route(config, route(prefix));
-        if was_there { Ok(()) } else { Err(ChannelRefusal::NotThere) }
+        if was_there { Ok(()) } else { Err(ChannelRefusal::NotFound) }
     })
 }
 

@@ -52,9 +52,9 @@ pub(crate) fn hand_up(adapter: &Shared<Adapter>, from: SocketAddr, datagram: &[u
 /// Who it is told to be from; the outer `None` where it is from nobody that counts.
 fn accepted(adapter: &Shared<Adapter>, from: SocketAddr) -> Option<Option<SocketAddr>> {
     match adapter.extension.inbox.sources() {
-        Sources::Anybody => Some(Some(canonical(from))),
-        Sources::Only(peer) if is_same_address(&peer, &canonical(from)) => Some(None),
-        Sources::Only(_) | Sources::Nobody => None,
+        Sources::Any => Some(Some(canonical(from))),
+        Sources::OnlyPeer(peer) if is_same_address(&peer, &canonical(from)) => Some(None),
+        Sources::OnlyPeer(_) | Sources::None => None,
     }
 }
 
@@ -66,7 +66,7 @@ fn push(adapter: &Shared<Adapter>, from: Option<SocketAddr>, data: PoolBytes) {
 
 /// Tells the adapter's owner that the only peer is gone, by a read that waits. Where none does, it
 /// is tried again a second later; says when.
-pub(crate) fn tell_disconnected(adapter: &Shared<Adapter>) -> Instant {
+pub(crate) fn notify_disconnected(adapter: &Shared<Adapter>) -> Instant {
     let extension = &adapter.extension;
     if !extension.is_disconnected.load(Ordering::Acquire) {
         return Instant::NEVER;

@@ -27,7 +27,7 @@ pub(crate) fn report(adapter: &Shared<Adapter>, event: Event) {
         }
         Event::EndpointMoved(peer) => match adapter.nic.endpoint(peer) {
             Some(endpoint) => (receive_id(adapter, peer), EventKind::Floated(endpoint.remote)),
-            // Gone already.
+            // Released already.
             None => return,
         },
         Event::KeyWanted(peer) => (receive_id(adapter, peer), EventKind::KeyWanted),
@@ -36,15 +36,15 @@ pub(crate) fn report(adapter: &Shared<Adapter>, event: Event) {
         // Of protocols that have their handshake here.
         Event::HandshakeCompleted(_) | Event::HandshakeAbandoned(_) => return,
     };
-    tell(adapter, &mut adapter.state.lock(), EventInfo { peer, kind });
+    notify(adapter, &mut adapter.state.lock(), EventInfo { peer, kind });
 }
 
 /// Tells an event; the owner in its ABI's way.
 ///
 /// # Locks
 /// The adapter's state lock is held.
-pub(crate) fn tell(adapter: &Shared<Adapter>, state: &mut State, event: EventInfo) {
-    let is_ovpn_dco = state.settings.owner.is_some_and(|owner| owner.form == Abi::OvpnDco);
+pub(crate) fn notify(adapter: &Shared<Adapter>, state: &mut State, event: EventInfo) {
+    let is_ovpn_dco = state.settings.owner.is_some_and(|owner| owner.abi == Abi::OvpnDco);
     if is_ovpn_dco && ovpn_dco::encode_event(&event).is_none() {
         if event.kind == EventKind::TimedOut {
             adapter.extension.is_disconnected.store(true, Ordering::Release);

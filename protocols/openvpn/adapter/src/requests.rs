@@ -18,32 +18,32 @@ use crate::{answers, link, owner, peers};
 /// `PASSIVE_LEVEL`
 pub(super) fn run(
     adapter: &Shared<Adapter>,
-    form: Abi,
+    abi: Abi,
     command: Command<'_>,
     mut irp: Irp,
 ) -> Dispatched {
     let answered = match command {
         Command::QueryVersion => answers::version(&mut irp),
-        Command::QueryPeers(_) if form == Abi::Native => {
+        Command::QueryPeers(_) if abi == Abi::Native => {
             return answers::channel(adapter, irp);
         }
-        Command::ReadEvent | Command::ReadControl => return wait(adapter, form, command, irp),
+        Command::ReadEvent | Command::ReadControl => return wait(adapter, abi, command, irp),
         Command::QueryPeers(Some(peer)) => {
-            admit(adapter, form, &irp).and_then(|()| answers::peer(adapter, &mut irp, peer))
+            admit(adapter, abi, &irp).and_then(|()| answers::peer(adapter, &mut irp, peer))
         }
-        Command::QueryPeers(None) => match admit(adapter, form, &irp) {
+        Command::QueryPeers(None) => match admit(adapter, abi, &irp) {
             Ok(()) => return answers::peers(adapter, irp),
             Err(refusal) => Err(refusal),
         },
         Command::Own => owner::own(adapter, irp.file()).map(|()| 0),
         Command::QueryStatistics => {
-            admit(adapter, form, &irp).and_then(|()| answers::statistics(adapter, &mut irp))
+            admit(adapter, abi, &irp).and_then(|()| answers::statistics(adapter, &mut irp))
         }
-        command => change(adapter, form, command, &mut irp),
+        command => change(adapter, abi, command, &mut irp),
     };
     match answered {
         Ok(bytes) => irp.complete(Status::SUCCESS, bytes),
-        Err(refusal) => irp.complete(refusal.status(form), 0),
+        Err(refusal) => irp.complete(refusal.status(abi), 0),
     }
 }
 
@@ -58,15 +58,15 @@ pub(super) fn read(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
     }
 }
 
-fn wait(adapter: &Shared<Adapter>, form: Abi, command: Command<'_>, irp: Irp) -> Dispatched {
-    let needed = match (command, form) {
+fn wait(adapter: &Shared<Adapter>, abi: Abi, command: Command<'_>, irp: Irp) -> Dispatched {
+    let needed = match (command, abi) {
         (Command::ReadEvent, Abi::Native) => channel::Event::SIZE,
         (Command::ReadEvent, Abi::OvpnDco) => ovpn_dco::NotifyEvent::SIZE,
         // The longest that there can be, so that none is lost.
         _ => channel::Datagram::SIZE + MAX_CONTROL_BYTES,
     };
-    if let Err(refusal) = admit(adapter, form, &irp) {
-        return irp.complete(refusal.status(form), 0);
+    if let Err(refusal) = admit(adapter, abi, &irp) {
+        return irp.complete(refusal.status(abi), 0);
     }
     if irp.output_bytes() < needed {
         return irp.complete(Status::BUFFER_TOO_SMALL, 0);
@@ -77,23 +77,23 @@ fn wait(adapter: &Shared<Adapter>, form: Abi, command: Command<'_>, irp: Irp) ->
     }
 }
 
-fn admit(adapter: &Shared<Adapter>, form: Abi, irp: &Irp) -> ChannelResult<()> {
-    owner::admit(adapter, &mut adapter.state.lock(), form, irp.file())
+fn admit(adapter: &Shared<Adapter>, abi: Abi, irp: &Irp) -> ChannelResult<()> {
+    owner::admit(adapter, &mut adapter.state.lock(), abi, irp.file())
 }
 
 /// Changes something, whole or not at all. Says how many bytes the answer has.
 fn change(
     adapter: &Shared<Adapter>,
-    form: Abi,
+    abi: Abi,
     command: Command<'_>,
     irp: &mut Irp,
 ) -> ChannelResult<usize> {
     let mut sink = Sink::new(adapter);
     let mut state = adapter.state.lock();
-    let done = owner::admit(adapter, &mut state, form, irp.file())
-        .and_then(|()| apply(adapter, &mut state, &mut sink, form, command, irp));
+    let done = owner::admit(adapter, &mut state, abi, irp.file())
+        .and_then(|()| apply(adapter, &mut state, &mut sink, abi, command, irp));
     drop(state);
-    sink.act();
+    sink.perform();
     adapter.handle.transmit.flush();
     adapter.control.wake();
     done
@@ -103,13 +103,13 @@ fn apply(
     adapter: &Shared<Adapter>,
     state: &mut State,
     sink: &mut Sink<'_>,
-    form: Abi,
+    abi: Abi,
     command: Command<'_>,
     irp: &mut Irp,
 ) -> ChannelResult<usize> {
     match command {
-        Command::SetMode(mode) => set_mode(adapter, state, sink, form, mode)?,
-        Command::Listen(listen) => return self::listen(adapter, state, form, &listen, irp),
+        Command::SetMode(mode) => set_mode(adapter, state, sink, abi, mode)?,
+        Command::Listen(listen) => return self::listen(adapter, state, abi, &listen, irp),
         Command::NewPeer(new) => peers::add(adapter, state, sink, &new)?,
         Command::DeletePeer(peer) => peers::remove(adapter, state, sink, peer)?,
         Command::SetPeer(change) => peers::change(adapter, state, sink, &change)?,
@@ -118,11 +118,11 @@ fn apply(
         Command::DeleteKey(peer, slot) => peers::delete_key(adapter, state, sink, peer, slot)?,
         Command::AddRoute(peer, prefix) => peers::add_route(adapter, state, sink, peer, prefix)?,
         Command::RemoveRoute(prefix) => peers::remove_route(adapter, state, sink, prefix)?,
-        Command::Start => start(adapter, state, form)?,
+        Command::Start => start(adapter, state, abi)?,
         Command::Stop => {
             link::stop(adapter, state);
             // ovpn-dco-win leaves the link to the end of the file.
-            if form == Abi::Native {
+            if abi == Abi::Native {
                 link::disconnect(adapter, state);
             }
         }
@@ -135,10 +135,10 @@ fn set_mode(
     adapter: &Shared<Adapter>,
     state: &mut State,
     sink: &mut Sink<'_>,
-    form: Abi,
+    abi: Abi,
     mode: Mode,
 ) -> ChannelResult<()> {
-    if form == Abi::OvpnDco && state.settings.mode == Mode::MultiPeer {
+    if abi == Abi::OvpnDco && state.settings.mode == Mode::MultiPeer {
         return Err(Status::ALREADY_INITIALIZED.into());
     }
     let wanted = match mode {
@@ -151,7 +151,7 @@ fn set_mode(
     }
     configured(adapter, sink, |config| Ok(configure::set_mode(config, wanted)?))?;
     state.settings.mode = mode;
-    if form == Abi::OvpnDco && mode == Mode::MultiPeer {
+    if abi == Abi::OvpnDco && mode == Mode::MultiPeer {
         link::connect(adapter, state);
     }
     Ok(())
@@ -160,11 +160,11 @@ fn set_mode(
 fn listen(
     adapter: &Shared<Adapter>,
     state: &mut State,
-    form: Abi,
+    abi: Abi,
     listen: &Listen,
     irp: &mut Irp,
 ) -> ChannelResult<usize> {
-    let size = match form {
+    let size = match abi {
         Abi::Native | Abi::WireGuardNt => channel::Listen::SIZE,
         Abi::OvpnDco => ovpn_dco::MpStartVpn::SIZE,
     };
@@ -173,7 +173,7 @@ fn listen(
         return Err(Status::BUFFER_TOO_SMALL.into());
     }
     let bound = Listen { local: link::listen(adapter, state, listen)?, ..*listen };
-    match form {
+    match abi {
         Abi::Native | Abi::WireGuardNt => {
             irp.write_output(&channel::encode_listen(adapter.id, &bound))?;
         }
@@ -182,8 +182,8 @@ fn listen(
     Ok(size)
 }
 
-fn start(adapter: &Shared<Adapter>, state: &mut State, form: Abi) -> ChannelResult<()> {
-    if form == Abi::OvpnDco && state.settings.mode == Mode::MultiPeer {
+fn start(adapter: &Shared<Adapter>, state: &mut State, abi: Abi) -> ChannelResult<()> {
+    if abi == Abi::OvpnDco && state.settings.mode == Mode::MultiPeer {
         return Err(ChannelRefusal::WrongMode);
     }
     if !link::can_start(adapter, state) {

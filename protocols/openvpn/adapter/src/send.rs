@@ -41,11 +41,11 @@ impl OneSent for InFlight {
 /// Takes the adapter's state lock, and has given it back before it sends: who sends to the
 /// adapter's own address gets into [`crate::receive::receive`] on the same thread.
 pub(crate) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
-    let form = form(&irp);
-    let admitted = owner::admit(adapter, &mut adapter.state.lock(), form, irp.file());
+    let abi = abi_of(&irp);
+    let admitted = owner::admit(adapter, &mut adapter.state.lock(), abi, irp.file());
     // Judged at once, so that who writes nonsense hears of it before others are done.
     if let Err(refusal) = admitted.and_then(|()| destination(adapter, &irp).map(|_| ())) {
-        return irp.complete(refusal.status(form), 0);
+        return irp.complete(refusal.status(abi), 0);
     }
     let outbox = &adapter.extension.outbox;
     let dispatched = outbox.waiting.push(irp);
@@ -95,20 +95,20 @@ fn send(adapter: &Shared<Adapter>, irp: Irp) {
             Err(refusal)
         }
     };
-    let form = form(&irp);
-    let _ = match (result, form) {
+    let abi = abi_of(&irp);
+    let _ = match (result, abi) {
         // All of it was written, the address, too.
         (Ok(()), Abi::OvpnDco) => {
             let written = irp.input_bytes();
             irp.complete(Status::SUCCESS, written)
         }
         (Ok(()), Abi::Native | Abi::WireGuardNt) => irp.complete(Status::SUCCESS, 0),
-        (Err(refusal), form) => irp.complete(refusal.status(form), 0),
+        (Err(refusal), abi) => irp.complete(refusal.status(abi), 0),
     };
 }
 
 /// In which ABI a request came.
-fn form(irp: &Irp) -> Abi {
+fn abi_of(irp: &Irp) -> Abi {
     if irp.kind() == RequestKind::Write { Abi::OvpnDco } else { Abi::Native }
 }
 
@@ -117,11 +117,11 @@ fn destination<'a>(adapter: &Shared<Adapter>, irp: &'a Irp) -> ChannelResult<(En
     let input = irp.buffered_input()?;
     let sources = adapter.extension.inbox.sources();
     let mode = match sources {
-        Sources::Nobody => return Err(ChannelRefusal::WrongMode),
-        Sources::Only(_) => Mode::PointToPoint,
-        Sources::Anybody => Mode::MultiPeer,
+        Sources::None => return Err(ChannelRefusal::WrongMode),
+        Sources::OnlyPeer(_) => Mode::PointToPoint,
+        Sources::Any => Mode::MultiPeer,
     };
-    let ControlDatagram { address, data } = match form(irp) {
+    let ControlDatagram { address, data } = match abi_of(irp) {
         Abi::OvpnDco => ovpn_dco::decode_write(mode, input)?,
         Abi::Native | Abi::WireGuardNt => match decode(irp.control_code(), input)?.command {
             tunic_ioctl::Command::DataChannel(_, Command::SendControl(datagram)) => datagram,
@@ -129,9 +129,9 @@ fn destination<'a>(adapter: &Shared<Adapter>, irp: &'a Irp) -> ChannelResult<(En
         },
     };
     let to = match (sources, address.map(canonical)) {
-        (Sources::Only(peer), None) => peer,
-        (Sources::Anybody, Some(address)) => address,
-        (Sources::Anybody, None) => return Err(Status::INVALID_ADDRESS.into()),
+        (Sources::OnlyPeer(peer), None) => peer,
+        (Sources::Any, Some(address)) => address,
+        (Sources::Any, None) => return Err(Status::INVALID_ADDRESS.into()),
         _ => return Err(ChannelRefusal::WrongMode),
     };
     Ok((Endpoint::new(to), data))

@@ -17,7 +17,7 @@ pub(crate) enum ChannelRefusal {
     /// The caller's bytes are no datagram with its address.
     Write(WriteError),
     /// Somebody else owns the adapter, or has set it up.
-    NotYours,
+    NotOwner,
     /// Not in this mode, or there is no socket yet.
     WrongMode,
     /// There is no such peer.
@@ -27,7 +27,7 @@ pub(crate) enum ChannelRefusal {
     /// There are as many peers as there can be.
     TooManyPeers,
     /// There is no such route, or no key.
-    NotThere,
+    NotFound,
     /// An id that is none.
     BadId,
     /// A key that is none.
@@ -35,7 +35,7 @@ pub(crate) enum ChannelRefusal {
     /// A prefix that is none.
     BadPrefix,
     /// Local and remote address are of two families.
-    BadFamily,
+    FamilyMismatch,
     /// Peers over TCP are not implemented.
     NoTcp,
     /// Memory ran out.
@@ -59,24 +59,24 @@ pub(crate) enum PeerUse {
 
 impl ChannelRefusal {
     /// What the caller gets, in its ABI.
-    pub(crate) fn status(self, form: Abi) -> Status {
-        let is_native = form == Abi::Native;
+    pub(crate) fn status(self, abi: Abi) -> Status {
+        let is_native = abi == Abi::Native;
         match self {
             Self::Decode(error) if is_native => Refusal::from(error).status(),
             Self::Decode(error) => ovpn_dco_status(error.kind),
             Self::Write(WriteError::BadAddress) => Status::INVALID_ADDRESS,
             Self::Write(WriteError::Empty) => Status::INVALID_MESSAGE,
             Self::Write(WriteError::TooLong) => Status::INVALID_BUFFER_SIZE,
-            Self::NotYours => Status::ACCESS_DENIED,
+            Self::NotOwner => Status::ACCESS_DENIED,
             Self::WrongMode => Status::INVALID_DEVICE_STATE,
             Self::NoPeer(_) if is_native => Status::NOT_FOUND,
             Self::NoPeer(PeerUse::Change) => Status::INVALID_DEVICE_REQUEST,
             Self::NoPeer(PeerUse::Key | PeerUse::Statistics) => Status::OBJECTID_NOT_FOUND,
-            Self::NoPeer(PeerUse::Delete) | Self::NotThere => Status::NOT_FOUND,
+            Self::NoPeer(PeerUse::Delete) | Self::NotFound => Status::NOT_FOUND,
             Self::PeerExists => Status::OBJECTID_EXISTS,
             Self::TooManyPeers => Status::TOO_MANY_NODES,
-            Self::BadFamily if is_native => Status::INVALID_PARAMETER,
-            Self::BadFamily => Status::INVALID_DEVICE_REQUEST,
+            Self::FamilyMismatch if is_native => Status::INVALID_PARAMETER,
+            Self::FamilyMismatch => Status::INVALID_DEVICE_REQUEST,
             Self::BadId | Self::BadKey | Self::BadPrefix => Status::INVALID_PARAMETER,
             Self::NoTcp => Status::NOT_SUPPORTED,
             Self::NoMemory if is_native => Status::INSUFFICIENT_RESOURCES,

@@ -56,7 +56,7 @@ pub(super) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result
         adapter.sockets.replace(Some(sockets));
     }
     drop(state);
-    sink.act();
+    sink.perform();
     adapter.handle.transmit.flush();
     adapter.control.wake();
     Ok(())
@@ -71,8 +71,8 @@ pub(super) fn query(
     abi: Abi,
     room_bytes: usize,
 ) -> Result<(PoolBytes, Encoded), Refusal> {
-    let asked_port = adapter.state.lock().settings.listen_port;
-    let port = adapter.sockets.port().or((asked_port != 0).then_some(asked_port));
+    let requested_port = adapter.state.lock().settings.listen_port;
+    let port = adapter.sockets.port().or((requested_port != 0).then_some(requested_port));
     let mut sink = Sink::new(adapter);
     adapter.nic.configure(time::now(), &mut sink, |config| {
         // Measured first, so that a caller with a large buffer doesn't make us allocate as much.
@@ -99,7 +99,7 @@ pub(super) fn scale_timers(adapter: &Shared<Adapter>, permille: u32) -> Result<(
             wireguard::set_timer_constants(control, host, constants);
         });
     });
-    sink.act();
+    sink.perform();
     adapter.control.wake();
     Ok(())
 }

@@ -82,7 +82,7 @@ impl AdapterProtocol for WireGuardAdapter {
         wireguard_nt::decode(code, input)
     }
 
-    fn asked_port(settings: &Settings) -> u16 {
+    fn requested_port(settings: &Settings) -> u16 {
         settings.listen_port
     }
 

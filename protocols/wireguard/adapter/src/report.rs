@@ -30,7 +30,7 @@ pub(super) fn report(adapter: &Shared<Adapter>, event: Event) {
     let mut sink = Sink::new(adapter);
     let public_key =
         adapter.nic.configure(now, &mut sink, |configuration| configuration.name(peer).copied());
-    // Gone already.
+    // Released already.
     let Some(public_key) = public_key else { return };
     let endpoint = adapter.nic.endpoint(peer).map(|endpoint| endpoint.remote);
     let filetime = time::filetime(now.unix);
