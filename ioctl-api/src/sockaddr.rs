@@ -43,14 +43,14 @@ pub(crate) fn encode(address: &SocketAddr) -> [u8; 28] {
     bytes
 }
 
-/// Writes the `sockaddr_in` or `sockaddr_in6` of an address at `offset`; nothing where it does not
+/// Writes the `sockaddr_in` or `sockaddr_in6` of an address at `offset`; nothing if it does not
 /// fit.
 pub(crate) fn put_short(bytes: &mut [u8], offset: usize, address: &SocketAddr) {
     let inet = encode(address);
     put(bytes, offset, inet.get(..size_bytes(address)).unwrap_or(&inet));
 }
 
-/// Reads a `SOCKADDR_INET`; `None` where its family is `AF_UNSPEC`.
+/// Reads a `SOCKADDR_INET`; `None` if its family is `AF_UNSPEC`.
 pub(crate) fn decode(bytes: &[u8], start: usize) -> Result<Option<SocketAddr>, DecodeError> {
     let inet: &[u8; 28] = array(bytes, start)?;
     if u16_at(inet, 0)? == 0 {
@@ -62,7 +62,7 @@ pub(crate) fn decode(bytes: &[u8], start: usize) -> Result<Option<SocketAddr>, D
     }
 }
 
-/// Reads the `SOCKADDR_INET` of an endpoint, whose port is not 0; `None` where its family is
+/// Reads the `SOCKADDR_INET` of an endpoint, whose port must not be 0; `None` if its family is
 /// `AF_UNSPEC`.
 pub(crate) fn decode_endpoint(
     bytes: &[u8],
@@ -75,7 +75,7 @@ pub(crate) fn decode_endpoint(
     Ok(endpoint)
 }
 
-/// Reads a `sockaddr_in` or `sockaddr_in6` at the start of the input; `None` where it is cut short
+/// Reads a `sockaddr_in` or `sockaddr_in6` at the start of the input; `None` if it is cut short
 /// or of another family.
 pub(crate) fn decode_short(input: &[u8]) -> Option<SocketAddr> {
     let port = u16::from_be_bytes(*array(input, 2).ok()?);
@@ -109,7 +109,7 @@ pub(crate) fn put_ip(bytes: &mut [u8], offset: usize, address: IpAddr) -> u16 {
     }
 }
 
-/// Reads the 4 or 16 bytes of an IP address at `offset`; `None` where the family is neither.
+/// Reads the 4 or 16 bytes of an IP address at `offset`; `None` if the family is neither.
 pub(crate) fn ip_at(
     bytes: &[u8],
     offset: usize,

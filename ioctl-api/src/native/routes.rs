@@ -1,4 +1,4 @@
-//! The routes of an adapter as text: written by the driver, read by the SDK.
+//! The routes of an adapter as text: encoded by the driver, decoded by the SDK.
 
 use core::fmt;
 use core::mem::offset_of;
@@ -15,9 +15,9 @@ use crate::{DecodeError, DecodeErrorKind};
 /// Offset of the text in an answer.
 const TEXT: usize = Reply::SIZE + Routes::SIZE;
 
-/// Writes a [`Reply`] and a [`Routes`], whose text comes through [`fmt::Write`].
+/// Encodes a [`Reply`] and a [`Routes`]. The text is written through [`fmt::Write`].
 ///
-/// The text is not returned in part: if it does not fit, the answer is the [`Reply`] alone.
+/// A text that does not fit is not returned in part: the answer is then the [`Reply`] alone.
 pub struct RoutesEncoder<'o> {
     output: &'o mut [u8],
     text_bytes: usize,

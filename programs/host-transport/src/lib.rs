@@ -1,4 +1,4 @@
-//! The SDK's [`Transport`] on a file that is open on a driver of nt-host, in this process.
+//! The SDK's [`Transport`] over an open file of a driver that runs on nt-host in this process.
 #![forbid(unsafe_code)]
 
 use std::io;

@@ -1,4 +1,4 @@
-//! Where messages go: stderr in the foreground, the system log in the background.
+//! Log messages: to standard error in the foreground, to the system log in the background.
 
 use std::fmt;
 use std::os::unix::net::UnixDatagram;
@@ -6,28 +6,28 @@ use std::sync::OnceLock;
 
 use clap::ValueEnum;
 
-/// How much is told.
+/// The log level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Level {
-    /// Nothing.
+    /// No messages.
     Silent,
-    /// What went wrong.
+    /// Errors.
     Error,
-    /// What happens to the interface as well.
+    /// Errors and changes of the interface.
     #[value(alias = "verbose")]
     Info,
-    /// What the kernel tells as well.
+    /// Also the driver's debug output.
     Debug,
 }
 
-/// Where messages go.
+/// The destination of messages.
 #[derive(Debug)]
 pub enum Sink {
     /// The standard error stream.
     Stderr,
     /// The system log.
     Syslog(UnixDatagram),
-    /// Nowhere: there is no system log.
+    /// None: there is no system log.
     Nowhere,
 }
 
@@ -40,7 +40,7 @@ struct Logger {
 static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 impl Sink {
-    /// The system log, where there is one.
+    /// The system log, if there is one.
     pub fn syslog() -> Self {
         let connect = || {
             let socket = UnixDatagram::unbound()?;
@@ -51,23 +51,23 @@ impl Sink {
     }
 }
 
-/// Sets where messages go, once.
+/// Sets the level and the destination of messages, once.
 pub fn start(level: Level, interface: &str, sink: Sink) {
     let prefix = format!("tunicd({interface})");
     let _ = LOGGER.set(Logger { level, prefix, sink });
 }
 
-/// Tells what went wrong.
+/// Logs an error.
 pub fn error(message: fmt::Arguments<'_>) {
     write(Level::Error, message);
 }
 
-/// Tells what happens.
+/// Logs a change of the interface.
 pub fn info(message: fmt::Arguments<'_>) {
     write(Level::Info, message);
 }
 
-/// Tells what only a developer wants to know.
+/// Logs a message for developers.
 pub fn debug(message: fmt::Arguments<'_>) {
     write(Level::Debug, message);
 }

@@ -169,17 +169,21 @@ impl fmt::Display for Prefix {
 fn write_trie(trie: &Trie<impl Address>, out: &mut impl fmt::Write) -> fmt::Result {
     trie.for_each_node(&mut |node| {
         let (address, length) = node.prefix;
-        let prefix = Prefix::new(address, length);
+        // The address and the length apart: `Display` of `Prefix` would nest one more formatter,
+        // and the kernel's stack bounds how many.
+        let address: IpAddr = address.into();
+        write!(out, "  \"{address}/{length}\" ")?;
         match node.owner {
             Some(peer) => {
-                writeln!(out, "  \"{prefix}\" [label=\"{prefix}\\npeer {}\"];", peer.index)?;
+                writeln!(out, "[label=\"{address}/{length}\\npeer {}\"];", peer.index)?;
             }
-            None => writeln!(out, "  \"{prefix}\" [style=dashed];")?,
+            None => writeln!(out, "[style=dashed];")?,
         }
         for (bit, child) in node.children.into_iter().enumerate() {
-            if let Some((address, length)) = child {
-                let child = Prefix::new(address, length);
-                writeln!(out, "  \"{prefix}\" -> \"{child}\" [label={bit}];")?;
+            if let Some((to, to_length)) = child {
+                let to: IpAddr = to.into();
+                write!(out, "  \"{address}/{length}\" -> ")?;
+                writeln!(out, "\"{to}/{to_length}\" [label={bit}];")?;
             }
         }
         Ok(())

@@ -202,7 +202,7 @@ impl<A: Address> Trie<A> {
     /// Calls `f` with each node, parents first.
     pub(super) fn for_each_node<E>(
         &self,
-        f: &mut dyn FnMut(View<A>) -> Result<(), E>,
+        f: &mut impl FnMut(View<A>) -> Result<(), E>,
     ) -> Result<(), E> {
         // Each step down leaves at most one way to come back to, and each is a bit longer than the
         // last.

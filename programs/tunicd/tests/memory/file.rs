@@ -1,5 +1,4 @@
-//! Files on the driver that is nothing but its configuration. What is written to one can be read
-//! from it.
+//! Files on the driver in memory. Data that is written to a file can be read from it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! A driver that is nothing but its configuration.
+//! A driver that consists of its configuration only.
 
 mod file;
 
@@ -17,7 +17,7 @@ use tunic_ioctl::{
     PeerInfo, decode,
 };
 
-/// A port that somebody else has.
+/// A port that is in use.
 pub(crate) const TAKEN_PORT: u16 = 9;
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! A driver that is nothing but its data channel's configuration.
+//! A driver that consists of its data channel's configuration only.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,7 +21,7 @@ use tunic_ioctl::status::{
 };
 use tunic_ioctl::{Abi, Encoded, decode};
 
-/// The port of whoever asks for any.
+/// The port for a socket that may have any port.
 pub(crate) const PORT: u16 = 4096;
 
 /// The driver, shared with the test.
@@ -32,10 +32,10 @@ pub(crate) struct MockDriver(Arc<Mutex<State>>);
 pub(crate) struct State {
     pub(crate) info: ChannelInfo,
     pub(crate) peers: Vec<PeerInfo>,
-    /// Secrets of each key that was installed, ours first.
+    /// The secrets of each installed key: for sealing, then for opening.
     pub(crate) secrets: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) sent: Vec<Vec<u8>>,
-    /// Answers for waits that are to come, and waits that are for answers to come.
+    /// Answers without a wait yet, and waits without an answer yet.
     datagrams: Queue,
     events: Queue,
 }
@@ -139,7 +139,7 @@ impl MockDriver {
         self.0.lock().unwrap()
     }
 
-    /// A control datagram comes.
+    /// Receives a control datagram.
     pub(crate) fn receive(&self, datagram: &ControlDatagram<'_>) {
         let mut bytes = vec![0; 4096];
         let length = channel::encode_datagram(AdapterId::default(), datagram, &mut bytes).unwrap();
@@ -147,14 +147,14 @@ impl MockDriver {
         self.state().datagrams.push(bytes);
     }
 
-    /// Something happens.
+    /// Reports an event.
     pub(crate) fn event(&self, sequence: u64, event: EventInfo) {
         let adapter = AdapterId::default();
         let stamped = StampedEvent { adapter, sequence, time_filetime: 0, event };
         self.state().events.push(reply::event(&stamped).to_vec());
     }
 
-    /// Something happens that only a newer SDK knows.
+    /// Reports an event that only a newer SDK knows.
     pub(crate) fn unknown_event(&self) {
         let kind = tunic::data_channel::EventKind::KeyWanted;
         let event = EventInfo { peer: None, kind };
