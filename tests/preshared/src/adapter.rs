@@ -41,7 +41,7 @@ impl AdapterProtocol for PresharedAdapter {
     const NUMBER: u32 = 0x8000_0001;
     const CAPABILITY: u64 = 0;
 
-    /// The port that was asked for.
+    /// The requested port.
     type Settings = u16;
     type Extension = ();
     type Keywords = ();
