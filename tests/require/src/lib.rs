@@ -69,7 +69,7 @@ fn missing(need: Need) -> Option<String> {
         Need::RustTarget(target) => (!has_rust_target(target))
             .then(|| format!("needs Rust's target {target} (rustup target add {target})")),
         Need::DriverImage => (!Path::new(DRIVER_IMAGE).is_file())
-            .then(|| format!("needs {} (cargo xtask driver)", DRIVER_IMAGE)),
+            .then(|| format!("needs {DRIVER_IMAGE} (cargo xtask driver)")),
         Need::PresharedImage => (!Path::new(PRESHARED_IMAGE).is_file())
             .then(|| format!("needs {PRESHARED_IMAGE} (cargo xtask driver --preshared)")),
         Need::KernelPeer => kernel_peer_script()
