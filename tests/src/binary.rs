@@ -9,50 +9,55 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::command;
 
-/// What came of building a program, kept for the tests of one process that use it as well.
-type Built = OnceLock<Result<PathBuf, String>>;
-
 /// The path of `tunicd`.
 pub fn tunicd() -> Result<PathBuf> {
-    static BUILT: Built = OnceLock::new();
-    built(&BUILT, "tunicd", "tunicd")
+    program("tunicd")
 }
 
 /// The path of `tunic`.
 pub fn tunic() -> Result<PathBuf> {
-    static BUILT: Built = OnceLock::new();
-    built(&BUILT, "tunic-cli", "tunic")
+    program("tunic")
 }
 
 /// The path of `openvpn-client`.
 pub fn openvpn_client() -> Result<PathBuf> {
-    static BUILT: Built = OnceLock::new();
-    built(&BUILT, "tunic-openvpn", "openvpn-client")
+    program("openvpn-client")
 }
 
 /// The path of `openvpn-server`.
 pub fn openvpn_server() -> Result<PathBuf> {
-    static BUILT: Built = OnceLock::new();
-    built(&BUILT, "tunic-openvpn", "openvpn-server")
+    program("openvpn-server")
 }
 
-fn built(cell: &Built, package: &str, program: &str) -> Result<PathBuf> {
-    cell.get_or_init(|| build(package, program).map_err(|error| format!("{error:#}")))
-        .clone()
-        .map_err(|error| anyhow!(error))
+/// The path of a program; builds all of them when a process first asks for one.
+fn program(name: &str) -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    folder.clone().map(|folder| folder.join(name)).map_err(|error| anyhow!(error))
 }
 
-/// Builds a package's program in the profile that the running one was built in; does nothing where
-/// it is up to date.
-fn build(package: &str, program: &str) -> Result<PathBuf> {
+/// Builds the programs in the profile that the running one was built in, and returns the folder
+/// that they lie in.
+fn build() -> Result<PathBuf> {
     let running = std::env::current_exe()?;
     let folder = running.parent().context("a program lies in a folder")?;
     // A test lies in target/PROFILE/deps, a program in target/PROFILE.
-    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    let is_test = folder.ends_with("deps");
+    let profile = if is_test { folder.parent() } else { Some(folder) };
     let profile = profile.context("no profile's folder above the test")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--package", package]);
+    build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet"]);
+    for program in ["tunicd", "tunic", "openvpn-client", "openvpn-server"] {
+        build.args(["--bin", program]);
+    }
+    if is_test {
+        // `cargo test` has built them already, with the features that all packages and their tests
+        // ask for. With one test named, cargo selects the same features, and so has nothing to do.
+        build.args(["--workspace", "--test", "keys"]);
+    } else {
+        build.args(["--package", "tunicd", "--package", "tunic-cli", "--package", "tunic-openvpn"]);
+    }
     if let Some(target) = profile.parent() {
         build.arg("--target-dir").arg(target);
     }
@@ -60,5 +65,5 @@ fn build(package: &str, program: &str) -> Result<PathBuf> {
         build.arg("--release");
     }
     command::run(&mut build, b"", Duration::from_secs(900))?.success()?;
-    Ok(profile.join(program))
+    Ok(profile.to_owned())
 }

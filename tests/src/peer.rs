@@ -22,7 +22,7 @@ pub enum Implementation {
     WireguardGo,
     /// Cloudflare's boringtun, as its command.
     Boringtun,
-    /// The Linux kernel's, booted in a virtual machine.
+    /// The Linux kernel's, in a virtual machine.
     Kernel,
 }
 
@@ -39,7 +39,7 @@ impl Implementation {
         needs.push(match self {
             Self::WireguardGo => Need::Program("wireguard-go", "wireguard-go"),
             Self::Boringtun => Need::Program("boringtun-cli", "the crate, by .ci/peers"),
-            Self::Kernel => Need::KernelPeer,
+            Self::Kernel => Need::Guest,
         });
         needs
     }
@@ -83,15 +83,14 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Boots a kernel whose wire ends in `namespace`, with the addresses of a [`Link`] on both
-    /// ends.
-    pub fn boot(namespace: &Namespace) -> Result<Self> {
-        let guest = Guest::boot(namespace)?;
+    /// The guest's kernel, its wire in `namespace`, with the addresses of a [`Link`] on both ends.
+    pub fn kernel(namespace: &Namespace) -> Result<Self> {
+        let guest = Guest::connect(namespace)?;
         let peer = Self { interface: "wg0".into(), home: Home::Guest(guest) };
         namespace.ip(&format!("addr add 10.9.0.1/24 dev {WIRE}"))?;
         namespace.ip(&format!("addr add fd09::1/64 dev {WIRE} nodad"))?;
         peer.shell(
-            "ip addr flush dev wg0; \
+            "ip link add wg0 type wireguard; \
              for n in 2 3; do ip addr add 10.9.0.$n/24 dev eth0; ip addr add fd09::$n/64 dev eth0; done",
         )?;
         wait::until("the guest answers over IPv6", TIMEOUT, || {

@@ -31,15 +31,10 @@ pub struct Counts {
 }
 
 impl Router {
-    /// Boots it on the bridge `br0` of a namespace, with a network that loses and reorders.
-    pub fn boot(namespace: &Namespace) -> Result<Self> {
-        let guest = Guest::boot(namespace)?;
-        // The address by which the guest is controlled moves with its wire.
-        let address = namespace.ip(&format!("-4 -o addr show dev {WIRE}"))?;
-        let address = address.split_whitespace().nth(3).context("the wire has no address")?;
-        namespace.ip(&format!("addr flush dev {WIRE}"))?;
-        namespace.ip(&format!("link set {WIRE} master br0 txqueuelen 1000"))?;
-        namespace.ip(&format!("addr add {address} dev br0"))?;
+    /// Connects it to the bridge `br0` of a namespace, with a network that loses and reorders.
+    pub fn connect(namespace: &Namespace) -> Result<Self> {
+        let guest = Guest::connect(namespace)?;
+        namespace.ip(&format!("link set {WIRE} master br0"))?;
         // It is to stay between hosts that could do without it.
         let mut line = format!("ip addr add {ADDRESS}/24 dev eth0\n");
         for name in ["all", "eth0"] {

@@ -92,7 +92,7 @@ impl Tunnel {
         let (namespace, peer_namespace, peer) = match setup.implementation {
             Implementation::Kernel => {
                 let namespace = Namespace::new()?;
-                let peer = Peer::boot(&namespace)?;
+                let peer = Peer::kernel(&namespace)?;
                 (namespace, None, peer)
             }
             program => {

@@ -13,7 +13,7 @@ use tunic_tests::{iperf, ping};
 
 fn has_all(test: &str) -> bool {
     let more =
-        [Need::Program("iperf3", "iperf3"), Need::Program("sysctl", "procps"), Need::KernelPeer];
+        [Need::Program("iperf3", "iperf3"), Need::Program("sysctl", "procps"), Need::Guest];
     require::all(test, &[&NEEDS[..], &more].concat())
 }
 
@@ -35,7 +35,7 @@ fn our_client_renews_keys_under_traffic() -> Result<()> {
     }
     let link = Link::new()?;
     link.bridge_left()?;
-    let router = Router::boot(&link.left)?;
+    let router = Router::connect(&link.left)?;
     router.stand_between([(&link.left, "br0", "10.9.0.1"), (&link.right, "v0", "10.9.0.2")])?;
     let pki = Pki::new()?;
     let mut tunnel = Tunnel::of(Stock::Installed, link, pki, "reneg-sec 4", "", &[])?;
@@ -59,7 +59,7 @@ fn our_server_renews_keys_under_traffic() -> Result<()> {
         return Ok(());
     }
     let network = Network::new()?;
-    let router = Router::boot(&network.namespace)?;
+    let router = Router::connect(&network.namespace)?;
     let mut server = network.serve("tls-crypt ta.key\nkeepalive 1 20\nreneg-sec 4")?;
     let mut alice = network.connect("alice", 11, "tls-crypt ta.key")?;
     let ends = [(&alice.namespace, "v0", "10.9.0.11"), (&network.namespace, "br0", "10.9.0.1")];

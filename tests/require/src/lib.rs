@@ -12,6 +12,16 @@ pub const DRIVER_IMAGE: &str =
 pub const PRESHARED_IMAGE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/driver/x64/preshared.sys");
 
+/// The programs that the guest is made with, and the Debian packages that they come from.
+const GUEST_PROGRAMS: [(&str, &str); 6] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("busybox", "busybox-static"),
+    ("cpio", "cpio"),
+    ("modprobe", "kmod"),
+    ("xz", "xz-utils"),
+    ("apt-get", "apt, on Debian"),
+];
+
 /// Something that a test can't do without.
 #[derive(Clone, Copy, Debug)]
 pub enum Need {
@@ -25,8 +35,8 @@ pub enum Need {
     DriverImage,
     /// The tests' driver with the small protocol as such a file.
     PresharedImage,
-    /// The kernel's packages and the script that boots them as a peer.
-    KernelPeer,
+    /// What boots Debian's kernel in a virtual machine (`tests/guest/boot.sh`).
+    Guest,
 }
 
 /// Whether a missing need is an error rather than a reason to skip: so in CI.
@@ -72,14 +82,9 @@ fn missing(need: Need) -> Option<String> {
             .then(|| format!("needs {DRIVER_IMAGE} (cargo xtask driver)")),
         Need::PresharedImage => (!Path::new(PRESHARED_IMAGE).is_file())
             .then(|| format!("needs {PRESHARED_IMAGE} (cargo xtask driver --preshared)")),
-        Need::KernelPeer => kernel_peer_script()
-            .is_none()
-            .then(|| "needs shared/tools/kernel-wg-peer.sh beside the project".into())
-            .or_else(|| {
-                [("qemu-system-x86_64", "qemu-system-x86"), ("busybox", "busybox-static")]
-                    .into_iter()
-                    .find_map(|(name, package)| missing(Need::Program(name, package)))
-            }),
+        Need::Guest => GUEST_PROGRAMS
+            .into_iter()
+            .find_map(|(name, package)| missing(Need::Program(name, package))),
     }
 }
 
@@ -110,9 +115,7 @@ fn peer_programs() -> Option<PathBuf> {
     Some(cache.join("tunic-peers").join("bin"))
 }
 
-/// The script that boots Debian's kernel as a WireGuard peer; it lies beside the project.
-pub fn kernel_peer_script() -> Option<PathBuf> {
-    let project = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let beside = project.ancestors().nth(3)?.join("shared/tools/kernel-wg-peer.sh");
-    beside.is_file().then_some(beside)
+/// The script that boots Debian's kernel in a virtual machine.
+pub fn guest_script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/boot.sh")
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
-use tunic_tests::guest::{TC, WIRE};
+use tunic_tests::guest::TC;
 use tunic_tests::peer::Implementation;
 use tunic_tests::relay::{self, Relay};
 use tunic_tests::router::NETEM;
@@ -25,7 +25,6 @@ pub(crate) fn survives_loss_and_reorder(implementation: Implementation) -> Resul
         Some(relay)
     } else {
         tunnel.peer.shell(&format!("{TC} qdisc add dev eth0 root {NETEM}"))?;
-        tunnel.namespace.ip(&format!("link set {WIRE} txqueuelen 1000"))?;
         None
     };
     tunnel.connect()?;
