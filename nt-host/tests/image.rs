@@ -228,11 +228,8 @@ fn a_broken_rule_is_told_with_who_called() {
 #[test]
 fn functions_of_the_driver_that_ships_are_named() {
     let test = "functions_of_the_driver_that_ships_are_named";
-    let image = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/driver/x64/tunic.sys");
-    if !std::path::Path::new(image).is_file() {
-        let strict = std::env::var_os("TUNIC_REQUIRE_ALL").is_some_and(|value| value == "1");
-        assert!(!strict, "{image} is not built (TUNIC_REQUIRE_ALL=1)");
-        eprintln!("SKIPPED {test}: {image} is not built");
+    let image = require::DRIVER_IMAGE;
+    if !require::all(test, &[require::Need::DriverImage]) {
         return;
     }
     let (line, frames) = stops_in_child(test, "BAD ARGUMENT", image, || {

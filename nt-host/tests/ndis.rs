@@ -383,8 +383,7 @@ fn low_resources_lose_packets_and_nothing_else() {
 fn linux_talks_through_a_tun_device() {
     // SAFETY: only this thread's namespace changes.
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-        assert!(std::env::var_os("TUNIC_REQUIRE_ALL").is_none(), "this test needs root");
-        eprintln!("skipped: needs root");
+        require::skip("a TUN device", "needs root", &["run as root".into()]);
         return;
     }
     let bench = Bench::new();

@@ -12,8 +12,7 @@ use tunic_tests::router::{Counts, Router};
 use tunic_tests::{iperf, ping};
 
 fn has_all(test: &str) -> bool {
-    let more =
-        [Need::Program("iperf3", "iperf3"), Need::Program("sysctl", "procps"), Need::Guest];
+    let more = [Need::Program("iperf3", "iperf3"), Need::Program("sysctl", "procps"), Need::Guest];
     require::all(test, &[&NEEDS[..], &more].concat())
 }
 

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use require::Need;
+
 /// The compiler's target of the image.
 const TARGET: &str = "x86_64-pc-windows-msvc";
 
@@ -30,10 +32,7 @@ pub(crate) fn path() -> Option<&'static Path> {
 }
 
 fn build() -> Option<PathBuf> {
-    if !has_target() {
-        let strict = std::env::var_os("TUNIC_REQUIRE_ALL").is_some_and(|value| value == "1");
-        assert!(!strict, "the compiler has no target {TARGET} (TUNIC_REQUIRE_ALL=1)");
-        eprintln!("SKIPPED: the compiler has no target {TARGET}");
+    if !require::all("the probe", &[Need::RustTarget(TARGET)]) {
         return None;
     }
     // One for each process: test programs may run at the same time.
@@ -58,11 +57,6 @@ fn compile(folder: &Path, source: &Path, options: impl FnOnce(&mut Command)) {
     options(&mut rustc);
     let output = rustc.output().expect("the compiler runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn has_target() -> bool {
-    let output = rustc().args(["--print", "target-libdir", "--target", TARGET]).output();
-    output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
 fn rustc() -> Command {

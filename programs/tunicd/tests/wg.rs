@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use memory::MemoryDriver;
+use require::Need;
+use require::Need;
 use tunic::{Adapter, Key};
 use tunicd::socket;
 use tunicd::uapi::Uapi;
@@ -62,17 +64,17 @@ fn setconf_showconf_and_syncconf() {
     let interface = format!("tt{}", std::process::id());
     let path = socket::path(&interface);
     let uapi = Uapi::new(Adapter::new(MemoryDriver::default()), |_| Ok(()));
-    let served = Command::new("wg").arg("--version").output().map_err(|_| "no wg(8)".to_owned());
-    let served = served.and_then(|_| {
-        socket::serve(&path, Arc::new(uapi)).map_err(|error| format!("{}: {error}", path.display()))
-    });
-    let _server = match served {
+    let test = "setconf_showconf_and_syncconf";
+    if !require::all(test, &[Need::Program("wg", "wireguard-tools")]) {
+        return;
+    }
+    let _server = match socket::serve(&path, Arc::new(uapi)) {
         Ok(server) => server,
-        Err(reason) if std::env::var_os("TUNIC_REQUIRE_ALL").is_none() => {
-            eprintln!("skipped: {reason}");
+        Err(error) => {
+            let reason = format!("{}: {error}", path.display());
+            require::skip(test, &reason, &["run as root".into()]);
             return;
         }
-        Err(reason) => panic!("{reason}"),
     };
     let peers_of_dump = || -> Vec<String> {
         wg(&["show", &interface, "dump"], "").unwrap().lines().skip(1).map(str::to_owned).collect()

@@ -1,8 +1,12 @@
 //! What a test needs, and what happens where it is missing.
 #![forbid(unsafe_code)]
 
+mod skipped;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub use self::skipped::Skipped;
 
 /// Where `cargo xtask driver` puts the driver as the file that Windows loads.
 pub const DRIVER_IMAGE: &str =
@@ -19,7 +23,7 @@ const GUEST_PROGRAMS: [(&str, &str); 6] = [
     ("cpio", "cpio"),
     ("modprobe", "kmod"),
     ("xz", "xz-utils"),
-    ("apt-get", "apt, on Debian"),
+    ("apt-get", "apt: Debian, or a system like it"),
 ];
 
 /// Something that a test can't do without.
@@ -39,53 +43,85 @@ pub enum Need {
     Guest,
 }
 
-/// Whether a missing need is an error rather than a reason to skip: so in CI.
+/// Whether a missing need is an error rather than a reason to skip: true in CI.
 pub fn is_strict() -> bool {
     std::env::var_os("TUNIC_REQUIRE_ALL").is_some_and(|value| value == "1")
 }
 
-/// How long something takes in CI, as long as is promised, and at a desk, a shorter run of the
-/// same.
+/// How long a timed test runs: in CI, and outside CI, where a shorter run of the same will do.
 pub fn seconds(in_ci: u32, at_a_desk: u32) -> u32 {
     if is_strict() { in_ci } else { at_a_desk }
 }
 
-/// True where all needs are met. Where one isn't, says which, and fails under
-/// `TUNIC_REQUIRE_ALL=1`.
+/// Returns true if all needs are met. If one isn't, reports the test as skipped.
 ///
 /// # Panics
 ///
 /// When a need is missing and `TUNIC_REQUIRE_ALL=1`.
 pub fn all(test: &str, needs: &[Need]) -> bool {
-    let missing: Vec<String> = needs.iter().filter_map(|need| missing(*need)).collect();
+    let missing: Vec<Need> = needs.iter().filter_map(|need| missing(*need)).collect();
     if missing.is_empty() {
         return true;
     }
-    let reasons = missing.join("; ");
-    assert!(!is_strict(), "{test} can't be skipped (TUNIC_REQUIRE_ALL=1): {reasons}");
-    println!("SKIPPED {test}: {reasons}");
-    eprintln!("SKIPPED {test}: {reasons}");
+    let reasons: Vec<String> = missing.iter().map(|need| need.reason()).collect();
+    let remedies: Vec<String> = missing.iter().map(|need| need.remedy()).collect();
+    skip(test, &reasons.join("; "), &remedies);
     false
 }
 
-/// Why a need isn't met; `None` where it is.
-fn missing(need: Need) -> Option<String> {
-    match need {
-        Need::Root if nix::unistd::geteuid().is_root() => None,
-        Need::Root => Some("needs root to make network namespaces".into()),
-        Need::Program(name, source) => {
-            program(name).is_none().then(|| format!("needs {name} ({source})"))
+/// Reports a test as skipped that has found out for itself that it can't run here.
+///
+/// # Panics
+///
+/// When `TUNIC_REQUIRE_ALL=1`.
+pub fn skip(test: &str, reason: &str, remedies: &[String]) {
+    assert!(!is_strict(), "{test} can't be skipped (TUNIC_REQUIRE_ALL=1): {reason}");
+    skipped::record(test, reason, remedies);
+}
+
+impl Need {
+    /// Why a test without it is skipped.
+    fn reason(self) -> String {
+        match self {
+            Self::Root => "needs root to make network namespaces".into(),
+            Self::Program(name, source) => format!("needs {name} ({source})"),
+            Self::RustTarget(target) => format!("needs Rust's target {target}"),
+            Self::DriverImage => format!("needs {DRIVER_IMAGE}"),
+            Self::PresharedImage => format!("needs {PRESHARED_IMAGE}"),
+            Self::Guest => "needs a virtual machine".into(),
         }
-        Need::RustTarget(target) => (!has_rust_target(target))
-            .then(|| format!("needs Rust's target {target} (rustup target add {target})")),
-        Need::DriverImage => (!Path::new(DRIVER_IMAGE).is_file())
-            .then(|| format!("needs {DRIVER_IMAGE} (cargo xtask driver)")),
-        Need::PresharedImage => (!Path::new(PRESHARED_IMAGE).is_file())
-            .then(|| format!("needs {PRESHARED_IMAGE} (cargo xtask driver --preshared)")),
-        Need::Guest => GUEST_PROGRAMS
-            .into_iter()
-            .find_map(|(name, package)| missing(Need::Program(name, package))),
     }
+
+    /// What provides it.
+    fn remedy(self) -> String {
+        match self {
+            Self::Root => "run as root".into(),
+            // A Debian package's name has no space.
+            Self::Program(_, source) if source.contains(' ') => source.into(),
+            Self::Program(_, source) => format!("apt-get install {source}"),
+            Self::RustTarget(target) => format!("rustup target add {target}"),
+            Self::DriverImage => "cargo xtask driver".into(),
+            Self::PresharedImage => "cargo xtask driver --preshared".into(),
+            Self::Guest => "apt-get install qemu-system-x86 busybox-static cpio kmod".into(),
+        }
+    }
+}
+
+/// What is missing of a need; `None` if it is met.
+fn missing(need: Need) -> Option<Need> {
+    let is_met = match need {
+        Need::Root => nix::unistd::geteuid().is_root(),
+        Need::Program(name, _) => program(name).is_some(),
+        Need::RustTarget(target) => has_rust_target(target),
+        Need::DriverImage => Path::new(DRIVER_IMAGE).is_file(),
+        Need::PresharedImage => Path::new(PRESHARED_IMAGE).is_file(),
+        Need::Guest => {
+            return GUEST_PROGRAMS
+                .into_iter()
+                .find_map(|(name, source)| missing(Need::Program(name, source)));
+        }
+    };
+    (!is_met).then_some(need)
 }
 
 /// Whether the compiler can build for a target.
