@@ -9,6 +9,7 @@ pub mod dco;
 mod end;
 mod memory;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -58,7 +59,8 @@ pub fn alone_with(test: &str, timeout: Duration, variables: &[(&str, &str)], bod
         return;
     }
     let program = std::env::current_exe().expect("a test has a file");
-    let arguments = [test, "--exact", "--nocapture", "--test-threads=1"];
+    let path = path_of(&program, test);
+    let arguments = [&*path, "--exact", "--nocapture", "--test-threads=1"];
     let mut child = Command::new(program);
     child.args(arguments).env(CHILD, test).envs(variables.iter().copied());
     let output = command::run(&mut child, b"", timeout)
@@ -66,6 +68,23 @@ pub fn alone_with(test: &str, timeout: Duration, variables: &[(&str, &str)], bod
         .unwrap_or_else(|error| panic!("{error:#}"));
     assert!(output.contains("1 passed"), "no test {test} ran: {output}");
     println!("{output}");
+}
+
+/// The path of a test by which libtest knows it: its modules and its name.
+fn path_of(program: &Path, test: &str) -> String {
+    let is_path = |path: &str| path == test || path.ends_with(&format!("::{test}"));
+    // libtest gives threads the names of their tests, but with --test-threads=1 it makes none.
+    let current = std::thread::current();
+    if let Some(path) = current.name().filter(|name| is_path(name)) {
+        return path.to_owned();
+    }
+    let mut list = Command::new(program);
+    let list = command::run(list.args(["--list", "--format", "terse"]), b"", TIMEOUT)
+        .and_then(command::Output::success)
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    let mut paths = list.lines().filter_map(|line| line.strip_suffix(": test"));
+    let path = paths.find(|path| is_path(path));
+    path.unwrap_or_else(|| panic!("no test {test}: {list}")).to_owned()
 }
 
 /// Boots the machine, with all that it can check: guard pages around pool memory, the order of

@@ -1,7 +1,5 @@
 //! The native ABI of data channels.
 
-mod mutation;
-
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 
@@ -19,7 +17,7 @@ use tunic_ioctl::native::channel::{
 };
 use tunic_ioctl::{Abi, AdapterId, DecodeErrorKind as Kind, decode, native};
 
-use mutation::{MUTATIONS, Mutator};
+use crate::mutation::{MUTATIONS, Mutator};
 
 const ADAPTER: AdapterId = AdapterId([5; 16]);
 

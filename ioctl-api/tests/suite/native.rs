@@ -1,7 +1,5 @@
 //! The native ABI.
 
-mod mutation;
-
 use std::fmt::Write;
 
 use tunic_ioctl::native::reply::{
@@ -13,7 +11,7 @@ use tunic_ioctl::{
     InterfaceInfo, KeyChange, PeerAction, PeerChange, PeerInfo, Request, decode,
 };
 
-use mutation::{MUTATIONS, Mutator};
+use crate::mutation::{MUTATIONS, Mutator};
 
 const ADAPTER: AdapterId = AdapterId([5; 16]);
 

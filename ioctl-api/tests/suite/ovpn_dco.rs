@@ -1,7 +1,5 @@
 //! The ABI of ovpn-dco-win.
 
-mod mutation;
-
 use std::net::SocketAddr;
 
 use tunic_ioctl::data_channel::{
@@ -11,7 +9,7 @@ use tunic_ioctl::data_channel::{
 use tunic_ioctl::ovpn_dco::{self, Statistics, WriteError};
 use tunic_ioctl::{Abi, DecodeErrorKind as Kind, decode};
 
-use mutation::{MUTATIONS, Mutator};
+use crate::mutation::{MUTATIONS, Mutator};
 
 /// The codes that take input: their number, and the size of it.
 const INPUTS: [(u32, usize); 12] = [

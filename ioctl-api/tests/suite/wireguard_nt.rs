@@ -1,7 +1,5 @@
 //! The ABI of WireGuardNT, byte for byte.
 
-mod mutation;
-
 use std::net::{IpAddr, SocketAddr};
 
 use tunic_ioctl::configuration::{ConfigurationView, encode_state};
@@ -13,7 +11,7 @@ use tunic_ioctl::{
     InterfaceInfo, KeyChange, PeerAction, PeerInfo, decode,
 };
 
-use mutation::{MUTATIONS, Mutator};
+use crate::mutation::{MUTATIONS, Mutator};
 
 /// A configuration as `wg.exe` lays it out, offsets written by hand.
 #[derive(Default)]

@@ -1,6 +1,5 @@
 //! ovpn-dco-win's ABI under load: writes that wait for their turn, peers by the hundred, modes that
 //! change under nine threads.
-#![forbid(unsafe_code)]
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

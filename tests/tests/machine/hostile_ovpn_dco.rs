@@ -1,7 +1,6 @@
 //! Nonsense by ovpn-dco-win's ABI, and the ways in which its own driver failed: each request gets
 //! its status, nothing is half done, nothing of the kernel's memory is told, and nobody waits for
 //! ever.
-#![forbid(unsafe_code)]
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

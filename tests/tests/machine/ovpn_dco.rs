@@ -1,5 +1,4 @@
 //! ovpn-dco-win's ABI as OpenVPN's clients and its server use it, in each of their orders of calls.
-#![forbid(unsafe_code)]
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! An adapter under ovpn-dco-win's own names: `\\.\ovpn-dco`, which is somebody's from its opening
 //! on, and `\\.\ovpn-dco-ver`.
-#![forbid(unsafe_code)]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! `--driver`: the file that Windows loads in place of the linked driver.
-#![forbid(unsafe_code)]
 
 use std::process::Command;
 use std::time::Duration;

@@ -2,13 +2,9 @@
 //!
 //! Every test runs against each implementation; `TUNIC_REQUIRE_ALL=1` makes a missing one an error.
 
-#[path = "interop/bad_network.rs"]
 mod bad_network;
-#[path = "interop/hostile.rs"]
 mod hostile;
-#[path = "interop/session.rs"]
 mod session;
-#[path = "interop/traffic.rs"]
 mod traffic;
 
 use anyhow::Result;
@@ -33,17 +29,17 @@ macro_rules! against_all {
 
             #[test]
             fn boringtun() {
-                crate::run(stringify!($test), Implementation::Boringtun, crate::$area::$test);
+                super::run(stringify!($test), Implementation::Boringtun, super::$area::$test);
             }
 
             #[test]
             fn kernel() {
-                crate::run(stringify!($test), Implementation::Kernel, crate::$area::$test);
+                super::run(stringify!($test), Implementation::Kernel, super::$area::$test);
             }
 
             #[test]
             fn wireguard_go() {
-                crate::run(stringify!($test), Implementation::WireguardGo, crate::$area::$test);
+                super::run(stringify!($test), Implementation::WireguardGo, super::$area::$test);
             }
         }
     )* };

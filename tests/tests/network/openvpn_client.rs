@@ -1,6 +1,5 @@
 //! Our OpenVPN client, with tunicd as its data path, against stock openvpn as server.
 
-#[path = "openvpn_client/trust.rs"]
 mod trust;
 
 use std::sync::mpsc;

@@ -11,12 +11,10 @@
 //! s = H(bytes(range(32)), b"input"); a = H(s, b"\1"); b = H(s, a + b"\2"); c = H(s, b + b"\3")
 //! ```
 
-mod hex;
-
+use crate::hex::array;
 use blake2::digest::consts::{U16, U20, U28, U32};
 use blake2::digest::{Digest, FixedOutput, KeyInit, Update};
 use blake2::{Blake2s, Blake2sMac};
-use hex::array;
 use nic_crypto::blake2s::{Hash, hash, hkdf1, hkdf2, hkdf3, hmac, keyed_mac16};
 
 fn counting<const LEN: usize>() -> [u8; LEN] {

@@ -1,8 +1,6 @@
 //! ChaCha20-Poly1305 against RFC 8439, XChaCha20-Poly1305 against draft-irtf-cfrg-xchacha-03.
 
-mod hex;
-
-use hex::{array, hex};
+use crate::hex::{array, hex};
 use nic_crypto::{AeadError, AeadKey, KeyError, Suite, xchacha20poly1305};
 
 const SUNSCREEN: &[u8] = b"Ladies and Gentlemen of the class of '99: If I could offer you \

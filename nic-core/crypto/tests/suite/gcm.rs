@@ -1,10 +1,7 @@
 //! AES-GCM against the test cases of McGrew and Viega.
 
-mod hex;
-mod mcgrew_viega;
-
-use hex::{array, hex};
-use mcgrew_viega::cases;
+use crate::hex::{array, hex};
+use crate::mcgrew_viega::cases;
 use nic_crypto::AeadKey;
 
 #[test]

@@ -1,8 +1,6 @@
 //! X25519 against RFC 7748.
 
-mod hex;
-
-use hex::array;
+use crate::hex::array;
 use nic_crypto::x25519::{PublicKey, StaticSecret, diffie_hellman, public_key};
 
 /// The function of RFC 7748 section 5.

@@ -1,7 +1,5 @@
 //! The server and clients of ours over a network in memory, with a data path that only takes notes.
 
-mod pki;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pki::Authority;
+use crate::pki::Authority;
 use rcgen::ExtendedKeyUsagePurpose as Use;
 use tunic_openvpn::data_channel::{
     DataChannel, DataEvent, DataEventKind, DataFormat, InstallKey, NewPeer, Peer, PeerChange,

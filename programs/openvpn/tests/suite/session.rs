@@ -1,10 +1,8 @@
 //! Two sessions, a client's and a server's, over a network in memory.
 
-mod pki;
-
 use std::time::{Duration, Instant};
 
-use pki::{Authority, Issued};
+use crate::pki::{Authority, Issued};
 use rcgen::ExtendedKeyUsagePurpose as Use;
 use rustls::ProtocolVersion;
 use tunic_openvpn::data_channel::{DataFormat, InstallKey, Slot};

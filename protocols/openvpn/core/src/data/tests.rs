@@ -1,7 +1,7 @@
 //! Foreign vectors through `seal` and `open`. What is authenticated beside the text is fixed here,
 //! and so tags are other ones; text, nonces and layout are the vectors'.
 
-#[path = "../../../../../nic-core/crypto/tests/mcgrew_viega/mod.rs"]
+#[path = "../../../../../nic-core/crypto/tests/suite/mcgrew_viega/mod.rs"]
 mod mcgrew_viega;
 
 use std::{vec, vec::Vec};

@@ -1,11 +1,9 @@
 //! Slots, limits, and what userspace hears of them.
 
-mod channel;
-
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use channel::{Channel, any_packet, new_peer, symmetric_epoch_key, symmetric_key};
+use crate::channel::{Channel, any_packet, new_peer, symmetric_epoch_key, symmetric_key};
 use nic_crypto::Suite;
 use nic_engine::protocol::{Discard, Event, PeerId};
 use nic_openvpn::configure::{self, InstallKeyError};
@@ -76,7 +74,7 @@ fn a_packet_that_was_opened_before_its_key_went_is_dropped() {
     };
     let batch = here.node.nic.begin_open(selector, 1, here.now).unwrap();
     let received = nic_engine::conformance::Datagram {
-        from: channel::remote(),
+        from: crate::channel::remote(),
         to: here.node.address,
         bytes: datagram,
         ecn: nic_engine::protocol::Ecn::NotEct,

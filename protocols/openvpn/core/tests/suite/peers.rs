@@ -1,10 +1,8 @@
 //! One peer, and many: who gets what, who may send what, who is where.
 
-mod channel;
-
 use std::net::SocketAddr;
 
-use channel::{Channel, any_packet, new_peer, packet, remote, symmetric_key};
+use crate::channel::{Channel, any_packet, new_peer, packet, remote, symmetric_key};
 use nic_engine::Endpoint;
 use nic_engine::protocol::{Discard, PeerId};
 use nic_engine::routes::Prefix;
@@ -272,7 +270,7 @@ fn what_userspace_says_of_addresses_counts_and_leaves_nothing_behind() {
 
 #[test]
 fn syn_packets_are_lowered_both_ways_and_the_stacks_copy_is_not() {
-    let syn = channel::hex(concat!(
+    let syn = crate::channel::hex(concat!(
         "4500002c000040004006",
         "0000",
         "0a080001",

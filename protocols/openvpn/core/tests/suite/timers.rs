@@ -1,10 +1,8 @@
 //! Pings, silence, and what else is said in band.
 
-mod channel;
-
 use std::time::Duration;
 
-use channel::{Channel, any_packet, new_peer, packet, symmetric_key};
+use crate::channel::{Channel, any_packet, new_peer, packet, symmetric_key};
 use nic_engine::protocol::{Discard, Event, PeerId};
 use nic_openvpn::configure::{self, PeerChange};
 use nic_openvpn::{Mode, Slot};
@@ -128,7 +126,7 @@ fn other_things_said_in_band_are_dropped_and_counted() {
     stub_v2.extend(&ip);
     let mut lzo = vec![0x66];
     lzo.extend(&ip);
-    let occ = channel::hex("287f346bd4ef7a812d56b8d3afc5459c06");
+    let occ = crate::channel::hex("287f346bd4ef7a812d56b8d3afc5459c06");
     let payloads = [occ, stub, swapped, stub_v2, lzo];
     let sealed = there.seal_raw(&payloads);
     for datagram in sealed {

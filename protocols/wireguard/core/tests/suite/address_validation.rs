@@ -1,8 +1,6 @@
 //! What the engine says of control messages follows the adapter's state.
 
-mod adapter;
-
-use adapter::{Adapter, NO_KEY, at, seconds};
+use crate::adapter::{Adapter, NO_KEY, at, seconds};
 use nic_engine::conformance::Opened;
 use nic_engine::plain::Plain;
 use nic_engine::protocol::{AddressValidation, Discard, Event, PeerId};
@@ -68,7 +66,7 @@ fn keys_and_cookies_count_at_once() {
         Ok(AddressValidation::Unvalidated)
     );
     server.control_message(&first, &from, now, &mut sink);
-    let cookie = adapter::Datagram {
+    let cookie = crate::adapter::Datagram {
         from: "192.0.2.2:1002".parse().unwrap(),
         to: client.host.address,
         bytes: std::mem::take(&mut sink.sent),

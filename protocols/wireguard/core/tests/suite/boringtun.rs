@@ -1,12 +1,10 @@
 //! The module against boringtun, both as initiator and as responder.
 
-mod adapter;
-
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter::{Adapter, Datagram, millis, seconds};
+use crate::adapter::{Adapter, Datagram, millis, seconds};
 use boringtun::noise::rate_limiter::RateLimiter;
 use boringtun::noise::{Tunn, TunnResult};
 use boringtun::x25519::{PublicKey, StaticSecret};

@@ -1,8 +1,6 @@
 //! Under load: cookies and the rate of addresses.
 
-mod adapter;
-
-use adapter::{Adapter, Datagram, NO_KEY, Pair, millis, seconds};
+use crate::adapter::{Adapter, Datagram, NO_KEY, Pair, millis, seconds};
 use nic_engine::protocol::{AddressValidator, ControlPlane, Discard, ReceiverId};
 use nic_engine::{CONTROL_MESSAGES, ControlQueue, Endpoint};
 use nic_wireguard::TimerConstants;

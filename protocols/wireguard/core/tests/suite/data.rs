@@ -1,8 +1,6 @@
 //! Transport data: geometry, counters, replay, change of keys under traffic.
 
-mod adapter;
-
-use adapter::{NO_KEY, Pair, load, millis, seal, seconds, selector};
+use crate::adapter::{NO_KEY, Pair, load, millis, seal, seconds, selector};
 use nic_engine::protocol::{DataPlane, Discard, NotReady, OpenPacket, Opener, SealPacket, Sealer};
 use nic_engine::{Instant, Protocol};
 use nic_wireguard::{TimerConstants, WireGuard};
@@ -30,7 +28,7 @@ fn padding_goes_to_16_but_not_over_the_mtu() {
 #[test]
 fn every_length_arrives_as_it_was() {
     let mut pair = Pair::connected();
-    for length in 1..=adapter::MTU {
+    for length in 1..=crate::adapter::MTU {
         let payload: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         pair.a.send(pair.to_b, &payload);
         pair.collect();
@@ -39,7 +37,7 @@ fn every_length_arrives_as_it_was() {
         let delivered = pair.b.host.delivered.pop().unwrap();
         assert_eq!(&delivered[..length], payload);
         assert!(delivered[length..].iter().all(|byte| *byte == 0));
-        assert!(delivered.len() == length.next_multiple_of(16).min(adapter::MTU));
+        assert!(delivered.len() == length.next_multiple_of(16).min(crate::adapter::MTU));
     }
 }
 
@@ -141,7 +139,7 @@ fn the_window_is_8128_packets_long() {
     let data = &mut pair.a.host.peer(pair.to_b).data;
     let context = data.begin_seal(load(8200), now).unwrap();
     datagrams.extend(seal(&context, &vec![b"x".to_vec(); 8200]));
-    let wrap = |bytes: &Vec<u8>| adapter::Datagram {
+    let wrap = |bytes: &Vec<u8>| crate::adapter::Datagram {
         from: "192.0.2.1:1001".parse().unwrap(),
         to: "192.0.2.2:1002".parse().unwrap(),
         bytes: bytes.clone(),
@@ -198,7 +196,7 @@ fn a_receiver_enforces_the_counter_limit() {
     let sender = TimerConstants::PAPER;
     let mut pair = Pair::with(sender, NO_KEY, NO_KEY);
     let receiver = TimerConstants { reject_after_messages: 3, ..TimerConstants::PAPER };
-    let mut b = adapter::Adapter::new("192.0.2.2:1002", [0x22; 32], receiver);
+    let mut b = crate::adapter::Adapter::new("192.0.2.2:1002", [0x22; 32], receiver);
     pair.to_a = b.add_peer(&pair.a.public_key(), &NO_KEY, None);
     pair.b = b;
     for _ in 0..5 {

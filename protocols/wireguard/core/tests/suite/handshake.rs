@@ -1,8 +1,6 @@
 //! Handshakes between two instances of the module.
 
-mod adapter;
-
-use adapter::{Adapter, Datagram, NO_KEY, Pair, at, millis, seconds};
+use crate::adapter::{Adapter, Datagram, NO_KEY, Pair, at, millis, seconds};
 use nic_engine::ControlHost;
 use nic_engine::protocol::{ControlPlane, Discard, Event};
 use nic_wireguard::TimerConstants;

@@ -1,10 +1,8 @@
 //! Each constant of the protocol, as it shows on the wire.
 
-mod adapter;
-
 use std::time::Duration;
 
-use adapter::{LATENCY, Pair, millis, seconds};
+use crate::adapter::{LATENCY, Pair, millis, seconds};
 use nic_engine::protocol::{Discard, Event};
 
 const ROUND_TRIP: Duration = Duration::from_millis(20);

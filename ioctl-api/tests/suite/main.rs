@@ -1,0 +1,8 @@
+//! Both control ABIs, and their C header.
+
+mod channel;
+mod header;
+mod mutation;
+mod native;
+mod ovpn_dco;
+mod wireguard_nt;

@@ -1,0 +1,4 @@
+//! The engine, with a small protocol of its own.
+
+mod conformance;
+mod deadlines;

@@ -1,0 +1,7 @@
+//! The OpenVPN client and server: profiles, packets, sessions.
+
+mod pki;
+mod profile;
+mod server;
+mod session;
+mod wrap;

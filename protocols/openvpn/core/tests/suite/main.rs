@@ -1,0 +1,8 @@
+//! OpenVPN's data channel against its specification.
+
+mod channel;
+mod conformance;
+mod keys;
+mod peers;
+mod timers;
+mod vectors;

@@ -1,0 +1,16 @@
+//! `tunicd` and the OpenVPN programs against real peers, in network namespaces. Needs root.
+//!
+//! The driver is the linked one, or the image that `TUNIC_DAEMON_DRIVER` or `TUNIC_DRIVER` names.
+#![forbid(unsafe_code)]
+
+mod default_route;
+mod driver_image;
+mod interop;
+mod mtu;
+mod openvpn_27;
+mod openvpn_client;
+mod openvpn_killed;
+mod openvpn_netem;
+mod openvpn_server;
+mod smoke;
+mod stock_wg;
