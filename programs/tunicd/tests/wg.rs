@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use memory::MemoryDriver;
 use require::Need;
-use require::Need;
 use tunic::{Adapter, Key};
 use tunicd::socket;
 use tunicd::uapi::Uapi;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::preshared::{Control, PeerControl, PeerData, Preshared};
 use nic_engine::{
     ControlSink, Endpoint, Instant, Nic, Now, PacketQueue,
     conformance::{Opened, Side, packet},
@@ -11,6 +10,7 @@ use nic_engine::{
     protocol::{Discard, Event, PeerId},
     routes::Prefix,
 };
+use preshared::{Control, PeerControl, PeerData, Preshared};
 
 type Adapter = Nic<Preshared, Plain<Opened<Preshared>>>;
 
