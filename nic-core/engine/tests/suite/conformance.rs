@@ -1,7 +1,5 @@
 //! The suite for protocols, run with a small one.
 
-mod sketches;
-
 use core::time::Duration;
 
 use nic_engine::{

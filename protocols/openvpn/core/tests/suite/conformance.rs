@@ -1,8 +1,6 @@
 //! The engine's suite for every protocol, in every mode and format. Userspace shakes hands by two
 //! control datagrams, of which an OpenVPN would need some more.
 
-mod sketches;
-
 use nic_crypto::Suite;
 use nic_engine::conformance::{Adapter, Heard, Side, Subject};
 use nic_engine::conformance_tests;

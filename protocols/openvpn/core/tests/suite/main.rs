@@ -4,5 +4,6 @@ mod channel;
 mod conformance;
 mod keys;
 mod peers;
+mod sketches;
 mod timers;
 mod vectors;
