@@ -158,7 +158,9 @@ impl Channel {
         let request = SealRequest::data(payloads.len() as u32, 1);
         let mut context = None;
         self.configure(|nic| {
-            nic.with_peer_data(peer, |data| context = data.begin_seal(request, now).ok());
+            nic.with_peer_data(peer, |data| {
+                context = DataPlane::<OpenVpn>::begin_seal(data, request, now).ok()
+            });
         });
         let (context, mut datagrams) = (context.unwrap(), Vec::new());
         for (first, payload) in (0..).zip(payloads) {
