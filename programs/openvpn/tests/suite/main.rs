@@ -4,4 +4,5 @@ mod pki;
 mod profile;
 mod server;
 mod session;
+mod verdicts;
 mod wrap;

@@ -11,7 +11,7 @@ use tunic_openvpn::packet::{ControlPacket, Opcode};
 use tunic_openvpn::session::{Session, SessionConfig};
 use tunic_openvpn::wrap::Plain;
 
-use crate::ours::{SERVER_ID, reset, verdict};
+use super::ours::{SERVER_ID, reset, verdict};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 const PORT: u16 = 11940;

@@ -2,14 +2,9 @@
 //! chains and options, as client and as server. `verdicts/differences.tsv` lists the cases with
 //! another verdict, each with the reason.
 
-#[path = "verdicts/cases.rs"]
 mod cases;
-#[path = "verdicts/chain.rs"]
 mod chain;
-#[path = "verdicts/ours.rs"]
 mod ours;
-mod pki;
-#[path = "verdicts/stock.rs"]
 mod stock;
 
 use std::collections::BTreeMap;
@@ -17,8 +12,8 @@ use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::pki::Authority;
 use cases::Case;
-use pki::Authority;
 use require::Need;
 use tunic_openvpn::Role;
 

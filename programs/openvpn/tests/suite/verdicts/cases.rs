@@ -6,7 +6,7 @@ use rcgen::{
 };
 use tunic_openvpn::Role;
 
-use crate::chain::{Chain, Intermediates, Revocations, Root, ca, eku, tlv};
+use super::chain::{Chain, Intermediates, Revocations, Root, ca, eku, tlv};
 
 /// A case.
 pub(crate) struct Case {
