@@ -12,10 +12,18 @@ use nic_engine::{
     AddPeerError, Endpoint, Instant, PeerCounters, PeerName, System, protocol::PeerId,
 };
 
-use crate::key::{DataKey, Key, KeyError, SlotInfo};
+use crate::control::Control;
+use crate::key::{DataKey, Key, SlotInfo};
+use crate::mode::Mode;
+use crate::packet;
 use crate::peer::{PeerControl, PeerData};
+use crate::peer_name::peer_name;
+use crate::protocol::OpenVpn;
 use crate::slots::Slot;
-use crate::{Control, Mode, OpenVpn, packet};
+
+pub use crate::key::InstallKeyError;
+pub use crate::peer::PeerChange;
+pub use crate::peer_name::receive_id;
 
 type Config<'a, S> = Configurator<'a, OpenVpn, S>;
 
@@ -33,19 +41,6 @@ pub struct NewPeer {
     pub vpn4: Option<Ipv4Addr>,
     /// Likewise.
     pub vpn6: Option<Ipv6Addr>,
-}
-
-/// What may be changed of a peer; what is `None` stays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PeerChange {
-    /// Seconds without a packet sent after which a ping is; 0 for never. Counted from now.
-    pub keepalive_s: Option<u32>,
-    /// Seconds without a packet received after which the peer is given up; 0 for never. Counted
-    /// from now.
-    pub timeout_s: Option<u32>,
-    /// The most that TCP segments may carry, in bytes; SYN packets that say more are changed, both
-    /// ways. 0 leaves them alone.
-    pub mss_bytes: Option<u16>,
 }
 
 /// A peer as it is.
@@ -97,19 +92,6 @@ pub enum NewPeerError {
     NoMemory,
 }
 
-/// Why a key is not installed; the slot has what it had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InstallKeyError {
-    /// The peer is gone.
-    NoPeer,
-    /// The caller's fault: what is wrong with the key.
-    BadKey(KeyError),
-    /// The caller's fault: a transmit id of more than 24 bits.
-    BadId,
-    /// Memory ran out.
-    NoMemory,
-}
-
 /// Why a route is not added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddRouteError {
@@ -141,12 +123,6 @@ pub fn set_mode<S: System>(config: &mut Config<'_, S>, mode: Mode) -> Result<(),
 /// The peer with this id on packets from it, or the only one (`None`).
 pub fn find_peer<S: System>(config: &Config<'_, S>, receive_id: Option<u32>) -> Option<PeerId> {
     config.peer_by_name(&peer_name(receive_id))
-}
-
-/// The id of the peer of this name, as an event has it: the reverse of what [`find_peer`] does.
-pub fn receive_id(name: &PeerName) -> Option<u32> {
-    let [a, b, c, d, ..] = *name;
-    Some(u32::from_le_bytes([a, b, c, d])).filter(|&id| id != packet::UNDEFINED_PEER_ID)
 }
 
 /// Makes what a peer is to the engine.
@@ -323,16 +299,6 @@ pub fn peer_state<S: System>(config: &mut Config<'_, S>, peer: PeerId) -> Option
         state.secondary = data.slots.get(Slot::Secondary).map(|key| key.info);
     });
     Some(state)
-}
-
-/// What the engine calls the peer of this id.
-fn peer_name(receive_id: Option<u32>) -> PeerName {
-    let mut name = [0; 32];
-    let id = receive_id.unwrap_or(packet::UNDEFINED_PEER_ID);
-    if let Some(start) = name.first_chunk_mut() {
-        *start = id.to_le_bytes();
-    }
-    name
 }
 
 impl From<AddPeerError> for NewPeerError {

@@ -9,8 +9,11 @@ use nic_engine::protocol::{
 use nic_engine::{Endpoint, Now};
 
 use crate::derivation::EpochSecret;
+use crate::mode::Mode;
 use crate::packet::UNDEFINED_PEER_ID;
-use crate::{Mode, OpenVpn, Slot, configure};
+use crate::peer_name;
+use crate::protocol::OpenVpn;
+use crate::slots::Slot;
 
 /// While packets wait for a key, userspace hears of it so often: an event may get lost.
 const KEY_WANTED_PERIOD: Duration = Duration::from_secs(10);
@@ -206,7 +209,7 @@ fn derive_keys(host: &mut Host<'_>, peer: PeerId) -> bool {
 
 /// The receiver that a peer's packets name.
 fn receiver(host: &Host<'_>, peer: PeerId) -> ReceiverId {
-    let id = host.name(peer).and_then(|name| configure::receive_id(&name));
+    let id = host.name(peer).and_then(|name| peer_name::receive_id(&name));
     ReceiverId(id.unwrap_or(UNDEFINED_PEER_ID))
 }
 

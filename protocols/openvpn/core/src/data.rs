@@ -10,10 +10,11 @@ use nic_engine::protocol::{
 use nic_engine::{Endpoint, Instant};
 
 use crate::key::{NearEnd, PacketKey};
+use crate::mode::Mode;
 use crate::packet::{self, Format, PING, TAG_BYTES};
 use crate::peer::PeerData;
+use crate::protocol::OpenVpn;
 use crate::slots::Slot;
-use crate::{Mode, OpenVpn};
 use crate::{mss, own_transport};
 
 /// How many packets are handed to the AEAD at a time.

@@ -8,7 +8,6 @@ use nic_engine::{Instant, NoMemory};
 use nic_memory::boxed;
 use zeroize::Zeroizing;
 
-use crate::configure::InstallKeyError;
 use crate::derivation::EpochSecret;
 use crate::packet::{Format, MAX_KEY_ID};
 use crate::receiver::{Freshness, Receiver};
@@ -65,6 +64,19 @@ pub enum KeyError {
     BadKeyId,
     /// It is not as long as the suite's keys are.
     BadLength,
+}
+
+/// Why a key is not installed; the slot has what it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstallKeyError {
+    /// The peer is gone.
+    NoPeer,
+    /// The caller's fault: what is wrong with the key.
+    BadKey(KeyError),
+    /// The caller's fault: a transmit id of more than 24 bits.
+    BadId,
+    /// Memory ran out.
+    NoMemory,
 }
 
 /// What is in a slot.

@@ -5,9 +5,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use nic_engine::Instant;
 
-use crate::Mode;
-use crate::configure::PeerChange;
 use crate::key::{DataKey, NearEnd};
+use crate::mode::Mode;
 use crate::packet::{Format, UNDEFINED_PEER_ID};
 use crate::slots::{Slot, Slots};
 use crate::timers::Timers;
@@ -16,6 +15,19 @@ use crate::timers::Timers;
 pub struct PeerControl {
     pub(crate) vpn4: Option<Ipv4Addr>,
     pub(crate) vpn6: Option<Ipv6Addr>,
+}
+
+/// What may be changed of a peer; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerChange {
+    /// Seconds without a packet sent after which a ping is; 0 for never. Counted from now.
+    pub keepalive_s: Option<u32>,
+    /// Seconds without a packet received after which the peer is given up; 0 for never. Counted
+    /// from now.
+    pub timeout_s: Option<u32>,
+    /// The most that TCP segments may carry, in bytes; SYN packets that say more are changed, both
+    /// ways. 0 leaves them alone.
+    pub mss_bytes: Option<u16>,
 }
 
 /// A peer's keys and timers. Belongs to the peer lock.

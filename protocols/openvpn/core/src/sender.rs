@@ -6,9 +6,8 @@ use core::num::NonZeroU64;
 use nic_crypto::Suite;
 use nic_engine::protocol::SealRequest;
 
-use crate::configure::InstallKeyError;
 use crate::derivation::EpochSecret;
-use crate::key::{KeyError, PacketKey};
+use crate::key::{InstallKeyError, KeyError, PacketKey};
 use crate::usage::{Limits, Usage};
 
 /// Packet ids from this one on are not sent: the peer wants a new key before they run out.
