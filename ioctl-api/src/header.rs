@@ -42,7 +42,8 @@ const PROLOGUE: &str = "\
  * The control ABIs of the Tunic driver. Generated from the crate tunic-ioctl; do not edit:
  *     cargo run -p tunic-ioctl --example header
  *
- * Integers are little-endian, sizes are multiples of 8. See the crate for what the records mean together.
+ * Integers are little-endian, sizes are multiples of 8. The crate's documentation says what the
+ * records mean together.
  */
 #ifndef TUNIC_H
 #define TUNIC_H

@@ -37,7 +37,7 @@ impl<T> ControlQueue<T> {
             && queue.push_back(message).is_ok()
     }
 
-    /// Removes the oldest message of the queue that is served next, or of the other if that is empty.
+    /// Removes the oldest message of the queue that is served next, or of the other if it is empty.
     pub fn pop(&mut self) -> Option<T> {
         let Self { unvalidated, validated, next } = self;
         let (first, second) = match next {

@@ -36,6 +36,9 @@ impl Side {
     }
 }
 
+/// A peer as the engine adds it: its name, its control state and its data state.
+pub type PeerParts<P> = (PeerName, <P as Protocol>::PeerControl, <P as Protocol>::PeerData);
+
 /// A protocol to be tested.
 pub trait Subject {
     /// The protocol.
@@ -48,7 +51,7 @@ pub trait Subject {
     fn peer(
         side: Side,
         control: &<Self::Protocol as Protocol>::Control,
-    ) -> (PeerName, <Self::Protocol as Protocol>::PeerControl, <Self::Protocol as Protocol>::PeerData);
+    ) -> PeerParts<Self::Protocol>;
 
     /// What userspace does with what it hears: where the protocol leaves the handshake to it, it
     /// brings keys. A message may be anybody's, and may come twice.
