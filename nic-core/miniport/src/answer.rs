@@ -1,4 +1,4 @@
-//! Answers to requests.
+//! Completes requests with answers of the native ABI.
 
 use nt::Status;
 use nt::irp::{Dispatched, Irp};
@@ -6,14 +6,14 @@ use tunic_ioctl::Encoded;
 
 use crate::status::Refusal;
 
-/// More bytes than the records of so many adapters have, and the one before all of them.
+/// An upper bound of the bytes of LIST_ADAPTERS for `count` adapters, including the header.
 pub(crate) fn adapters_bytes(count: usize) -> usize {
-    /// More than one record has.
+    /// An upper bound of one record.
     const RECORD_BYTES: usize = 512;
     count.saturating_add(1).saturating_mul(RECORD_BYTES)
 }
 
-/// Ends a request whose answer is one record, or `None` where it doesn't fit into anything.
+/// Completes a request whose answer is one record; `None` if the record could not be encoded.
 pub fn complete_fixed(mut irp: Irp, length: Option<usize>, answer: &[u8]) -> Dispatched {
     let record = length.and_then(|length| answer.get(..length));
     let result = record.ok_or(Status::UNSUCCESSFUL).and_then(|record| {
@@ -26,7 +26,7 @@ pub fn complete_fixed(mut irp: Irp, length: Option<usize>, answer: &[u8]) -> Dis
     }
 }
 
-/// Ends a request whose answer may be cut: that is a warning, with as many bytes as there are.
+/// Completes a request whose answer may be truncated, which is the warning `BUFFER_OVERFLOW`.
 pub fn complete_encoded(irp: Irp, result: Result<Encoded, Refusal>) -> Dispatched {
     match result {
         Ok(encoded) if encoded.is_complete() => {

@@ -1,4 +1,4 @@
-//! The control device: IOCTLs are decoded whole, and then done.
+//! The control device: decodes each IOCTL completely, and then performs it.
 
 use alloc::vec::Vec;
 
@@ -18,32 +18,33 @@ use crate::protocols::ProtocolList;
 use crate::registry::Registry;
 use crate::status::Refusal;
 
-/// More bytes than the version's record has.
+/// An upper bound of the version record.
 const VERSION_BYTES: usize = 256;
 
-/// The control device.
+/// Opens adapters by name, and dispatches requests to them. The handler of the control device, and
+/// of the devices that a protocol has of its own.
 #[derive(Clone)]
 pub struct RequestDispatcher {
     registry: Shared<Registry>,
     protocols: ProtocolList,
 }
 
-/// An open handle.
+/// An open file.
 pub struct File {
-    /// The adapter that was named when it was opened. By its GUID: the handle doesn't keep the
+    /// The adapter that was named on open. Its GUID, so that the file holds no reference to the
     /// adapter.
     adapter: Option<AdapterId>,
 }
 
 impl File {
-    /// A handle on an adapter.
+    /// A file that is opened on an adapter.
     pub fn of(adapter: &dyn AnyAdapter) -> Self {
         Self { adapter: Some(adapter.id()) }
     }
 }
 
 impl RequestDispatcher {
-    /// For the adapters of a driver that speak these protocols.
+    /// Dispatches to the adapters in `registry`, with the ABIs of `protocols`.
     pub(crate) fn new(registry: Shared<Registry>, protocols: ProtocolList) -> Self {
         Self { registry, protocols }
     }
@@ -77,13 +78,13 @@ impl RequestDispatcher {
         };
         let owns = matches!(request.command, Command::DataChannel(_, data_channel::Command::Own));
         if owns && file.adapter != Some(adapter.id()) {
-            // Its closing would not be heard of there.
+            // The adapter would not be notified when this file is closed.
             return irp.complete(Status::INVALID_DEVICE_REQUEST, 0);
         }
         adapter.request(request.command, irp)
     }
 
-    /// Does a request of an ABI that a protocol brings.
+    /// Performs a request of a protocol's own ABI.
     fn run_of_protocol(&self, file: &File, code: u32, input: &[u8], irp: Irp) -> Dispatched {
         for protocol in self.protocols {
             let command = match protocol.decode(code, input) {
@@ -99,8 +100,7 @@ impl RequestDispatcher {
         irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
     }
 
-    /// Has an adapter send a control datagram. Its bytes stay with the request, which may have to
-    /// wait.
+    /// Sends a control datagram through an adapter. The bytes stay in the IRP, which may be queued.
     fn send_control(&self, file: &File, irp: Irp) -> Dispatched {
         let input = match irp.buffered_input() {
             Ok(input) => input,
@@ -116,7 +116,7 @@ impl RequestDispatcher {
         }
     }
 
-    /// The adapter that a request names, or that its file is of.
+    /// The adapter that the request names, or else the one its file was opened on.
     fn adapter(&self, file: &File, named: Option<AdapterId>) -> Option<Shared<dyn AnyAdapter>> {
         self.registry.find_id(named.or(file.adapter)?)
     }
@@ -135,7 +135,7 @@ impl RequestDispatcher {
     }
 
     fn list_adapters(&self, mut irp: Irp) -> Dispatched {
-        // Taken first: asking an adapter takes its locks.
+        // Collected first: `describe` takes adapter locks, which may not nest in the list's lock.
         let mut adapters: Vec<Shared<dyn AnyAdapter>> = Vec::new();
         let mut is_complete = true;
         self.registry.for_each(|adapter| {

@@ -25,8 +25,7 @@ pub(crate) fn parse(text: &[u16]) -> Option<AdapterId> {
     Some(from_digits(digits))
 }
 
-/// A GUID for an adapter that the registry gives none: the text form's digits are zeros and the
-/// LUID.
+/// The GUID of an adapter without one in the registry: its LUID, with leading zeros in text form.
 pub(crate) fn of_luid(luid: u64) -> AdapterId {
     from_digits(u128::from(luid))
 }

@@ -1,13 +1,13 @@
-//! The NDIS miniport of a crypto-NIC: a network adapter for IP packets, each of which is sealed for a
-//! peer and sent as UDP from inside the kernel, and back.
+//! The NDIS miniport of a crypto-NIC: a network adapter for IP packets. It seals each packet for a
+//! peer and sends it as UDP from inside the kernel; and the reverse.
 //!
-//! NDIS's calls arrive at `miniport`, which hands them to an [`adapter`]. There, packets of the stack
-//! go through `transmit`, datagrams through `receive`; large batches are shared among the `workers`.
-//! Between them stands the engine (`nic-engine`) with the protocol, which know nothing of NT. The
-//! control thread of an adapter runs handshakes and timers; the [`control_device`] takes IOCTLs.
+//! NDIS calls `miniport`, which forwards to an [`adapter`]. In the adapter, packets of the stack
+//! pass through `transmit`, and datagrams through `receive`; `workers` seal and open large batches.
+//! The engine (`nic-engine`) and the protocol, between transmit and receive, do not depend on NT.
+//! Each adapter's control thread runs handshakes and timers. The [`control_device`] receives
+//! IOCTLs.
 //!
-//! Which protocols there are, the driver says: it implements [`Driver`] with a list of them, and each
-//! is an [`AdapterProtocol`].
+//! A driver implements [`Driver`] with its list of protocols; each is an [`AdapterProtocol`].
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A protocol as an entry of a driver's list.
+//! An entry of a driver's protocol list.
 
 use core::marker::PhantomData;
 
@@ -10,7 +10,7 @@ use crate::adapter::{self, AdapterProtocol};
 use crate::any_adapter::AnyAdapter;
 use crate::protocols::{DriverProtocol, LoadedProtocol, NewAdapter};
 
-/// A protocol as an entry of the list.
+/// The list entry of protocol `P`.
 pub struct Listed<P>(PhantomData<fn() -> P>);
 
 impl<P> Listed<P> {
@@ -55,7 +55,7 @@ impl<P: AdapterProtocol> LoadedProtocol for Loaded<P> {
         let own_keywords = match handle.configuration() {
             Ok(configuration) => P::read_keywords(&configuration)?,
             Err(Status::INSUFFICIENT_RESOURCES) => return Err(Status::INSUFFICIENT_RESOURCES),
-            // There is none.
+            // The adapter has no registry key.
             Err(_) => P::Keywords::default(),
         };
         P::initializing(&self.devices, driver, dispatcher, &own_keywords)?;

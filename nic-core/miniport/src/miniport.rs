@@ -1,4 +1,4 @@
-//! The driver as a whole: its workers, adapters, control device and attachment to WSK.
+//! The driver: its workers, adapters, control device and WSK client.
 
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -21,9 +21,9 @@ use crate::workers::{WorkQueue, Workers};
 use crate::wsk::Wsk;
 use crate::{VERSION, utf16};
 
-/// What a driver has of its own: the protocols that its adapters can speak.
+/// A driver made of this miniport: the protocols that its adapters support.
 pub trait Driver: Send + Sync + 'static {
-    /// The list.
+    /// The protocols. The first is the default.
     const PROTOCOLS: ProtocolList;
 }
 
@@ -42,7 +42,7 @@ impl<D: Driver> Tunic<D> {
         RequestDispatcher::new(self.registry.clone(), D::PROTOCOLS)
     }
 
-    /// Halts an adapter, and waits until nothing of it is left.
+    /// Halts an adapter, and waits until its last reference is released.
     fn end(adapter: Shared<dyn AnyAdapter>, passive: Passive) {
         let released = adapter.halt();
         drop(adapter);
@@ -75,7 +75,7 @@ impl<D: Driver> Miniport for Tunic<D> {
         let name = DeviceName {
             device: &utf16!("\\Device\\Tunic"),
             symbolic_link: &utf16!("\\DosDevices\\Tunic"),
-            // SYSTEM and Administrators, nobody else.
+            // SYSTEM and Administrators only.
             sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"),
         };
         let device = Shared::new(self.dispatcher())?;

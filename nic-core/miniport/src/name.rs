@@ -1,6 +1,6 @@
 //! The name of an adapter.
 
-/// A short name.
+/// A name of at most 128 bytes of UTF-8.
 #[derive(Clone, Copy)]
 pub struct Name {
     bytes: [u8; 128],
@@ -8,7 +8,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// From UTF-16; cut where it is too long, empty where it is not valid.
+    /// Converts UTF-16: truncated if too long, empty if invalid.
     pub fn from_utf16(name: &[u16]) -> Self {
         let mut result = Self { bytes: [0; 128], length: 0 };
         for character in char::decode_utf16(name.iter().copied()) {
@@ -21,7 +21,7 @@ impl Name {
         result
     }
 
-    /// UTF-8.
+    /// The name in UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }

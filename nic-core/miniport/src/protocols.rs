@@ -1,4 +1,4 @@
-//! The protocols that a driver's adapters can speak.
+//! The list of protocols of a driver.
 
 use nt::irp::{Dispatched, Irp};
 use nt::miniport::{AdapterHandle, DriverHandle};
@@ -10,51 +10,51 @@ use crate::any_adapter::AnyAdapter;
 use crate::control_device::RequestDispatcher;
 use crate::services::Services;
 
-/// The list of a driver's protocols, a line each: `&Listed::<MyProtocol>::NEW`. The first is that
-/// of adapters whose registry key names none.
+/// A driver's protocols, one line each: `&Listed::<MyProtocol>::NEW`. The first is the default of
+/// an adapter without the keyword `TunicProtocol`.
 pub type ProtocolList = &'static [&'static dyn DriverProtocol];
 
-/// A protocol in a driver's list.
+/// A protocol in a driver's list. Called at `PASSIVE_LEVEL` under no lock.
 pub trait DriverProtocol: Sync {
-    /// What the registry calls it (`TunicProtocol`).
+    /// The value of the registry keyword `TunicProtocol` that selects it.
     fn keyword(&self) -> &'static str;
 
-    /// Its bit among the native ABI's capabilities.
+    /// Its bit in the native ABI's capabilities.
     fn capability(&self) -> u64;
 
-    /// Decodes a request of an ABI that it brings; `None` where the control code is none of its
+    /// Decodes a request of the protocol's own ABI; `None` if the control code is not one of its
     /// codes.
     fn decode<'a>(&self, code: u32, input: &'a [u8]) -> Result<Option<Command<'a>>>;
 
-    /// Answers a request that it has decoded, by a file that is no adapter's.
+    /// Completes a decoded request on a file that was opened on no adapter.
     fn request_without_adapter(&self, command: Command<'_>, irp: Irp) -> Dispatched;
 
-    /// Makes what a driver that is being loaded has for it.
+    /// Creates the per-driver objects, from DriverEntry.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     fn load(&self) -> Result<Shared<dyn LoadedProtocol>>;
 }
 
-/// A protocol of a driver that is loaded.
+/// A protocol of a loaded driver.
 pub trait LoadedProtocol: Send + Sync {
-    /// What the registry calls it.
+    /// The value of the registry keyword `TunicProtocol` that selects it.
     fn keyword(&self) -> &'static str;
 
-    /// Makes an adapter.
+    /// Creates an adapter, for MiniportInitializeEx.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     fn initialize(&self, new: NewAdapter<'_>, passive: Passive) -> Result<Shared<dyn AnyAdapter>>;
 
-    /// The driver is unloaded: its devices go.
+    /// Deletes its devices, when the driver is unloaded.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     fn unload(&self);
 }
 
-/// What an adapter is made from.
+/// The arguments of [`LoadedProtocol::initialize`].
 pub struct NewAdapter<'a> {
     pub(crate) driver: &'a DriverHandle,
     pub(crate) dispatcher: &'a RequestDispatcher,

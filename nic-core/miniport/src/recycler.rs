@@ -1,4 +1,4 @@
-//! Objects that are used again and again, so that the data path allocates nothing.
+//! A free list of reusable objects, so that the data path does not allocate.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -7,34 +7,34 @@ use nic_memory::Push;
 use nt::lock::SpinMutex;
 use nt::{Result, Shared, Status};
 
-/// Keeps objects that are not in use.
+/// A free list.
 pub(crate) struct Recycler<T> {
     /// Never grows past its first capacity.
     free: SpinMutex<Vec<T>>,
     packets: usize,
-    /// Room for a packet in objects to come.
+    /// The packet capacity of new objects.
     packet_bytes: AtomicUsize,
 }
 
-/// What the objects are sized by.
+/// The size of an object.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     /// Packets in a batch.
     pub(crate) packets: usize,
-    /// Bytes of each.
+    /// Capacity for each packet, in bytes.
     pub(crate) packet_bytes: usize,
 }
 
-/// What a recycler keeps.
+/// An object of a free list.
 pub(crate) trait Recycled: Sized {
-    /// Makes an object with so much room.
+    /// Allocates an object of this size.
     fn make(sizes: Sizes) -> Result<Self>;
-    /// The longest packet that it has room for, in bytes.
+    /// The longest packet that fits, in bytes.
     fn packet_bytes(&self) -> usize;
 }
 
 impl<T: Recycled> Recycler<T> {
-    /// Keeps up to `kept` objects.
+    /// An empty free list for up to `kept` objects.
     pub(crate) fn new(kept: usize, sizes: Sizes) -> Result<Shared<Self>> {
         let mut free = Vec::new();
         free.try_reserve_exact(kept).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
@@ -43,14 +43,13 @@ impl<T: Recycled> Recycler<T> {
         Shared::new(Self { free: SpinMutex::new(free), packets, packet_bytes })
     }
 
-    /// Changes the room for a packet in objects to come. Those in use, and smaller ones, stay as
-    /// they are.
+    /// Changes the packet capacity of new objects. Existing objects keep theirs.
     pub(crate) fn set_packet_bytes(&self, packet_bytes: usize) {
         self.packet_bytes.store(packet_bytes, Ordering::Relaxed);
     }
 
-    /// Takes an object with room for packets of so many bytes; a used one is as its last user left
-    /// it. Where memory has run out it may be one with less room.
+    /// Takes an object for packets of `packet_bytes`. A reused object still has its old content. If
+    /// memory has run out, the object may be smaller.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -59,7 +58,7 @@ impl<T: Recycled> Recycler<T> {
         match used {
             Some(object) if object.packet_bytes() >= packet_bytes => Ok(object),
             used => {
-                // The stack knows of a greater MTU before anybody else does.
+                // The stack sends by a larger MTU before `poll_mtu` reads it.
                 let known = self.packet_bytes.fetch_max(packet_bytes, Ordering::Relaxed);
                 let packet_bytes = known.max(packet_bytes);
                 let made = T::make(Sizes { packets: self.packets, packet_bytes });
@@ -68,15 +67,15 @@ impl<T: Recycled> Recycler<T> {
         }
     }
 
-    /// Keeps an object for its next use; frees it where enough are kept, or where it has more room
-    /// than is needed any more.
+    /// Returns an object to the list. Frees it if the list is full, or if the object is larger than
+    /// the current packet capacity.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub(crate) fn give_back(&self, object: T) {
         if object.packet_bytes() <= self.packet_bytes.load(Ordering::Relaxed) {
             let kept = self.free.lock().push_in_capacity(object);
-            // Freed under no lock.
+            // Frees it after the lock is released.
             drop(kept);
         }
     }

@@ -1,4 +1,4 @@
-//! The adapters that there are.
+//! The list of the driver's adapters.
 
 use alloc::vec::Vec;
 
@@ -11,13 +11,13 @@ use crate::any_adapter::AnyAdapter;
 use crate::guid;
 use crate::name::Name;
 
-/// All adapters of the driver, in the order in which they came.
+/// All adapters of the driver, in the order of their initialization.
 pub struct Registry {
     adapters: SleepMutex<Vec<Shared<dyn AnyAdapter>>>,
 }
 
 impl Registry {
-    /// An empty one.
+    /// An empty list.
     pub(crate) fn new() -> Self {
         Self { adapters: SleepMutex::new(Vec::new()) }
     }
@@ -51,8 +51,8 @@ impl Registry {
         self.find(|adapter| adapter.id() == id)
     }
 
-    /// The adapter that a path names which follows a device's own name: by its GUID or its name.
-    /// The outer `None` is an empty path, the inner one an adapter that does not exist.
+    /// The adapter that the path after a device's name selects, by GUID or by name. The outer
+    /// `None` means an empty path, the inner `None` that no such adapter exists.
     pub fn find_path(&self, path: &[u16]) -> Option<Option<Shared<dyn AnyAdapter>>> {
         let name = match path {
             [first, rest @ ..] if *first == u16::from(b'\\') => rest,
@@ -70,7 +70,7 @@ impl Registry {
         })
     }
 
-    /// Calls `f` with each adapter. `f` must not call the registry.
+    /// Calls `f` with each adapter, under the list's lock. `f` must not call the registry.
     pub fn for_each(&self, mut f: impl FnMut(&Shared<dyn AnyAdapter>)) {
         self.adapters.lock().iter().for_each(&mut f);
     }

@@ -1,5 +1,5 @@
-//! What an adapter has to tell: log lines, events, datagrams for userspace. Each is kept until
-//! somebody reads it; who reads when there is nothing waits.
+//! A bounded queue of records for userspace (log lines, events, datagrams), and the read requests
+//! that are pending on it.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,39 +8,39 @@ use nt::irp::{Dispatched, FileId, Irp, IrpQueue};
 use nt::lock::SpinMutex;
 use nt::{Result, Status};
 
-/// What a ring keeps.
+/// A record of a ring.
 pub trait Record: Send {
-    /// How many records are kept at most; a new one takes the place of the oldest.
+    /// The maximum number of records. A new record replaces the oldest.
     const MAX_ENTRIES: usize;
-    /// How many bytes of [`Record::bytes`] they have at most.
+    /// The maximum of the sum of [`Record::bytes`].
     const MAX_BYTES: usize = usize::MAX;
 
-    /// What it counts for, in bytes.
+    /// The bytes that the record counts as.
     fn bytes(&self) -> usize {
         0
     }
 
-    /// Writes it as the answer to a request; says how many bytes that has. Where it fails, the
-    /// record is lost.
+    /// Writes the record as the answer to a request, and returns the answer's length. If that
+    /// fails, the record is lost.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     fn answer(&self, irp: &mut Irp) -> Result<usize>;
 }
 
-/// Records, and the requests that wait for one.
+/// Records, and pending requests for one.
 pub struct Ring<T: Record> {
     records: SpinMutex<Records<T>>,
     waiting: IrpQueue,
     is_closed: AtomicBool,
-    /// Records that nobody read.
+    /// Records that were dropped unread.
     lost: AtomicU64,
 }
 
 struct Records<T> {
     queue: Queue<T>,
     bytes: usize,
-    /// Somebody ends requests with records, and will look again.
+    /// A thread is completing requests, and checks again before it stops.
     is_delivering: bool,
 }
 
@@ -59,8 +59,8 @@ impl<T: Record> Ring<T> {
         })
     }
 
-    /// Adds a record. Without memory it is lost; without room the oldest are. Says how many were
-    /// lost.
+    /// Adds a record. The record is lost if there is no memory; the oldest records are lost if
+    /// there is no room. Returns how many were lost.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -71,7 +71,7 @@ impl<T: Record> Ring<T> {
             let mut records = self.records.lock();
             let dropped = records.make_room(record.as_ref()).or_else(|| records.push(&mut record));
             drop(records);
-            // Dropped here, under no lock.
+            // Dropped after the lock is released.
             match dropped {
                 Some(_) => lost += 1,
                 None => break,
@@ -82,14 +82,14 @@ impl<T: Record> Ring<T> {
         lost
     }
 
-    /// Completes a request with the oldest record, now or when there is one.
+    /// Completes a request with the oldest record, or pends it until there is one.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub fn read(&self, irp: Irp) -> Dispatched {
         let dispatched = self.waiting.push(irp);
-        // Looked at after the push, as whoever adds a record looks for requests after that: one of
-        // the two sees both.
+        // Checked after the request is queued. `push` checks for requests after it has queued its
+        // record, so one of the two sees both.
         self.deliver();
         if self.is_closed.load(Ordering::SeqCst) {
             self.waiting.cancel_all();
@@ -97,7 +97,7 @@ impl<T: Record> Ring<T> {
         dispatched
     }
 
-    /// Ends one of the requests that wait. False where none does.
+    /// Completes the oldest pending request with an error. Returns false if none is pending.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -106,40 +106,40 @@ impl<T: Record> Ring<T> {
         waiting.map(|irp| irp.complete(status, 0)).is_some()
     }
 
-    /// How many records were lost.
+    /// The number of lost records.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Cancels the requests of a file that is closed.
+    /// Cancels the pending requests of a file.
     pub fn cancel_of(&self, file: FileId) {
         self.waiting.cancel_of(file);
     }
 
-    /// Forgets all records.
+    /// Drops all records.
     pub fn forget(&self) {
         let mut records = self.records.lock();
         let queue = core::mem::take(&mut records.queue);
         records.bytes = 0;
         drop(records);
-        // Dropped here, under no lock.
+        // Dropped after the lock is released.
         drop(queue);
     }
 
-    /// Forgets all records, and cancels all requests that wait.
+    /// Drops all records, and cancels all pending requests.
     pub fn clear(&self) {
         self.forget();
         self.waiting.cancel_all();
     }
 
-    /// Cancels all requests, from now on, too.
+    /// Cancels all pending requests, and every later one.
     pub fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
         self.waiting.cancel_all();
     }
 
-    /// Brings records and requests together while there are both. One thread at a time does, so
-    /// that requests end in the order of their records; what others bring meanwhile, it finds.
+    /// Completes requests while there are both requests and records. One thread at a time does so,
+    /// which keeps completions in the order of records; it also handles what other threads add.
     fn deliver(&self) {
         let mut records = self.records.lock();
         if core::mem::replace(&mut records.is_delivering, true) {
@@ -158,7 +158,7 @@ impl<T: Record> Ring<T> {
         records.is_delivering = false;
     }
 
-    /// Ends a request with a record.
+    /// Completes a request with a record.
     fn end(&self, mut irp: Irp, record: &T) {
         let _ = match record.answer(&mut irp) {
             Ok(bytes) => irp.complete(Status::SUCCESS, bytes),
@@ -171,13 +171,13 @@ impl<T: Record> Ring<T> {
 }
 
 impl<T: Record> Records<T> {
-    /// Takes the oldest record where a new one would not fit.
+    /// Removes the oldest record if a new one would not fit.
     fn make_room(&mut self, new: Option<&T>) -> Option<T> {
         let bytes = self.bytes.saturating_add(new?.bytes());
         if self.queue.len() >= T::MAX_ENTRIES || bytes > T::MAX_BYTES { self.pop() } else { None }
     }
 
-    /// Adds a record; gives it back where there is no memory.
+    /// Adds a record; returns it if there is no memory.
     fn push(&mut self, record: &mut Option<T>) -> Option<T> {
         let new = record.take()?;
         if self.queue.try_reserve(1).is_err() {

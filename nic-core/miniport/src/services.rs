@@ -1,15 +1,15 @@
-//! What adapters use of the driver.
+//! The driver-wide objects that adapters share.
 
 use nt::Shared;
 
 use crate::adapter::WorkerQueue;
 use crate::wsk::Wsk;
 
-/// What adapters use of the driver.
+/// The driver-wide objects that adapters share.
 #[derive(Clone)]
 pub(crate) struct Services {
-    /// Its attachment to WSK.
+    /// The WSK client.
     pub(crate) wsk: Shared<Wsk>,
-    /// The queue of its workers.
+    /// The queue of the worker threads.
     pub(crate) worker_queue: Shared<WorkerQueue>,
 }

@@ -1,4 +1,4 @@
-//! Every error of ours as an NTSTATUS; the one place.
+//! Maps every error to an NTSTATUS, in this place only.
 
 use nic_engine::{AddPeerError, NoMemory};
 use nt::Status;
@@ -7,13 +7,13 @@ use tunic_ioctl::{DecodeError, DecodeErrorKind};
 /// Why a control request was refused.
 #[derive(Clone, Copy, Debug)]
 pub enum Refusal {
-    /// The caller's bytes are no request.
+    /// The input is not a valid request.
     Decode(DecodeError),
-    /// The engine can't take more peers or prefixes.
+    /// The engine cannot add the peer or prefix.
     AddPeer(AddPeerError),
     /// Memory ran out.
     NoMemory,
-    /// The system said no.
+    /// A system call failed.
     System(Status),
 }
 
@@ -42,7 +42,7 @@ impl From<Status> for Refusal {
 }
 
 impl Refusal {
-    /// What the caller gets.
+    /// The status of the request.
     pub fn status(self) -> Status {
         match self {
             Self::Decode(error) => match error.kind {

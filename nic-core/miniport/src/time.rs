@@ -1,4 +1,4 @@
-//! The clocks, in the engine's terms.
+//! NT's clocks, as the engine's types.
 
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ pub fn now() -> Now {
     Now { instant: instant(), unix: clock::unix_time() }
 }
 
-/// Wall-clock time as NT counts it: 100 ns since 1601-01-01 UTC.
+/// Converts wall-clock time to a FILETIME: 100 ns units since 1601-01-01 UTC.
 pub fn filetime(unix: Duration) -> u64 {
     /// 1970-01-01.
     const UNIX_EPOCH: u64 = 116_444_736_000_000_000;

@@ -1,6 +1,6 @@
-//! UTF-16 text that is known at compile time.
+//! UTF-16 literals.
 
-/// ASCII text as UTF-16.
+/// An ASCII literal as UTF-16.
 #[macro_export]
 macro_rules! utf16 {
     ($text:literal) => {
@@ -8,7 +8,7 @@ macro_rules! utf16 {
     };
 }
 
-/// What [`utf16!`] calls.
+/// The implementation of [`utf16!`].
 pub const fn units<const N: usize>(text: &str) -> [u16; N] {
     let bytes = text.as_bytes();
     let mut units = [0; N];

@@ -1,8 +1,8 @@
 //! The driver's workers: one thread for each processor, shared by all adapters.
 //!
-//! Small work is done where it appears. More of it goes into one bounded queue. A worker is woken
-//! only when there are more jobs than workers that are awake, so a quiet tunnel wakes nobody and a
-//! busy one spreads out.
+//! Small batches are processed on the caller's thread; large ones go into one bounded queue. A
+//! worker is woken only if there are more jobs than awake workers: an idle tunnel wakes none, and a
+//! busy one uses several processors.
 
 use alloc::vec::Vec;
 
@@ -12,15 +12,15 @@ use nt::semaphore::Semaphore;
 use nt::thread::Thread;
 use nt::{Passive, Result, Shared, Status, processor};
 
-/// The most jobs that wait.
+/// The maximum number of queued jobs.
 pub(crate) const MAX_JOBS: usize = 1024;
 
-/// The most workers: more processors than that don't help one queue.
+/// The maximum number of workers. One queue does not scale to more processors.
 const MAX_WORKERS: u32 = 64;
 
-/// What a worker does.
+/// A job for a worker.
 pub(crate) trait Job: Send + 'static {
-    /// Does it.
+    /// Runs the job.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -37,7 +37,7 @@ struct State<J> {
     jobs: Queue<J>,
     /// Workers that exist.
     workers: usize,
-    /// Workers that wait to be woken.
+    /// Workers that are asleep.
     asleep: usize,
     is_stopping: bool,
 }
@@ -51,7 +51,7 @@ impl<J: Job> WorkQueue<J> {
         Shared::new(Self { state: SpinMutex::new(state), wake: Semaphore::new()? })
     }
 
-    /// Adds a job; gives it back where there is no room, and then the caller does it itself.
+    /// Adds a job. Returns it if the queue is full; the caller then runs it itself.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -60,7 +60,7 @@ impl<J: Job> WorkQueue<J> {
         if state.jobs.len() >= MAX_JOBS || state.is_stopping {
             return Err(job);
         }
-        // `new` made room for it.
+        // `new` has reserved the capacity.
         state.jobs.push_back(job)?;
         let awake = state.workers.saturating_sub(state.asleep);
         let is_more_than_awake = state.jobs.len() > awake;
@@ -75,17 +75,17 @@ impl<J: Job> WorkQueue<J> {
         Ok(())
     }
 
-    /// Whether jobs wait.
+    /// Whether jobs are queued.
     pub(crate) fn is_busy(&self) -> bool {
         !self.state.lock().jobs.is_empty()
     }
 
-    /// Whether a worker has nothing to do.
+    /// Whether a worker is idle.
     pub(crate) fn has_idle(&self) -> bool {
         self.state.lock().asleep > 0
     }
 
-    /// Does jobs until the workers are to stop.
+    /// Runs jobs until the workers are stopped.
     fn work(&self, passive: Passive) {
         loop {
             let mut state = self.state.lock();
@@ -113,15 +113,14 @@ impl<J: Job> WorkQueue<J> {
     }
 }
 
-/// The threads. Dropping them stops them, after the jobs that are in the queue.
+/// The worker threads. Drop runs the jobs that are queued, and then stops the threads.
 pub(crate) struct Workers<J: Job> {
     queue: Shared<WorkQueue<J>>,
     threads: Vec<Thread>,
 }
 
 impl<J: Job> Workers<J> {
-    /// Starts one thread for each processor; fewer, but at least one, where there is no memory for
-    /// more.
+    /// Starts one thread per processor; fewer, but at least one, if memory runs out.
     pub(crate) fn start(queue: Shared<WorkQueue<J>>) -> Result<Self> {
         let count = processor::active_count().clamp(1, MAX_WORKERS) as usize;
         let mut threads = Vec::new();

@@ -1,22 +1,22 @@
-//! The driver's attachment to WSK.
+//! The driver's WSK client.
 
 use nt::Result;
 use nt::lock::SleepMutex;
 use nt::wsk::WskClient;
 
-/// The attachment, which is made when the first adapter comes up: WSK may not be there yet when
-/// drivers start.
+/// The WSK client. It is registered when the first adapter comes up, because WSK may not be ready
+/// when drivers are loaded.
 pub struct Wsk {
     client: SleepMutex<Option<WskClient>>,
 }
 
 impl Wsk {
-    /// Not attached yet.
+    /// Not registered yet.
     pub(crate) fn new() -> Self {
         Self { client: SleepMutex::new(None) }
     }
 
-    /// The attachment, made now where there is none.
+    /// The client; registers it if there is none.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -33,7 +33,7 @@ impl Wsk {
         Ok(client)
     }
 
-    /// Ends it.
+    /// Deregisters the client.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`

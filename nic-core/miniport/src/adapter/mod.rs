@@ -1,4 +1,4 @@
-//! One adapter: what NDIS's calls, IOCTLs and sockets of it share.
+//! One adapter: the state that NDIS callbacks, IOCTLs and sockets share.
 //!
 //! This is the hub of the folder: the modules below it work on an [`Adapter`] and call few of their
 //! neighbours.
@@ -6,9 +6,10 @@
 //! # Locks
 //!
 //! In this order: [`Adapter::state`] (a sleep lock: up, down, pause, configuration), then the
-//! engine's. The spin locks of queues, rings and the sockets' place are leaves. Nothing is sent,
-//! indicated, completed or closed under a lock but [`Adapter::state`], and of that the data path
-//! knows nothing.
+//! engine's locks. The spin locks of queues, rings and [`ActiveSockets`] are leaves. Sends,
+//! indications, completions and closes happen under no lock but [`Adapter::state`], which the data
+//! path never takes. One exception: a control message that the engine hands up to userspace may
+//! complete a read request under the engine's control lock.
 
 mod control_thread;
 mod endpoint;
@@ -58,7 +59,6 @@ pub use packet_size::MAXIMUM_MTU_BYTES;
 pub use protocol::AdapterProtocol;
 pub use receive::Receiver as SocketReceiver;
 use receive::{OpenJob, Receiver};
-
 use stack_queue::{StackPacket, StackQueue};
 pub use statistics::statistics;
 use transmit::{InFlight, SealedBatch, Sending};
@@ -70,7 +70,7 @@ use crate::time;
 use crate::workers::Job;
 use crate::wsk::Wsk;
 
-/// NT, as the engine of an adapter that speaks `P` sees it.
+/// The engine's [`System`] on NT, for an adapter with protocol `P`.
 pub struct Nt<P>(PhantomData<fn() -> P>);
 
 impl<P: AdapterProtocol> System for Nt<P> {
@@ -84,9 +84,9 @@ impl<P: AdapterProtocol> System for Nt<P> {
 
 /// An adapter's sockets.
 pub type Sockets<P> = sockets::Sockets<Receiver<P>>;
-/// Sockets that are to be an adapter's.
+/// Bound sockets that are not installed yet.
 pub type NewSockets<P> = sockets::NewSockets<Receiver<P>>;
-/// Where an adapter's sockets are.
+/// The slot for an adapter's current sockets.
 pub type ActiveSockets<P> = sockets::ActiveSockets<Receiver<P>>;
 
 /// An adapter's engine.
@@ -102,33 +102,33 @@ type RxBatch<P> = nic_engine::nic::RxBatch<<P as AdapterProtocol>::Protocol>;
 type SealContext<P> = <<P as AdapterProtocol>::Protocol as Protocol>::SealContext;
 /// One batch's copy of an opening key.
 type OpenContext<P> = <<P as AdapterProtocol>::Protocol as Protocol>::OpenContext;
-/// What a datagram's length depends on, beside its payload.
+/// What the length of a datagram depends on, besides its payload.
 type Framing<P> = <<P as AdapterProtocol>::Protocol as Protocol>::Framing;
 
-/// What the link says of its speed: nothing limits it but the processor.
+/// The link speed that NDIS is given: only the processor limits the real one.
 pub const BITS_PER_SECOND: u64 = 100_000_000_000;
 
-/// An adapter that speaks `P`.
+/// An adapter with protocol `P`.
 pub struct Adapter<P: AdapterProtocol> {
     /// Its GUID.
     pub id: AdapterId,
-    /// Its name, as the registry has it; empty where it has none.
+    /// Its name from the registry; empty for none.
     pub name: Name,
-    /// NDIS's side of it.
+    /// NDIS's handle, and its transmit and receive paths.
     pub handle: AdapterHandle,
     /// The driver's attachment to WSK.
     pub wsk: Shared<Wsk>,
     /// Its engine.
     pub nic: PoolBox<Nic<P>>,
-    /// What is asked of it.
+    /// Link state and configuration.
     pub state: SleepMutex<State<P>>,
     /// Its UDP sockets.
     pub sockets: ActiveSockets<P>,
     /// Its control thread.
     pub control: ControlThread,
-    /// What the protocol has beside.
+    /// The protocol's objects outside the engine.
     pub extension: P::Extension,
-    /// The registry allows to change the protocol's timers.
+    /// The registry allows tests to scale the protocol's timers.
     pub allows_test_timers: bool,
     /// Events of the native ABI.
     pub(crate) events: Ring<EventInfo>,
@@ -138,24 +138,24 @@ pub struct Adapter<P: AdapterProtocol> {
     interfaces: mtu::Interfaces,
     opened: Shared<Recycler<OpenedPackets>>,
     offloads: Offloads,
-    /// Tells who halts it that all of the above is gone. Must be the last field: fields are dropped
-    /// in order.
+    /// Signals MiniportHaltEx that all fields above are dropped. Must be the last field: fields are
+    /// dropped in order.
     released: Released,
 }
 
-/// A job for the workers, and the adapter that it is for.
+/// A job for the workers, and its adapter.
 struct Work<P: AdapterProtocol> {
     adapter: Shared<Adapter<P>>,
     task: Task<P>,
 }
 
-/// What is to be done.
+/// The kinds of job.
 enum Task<P: AdapterProtocol> {
-    /// Seal a batch, and send what is in turn.
+    /// Seal a batch, and send the batches that are next in order.
     Seal(TxBatch<P>),
-    /// Open a batch, and indicate what is in turn.
+    /// Open a batch, and indicate the batches that are next in order.
     Open(OpenJob<P>),
-    /// Look whether a peer has something to send.
+    /// Seal and send what a peer has queued.
     Pump(PeerId),
 }
 
@@ -167,29 +167,29 @@ impl<P: AdapterProtocol> Job for Work<P> {
             Task::Open(job) => receive::open(&adapter, job),
             Task::Pump(peer) => transmit::pump(&adapter, peer, transmit::PumpThread::Worker),
         }
-        // Whatever was dropped meanwhile goes back to the stack.
+        // Returns packets that were dropped during the job to the stack.
         adapter.handle.transmit.flush();
     }
 }
 
-/// What is asked of an adapter.
+/// The link state and configuration of an adapter.
 pub struct State<P: AdapterProtocol> {
-    /// It has sockets, and packets may be carried.
+    /// The adapter has sockets and carries packets.
     pub is_up: bool,
-    /// The stack was told that the link is up.
+    /// The link was indicated to NDIS as connected.
     pub is_connected: bool,
-    /// NDIS wants no packets.
+    /// NDIS has paused the adapter.
     pub is_paused: bool,
-    /// Its device is going: nothing can be changed any more.
+    /// The device is being removed: changes are refused.
     pub is_removed: bool,
-    /// What the protocol notes.
+    /// The protocol's configuration.
     pub settings: P::Settings,
-    /// Counts events.
+    /// Sequence number of the last event.
     pub event_sequence: u64,
 }
 
 impl<P: AdapterProtocol> Default for State<P> {
-    /// Down, and paused as NDIS has it at first.
+    /// Down and paused, the initial state of an NDIS adapter.
     fn default() -> Self {
         Self {
             is_up: false,
@@ -202,7 +202,7 @@ impl<P: AdapterProtocol> Default for State<P> {
     }
 }
 
-/// How many peers an adapter has.
+/// The number of peers of an adapter.
 pub fn peer_count<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> u32 {
     let mut sink = Sink::new(adapter);
     let count = adapter.nic.configure(time::now(), &mut sink, |config| config.peer_count());
@@ -210,12 +210,12 @@ pub fn peer_count<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> u32 {
 }
 
 impl<P: AdapterProtocol> Adapter<P> {
-    /// Leaves an event to those who read events by the native ABI.
+    /// Queues an event for READ_EVENT of the native ABI.
     pub fn push_event(&self, event: EventInfo) {
         self.events.push(event);
     }
 
-    /// Counts an event and gives its number.
+    /// Allocates the sequence number of an event.
     pub fn next_event(&self) -> u64 {
         let mut state = self.state.lock();
         state.event_sequence = state.event_sequence.wrapping_add(1);
@@ -223,7 +223,7 @@ impl<P: AdapterProtocol> Adapter<P> {
     }
 }
 
-/// Sets an event when it is dropped.
+/// Sets its event on drop.
 struct Released(Shared<Event>);
 
 impl Drop for Released {
