@@ -25,7 +25,7 @@ fn on_panic(panic: &PanicInfo<'_>) -> ! {
 /// `PASSIVE_LEVEL`
 ///
 /// # Safety
-/// To be called by NT, once.
+/// Called by NT, once.
 #[unsafe(export_name = "DriverEntry")]
 unsafe extern "efiapi" fn driver_entry(
     driver: *mut DRIVER_OBJECT,
@@ -35,9 +35,8 @@ unsafe extern "efiapi" fn driver_entry(
     unsafe { tunic_driver::driver_entry(driver, registry_path) }
 }
 
-/// What the unwind data of some of the compiler's own functions (`__udivti3`) names as their
-/// handler of exceptions: it handles none (`ExceptionContinueSearch`, excpt.h). wdk-sys has one as
-/// well.
+/// The exception handler that the unwind data of some compiler built-ins (`__udivti3`) names. It
+/// handles no exception (`ExceptionContinueSearch`, excpt.h). wdk-sys defines one as well.
 #[cfg(not(feature = "wdk"))]
 #[unsafe(no_mangle)]
 extern "C" fn __CxxFrameHandler3() -> i32 {

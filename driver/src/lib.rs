@@ -1,4 +1,4 @@
-//! The Tunic driver: the miniport of `nic-core`, and the protocols that its adapters speak.
+//! The Tunic driver: the miniport of `nic-core` with its list of protocols.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,6 @@ impl Driver for TunicSys {
 /// `PASSIVE_LEVEL`
 ///
 /// # Safety
-/// To be called as NT calls DriverEntry.
+/// The arguments must be those of DriverEntry.
 #[expect(non_upper_case_globals, reason = "it is used as the function that it is")]
 pub const driver_entry: nt::miniport::DriverEntry = nt::miniport::entry::<Tunic<TunicSys>>;

@@ -1,4 +1,4 @@
-//! `preshared.sys`: the entry of `tunic.sys`, with the other driver behind it.
+//! `preshared.sys`: the entry point of `tunic.sys` with this driver.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A driver of the Tunic miniport whose one protocol is the tests' small one.
+//! A driver with the Tunic miniport and one protocol, the tests' small one.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,6 @@ impl Driver for PresharedSys {
 /// `PASSIVE_LEVEL`
 ///
 /// # Safety
-/// To be called as NT calls DriverEntry.
+/// The arguments must be those of DriverEntry.
 #[expect(non_upper_case_globals, reason = "it is used as the function that it is")]
 pub const driver_entry: nt::miniport::DriverEntry = nt::miniport::entry::<Tunic<PresharedSys>>;

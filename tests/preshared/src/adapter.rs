@@ -1,7 +1,7 @@
-//! Adapters that speak it: what a protocol is to the miniport.
+//! The adapter half of the protocol.
 //!
-//! Keys come by the native ABI. The adapter is called by the public key that belongs to its private
-//! key, and so are its peers; the secret that two of them share is the preshared key.
+//! Keys are configured by the native ABI. The name of the adapter is the public key of its private
+//! key, and so are the names of its peers. The secret of two adapters is the preshared key.
 
 use alloc::vec::Vec;
 
@@ -30,7 +30,7 @@ type Adapter = adapter::Adapter<PresharedAdapter>;
 type Config<'a> = adapter::Config<'a, PresharedAdapter>;
 type Peer = NewPeer<Preshared, Nt<PresharedAdapter>>;
 
-/// An adapter that speaks the small protocol.
+/// The entry of a driver's protocol list.
 pub struct PresharedAdapter;
 
 impl AdapterProtocol for PresharedAdapter {
@@ -97,7 +97,7 @@ impl AdapterProtocol for PresharedAdapter {
     fn report(_adapter: &Shared<Adapter>, _event: Event) {}
 }
 
-/// Changes the configuration. All that can fail comes first, and changes nothing.
+/// Changes the configuration. Everything that can fail comes first and changes nothing.
 fn configure(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result<(), Refusal> {
     let mut state = adapter.state.lock();
     if state.is_removed {
@@ -120,7 +120,7 @@ fn configure(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result<(), Re
     Ok(())
 }
 
-/// Makes what each peer of a change needs.
+/// Allocates the new peers and the room for routes.
 fn prepare(config: &mut Config<'_>, change: &Configure<'_>) -> Result<Vec<Peer>, Refusal> {
     let mut new_peers = Vec::new();
     let (mut v4_prefixes, mut v6_prefixes) = (0, 0);
@@ -153,7 +153,8 @@ fn apply(config: &mut Config<'_>, change: &Configure<'_>, new_peers: Vec<Peer>) 
     }
 }
 
-/// A peer that is known already is made anew: with another secret, its keys are worth nothing.
+/// Adds, replaces or removes a peer. A known peer is replaced, because its keys belong to the old
+/// secret.
 fn apply_peer(config: &mut Config<'_>, change: &PeerChange<'_>, new_peer: Peer) {
     if let Some(known) = config.peer_by_name(change.public_key) {
         config.remove_peer(known);
@@ -167,12 +168,12 @@ fn apply_peer(config: &mut Config<'_>, change: &PeerChange<'_>, new_peer: Peer) 
     }
     for allowed_ip in change.allowed_ips() {
         let prefix = Prefix { address: allowed_ip.address, length: allowed_ip.prefix_length };
-        // There is room for it, and the decoder has checked its length.
+        // The room is reserved, and the decoder has checked the length.
         let _ = config.add_route(peer, prefix);
     }
 }
 
-/// Answers with the configuration, as much of it as there is room for.
+/// Answers the configuration, truncated to the output buffer.
 fn query(adapter: &Shared<Adapter>, abi: Abi, irp: &mut Irp) -> Result<Encoded, Refusal> {
     let port = adapter.sockets.port();
     let mut answer = PoolBytes::zeroed(irp.output_bytes())?;

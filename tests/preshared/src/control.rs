@@ -1,4 +1,4 @@
-//! The handshake: a request, a reply.
+//! The control plane: a handshake of a request and a reply.
 
 use alloc::vec::Vec;
 
@@ -40,7 +40,7 @@ impl ControlPlane<Preshared> for Control {
         }
     }
 
-    /// Notes the message, and echoes one that asks for it.
+    /// Stores the message; echoes it if it starts with "echo ".
     fn authenticated_message(
         &mut self,
         host: &mut Host<'_>,
@@ -49,7 +49,7 @@ impl ControlPlane<Preshared> for Control {
         _from: &Endpoint,
         _now: Now,
     ) {
-        // Without memory, or with as many as are kept, it is only echoed.
+        // Not stored if memory or the limit is exhausted.
         if self.messages.len() < MAX_MESSAGES
             && let Ok(copy) = copy(message)
         {
@@ -91,7 +91,7 @@ impl ControlPlane<Preshared> for Control {
     }
 }
 
-/// The most messages that are kept.
+/// The maximum number of stored messages.
 const MAX_MESSAGES: usize = 16;
 
 fn copy(message: &[u8]) -> Result<Vec<u8>, NoMemory> {
@@ -114,7 +114,7 @@ fn ask(control: &Control, host: &mut Host<'_>, peer: PeerId, now: Now) -> Option
     host.send(peer, &bytes).then_some(())
 }
 
-/// Answers a request; `None` where it is not authentic or not new.
+/// Answers a request; `None` if it is not authentic or not new.
 fn answer(
     host: &mut Host<'_>,
     request: &message::Request,
@@ -138,7 +138,7 @@ fn answer(
     host.send(peer, &reply.emit(&secret)).then_some(())
 }
 
-/// Takes the reply to our request; `None` where it is not authentic or to none.
+/// Processes the reply to a pending request; `None` if it is not authentic or matches no request.
 fn finish(host: &mut Host<'_>, reply: &Reply, bytes: &[u8], from: &Endpoint) -> Option<()> {
     let peer = host.peer_by_receiver(reply.to)?;
     let state = host.peer_control(peer)?;
@@ -154,7 +154,7 @@ fn finish(host: &mut Host<'_>, reply: &Reply, bytes: &[u8], from: &Endpoint) -> 
     Some(())
 }
 
-/// Sends with these keys from now on, beginning with what has waited for them.
+/// Installs keys, and sends the packets that wait for them.
 fn install(
     host: &mut Host<'_>,
     peer: PeerId,

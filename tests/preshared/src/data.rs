@@ -1,4 +1,4 @@
-//! Data packets. No allocation, no lock, no wait.
+//! The data plane: no allocation, no lock, no wait.
 
 use nic_crypto::{NONCE_LEN, Open, Seal, Source, Verdict};
 use nic_engine::{
@@ -55,7 +55,7 @@ impl DataPlane<Preshared> for PeerData {
         now: Instant,
     ) -> Disposition {
         let session = self.sessions.iter_mut().flatten().find(|it| it.ours == context.ours);
-        // The replay window went with the session.
+        // A removed session has no replay window.
         if !session.is_some_and(|session| session.window.accept(packet.counter)) {
             return Disposition::Replayed;
         }
@@ -107,7 +107,7 @@ impl Opener for OpenContext {
 }
 
 fn open_one(context: &OpenContext, packet: &mut OpenPacket<'_>) -> Option<OpenedPacket> {
-    // Gathered first, for simplicity: a module for speed hands the fragments to the AEAD.
+    // Gathered first, for simplicity. A faster protocol passes the fragments to the AEAD.
     let payload_bytes = packet.datagram_bytes.checked_sub(HEADER_BYTES + TAG_BYTES)?;
     let mut bytes = packet.source.iter().flat_map(|part| part.iter().copied());
     let header: [u8; HEADER_BYTES] = array(&mut bytes)?;

@@ -1,8 +1,8 @@
 //! A small protocol: AEAD data packets under keys that two messages derive from a pre-shared
 //! secret.
 //!
-//! docs/adding-a-protocol.md walks through it. It is no protocol for the wild: who learns the
-//! secret reads everything, past and future.
+//! docs/adding-a-protocol.md walks through it. Not for production: whoever learns the secret can
+//! decrypt everything, past and future.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -28,20 +28,20 @@ use nic_engine::{
 /// The protocol.
 pub struct Preshared;
 
-/// The adapter: what we are called.
+/// The control state of an adapter.
 pub struct Control {
-    /// Whom the peers know us as.
+    /// The name under which peers know this adapter.
     pub name: [u8; 32],
-    /// Messages that came through the tunnel.
+    /// Control messages that arrived sealed.
     pub messages: Vec<Vec<u8>>,
 }
 
-/// A peer on the control plane.
+/// The control state of a peer.
 pub struct PeerControl {
     secret: [u8; 32],
-    /// The time in its last request: an older one is a replay.
+    /// The time in its last request. A request that is not newer is a replay.
     last_request: u64,
-    /// Our own request that waits for its reply.
+    /// The pending request to the peer.
     request: Option<Request>,
 }
 
@@ -50,7 +50,7 @@ struct Request {
     salt: [u8; 16],
 }
 
-/// A peer on the data plane.
+/// The data state of a peer.
 #[derive(Default)]
 pub struct PeerData {
     /// The one that we send with, and the one before: packets on their way still arrive.
@@ -86,14 +86,14 @@ pub struct OpenContext {
 }
 
 impl PeerControl {
-    /// A peer that shares this secret with us.
+    /// A peer with this shared secret.
     pub const fn new(secret: [u8; 32]) -> Self {
         Self { secret, last_request: 0, request: None }
     }
 }
 
 impl PeerData {
-    /// Asks for a key at a time.
+    /// Requests a key at a time.
     pub const fn want_key(&mut self, at: Instant) {
         self.request_at = Some(at);
     }
@@ -127,9 +127,9 @@ impl Protocol for Preshared {
     }
 }
 
-/// A key is good for so many packets.
+/// The limits of a key, in packets.
 const LIMITS: KeyLimits = KeyLimits { renew_after: 1 << 32, reject_after: 1 << 33 };
-/// A request that is not answered is repeated.
+/// The interval at which an unanswered request is repeated.
 const REPEAT: Duration = Duration::from_secs(5);
-/// A peer that sends hears from us at least so often.
+/// The maximum silence towards a peer that sends.
 const KEEPALIVE: Duration = Duration::from_secs(10);

@@ -13,24 +13,24 @@ const DATA: [u8; 4] = [3, 0, 0, 0];
 /// Like [`DATA`]; the payload is a message for the control plane.
 const SEALED_CONTROL: [u8; 4] = [3, 1, 0, 0];
 
-/// Asks for keys.
+/// A request for keys.
 pub(crate) struct Request {
-    /// Where the sender of this wants its data packets.
+    /// The receiver ID for data packets to the sender of this message.
     pub(crate) receiver: ReceiverId,
-    /// Nanoseconds of the sender's wall clock: each request's is higher than the one's before.
+    /// The sender's wall clock in nanoseconds, strictly increasing over requests.
     pub(crate) time: u64,
-    /// What the sender is called.
+    /// The name of the sender.
     pub(crate) name: [u8; 32],
     pub(crate) salt: [u8; 16],
 }
 
-/// Answers a [`Request`].
+/// The answer to a [`Request`].
 pub(crate) struct Reply {
-    /// Where the sender of this wants its data packets.
+    /// The receiver ID for data packets to the sender of this message.
     pub(crate) receiver: ReceiverId,
-    /// The request's.
+    /// The receiver ID of the request.
     pub(crate) to: ReceiverId,
-    /// The request's.
+    /// The salt of the request.
     pub(crate) request_salt: [u8; 16],
     pub(crate) salt: [u8; 16],
 }
@@ -93,7 +93,7 @@ impl Request {
         bytes
     }
 
-    /// Reads a request; it is authentic only where [`is_authentic`] says so.
+    /// Reads a request; it is authentic only if [`is_authentic`] returns true.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         if bytes.len() != Self::BYTES || !bytes.starts_with(&REQUEST) {
             return None;
@@ -121,7 +121,7 @@ impl Reply {
         bytes
     }
 
-    /// Reads a reply; it is authentic only where [`is_authentic`] says so.
+    /// Reads a reply; it is authentic only if [`is_authentic`] returns true.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         if bytes.len() != Self::BYTES || !bytes.starts_with(&REPLY) {
             return None;
@@ -135,9 +135,9 @@ impl Reply {
     }
 }
 
-/// Whether a request or reply was made by someone who knows the secret.
+/// Whether the sender of a request or reply knows the secret.
 pub(crate) fn is_authentic(bytes: &[u8], secret: &[u8; 32]) -> bool {
-    // A module for the wild compares in constant time (`subtle`).
+    // A protocol for production compares in constant time (`subtle`).
     bytes
         .split_last_chunk::<16>()
         .is_some_and(|(text, mac)| blake2s::keyed_mac16(secret, &[text]) == *mac)

@@ -1,9 +1,9 @@
 //! An adapter's control thread: handshakes and timers.
 //!
-//! Control messages come in at DISPATCH_LEVEL, are validated there as far as that is cheap, and wait
-//! as copies in a bounded queue. The thread sleeps until the earliest deadline, a message, or
-//! somebody who has changed a deadline. What the engine wants sent is collected under its control
-//! lock, and sent when that is free again.
+//! Control messages arrive at DISPATCH_LEVEL. The receiving thread validates the source address and
+//! queues a copy in a bounded queue. The control thread sleeps until the earliest deadline, until a
+//! message is queued, or until [`ControlThread::wake`]. What the engine sends is collected under
+//! its control lock, and sent after the lock is released.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,18 +25,18 @@ use crate::time;
 /// The queue length that counts as overload: senders must then prove their address.
 const OVERLOAD_MESSAGES: usize = 512;
 
-/// The most reports of moved peers that wait.
+/// The maximum number of queued reports of moved peers.
 const MAX_MOVED: usize = 64;
 
-/// How long load is remembered.
+/// How long the overload state lasts after the queue was last that long.
 const OVERLOAD_DURATION: Duration = Duration::from_secs(1);
 
-/// What the control thread and those who wake it share.
+/// The control thread, its message queue and its wake event.
 pub struct ControlThread {
     messages: SpinMutex<ControlQueue<Message>>,
-    /// Peers that were seen at another address on the data path, to be reported.
+    /// Peers whose address changed on the data path, to be reported.
     moved: SpinMutex<Queue<PeerId>>,
-    /// When the queue was last seen loaded, in nanoseconds; 0 for never.
+    /// When the queue was last overloaded, in nanoseconds; 0 for never.
     overloaded_at: AtomicU64,
     wake: Event,
     is_stopping: AtomicBool,
@@ -44,7 +44,7 @@ pub struct ControlThread {
 }
 
 impl ControlThread {
-    /// No thread yet.
+    /// Creates the queue and the event; no thread is started.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             messages: SpinMutex::new(ControlQueue::new()),
@@ -65,7 +65,7 @@ impl ControlThread {
         Ok(())
     }
 
-    /// Ends the thread and waits for it.
+    /// Stops the thread and waits until it has exited.
     pub(crate) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
         self.wake();
@@ -74,7 +74,7 @@ impl ControlThread {
         self.messages.lock().clear();
     }
 
-    /// Lets the thread look at deadlines and messages.
+    /// Wakes the thread, which then processes messages and due deadlines.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -82,7 +82,7 @@ impl ControlThread {
         self.wake.set();
     }
 
-    /// Queues a message. False where there is no room.
+    /// Queues a message. Returns false if the queue is full.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -100,21 +100,22 @@ impl ControlThread {
         true
     }
 
-    /// Lets the thread report that a peer has another address. Without memory nobody hears of it.
+    /// Queues the report that a peer's address changed. Dropped if the queue is full or memory runs
+    /// out.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
     pub(crate) fn endpoint_moved(&self, peer: PeerId) {
         let mut moved = self.moved.lock();
         if moved.len() < MAX_MOVED && moved.try_reserve(1).is_ok() {
-            // There is room.
+            // The capacity is reserved.
             let _ = moved.push_back(peer);
         }
         drop(moved);
         self.wake();
     }
 
-    /// Whether handshakes come in faster than they can be handled.
+    /// Whether handshakes arrive faster than they are processed.
     fn is_under_load(&self) -> bool {
         let overloaded_at = self.overloaded_at.load(Ordering::Relaxed);
         overloaded_at != 0
@@ -158,7 +159,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
     }
 }
 
-/// Collects what the engine wants done, to do it when its control lock is free.
+/// Collects the engine's requests under its control lock, and performs them after its release.
 pub struct Sink<'a, P: AdapterProtocol> {
     adapter: &'a Shared<Adapter<P>>,
     sends: Vec<Message>,
@@ -167,18 +168,21 @@ pub struct Sink<'a, P: AdapterProtocol> {
 }
 
 impl<'a, P: AdapterProtocol> Sink<'a, P> {
-    /// Nothing yet.
+    /// An empty sink.
     pub fn new(adapter: &'a Shared<Adapter<P>>) -> Self {
         Self { adapter, sends: Vec::new(), pumps: Vec::new(), events: Vec::new() }
     }
 
-    /// Does it.
+    /// Sends, pumps and reports what was collected.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
     ///
     /// # Locks
     /// None may be held.
     pub fn perform(&mut self) {
         for message in self.sends.drain(..) {
-            // Whether it arrives, the protocol's timers see.
+            // The protocol's timers handle a loss.
             let _ = self.adapter.sockets.send_message(message.as_slice(), &message.endpoint);
         }
         for peer in self.pumps.drain(..) {
@@ -201,14 +205,14 @@ impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
     }
 
     fn pump(&mut self, peer: PeerId) {
-        // Without memory the packets wait for the next that is queued behind them, or for a timer.
+        // If memory runs out, the packets wait for the next pump of this peer.
         if self.pumps.last() != Some(&peer) {
             let _ = self.pumps.try_push(peer);
         }
     }
 
     fn event(&mut self, event: EngineEvent) {
-        // Without memory nobody hears of it; the state itself can always be asked for.
+        // Dropped if memory runs out. Userspace can still query the state itself.
         let _ = self.events.try_push(event);
     }
 
@@ -221,7 +225,7 @@ impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
     }
 }
 
-/// Queues a control message that came in and is worth it, or counts it as lost.
+/// Validates the source address of a control message and queues a copy, or counts it as dropped.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -230,7 +234,7 @@ pub fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datagram<'_>
         adapter.nic.count(Discard::Malformed, 1);
         return;
     };
-    // What is refused is counted there.
+    // The engine counts a refused message.
     let validated =
         adapter.nic.validate_address(message.as_slice(), &message.endpoint, time::instant());
     let Ok(validation) = validated else { return };
@@ -240,7 +244,7 @@ pub fn receive<P: AdapterProtocol>(adapter: &Adapter<P>, datagram: &Datagram<'_>
 }
 
 impl<P: AdapterProtocol> Adapter<P> {
-    /// Queues the payload of an authentic packet that is a control message, or counts it as lost.
+    /// Queues the control message in an authentic data packet, or counts it as dropped.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`

@@ -1,9 +1,9 @@
-//! Where a datagram came from.
+//! The endpoint of a received datagram.
 
 use nic_engine::{Endpoint, LocalAddress};
 use nt::wsk::Datagram;
 
-/// Where a datagram came from, and to which of our addresses.
+/// The source of a datagram, and the local address that received it.
 pub(super) fn of(datagram: &Datagram<'_>) -> Option<Endpoint> {
     let local = datagram.local().map(|local| LocalAddress {
         address: local.address,

@@ -1,4 +1,4 @@
-//! Events of the native ABI, which wait to be read.
+//! Events of the native ABI that wait for READ_EVENT.
 
 use nt::irp::Irp;
 use nt::{Result, Status};
@@ -6,13 +6,13 @@ use tunic_ioctl::native::reply::{self, EventInfo};
 
 use crate::ring::Record;
 
-/// More than any event record has.
+/// An upper bound of an event record.
 const EVENT_BYTES: usize = 512;
 
 impl Record for EventInfo {
     const MAX_ENTRIES: usize = 64;
 
-    /// Answers READ_EVENT.
+    /// Writes the answer to READ_EVENT.
     fn answer(&self, irp: &mut Irp) -> Result<usize> {
         let mut record = [0; EVENT_BYTES];
         let bytes = reply::event(self, &mut record).ok_or(Status::BUFFER_TOO_SMALL)?;

@@ -1,12 +1,12 @@
-//! MiniportHaltEx: an adapter goes.
+//! MiniportHaltEx, and the removal of the device.
 
 use nt::Shared;
 use nt::event::Event;
 
 use super::{Adapter, AdapterProtocol};
 
-/// Ends everything of an adapter. The event is set when its last owner is gone: requests and jobs
-/// that were under way own it, too.
+/// Closes an adapter's sockets and stops its control thread. The returned event is set when the
+/// last reference is released; requests and jobs in progress also hold references.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -23,8 +23,7 @@ pub(super) fn halt<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> Shared<E
     adapter.released.0.clone()
 }
 
-/// The device is being removed: requests that wait for news of it end, and nothing can be changed
-/// any more.
+/// Cancels pending requests, and refuses later ones and every change.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`

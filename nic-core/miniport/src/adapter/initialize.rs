@@ -1,4 +1,4 @@
-//! MiniportInitializeEx: an adapter appears.
+//! MiniportInitializeEx: creates an adapter.
 
 use alloc::boxed::Box;
 
@@ -22,10 +22,10 @@ use crate::recycler::{Recycler, Sizes};
 use crate::ring::Ring;
 use crate::services::Services;
 
-/// Batches that are kept for reuse; of each kind.
+/// The maximum number of batches kept for reuse, per kind.
 const MAX_KEPT_BATCHES: usize = 32;
 
-/// What NDIS is told of an adapter.
+/// The attributes of an adapter for NDIS.
 pub(crate) fn attributes(keywords: &Keywords) -> Attributes {
     Attributes {
         mtu_bytes: MAXIMUM_MTU_BYTES,
@@ -35,7 +35,7 @@ pub(crate) fn attributes(keywords: &Keywords) -> Attributes {
     }
 }
 
-/// Makes an adapter that speaks `P`. Its control thread runs; it has no sockets yet.
+/// Creates an adapter with protocol `P`. Its control thread runs; it has no sockets yet.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -75,7 +75,7 @@ pub(crate) fn make<P: AdapterProtocol>(
     Ok(adapter)
 }
 
-/// Makes an adapter's engine. A function of its own, as it is large.
+/// Creates an adapter's engine. A separate function, because its stack frame is large.
 #[inline(never)]
 fn make_nic<P: AdapterProtocol>(keywords: &Keywords) -> Result<PoolBox<Nic<P>>> {
     let mut hash_key = [0; 16];
@@ -85,7 +85,7 @@ fn make_nic<P: AdapterProtocol>(keywords: &Keywords) -> Result<PoolBox<Nic<P>>> 
     Ok(nic)
 }
 
-/// Makes the protocol's state of an adapter. As above.
+/// Creates the protocol's control state. A separate function for the same reason.
 #[inline(never)]
 fn make_control<P: AdapterProtocol>(
     keywords: &Keywords,

@@ -1,8 +1,8 @@
 //! An adapter's jobs for the workers.
 //!
-//! Jobs of adapters differ in size and type. Each adapter keeps its own, and the workers' queue
-//! holds one [`OldestJob`] for each of them, so that jobs of all adapters are done in the order in
-//! which they came.
+//! The jobs of adapters differ in size and type. Each adapter keeps its own jobs, and the workers'
+//! queue holds one [`OldestJob`] per job, so that the jobs of all adapters run in the order in
+//! which they were queued.
 
 use nic_memory::Queue;
 use nt::lock::SpinMutex;
@@ -13,7 +13,7 @@ use crate::workers::{Job, MAX_JOBS, WorkQueue};
 /// The workers' queue.
 pub(crate) type WorkerQueue = WorkQueue<OldestJob>;
 
-/// The right to have the oldest job of an adapter done.
+/// An entry of the workers' queue: runs the oldest job of one adapter.
 pub(crate) struct OldestJob(Shared<dyn RunOldest>);
 
 impl Job for OldestJob {
@@ -22,16 +22,16 @@ impl Job for OldestJob {
     }
 }
 
-/// Jobs of an adapter, whatever it speaks.
+/// The jobs of an adapter of any protocol.
 trait RunOldest: Send + Sync {
-    /// Takes the oldest job and does it.
+    /// Removes the oldest job and runs it.
     fn run_oldest(&self);
 }
 
 /// The jobs of one adapter.
 pub(crate) struct Jobs<J: Job> {
     waiting: Shared<Waiting<J>>,
-    /// The same.
+    /// The same object, as a trait object.
     as_object: Shared<dyn RunOldest>,
     worker_queue: Shared<WorkerQueue>,
 }
@@ -57,8 +57,8 @@ impl<J: Job> Jobs<J> {
         Ok(Self { waiting, as_object, worker_queue })
     }
 
-    /// Leaves a job to the workers; gives it back where there is no room, and then the caller does
-    /// it itself.
+    /// Queues a job for the workers. Returns it if the queue is full; the caller then runs it
+    /// itself.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -70,20 +70,20 @@ impl<J: Job> Jobs<J> {
         if waiting.len() >= MAX_JOBS {
             return Err(job);
         }
-        // A worker that has the ticket already waits for the lock, and then finds the job.
+        // A worker that already has the entry waits for this lock, and then finds the job.
         if self.worker_queue.push(OldestJob(self.as_object.clone())).is_err() {
             return Err(job);
         }
-        // `new` made room for it.
+        // `new` has reserved the capacity.
         waiting.push_back(job)
     }
 
-    /// Whether jobs wait, of this adapter or another one.
+    /// Whether jobs are queued, of this adapter or another one.
     pub(crate) fn is_busy(&self) -> bool {
         self.worker_queue.is_busy()
     }
 
-    /// Whether a worker has nothing to do.
+    /// Whether a worker is idle.
     pub(crate) fn has_idle(&self) -> bool {
         self.worker_queue.has_idle()
     }

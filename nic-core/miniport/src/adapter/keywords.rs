@@ -1,4 +1,4 @@
-//! What the registry says of an adapter, whatever it speaks.
+//! The registry keywords of an adapter of any protocol.
 //!
 //! | keyword | type | meaning |
 //! |---|---|---|
@@ -22,38 +22,36 @@ use crate::guid;
 use crate::name::Name;
 use crate::utf16;
 
-/// What remains of 1500 bytes for a packet in a tunnel over IPv6.
+/// What 1500 bytes leave for a packet in a tunnel over IPv6.
 const DEFAULT_MTU_BYTES: u32 = 1420;
 
-/// IPv4 needs no less (RFC 791).
+/// The minimum datagram size of IPv4 hosts (RFC 791).
 const MIN_MTU_BYTES: u32 = 576;
 
-/// The bit of a keyword for an offload that is about received packets.
+/// The bit of an offload keyword that enables receive offload.
 const OFFLOAD_RECEIVE: u32 = 2;
 
-/// What the registry says of an adapter.
+/// The values of an adapter's keywords.
 pub struct Keywords {
     pub(super) id: AdapterId,
     pub(super) name: Name,
-    /// What it is to speak; empty where nothing is said.
+    /// The keyword of its protocol; empty for the default.
     protocol: Name,
     pub(super) mtu_bytes: u32,
     pub(crate) receive_checksums: ReceiveChecksums,
-    /// What the times of the protocol's timers are divided by; 0 where the registry doesn't allow
-    /// tests to change them.
+    /// The divisor of the protocol's timers; 0 if the registry does not allow tests to change them.
     pub test_timers: u32,
 }
 
 impl Keywords {
-    /// Whether the adapter is to speak the protocol with this name; where the registry has none,
-    /// any will do.
+    /// Whether the registry selects the protocol with this keyword. Without a value, any matches.
     pub(crate) fn asks_for(&self, protocol: &str) -> bool {
         let asked = self.protocol.as_bytes();
         asked.is_empty() || asked.eq_ignore_ascii_case(protocol.as_bytes())
     }
 
-    /// Reads them; what is missing or makes no sense has its default. Without memory to read them
-    /// with, there can be no adapter: it would be another one than was asked for.
+    /// Reads the keywords. A missing or invalid value gets its default. An allocation failure is an
+    /// error: an adapter with defaults would not be the configured one.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -69,7 +67,7 @@ impl Keywords {
         match handle.configuration() {
             Ok(configuration) => keywords.take(&configuration)?,
             Err(Status::INSUFFICIENT_RESOURCES) => return Err(Status::INSUFFICIENT_RESOURCES),
-            // There is none.
+            // The adapter has no registry key.
             Err(_) => {}
         }
         Ok(keywords)
@@ -94,8 +92,8 @@ impl Keywords {
         self.take_checksums(configuration)
     }
 
-    /// The values are those of "Using Registry Values to Enable and Disable Task Offloading" (ndis
-    /// docs).
+    /// The values are those of "Using Registry Values to Enable and Disable Task Offloading" (NDIS
+    /// documentation).
     fn take_checksums(&mut self, configuration: &Configuration) -> Result<()> {
         for (keyword, checksum) in [
             (&utf16!("*IPChecksumOffloadIPv4") as &[u16], ReceiveChecksums::IPV4),

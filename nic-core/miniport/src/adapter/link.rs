@@ -1,4 +1,4 @@
-//! Up and down, for a protocol whose adapters have sockets and a link at the same time.
+//! Up and down, for a protocol whose sockets and link come and go together.
 
 use nt::{Shared, Status};
 
@@ -10,8 +10,8 @@ use crate::status::Refusal;
 use crate::time;
 
 impl<P: AdapterProtocol> Adapter<P> {
-    /// Opens and binds sockets for IPv4 and IPv6, on all addresses and one port (0: any that is free
-    /// for both). They are yet to be installed.
+    /// Opens and binds sockets for IPv4 and IPv6, on all addresses and one port (0: any port that
+    /// is free in both families). Does not install them.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -20,8 +20,8 @@ impl<P: AdapterProtocol> Adapter<P> {
         ActiveSockets::prepare(Sockets::bind_both(&client, port, &Receiver::new(adapter))?)
     }
 
-    /// Brings the adapter up: `bind` makes its sockets, `start` tells the protocol, and the stack is
-    /// told that the link is connected. Nothing has changed where `bind` fails.
+    /// Brings the adapter up: `bind` creates the sockets, `start` starts the protocol, and the link
+    /// is indicated as connected. If `bind` fails, nothing has changed.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -56,8 +56,8 @@ impl<P: AdapterProtocol> Adapter<P> {
         Ok(Status::SUCCESS)
     }
 
-    /// Brings the adapter down: `stop` tells the protocol, the link is disconnected, and the sockets
-    /// are closed.
+    /// Brings the adapter down: `stop` stops the protocol, the link is indicated as disconnected,
+    /// and the sockets are closed.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -81,8 +81,8 @@ impl<P: AdapterProtocol> Adapter<P> {
         let mut sink = Sink::new(adapter);
         adapter.nic.configure(time::now(), &mut sink, stop);
         adapter.handle.indicate_link(false, BITS_PER_SECOND);
-        // Opening gives WSK its memory back before anything goes to the stack above, so this
-        // doesn't wait for that.
+        // The receive path returns WSK's memory before it indicates packets, so this does not wait
+        // for the stack.
         adapter.sockets.replace(None);
         drop(state);
         sink.perform();

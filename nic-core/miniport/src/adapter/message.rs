@@ -1,4 +1,4 @@
-//! A control message on its way between the sockets and the control thread.
+//! A control message between the sockets and the control thread.
 
 use nic_engine::Endpoint;
 use nic_engine::protocol::PeerId;
@@ -6,28 +6,28 @@ use nt::wsk::Datagram;
 
 use super::endpoint;
 
-/// The length of the longest control message of any protocol whose handshake is in the driver.
+/// The maximum of `MAX_CONTROL_BYTES` over all protocols.
 pub(super) const MESSAGE_BYTES: usize = 160;
 
-/// A control message and where it came from, or goes to.
+/// A control message and its source or destination.
 #[derive(Clone, Copy)]
 pub(crate) struct Message {
     pub(crate) endpoint: Endpoint,
-    /// The peer that sealed it; `None` for a datagram of its own.
+    /// The peer that sealed it; `None` for a control datagram.
     pub(super) peer: Option<PeerId>,
     bytes: [u8; MESSAGE_BYTES],
     length: usize,
 }
 
 impl Message {
-    /// A copy; `None` where it is too long to be a message.
+    /// Copies a message; `None` if it is too long.
     pub(crate) fn new(endpoint: Endpoint, message: &[u8]) -> Option<Self> {
         let mut bytes = [0; MESSAGE_BYTES];
         bytes.get_mut(..message.len())?.copy_from_slice(message);
         Some(Self { endpoint, peer: None, bytes, length: message.len() })
     }
 
-    /// A copy of a datagram; `None` where it is too long to be a message.
+    /// Copies a datagram; `None` if it is too long.
     pub(super) fn received(datagram: &Datagram<'_>) -> Option<Self> {
         let mut bytes = [0; MESSAGE_BYTES];
         let length = datagram.copy_to(&mut bytes).ok()?.len();

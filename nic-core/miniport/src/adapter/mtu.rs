@@ -1,9 +1,9 @@
-//! The stack's MTU on an adapter, for each version of IP.
+//! The MTU of the stack's interfaces on an adapter, per IP version.
 //!
-//! Anybody may change it at any time, and nothing reports that (NotifyIpInterfaceChange reports
-//! other changes of an interface), so it is looked at once a second while the adapter is up.
-//! Nothing is lost meanwhile: a packet is sent whatever its length, and the MTU does no more than
-//! bound its padding and size what is kept in memory.
+//! An administrator can change it at any time without a notification (NotifyIpInterfaceChange
+//! reports other changes of an interface), so it is polled once a second while the adapter is up. A
+//! late value loses no packet: the MTU only bounds padding and sizes buffers, and a longer packet
+//! is sent nevertheless.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -18,9 +18,9 @@ use crate::time;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What is known of the stack's interfaces on an adapter.
+/// The state of the stack's interfaces on an adapter.
 pub(crate) struct Interfaces {
-    /// What an interface is given that nobody has given another MTU.
+    /// The MTU that a new interface is set to.
     default_mtu_bytes: u32,
     v4_was_seen: AtomicBool,
     v6_was_seen: AtomicBool,
@@ -38,13 +38,13 @@ impl Interfaces {
 }
 
 impl<P: AdapterProtocol> Adapter<P> {
-    /// Looks at the stack's MTU; says when to look again.
+    /// Reads the stack's MTU; returns when to read it again.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     ///
     /// # Locks
-    /// None may be held: the stack may ask the adapter something.
+    /// None may be held: the stack may send an OID request.
     pub fn poll_mtu(&self) -> Instant {
         let interfaces = &self.interfaces;
         let last = self.nic.mtu();
@@ -53,7 +53,7 @@ impl<P: AdapterProtocol> Adapter<P> {
         let mtu =
             Mtu { v4_bytes: v4.unwrap_or(last.v4_bytes), v6_bytes: v6.unwrap_or(last.v6_bytes) };
         self.nic.set_mtu(mtu);
-        // Always: it may have grown with a packet of before.
+        // Always: a longer packet may have raised it since.
         self.send_batches.set_packet_bytes(slot_bytes::<P::Protocol>(mtu.longest()));
 
         let is_known = v4.is_some() && v6.is_some();
@@ -65,7 +65,7 @@ impl<P: AdapterProtocol> Adapter<P> {
     }
 }
 
-/// The MTU of one interface; `None` where there is none.
+/// The MTU of one interface; `None` if it does not exist.
 fn query_mtu<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     version: IpVersion,
@@ -74,8 +74,8 @@ fn query_mtu<P: AdapterProtocol>(
     let luid = adapter.handle.interface_luid;
     let mtu_bytes = interface::mtu_bytes(luid, version).ok()?;
     let is_new = !was_seen.swap(true, Ordering::Relaxed);
-    // A new interface has the adapter's own MTU, if nobody has set another one: no network would
-    // carry that.
+    // A new interface starts with the adapter's maximum, unless it was set otherwise. Most networks
+    // cannot carry that.
     if is_new && mtu_bytes >= MAXIMUM_MTU_BYTES {
         let default = adapter.interfaces.default_mtu_bytes;
         if interface::set_mtu_bytes(luid, version, default).is_ok() {

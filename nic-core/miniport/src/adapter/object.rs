@@ -1,4 +1,4 @@
-//! An adapter as one of all.
+//! The trait object of an adapter.
 
 use nt::event::Event;
 use nt::irp::{Dispatched, FileId, Irp};

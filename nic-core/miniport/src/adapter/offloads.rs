@@ -1,8 +1,8 @@
 //! What an adapter computes for the stack: checksums of received packets.
 //!
-//! A peer's authentication covers what its stack has made, so all checksums are right. The registry
-//! or the stack may want the stack to look itself; and the stack turns offloads on before any is
-//! used (ndis docs, `OID_OFFLOAD_ENCAPSULATION`).
+//! The peer's authentication covers the packet that its stack built, so all checksums are valid.
+//! The registry or the stack can turn the offload off. No offload is used before the stack turns it
+//! on (NDIS documentation, `OID_OFFLOAD_ENCAPSULATION`).
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -13,7 +13,7 @@ use nt::offload::{OffloadChange, OffloadSwitch};
 /// Offloads of an adapter.
 pub(super) struct Offloads {
     settings: SleepMutex<Settings>,
-    /// What received packets say: bits of [`ReceiveChecksums`].
+    /// The checksums that received packets are marked valid for: bits of [`ReceiveChecksums`].
     in_use: AtomicU8,
 }
 
@@ -23,10 +23,10 @@ struct Settings {
     ipv6: Switch,
 }
 
-/// What the stack wants of one version of IP.
+/// The stack's setting for one IP version.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Switch {
-    /// Nothing yet: offloads are offered and not used.
+    /// Not set yet: offloads are advertised and not used.
     Offered,
     On,
     Off,
@@ -38,7 +38,7 @@ impl Offloads {
         Self { settings: SleepMutex::new(settings), in_use: AtomicU8::new(0) }
     }
 
-    /// What received packets say of their checksums.
+    /// The checksums that received packets are marked valid for.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -46,7 +46,7 @@ impl Offloads {
         ReceiveChecksums::from_bits_truncate(self.in_use.load(Ordering::Relaxed))
     }
 
-    /// Configures offloads, and returns what the stack is to be told.
+    /// Configures offloads; returns the state to indicate to the stack.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -54,7 +54,7 @@ impl Offloads {
         self.update(|settings| settings.configured = change.apply(settings.configured))
     }
 
-    /// Turns offloads on or off, and returns what the stack is to be told.
+    /// Turns offloads on or off; returns the state to indicate to the stack.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`

@@ -14,7 +14,7 @@ use nt::{Result, Shared, Status};
 use super::{Adapter, AdapterProtocol, MAXIMUM_MTU_BYTES, statistics};
 use crate::VERSION;
 
-/// The OIDs that are handled here.
+/// The supported OIDs.
 pub(super) static SUPPORTED: [NDIS_OID; 19] = [
     OID_GEN_MAXIMUM_TOTAL_SIZE,
     OID_GEN_CURRENT_LOOKAHEAD,
@@ -37,10 +37,10 @@ pub(super) static SUPPORTED: [NDIS_OID; 19] = [
     OID_OFFLOAD_ENCAPSULATION,
 ];
 
-/// No buffers of hardware: what protocols may think that there is, in bytes.
+/// The reported buffer space in bytes; there are no hardware buffers.
 const BUFFER_SPACE: u32 = 64 << 20;
 
-/// Vendors without a code of the IEEE's say this (ndis docs, OID_GEN_VENDOR_ID).
+/// The ID of a vendor without an IEEE code (NDIS documentation, OID_GEN_VENDOR_ID).
 const VENDOR_ID: u32 = 0x00ff_ffff;
 
 const VENDOR_DESCRIPTION: &[u8] = b"Tunic\0";
@@ -80,7 +80,7 @@ fn query<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidRequ
         OID_GEN_RCV_OK => request.answer_counter(statistics(adapter).received_packets),
         OID_GEN_STATISTICS => request.answer_statistics(&statistics(adapter)),
         OID_GEN_INTERRUPT_MODERATION => request.answer_no_interrupt_moderation(),
-        // There is no hardware that would have to get ready.
+        // No hardware to prepare.
         OID_PNP_QUERY_POWER => request.accept(),
         _ => Status::NOT_SUPPORTED,
     }
@@ -88,15 +88,15 @@ fn query<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidRequ
 
 fn set<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidRequest<'_>) -> Status {
     match request.oid() {
-        // There is one other end and no hardware: any filter and lookahead will do.
+        // No hardware filters packets: any filter and lookahead is accepted.
         OID_GEN_CURRENT_PACKET_FILTER | OID_GEN_CURRENT_LOOKAHEAD => {
             request.value::<4>().map_or_else(|status| status, |_| Status::SUCCESS)
         }
         OID_GEN_INTERRUPT_MODERATION => Status::INVALID_DATA,
         OID_GEN_LINK_PARAMETERS => request.accept(),
         OID_PNP_SET_POWER => match request.value::<4>() {
-            // NDIS has paused the adapter before. Keys stay; their age counts the sleep, so that
-            // timers that have passed meanwhile are seen at once.
+            // NDIS has paused the adapter before. Keys stay, and age during sleep: on wake, the
+            // control thread runs the timers that are due.
             Ok(state) => {
                 if u32::from_ne_bytes(state) == POWER_ON {
                     adapter.control.wake();
@@ -117,7 +117,7 @@ fn set<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, request: &mut OidReques
     }
 }
 
-/// Tells the stack what is offloaded after a change, as both of these OIDs ask for.
+/// Indicates the offload state after a change, as both OIDs require.
 fn indicate_offloads<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     checksums: Result<ReceiveChecksums>,

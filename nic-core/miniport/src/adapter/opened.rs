@@ -1,4 +1,4 @@
-//! Packets that were opened and wait for their turn.
+//! Opened packets that wait to be indicated in order.
 
 use alloc::vec::Vec;
 
@@ -10,16 +10,16 @@ use nt::{Result, Status};
 
 use crate::recycler::{Recycled, Sizes};
 
-/// Packets that wait for their turn to be indicated.
+/// A batch of opened packets that waits to be indicated in order.
 pub struct OpenedBatch<P: Protocol> {
     /// The key that opened them.
     pub(crate) context: P::OpenContext,
     pub(crate) packets: OpenedPackets,
 }
 
-/// Authentic packets, and what is to be judged of each.
+/// Authentic packets, with the input and result of accepting each.
 pub(crate) struct OpenedPackets {
-    /// As many as there are items, in the same order.
+    /// One per item, in the same order.
     pub(crate) packets: Vec<ReceivePacket>,
     pub(crate) items: Vec<AcceptItem>,
 }
@@ -32,20 +32,20 @@ impl Recycled for OpenedPackets {
         Ok(Self { packets, items })
     }
 
-    /// Each packet brings its own memory.
+    /// 0: each packet has memory of its own.
     fn packet_bytes(&self) -> usize {
         0
     }
 }
 
 impl OpenedPackets {
-    /// Forgets what is in it.
+    /// Drops the content.
     pub(crate) fn clear(&mut self) {
         self.packets.clear();
         self.items.clear();
     }
 
-    /// Adds a packet. False, and it is dropped, where there is no room.
+    /// Adds a packet. Drops it and returns false if there is no room.
     pub(crate) fn push(&mut self, packet: ReceivePacket, item: AcceptItem) -> bool {
         let has_room = self.packets.len() < self.packets.capacity()
             && self.items.len() < self.items.capacity();

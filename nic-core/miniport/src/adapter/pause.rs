@@ -1,4 +1,4 @@
-//! MiniportPause: packets stop, in both directions. Keys stay.
+//! MiniportPause: stops packets in both directions. Keys stay.
 
 use core::time::Duration;
 
@@ -7,10 +7,11 @@ use nt::{Passive, Shared};
 
 use super::{Adapter, AdapterProtocol};
 
-/// How soon queues are looked at again.
+/// The interval at which queues are drained again.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Stops packets and waits until none of the stack's is here and none of ours is there.
+/// Stops packets. Waits until every packet of the stack is completed and every indicated packet is
+/// returned.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -19,11 +20,10 @@ pub(super) fn pause<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: P
     state.is_paused = true;
     adapter.handle.transmit.pause();
     adapter.handle.receive.pause();
-    // What is being sealed or sent ends by itself.
+    // Packets that are being sealed or sent complete by themselves.
     drop(state);
     loop {
-        // What is queued is dropped. Again: a call that was under way may have queued more
-        // meanwhile.
+        // Drops queued packets. Repeated, because a send call in progress may have queued more.
         adapter.nic.set_up(false);
         adapter.handle.transmit.flush();
         if adapter.handle.transmit.drain_for(POLL_INTERVAL, passive) == Wait::Satisfied {

@@ -1,9 +1,9 @@
-//! The way in: datagrams are opened, judged and indicated.
+//! The receive path: opens, accepts and indicates datagrams.
 //!
-//! What arrives together is split into runs for one key. A short run is opened at once, a long one
-//! by the workers, each with its own part of WSK's memory, which goes back as soon as the plaintext
-//! is out of it. The engine puts runs back in order; one thread at a time judges a peer's and
-//! indicates each as one chain.
+//! An indication of WSK is split into runs of datagrams with one selector, that is, one key. The
+//! receiving thread opens a short run; workers open long ones. Each run holds its own part of WSK's
+//! indication, and returns it as soon as the datagrams are decrypted. The engine restores the order
+//! of runs. One thread at a time accepts those of a peer, and indicates each run as one NBL chain.
 
 use nic_engine::nic::{AcceptItem, RxOutcome};
 use nic_engine::protocol::{
@@ -20,29 +20,29 @@ use super::opened::{OpenedBatch, OpenedPackets};
 use super::{Adapter, AdapterProtocol, OpenContext, RxBatch, Task, Work, endpoint};
 use crate::time;
 
-/// The longest run: what one indication to the stack has at most.
+/// The maximum length of a run, and so of an indication to the stack.
 const MAX_RUN_DATAGRAMS: usize = 64;
 
-/// A longer run than this is left to the workers.
+/// A longer run goes to a worker.
 const MAX_INLINE_DATAGRAMS: usize = 8;
 
-/// Datagrams that are opened by one call: enough for backends that interleave, few enough for the
+/// Datagrams opened by one call: enough for interleaving AEAD backends, few enough for the kernel
 /// stack.
 const CHUNK_DATAGRAMS: usize = 8;
 
-/// Pieces of a datagram that are opened where they lie; what has more is copied first.
+/// The maximum pieces of a datagram that is opened from its MDLs. One with more is copied first.
 const MAX_PIECES: usize = 4;
 
-/// As much of a datagram as tells what it is.
+/// The bytes of a datagram that [`Protocol::classify`] gets.
 const HEAD_BYTES: usize = 16;
 
-/// What a socket receives goes to its adapter.
+/// The receive handler of an adapter's sockets.
 pub struct Receiver<P: AdapterProtocol> {
     adapter: Shared<Adapter<P>>,
 }
 
 impl<P: AdapterProtocol> Receiver<P> {
-    /// For the sockets of an adapter.
+    /// The handler for an adapter.
     pub fn new(adapter: &Shared<Adapter<P>>) -> Self {
         Self { adapter: adapter.clone() }
     }
@@ -66,7 +66,7 @@ pub(super) struct OpenJob<P: AdapterProtocol> {
     datagrams: Datagrams,
 }
 
-/// Takes datagrams from a socket.
+/// Receives datagrams from a socket.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -83,7 +83,7 @@ fn receive<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, mut datagrams: Data
     }
 }
 
-/// Opens a run and indicates what is in turn.
+/// Opens a run, and indicates the runs that are next in order.
 pub(super) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJob<P>) {
     let OpenJob { batch: RxBatch::<P> { peer, ticket, context }, datagrams } = job;
     let drain = match adapter.opened.take(0) {
@@ -107,7 +107,7 @@ pub(super) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJo
     }
 }
 
-/// What the first datagrams are that belong together, and how many they are.
+/// The class of the first datagram, and how many datagrams in a row have it.
 fn next_run<P: AdapterProtocol>(datagrams: &Datagrams) -> Option<(Class, usize)> {
     let mut rest = datagrams.iter();
     let class = classify::<P>(&rest.next()?);
@@ -130,7 +130,7 @@ fn receive_data<P: AdapterProtocol>(
 ) {
     let length = datagrams.len();
     let count = u32::try_from(length).unwrap_or(u32::MAX);
-    // What is refused is counted there, and goes back to WSK here.
+    // The engine counts a refused run; dropping it returns it to WSK.
     let Ok(batch) = adapter.nic.begin_open(selector, count, time::instant()) else { return };
     let job = OpenJob { batch, datagrams };
     if length <= MAX_INLINE_DATAGRAMS && !adapter.jobs.is_busy() {
@@ -143,8 +143,8 @@ fn receive_data<P: AdapterProtocol>(
     }
 }
 
-/// Says how many were not authentic. Not inlined: its arrays must be off the stack when packets are
-/// indicated.
+/// Opens all datagrams; returns how many were not authentic. Not inlined, so that its arrays are
+/// off the stack when packets are indicated.
 #[inline(never)]
 fn open_all<P: AdapterProtocol>(
     adapter: &Adapter<P>,
@@ -201,7 +201,7 @@ fn open_chunk<P: AdapterProtocol>(
             packet: result,
             from,
             datagram_bytes: datagram.len(),
-            // The sockets do not report it.
+            // The sockets do not report ECN.
             outer_ecn: Ecn::NotEct,
             inner: InnerPacket::parse(payload, payload.len()),
             outcome: RxOutcome::Consumed,
@@ -211,8 +211,8 @@ fn open_chunk<P: AdapterProtocol>(
     forged
 }
 
-/// Opens datagrams into packets; a datagram without a packet gets no result. Not inlined: its
-/// arrays make a frame of their own.
+/// Opens datagrams into packets. A datagram without a packet gets no result. Not inlined, so that
+/// its arrays are a separate stack frame.
 #[inline(never)]
 fn open_packets<P: AdapterProtocol>(
     context: &OpenContext<P>,
@@ -245,7 +245,7 @@ fn open_packets<P: AdapterProtocol>(
     {
         let (Some(packet), Some(datagram)) = (packet, datagram) else { continue };
         let source = pieces.as_slice();
-        // One that can't be read is as one that is forged: too short to be opened.
+        // An unreadable datagram fails like a forged one: it is too short.
         let datagram_bytes = if source.is_empty() { 0 } else { datagram.len() };
         let capacity = P::Protocol::payload_capacity(datagram_bytes);
         let Some(output) = packet.data_mut().get_mut(..capacity) else { continue };
@@ -259,7 +259,7 @@ fn open_packets<P: AdapterProtocol>(
     }
 }
 
-/// Judges and indicates a peer's opened batches, in order, by the thread whose turn it is.
+/// Accepts and indicates a peer's opened batches in order. One thread at a time does so per peer.
 fn drain_opened<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
     while let Some(OpenedBatch { context, mut packets }) = adapter.nic.next_to_indicate(peer) {
         let outcome = adapter.nic.accept(peer, &context, &mut packets.items, time::instant());
@@ -299,7 +299,8 @@ fn drain_opened<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) 
     }
 }
 
-/// A copy of a datagram that is in more pieces than are opened in place.
+/// Copies a datagram with more than [`MAX_PIECES`] pieces. `None` if no copy is needed, if the
+/// datagram is unreadable, or if memory runs out.
 fn copy_if_scattered(datagram: &Datagram<'_>) -> Option<PoolBytes> {
     match datagram.pieces::<MAX_PIECES>() {
         Ok(_) | Err(PiecesError::Unreadable) => None,

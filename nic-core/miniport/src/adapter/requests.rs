@@ -1,4 +1,4 @@
-//! Requests to an adapter that are the same for every protocol.
+//! The requests that are the same for every protocol.
 
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::pool::PoolBytes;
@@ -11,20 +11,23 @@ use super::{Adapter, AdapterProtocol, peer_count};
 use crate::answer::{adapters_bytes, complete_encoded, complete_fixed};
 use crate::status::Refusal;
 
-/// The most bytes of an answer that is not a configuration.
+/// The maximum length of an answer that is not a configuration.
 const ANSWER_BYTES: usize = 1024;
 
-/// The ABI has a name for every counter of the engine's.
+/// The ABI names every discard counter of the engine.
 const _: () =
     assert!(tunic_ioctl::native::DISCARD_NAMES.len() == nic_engine::protocol::Discard::COUNT);
 
-/// Cancels what waits for a file that was closed.
+/// Cancels the pending requests of a closed file.
 pub(super) fn cancel_of<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, file: FileId) {
     adapter.events.cancel_of(file);
     P::cancel_of(adapter, file);
 }
 
-/// Does what is asked of an adapter.
+/// Performs a request; forwards those of the protocol.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
 pub(super) fn run<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     command: Command<'_>,
@@ -113,7 +116,7 @@ fn answer_routes<P: AdapterProtocol>(
 ) -> Result<Encoded, Refusal> {
     let mut answer = PoolBytes::zeroed(irp.output_bytes())?;
     let mut encoder = RoutesEncoder::new(&mut answer);
-    // The encoder counts what does not fit, and has no error.
+    // The encoder does not fail: it counts what does not fit.
     let _ = adapter.nic.write_graphviz(&mut encoder);
     let encoded = encoder.finish();
     if encoded.written_bytes == 0 {
@@ -123,7 +126,7 @@ fn answer_routes<P: AdapterProtocol>(
     Ok(encoded)
 }
 
-/// Writes an adapter's record.
+/// Encodes an adapter's record.
 pub(super) fn describe<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     encoder: &mut AdapterEncoder<'_>,

@@ -1,10 +1,10 @@
-//! MiniportRestart: packets may flow again.
+//! MiniportRestart.
 
 use nt::Shared;
 
 use super::{Adapter, AdapterProtocol};
 
-/// Lets packets through. Where the adapter is up, it goes on with the keys that it has.
+/// Resumes both directions. An adapter that is up continues with its keys.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`

@@ -1,4 +1,4 @@
-//! An adapter's UDP sockets: one for IPv4 and one for IPv6 on the same port, or one on an address.
+//! An adapter's UDP sockets: IPv4 and IPv6 on the same port, or one on a single address.
 
 use core::net::SocketAddr;
 
@@ -8,11 +8,11 @@ use nt::rundown::Rundown;
 use nt::wsk::{Family, OneSent, PacketInfo, ReceiveFrom, SendBatch, Sent, UdpSocket, WskClient};
 use nt::{Result, Shared, Status};
 
-/// How often a free port is looked for that is free for both.
+/// The maximum number of attempts to find a port that is free in both address families.
 const PORT_TRIES: u32 = 100;
 
-/// Sockets; that of a protocol may be missing where the system doesn't have it, or it wasn't asked
-/// for.
+/// Bound sockets. The socket of an address family is `None` if the system does not support the
+/// family, or if it was not requested.
 pub struct Sockets<R: ReceiveFrom> {
     v4: Option<UdpSocket<R>>,
     v6: Option<UdpSocket<R>>,
@@ -20,10 +20,10 @@ pub struct Sockets<R: ReceiveFrom> {
 }
 
 impl<R: ReceiveFrom + Clone> Sockets<R> {
-    /// Opens and binds one on an address.
+    /// Opens and binds one socket on an address.
     ///
     /// # IRQL
-    /// `PASSIVE_LEVEL`, to drop them, too
+    /// `PASSIVE_LEVEL`, also for the drop of the sockets
     pub fn bind_one(client: &WskClient, address: SocketAddr, receiver: &R) -> Result<Self> {
         let (socket, bound) = bind(client, address, receiver)??;
         Ok(match Family::of(&address) {
@@ -32,10 +32,10 @@ impl<R: ReceiveFrom + Clone> Sockets<R> {
         })
     }
 
-    /// Opens and binds both, on all addresses; for port 0 to a port that is free for both.
+    /// Opens and binds both, on all addresses. Port 0 selects a port that is free in both families.
     ///
     /// # IRQL
-    /// `PASSIVE_LEVEL`, to drop them, too
+    /// `PASSIVE_LEVEL`, also for the drop of the sockets
     pub fn bind_both(client: &WskClient, port: u16, receiver: &R) -> Result<Self> {
         let mut last = Status::ADDRESS_ALREADY_EXISTS;
         for _ in 0..PORT_TRIES {
@@ -59,7 +59,7 @@ impl<R: ReceiveFrom + Clone> Sockets<R> {
         }
     }
 
-    /// Where they are bound: of both, that for IPv6.
+    /// The bound address; of both sockets, that of IPv6.
     pub fn bound(&self) -> SocketAddr {
         self.bound
     }
@@ -71,8 +71,8 @@ impl<R: ReceiveFrom + Clone> Sockets<R> {
 
 type Bound<R> = (UdpSocket<R>, SocketAddr);
 
-/// The outer error is a port that is taken, or missing memory; the inner one says that the protocol
-/// is not there, or the address.
+/// The outer error means that the port is in use or memory ran out; the inner one that the address
+/// family or the address is not available.
 fn bind<R: ReceiveFrom + Clone>(
     client: &WskClient,
     address: SocketAddr,
@@ -94,13 +94,13 @@ fn is_taken(status: Status) -> bool {
     status == Status::ADDRESS_ALREADY_EXISTS || status == Status::SHARING_VIOLATION
 }
 
-/// Where an adapter's sockets are, for those who send.
+/// The slot for an adapter's current sockets, from which senders take them.
 pub struct ActiveSockets<R: ReceiveFrom> {
     current: SpinMutex<Option<Current<R>>>,
 }
 
-/// Sockets, and those who are using them: the sockets are closed by one that may wait, so never by
-/// a sender.
+/// Sockets and the rundown of their senders. Closing waits for the senders, so that no sender, at
+/// DISPATCH_LEVEL, drops the last reference.
 struct Current<R: ReceiveFrom> {
     sockets: Shared<Sockets<R>>,
     senders: Shared<Rundown>,
@@ -113,47 +113,47 @@ impl<R: ReceiveFrom> Clone for Current<R> {
 }
 
 impl<R: ReceiveFrom + Clone> ActiveSockets<R> {
-    /// No sockets.
+    /// An empty slot.
     pub fn new() -> Self {
         Self { current: SpinMutex::new(None) }
     }
 
-    /// Prepares sockets to be installed.
+    /// Prepares sockets for [`ActiveSockets::replace`].
     pub fn prepare(sockets: Sockets<R>) -> Result<NewSockets<R>> {
         let senders = Shared::new(Rundown::closed()?)?;
         senders.open();
         Ok(NewSockets(Current { sockets: Shared::new(sockets)?, senders }))
     }
 
-    /// Puts new sockets in place of the old ones, which are closed: that waits until nothing that
-    /// they received is in use and all that they send is sent.
+    /// Installs new sockets and closes the old ones. Waits until the old sockets' sends have
+    /// completed and their received datagrams are returned.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     ///
     /// # Locks
-    /// None that receiving or sending takes.
+    /// No lock may be held that the receive or transmit path takes.
     pub fn replace(&self, new: Option<NewSockets<R>>) {
         let old = core::mem::replace(&mut *self.current.lock(), new.map(|new| new.0));
         if let Some(Current { sockets, senders }) = old {
             senders.close();
             senders.wait();
-            // The last owner now, so that they are closed here.
+            // The last reference: this closes them.
             drop(sockets);
         }
     }
 
-    /// Where they are bound, where there are sockets.
+    /// The bound address; `None` without sockets.
     pub fn bound(&self) -> Option<SocketAddr> {
         self.current.lock().as_ref().map(|current| current.sockets.bound())
     }
 
-    /// The port, where there are sockets.
+    /// The bound port; `None` without sockets.
     pub fn port(&self) -> Option<u16> {
         self.bound().map(|bound| bound.port())
     }
 
-    /// Sends a batch, which comes back in every case. No lock may be held.
+    /// Sends a batch. [`Sent::sent`] gets it back in every case. No lock may be held.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -178,8 +178,8 @@ impl<R: ReceiveFrom + Clone> ActiveSockets<R> {
         sent.map_err(|(status, ())| status)
     }
 
-    /// Sends one datagram, which is copied; `context` is told how that has ended, or comes back
-    /// with the reason why it can't be tried. No lock may be held.
+    /// Sends a copy of one datagram. `context` is notified of the completion; it is returned with
+    /// the error if the send could not be started. No lock may be held.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -204,17 +204,16 @@ impl<R: ReceiveFrom + Clone> ActiveSockets<R> {
     fn enter(&self) -> Option<Current<R>> {
         let current = self.current.lock();
         let current = current.as_ref()?;
-        // Under the lock: `replace` closes only what it has taken away.
+        // Under the lock: `replace` runs down only sockets that it has removed from the slot.
         current.senders.enter(1).then(|| current.clone())
     }
 }
 
-/// Sockets that are bound and receive, to be installed by [`ActiveSockets::replace`]. Dropped
-/// instead, they are closed.
+/// Bound, receiving sockets for [`ActiveSockets::replace`]. Drop closes them.
 pub struct NewSockets<R: ReceiveFrom>(Current<R>);
 
 impl<R: ReceiveFrom + Clone> NewSockets<R> {
-    /// Where they are bound.
+    /// The bound address.
     pub fn bound(&self) -> SocketAddr {
         self.0.sockets.bound()
     }

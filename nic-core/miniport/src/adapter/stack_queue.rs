@@ -1,4 +1,4 @@
-//! Packets of the stack, in the engine's terms.
+//! Packets of the stack, as the engine's packet traits.
 
 use nic_engine::{Instant, Packet, PacketQueue};
 use nt::nbl::{TransmitPacket, TransmitQueue};
@@ -24,8 +24,8 @@ impl Packet for StackPacket {
     }
 }
 
-/// A queue of the stack's packets. The oldest is apart, so that it can be looked at in the engine's
-/// terms.
+/// A queue of the stack's packets. The oldest is stored separately, so that [`PacketQueue::front`]
+/// can return a reference to it.
 #[derive(Default)]
 pub struct StackQueue {
     first: Option<StackPacket>,
@@ -38,7 +38,7 @@ impl StackQueue {
         self.first.iter().map(|packet| &packet.0).chain(self.rest.iter())
     }
 
-    /// Ends all packets: they were sent.
+    /// Completes all packets as sent.
     pub(crate) fn complete(self) {
         let mut first = TransmitQueue::default();
         if let Some(packet) = self.first {

@@ -1,11 +1,11 @@
-//! The adapter's counters, as NDIS asks for them.
+//! The adapter's counters for NDIS.
 
 use nic_engine::protocol::Discard;
 use nt::oid::Statistics;
 
 use super::{Adapter, AdapterProtocol};
 
-/// Reasons that packets of the stack above were not sent for.
+/// Reasons for dropping a packet to send.
 const SEND_DISCARDS: [Discard; 8] = [
     Discard::NoRoute,
     Discard::NoEndpoint,
@@ -17,7 +17,7 @@ const SEND_DISCARDS: [Discard; 8] = [
     Discard::NoMemory,
 ];
 
-/// Reasons that say that what was received was wrong.
+/// Reasons that count as receive errors.
 const RECEIVE_ERRORS: [Discard; 6] = [
     Discard::Malformed,
     Discard::UnknownContext,
@@ -27,7 +27,7 @@ const RECEIVE_ERRORS: [Discard; 6] = [
     Discard::BadHandshake,
 ];
 
-/// Reasons that what was received was not wanted.
+/// Reasons that count as receive discards.
 const RECEIVE_DISCARDS: [Discard; 5] = [
     Discard::SourceNotAllowed,
     Discard::AddressTaken,
@@ -36,7 +36,7 @@ const RECEIVE_DISCARDS: [Discard; 5] = [
     Discard::RateLimited,
 ];
 
-/// The counters now. Bytes are those of UDP payload; all packets count as directed ones.
+/// Reads the counters. Bytes are UDP payload; every packet counts as directed.
 pub fn statistics<P: AdapterProtocol>(adapter: &Adapter<P>) -> Statistics {
     let totals = adapter.nic.totals();
     let sum = |reasons: &[Discard]| {

@@ -1,9 +1,9 @@
-//! The way out: packets of the stack are routed, sealed and sent.
+//! The transmit path: routes, seals and sends packets of the stack.
 //!
-//! A small batch is sealed and sent by whoever brings it, for latency. A large one is left to a
-//! worker, so that they are sealed in parallel, as long as one has nothing to do: where all are
-//! busy it would only wait, and whoever brings it must not bring more than can be sealed. The
-//! engine puts batches back in order, and one thread at a time sends a peer's. No lock is held
+//! The calling thread seals and sends a small batch itself, for latency. A large batch goes to an
+//! idle worker, so that batches are sealed in parallel. If no worker is idle, the caller seals it:
+//! in the queue it would only wait, and the caller would submit more than can be sealed. The engine
+//! restores the order of batches, and one thread at a time sends those of a peer. No lock is held
 //! during a send.
 
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -24,26 +24,26 @@ use super::{Adapter, AdapterProtocol, Framing, SealContext, Task, TxBatch, Work}
 use crate::recycler::{Recycled, Sizes};
 use crate::time;
 
-/// A batch of more packets than this is left to a worker that is idle.
+/// A batch of more packets goes to an idle worker.
 const MAX_INLINE_PACKETS: usize = 8;
 
-/// Packets that are sealed by one call: enough for backends that interleave, few enough for the
+/// Packets sealed by one call: enough for interleaving AEAD backends, few enough for the kernel
 /// stack.
 const CHUNK_PACKETS: usize = 8;
 
-/// Pieces of a packet that are sealed where they lie; what has more is copied first.
+/// The maximum pieces of a packet that is sealed from its MDLs. A packet with more is copied first.
 const MAX_PIECES: usize = 4;
 
-/// Where a pump runs.
+/// The thread that a pump runs on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PumpThread {
-    /// On a thread of the stack, of WSK or of a timer, possibly at DISPATCH_LEVEL.
+    /// A thread of the stack, of WSK or of a timer, possibly at DISPATCH_LEVEL.
     Caller,
-    /// A worker.
+    /// A worker thread.
     Worker,
 }
 
-/// Takes packets from the stack.
+/// Sends packets of the stack.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -62,7 +62,8 @@ pub(super) fn submit<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, packets: 
     adapter.handle.transmit.flush();
 }
 
-/// Seals and sends what a peer has queued, until there is no more or no more may be in flight.
+/// Seals and sends what a peer has queued, until the queue is empty or the limit of bytes in flight
+/// is reached.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -93,7 +94,7 @@ pub(super) fn pump<P: AdapterProtocol>(
 }
 
 impl<P: AdapterProtocol> Adapter<P> {
-    /// Seals and sends what a peer has queued, for a caller that has other things to do.
+    /// Seals and sends what a peer has queued; a large batch goes to an idle worker.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
@@ -105,21 +106,21 @@ impl<P: AdapterProtocol> Adapter<P> {
     }
 }
 
-/// Seals a batch, and goes on with what its peer has queued meanwhile.
+/// Seals a batch, and then what its peer has queued since.
 pub(super) fn seal_and_pump<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let peer = batch.peer;
     seal(adapter, batch);
     pump(adapter, peer, PumpThread::Worker);
 }
 
-/// Datagrams that wait for their turn to be sent, and the packets that are in them. Dropped without
-/// being sent, the packets fail.
+/// Sealed datagrams that wait to be sent in order, and the packets in them. If dropped unsent, the
+/// packets complete with a failure.
 pub struct SealedBatch<P: AdapterProtocol> {
     pub(crate) datagrams: SendBatch<InFlight<P>>,
     pub(crate) packets: StackQueue,
 }
 
-/// A batch on its way: whose it is, and the packets in it.
+/// The state of a batch that WSK is sending.
 pub(crate) struct InFlight<P: AdapterProtocol> {
     flight: Option<Flight<P>>,
 }
@@ -149,7 +150,7 @@ impl<P: AdapterProtocol> Sent for InFlight<P> {
             drop(packets);
         }
         if adapter.nic.send_completed(peer, bytes, time::instant()) {
-            // By a worker: this may be inside of a send, deep in the stack.
+            // On a worker: this completion may be nested in a send, with little stack left.
             let job = Work { adapter: adapter.clone(), task: Task::Pump(peer) };
             if adapter.jobs.push(job).is_err() {
                 pump(&adapter, peer, PumpThread::Worker);
@@ -169,8 +170,8 @@ impl<P: AdapterProtocol> Recycled for SendBatch<InFlight<P>> {
     }
 }
 
-/// Which sends are going on: completed packets go back to the stack above after them rather than
-/// inside of them, so that what the stack sends in turn doesn't pile up on this stack.
+/// The number of send calls in progress. Completed packets are returned to the stack after a send
+/// call, not inside it, so that what the stack then sends does not nest on this kernel stack.
 #[derive(Default)]
 pub(super) struct Sending {
     calls: AtomicU32,
@@ -178,15 +179,15 @@ pub(super) struct Sending {
 
 impl Sending {
     fn flush_unless_sending(&self, path: &TransmitPath) {
-        // Pairs with the flush after each call, which comes after `leave`.
+        // Pairs with the flush after each send call, which follows the decrement.
         if self.calls.load(Ordering::SeqCst) == 0 {
             path.flush();
         }
     }
 }
 
-/// Drops packets that no datagram holds. The stack keeps to its MTU by itself, which is known here
-/// only some time after it has changed.
+/// Drops packets that do not fit into a datagram. The stack's MTU is no bound here: the driver sees
+/// a change of it late.
 fn sendable<P: AdapterProtocol>(
     adapter: &Shared<Adapter<P>>,
     mut packets: TransmitQueue,
@@ -232,7 +233,7 @@ fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     }
 }
 
-/// Sends a peer's sealed batches, in order, by the thread whose turn it is.
+/// Sends a peer's sealed batches in order. One thread at a time does so per peer.
 fn drain_sealed<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) {
     while let Some(next) = adapter.nic.next_to_send(peer, time::instant()) {
         if next.control_due {
@@ -248,8 +249,8 @@ fn drain_sealed<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) 
     }
 }
 
-/// Seals a batch's packets into a buffer. Not inlined: its arrays must be off the stack when
-/// datagrams are sent. A packet that can't be read leaves a gap, as if the network had lost it.
+/// Seals a batch's packets into a buffer. Not inlined, so that its arrays are off the stack when
+/// datagrams are sent. An unreadable packet is skipped, as if the network had lost it.
 #[inline(never)]
 fn seal_packets<P: AdapterProtocol>(
     adapter: &Adapter<P>,
@@ -277,8 +278,8 @@ fn seal_packets<P: AdapterProtocol>(
     }
 }
 
-/// Seals up to [`CHUNK_PACKETS`] packets into the slots from `first` on; says how many there were,
-/// and notes the datagrams' lengths.
+/// Seals up to [`CHUNK_PACKETS`] packets into the slots from `first` on. Returns how many packets
+/// there were, and stores the datagrams' lengths.
 fn seal_chunk<'p, P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &SealContext<P>,
@@ -316,7 +317,7 @@ fn seal_chunk<'p, P: AdapterProtocol>(
     {
         let Some(packet) = packet else { break };
         let source = pieces.as_slice();
-        // An unreadable packet uses up its counter and a slot that isn't sent.
+        // An unreadable packet uses its counter, and a slot that is not sent.
         let payload_bytes = if source.is_empty() { 0 } else { packet.len() };
         let datagram_bytes = adapter.nic.datagram_bytes(framing, packet.head(), payload_bytes);
         let Some(datagram) = slot.get_mut(..datagram_bytes) else {
@@ -334,8 +335,8 @@ fn seal_chunk<'p, P: AdapterProtocol>(
     count
 }
 
-/// A copy of a packet that is in more pieces than are sealed in place; empty where it can't be read
-/// or there is no memory, so that it is not sent.
+/// Copies a packet with more than [`MAX_PIECES`] pieces. `None` if no copy is needed, if the packet
+/// is unreadable, or if memory runs out.
 fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
     match packet.pieces::<MAX_PIECES>() {
         Ok(_) | Err(PiecesError::Unreadable) => None,
@@ -347,7 +348,7 @@ fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
     }
 }
 
-/// Seals a control message, or a keepalive if it is empty.
+/// Seals a control message, or a keepalive if the message is empty.
 fn seal_message<P: AdapterProtocol>(
     context: &SealContext<P>,
     message: &[u8],

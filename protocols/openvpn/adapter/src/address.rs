@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-/// IPv4 addresses that are written as IPv6 ones are IPv4 addresses here.
+/// Converts an IPv4-mapped IPv6 address to IPv4.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(v4) => SocketAddr::new(v4.into(), address.port()),
@@ -10,7 +10,7 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// A flow label makes no other address.
+/// Whether two addresses are equal, ignoring the IPv6 flow label and an unset scope.
 pub(crate) fn is_same_address(a: &SocketAddr, b: &SocketAddr) -> bool {
     match (a, b) {
         (SocketAddr::V6(a), SocketAddr::V6(b)) => {

@@ -1,4 +1,4 @@
-//! What is told of an adapter and its peers.
+//! Answers to queries of an adapter and its peers.
 
 use nic_crypto::Suite;
 use nic_engine::protocol::PeerId;
@@ -18,17 +18,17 @@ use crate::channel::{Adapter, Baseline, Config, Sink};
 use crate::peers;
 use crate::status::{ChannelResult, PeerUse};
 
-/// The counters now, to count from.
+/// The current counters, as the baseline of ovpn-dco-win's statistics.
 pub(super) fn baseline(adapter: &Shared<Adapter>) -> Baseline {
     Baseline(counters(adapter))
 }
 
-/// ovpn-dco-win's version.
+/// Answers ovpn-dco-win's version.
 pub(super) fn version(irp: &mut Irp) -> ChannelResult<usize> {
     write(irp, &ovpn_dco::encode_version())
 }
 
-/// An adapter's counters, as ovpn-dco-win tells them.
+/// Answers an adapter's counters in ovpn-dco-win's format.
 pub(super) fn statistics(adapter: &Shared<Adapter>, irp: &mut Irp) -> ChannelResult<usize> {
     let Baseline(start) = adapter.state.lock().settings.baseline;
     let now = counters(adapter);
@@ -49,7 +49,7 @@ pub(super) fn statistics(adapter: &Shared<Adapter>, irp: &mut Irp) -> ChannelRes
         ),
         ..ovpn_dco::Statistics::default()
     };
-    // Peers count these; those of peers that are gone have gone with them.
+    // Counted per peer; the counts of removed peers are lost.
     with_config(adapter, |config| {
         for_each_peer(config, |_, _, state| {
             let traffic = traffic(state);
@@ -62,7 +62,7 @@ pub(super) fn statistics(adapter: &Shared<Adapter>, irp: &mut Irp) -> ChannelRes
     write(irp, &ovpn_dco::encode_statistics(&statistics))
 }
 
-/// A peer's counters, as ovpn-dco-win tells them.
+/// Answers a peer's counters in ovpn-dco-win's format.
 pub(super) fn peer(
     adapter: &Shared<Adapter>,
     irp: &mut Irp,
@@ -80,10 +80,10 @@ pub(super) fn peer(
     write(irp, &ovpn_dco::encode_peer_stats(asked, &traffic))
 }
 
-/// The counters of all peers, as ovpn-dco-win tells them; where they don't fit, how many bytes that
-/// takes.
+/// Answers the counters of all peers in ovpn-dco-win's format; if they do not fit, the required
+/// length.
 pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
-    /// Bytes of one.
+    /// The length of one record.
     const SIZE: usize = ovpn_dco::PeerStats::SIZE;
     let (count, answer) = with_config(adapter, |config| {
         let count = config.peer_count();
@@ -117,7 +117,7 @@ pub(super) fn peers(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
     }
 }
 
-/// All that there is to tell, in the native ABI.
+/// Answers the channel's state and all peers in the native ABI.
 pub(super) fn channel(adapter: &Shared<Adapter>, mut irp: Irp) -> Dispatched {
     let result = encode_channel(adapter, &mut irp);
     complete_encoded(irp, result)
@@ -165,7 +165,7 @@ fn for_each_peer(config: &mut Config<'_>, mut f: impl FnMut(&mut Config<'_>, Pee
     }
 }
 
-/// All but the bytes within the tunnel, since the adapter was made.
+/// All counters since the adapter was created, except the bytes inside the tunnel.
 fn counters(adapter: &Shared<Adapter>) -> ovpn_dco::Statistics {
     let data = adapter::statistics(adapter);
     let extension = &adapter.extension;
@@ -197,9 +197,9 @@ fn traffic(state: &PeerState) -> PeerTraffic {
     }
 }
 
-/// All but how many routes lead to it.
+/// A peer's record, without the number of its routes.
 fn peer_info(state: &PeerState) -> PeerInfo {
-    /// Where a peer is whose address was lost, which does not happen.
+    /// The address of a peer without one, which does not occur.
     const NOWHERE: core::net::SocketAddr =
         core::net::SocketAddr::new(core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), 0);
     PeerInfo {

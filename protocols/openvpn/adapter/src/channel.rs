@@ -1,4 +1,4 @@
-//! What an adapter has for a data channel whose handshake is in userspace.
+//! The types of an adapter whose handshake is in userspace.
 
 use core::sync::atomic::AtomicBool;
 
@@ -21,36 +21,35 @@ pub(crate) type Sink<'a> = adapter::Sink<'a, OpenVpnAdapter>;
 /// An adapter that carries OpenVPN's data channel.
 pub struct OpenVpnAdapter;
 
-/// What the driver notes of an adapter's configuration.
+/// An adapter's configuration outside the engine.
 #[derive(Default)]
 pub struct Settings {
     pub(crate) mode: Mode,
-    /// Who owns the adapter.
+    /// The file that owns the adapter.
     pub(crate) owner: Option<Owner>,
-    /// Counters start here, as ovpn-dco-win tells them.
+    /// The baseline of ovpn-dco-win's statistics.
     pub(crate) baseline: Baseline,
 }
 
-/// What an adapter has beside the engine.
+/// An adapter's objects outside the engine.
 pub struct Extension {
     pub(crate) inbox: Inbox,
     pub(crate) outbox: Outbox,
     pub(crate) events: Ring<PendingEvent>,
-    /// The only peer was silent for too long, and the adapter's owner is still to be told so by a
-    /// read.
+    /// The only peer timed out, and no read has failed with `CONNECTION_DISCONNECTED` for it yet.
     pub(crate) is_disconnected: AtomicBool,
-    /// It is found by ovpn-dco-win's names as well.
+    /// The adapter can also be opened by ovpn-dco-win's names.
     pub(crate) has_ovpn_dco_name: bool,
 }
 
-/// An owner.
+/// A file that owns an adapter.
 #[derive(Clone, Copy)]
 pub(crate) struct Owner {
     pub(crate) file: FileId,
-    /// By which ABI it became one, and so is told what happens.
+    /// The ABI by which it became the owner. Events are reported in this ABI.
     pub(crate) abi: Abi,
 }
 
-/// Counters at the time from which ovpn-dco-win's count.
+/// The counters at the start of ovpn-dco-win's statistics.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Baseline(pub(crate) ovpn_dco::Statistics);

@@ -1,4 +1,4 @@
-//! What happened to a peer, for the requests that wait for it.
+//! Events of peers, for pending requests.
 
 use nic_miniport::ring::Record;
 use nt::irp::Irp;
@@ -6,11 +6,11 @@ use nt::{Result, Status};
 use tunic_ioctl::native::channel::reply::{self, StampedEvent};
 use tunic_ioctl::ovpn_dco;
 
-/// An event that waits to be read.
+/// An event that is queued for a request.
 pub(crate) struct PendingEvent(pub(crate) StampedEvent);
 
 impl Record for PendingEvent {
-    /// A server's peers may all expire at once.
+    /// Enough for all peers of a server to expire at once.
     const MAX_ENTRIES: usize = 8192;
 
     fn answer(&self, irp: &mut Irp) -> Result<usize> {

@@ -1,4 +1,4 @@
-//! Control datagrams on their way up: each goes to a request that waits for it, or waits for one.
+//! Received control datagrams for userspace: each completes a pending request, or is queued.
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -13,25 +13,25 @@ use tunic_ioctl::data_channel::ControlDatagram;
 use tunic_ioctl::native::channel;
 use tunic_ioctl::ovpn_dco;
 
-/// Datagrams that wait to be read, and from whom they may come.
+/// Queued datagrams, and the sources that they are accepted from.
 pub(crate) struct Inbox {
     pub(crate) ring: Ring<Received>,
     sources: SpinMutex<Sources>,
     pub(crate) received: AtomicU64,
 }
 
-/// From whom datagrams are taken.
+/// The sources that datagrams are accepted from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sources {
-    /// There is no peer.
+    /// None: there is no peer.
     None,
-    /// From the only peer of point-to-point mode.
+    /// The only peer of point-to-point mode.
     OnlyPeer(SocketAddr),
-    /// Multi-peer mode: each is told with its source.
+    /// Any, in multi-peer mode: each datagram is delivered with its source.
     Any,
 }
 
-/// A datagram.
+/// A received datagram.
 pub(crate) struct Received {
     pub(crate) adapter: AdapterId,
     /// `None` for the only peer of point-to-point mode.
@@ -40,7 +40,7 @@ pub(crate) struct Received {
 }
 
 impl Inbox {
-    /// Takes datagrams from nobody.
+    /// An inbox that accepts no source.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             ring: Ring::new()?,
@@ -49,17 +49,17 @@ impl Inbox {
         })
     }
 
-    /// Takes datagrams from others than before.
+    /// Changes the accepted sources.
     pub(crate) fn accept(&self, sources: Sources) {
         *self.sources.lock() = sources;
     }
 
-    /// From whom datagrams are taken.
+    /// The accepted sources.
     pub(crate) fn sources(&self) -> Sources {
         *self.sources.lock()
     }
 
-    /// How many datagrams were received.
+    /// The number of received datagrams.
     pub(crate) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
@@ -75,7 +75,7 @@ impl Record for Received {
 
     fn answer(&self, irp: &mut Irp) -> Result<usize> {
         let datagram = ControlDatagram { address: self.from, data: &self.data };
-        // An address, or a record's header, and up to seven zeroes behind.
+        // An address or a record header in front, and up to seven bytes of padding behind.
         let mut output = PoolBytes::zeroed(channel::Datagram::SIZE + self.data.len() + 8)?;
         let written = match irp.kind() {
             RequestKind::Read => ovpn_dco::encode_read(&datagram, &mut output),

@@ -1,9 +1,9 @@
-//! OpenVPN's data channel: userspace does the handshake, pushes keys, and reads and writes all
-//! datagrams but the data channel's.
+//! Adapters with OpenVPN's data channel. Userspace does the handshake, installs keys, and reads and
+//! writes the control datagrams.
 //!
-//! It is controlled by the native ABI or by that of ovpn-dco-win; both come here as the same
-//! commands. Who uses the latter owns the adapter, and who uses the former may: all ends when that
-//! file is closed.
+//! The native ABI and ovpn-dco-win's ABI are decoded into the same commands. A file that uses
+//! ovpn-dco-win's ABI owns the adapter; a file that uses the native ABI can request ownership. When
+//! the owner is closed, everything that it has set up is removed.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -47,11 +47,11 @@ use self::inbox::Inbox;
 use self::outbox::Outbox;
 pub use self::ovpn_dco::OvpnDcoDevices;
 
-/// What the registry says of an adapter.
+/// The protocol's own keywords of an adapter.
 ///
 /// | keyword | type | meaning |
 /// |---|---|---|
-/// | `TunicOvpnDco` | number | 1: the adapter is found by ovpn-dco-win's names as well; 0 where there is none |
+/// | `TunicOvpnDco` | number | 1: the adapter can also be opened by ovpn-dco-win's names; default 0 |
 #[derive(Default)]
 pub struct OwnKeywords {
     has_ovpn_dco_name: bool,
@@ -116,7 +116,7 @@ impl AdapterProtocol for OpenVpnAdapter {
 
     fn request_without_adapter(command: Command<'_>, irp: Irp) -> Dispatched {
         match command {
-            // ovpn-dco-win has a device of its own for this, which is no adapter's either.
+            // ovpn-dco-win also answers this without an adapter, on a device of its own.
             Command::DataChannel(_, data_channel::Command::QueryVersion) => {
                 ovpn_dco::answer_version(irp)
             }

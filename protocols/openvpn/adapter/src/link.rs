@@ -17,7 +17,7 @@ use crate::channel::{Adapter, OpenVpnAdapter, Sink, State};
 use crate::inbox::Sources;
 use crate::status::{ChannelRefusal, ChannelResult};
 
-/// Binds the sockets of multi-peer mode; says where.
+/// Binds the sockets of multi-peer mode; returns the bound address.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -48,9 +48,9 @@ pub(super) fn listen(
     Ok(bound)
 }
 
-/// Binds a socket for the only peer of point-to-point mode. `None` where there is one on that
-/// address already. One on the same port of another address is closed first, as it would be in the
-/// new one's way: where that fails, the peer has none.
+/// Binds a socket for the only peer of point-to-point mode. `None` if the current socket has that
+/// address already. A socket on the same port of another address is closed first, because it could
+/// conflict: if the bind then fails, the peer has no socket.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -73,7 +73,7 @@ pub(super) fn bind_for_peer(
     Ok(Some(ActiveSockets::prepare(sockets)?))
 }
 
-/// Puts sockets in place of those that there are, and lets packets through.
+/// Replaces the current sockets, and lets packets through.
 pub(super) fn install(
     adapter: &Shared<Adapter>,
     state: &mut State,
@@ -84,7 +84,7 @@ pub(super) fn install(
     adapter.nic.set_up(!state.is_paused);
 }
 
-/// Closes the sockets, and lets nothing through.
+/// Closes the sockets, and stops packets.
 pub(super) fn uninstall(adapter: &Shared<Adapter>, state: &mut State) {
     state.is_up = false;
     adapter.nic.set_up(false);
@@ -92,28 +92,28 @@ pub(super) fn uninstall(adapter: &Shared<Adapter>, state: &mut State) {
     adapter.sockets.replace(None);
 }
 
-/// Tells the stack that the link is up.
+/// Indicates the link as connected.
 pub(super) fn connect(adapter: &Shared<Adapter>, state: &mut State) {
     if !core::mem::replace(&mut state.is_connected, true) {
         adapter.handle.indicate_link(true, BITS_PER_SECOND);
     }
 }
 
-/// Tells the stack that the link is down.
+/// Indicates the link as disconnected.
 pub(super) fn disconnect(adapter: &Shared<Adapter>, state: &mut State) {
     if core::mem::replace(&mut state.is_connected, false) {
         adapter.handle.indicate_link(false, BITS_PER_SECOND);
     }
 }
 
-/// Ends everything but the state of the link: peers, sockets, mode, what is queued, requests that
-/// wait.
+/// Resets everything except the link state: removes peers, closes sockets, resets the mode, drops
+/// queued datagrams and events, and cancels pending requests.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(super) fn stop(adapter: &Shared<Adapter>, state: &mut State) {
     state.settings.mode = Mode::default();
-    // What resetting would have sent goes nowhere.
+    // What the reset sends is discarded with its sink.
     adapter.nic.configure(time::now(), &mut Sink::new(adapter), configure::reset);
     uninstall(adapter, state);
     let extension = &adapter.extension;
@@ -123,7 +123,7 @@ pub(super) fn stop(adapter: &Shared<Adapter>, state: &mut State) {
     extension.events.clear();
 }
 
-/// Brings an adapter up: its link is connected, once there is somebody to send to.
+/// Brings an adapter up: connects the link, if there is a peer or the mode is multi-peer.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -145,8 +145,8 @@ pub(super) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
     Ok(Status::SUCCESS)
 }
 
-/// Brings an adapter down: its link is disconnected. Peers, keys and the way of control datagrams
-/// stay.
+/// Brings an adapter down: disconnects the link. Peers, keys and sockets stay, and control
+/// datagrams still pass.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -162,7 +162,7 @@ pub(super) fn down(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
     Ok(Status::SUCCESS)
 }
 
-/// Whether the link may be connected: there is a peer, or there may be many.
+/// Whether the link may be connected: there is a peer, or the mode is multi-peer.
 pub(super) fn can_start(adapter: &Shared<Adapter>, state: &State) -> bool {
     state.settings.mode == Mode::MultiPeer || adapter::peer_count(adapter) > 0
 }

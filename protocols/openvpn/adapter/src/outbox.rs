@@ -1,5 +1,5 @@
-//! Control datagrams on their way down, in the order of their requests. A request is done as soon
-//! as its datagram is copied; where too many are on their way already, it waits for its turn.
+//! Control datagrams that userspace sends, in the order of their requests. A request is completed
+//! when its datagram is copied and handed to WSK. With too many sends in flight, requests pend.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -7,14 +7,14 @@ use nt::Result;
 use nt::irp::{FileId, Irp, IrpQueue};
 use nt::lock::SpinMutex;
 
-/// The most datagrams that are on their way.
+/// The maximum number of sends in flight.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// What is on its way, and the requests that wait.
+/// The sends in flight, and the pending requests.
 pub(crate) struct Outbox {
     in_flight: AtomicUsize,
     pub(crate) waiting: IrpQueue,
-    /// Somebody sends what waits, and will look again.
+    /// A thread is sending for pending requests, and checks again before it stops.
     pub(crate) is_sending: SpinMutex<bool>,
     pub(crate) is_closed: AtomicBool,
     pub(crate) sent: AtomicU64,
@@ -22,7 +22,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Nothing on its way.
+    /// No sends and no requests.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             in_flight: AtomicUsize::new(0),
@@ -34,39 +34,39 @@ impl Outbox {
         })
     }
 
-    /// Cancels the requests of a file that is closed.
+    /// Cancels the pending requests of a file.
     pub(crate) fn cancel_of(&self, file: FileId) {
         self.waiting.cancel_of(file);
     }
 
-    /// Cancels all requests that wait.
+    /// Cancels all pending requests.
     pub(crate) fn clear(&self) {
         self.waiting.cancel_all();
     }
 
-    /// Cancels all requests, from now on, too.
+    /// Cancels all pending requests, and every later one.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
         self.waiting.cancel_all();
     }
 
-    /// How many datagrams were sent.
+    /// The number of sent datagrams.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// How many datagrams could not be sent.
+    /// The number of datagrams that could not be sent.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Counts one more on its way. False where there are too many.
+    /// Reserves a send. Returns false if too many are in flight.
     pub(crate) fn reserve(&self) -> bool {
         let one_more = |in_flight: usize| (in_flight < MAX_IN_FLIGHT).then(|| in_flight + 1);
         self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok()
     }
 
-    /// The oldest request that waits, where there is room for its datagram, which is counted.
+    /// Removes the oldest pending request and reserves its send, if there is room.
     pub(crate) fn next(&self) -> Option<Irp> {
         if !self.reserve() {
             return None;
@@ -78,7 +78,7 @@ impl Outbox {
         irp
     }
 
-    /// Counts one less. True where requests may wait for that.
+    /// Releases a send. Returns true if requests may be pending for it.
     pub(crate) fn release(&self) -> bool {
         self.in_flight.fetch_sub(1, Ordering::SeqCst) >= MAX_IN_FLIGHT
     }

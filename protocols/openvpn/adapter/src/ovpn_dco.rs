@@ -1,12 +1,12 @@
-//! ovpn-dco-win's own devices, for programs that know no other names.
+//! Devices with ovpn-dco-win's names, for programs that know only those.
 //!
 //! * `\\.\ovpn-dco` is the first adapter whose keyword `TunicOvpnDco` is set, `\\.\ovpn-dco\NAME`
-//!   the one with that name or GUID. Who opens it owns the adapter until the file is closed. It
-//!   takes ovpn-dco-win's requests alone, as anybody may open it.
-//! * `\\.\ovpn-dco-ver` tells anybody the version.
+//!   the one with that name or GUID. The file that opens it owns the adapter until it is closed.
+//!   Every user may open it, so it accepts ovpn-dco-win's requests only.
+//! * `\\.\ovpn-dco-ver` answers the version to every user.
 //!
-//! They come with the first such adapter, and stay until the driver goes: an NDIS device can't be
-//! removed under open files.
+//! They are created with the first such adapter and stay until the driver is unloaded: an NDIS
+//! device cannot be removed under open files.
 
 use nic_miniport::AdapterProtocol;
 use nic_miniport::answer::complete_fixed;
@@ -21,22 +21,22 @@ use tunic_ioctl::ovpn_dco;
 
 use crate::channel::OpenVpnAdapter;
 
-/// The devices, once an adapter wants them.
+/// The devices; `None` until an adapter needs them.
 pub struct OvpnDcoDevices {
     adapters: SleepMutex<Option<DeviceRegistration<Adapters>>>,
     version: SleepMutex<Option<DeviceRegistration<Version>>>,
 }
 
 impl OvpnDcoDevices {
-    /// None yet.
+    /// No devices.
     pub(crate) fn new() -> Self {
         Self { adapters: SleepMutex::new(None), version: SleepMutex::new(None) }
     }
 
-    /// Makes those that are not there.
+    /// Creates the devices that do not exist.
     ///
     /// # Errors
-    /// `OBJECT_NAME_COLLISION` where ovpn-dco-win has them.
+    /// `OBJECT_NAME_COLLISION` if ovpn-dco-win has the names.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -50,7 +50,7 @@ impl OvpnDcoDevices {
             let name = DeviceName {
                 device: &utf16!("\\Device\\Tunic-ovpn-dco"),
                 symbolic_link: &utf16!("\\DosDevices\\ovpn-dco"),
-                // As ovpn-dco-win has it: OpenVPN's clients are not administrators.
+                // That of ovpn-dco-win: OpenVPN clients are not administrators.
                 sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGWGX;;;WD)(A;;GRGX;;;RC)"),
             };
             let device = Shared::new(Adapters(dispatcher.clone()))?;
@@ -68,7 +68,7 @@ impl OvpnDcoDevices {
         Ok(())
     }
 
-    /// Removes them.
+    /// Deletes the devices.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`

@@ -1,5 +1,5 @@
-//! Who owns an adapter: the file by which somebody speaks ovpn-dco-win's ABI to it, or has asked
-//! for it by the native one. There is one at a time, and what it has set up goes when it is closed.
+//! The owner of an adapter: a file that uses ovpn-dco-win's ABI, or that has requested ownership by
+//! the native ABI. There is at most one. What it has set up is removed when it is closed.
 
 use nic_miniport::adapter;
 use nt::irp::FileId;
@@ -11,7 +11,7 @@ use crate::channel::{Adapter, Owner, State};
 use crate::link;
 use crate::status::{ChannelRefusal, ChannelResult};
 
-/// Whether an adapter may be opened by its name: ovpn-dco-win's have one file at a time.
+/// Whether an adapter may be opened by its name. ovpn-dco-win allows one file at a time.
 pub(super) fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
     match adapter.state.lock().settings.owner {
         Some(Owner { abi: Abi::OvpnDco, .. }) => Err(Status::ACCESS_DENIED),
@@ -19,7 +19,7 @@ pub(super) fn may_open(adapter: &Shared<Adapter>) -> Result<()> {
     }
 }
 
-/// Whether a file may bring an adapter up and down: nobody does so to one that is another's.
+/// Whether a file may bring an adapter up and down: only the owner may, if there is one.
 pub(super) fn may_change(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
     match adapter.state.lock().settings.owner {
         Some(owner) if owner.file != file => Err(Status::ACCESS_DENIED),
@@ -27,7 +27,7 @@ pub(super) fn may_change(adapter: &Shared<Adapter>, file: FileId) -> Result<()> 
     }
 }
 
-/// Makes a file the owner by the native ABI, with all that is set up.
+/// Makes a file the owner by the native ABI. It also owns what is already set up.
 pub(super) fn own(adapter: &Shared<Adapter>, file: FileId) -> ChannelResult<()> {
     let mut state = adapter.state.lock();
     admit(adapter, &mut state, Abi::Native, file)?;
@@ -35,14 +35,14 @@ pub(super) fn own(adapter: &Shared<Adapter>, file: FileId) -> ChannelResult<()> 
     Ok(())
 }
 
-/// Opens an adapter for a file that is its owner from the first.
+/// Opens an adapter for a file, and makes the file its owner.
 pub(super) fn open(adapter: &Shared<Adapter>, file: FileId) -> Result<()> {
     let opened = admit(adapter, &mut adapter.state.lock(), Abi::OvpnDco, file);
     opened.map_err(|refusal| refusal.status(Abi::OvpnDco))
 }
 
-/// Whether a file may change an adapter. In ovpn-dco-win's form that makes it the owner, where
-/// there is none and nothing that somebody else has set up.
+/// Whether a file may change an adapter. In ovpn-dco-win's ABI, this makes the file the owner, if
+/// there is none and nothing was set up by another file.
 ///
 /// # Locks
 /// The adapter's state lock is held.
@@ -67,7 +67,7 @@ pub(super) fn admit(
             if is_used {
                 return Err(ChannelRefusal::NotOwner);
             }
-            // Nothing that was told to others before is for the owner.
+            // The owner does not get earlier datagrams and events.
             adapter.extension.inbox.ring.clear();
             adapter.extension.events.clear();
             state.settings.owner = Some(Owner { file, abi });
@@ -76,7 +76,7 @@ pub(super) fn admit(
     }
 }
 
-/// A file is closed: where it is the owner, all that it has set up goes.
+/// A file is closed. If it is the owner, everything that is set up is removed.
 pub(super) fn closed(adapter: &Shared<Adapter>, file: FileId) {
     let mut state = adapter.state.lock();
     if state.settings.owner.is_some_and(|owner| owner.file == file) {

@@ -1,4 +1,4 @@
-//! Peers, their keys and their routes: what a command asks of them, done by the protocol module.
+//! Commands on peers, keys and routes, as calls of the protocol's configuration.
 
 use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
@@ -23,8 +23,7 @@ use crate::inbox::Sources;
 use crate::status::{ChannelRefusal, ChannelResult, PeerUse};
 use crate::{answers, link, report};
 
-/// Makes a peer. In point-to-point mode it has a socket of its own, and takes the place of the one
-/// that there is.
+/// Adds a peer. In point-to-point mode it has a socket of its own and replaces the existing peer.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -77,7 +76,7 @@ fn local_address(local: Option<SocketAddr>, remote: &SocketAddr) -> ChannelResul
     }
 }
 
-/// Removes a peer, and tells that it is gone.
+/// Removes a peer, and reports the removal.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -102,7 +101,7 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Changes a peer's timers and its clamping of TCP's segment size.
+/// Changes a peer's timers and MSS clamping.
 pub(super) fn change(
     adapter: &Shared<Adapter>,
     state: &State,
@@ -117,13 +116,13 @@ pub(super) fn change(
         Ok(())
     })?;
     if timeout_s.is_some() {
-        // It begins anew.
+        // The timeout restarts.
         adapter.extension.is_disconnected.store(false, Ordering::Release);
     }
     Ok(())
 }
 
-/// Puts a key into a slot.
+/// Installs a key in a slot.
 pub(super) fn install_key(
     adapter: &Shared<Adapter>,
     state: &State,
@@ -183,7 +182,7 @@ pub(super) fn delete_key(
     })
 }
 
-/// Gives a prefix to a peer.
+/// Routes a prefix to a peer.
 pub(super) fn add_route(
     adapter: &Shared<Adapter>,
     state: &State,
@@ -199,7 +198,7 @@ pub(super) fn add_route(
     })
 }
 
-/// Takes a prefix from whoever has it.
+/// Removes the route of a prefix, whichever peer has it.
 pub(super) fn remove_route(
     adapter: &Shared<Adapter>,
     state: &State,
@@ -224,7 +223,7 @@ pub(super) fn configured<R>(
     adapter.nic.configure(time::now(), sink, f)
 }
 
-/// The receive id that is meant; `None` for the only peer of point-to-point mode.
+/// The receive ID that a selector names; `None` for the only peer of point-to-point mode.
 pub(super) fn receive_id(state: &State, selector: PeerSelector) -> ChannelResult<Option<u32>> {
     match (state.settings.mode, selector) {
         (Mode::PointToPoint, PeerSelector::Only | PeerSelector::ByMode(_)) => Ok(None),
@@ -233,7 +232,7 @@ pub(super) fn receive_id(state: &State, selector: PeerSelector) -> ChannelResult
     }
 }
 
-/// The peer with this receive id.
+/// The peer with this receive ID.
 pub(super) fn find(
     config: &Config<'_>,
     id: Option<u32>,

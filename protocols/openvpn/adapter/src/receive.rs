@@ -16,10 +16,10 @@ use crate::address::{canonical, is_same_address};
 use crate::channel::Adapter;
 use crate::inbox::{Received, Sources};
 
-/// How soon another read is looked for by which to tell that the peer is gone.
+/// The interval between attempts to fail a read for a disconnect.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Takes a datagram from a socket.
+/// Receives a control datagram from a socket.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
@@ -40,7 +40,7 @@ pub(crate) fn receive(adapter: &Shared<Adapter>, datagram: &Datagram<'_>) {
     }
 }
 
-/// Takes a datagram that the protocol has looked at. False where there is no memory for it.
+/// Receives a control datagram from the control plane. Returns false if memory runs out.
 pub(crate) fn hand_up(adapter: &Shared<Adapter>, from: SocketAddr, datagram: &[u8]) -> bool {
     let Some(sender) = accepted(adapter, from) else { return true };
     let Ok(mut data) = PoolBytes::zeroed(datagram.len()) else { return false };
@@ -49,7 +49,7 @@ pub(crate) fn hand_up(adapter: &Shared<Adapter>, from: SocketAddr, datagram: &[u
     true
 }
 
-/// Who it is told to be from; the outer `None` where it is from nobody that counts.
+/// The source to deliver with the datagram; the outer `None` if the source is not accepted.
 fn accepted(adapter: &Shared<Adapter>, from: SocketAddr) -> Option<Option<SocketAddr>> {
     match adapter.extension.inbox.sources() {
         Sources::Any => Some(Some(canonical(from))),
@@ -64,8 +64,8 @@ fn push(adapter: &Shared<Adapter>, from: Option<SocketAddr>, data: PoolBytes) {
     adapter.nic.count(Discard::QueueFull, lost);
 }
 
-/// Tells the adapter's owner that the only peer is gone, by a read that waits. Where none does, it
-/// is tried again a second later; says when.
+/// Notifies the adapter's owner that the only peer timed out: fails a pending read. If none is
+/// pending, returns when to try again.
 pub(crate) fn notify_disconnected(adapter: &Shared<Adapter>) -> Instant {
     let extension = &adapter.extension;
     if !extension.is_disconnected.load(Ordering::Acquire) {

@@ -1,4 +1,4 @@
-//! Tells userspace what happened to peers.
+//! Reports events of peers to userspace.
 
 use core::sync::atomic::Ordering;
 
@@ -13,13 +13,13 @@ use tunic_ioctl::{Abi, ovpn_dco};
 use crate::channel::{Adapter, Sink, State};
 use crate::event::PendingEvent;
 
-/// Tells what the engine saw.
+/// Reports an event of the engine.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
 ///
 /// # Locks
-/// Takes the adapter's and the engine's.
+/// Takes the adapter's state lock and the engine's control lock. None may be held.
 pub(crate) fn report(adapter: &Shared<Adapter>, event: Event) {
     let (peer, kind) = match event {
         Event::Expired(name) => {
@@ -27,19 +27,19 @@ pub(crate) fn report(adapter: &Shared<Adapter>, event: Event) {
         }
         Event::EndpointMoved(peer) => match adapter.nic.endpoint(peer) {
             Some(endpoint) => (receive_id(adapter, peer), EventKind::Floated(endpoint.remote)),
-            // Released already.
+            // The peer is removed already.
             None => return,
         },
         Event::KeyWanted(peer) => (receive_id(adapter, peer), EventKind::KeyWanted),
         Event::KeyLimitNear(peer) => (receive_id(adapter, peer), EventKind::UsageLimitNear),
         Event::TimedOut(peer) => (receive_id(adapter, peer), EventKind::TimedOut),
-        // Of protocols that have their handshake here.
+        // Events of protocols with the handshake in the driver.
         Event::HandshakeCompleted(_) | Event::HandshakeAbandoned(_) => return,
     };
     notify(adapter, &mut adapter.state.lock(), EventInfo { peer, kind });
 }
 
-/// Tells an event; the owner in its ABI's way.
+/// Queues an event. An owner by ovpn-dco-win's ABI gets only what that ABI can express.
 ///
 /// # Locks
 /// The adapter's state lock is held.

@@ -1,4 +1,4 @@
-//! Commands, from whichever ABI: who may give them, what they do, and how they are answered.
+//! Commands of both ABIs: access, execution and answer.
 
 use nic_openvpn::configure;
 use nt::irp::{Dispatched, Irp};
@@ -12,7 +12,7 @@ use crate::peers::configured;
 use crate::status::{ChannelRefusal, ChannelResult};
 use crate::{answers, link, owner, peers};
 
-/// Does what is asked.
+/// Performs a command.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -47,7 +47,7 @@ pub(super) fn run(
     }
 }
 
-/// Handles a read of the config: ovpn-dco-win's way to have a control datagram.
+/// Handles IRP_MJ_READ, by which ovpn-dco-win's clients receive control datagrams.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -62,7 +62,7 @@ fn wait(adapter: &Shared<Adapter>, abi: Abi, command: Command<'_>, irp: Irp) -> 
     let needed = match (command, abi) {
         (Command::ReadEvent, Abi::Native) => channel::Event::SIZE,
         (Command::ReadEvent, Abi::OvpnDco) => ovpn_dco::NotifyEvent::SIZE,
-        // The longest that there can be, so that none is lost.
+        // The maximum length, so that no datagram is lost.
         _ => channel::Datagram::SIZE + MAX_CONTROL_BYTES,
     };
     if let Err(refusal) = admit(adapter, abi, &irp) {
@@ -81,7 +81,8 @@ fn admit(adapter: &Shared<Adapter>, abi: Abi, irp: &Irp) -> ChannelResult<()> {
     owner::admit(adapter, &mut adapter.state.lock(), abi, irp.file())
 }
 
-/// Changes something, whole or not at all. Says how many bytes the answer has.
+/// Performs a command that changes the adapter, completely or not at all. Returns the length of the
+/// answer.
 fn change(
     adapter: &Shared<Adapter>,
     abi: Abi,
@@ -121,7 +122,7 @@ fn apply(
         Command::Start => start(adapter, state, abi)?,
         Command::Stop => {
             link::stop(adapter, state);
-            // ovpn-dco-win leaves the link to the end of the file.
+            // ovpn-dco-win disconnects the link only when the file is closed.
             if abi == Abi::Native {
                 link::disconnect(adapter, state);
             }
@@ -145,7 +146,7 @@ fn set_mode(
         Mode::PointToPoint => nic_openvpn::Mode::PointToPoint,
         Mode::MultiPeer => nic_openvpn::Mode::MultiPeer,
     };
-    // The socket of one mode is none of the other.
+    // The sockets of one mode do not fit the other.
     if state.is_up && mode != state.settings.mode {
         return Err(ChannelRefusal::WrongMode);
     }
@@ -168,7 +169,7 @@ fn listen(
         Abi::Native | Abi::WireGuardNt => channel::Listen::SIZE,
         Abi::OvpnDco => ovpn_dco::MpStartVpn::SIZE,
     };
-    // Judged first: nothing can be undone afterwards.
+    // Checked first, because the bind is not undone.
     if irp.output_bytes() < size {
         return Err(Status::BUFFER_TOO_SMALL.into());
     }

@@ -1,4 +1,4 @@
-//! Sends the control datagrams of requests.
+//! Sends control datagrams for requests.
 
 use core::sync::atomic::Ordering;
 
@@ -15,7 +15,7 @@ use crate::inbox::Sources;
 use crate::owner;
 use crate::status::{ChannelRefusal, ChannelResult};
 
-/// A datagram on its way.
+/// A send in flight.
 struct InFlight {
     adapter: Shared<Adapter>,
 }
@@ -26,31 +26,32 @@ impl OneSent for InFlight {
         let counter = if status.is_success() { &outbox.sent } else { &outbox.lost };
         counter.fetch_add(1, Ordering::Relaxed);
         if outbox.release() {
-            // By the control thread: this may be inside of a send, deep in the stack.
+            // On the control thread: this completion may be nested in a send, with little stack
+            // left.
             self.adapter.control.wake();
         }
     }
 }
 
-/// Sends what is in a request, now or when there is room.
+/// Sends the datagram of a request, or pends the request until there is room.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
 ///
 /// # Locks
-/// Takes the adapter's state lock, and has given it back before it sends: who sends to the
-/// adapter's own address gets into [`crate::receive::receive`] on the same thread.
+/// Takes the adapter's state lock, and releases it before it sends: a send to the adapter's own
+/// address calls [`crate::receive::receive`] on the same thread.
 pub(crate) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
     let abi = abi_of(&irp);
     let admitted = owner::admit(adapter, &mut adapter.state.lock(), abi, irp.file());
-    // Judged at once, so that who writes nonsense hears of it before others are done.
+    // Checked now, so that an invalid request fails without waiting for others.
     if let Err(refusal) = admitted.and_then(|()| destination(adapter, &irp).map(|_| ())) {
         return irp.complete(refusal.status(abi), 0);
     }
     let outbox = &adapter.extension.outbox;
     let dispatched = outbox.waiting.push(irp);
-    // Looked at after the push: whoever makes room looks for requests after that, so one of the two
-    // sees both.
+    // Checked after the request is queued. A completed send checks for requests after it has made
+    // room, so one of the two sees both.
     send_waiting(adapter);
     if outbox.is_closed.load(Ordering::SeqCst) {
         outbox.waiting.cancel_all();
@@ -58,8 +59,8 @@ pub(crate) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
     dispatched
 }
 
-/// Sends what waits, while there is room. One thread at a time does, so that nothing is overtaken;
-/// what others bring meanwhile, it finds.
+/// Sends for pending requests while there is room. One thread at a time does so, which keeps the
+/// order; it also handles what other threads queue.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -80,7 +81,7 @@ pub(crate) fn send_waiting(adapter: &Shared<Adapter>) {
     *is_sending = false;
 }
 
-/// Sends what is in a request, for which there is room, and ends it.
+/// Sends the datagram of a request with a reserved send, and completes the request.
 fn send(adapter: &Shared<Adapter>, irp: Irp) {
     let flight = InFlight { adapter: adapter.clone() };
     let result = match destination(adapter, &irp) {
@@ -97,7 +98,7 @@ fn send(adapter: &Shared<Adapter>, irp: Irp) {
     };
     let abi = abi_of(&irp);
     let _ = match (result, abi) {
-        // All of it was written, the address, too.
+        // All input counts as written, including the address.
         (Ok(()), Abi::OvpnDco) => {
             let written = irp.input_bytes();
             irp.complete(Status::SUCCESS, written)
@@ -107,12 +108,12 @@ fn send(adapter: &Shared<Adapter>, irp: Irp) {
     };
 }
 
-/// In which ABI a request came.
+/// The ABI of a request.
 fn abi_of(irp: &Irp) -> Abi {
     if irp.kind() == RequestKind::Write { Abi::OvpnDco } else { Abi::Native }
 }
 
-/// Where a request's datagram goes, and its bytes.
+/// The destination and the bytes of a request's datagram.
 fn destination<'a>(adapter: &Shared<Adapter>, irp: &'a Irp) -> ChannelResult<(Endpoint, &'a [u8])> {
     let input = irp.buffered_input()?;
     let sources = adapter.extension.inbox.sources();

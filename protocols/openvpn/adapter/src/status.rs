@@ -1,4 +1,4 @@
-//! Every refusal of an OpenVPN adapter as an NTSTATUS, in the caller's ABI.
+//! Maps every refusal of an OpenVPN adapter to an NTSTATUS of the caller's ABI.
 
 use nic_miniport::status::Refusal;
 use nic_openvpn::configure::{AddRouteError, InstallKeyError, NewPeerError, SetModeError};
@@ -6,45 +6,45 @@ use nt::Status;
 use tunic_ioctl::ovpn_dco::WriteError;
 use tunic_ioctl::{Abi, DecodeError, DecodeErrorKind};
 
-/// The result of something that an adapter with its handshake in userspace is asked for.
+/// The result of a command to an OpenVPN adapter.
 pub(crate) type ChannelResult<T> = Result<T, ChannelRefusal>;
 
-/// Why an adapter with its handshake in userspace has refused something.
+/// Why an OpenVPN adapter refused a command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ChannelRefusal {
-    /// The caller's bytes are no request.
+    /// The input is not a valid request.
     Decode(DecodeError),
-    /// The caller's bytes are no datagram with its address.
+    /// The input is not a datagram with its address.
     Write(WriteError),
-    /// Somebody else owns the adapter, or has set it up.
+    /// Another file owns the adapter or has set it up.
     NotOwner,
-    /// Not in this mode, or there is no socket yet.
+    /// Wrong mode, or there is no socket yet.
     WrongMode,
-    /// There is no such peer.
+    /// The peer does not exist.
     NoPeer(PeerUse),
-    /// There is such a peer already.
+    /// The peer exists already.
     PeerExists,
-    /// There are as many peers as there can be.
+    /// The maximum number of peers is reached.
     TooManyPeers,
-    /// There is no such route, or no key.
+    /// The route or key does not exist.
     NotFound,
-    /// An id that is none.
+    /// The ID is invalid.
     BadId,
-    /// A key that is none.
+    /// The key is invalid.
     BadKey,
-    /// A prefix that is none.
+    /// The prefix is invalid.
     BadPrefix,
-    /// Local and remote address are of two families.
+    /// The local and the remote address differ in family.
     FamilyMismatch,
     /// Peers over TCP are not implemented.
     NoTcp,
     /// Memory ran out.
     NoMemory,
-    /// The system said no.
+    /// A system call failed.
     System(Status),
 }
 
-/// What a peer was looked for, which ovpn-dco-win tells apart.
+/// The purpose of a peer lookup. ovpn-dco-win has a status for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PeerUse {
     /// To change it, or to connect the link to it.
@@ -53,12 +53,12 @@ pub(crate) enum PeerUse {
     Key,
     /// To remove it.
     Delete,
-    /// To tell its counters.
+    /// To query its counters.
     Statistics,
 }
 
 impl ChannelRefusal {
-    /// What the caller gets, in its ABI.
+    /// The status in the caller's ABI.
     pub(crate) fn status(self, abi: Abi) -> Status {
         let is_native = abi == Abi::Native;
         match self {
@@ -81,7 +81,7 @@ impl ChannelRefusal {
             Self::NoTcp => Status::NOT_SUPPORTED,
             Self::NoMemory if is_native => Status::INSUFFICIENT_RESOURCES,
             Self::NoMemory => Status::NO_MEMORY,
-            // The sockets have gone meanwhile.
+            // The sockets were closed meanwhile.
             Self::System(status) if status == Status::DEVICE_NOT_READY => {
                 Status::INVALID_DEVICE_STATE
             }
@@ -90,7 +90,7 @@ impl ChannelRefusal {
     }
 }
 
-/// What ovpn-dco-win answers to bytes that are no request.
+/// The status that ovpn-dco-win returns for invalid input.
 pub(crate) fn ovpn_dco_status(kind: DecodeErrorKind) -> Status {
     match kind {
         DecodeErrorKind::InputTooSmall => Status::BUFFER_TOO_SMALL,

@@ -1,8 +1,7 @@
-//! The configuration of an adapter: asked for, and changed whole or not at all.
+//! Queries and changes the configuration of an adapter. A change applies completely or not at all.
 //!
-//! A change has two halves. The first makes everything that can fail: sockets on a new port, every
-//! new peer with its memory, room for routes. The second applies the records in order and can't
-//! fail.
+//! A change has two steps. The first allocates everything that can fail: sockets on a new port, new
+//! peers, room for routes. The second applies the records in order and cannot fail.
 
 use alloc::vec::Vec;
 
@@ -51,7 +50,7 @@ pub(super) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result
     if let Some(port) = port {
         state.settings.listen_port = port;
     }
-    // The old sockets go only now that nothing can fail any more.
+    // The old sockets are closed last, when nothing can fail any more.
     if let Some(sockets) = sockets {
         adapter.sockets.replace(Some(sockets));
     }
@@ -62,7 +61,7 @@ pub(super) fn apply(adapter: &Shared<Adapter>, change: &Configure<'_>) -> Result
     Ok(())
 }
 
-/// The configuration as it is, as much of it as fits into so many bytes.
+/// The current configuration, truncated to `room_bytes`.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -75,7 +74,7 @@ pub(super) fn query(
     let port = adapter.sockets.port().or((requested_port != 0).then_some(requested_port));
     let mut sink = Sink::new(adapter);
     adapter.nic.configure(time::now(), &mut sink, |config| {
-        // Measured first, so that a caller with a large buffer doesn't make us allocate as much.
+        // Measured first, so that a large output buffer does not cause an equal allocation.
         let size = encode(adapter, config, abi, port, &mut []).required_bytes;
         let bytes = usize::try_from(size).unwrap_or(usize::MAX).min(room_bytes);
         let mut answer = PoolBytes::zeroed(bytes)?;
@@ -104,9 +103,9 @@ pub(super) fn scale_timers(adapter: &Shared<Adapter>, permille: u32) -> Result<(
     Ok(())
 }
 
-/// Whether this is the port that the adapter has, or, where it is down, the one that it is to have.
+/// Whether the adapter has this port; while it is down, whether it is the configured one.
 fn is_current_port(adapter: &Adapter, state: &State, port: u16) -> bool {
-    // Any port, asked for again, is another one while the adapter is up, as with WireGuardNT.
+    // While the adapter is up, a request for any port selects a new one, as in WireGuardNT.
     if state.is_up {
         port != 0 && adapter.sockets.port() == Some(port)
     } else {
@@ -114,20 +113,18 @@ fn is_current_port(adapter: &Adapter, state: &State, port: u16) -> bool {
     }
 }
 
-/// All that a change needs and could be refused.
+/// The results of the first step of a change.
 struct Prepared {
-    /// For each peer record in order: what it takes to make the peer, where it might have to be
-    /// made.
+    /// For each peer record in order: the new peer, if one may have to be added.
     new_peers: Vec<Option<Peer>>,
-    /// The private key is another one afterwards.
+    /// The change replaces the private key.
     changes_key: bool,
 }
 
 impl Prepared {
     fn new(config: &mut Config<'_>, change: &Configure<'_>) -> Result<Self, Refusal> {
         let changes_key = changes_key(config, change);
-        // A peer that is added together with a new key gets its secrets from that key, when it is
-        // set. Until then it has none.
+        // A peer that is added together with a new key derives its secrets when the key is set.
         let keyless = ProtocolControl::new(*config.protocol().constants());
         let removes_some =
             change.replace_peers || change.peers().any(|peer| peer.action == PeerAction::Remove);
@@ -158,7 +155,7 @@ fn changes_key(config: &mut Config<'_>, change: &Configure<'_>) -> bool {
     let current = config.protocol().identity().map(Identity::private_key);
     match (change.private_key, current) {
         (None, _) | (Some(KeyChange::Clear), None) => false,
-        // In constant time: keys are compared here.
+        // In constant time, because the values are keys.
         (Some(KeyChange::Set(new)), Some(current)) => {
             new.iter().zip(current).fold(0_u8, |difference, (a, b)| difference | (a ^ b)) != 0
         }
@@ -166,7 +163,7 @@ fn changes_key(config: &mut Config<'_>, change: &Configure<'_>) -> bool {
     }
 }
 
-/// Makes a peer; `None` for one with our own key, which is skipped.
+/// Creates a peer; `None` for one with the adapter's own key, which is skipped.
 #[inline(never)]
 fn make_peer(
     config: &mut Config<'_>,
@@ -186,7 +183,7 @@ fn make_peer(
     Ok(Some(NewPeer::new(*peer.public_key, control, data)?))
 }
 
-/// Applies a change for which everything is prepared.
+/// The second step of a change.
 fn commit(
     config: &mut Config<'_>,
     change: &Configure<'_>,
@@ -237,7 +234,7 @@ fn commit_peer(
             Ok(peer) => peer,
             Err(_) => return,
         },
-        // Unknown and only to be updated, or our own.
+        // An update of an unknown peer, or the adapter's own key.
         (None, None) => return,
     };
     match change.preshared_key {
@@ -256,7 +253,7 @@ fn commit_peer(
         if allowed_ip.remove {
             config.remove_route(peer, prefix);
         } else {
-            // There is room for it, and the decoder has judged its length.
+            // The room is reserved, and the decoder has checked the length.
             let _ = config.add_route(peer, prefix);
         }
     }

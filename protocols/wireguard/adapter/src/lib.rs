@@ -1,5 +1,4 @@
-//! Adapters that speak WireGuard: their configuration, their link, their log, and the ABI of
-//! WireGuardNT.
+//! Adapters with the WireGuard protocol: configuration, link, log, and the ABI of WireGuardNT.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -21,7 +20,6 @@ use nic_wireguard::{Control, TimerConstants, WireGuard};
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::wsk::Datagram;
 use nt::{Result, Shared, Status};
-
 use tunic_ioctl::{Command, DecodeError, protocol, wireguard_nt};
 
 use self::log::Line;
@@ -35,17 +33,17 @@ type State = adapter::State<WireGuardAdapter>;
 /// The engine under its control lock.
 type Config<'a> = adapter::Config<'a, WireGuardAdapter>;
 
-/// An adapter that speaks WireGuard.
+/// The WireGuard entry of a driver's protocol list.
 pub struct WireGuardAdapter;
 
-/// What the driver notes of an adapter's configuration.
+/// An adapter's configuration outside the engine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// The port that was asked for; 0 for any.
+    /// The requested port; 0 for any.
     listen_port: u16,
 }
 
-/// What an adapter has beside the engine.
+/// An adapter's objects outside the engine.
 pub struct Extension {
     log: Ring<Line>,
 }

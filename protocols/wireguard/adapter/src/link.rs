@@ -7,7 +7,7 @@ use nt::{Shared, Status};
 use crate::Adapter;
 use crate::log::{self, Level};
 
-/// Brings an adapter up: sockets are bound, and the link is connected.
+/// Brings an adapter up: binds the sockets and connects the link.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -25,7 +25,7 @@ pub(super) fn up(adapter: &Shared<Adapter>) -> Result<Status, Refusal> {
     )
 }
 
-/// Brings an adapter down: sessions end, the link is disconnected, and the sockets are closed.
+/// Brings an adapter down: ends sessions, disconnects the link and closes the sockets.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`

@@ -1,4 +1,4 @@
-//! The log of an adapter: lines of text that WireGuardNT's READ_LOG_LINE reads.
+//! The log of an adapter, for WireGuardNT's READ_LOG_LINE.
 
 use core::fmt::{self, Write};
 
@@ -16,12 +16,12 @@ const LOG_ENTRY_BYTES: usize = 128;
 /// The longest line, in bytes: the room of WireGuardNT's log entry, less its NUL.
 const LINE_BYTES: usize = 119;
 
-/// How grave a line is; its first character, as WireGuardNT has it.
+/// The severity of a line: its first character, as in WireGuardNT.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     /// Something failed.
     Error,
-    /// Something is wrong.
+    /// Something is wrong, and the adapter continues.
     Warning,
     /// Something happened.
     Information,
@@ -30,14 +30,14 @@ pub(crate) enum Level {
 /// A line of the log.
 #[derive(Clone, Copy)]
 pub(crate) struct Line {
-    /// When, in 100 ns since 1601-01-01 UTC.
+    /// The time, in 100 ns units since 1601-01-01 UTC.
     pub(crate) filetime: u64,
     text: [u8; LINE_BYTES],
     length: usize,
 }
 
 impl Line {
-    /// Formats a line, and cuts it where it is too long.
+    /// Formats a line, and truncates it if it is too long.
     pub(crate) fn new(filetime: u64, level: Level, text: fmt::Arguments<'_>) -> Self {
         let mut line = Self { filetime, text: [0; LINE_BYTES], length: 0 };
         let level = match level {
@@ -45,7 +45,7 @@ impl Line {
             Level::Warning => '2',
             Level::Information => '3',
         };
-        // A line that is cut is an error to the formatter, and right to us.
+        // The formatter reports a truncated line as an error; it is not one here.
         let _ = line.write_char(level).and_then(|()| line.write_fmt(text));
         line
     }
@@ -74,7 +74,7 @@ pub(crate) fn write(adapter: &Shared<Adapter>, level: Level, text: fmt::Argument
     adapter.extension.log.push(Line::new(time::filetime(time::now().unix), level, text));
 }
 
-/// Answers a request for a line, now or when there is one.
+/// Completes a request with a line, or pends it until there is one.
 pub(crate) fn read(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
     if irp.output_bytes() < LOG_ENTRY_BYTES {
         return irp.complete(Status::BUFFER_TOO_SMALL, 0);

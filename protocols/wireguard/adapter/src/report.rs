@@ -1,4 +1,4 @@
-//! What happened to peers, for the adapter's log and for those who read events.
+//! Reports events of peers in the adapter's log and as events of the native ABI.
 
 use core::fmt;
 
@@ -11,26 +11,26 @@ use tunic_ioctl::native::reply::{EventInfo, EventKind};
 use crate::Adapter;
 use crate::log::{Level, Line};
 
-/// Writes an event and a line for it.
+/// Queues an event and writes a log line for it.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
 ///
 /// # Locks
-/// Takes the adapter's and the engine's.
+/// Takes the adapter's state lock and the engine's control lock. None may be held.
 pub(super) fn report(adapter: &Shared<Adapter>, event: Event) {
     let (peer, kind) = match event {
         Event::HandshakeCompleted(peer) => (peer, EventKind::HandshakeCompleted),
         Event::HandshakeAbandoned(peer) => (peer, EventKind::HandshakeAbandoned),
         Event::EndpointMoved(peer) => (peer, EventKind::EndpointMoved),
-        // Of protocols whose keys come from userspace.
+        // Events of protocols with the handshake in userspace.
         _ => return,
     };
     let now = time::now();
     let mut sink = Sink::new(adapter);
     let public_key =
         adapter.nic.configure(now, &mut sink, |configuration| configuration.name(peer).copied());
-    // Released already.
+    // The peer is removed already.
     let Some(public_key) = public_key else { return };
     let endpoint = adapter.nic.endpoint(peer).map(|endpoint| endpoint.remote);
     let filetime = time::filetime(now.unix);
@@ -60,7 +60,7 @@ pub(super) fn report(adapter: &Shared<Adapter>, event: Event) {
     });
 }
 
-/// The first bytes of a public key: enough to tell peers apart by eye.
+/// Displays the first bytes of a public key, to tell peers apart.
 struct ShortKey<'a>(&'a [u8; 32]);
 
 impl fmt::Display for ShortKey<'_> {

@@ -1,4 +1,4 @@
-//! What only adapters that speak WireGuard are asked.
+//! The requests of the WireGuard protocol.
 
 use nic_miniport::answer::complete_encoded;
 use nt::irp::{Dispatched, Irp};
@@ -7,7 +7,7 @@ use tunic_ioctl::{Abi, Command, Encoded, wireguard_nt};
 
 use crate::{Adapter, configure, log};
 
-/// Does what is asked.
+/// Performs a request.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -28,8 +28,8 @@ pub(super) fn run(adapter: &Shared<Adapter>, command: Command<'_>, mut irp: Irp)
         Command::Configure(change) => {
             let consumed_bytes = change.consumed_bytes();
             match configure::apply(adapter, &change) {
-                // WireGuardNT tells how much it has read; a buffered request would get that many
-                // bytes back.
+                // WireGuardNT returns the number of bytes read. In a buffered request, the I/O
+                // manager would copy that many bytes back.
                 Ok(()) if irp.control_code() == wireguard_nt::IOCTL_SET => {
                     irp.complete(Status::SUCCESS, consumed_bytes)
                 }
@@ -42,8 +42,8 @@ pub(super) fn run(adapter: &Shared<Adapter>, command: Command<'_>, mut irp: Irp)
     }
 }
 
-/// Ends a request for the configuration. WireGuardNT's callers learn the size by the number of
-/// bytes, which its direct method allows.
+/// Completes a query of the configuration. WireGuardNT's callers get the required size as the
+/// number of bytes, which is possible with its direct I/O method.
 fn complete_configuration(irp: Irp, abi: Abi, encoded: Encoded) -> Dispatched {
     if abi == Abi::Native || encoded.is_complete() {
         return complete_encoded(irp, Ok(encoded));
