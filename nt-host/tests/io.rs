@@ -132,9 +132,9 @@ fn names_and_access() {
     let handle = machine.open(r"\device\TEST\Some\File", GENERIC_READ).expect("a file opens");
     // SAFETY: the file is open.
     let name = unsafe { &raw const (*handle.file_object()).FileName };
-    // SAFETY: as above.
+    // SAFETY: the name lives as long as the open file.
     let name = unsafe { &*name };
-    // SAFETY: as above.
+    // SAFETY: the buffer of the name lives as long as the open file.
     assert_eq!(unsafe { nt_host::rtl::string::to_string(name) }, r"\Some\File");
     let read = CTL_CODE(FILE_DEVICE_NETWORK, 0x800, METHOD_BUFFERED, FILE_READ_ACCESS);
     let write = CTL_CODE(FILE_DEVICE_NETWORK, 0x800, METHOD_BUFFERED, FILE_WRITE_ACCESS);
@@ -153,7 +153,7 @@ struct Queue {
 
 struct QueueAddress(*mut Queue);
 
-// SAFETY: the queue is shared by its lock.
+// SAFETY: the lock of the queue guards every access to its list.
 unsafe impl Send for QueueAddress {}
 
 static QUEUE: Mutex<QueueAddress> = Mutex::new(QueueAddress(ptr::null_mut()));
@@ -165,21 +165,21 @@ fn queue() -> *mut Queue {
 unsafe extern "efiapi" fn insert(_csq: *mut IO_CSQ, irp: *mut IRP) {
     // SAFETY: called with the lock held.
     let irps = unsafe { &raw mut (*queue()).irps };
-    // SAFETY: as above.
+    // SAFETY: no other reference exists while the lock is held.
     unsafe { &mut *irps }.push(irp);
 }
 
 unsafe extern "efiapi" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
     // SAFETY: called with the lock held.
     let irps = unsafe { &raw mut (*queue()).irps };
-    // SAFETY: as above.
+    // SAFETY: no other reference exists while the lock is held.
     unsafe { &mut *irps }.retain(|queued| *queued != irp);
 }
 
 unsafe extern "efiapi" fn peek(_csq: *mut IO_CSQ, irp: *mut IRP, _context: PVOID) -> *mut IRP {
     // SAFETY: called with the lock held.
     let irps = unsafe { &raw const (*queue()).irps };
-    // SAFETY: as above.
+    // SAFETY: the vector does not change while the lock is held.
     let irps = unsafe { &*irps };
     let after = irps.iter().position(|queued| *queued == irp).map_or(0, |index| index + 1);
     irps.get(after).copied().unwrap_or(ptr::null_mut())
@@ -237,13 +237,13 @@ fn transfer(irp: *mut IRP) -> NTSTATUS {
     let location = location(irp);
     // SAFETY: the dispatch routine owns the location.
     let major = unsafe { (*location).MajorFunction };
-    // SAFETY: as above.
+    // SAFETY: the dispatch routine owns the location.
     let parameters = unsafe { &raw const (*location).Parameters };
     // SAFETY: the major function is a read or a write.
     let bytes = unsafe { *parameters.cast::<IO_STACK_READ_WRITE>() }.Length as usize;
-    // SAFETY: as above.
+    // SAFETY: the dispatch routine owns the location.
     let device = unsafe { (*location).DeviceObject };
-    // SAFETY: as above.
+    // SAFETY: the device exists while it has an IRP.
     let flags = unsafe { (*device).Flags };
     // SAFETY: the dispatch routine owns the IRP.
     let fields = unsafe { &*irp };
@@ -267,7 +267,7 @@ fn transfer(irp: *mut IRP) -> NTSTATUS {
         unsafe { ptr::write_bytes(buffer, 7, bytes) };
         return complete(irp, STATUS_SUCCESS, bytes - 1);
     }
-    // SAFETY: as above.
+    // SAFETY: the buffer has `bytes` initialized bytes.
     let data = unsafe { core::slice::from_raw_parts(buffer, bytes) };
     complete(irp, STATUS_SUCCESS, data.iter().filter(|&&byte| byte == 1).count())
 }

@@ -125,9 +125,9 @@ fn an_event_wakes_a_thread() {
         for _ in 0..1000 {
             // SAFETY: the pair outlives the thread.
             wait(unsafe { &raw const (*pair).ping }, None);
-            // SAFETY: as above.
+            // SAFETY: the pair outlives the thread.
             let pong = unsafe { &raw mut (*pair).pong };
-            // SAFETY: as above.
+            // SAFETY: the event is initialized, and outlives the thread.
             unsafe { KeSetEvent(pong, 0, 0) };
         }
     }
@@ -144,9 +144,9 @@ fn an_event_wakes_a_thread() {
     for _ in 0..1000 {
         // SAFETY: the pair is not freed before the end.
         let ping = unsafe { &raw mut (*pair).ping };
-        // SAFETY: as above.
+        // SAFETY: the event is initialized, and freed after the thread has ended.
         unsafe { KeSetEvent(ping, 0, 0) };
-        // SAFETY: as above.
+        // SAFETY: the pair is freed after the thread has ended.
         assert_eq!(wait(unsafe { &raw const (*pair).pong }, None), STATUS_SUCCESS);
     }
     join(thread);
@@ -344,7 +344,7 @@ fn dpcs_run_in_order_at_dispatch_level_on_their_processor() {
 fn is_queued(dpc: *const KDPC) -> bool {
     // SAFETY: the DPC is initialized.
     let data = unsafe { &raw const (*dpc).DpcData };
-    // SAFETY: as above; another thread writes it.
+    // SAFETY: the DPC is initialized; the read is volatile, as another thread writes the field.
     !unsafe { data.read_volatile() }.is_null()
 }
 

@@ -104,7 +104,7 @@ fn locks_of_different_kinds() {
             let exclusive = |f: fn()| {
                 // SAFETY: the lock was set to 0 once.
                 unsafe { KeEnterCriticalRegion() };
-                // SAFETY: as above.
+                // SAFETY: the lock was set to 0 once, and normal kernel APCs are disabled.
                 unsafe { ExAcquirePushLockExclusiveEx(push_lock, 0) };
                 f();
                 // SAFETY: acquired above.

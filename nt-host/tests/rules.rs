@@ -474,7 +474,7 @@ fn call_after_unload() {
     unsafe extern "efiapi" fn waiter(context: *mut c_void) {
         // SAFETY: the event is initialized and leaked.
         unsafe { KeWaitForSingleObject(context, 0, 0, 0, ptr::null()) };
-        // SAFETY: as above.
+        // SAFETY: the event is initialized and leaked.
         unsafe { KeSetEvent(context.cast(), 0, 0) };
     }
     static EVENT: std::sync::Mutex<usize> = std::sync::Mutex::new(0);

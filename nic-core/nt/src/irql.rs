@@ -8,8 +8,8 @@ use nt_sys::ntdef::PASSIVE_LEVEL;
 /// Proof that NT called the driver at PASSIVE_LEVEL on this thread, so that the driver may wait.
 ///
 /// Thread bodies and the callbacks of [`crate::miniport::Miniport`] that may wait get one and pass
-/// it on; callbacks that NT calls at up to DISPATCH_LEVEL have none. It has no size, and can't leave
-/// its thread. It doesn't cover spin locks that are acquired meanwhile: no wait may happen under
+/// it on; callbacks that NT calls at up to DISPATCH_LEVEL have none. It has no size, and can't
+/// leave its thread. It doesn't cover spin locks that are acquired later: no wait may happen under
 /// one.
 #[derive(Clone, Copy)]
 pub struct Passive {

@@ -52,9 +52,9 @@ pub(crate) fn load(options: MachineOptions, routines: Routines) -> (Machine, Dri
 pub(crate) fn complete(irp: *mut IRP, status: NTSTATUS, information: usize) -> NTSTATUS {
     // SAFETY: the dispatch routine owns the IRP.
     unsafe { (*irp).IoStatus.Status = status };
-    // SAFETY: as above.
+    // SAFETY: the dispatch routine owns the IRP until it completes it.
     unsafe { (*irp).IoStatus.Information = information };
-    // SAFETY: as above.
+    // SAFETY: the dispatch routine owns the IRP, and does not use it afterwards.
     unsafe { IofCompleteRequest(irp, 0) };
     status
 }

@@ -54,7 +54,7 @@ pub(crate) unsafe extern "efiapi" fn succeed(
 ) -> NTSTATUS {
     // SAFETY: a dispatch routine owns its IRP.
     unsafe { (*irp).IoStatus.Status = 0 };
-    // SAFETY: as above.
+    // SAFETY: a dispatch routine owns its IRP, and does not use it after completion.
     unsafe { nt_sys::io::IofCompleteRequest(irp, 0) };
     0
 }

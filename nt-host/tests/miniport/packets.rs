@@ -86,7 +86,7 @@ pub(crate) unsafe extern "efiapi" fn send(
     if is(Fault::IndicateSentList) {
         // SAFETY: not the driver's: that is the fault.
         unsafe { (*lists).SourceHandle = context.handle() };
-        // SAFETY: as above.
+        // SAFETY: the list is not the driver's: that is the fault.
         unsafe { NdisMIndicateReceiveNetBufferLists(context.handle(), lists, 0, 1, 0) };
     }
     let flag = if flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0 || is(Fault::DispatchFlagAtPassive) {
@@ -104,18 +104,18 @@ pub(crate) unsafe extern "efiapi" fn send(
         unsafe { NdisMSendNetBufferListsComplete(context.handle(), lists, flag) };
     }
     if is(Fault::TouchAfterCompletion) {
-        // SAFETY: as above.
+        // SAFETY: the list is not the driver's any more: that is the fault.
         unsafe { (*lists).Scratch = ptr::null_mut() };
     }
     if is(Fault::ReadAfterCompletion) {
-        // SAFETY: as above.
+        // SAFETY: the list is not the driver's any more; only its address is computed.
         let status = unsafe { &raw const (*lists).Status };
-        // SAFETY: as above.
+        // SAFETY: the list is not the driver's any more: that is the fault.
         let status = unsafe { ptr::read_volatile(status) };
         assert_eq!(status, 0);
     }
     if is(Fault::WriteDataAfterCompletion) {
-        // SAFETY: as above.
+        // SAFETY: the data is not the driver's any more: that is the fault.
         unsafe { data.write(0) };
     }
 }
@@ -169,7 +169,7 @@ fn deliver(target: Shared, lists: *mut NET_BUFFER_LIST, flags: ULONG) {
             unsafe { NdisMIndicateReceiveNetBufferLists(target.handle(), first, 0, said, flag) };
         }
         if is(Fault::FreeIndicated) {
-            // SAFETY: as above.
+            // SAFETY: the stack holds it: that is the fault.
             unsafe { NdisFreeNetBufferList(first) };
         }
     }
@@ -212,6 +212,6 @@ pub(crate) fn indicate_one(index: usize) {
     let list = unsafe { NdisAllocateNetBufferList(target.pool(), 0, 0) };
     // SAFETY: a new list.
     unsafe { (*list).SourceHandle = target.handle() };
-    // SAFETY: as above.
+    // SAFETY: a new list, which is the driver's to indicate.
     unsafe { NdisMIndicateReceiveNetBufferLists(target.handle(), list, 0, 1, 0) };
 }

@@ -80,7 +80,7 @@ pub(crate) unsafe extern "efiapi" fn received(
     while !next.is_null() {
         // SAFETY: the indication is the callback's.
         datagrams.push(unsafe { copy(next) });
-        // SAFETY: as above.
+        // SAFETY: the indication is the callback's until it returns.
         next = unsafe { (*next).Next };
     }
     let status = if *behavior == Behavior::Retain {
@@ -98,22 +98,22 @@ pub(crate) unsafe extern "efiapi" fn received(
 pub(crate) unsafe fn copy(indication: *const WSK_DATAGRAM_INDICATION) -> Datagram {
     // SAFETY: the caller's word.
     let indication = unsafe { &*indication };
-    // SAFETY: as above.
+    // SAFETY: the MDL belongs to the indication, which the caller owns.
     let mdl = unsafe { &*indication.Buffer.Mdl };
     assert!(mdl.MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL != 0);
     let start = mdl.MappedSystemVa.cast::<u8>().wrapping_add(indication.Buffer.Offset as usize);
     let length = indication.Buffer.Length;
     assert!(indication.Buffer.Offset as usize + length <= mdl.ByteCount as usize);
-    // SAFETY: as above.
+    // SAFETY: the MDL maps `Offset + Length` bytes, as asserted above.
     let bytes = unsafe { std::slice::from_raw_parts(start, length) }.to_vec();
     let control = if indication.ControlInfo.is_null() {
         Vec::new()
     } else {
         let length = indication.ControlInfoLength as usize;
-        // SAFETY: as above.
+        // SAFETY: the control data belongs to the indication, which the caller owns.
         unsafe { std::slice::from_raw_parts(indication.ControlInfo.cast(), length) }.to_vec()
     };
-    // SAFETY: as above.
+    // SAFETY: the address belongs to the indication, which the caller owns.
     let from = unsafe { socket_address(indication.RemoteAddress) };
     Datagram { bytes, from, control }
 }

@@ -1,4 +1,4 @@
-//! Protocols without bodies, which prove that the traits can express them. They compile, and nothing
-//! runs them.
+//! Protocols without bodies, which prove that the traits can express them. They compile, and
+//! nothing runs them.
 
 mod esp_in_udp;
