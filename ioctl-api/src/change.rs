@@ -143,6 +143,9 @@ pub struct Peers<'a> {
     pub(crate) offset: usize,
     /// Peers still to come. The native ABI has no count: its peers end with the buffer.
     pub(crate) remaining: u32,
+    /// The records are an answer of the driver. A native answer may contain a public key of zeros,
+    /// which WireGuardNT's ABI accepts in a request.
+    pub(crate) is_answer: bool,
 }
 
 impl<'a> Peers<'a> {

@@ -4,8 +4,8 @@
 use core::mem::offset_of;
 use core::net::IpAddr;
 
-use crate::bytes::{array, put, u16_at, u64_at};
-use crate::change::{AllowedIps, Peers};
+use crate::bytes::{array, put, u64_at};
+use crate::change::{AllowedIps, KeyChange, Peers};
 use crate::flags::flags_at;
 use crate::values::{AdapterId, AdapterState, Encoded, InterfaceInfo, PeerInfo};
 use crate::{Abi, DecodeError, KEY_BYTES, native, wireguard_nt};
@@ -116,7 +116,7 @@ pub fn encode_state(state: AdapterState, output: &mut [u8]) -> bool {
     true
 }
 
-/// A decoded configuration in the form of WireGuardNT's ABI.
+/// A decoded configuration.
 #[derive(Clone, Copy)]
 pub struct ConfigurationView<'a> {
     /// The interface.
@@ -125,24 +125,44 @@ pub struct ConfigurationView<'a> {
 }
 
 impl<'a> ConfigurationView<'a> {
-    /// Decodes and validates a whole answer to [`wireguard_nt::IOCTL_GET`].
+    /// Decodes and validates a whole answer to [`native::IOCTL_QUERY_CONFIGURATION`].
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        use native::{Interface, InterfaceFlags};
+        let start = native::reply::whole_reply(bytes)?;
+        let at = |offset: usize| start.saturating_add(offset);
+        let configure = native::configuration_at(bytes, start, true)?;
+        let flags: InterfaceFlags = flags_at(bytes, at(offset_of!(Interface, flags)))?;
+        let public_key = flags
+            .contains(InterfaceFlags::HAS_PUBLIC_KEY)
+            .then(|| array(bytes, at(offset_of!(Interface, public_key))))
+            .transpose()?;
+        Ok(Self {
+            interface: InterfaceInfo {
+                adapter: AdapterId(*array(bytes, at(offset_of!(Interface, adapter)))?),
+                // 0 is an adapter without a socket that has not asked for a port.
+                listen_port: configure.listen_port.filter(|&port| port != 0),
+                private_key: configure.private_key.and_then(key),
+                public_key,
+            },
+            peers: configure.peers(),
+        })
+    }
+
+    /// Decodes and validates a whole answer to [`wireguard_nt::IOCTL_GET`].
+    pub fn decode_wireguard_nt(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         use wireguard_nt::{Interface, InterfaceFlags};
         let configure = wireguard_nt::configure(bytes)?;
         let flags: InterfaceFlags = flags_at(bytes, offset_of!(Interface, flags))?;
-        let key_at = |flag, offset| flags.contains(flag).then(|| array(bytes, offset)).transpose();
+        let public_key = flags
+            .contains(InterfaceFlags::HAS_PUBLIC_KEY)
+            .then(|| array(bytes, offset_of!(Interface, public_key)))
+            .transpose()?;
         Ok(Self {
             interface: InterfaceInfo {
                 adapter: AdapterId::default(),
                 listen_port: configure.listen_port,
-                private_key: key_at(
-                    InterfaceFlags::HAS_PRIVATE_KEY,
-                    offset_of!(Interface, private_key),
-                )?,
-                public_key: key_at(
-                    InterfaceFlags::HAS_PUBLIC_KEY,
-                    offset_of!(Interface, public_key),
-                )?,
+                private_key: configure.private_key.and_then(key),
+                public_key,
             },
             peers: configure.peers(),
         })
@@ -162,20 +182,63 @@ impl<'a> Iterator for PeerInfos<'a> {
     type Item = (PeerInfo<'a>, AllowedIps<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        use wireguard_nt::Peer;
-        let record: &[u8; Peer::SIZE] = array(self.0.bytes, self.0.offset).ok()?;
+        let Peers { abi, bytes, offset, .. } = self.0;
         let peer = self.0.next()?;
-        let preshared_key: &[u8; KEY_BYTES] =
-            array(record, offset_of!(Peer, preshared_key)).ok()?;
+        let counters = Counters::read(abi, bytes, offset).ok()?;
         let info = PeerInfo {
             public_key: peer.public_key,
-            preshared_key: peer.preshared_key.map(|_| preshared_key),
+            preshared_key: peer.preshared_key.and_then(key),
             endpoint: peer.endpoint,
-            persistent_keepalive_s: u16_at(record, offset_of!(Peer, persistent_keepalive)).ok()?,
-            tx_bytes: u64_at(record, offset_of!(Peer, tx_bytes)).ok()?,
-            rx_bytes: u64_at(record, offset_of!(Peer, rx_bytes)).ok()?,
-            last_handshake_filetime: u64_at(record, offset_of!(Peer, last_handshake)).ok()?,
+            persistent_keepalive_s: peer.persistent_keepalive_s.unwrap_or(0),
+            tx_bytes: counters.tx_bytes,
+            rx_bytes: counters.rx_bytes,
+            last_handshake_filetime: counters.last_handshake_filetime,
         };
         Some((info, peer.allowed_ips()))
+    }
+}
+
+/// The fields of a peer's record that only an answer has.
+struct Counters {
+    tx_bytes: u64,
+    rx_bytes: u64,
+    last_handshake_filetime: u64,
+}
+
+impl Counters {
+    /// Reads the record of a peer at `start`.
+    fn read(abi: Abi, bytes: &[u8], start: usize) -> Result<Self, DecodeError> {
+        let [tx_bytes, rx_bytes, last_handshake] = match abi {
+            Abi::WireGuardNt => {
+                use wireguard_nt::Peer;
+                [
+                    offset_of!(Peer, tx_bytes),
+                    offset_of!(Peer, rx_bytes),
+                    offset_of!(Peer, last_handshake),
+                ]
+            }
+            Abi::Native | Abi::OvpnDco => {
+                use native::Peer;
+                [
+                    offset_of!(Peer, tx_bytes),
+                    offset_of!(Peer, rx_bytes),
+                    offset_of!(Peer, last_handshake),
+                ]
+            }
+        };
+        let word = |offset: usize| u64_at(bytes, start.saturating_add(offset));
+        Ok(Self {
+            tx_bytes: word(tx_bytes)?,
+            rx_bytes: word(rx_bytes)?,
+            last_handshake_filetime: word(last_handshake)?,
+        })
+    }
+}
+
+/// The key of an answer; `None` for a key of zeros.
+fn key(change: KeyChange<'_>) -> Option<&[u8; KEY_BYTES]> {
+    match change {
+        KeyChange::Set(key) => Some(key),
+        KeyChange::Clear => None,
     }
 }

@@ -42,27 +42,40 @@ pub fn decode(code: u32, input: &[u8]) -> Result<Option<Request<'_>>, DecodeErro
 
 /// Decodes and validates a whole configuration.
 pub fn configure(bytes: &[u8]) -> Result<Request<'_>, DecodeError> {
-    let record = record(bytes, 0, Kind::Interface, Interface::SIZE)?;
-    let flags: InterfaceFlags = flags_at(bytes, offset_of!(Interface, flags))?;
-    require_zero(bytes, offset_of!(Interface, reserved), 2)?;
-    let listen_port = u16_at(bytes, offset_of!(Interface, listen_port))?;
+    let configure = configuration_at(bytes, 0, false)?;
+    Ok(Request {
+        adapter: adapter(bytes, offset_of!(Interface, adapter))?,
+        command: Command::Configure(configure),
+    })
+}
+
+/// Decodes and validates the configuration from `start` to the end of the buffer, of a request or
+/// of an answer.
+pub(crate) fn configuration_at(
+    bytes: &[u8],
+    start: usize,
+    is_answer: bool,
+) -> Result<Configure<'_>, DecodeError> {
+    let record = record(bytes, start, Kind::Interface, Interface::SIZE)?;
+    let at = |offset: usize| start.saturating_add(offset);
+    let flags: InterfaceFlags = flags_at(bytes, at(offset_of!(Interface, flags)))?;
+    require_zero(bytes, at(offset_of!(Interface, reserved)), 2)?;
+    let listen_port = u16_at(bytes, at(offset_of!(Interface, listen_port)))?;
+    let offset = at(record.len());
     let mut configure = Configure {
         listen_port: flags.contains(InterfaceFlags::HAS_LISTEN_PORT).then_some(listen_port),
         replace_peers: flags.contains(InterfaceFlags::REPLACE_PEERS),
         private_key: key_change(
             bytes,
-            offset_of!(Interface, private_key),
+            at(offset_of!(Interface, private_key)),
             flags.contains(InterfaceFlags::HAS_PRIVATE_KEY),
             flags.contains(InterfaceFlags::CLEAR_PRIVATE_KEY),
         )?,
-        peers: Peers { abi: Abi::Native, bytes, offset: record.len(), remaining: MAX_PEERS },
+        peers: Peers { abi: Abi::Native, bytes, offset, remaining: MAX_PEERS, is_answer },
         consumed_bytes: 0,
     };
     configure.validate()?;
-    Ok(Request {
-        adapter: adapter(bytes, offset_of!(Interface, adapter))?,
-        command: Command::Configure(configure),
-    })
+    Ok(configure)
 }
 
 fn select<'a>(input: &[u8], command: Command<'a>) -> Result<Request<'a>, DecodeError> {

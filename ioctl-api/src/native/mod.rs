@@ -20,6 +20,7 @@ mod records;
 pub mod reply;
 mod routes;
 
+pub(crate) use decode::configuration_at;
 pub use decode::{configure, decode};
 pub use encode::{
     encode_interface, encode_peer, encode_route, encode_select, encode_set_state,

@@ -35,7 +35,7 @@ pub(crate) fn next_peer<'a>(peers: &mut Peers<'a>) -> Result<Option<PeerChange<'
         }
     };
     let public_key: &[u8; KEY_BYTES] = array(record, offset_of!(Peer, public_key))?;
-    if is_zero(public_key) {
+    if is_zero(public_key) && !peers.is_answer {
         return Err(DecodeError::new(
             DecodeErrorKind::MissingPublicKey,
             at(offset_of!(Peer, public_key)),

@@ -259,6 +259,16 @@ impl<'o> RecordWriter<'o> {
     }
 }
 
+/// Checks the [`Reply`] at the start of a whole answer. Returns the offset of the record behind it.
+pub(crate) fn whole_reply(bytes: &[u8]) -> Result<usize, DecodeError> {
+    let reply = record(bytes, 0, Kind::Reply, Reply::SIZE)?;
+    let offset = offset_of!(Reply, required_bytes);
+    if usize::try_from(u64_at(reply, offset)?) != Ok(bytes.len()) {
+        return Err(DecodeError::new(DecodeErrorKind::Truncated, offset));
+    }
+    Ok(reply.len())
+}
+
 /// Reads the [`Adapter`]s of a whole answer.
 pub fn decode_adapters(bytes: &[u8]) -> Result<Adapters<'_>, DecodeError> {
     let reply = record(bytes, 0, Kind::Reply, Reply::SIZE)?;
@@ -342,7 +352,7 @@ pub(crate) fn encode_interface_info(interface: &InterfaceInfo<'_>) -> [u8; Inter
         flags |= InterfaceFlags::HAS_LISTEN_PORT;
         put(&mut bytes, offset_of!(Interface, listen_port), &port.to_le_bytes());
     }
-    if let Some(key) = interface.private_key {
+    if let Some(key) = interface.private_key.filter(|key| !is_zero(key)) {
         flags |= InterfaceFlags::HAS_PRIVATE_KEY;
         put(&mut bytes, offset_of!(Interface, private_key), key);
     }
@@ -364,9 +374,9 @@ pub(crate) fn encode_peer_info(peer: &PeerInfo<'_>) -> [u8; Peer::SIZE] {
     }
     let keepalive = peer.persistent_keepalive_s.to_le_bytes();
     put(&mut bytes, offset_of!(Peer, persistent_keepalive), &keepalive);
-    if let Some(endpoint) = &peer.endpoint {
+    if let Some(endpoint) = peer.endpoint.filter(|endpoint| endpoint.port() != 0) {
         flags |= PeerFlags::HAS_ENDPOINT;
-        put(&mut bytes, offset_of!(Peer, endpoint), &sockaddr::encode(endpoint));
+        put(&mut bytes, offset_of!(Peer, endpoint), &sockaddr::encode(&endpoint));
     }
     put(&mut bytes, offset_of!(Peer, tx_bytes), &peer.tx_bytes.to_le_bytes());
     put(&mut bytes, offset_of!(Peer, rx_bytes), &peer.rx_bytes.to_le_bytes());

@@ -48,6 +48,7 @@ pub fn configure(bytes: &[u8]) -> Result<Configure<'_>, DecodeError> {
             bytes,
             offset: Interface::SIZE,
             remaining: peers_count,
+            is_answer: false,
         },
         consumed_bytes: 0,
     };

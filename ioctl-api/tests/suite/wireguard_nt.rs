@@ -294,7 +294,7 @@ fn answers_come_back() {
     assert_eq!(output[80..84], [0xF, 0, 0, 0]);
     assert_eq!(output[84..88], [1, 0, 0, 0]);
     assert_eq!(output[264..268], [0x5, 0, 0, 0], "no preshared key, no endpoint");
-    let view = ConfigurationView::decode(&output).unwrap();
+    let view = ConfigurationView::decode_wireguard_nt(&output).unwrap();
     assert_eq!(view.interface.listen_port, Some(51820));
     assert_eq!(view.interface.private_key, Some(&[7; 32]));
     assert_eq!(view.interface.public_key, Some(&[8; 32]));

@@ -115,7 +115,8 @@ impl<T: Transport> Uapi<T> {
         let fwmark = set.fwmark.unwrap_or(*current);
         (self.set_mark)(fwmark)
             .map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))?;
-        let result = self.adapter.set_configuration(&set.change);
+        // WireGuardNT's ABI, unlike the native one, accepts every peer that wg(8) may name.
+        let result = self.adapter.set_wireguard_configuration(&set.change);
         if let Err(error) = result {
             // The previous mark was accepted before.
             let _ = (self.set_mark)(*current);

@@ -71,6 +71,24 @@ fn zeroes_clear_keys() {
 }
 
 #[test]
+fn a_public_key_of_zeroes_is_a_peer() {
+    let uapi = uapi();
+    let peer = format!("public_key={}", hex(0));
+    assert_eq!(*uapi.answer(&format!("set=1\n{peer}\nallowed_ip=10.0.0.0/8")), OK);
+    let answer = uapi.answer("get=1");
+    assert!(answer.contains(&peer) && answer.contains("allowed_ip=10.0.0.0/8"), "{answer:?}");
+    assert_eq!(*uapi.answer(&format!("set=1\n{peer}\nremove=true")), OK);
+    assert!(!uapi.answer("get=1").contains("public_key"));
+}
+
+#[test]
+fn a_port_of_zero_is_none() {
+    let uapi = uapi();
+    assert_eq!(*uapi.answer("set=1\nlisten_port=0"), OK);
+    assert!(!uapi.answer("get=1").contains("listen_port"));
+}
+
+#[test]
 fn peers_and_allowed_ips_go() {
     let uapi = uapi();
     let (first, second, unknown) = (hex(1), hex(2), hex(3));

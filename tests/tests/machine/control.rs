@@ -107,7 +107,7 @@ fn a_change_is_whole_or_not_at_all(end: &End) {
         peers: [2, 3].map(|byte| PeerChange::new(Key::from_bytes([byte; 32]))).to_vec(),
         ..ConfigurationChange::default()
     };
-    let mut bytes = bad.encode().expect("it can be written");
+    let mut bytes = bad.encode_wireguard_nt().expect("it can be written");
     let last_peer = bytes.len() - wireguard_nt::Peer::SIZE;
     bytes[last_peer..last_peer + 4].fill(0);
     let file = HostFile(end.file.clone());

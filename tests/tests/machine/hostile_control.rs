@@ -104,7 +104,7 @@ fn change(peers: u8) -> ConfigurationChange {
 
 /// A change as a request of WireGuardNT's ABI.
 fn wireguard_nt_set(peers: u8) -> Vec<u8> {
-    change(peers).encode().expect("it fits").to_vec()
+    change(peers).encode_wireguard_nt().expect("it fits").to_vec()
 }
 
 /// The same as a request of the native ABI, and where its records begin.

@@ -35,6 +35,8 @@ pub struct AdapterInfo {
     pub state: AdapterState,
     /// Whether its link is connected.
     pub is_connected: bool,
+    /// The UDP port that is bound or requested; `None` if neither is.
+    pub listen_port: Option<u16>,
 }
 
 /// The protocol of an adapter.
@@ -120,46 +122,34 @@ impl<T: Transport> Adapter<T> {
 
     /// Its configuration, keys included, and its peers' counters.
     pub fn configuration(&self) -> Result<Configuration, Error> {
-        let mut length = 0;
-        for _ in 0..ATTEMPTS {
-            let mut output = Zeroizing::new(vec![0; length]);
-            let reply = self.transport.ioctl(wireguard_nt::IOCTL_GET, &[], &mut output)?;
-            let information = usize::try_from(reply.information).map_err(|_| Error::TooLarge)?;
-            match reply.status {
-                STATUS_BUFFER_OVERFLOW => length = information,
-                _ => {
-                    require_success(reply)?;
-                    output.truncate(information);
-                    return Configuration::decode(&output);
-                }
-            }
-        }
-        Err(Error::Unstable)
+        let select = native::encode_select(AdapterId::default());
+        let code = native::IOCTL_QUERY_CONFIGURATION;
+        Configuration::decode(&query_records(&self.transport, code, &select)?)
     }
 
     /// Changes its configuration: all of the change, or nothing.
     pub fn set_configuration(&self, change: &ConfigurationChange) -> Result<(), Error> {
-        let mut buffer = change.encode()?;
-        require_success(self.transport.ioctl(wireguard_nt::IOCTL_SET, &[], &mut buffer)?)
+        let request = change.encode();
+        let code = native::IOCTL_SET_CONFIGURATION;
+        require_success(self.transport.ioctl(code, &request, &mut [])?)
+    }
+
+    /// As [`set_configuration`](Self::set_configuration), by WireGuardNT's ABI, which only adapters
+    /// of WireGuard have. Unlike the native ABI, it accepts a peer whose public key is all zeros.
+    pub fn set_wireguard_configuration(&self, change: &ConfigurationChange) -> Result<(), Error> {
+        let mut request = change.encode_wireguard_nt()?;
+        require_success(self.transport.ioctl(wireguard_nt::IOCTL_SET, &[], &mut request)?)
     }
 
     /// Whether it is up.
     pub fn state(&self) -> Result<AdapterState, Error> {
-        let mut word = [0; 4];
-        let request = wireguard_nt::STATE_QUERY.to_le_bytes();
-        let code = wireguard_nt::IOCTL_SET_ADAPTER_STATE;
-        require_success(self.transport.ioctl(code, &request, &mut word)?)?;
-        Ok(match u32::from_le_bytes(word) {
-            wireguard_nt::STATE_DOWN => AdapterState::Down,
-            _ => AdapterState::Up,
-        })
+        Ok(self.info()?.state)
     }
 
     /// Brings it up or down; being there already is success.
     pub fn set_state(&self, state: AdapterState) -> Result<(), Error> {
-        let request = (state as u32).to_le_bytes();
-        let code = wireguard_nt::IOCTL_SET_ADAPTER_STATE;
-        require_success(self.transport.ioctl(code, &request, &mut [])?)
+        let request = native::encode_set_state(AdapterId::default(), state);
+        require_success(self.transport.ioctl(native::IOCTL_SET_STATE, &request, &mut [])?)
     }
 
     /// Its identity and state.
@@ -176,6 +166,7 @@ impl<T: Transport> Adapter<T> {
             protocol: Protocol::from_number(info.protocol),
             state: info.state,
             is_connected: info.is_connected,
+            listen_port: (info.listen_port != 0).then_some(info.listen_port),
         })
     }
 
@@ -224,20 +215,20 @@ impl<T: Transport> Adapter<T> {
 }
 
 /// Sends a query whose answer starts with a [`native::Reply`], and returns the whole answer. The
-/// buffer grows until the answer fits.
+/// buffer grows until the answer fits. It is erased when dropped, as the answer may contain keys.
 pub(crate) fn query_records(
     transport: &impl Transport,
     code: u32,
     request: &[u8],
-) -> Result<Vec<u8>, Error> {
-    let mut output = vec![0; 4096];
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut output = Zeroizing::new(vec![0; 4096]);
     for _ in 0..ATTEMPTS {
         let answer = transport.ioctl(code, request, &mut output)?;
         if answer.status == STATUS_BUFFER_OVERFLOW {
             let required = native::reply::required_bytes(&output).ok_or(Error::Unstable)?;
             let required = usize::try_from(required).map_err(|_| Error::TooLarge)?;
             // The answer may have grown by the next attempt.
-            output = vec![0; required.saturating_mul(2)];
+            output = Zeroizing::new(vec![0; required.saturating_mul(2)]);
             continue;
         }
         require_success(answer)?;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tunic_ioctl::{KeyChange, PeerAction, wireguard_nt};
+use tunic_ioctl::{AdapterId, KeyChange, PeerAction, native, wireguard_nt};
 use zeroize::Zeroizing;
 
 use crate::{AllowedIp, Error, Key};
@@ -81,16 +81,34 @@ impl std::str::FromStr for AllowedIpChange {
 }
 
 impl ConfigurationChange {
+    /// Encodes the request of the native ABI.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes =
+            self.buffer(native::Interface::SIZE, native::Peer::SIZE, native::Route::SIZE);
+        bytes.extend_from_slice(&*Zeroizing::new(native::encode_interface(
+            AdapterId::default(),
+            self.listen_port,
+            self.private_key.as_ref().map(key_change),
+            self.replace_peers,
+        )));
+        for peer in &self.peers {
+            bytes.extend_from_slice(&*Zeroizing::new(native::encode_peer(&peer.record())));
+            for AllowedIpChange { network, remove } in &peer.allowed_ips {
+                let (address, prefix_length) = (network.address(), network.prefix_length());
+                bytes.extend(native::encode_route(address, prefix_length, *remove));
+            }
+        }
+        bytes
+    }
+
     /// Encodes the request of WireGuardNT's ABI.
-    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn encode_wireguard_nt(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let count = |length: usize| u32::try_from(length).map_err(|_| Error::TooLarge);
-        let allowed_ips: usize = self.peers.iter().map(|peer| peer.allowed_ips.len()).sum();
-        // Allocated once: growing would leave copies of the keys in freed memory.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(
-            wireguard_nt::Interface::SIZE
-                + self.peers.len() * wireguard_nt::Peer::SIZE
-                + allowed_ips * wireguard_nt::AllowedIp::SIZE,
-        ));
+        let mut bytes = self.buffer(
+            wireguard_nt::Interface::SIZE,
+            wireguard_nt::Peer::SIZE,
+            wireguard_nt::AllowedIp::SIZE,
+        );
         bytes.extend_from_slice(&*Zeroizing::new(wireguard_nt::encode_interface(
             self.listen_port,
             self.private_key.as_ref().map(key_change),
@@ -98,23 +116,36 @@ impl ConfigurationChange {
             count(self.peers.len())?,
         )));
         for peer in &self.peers {
-            let mut change = tunic_ioctl::PeerChange::new(peer.public_key.as_bytes());
-            change.action = peer.action;
-            change.preshared_key = peer.preshared_key.as_ref().map(key_change);
-            change.endpoint = peer.endpoint;
-            change.persistent_keepalive_s = peer.persistent_keepalive_s;
-            change.replace_allowed_ips = peer.replace_allowed_ips;
             let count = count(peer.allowed_ips.len())?;
-            bytes.extend_from_slice(&*Zeroizing::new(wireguard_nt::encode_peer(&change, count)));
+            let record = wireguard_nt::encode_peer(&peer.record(), count);
+            bytes.extend_from_slice(&*Zeroizing::new(record));
             for AllowedIpChange { network, remove } in &peer.allowed_ips {
-                bytes.extend(wireguard_nt::encode_allowed_ip(
-                    network.address(),
-                    network.prefix_length(),
-                    *remove,
-                ));
+                let (address, prefix_length) = (network.address(), network.prefix_length());
+                bytes.extend(wireguard_nt::encode_allowed_ip(address, prefix_length, *remove));
             }
         }
         Ok(bytes)
+    }
+
+    /// A buffer for the whole request, by the sizes of its records. It is allocated once: growing
+    /// would leave copies of the keys in freed memory.
+    fn buffer(&self, interface: usize, peer: usize, allowed_ip: usize) -> Zeroizing<Vec<u8>> {
+        let allowed_ips: usize = self.peers.iter().map(|peer| peer.allowed_ips.len()).sum();
+        let bytes = interface + self.peers.len() * peer + allowed_ips * allowed_ip;
+        Zeroizing::new(Vec::with_capacity(bytes))
+    }
+}
+
+impl PeerChange {
+    /// The change without its allowed IPs, as the ABIs encode it.
+    fn record(&self) -> tunic_ioctl::PeerChange<'_> {
+        let mut change = tunic_ioctl::PeerChange::new(self.public_key.as_bytes());
+        change.action = self.action;
+        change.preshared_key = self.preshared_key.as_ref().map(key_change);
+        change.endpoint = self.endpoint;
+        change.persistent_keepalive_s = self.persistent_keepalive_s;
+        change.replace_allowed_ips = self.replace_allowed_ips;
+        change
     }
 }
 

@@ -51,7 +51,7 @@ pub struct AllowedIp {
 }
 
 impl Configuration {
-    /// Decodes the driver's answer of WireGuardNT's ABI.
+    /// Decodes the driver's answer of the native ABI.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let view = ConfigurationView::decode(bytes)?;
         let key = |key: &[u8; 32]| Key::from_bytes(*key);

@@ -11,10 +11,10 @@ use tunic::status::{
     STATUS_INVALID_PARAMETER,
 };
 use tunic::{IoctlReply, Key, Transport};
-use tunic_ioctl::configuration::encode_state;
+use tunic_ioctl::native::reply::{AdapterEncoder, AdapterInfo};
 use tunic_ioctl::{
-    AdapterState, Command, ConfigurationEncoder, Configure, InterfaceInfo, KeyChange, PeerAction,
-    PeerInfo, decode,
+    Abi, AdapterId, AdapterState, Command, ConfigurationEncoder, Configure, Encoded, InterfaceInfo,
+    KeyChange, PeerAction, PeerInfo, decode,
 };
 
 /// A port that is in use.
@@ -62,26 +62,29 @@ impl Transport for MemoryDriver {
             }
             Ok(Command::Configure(configure)) => {
                 state.configure(&configure);
-                (0, configure.consumed_bytes() as u64)
+                (0, if in_direct { configure.consumed_bytes() } else { 0 })
             }
-            Ok(Command::QueryConfiguration(abi)) => {
-                let encoded = state.encode(abi, output);
-                let status = if encoded.is_complete() { 0 } else { STATUS_BUFFER_OVERFLOW };
-                (status, encoded.required_bytes)
+            Ok(Command::QueryConfiguration(Abi::Native)) => complete(state.encode(output)),
+            Ok(Command::QueryAdapter) => {
+                let mut encoder = AdapterEncoder::new(output);
+                encoder.adapter(&state.info());
+                complete(encoder.finish())
             }
             Ok(Command::SetState(wanted)) => {
                 state.is_up = wanted == AdapterState::Up;
                 (0, 0)
             }
-            Ok(Command::QueryState) => {
-                let current = if state.is_up { AdapterState::Up } else { AdapterState::Down };
-                if encode_state(current, output) { (0, 4) } else { (STATUS_INVALID_PARAMETER, 0) }
-            }
             Ok(_) => (STATUS_INVALID_DEVICE_REQUEST, 0),
             Err(_) => (STATUS_INVALID_PARAMETER, 0),
         };
-        Ok(IoctlReply { status, information })
+        Ok(IoctlReply { status, information: information as u64 })
     }
+}
+
+/// Status and size of a native answer: it is cut behind its last whole record.
+fn complete(encoded: Encoded) -> (u32, usize) {
+    let status = if encoded.is_complete() { 0 } else { STATUS_BUFFER_OVERFLOW };
+    (status, encoded.written_bytes)
 }
 
 impl State {
@@ -143,7 +146,21 @@ impl State {
         }
     }
 
-    fn encode(&self, abi: tunic_ioctl::Abi, output: &mut [u8]) -> tunic_ioctl::Encoded {
+    fn info(&self) -> AdapterInfo<'static> {
+        AdapterInfo {
+            adapter: AdapterId::default(),
+            luid: 0,
+            mtu_bytes: 1420,
+            protocol: tunic_ioctl::protocol::WIREGUARD.number,
+            state: if self.is_up { AdapterState::Up } else { AdapterState::Down },
+            is_connected: self.is_up,
+            listen_port: self.listen_port,
+            peers_count: u32::try_from(self.peers.len()).unwrap(),
+            name: b"wg0",
+        }
+    }
+
+    fn encode(&self, output: &mut [u8]) -> Encoded {
         let public_key = self.private_key.map(|key| *Key::from_bytes(key).public().as_bytes());
         let interface = InterfaceInfo {
             listen_port: Some(self.listen_port),
@@ -151,7 +168,7 @@ impl State {
             public_key: public_key.as_ref(),
             ..InterfaceInfo::default()
         };
-        let mut encoder = ConfigurationEncoder::new(abi, output, &interface);
+        let mut encoder = ConfigurationEncoder::new(Abi::Native, output, &interface);
         for peer in &self.peers {
             encoder.peer(&PeerInfo {
                 public_key: &peer.public_key,
