@@ -1,5 +1,7 @@
 //! `tunicd` itself, with the driver. Needs root, ip(8) and wg(8).
 
+mod directory;
+
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
@@ -19,6 +21,8 @@ use tunic::{
 };
 use tunic_ioctl::ovpn_dco;
 use tunicd::{ioctl_socket, socket};
+
+use directory::Directory;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -328,12 +332,15 @@ fn an_ordinary_user_learns_what_is_missing() {
     /// The user and group `nobody`.
     const NOBODY: u32 = 65534;
     let Some(name) = interface("user") else { return };
-    let directory = std::env::temp_dir().join(format!("tunicd-user-{}", std::process::id()));
-    fs::create_dir_all(&directory).unwrap();
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
-    // A copy: the build's folder may be closed to others.
-    let program = directory.join("tunicd");
-    fs::copy(env!("CARGO_BIN_EXE_tunicd"), &program).unwrap();
+    let directory = Directory::new("user");
+    fs::create_dir_all(&directory.0).unwrap();
+    fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o755)).unwrap();
+    // A copy, as the build's folder may be closed to others. cp(1) makes it: a child that another
+    // test forks meanwhile would inherit a file of this process that is open for writing, and Linux
+    // executes no such file (ETXTBSY).
+    let program = directory.0.join("tunicd");
+    let copy = run("cp", &[env!("CARGO_BIN_EXE_tunicd"), program.to_str().unwrap()]);
+    assert!(copy.status.success(), "{}", String::from_utf8_lossy(&copy.stderr));
     for arguments in [vec!["--foreground", name.as_str()], vec![name.as_str()]] {
         let mut command = Command::new(&program);
         let command = command.args(arguments).stdin(Stdio::null()).uid(NOBODY).gid(NOBODY);
@@ -343,7 +350,8 @@ fn an_ordinary_user_learns_what_is_missing() {
         for part in [&format!("cannot create the interface {name}"), "CAP_NET_ADMIN", "root"] {
             assert!(errors.contains(part), "{errors}");
         }
+        // EACCES by the mode of /dev/net/tun, or EPERM by its TUNSETIFF.
         assert_eq!(errors.matches("(os error ").count(), 1, "the cause once: {errors}");
+        assert!(!exists(&name));
     }
-    fs::remove_dir_all(&directory).unwrap();
 }
