@@ -37,7 +37,7 @@ const NATIVE_REFUSAL: NTSTATUS = STATUS_NOT_FOUND;
 const MUTATIONS: usize = 50_000;
 
 /// All control codes that the driver knows, but for those of ovpn-dco-win.
-const KNOWN: [u32; 30] = [
+const KNOWN: [u32; 31] = [
     wireguard_nt::IOCTL_GET,
     wireguard_nt::IOCTL_SET,
     wireguard_nt::IOCTL_SET_ADAPTER_STATE,
@@ -51,6 +51,7 @@ const KNOWN: [u32; 30] = [
     native::IOCTL_SET_CONFIGURATION,
     native::IOCTL_READ_EVENT,
     native::IOCTL_SET_TIMER_SCALE,
+    native::IOCTL_QUERY_ROUTES,
     channel::IOCTL_CHANNEL_SET_MODE,
     channel::IOCTL_CHANNEL_LISTEN,
     channel::IOCTL_CHANNEL_NEW_PEER,
