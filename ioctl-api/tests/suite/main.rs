@@ -1,6 +1,7 @@
 //! Both control ABIs, and their C header.
 
 mod channel;
+mod configuration;
 mod header;
 mod mutation;
 mod native;

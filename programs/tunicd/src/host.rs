@@ -51,7 +51,7 @@ impl Host {
         options: HostOptions,
     ) -> anyhow::Result<Self> {
         let tun = Tun::create(Some(interface)).map_err(|error| {
-            privilege::explain(error, format!("create the interface {interface}"))
+            privilege::explain(error, &format!("create the interface {interface}"))
         })?;
         let index = link::index(interface)?;
         let protocol = options.protocol.info();

@@ -205,5 +205,5 @@ fn watch_signals(signals: Signals, events: Sender<Event>) -> anyhow::Result<()> 
 }
 
 fn cannot_serve(path: &Path, error: io::Error) -> anyhow::Error {
-    privilege::explain(error, format!("create the socket {}", path.display()))
+    privilege::explain(error, &format!("create the socket {}", path.display()))
 }

@@ -1,7 +1,5 @@
 //! The native answer with a configuration: what the driver encodes is what the SDK decodes.
 
-mod mutation;
-
 use std::net::{IpAddr, SocketAddr};
 
 use tunic_ioctl::configuration::ConfigurationView;
@@ -9,7 +7,7 @@ use tunic_ioctl::{
     Abi, AdapterId, ConfigurationEncoder, DecodeErrorKind, Encoded, InterfaceInfo, PeerInfo, native,
 };
 
-use mutation::{MUTATIONS, Mutator};
+use crate::mutation::{MUTATIONS, Mutator};
 
 const ADAPTER: AdapterId = AdapterId([5; 16]);
 /// Size of [`encode`]'s answer: two peers, the first with two routes.
