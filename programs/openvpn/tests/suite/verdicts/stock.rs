@@ -1,9 +1,11 @@
 //! Verdicts of stock OpenVPN, which runs as a process without a tunnel device.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tunic_openvpn::Role;
@@ -15,6 +17,8 @@ use super::ours::{SERVER_ID, reset, verdict};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 const PORT: u16 = 11940;
+/// Limit for the start of a process.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether stock OpenVPN, with this configuration, accepts the peer, and its log. `address` is an
 /// address of this host for its socket, which no other process uses.
@@ -42,10 +46,14 @@ pub(crate) fn accepts(
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut output = BufReader::new(process.stdout.take().unwrap());
+    let output = lines(process.stdout.take().unwrap());
     let mut log = String::new();
     // Its socket is open from this line on.
-    while !log.contains("link remote") && output.read_line(&mut log).unwrap() > 0 {}
+    if !read_until(&output, "link remote", START_TIMEOUT, &mut log) {
+        let _ = process.kill();
+        process.wait().unwrap();
+        panic!("it does not start: {log}");
+    }
     let deadline = Instant::now() + TIMEOUT;
     let is_accepted = match role {
         Role::Client => serve(&socket, peer, &mut process, deadline),
@@ -53,8 +61,35 @@ pub(crate) fn accepts(
     };
     let _ = process.kill();
     process.wait().unwrap();
-    output.read_to_string(&mut log).unwrap();
+    log.extend(output.iter());
     (is_accepted.unwrap_or_else(|| panic!("no verdict: {log}")), log)
+}
+
+/// Reads a process's output on a thread, which ends with the output.
+fn lines(output: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        let mut line = String::new();
+        while output.read_line(&mut line).is_ok_and(|bytes| bytes > 0)
+            && sender.send(std::mem::take(&mut line)).is_ok()
+        {}
+    });
+    lines
+}
+
+/// Appends lines to `log` up to the one that contains `text`, or to the end of the output. Returns
+/// false after `limit`.
+fn read_until(lines: &Receiver<String>, text: &str, limit: Duration, log: &mut String) -> bool {
+    let deadline = Instant::now() + limit;
+    while !log.contains(text) {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => log.push_str(&line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => return false,
+        }
+    }
+    true
 }
 
 /// Plays the server.
@@ -135,4 +170,17 @@ fn receive(socket: &UdpSocket) -> Option<(SocketAddr, Vec<u8>)> {
         // The process has ended: its port is closed.
         Err(_) => None,
     }
+}
+
+#[test]
+fn a_silent_process_is_given_up() {
+    // Silent while its input is open.
+    let mut process =
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let output = lines(process.stdout.take().unwrap());
+    let mut log = String::new();
+    assert!(!read_until(&output, "link remote", Duration::from_millis(100), &mut log));
+    drop(process.stdin.take());
+    assert!(read_until(&output, "link remote", START_TIMEOUT, &mut log));
+    process.wait().unwrap();
 }
