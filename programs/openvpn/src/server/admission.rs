@@ -87,13 +87,14 @@ impl Server {
             },
             logged: format!("{name}: {error}"),
         })?;
-        if !self.profile.is_duplicate_name_allowed {
-            self.remove_older(id, &name);
-        }
+        let replaced = self.replaced(id, &name);
         let connected = self.clients.values().filter_map(Client::connected).count();
-        if connected >= self.profile.max_clients {
+        if connected - replaced.len() >= self.profile.max_clients {
             let logged = format!("{name}: there are {connected} clients");
             return Err(Refusal { told: FULL.into(), logged });
+        }
+        for older in replaced {
+            self.remove(older, "replaced by a new connection");
         }
         let lease = self
             .pool
@@ -145,14 +146,17 @@ impl Server {
         Ok(())
     }
 
-    /// Removes earlier clients with the same name.
-    fn remove_older(&mut self, id: u32, name: &str) {
-        let is_older = |(other, client): &(&u32, &Client)| {
-            **other != id && client.connected().is_some_and(|connected| connected.name == name)
+    /// The connected clients that a newly authenticated one replaces: those at its address, and,
+    /// unless `duplicate-cn` is set, those with its name.
+    fn replaced(&self, id: u32, name: &str) -> Vec<u32> {
+        let address = self.clients.get(&id).map(|client| client.address);
+        let is_unique = !self.profile.is_duplicate_name_allowed;
+        let is_replaced = |(other, client): &(&u32, &Client)| {
+            **other != id
+                && client.connected().is_some_and(|connected| {
+                    Some(client.address) == address || is_unique && connected.name == name
+                })
         };
-        let older: Vec<u32> = self.clients.iter().filter(is_older).map(|(id, _)| *id).collect();
-        for id in older {
-            self.remove(id, "replaced by a new connection");
-        }
+        self.clients.iter().filter(is_replaced).map(|(id, _)| *id).collect()
     }
 }

@@ -15,6 +15,7 @@ const PUSH_INTERVAL: Duration = Duration::from_secs(30);
 pub(super) struct Client {
     pub(super) address: SocketAddr,
     pub(super) session: Session,
+    pub(super) begun: Instant,
     pub(super) stage: Stage,
 }
 

@@ -2,16 +2,18 @@
 //! peer for each client.
 //!
 //! ```text
-//! datagram -- known address --> Session --> events --> DataChannel (peers, keys, iroutes)
-//!    `------- otherwise ------> Responder (stateless) --> a new Session
+//! datagram -- known address and session id --> Session --> events --> DataChannel (peers, keys)
+//!    `------- otherwise ---------------------> Responder (stateless) --> a new Session
 //! ```
 //!
 //! [`Server`] reads no clock, never blocks and has no threads: [`run()`] passes datagrams, events,
 //! commands and time to it.
 
+mod addresses;
 mod admission;
 mod client;
 mod client_file;
+mod half_open;
 mod host;
 mod input;
 mod management;
@@ -21,7 +23,7 @@ mod responder;
 mod run;
 mod terms;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,18 +36,16 @@ pub use run::{block_signals, run};
 pub use terms::{Terms, TermsError};
 
 use crate::data_channel::{DataChannel, DataEvent, DataEventKind, Peer};
+use crate::packet::SessionId;
 use crate::profile::ServerProfile;
-use crate::session::{DatagramError, Hello, Session, SessionConfig, SessionEvent};
+use crate::session::{Hello, Session, SessionConfig, SessionEvent};
 use crate::{Role, Suite};
+use addresses::Addresses;
 use client::{Client, Stage};
 
 const DEFAULT_CIPHERS: [Suite; 3] = [Suite::Aes256Gcm, Suite::Aes128Gcm, Suite::ChaCha20Poly1305];
 /// Maximum receive id: 24 bits, of which all ones mean "none".
 const MAX_ID: u32 = 0xFF_FFFE;
-/// Maximum of sessions that are not authenticated or were dismissed, in total and per address. Each
-/// has returned a cookie, and uses the memory of a handshake.
-const MAX_HANDSHAKES: usize = 512;
-const MAX_HANDSHAKES_PER_ADDRESS: usize = 64;
 
 /// Options string. Stock clients require one, and only warn about differences.
 const OPTIONS: &str = "V4,dev-type tun,tun-mtu 1500,proto UDPv4,key-method 2,tls-server";
@@ -60,7 +60,7 @@ pub struct Server {
     data: Arc<dyn DataChannel>,
     /// By the receive id of the client's peer.
     clients: BTreeMap<u32, Client>,
-    addresses: HashMap<SocketAddr, u32>,
+    addresses: Addresses,
     last_id: u32,
     log: Box<dyn FnMut(&str) + Send>,
 }
@@ -92,7 +92,7 @@ impl Server {
             profile,
             data,
             clients: BTreeMap::new(),
-            addresses: HashMap::new(),
+            addresses: Addresses::default(),
             last_id: 0,
             log,
         })
@@ -106,15 +106,14 @@ impl Server {
         unix_time_s: u32,
         now: Instant,
     ) {
-        if let Some(id) = self.addresses.get(&from).copied()
+        if let Some(id) = self.session_of(from, datagram)
             && let Some(client) = self.clients.get_mut(&id)
         {
-            match client.session.datagram_in(datagram, now) {
-                Ok(()) => return self.drive(id, now),
-                // Possibly a new session from the same address.
-                Err(DatagramError::Session | DatagramError::Wrap(_)) => {}
-                Err(DatagramError::Packet(_) | DatagramError::Key) => return,
+            // Not logged, as below.
+            if client.session.datagram_in(datagram, now).is_ok() {
+                self.drive(id, now);
             }
+            return;
         }
         match self.responder.respond(from, datagram, unix_time_s) {
             Ok(Response::Reply(answer)) => {
@@ -223,19 +222,22 @@ impl Server {
         }
     }
 
+    /// The client at an address whose session id the datagram has. Every protection leaves the id
+    /// in plaintext.
+    fn session_of(&self, from: SocketAddr, datagram: &[u8]) -> Option<u32> {
+        let session_id = SessionId(*datagram.get(1..)?.first_chunk()?);
+        let is_its = |id: &u32| {
+            self.clients.get(id).and_then(|client| client.session.peer_id()) == Some(session_id)
+        };
+        self.addresses.at(from).iter().copied().find(is_its)
+    }
+
     /// Adds a session that starts with the datagram that returned our cookie.
     fn accept(&mut self, from: SocketAddr, session: Session, datagram: &[u8], now: Instant) {
-        if let Some(old) = self.addresses.get(&from).copied() {
-            self.remove(old, "began a new session");
-        }
-        let handshakes = || self.clients.values().filter(|client| client.connected().is_none());
-        let of_address = handshakes().filter(|client| client.address.ip() == from.ip()).count();
-        // Not logged: the client may retry, and anybody can cause this.
-        if of_address >= MAX_HANDSHAKES_PER_ADDRESS || handshakes().count() >= MAX_HANDSHAKES {
-            return;
-        }
+        self.make_room(from.ip());
         let id = self.free_id();
-        self.clients.insert(id, Client { address: from, session, stage: Stage::Handshake });
+        let client = Client { address: from, session, begun: now, stage: Stage::Handshake };
+        self.clients.insert(id, client);
         self.addresses.insert(from, id);
         self.log_line(&format!("{from}: connects"));
         if let Some(client) = self.clients.get_mut(&id)
@@ -310,14 +312,12 @@ impl Server {
         }
     }
 
-    /// Handles a change of a client's address.
+    /// Handles a change of a client's address. The source of a data packet can be forged by the
+    /// client: other clients at that address stay.
     fn float(&mut self, id: u32, remote: SocketAddr) {
-        if let Some(other) = self.addresses.get(&remote).copied().filter(|other| *other != id) {
-            self.remove(other, "its address now belongs to another client");
-        }
         let Some(client) = self.clients.get_mut(&id) else { return };
         let line = format!("{}: moved to {remote}", client.label());
-        self.addresses.remove(&client.address);
+        self.addresses.remove(client.address, id);
         client.address = remote;
         self.addresses.insert(remote, id);
         self.log_line(&line);
@@ -358,10 +358,8 @@ impl Server {
     }
 
     fn forget(&mut self, id: u32) {
-        if let Some(client) = self.clients.remove(&id)
-            && self.addresses.get(&client.address) == Some(&id)
-        {
-            self.addresses.remove(&client.address);
+        if let Some(client) = self.clients.remove(&id) {
+            self.addresses.remove(client.address, id);
         }
     }
 

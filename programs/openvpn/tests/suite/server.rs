@@ -14,7 +14,7 @@ use tunic_openvpn::data_channel::{
     PeerStatistics, Slot,
 };
 use tunic_openvpn::options::{Network, TunnelOptions, words};
-use tunic_openvpn::packet::{ControlPacket, Opcode};
+use tunic_openvpn::packet::{ControlPacket, Opcode, SessionId};
 use tunic_openvpn::profile::ServerProfile;
 use tunic_openvpn::server::Server;
 use tunic_openvpn::session::{
@@ -190,6 +190,27 @@ impl World {
         address
     }
 
+    /// Begins a session by two forged datagrams: a reset, and the packet that returns the cookie.
+    /// Returns whether there was an answer to the second one.
+    fn begin(&mut self, address: SocketAddr, session_id: [u8; 8]) -> bool {
+        let mut packet = ControlPacket {
+            opcode: Opcode::HardResetClientV2,
+            key_id: 0,
+            session_id: SessionId(session_id),
+            acks: vec![],
+            acked_session: None,
+            packet_id: Some(0),
+            payload: b"",
+        };
+        self.server.datagram_in(address, &packet.encode(), HANDSHAKE, self.now);
+        let Some((_, answer)) = self.sent() else { return false };
+        let answer = ControlPacket::decode(&answer).unwrap();
+        (packet.opcode, packet.packet_id) = (Opcode::ControlV1, Some(1));
+        (packet.acks, packet.acked_session) = (vec![0], Some(answer.session_id));
+        self.server.datagram_in(address, &packet.encode(), HANDSHAKE, self.now);
+        self.sent().is_some()
+    }
+
     /// Carries datagrams until there are none.
     fn exchange(&mut self) {
         loop {
@@ -313,7 +334,7 @@ fn nothing_is_remembered_before_the_cookie_comes_back() {
     let knock = |opcode, acks: Vec<u32>, acked_session| ControlPacket {
         opcode,
         key_id: 0,
-        session_id: tunic_openvpn::packet::SessionId(*b"a client"),
+        session_id: SessionId(*b"a client"),
         acks,
         acked_session,
         packet_id: Some(u32::from(opcode != Opcode::HardResetClientV2)),
@@ -460,27 +481,12 @@ fn clients_come_move_and_go() {
 #[test]
 fn strangers_take_no_clients_place() {
     let mut world = World::new("max-clients 2");
-    let address = |port| SocketAddr::from(([192, 0, 2, 9], port));
-    let mut begun = 0;
+    let stranger = *b"stranger";
     for port in 1..=100 {
-        let mut packet = ControlPacket {
-            opcode: Opcode::HardResetClientV2,
-            key_id: 0,
-            session_id: tunic_openvpn::packet::SessionId(*b"stranger"),
-            acks: vec![],
-            acked_session: None,
-            packet_id: Some(0),
-            payload: b"",
-        };
-        world.server.datagram_in(address(port), &packet.encode(), HANDSHAKE, world.now);
-        let (_, answer) = world.sent().unwrap();
-        let answer = ControlPacket::decode(&answer).unwrap();
-        (packet.opcode, packet.packet_id) = (Opcode::ControlV1, Some(1));
-        (packet.acks, packet.acked_session) = (vec![0], Some(answer.session_id));
-        world.server.datagram_in(address(port), &packet.encode(), HANDSHAKE, world.now);
-        begun += usize::from(world.sent().is_some());
+        let address = SocketAddr::from(([192, 0, 2, 9], port));
+        assert!(world.begin(address, stranger), "the newest one gets a session");
     }
-    assert_eq!(begun, 64, "handshakes of one address");
+    assert_eq!(world.server.half_open_count(), 64, "handshakes of one address");
     // Those who show who they are still come in, as many as there may be.
     let [alice, bob, carol] = [(1, "alice"), (2, "bob"), (3, "carol")]
         .map(|(port, name)| world.connect(port, name, plain()));
@@ -492,6 +498,77 @@ fn strangers_take_no_clients_place() {
     let again = world.connect(4, "alice", plain());
     assert!(world.last_word(again).starts_with("PUSH_REPLY"));
     assert_eq!(world.peers().len(), 2);
+}
+
+/// An observer of a client knows its address and session id, and can forge both.
+#[test]
+fn a_session_stays_until_its_successor_is_authenticated() {
+    let mut world = World::new("max-clients 1");
+    let alice = world.connect(1, "alice", plain());
+    let client_id = world.clients[&alice].session.id();
+    for session_id in [*b"observer", *b"another!", client_id.0] {
+        world.begin(alice, session_id);
+        assert_eq!(world.peers(), ["10.8.0.2"], "{session_id:?}");
+    }
+    // The session still works: its keys are renewed.
+    world.event(1, DataEventKind::LimitNear);
+    world.exchange();
+    assert_eq!(world.clients[&alice].key.as_ref().map(|key| key.key_id), Some(1));
+    // An unauthenticated session expires without an effect on the client.
+    world.now += Duration::from_secs(61);
+    world.server.timer(world.now);
+    world.exchange();
+    assert_eq!((world.server.half_open_count(), world.peers().len()), (0, 1));
+    // A client that was refused replaces nobody.
+    world.clients.remove(&alice);
+    let other_ciphers = peer_info(142, &[Suite::Aes192Gcm], &[]);
+    world.connect_saying(1, "alice", plain(), &other_ciphers);
+    assert!(world.last_word(alice).starts_with("AUTH_FAILED,Data channel cipher"));
+    assert_eq!(world.peers(), ["10.8.0.2"]);
+}
+
+#[test]
+fn an_authenticated_client_replaces_the_one_at_its_address() {
+    for options in ["max-clients 1", "duplicate-cn\nmax-clients 1"] {
+        let mut world = World::new(options);
+        for _ in 0..2 {
+            let alice = world.connect(1, "alice", plain());
+            assert!(world.last_word(alice).starts_with("PUSH_REPLY"), "{options}");
+            assert_eq!(world.peers(), ["10.8.0.2"]);
+        }
+    }
+}
+
+#[test]
+fn half_open_sessions_lock_nobody_out() {
+    let mut world = World::new("");
+    // Of 800 hosts, and of one IPv6 network.
+    for number in 0..800_u16 {
+        let [high, low] = number.to_be_bytes();
+        assert!(world.begin(SocketAddr::from(([198, 51, high, low], 1194)), *b"stranger"));
+    }
+    assert_eq!(world.server.half_open_count(), 512);
+    let alice = world.connect(1, "alice", plain());
+    assert!(world.last_word(alice).starts_with("PUSH_REPLY"));
+    let mut world = World::new("");
+    for number in 0..200_u16 {
+        let host = [0x2001, 0xdb8, 0, 0, number, 0, 0, 1];
+        assert!(world.begin(SocketAddr::from((host, 1194)), *b"stranger"));
+    }
+    assert_eq!(world.server.half_open_count(), 64);
+}
+
+/// The source address of a data packet is as its sender writes it.
+#[test]
+fn a_client_that_moves_to_the_address_of_another_ends_only_its_own() {
+    let mut world = World::new("");
+    let alice = world.connect(1, "alice", plain());
+    world.connect(2, "mallory", plain());
+    world.event(2, DataEventKind::Floated(alice));
+    assert_eq!(world.peers(), ["10.8.0.2", "10.8.0.3"]);
+    world.event(1, DataEventKind::LimitNear);
+    world.exchange();
+    assert_eq!(world.clients[&alice].key.as_ref().map(|key| key.key_id), Some(1));
 }
 
 /// A certificate is revoked from when on its number is the name of a file.
