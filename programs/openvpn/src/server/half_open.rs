@@ -55,7 +55,7 @@ fn source(address: IpAddr) -> IpAddr {
             let bits = address.to_bits() >> 64 << 64;
             Ipv6Addr::from_bits(bits).into()
         }
-        address => address,
+        address @ IpAddr::V4(_) => address,
     }
 }
 
