@@ -3,8 +3,8 @@
 //! Three ABIs are decoded into the same commands: the native one ([`native`], versioned records),
 //! WireGuardNT's ([`wireguard_nt`], used by `wg.exe` and `wireguard.dll`) and ovpn-dco-win's
 //! ([`ovpn_dco`], used by OpenVPN). The commands for a protocol whose handshake is in userspace are
-//! in [`data_channel`]. [`decode`] turns the bytes of an IOCTL into a [`Request`] and validates the
-//! whole buffer, so that a caller that applies the request meets no malformed record half way.
+//! in [`data_channel`]. [`decode()`] turns the bytes of an IOCTL into a [`Request`] and validates
+//! the whole buffer, so that a caller that applies the request meets no malformed record half way.
 //! [`ConfigurationEncoder`] and the functions of [`native::reply`], [`native::channel::reply`] and
 //! [`ovpn_dco`] encode the answers.
 //!

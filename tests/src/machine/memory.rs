@@ -3,7 +3,7 @@
 use nt_host::pool;
 
 /// More than any operation has allocations: a loop that gets here never ends.
-const MOST: u64 = 5_000;
+const MAX_ALLOCATIONS: u64 = 5_000;
 
 /// Does something again and again, while one allocation fails: the first, the second, until there
 /// are no more. `done` gets what came of it, and puts everything back as it was.
@@ -28,7 +28,7 @@ pub fn every_allocation_until<P, T>(
     mut act: impl FnMut(P) -> T,
     mut done: impl FnMut(u64, T) -> bool,
 ) {
-    for failing in 1..MOST {
+    for failing in 1..MAX_ALLOCATIONS {
         let prepared = prepare();
         let before = pool::allocation_count();
         pool::fail_allocation(failing);
@@ -42,5 +42,5 @@ pub fn every_allocation_until<P, T>(
             return;
         }
     }
-    panic!("{what}: {MOST} allocations and no end");
+    panic!("{what}: {MAX_ALLOCATIONS} allocations and no end");
 }

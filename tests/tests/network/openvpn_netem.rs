@@ -17,7 +17,7 @@ fn has_all(test: &str) -> bool {
 }
 
 /// Megabits per second that TCP has at least in each direction, at the same time.
-const LEAST_RATE: f64 = 0.1;
+const MIN_RATE: f64 = 0.1;
 
 /// Packets went by netem, and some were lost on the way, and one in twenty was overtaken.
 fn was_bad(counts: Counts) -> Result<()> {
@@ -44,7 +44,7 @@ fn our_client_renews_keys_under_traffic() -> Result<()> {
     let _iperf = tunnel.start_iperf()?;
     let rates = iperf::tcp_both_ways(&tunnel.link.left, SERVER_V4, seconds(20, 5), &[])
         .with_context(|| tunnel.explain())?;
-    ensure!(rates.iter().all(|rate| *rate > LEAST_RATE), "{rates:?} Mbit/s\n{}", tunnel.explain());
+    ensure!(rates.iter().all(|rate| *rate > MIN_RATE), "{rates:?} Mbit/s\n{}", tunnel.explain());
     tunnel.client.await_count("keys renewed", 1)?;
     ensure!(tunnel.client.count("disconnected") == 0, "{}", tunnel.explain());
     was_bad(router.counts()?)?;
@@ -67,7 +67,7 @@ fn our_server_renews_keys_under_traffic() -> Result<()> {
     let _iperf = network.serve_iperf()?;
     let rates = iperf::tcp_both_ways(&alice.namespace, OURS_V4, seconds(20, 5), &[])
         .with_context(|| format!("{}\n{}", alice.log(), server.log()))?;
-    ensure!(rates.iter().all(|rate| *rate > LEAST_RATE), "{rates:?} Mbit/s\n{}", alice.log());
+    ensure!(rates.iter().all(|rate| *rate > MIN_RATE), "{rates:?} Mbit/s\n{}", alice.log());
     server.says("has key 1")?;
     let ups = alice.log().matches("Initialization Sequence Completed").count();
     ensure!(ups == 1, "{}", alice.log());

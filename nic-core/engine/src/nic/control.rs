@@ -28,7 +28,7 @@ pub trait ControlSink {
 }
 
 impl<P: Protocol, S: System> Nic<P, S> {
-    /// Judges a control message before it is queued. What is refused is counted.
+    /// Validates the address of a control message before it is queued, and counts a refusal.
     pub fn validate_address(
         &self,
         datagram: &[u8],
@@ -44,7 +44,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
         validation
     }
 
-    /// Notes what messages are judged by now. Control lock.
+    /// Renews the state that validates addresses. The control lock is held.
     pub(super) fn renew_address_validator(&self, control: &ControlState<P>) {
         let address_validator = control.protocol.address_validator();
         *self.address_validator.lock() = address_validator;
@@ -58,16 +58,9 @@ impl<P: Protocol, S: System> Nic<P, S> {
         now: Now,
         sink: &mut dyn ControlSink,
     ) -> Instant {
-        let mut control = self.control.lock();
-        if !self.is_up() {
-            self.statistics.discarded(Discard::Down, 1);
-            return Instant::NEVER;
-        }
-        let ControlState { protocol, directory, .. } = &mut *control;
-        let mut host = Host { nic: self, directory, sink };
-        protocol.control_message(&mut host, datagram, from, now);
-        self.renew_address_validator(&control);
-        self.next_due(&control)
+        self.handle_message(sink, |protocol, host| {
+            protocol.control_message(host, datagram, from, now);
+        })
     }
 
     /// Handles the payload of an authentic packet with [`RxOutcome::Control`], and returns when
@@ -82,16 +75,27 @@ impl<P: Protocol, S: System> Nic<P, S> {
         now: Now,
         sink: &mut dyn ControlSink,
     ) -> Instant {
+        self.handle_message(sink, |protocol, host| {
+            if host.directory.name(peer).is_some() {
+                protocol.authenticated_message(host, peer, message, from, now);
+            }
+        })
+    }
+
+    /// Gives a message to the control plane while the adapter is up, and drops it otherwise.
+    /// Returns when [`Nic::tick`] is due next.
+    fn handle_message(
+        &self,
+        sink: &mut dyn ControlSink,
+        handle: impl FnOnce(&mut P::Control, &mut Host<'_, P, S>),
+    ) -> Instant {
         let mut control = self.control.lock();
         if !self.is_up() {
             self.statistics.discarded(Discard::Down, 1);
             return Instant::NEVER;
         }
         let ControlState { protocol, directory, .. } = &mut *control;
-        if directory.name(peer).is_some() {
-            let mut host = Host { nic: self, directory, sink };
-            protocol.authenticated_message(&mut host, peer, message, from, now);
-        }
+        handle(protocol, &mut Host { nic: self, directory, sink });
         self.renew_address_validator(&control);
         self.next_due(&control)
     }
@@ -114,7 +118,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
         }
     }
 
-    /// When something is due next. Control lock.
+    /// When something is due next. The control lock is held.
     pub(super) fn next_due(&self, control: &ControlState<P>) -> Instant {
         self.peers.deadlines.earliest().min(control.next_adapter_timeout)
     }

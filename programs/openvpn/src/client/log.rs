@@ -34,11 +34,6 @@ impl Log {
         self.line(3, &what);
     }
 
-    /// Whether traces are logged.
-    pub const fn is_tracing(&self) -> bool {
-        self.verbosity >= 3
-    }
-
     fn line(&self, level: u8, what: &dyn fmt::Display) {
         if level <= self.verbosity {
             // Text of the peer must not control the terminal.

@@ -62,7 +62,11 @@ const PREFIX: &[u8] = b"ovpn ";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hex::{array, hex};
+    use crate::hex::hex;
+
+    fn array<const N: usize>(digits: &str) -> [u8; N] {
+        hex(digits).try_into().expect("the length is right")
+    }
 
     #[test]
     fn labels_expand_as_upstream_says() {

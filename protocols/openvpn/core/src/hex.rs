@@ -9,8 +9,3 @@ pub(crate) fn hex(digits: &str) -> Vec<u8> {
     assert!(digits.len().is_multiple_of(2));
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
-
-/// The same, as many as are wanted.
-pub(crate) fn array<const N: usize>(digits: &str) -> [u8; N] {
-    hex(digits).try_into().expect("the length is right")
-}

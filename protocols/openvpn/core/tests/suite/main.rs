@@ -2,6 +2,8 @@
 
 mod channel;
 mod conformance;
+#[path = "../../src/hex.rs"]
+mod hex;
 mod keys;
 mod peers;
 mod sketches;

@@ -270,7 +270,7 @@ fn what_userspace_says_of_addresses_counts_and_leaves_nothing_behind() {
 
 #[test]
 fn syn_packets_are_lowered_both_ways_and_the_stacks_copy_is_not() {
-    let syn = crate::channel::hex(concat!(
+    let syn = crate::hex::hex(concat!(
         "4500002c000040004006",
         "0000",
         "0a080001",

@@ -126,7 +126,7 @@ fn other_things_said_in_band_are_dropped_and_counted() {
     stub_v2.extend(&ip);
     let mut lzo = vec![0x66];
     lzo.extend(&ip);
-    let occ = crate::channel::hex("287f346bd4ef7a812d56b8d3afc5459c06");
+    let occ = crate::hex::hex("287f346bd4ef7a812d56b8d3afc5459c06");
     let payloads = [occ, stub, swapped, stub_v2, lzo];
     let sealed = there.seal_raw(&payloads);
     for datagram in sealed {

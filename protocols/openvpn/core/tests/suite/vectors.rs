@@ -1,7 +1,8 @@
 //! Packets of real servers and to them (OpenVPN 2.6.14 and 2.7.6): both directions of each format
 //! and suite, through a whole adapter.
 
-use crate::channel::{Channel, hex};
+use crate::channel::Channel;
+use crate::hex::hex;
 use nic_crypto::Suite;
 use nic_openvpn::{DirectionKey, Key, Material, Slot};
 

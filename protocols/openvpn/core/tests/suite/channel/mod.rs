@@ -159,7 +159,7 @@ impl Channel {
         let mut context = None;
         self.configure(|nic| {
             nic.with_peer_data(peer, |data| {
-                context = DataPlane::<OpenVpn>::begin_seal(data, request, now).ok()
+                context = DataPlane::<OpenVpn>::begin_seal(data, request, now).ok();
             });
         });
         let (context, mut datagrams) = (context.unwrap(), Vec::new());
@@ -203,13 +203,4 @@ impl Channel {
     pub fn discarded(&self, reason: Discard) -> u64 {
         self.node.discarded(reason)
     }
-}
-
-/// The bytes that hexadecimal digits stand for.
-pub fn hex(digits: &str) -> Vec<u8> {
-    assert!(digits.len().is_multiple_of(2));
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-        .collect()
 }
