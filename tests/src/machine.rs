@@ -8,6 +8,7 @@ mod channel;
 pub mod dco;
 mod end;
 mod memory;
+mod packet;
 
 use std::path::Path;
 use std::process::Command;
@@ -25,14 +26,15 @@ pub use host_transport::HostFile;
 
 pub use self::end::{End, Setup, add, add_as, connect, open, path};
 pub use self::memory::{every_allocation, every_allocation_until};
+pub use self::packet::Step;
 use crate::{command, image};
 
 /// Memory that the driver's Rust code allocates counts as its own: it can run out, and be leaked.
 #[global_allocator]
 static HEAP: DriverHeap = DriverHeap;
 
-/// How long something that has to happen may take.
-pub const TIMEOUT: Duration = Duration::from_secs(20);
+/// The limit of waits for what has to happen; generous, as the machine may be busy.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The MTU of every adapter, in bytes.
 pub const MTU_BYTES: usize = 1420;

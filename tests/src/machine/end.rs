@@ -1,7 +1,7 @@
 //! An adapter of the driver with a capturing stack above it: one end of a tunnel.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use host_transport::HostFile;
 use nt_host::edge::capture::Capture;
@@ -13,6 +13,7 @@ use tunic::{
     Statistics,
 };
 
+use super::packet::{self, Origin, Step};
 use super::{Loaded, MTU_BYTES, TIMEOUT};
 
 /// An adapter, the edge above it, and a file to control it by. It is removed when it is dropped.
@@ -188,13 +189,13 @@ impl End {
     /// An IPv4 packet for another end.
     #[must_use]
     pub fn packet(&self, to: &Self, payload_bytes: usize, fill: u8) -> Vec<u8> {
-        packet(self.v4.into(), to.v4.into(), payload_bytes, fill)
+        packet::unmarked(self.v4.into(), to.v4.into(), payload_bytes, fill)
     }
 
     /// An IPv6 packet for another end.
     #[must_use]
     pub fn packet6(&self, to: &Self, payload_bytes: usize, fill: u8) -> Vec<u8> {
-        packet(self.v6.into(), to.v6.into(), payload_bytes, fill)
+        packet::unmarked(self.v6.into(), to.v6.into(), payload_bytes, fill)
     }
 
     /// Sends packets of a few sizes to another end and waits until all of them are there, whole and
@@ -204,18 +205,35 @@ impl End {
         self.carry_sizes(to, &[0, 1, 16, 500, 1372].repeat(2));
     }
 
-    /// The same with payloads of these sizes, each by IPv4 and by IPv6, when nothing else has
-    /// arrived there.
+    /// The same with payloads of these sizes, each by IPv4 and by IPv6.
     pub fn carry_sizes(&self, to: &Self, sizes_bytes: &[usize]) {
+        let step = Step::new();
         let mut packets = Vec::new();
         for (fill, payload_bytes) in (0_u8..).zip(sizes_bytes) {
-            packets.push(self.packet(to, *payload_bytes, fill));
-            packets.push(self.packet6(to, *payload_bytes, fill));
+            packets.push(step.packet(self.v4.into(), to.v4.into(), *payload_bytes, fill));
+            packets.push(step.packet(self.v6.into(), to.v6.into(), *payload_bytes, fill));
         }
+        self.deliver(to, &step, &packets);
+    }
+
+    /// Sends the packets of a step to another end and waits until they are there, each once, whole
+    /// and in order. Packets of no step that were offered earlier may arrive meanwhile; a packet of
+    /// another step may not, because that step has waited for all of its packets.
+    pub fn deliver(&self, to: &Self, step: &Step, packets: &[Vec<u8>]) {
         let slices: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
         let sent = self.edge.send(&slices).expect("the adapter takes packets");
         assert_eq!(sent, packets.len());
-        let received = to.edge.wait_for(packets.len(), TIMEOUT);
+        let deadline = Instant::now() + TIMEOUT;
+        let mut received = Vec::new();
+        while received.len() < packets.len() && Instant::now() < deadline {
+            for packet in to.edge.wait_for(1, deadline.saturating_duration_since(Instant::now())) {
+                match step.origin(&packet) {
+                    Origin::Step => received.push(packet),
+                    Origin::Unmarked => {}
+                    Origin::Unexpected => panic!("altered, or sent twice: {packet:02x?}"),
+                }
+            }
+        }
         assert_eq!(received.len(), packets.len(), "{:?}", (self.all_discards(), to.all_discards()));
         assert!(received == packets, "packets arrive whole and in order");
     }
@@ -234,11 +252,11 @@ impl End {
         self.packet(to, 20, 0x77)
     }
 
-    /// Sends a packet again and again until one arrives: within 10 seconds. Others may arrive
-    /// later.
+    /// Sends a packet again and again until one arrives. Others may arrive later.
     pub fn reach(&self, to: &Self) {
         let packet = self.probe(to);
-        for _ in 0..1000 {
+        let deadline = Instant::now() + TIMEOUT;
+        while Instant::now() < deadline {
             self.offer(&packet, 1);
             if to.edge.wait_for(1, Duration::from_millis(10)).contains(&packet) {
                 return;
@@ -314,33 +332,6 @@ pub fn open(loaded: &Loaded, number: u8) -> Result<Handle, NTSTATUS> {
 #[must_use]
 pub fn path(number: u8) -> String {
     format!(r"\Device\Tunic\{}", guid(number))
-}
-
-/// A UDP packet between two addresses of one family, its payload all `fill`.
-fn packet(from: IpAddr, to: IpAddr, payload_bytes: usize, fill: u8) -> Vec<u8> {
-    let udp_bytes = u16::try_from(8 + payload_bytes).expect("a packet that fits");
-    let mut packet = match (from, to) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => {
-            let mut header = vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0];
-            header[2..4].copy_from_slice(&(20 + udp_bytes).to_be_bytes());
-            header.extend(from.octets());
-            header.extend(to.octets());
-            header
-        }
-        (IpAddr::V6(from), IpAddr::V6(to)) => {
-            let mut header = vec![0x60, 0, 0, 0, 0, 0, 17, 64];
-            header[4..6].copy_from_slice(&udp_bytes.to_be_bytes());
-            header.extend(from.octets());
-            header.extend(to.octets());
-            header
-        }
-        _ => panic!("two families"),
-    };
-    packet.extend([0x12, 0x34, 0x56, 0x78]);
-    packet.extend(udp_bytes.to_be_bytes());
-    packet.extend([0, 0]);
-    packet.extend(std::iter::repeat_n(fill, payload_bytes));
-    packet
 }
 
 /// A stack whose packets are out of reach once they are completed.

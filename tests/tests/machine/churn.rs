@@ -2,26 +2,24 @@
 //! peers, and sleep. Nothing hangs, breaks a rule of the kernel's, or is left behind.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nt_host::MachineOptions;
 use nt_host::ndis::Tuning;
 use tunic::{AdapterState, ConfigurationChange, Key, PeerChange};
-use tunic_tests::machine::{End, Loaded, alone, boot_with, connect};
+use tunic_tests::machine::{End, Loaded, TIMEOUT, alone, boot_with, connect};
 
 /// How long the test may take.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TEST_TIMEOUT: Duration = Duration::from_secs(240);
 
-/// How long everything happens at once.
-const CHURN: Duration = Duration::from_secs(5);
-/// How long packets may need to flow again afterwards: a handshake that was lost is tried again
-/// after 5 s.
-const RECOVERY: Duration = Duration::from_secs(30);
+/// The changes that are made while packets flow.
+const CHANGES: u64 = 900;
 
 #[test]
 fn an_adapter_may_change_while_packets_flow() {
-    alone("an_adapter_may_change_while_packets_flow", TIMEOUT, || {
+    alone("an_adapter_may_change_while_packets_flow", TEST_TIMEOUT, || {
         let loaded = Loaded::load(boot_with(MachineOptions::default())).expect("the driver loads");
         let hold_indications = Some(Duration::from_millis(1));
         let [first, second] = [1, 2].map(|number| {
@@ -37,25 +35,27 @@ fn an_adapter_may_change_while_packets_flow() {
 fn churn(first: &End, second: &End) {
     connect(first, second);
 
-    let is_over = AtomicBool::new(false);
+    let (is_over, batches) = (AtomicBool::new(false), Batches::default());
     let carried = AtomicUsize::new(0);
     thread::scope(|scope| {
-        scope.spawn(|| send(first, second, &is_over));
-        scope.spawn(|| send(second, first, &is_over));
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                let received = first.edge.take().len() + second.edge.take().len();
-                carried.fetch_add(received, Ordering::Relaxed);
-                thread::sleep(Duration::from_millis(1));
-            }
-        });
+        for (from, to) in [(first, second), (second, first)] {
+            let (is_over, batches, carried) = (&is_over, &batches, &carried);
+            scope.spawn(|| send(from, to, is_over, batches));
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let received = to.edge.wait_for(1, Duration::from_millis(100)).len();
+                    carried.fetch_add(received, Ordering::Relaxed);
+                }
+            });
+        }
         let start = Instant::now();
         for step in 0_u64.. {
-            if start.elapsed() > CHURN {
+            let is_carried = carried.load(Ordering::Relaxed) > 0;
+            if step >= CHANGES && is_carried || start.elapsed() > 2 * TIMEOUT {
                 break;
             }
             change(first, second, step);
-            thread::sleep(Duration::from_millis(step % 7));
+            batches.wait_for_more(step % 7);
         }
         is_over.store(true, Ordering::Relaxed);
     });
@@ -65,13 +65,35 @@ fn churn(first: &End, second: &End) {
     let last = first.packet(second, 100, 0xee);
     let start = Instant::now();
     while !second.edge.wait_for(1, Duration::from_millis(100)).contains(&last) {
-        assert!(start.elapsed() < RECOVERY, "packets flow again: {:?}", first.control.statistics());
+        assert!(start.elapsed() < TIMEOUT, "packets flow again: {:?}", first.control.statistics());
         let _ = first.edge.send(&[&last]);
     }
 }
 
+/// The batches that the stacks above have offered: the clock by which changes are made.
+#[derive(Default)]
+struct Batches {
+    count: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Batches {
+    fn offered(&self) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until so many more were offered, or [`TIMEOUT`].
+    fn wait_for_more(&self, more: u64) {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = *count + more;
+        let waited = self.changed.wait_timeout_while(count, TIMEOUT, |count| *count < wanted);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
 /// Sends until it is over, as fast as it goes.
-fn send(from: &End, to: &End, is_over: &AtomicBool) {
+fn send(from: &End, to: &End, is_over: &AtomicBool, batches: &Batches) {
     let packets: Vec<Vec<u8>> =
         (0..40).map(|number| from.packet(to, 20 * usize::from(number), number)).collect();
     while !is_over.load(Ordering::Relaxed) {
@@ -83,6 +105,7 @@ fn send(from: &End, to: &End, is_over: &AtomicBool) {
         }
         // Refused while the adapter is paused.
         let _ = port.transmit(&mut batch);
+        batches.offered();
     }
 }
 

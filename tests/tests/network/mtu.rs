@@ -14,6 +14,8 @@ use tunic_tests::tunnel::{PEER_V4, PEER_V6, Setup, Tunnel};
 
 /// An outer MTU at which a datagram of 8920 bytes is not fragmented.
 const OUTER_MTU: u32 = 9000;
+/// The limit of waits for what has to happen.
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn run(name: &str, test: fn() -> Result<()>) {
     if require::all(name, &Implementation::WireguardGo.needs())
@@ -59,7 +61,7 @@ fn full_packets_pass_and_longer_ones_are_refused() {
                 for to in [PEER_V4, PEER_V6] {
                     let explain = || format!("MTU {mtu}, {to} over {outer:?}");
                     // The news of the MTU may reach the daemon after the first packet.
-                    tunic_tests::wait::until(&explain(), Duration::from_secs(10), || {
+                    tunic_tests::wait::until(&explain(), LIMIT, || {
                         lost(&tunnel.namespace, to, mtu, 1).is_ok_and(|lost| lost.is_empty())
                     })?;
                     let full = lost(&tunnel.namespace, to, mtu, 10)?;
