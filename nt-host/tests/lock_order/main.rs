@@ -1,6 +1,11 @@
 //! Drivers that acquire locks in opposite orders: reported before they deadlock.
+//!
+//! A binary of its own: it declares [`DriverHeap`] as the global allocator of the process, so that
+//! the memory of its drivers is watched.
 
+#[path = "../suite/child.rs"]
 mod child;
+#[path = "../suite/driver.rs"]
 #[expect(dead_code, reason = "not all of the driver is needed")]
 mod driver;
 

@@ -6,7 +6,8 @@ use std::process::Command;
 /// Tells a child which test it runs.
 pub(crate) const TEST: &str = "NT_HOST_TEST_BREAKS";
 
-/// Does something in a child process that runs the same test, optionally with one more variable.
+/// Does something in a child process that runs the same test, named by its modules and its name,
+/// optionally with one more variable.
 /// Returns the child's exit code and its output. The child ends here, with 0 unless it was stopped.
 pub(crate) fn run(
     test: &str,

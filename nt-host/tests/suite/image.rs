@@ -1,15 +1,15 @@
 //! A driver that is an image: what it may do, as on Windows, and the violations that stop it.
 
-mod child;
-mod probe;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use nt_host::image::Malformed;
-use nt_host::{Driver, LoadError, Machine, MachineOptions};
+use nt_host::{Driver, LoadError, Machine};
 use nt_sys::io::{CTL_CODE, FILE_ANY_ACCESS, FILE_DEVICE_NETWORK, METHOD_BUFFERED};
 use nt_sys::ntdef::NTSTATUS;
 use nt_sys::status::STATUS_OBJECT_TYPE_MISMATCH;
+
+use crate::machine::{boot, turn};
+use crate::{child, probe};
 
 /// The functions of the probe.
 const ADD_ONE: u32 = 0;
@@ -28,16 +28,6 @@ const LOWER_WITH_LOCK: u32 = 12;
 const ENDLESS: u32 = 13;
 const CONTROL_REGION: u32 = 14;
 
-/// One driver at a time: leaks are checked when the last one is unloaded.
-static TURN: Mutex<()> = Mutex::new(());
-
-/// Boots the machine. Names for perf are written except in a child, which exits without removing
-/// its file.
-fn boot() -> Machine {
-    let perf_map = std::env::var_os(child::TEST).is_none();
-    Machine::boot(MachineOptions { perf_map, ..MachineOptions::default() })
-}
-
 struct Loaded {
     machine: Machine,
     driver: Driver,
@@ -48,7 +38,7 @@ impl Loaded {
     /// The probe; none if the compiler cannot build it.
     fn new() -> Option<Self> {
         let path = probe::path()?;
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = turn();
         let machine = boot();
         let driver = machine.load_image(path).expect("the image loads");
         Some(Self { machine, driver, _turn: turn })
@@ -129,6 +119,7 @@ fn an_image_is_loaded_and_unloaded_again_and_again() {
 
 #[test]
 fn a_file_that_is_no_image_is_refused() {
+    let _turn = turn();
     let machine = boot();
     let missing = machine.load_image("/nonexistent/driver.sys".as_ref());
     assert!(matches!(missing, Err(LoadError::Unreadable(_))), "{missing:?}");
@@ -153,7 +144,8 @@ fn stops_in_child(
     image: impl AsRef<std::ffi::OsStr>,
     breaking: impl FnOnce(),
 ) -> (String, Vec<String>) {
-    let (code, errors) = child::run(test, Some((probe::IMAGE, image.as_ref())), breaking);
+    let (code, errors) =
+        child::run(&format!("image::{test}"), Some((probe::IMAGE, image.as_ref())), breaking);
     assert_eq!(code, Some(nt_host::violation::EXIT_CODE), "{errors}");
     let start = format!("nt-host: STOP {rule}: ");
     let mut lines = errors.lines().skip_while(|line| !line.contains(&start)).map(str::to_owned);

@@ -1,13 +1,11 @@
 //! Device controls: how buffers are passed, pending requests and their cancellation.
 
-mod driver;
-
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::time::Duration;
 use std::sync::Mutex;
 
-use nt_host::{CompletionPort, MachineOptions, Operation, pool};
+use nt_host::{CompletionPort, Operation, pool};
 use nt_sys::io::{
     CTL_CODE, DO_BUFFERED_IO, DO_DIRECT_IO, FILE_ANY_ACCESS, FILE_DEVICE_NETWORK, FILE_READ_ACCESS,
     FILE_WRITE_ACCESS, GENERIC_READ, GENERIC_WRITE, IO_CSQ, IO_STACK_DEVICE_IO_CONTROL,
@@ -22,10 +20,8 @@ use nt_sys::status::{
     STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS,
 };
 
-use driver::{DEVICE_NAME, Routines, complete, load, location};
-
-/// One machine and one driver at a time.
-static TURN: Mutex<()> = Mutex::new(());
+use crate::driver::{DEVICE_NAME, Routines, complete, load, location};
+use crate::machine::{options, turn};
 
 const fn code(function: u32, method: u32) -> u32 {
     CTL_CODE(FILE_DEVICE_NETWORK, 0x800 + function, method, FILE_ANY_ACCESS)
@@ -88,9 +84,8 @@ fn add_one(irp: *mut IRP) -> NTSTATUS {
 
 #[test]
 fn buffers_are_passed_by_every_method() {
-    let _turn = TURN.lock().expect("no test panics with it");
-    let (machine, driver) =
-        load(MachineOptions::default(), Routines { control: add_one, ..Routines::idle() });
+    let _turn = turn();
+    let (machine, driver) = load(options(), Routines { control: add_one, ..Routines::idle() });
     let handle = machine.open(DEVICE_NAME, 0).expect("the device opens");
     for method in [METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT, METHOD_NEITHER] {
         let mut output = [9; 5];
@@ -107,14 +102,13 @@ fn buffers_are_passed_by_every_method() {
 
 #[test]
 fn a_warning_copies_output() {
-    let _turn = TURN.lock().expect("no test panics with it");
+    let _turn = turn();
     let control: fn(*mut IRP) -> NTSTATUS = |irp| {
         // SAFETY: the buffer has 2 bytes.
         unsafe { system_buffer(irp).write(7) };
         complete(irp, STATUS_BUFFER_OVERFLOW, 1)
     };
-    let (machine, driver) =
-        load(MachineOptions::default(), Routines { control, ..Routines::idle() });
+    let (machine, driver) = load(options(), Routines { control, ..Routines::idle() });
     let handle = machine.open(r"\\.\test", 0).expect("the link opens");
     let mut output = [9; 2];
     let result = handle.ioctl(code(0, METHOD_BUFFERED), &[], &mut output);
@@ -125,8 +119,8 @@ fn a_warning_copies_output() {
 
 #[test]
 fn names_and_access() {
-    let _turn = TURN.lock().expect("no test panics with it");
-    let (machine, driver) = load(MachineOptions::default(), Routines::idle());
+    let _turn = turn();
+    let (machine, driver) = load(options(), Routines::idle());
     assert_eq!(machine.open(r"\Device\Tes", 0).err(), Some(STATUS_OBJECT_NAME_NOT_FOUND));
     assert_eq!(machine.open(r"\Device\Tests", 0).err(), Some(STATUS_OBJECT_NAME_NOT_FOUND));
     let handle = machine.open(r"\device\TEST\Some\File", GENERIC_READ).expect("a file opens");
@@ -274,10 +268,9 @@ fn transfer(irp: *mut IRP) -> NTSTATUS {
 
 #[test]
 fn reads_and_writes_pass_their_buffer_as_the_device_wants() {
-    let _turn = TURN.lock().expect("no test panics with it");
+    let _turn = turn();
     for flags in [DO_BUFFERED_IO, DO_DIRECT_IO, 0] {
-        let (machine, driver) =
-            load(MachineOptions::default(), Routines { control: transfer, ..Routines::idle() });
+        let (machine, driver) = load(options(), Routines { control: transfer, ..Routines::idle() });
         let handle = machine.open(DEVICE_NAME, GENERIC_READ | GENERIC_WRITE).expect("it opens");
         // SAFETY: the handle keeps the file.
         let device = unsafe { (*handle.file_object()).DeviceObject };
@@ -304,7 +297,7 @@ const RELEASE: u32 = code(2, METHOD_BUFFERED);
 
 #[test]
 fn pending_requests_are_completed_later_or_cancelled() {
-    let _turn = TURN.lock().expect("no test panics with it");
+    let _turn = turn();
     // SAFETY: null routines are a value of this type, which the initialization replaces.
     let empty = unsafe { MaybeUninit::<IO_CSQ>::zeroed().assume_init() };
     let made = Box::into_raw(Box::new(Queue { csq: empty, irps: Vec::new(), lock: 0 }));
@@ -323,7 +316,7 @@ fn pending_requests_are_completed_later_or_cancelled() {
         }
     };
     let (machine, driver) =
-        load(MachineOptions::default(), Routines { control: pend, cleanup, ..Routines::idle() });
+        load(options(), Routines { control: pend, cleanup, ..Routines::idle() });
     let handle = machine.open(DEVICE_NAME, 0).expect("the device opens");
     let (first, second) = (handle.ioctl_async(PEND, &[], 1), handle.ioctl_async(PEND, &[], 1));
     assert_eq!(first.wait(Some(Duration::from_millis(5))), None);
@@ -373,7 +366,7 @@ fn pending_requests_are_completed_later_or_cancelled() {
 
 #[test]
 fn each_allocation_can_be_made_to_fail() {
-    let _turn = TURN.lock().expect("no test panics with it");
+    let _turn = turn();
     let control: fn(*mut IRP) -> NTSTATUS = |irp| {
         // SAFETY: has no conditions.
         let allocated = unsafe { IoAllocateIrp(1, 0) };
@@ -392,8 +385,7 @@ fn each_allocation_can_be_made_to_fail() {
         unsafe { system_buffer(irp).write(made) };
         complete(irp, STATUS_SUCCESS, 1)
     };
-    let (machine, driver) =
-        load(MachineOptions::default(), Routines { control, ..Routines::idle() });
+    let (machine, driver) = load(options(), Routines { control, ..Routines::idle() });
     let handle = machine.open(DEVICE_NAME, 0).expect("the device opens");
     let before = pool::allocation_count();
     let mut made = [0];

@@ -1,18 +1,17 @@
 //! Miniports that break a rule: each is reported by name and stopped.
 
-mod miniport;
-
-use std::process::Command;
 use std::time::Duration;
 
 use nt_host::edge::capture::Capture;
-use nt_host::machine::{Machine, MachineOptions};
 use nt_host::ndis::{Adapter, AdapterOptions, MiniportDriver, OidRequest, SendLevel, Tuning};
 use nt_host::violation::EXIT_CODE;
 use nt_sys::ndis::{OID_GEN_VENDOR_ID, OID_TCP_OFFLOAD_PARAMETERS};
 
-use miniport::fault::Fault;
+use crate::child;
+use crate::machine::{boot, turn};
+use crate::miniport::{self, fault::Fault};
 
+/// Tells a child which fault its miniport has.
 const FAULT: &str = "NT_HOST_TEST_FAULT";
 
 /// The expected report of a fault.
@@ -62,21 +61,11 @@ fn expected(fault: Fault) -> &'static str {
 
 #[test]
 fn every_fault_is_caught_and_named() {
-    let program = std::env::current_exe().expect("this test has a file");
-    let children: Vec<_> = miniport::fault::ALL
-        .into_iter()
-        .map(|fault| {
-            let output = Command::new(&program)
-                .args(["--exact", "child", "--ignored", "--nocapture"])
-                .env(FAULT, (fault as u32).to_string())
-                .output()
-                .expect("this test runs again");
-            (fault, output)
-        })
-        .collect();
-    for (fault, output) in children {
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(EXIT_CODE), "{fault:?}: {said}");
+    let test = "nbl_rules::every_fault_is_caught_and_named";
+    for fault in miniport::fault::ALL {
+        let number = (fault as u32).to_string();
+        let (code, said) = child::run(test, Some((FAULT, number.as_ref())), || run(chosen()));
+        assert_eq!(code, Some(EXIT_CODE), "{fault:?}: {said}");
         let line = format!("nt-host: STOP {}", expected(fault));
         assert!(
             said.lines().any(|said| said.starts_with(&line)),
@@ -85,18 +74,17 @@ fn every_fault_is_caught_and_named() {
     }
 }
 
-#[test]
-#[ignore = "the other test runs it, in a process of its own"]
-fn child() {
+/// The fault that the parent wants of this process.
+fn chosen() -> Fault {
     let number = std::env::var(FAULT).ok().and_then(|number| number.parse::<u32>().ok());
     let fault = miniport::fault::ALL.into_iter().find(|fault| Some(*fault as u32) == number);
-    run(fault.unwrap_or(Fault::None));
+    fault.unwrap_or(Fault::None)
 }
 
 /// The life of an adapter, which is without fault if the driver is.
 fn run(fault: Fault) {
     miniport::fault::set_fault(fault);
-    let machine = Machine::boot(MachineOptions::default());
+    let machine = boot();
     let driver = machine.load_linked("loopback", miniport::driver_entry).expect("the driver loads");
     let edge = Capture::new();
     let options = AdapterOptions {
@@ -139,5 +127,6 @@ fn run(fault: Fault) {
 
 #[test]
 fn without_a_fault_nothing_is_said() {
+    let _turn = turn();
     run(Fault::None);
 }

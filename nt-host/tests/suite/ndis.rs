@@ -1,10 +1,8 @@
 //! NDIS with a correct miniport: its states, OIDs and packets, and real TCP.
 
-mod miniport;
-
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nt_host::driver::Driver;
@@ -12,7 +10,7 @@ use nt_host::edge::Edge;
 use nt_host::edge::capture::Capture;
 use nt_host::edge::memory::{BulkAmount, MemoryStack};
 use nt_host::edge::tun::Tun;
-use nt_host::machine::{Machine, MachineOptions};
+use nt_host::machine::Machine;
 use nt_host::ndis::{
     Adapter, AdapterOptions, ConfigValue, MdlLayout, MiniportDriver, OidRequest, SendLevel, State,
     TransmitError, Tuning, interface_mtu, set_interface_mtu,
@@ -28,8 +26,11 @@ use nt_sys::status::{
 };
 use nt_sys::wsk::{AF_INET, AF_INET6};
 
-/// The bound of waits for what must happen.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::machine::{boot, turn};
+use crate::miniport;
+
+/// The limit of waits for what must happen.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The machine with the miniport; one test at a time.
 struct Bench {
@@ -40,9 +41,8 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let machine = Machine::boot(MachineOptions::default());
+        let turn = turn();
+        let machine = boot();
         let driver =
             machine.load_linked("loopback", miniport::driver_entry).expect("the driver loads");
         Self { machine, driver: Some(driver), _turn: turn }

@@ -2,9 +2,6 @@
 //!
 //! Each test runs itself in a child process, which breaks the rule.
 
-mod child;
-mod driver;
-
 use core::ffi::c_void;
 use core::ptr;
 use core::time::Duration;
@@ -29,14 +26,16 @@ use nt_sys::ps::{PsCreateSystemThread, THREAD_ALL_ACCESS};
 use nt_sys::rtl::XSTATE_MASK_LEGACY;
 use nt_sys::status::{STATUS_PENDING, STATUS_SUCCESS};
 
-use driver::{DEVICE_NAME, Routines, complete, load, location};
+use crate::child;
+use crate::driver::{DEVICE_NAME, Routines, complete, load, location};
+use crate::machine::{options, turn};
 
 const TAG: u32 = u32::from_le_bytes(*b"Test");
 const CODE: u32 = CTL_CODE(FILE_DEVICE_NETWORK, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS);
 
 /// Runs `breaking` in a child process that must stop with this rule. Returns the line.
 fn stops(test: &str, rule: &str, breaking: fn()) -> String {
-    let (code, errors) = child::run(test, None, breaking);
+    let (code, errors) = child::run(&format!("rules::{test}"), None, breaking);
     assert_eq!(code, Some(nt_host::violation::EXIT_CODE), "{errors}");
     let start = format!("nt-host: STOP {rule}: ");
     let line = errors.lines().find(|line| line.contains(&start));
@@ -504,7 +503,10 @@ fn call_after_unload() {
         let event = *EVENT.lock().expect("nobody panics");
         // SAFETY: the event is initialized and leaked.
         unsafe { KeSetEvent(ptr::with_exposed_provenance_mut(event), 0, 0) };
-        std::thread::sleep(Duration::from_secs(30));
+        // Until the process is stopped; the limit is the child's.
+        loop {
+            std::thread::park();
+        }
     });
 }
 
@@ -522,12 +524,12 @@ fn bugcheck() {
 /// A driver that breaks no rule is not stopped.
 #[test]
 fn a_driver_that_breaks_nothing() {
+    let _turn = turn();
     let control: fn(*mut IRP) -> NTSTATUS = |irp| {
         free(allocate(5000), TAG);
         complete(irp, STATUS_SUCCESS, 0)
     };
-    let (machine, driver) =
-        load(MachineOptions::default(), Routines { control, ..Routines::idle() });
+    let (machine, driver) = load(options(), Routines { control, ..Routines::idle() });
     let handle = machine.open(DEVICE_NAME, 0).expect("the device opens");
     assert_eq!(handle.ioctl(CODE, &[1], &mut [0; 4]), (STATUS_SUCCESS, 0));
     drop(handle);

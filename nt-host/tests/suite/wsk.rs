@@ -1,9 +1,6 @@
 //! WSK, as a driver sees it.
 
-mod wsk_client;
-
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::process::Command;
 use std::ptr;
 
 use nt_host as _;
@@ -15,7 +12,8 @@ use nt_sys::status::{
 };
 use nt_sys::wsk::*;
 
-use wsk_client::*;
+use crate::child;
+use crate::wsk_client::*;
 
 const LOOPBACK_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const LOOPBACK_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
@@ -333,18 +331,8 @@ fn closing_amid_traffic_ends() {
 
 /// Runs `misuse` in a process of its own, which must stop with `complaint`.
 fn is_stopped(test: &str, complaint: &str, misuse: impl FnOnce()) {
-    if std::env::var_os("WSK_MISUSE").is_some() {
-        misuse();
-        return;
-    }
-    let Ok(this) = std::env::current_exe() else { panic!("no path to this program") };
-    let output = Command::new(this)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env("WSK_MISUSE", "1")
-        .output();
-    let Ok(output) = output else { panic!("can't run") };
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(86), "{said}");
+    let (code, said) = child::run(&format!("wsk::{test}"), None, misuse);
+    assert_eq!(code, Some(nt_host::violation::EXIT_CODE), "{said}");
     assert!(said.contains(complaint), "{said}");
 }
 

@@ -14,8 +14,11 @@ use nt::thread::Thread;
 use nt::{Passive, PoolBox, Shared, Status};
 use nt_host::irql;
 
+use crate::alone;
+
 #[test]
 fn the_allocator_honours_every_alignment() {
+    let _alone = alone();
     for align in (0..13).map(|shift| 1_usize << shift) {
         for size in [1, 7, align, 3 * align + 5] {
             let layout = Layout::from_size_align(size, align).unwrap();
@@ -43,6 +46,7 @@ impl Drop for Counted {
 
 #[test]
 fn owned_and_shared_objects_are_dropped_once() {
+    let _alone = alone();
     let drops = Arc::new(AtomicU32::new(0));
     drop(PoolBox::new(Counted(drops.clone())).unwrap());
     assert_eq!(drops.load(Ordering::Relaxed), 1);
@@ -58,6 +62,7 @@ fn owned_and_shared_objects_are_dropped_once() {
 
 #[test]
 fn holders_of_a_spin_lock_run_at_dispatch_level() {
+    let _alone = alone();
     let lock = SpinMutex::new(5);
     assert_eq!(irql::current(), 0);
     let guard = lock.lock();
@@ -71,6 +76,7 @@ fn holders_of_a_spin_lock_run_at_dispatch_level() {
 
 #[test]
 fn locks_exclude() {
+    let _alone = alone();
     let counters = Arc::new((SpinMutex::new(0), SleepMutex::new(0)));
     let threads: Vec<Thread> = (0..4)
         .map(|_| {
@@ -91,6 +97,7 @@ fn locks_exclude() {
 
 #[test]
 fn events_let_go_one_or_all() {
+    let _alone = alone();
     let passive = Passive::check().expect("tests run at PASSIVE_LEVEL");
     let automatic = Event::new(EventKind::Automatic).unwrap();
     assert_eq!(automatic.wait_for(Duration::from_millis(1), passive), Wait::TimedOut);
@@ -107,6 +114,7 @@ fn events_let_go_one_or_all() {
 
 #[test]
 fn a_semaphore_lets_go_as_many_as_it_was_told() {
+    let _alone = alone();
     let semaphore = Arc::new(Semaphore::new().unwrap());
     let passed = Arc::new(AtomicU32::new(0));
     let threads: Vec<Thread> = (0..3)
@@ -128,6 +136,7 @@ fn a_semaphore_lets_go_as_many_as_it_was_told() {
 
 #[test]
 fn a_shared_object_is_owned_as_what_it_implements() {
+    let _alone = alone();
     trait Named: Send + Sync {
         fn name(&self) -> &str;
     }
@@ -162,6 +171,7 @@ fn a_shared_object_is_owned_as_what_it_implements() {
 
 #[test]
 fn a_rundown_waits_for_its_uses() {
+    let _alone = alone();
     let rundown = Shared::new(Rundown::closed().unwrap()).unwrap();
     assert!(!rundown.enter(1), "it is closed at first");
     rundown.wait();
@@ -187,6 +197,7 @@ fn a_rundown_waits_for_its_uses() {
 
 #[test]
 fn random_bytes_differ_and_clocks_run() {
+    let _alone = alone();
     let (mut first, mut second) = ([0; 32], [0; 32]);
     nt::random::fill(&mut first).unwrap();
     nt::random::fill(&mut second).unwrap();
@@ -199,6 +210,7 @@ fn random_bytes_differ_and_clocks_run() {
 
 #[test]
 fn statuses_tell_success_from_failure() {
+    let _alone = alone();
     assert_eq!(Status::PENDING.ok(), Ok(()));
     assert_eq!(Status::ALREADY_COMPLETE.ok(), Ok(()));
     assert_eq!(Status::BUFFER_OVERFLOW.ok(), Err(Status::BUFFER_OVERFLOW));

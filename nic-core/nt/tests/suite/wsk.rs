@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nt::Status;
@@ -11,14 +11,10 @@ use nt::wsk::{
 };
 use nt_host::pool;
 
-/// How long a test waits for what must happen.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::alone;
 
-/// One test at a time: allocations that fail are counted in the whole process.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The limit of waits for what must happen.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Passes datagrams on.
 struct Mailbox(Mutex<Sender<Datagrams>>);

@@ -3,8 +3,6 @@
 //!
 //! With a [`Fault`] it breaks a rule.
 
-#![allow(dead_code, reason = "two tests use this, each a part of it")]
-
 pub(crate) mod device;
 pub(crate) mod fault;
 mod oid;

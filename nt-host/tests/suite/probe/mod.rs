@@ -42,7 +42,7 @@ fn build() -> Option<PathBuf> {
     compile(&folder, &here.join("../nic-core/nt-sys/src/lib.rs"), |rustc| {
         rustc.args(["--crate-type", "rlib", "--crate-name", "nt_sys", "--cap-lints", "allow"]);
     });
-    compile(&folder, &here.join("tests/probe/driver.rs"), |rustc| {
+    compile(&folder, &here.join("tests/suite/probe/driver.rs"), |rustc| {
         rustc.args(["--extern", "nt_sys=libnt_sys.rlib", "-o", "probe.sys"]);
         rustc.args(["-Clinker=rust-lld", "-Clinker-flavor=lld-link"]);
         rustc.args(SWITCHES.map(|switch| format!("-Clink-arg={switch}")));

@@ -185,7 +185,7 @@ fn signals_end_it_cleanly_even_while_a_client_waits() {
 
 #[test]
 fn the_end_of_the_socket_is_the_end_of_the_daemon() {
-    let Some(name) = interface("f") else { return };
+    let Some(name) = interface("h") else { return };
     let mut daemon = Foreground::start(&name);
     fs::remove_file(socket::path(&name)).unwrap();
     daemon.succeeds();

@@ -1,8 +1,5 @@
 //! The SDK's socket, as the SDK and other clients see it.
 
-mod directory;
-mod memory;
-
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -10,8 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use directory::Directory;
-use memory::MemoryDriver;
+use crate::directory::Directory;
+use crate::memory::MemoryDriver;
 use tunic::status::{STATUS_ACCESS_DENIED, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST};
 use tunic::{
     Adapter, AdapterState, AllowedIp, AllowedIpChange, ConfigurationChange, Error, Key,

@@ -1,14 +1,12 @@
 //! The service follows its interface, and ends with it or with its socket. Needs root, and ip(8).
 
-mod memory;
-
 use std::fs;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use memory::MemoryDriver;
+use crate::memory::MemoryDriver;
 use tunic::{Adapter, AdapterState};
 use tunicd::service::{Driver, Stop, serve};
 use tunicd::signal::Signals;

@@ -1,16 +1,13 @@
 //! The socket of the UAPI, as clients see it.
 
-mod directory;
-mod memory;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
-use directory::Directory;
-use memory::MemoryDriver;
+use crate::directory::Directory;
+use crate::memory::MemoryDriver;
 use tunic::Adapter;
 use tunicd::socket;
 use tunicd::uapi::Uapi;

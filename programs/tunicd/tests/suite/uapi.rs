@@ -1,12 +1,10 @@
 //! The configuration protocol, line by line.
 
-mod memory;
-
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use memory::{MemoryDriver, TAKEN_PORT};
+use crate::memory::{MemoryDriver, TAKEN_PORT};
 use tunic::Adapter;
 use tunic::hex::Hex;
 use tunicd::uapi::Uapi;
@@ -28,9 +26,11 @@ const EINVAL_OTHERWISE: &str = "errno=22\n\n";
 fn configuration_comes_back() {
     let uapi = uapi();
     let set = format!(
-        "set=1\nprivate_key={}\nlisten_port=51820\nfwmark=51820\nreplace_peers=true\npublic_key={}\n\
+        "set=1\nprivate_key={}\nlisten_port=51820\nfwmark=51820\nreplace_peers=true\n\
+         public_key={}\n\
          preshared_key={}\nendpoint=[2001:db8::1]:1\npersistent_keepalive_interval=25\n\
-         replace_allowed_ips=true\nallowed_ip=10.1.2.3/8\nallowed_ip=fd00::/64\nprotocol_version=1\n\
+         replace_allowed_ips=true\nallowed_ip=10.1.2.3/8\nallowed_ip=fd00::/64\n\
+         protocol_version=1\n\
          public_key={}\nendpoint=192.0.2.1:65535",
         hex(7),
         hex(1),
@@ -93,7 +93,8 @@ fn peers_and_allowed_ips_go() {
     let uapi = uapi();
     let (first, second, unknown) = (hex(1), hex(2), hex(3));
     let set = format!(
-        "set=1\npublic_key={first}\nallowed_ip=10.0.0.0/8\nallowed_ip=fd00::/64\npublic_key={second}"
+        "set=1\npublic_key={first}\nallowed_ip=10.0.0.0/8\nallowed_ip=fd00::/64\n\
+         public_key={second}"
     );
     assert_eq!(*uapi.answer(&set), OK);
     let set = format!(

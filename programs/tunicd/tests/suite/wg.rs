@@ -1,13 +1,11 @@
 //! Stock wg(8) on the UAPI socket.
 
-mod memory;
-
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use memory::MemoryDriver;
+use crate::memory::MemoryDriver;
 use require::Need;
 use tunic::{Adapter, Key};
 use tunicd::socket;

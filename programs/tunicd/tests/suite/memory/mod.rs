@@ -45,7 +45,6 @@ struct Peer {
 
 impl MemoryDriver {
     /// Refuses whoever opens it.
-    #[allow(dead_code, reason = "each test has a copy of this file, and this is one's")]
     pub(crate) fn lock(&self) {
         self.state.lock().unwrap().is_locked = true;
     }

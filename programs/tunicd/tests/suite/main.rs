@@ -1,0 +1,10 @@
+//! The daemon, its parts and its sockets.
+
+mod daemon;
+mod directory;
+mod ioctl_socket;
+mod memory;
+mod service;
+mod socket;
+mod uapi;
+mod wg;
