@@ -29,8 +29,6 @@ use nt_sys::ps::{
 };
 use nt_sys::status::{STATUS_SUCCESS, STATUS_TIMEOUT};
 
-use crate::machine::turn;
-
 const MILLISECOND: i64 = 10_000;
 
 fn event(kind: EVENT_TYPE, state: bool) -> KEVENT {
@@ -96,7 +94,6 @@ fn join(thread: PVOID) {
 
 #[test]
 fn a_notification_event_stays_set() {
-    let _turn = turn();
     let event = placed_event(NotificationEvent, false);
     let event: *const KEVENT = &raw const *event;
     assert_eq!(wait(event, Some(0)), STATUS_TIMEOUT);
@@ -111,7 +108,6 @@ fn a_notification_event_stays_set() {
 
 #[test]
 fn a_synchronization_event_ends_one_wait() {
-    let _turn = turn();
     let event = placed_event(SynchronizationEvent, true);
     let event: *const KEVENT = &raw const *event;
     assert_eq!(wait(event, Some(0)), STATUS_SUCCESS);
@@ -120,7 +116,6 @@ fn a_synchronization_event_ends_one_wait() {
 
 #[test]
 fn an_event_wakes_a_thread() {
-    let _turn = turn();
     struct Pair {
         ping: KEVENT,
         pong: KEVENT,
@@ -161,7 +156,6 @@ fn an_event_wakes_a_thread() {
 
 #[test]
 fn a_wait_on_many_tells_which_one_or_takes_all() {
-    let _turn = turn();
     let first = placed_event(SynchronizationEvent, false);
     let second = placed_event(SynchronizationEvent, true);
     let objects: [PVOID; 2] =
@@ -195,7 +189,6 @@ fn a_wait_on_many_tells_which_one_or_takes_all() {
 
 #[test]
 fn a_wait_on_all_ends_when_the_last_is_signalled() {
-    let _turn = turn();
     unsafe extern "efiapi" fn set_both(events: PVOID) {
         for index in [0, 1] {
             // SAFETY: the two events outlive the thread.
@@ -233,7 +226,6 @@ fn a_wait_on_all_ends_when_the_last_is_signalled() {
 
 #[test]
 fn a_semaphore_counts() {
-    let _turn = turn();
     let semaphore = Box::into_raw(Box::new(MaybeUninit::<KSEMAPHORE>::uninit())).cast();
     // SAFETY: the semaphore is writable.
     unsafe { KeInitializeSemaphore(semaphore, 1, 3) };
@@ -249,7 +241,6 @@ fn a_semaphore_counts() {
 
 #[test]
 fn a_timer_is_not_early_and_can_be_cancelled() {
-    let _turn = turn();
     let timer = Box::into_raw(Box::new(MaybeUninit::<KTIMER>::uninit())).cast::<KTIMER>();
     // SAFETY: the timer is writable.
     unsafe { KeInitializeTimerEx(timer, NotificationTimer) };
@@ -273,7 +264,6 @@ fn a_timer_is_not_early_and_can_be_cancelled() {
 
 #[test]
 fn a_periodic_timer_queues_its_dpc_again_and_again() {
-    let _turn = turn();
     static RUNS: AtomicU32 = AtomicU32::new(0);
     unsafe extern "efiapi" fn count(_dpc: *mut KDPC, timer: PVOID, _low: PVOID, _high: PVOID) {
         assert_eq!(irql::current(), 2);
@@ -302,7 +292,6 @@ fn a_periodic_timer_queues_its_dpc_again_and_again() {
 
 #[test]
 fn dpcs_run_in_order_at_dispatch_level_on_their_processor() {
-    let _turn = turn();
     static ORDER: Mutex<Vec<usize>> = Mutex::new(Vec::new());
     static HOLD: AtomicU32 = AtomicU32::new(0);
     unsafe extern "efiapi" fn note(_dpc: *mut KDPC, number: PVOID, first: PVOID, second: PVOID) {
@@ -361,7 +350,6 @@ fn is_queued(dpc: *const KDPC) -> bool {
 
 #[test]
 fn a_thread_ends_by_return_and_by_termination() {
-    let _turn = turn();
     static ENDED: AtomicU32 = AtomicU32::new(0);
     unsafe extern "efiapi" fn returns(_context: PVOID) {
         ENDED.fetch_add(1, Ordering::SeqCst);
@@ -416,7 +404,6 @@ struct Counted {
 
 #[test]
 fn a_spin_lock_excludes() {
-    let _turn = turn();
     let count = count_on_threads(|counted| {
         // SAFETY: the threads share it by this lock.
         let lock = unsafe { &raw mut (*counted).lock };
@@ -434,7 +421,6 @@ fn a_spin_lock_excludes() {
 
 #[test]
 fn a_spin_lock_for_readers_excludes_writers() {
-    let _turn = turn();
     let count = count_on_threads(|counted| {
         // SAFETY: the threads share it by this lock.
         let lock = unsafe { &raw mut (*counted).readers };
@@ -456,7 +442,6 @@ fn a_spin_lock_for_readers_excludes_writers() {
 
 #[test]
 fn a_rundown_waits_for_the_last_use() {
-    let _turn = turn();
     static RELEASED: AtomicU32 = AtomicU32::new(0);
     unsafe extern "efiapi" fn release(context: PVOID) {
         RELEASED.store(1, Ordering::SeqCst);
@@ -485,7 +470,6 @@ fn a_rundown_waits_for_the_last_use() {
 
 #[test]
 fn a_callback_in_a_host_call_goes_on_on_the_drivers_stack() {
-    let _turn = turn();
     let outer = callback::enter_driver(|| {
         let first = psm_stack_pointer();
         let nested = stack::on_host(|| {

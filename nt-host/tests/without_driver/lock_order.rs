@@ -1,18 +1,8 @@
 //! Drivers that acquire locks in opposite orders: reported before they deadlock.
-//!
-//! A binary of its own: it declares [`DriverHeap`] as the global allocator of the process, so that
-//! the memory of its drivers is watched.
-
-#[path = "../suite/child.rs"]
-mod child;
-#[path = "../suite/driver.rs"]
-#[expect(dead_code, reason = "not all of the driver is needed")]
-mod driver;
 
 use core::cell::UnsafeCell;
 
 use nt_host::MachineOptions;
-use nt_host::heap::DriverHeap;
 use nt_sys::ex::{
     EX_PUSH_LOCK, ExAcquirePushLockExclusiveEx, ExAcquireSpinLockShared,
     ExReleasePushLockExclusiveEx, ExReleaseSpinLockShared,
@@ -22,10 +12,8 @@ use nt_sys::ke::{
     KeReleaseSpinLock,
 };
 
-use driver::{Routines, load};
-
-#[global_allocator]
-static HEAP: DriverHeap = DriverHeap;
+use crate::child;
+use crate::driver::{Routines, load};
 
 /// Locks of the driver.
 struct Lock(UnsafeCell<u64>);
@@ -64,7 +52,7 @@ fn in_entry(lock_order: bool, entry: fn()) {
 /// Does something in a child process. Returns the line with which it was stopped; none if it ended
 /// normally.
 fn stopped(test: &str, act: fn()) -> Option<String> {
-    let (code, errors) = child::run(test, None, act);
+    let (code, errors) = child::run(&format!("lock_order::{test}"), None, act);
     let line = errors.lines().find(|line| line.contains("nt-host: STOP ")).map(str::to_owned);
     let expected = if line.is_some() { nt_host::violation::EXIT_CODE } else { 0 };
     assert_eq!(code, Some(expected), "{errors}");

@@ -3,30 +3,25 @@
 use std::ffi::c_void;
 use std::net::{IpAddr, SocketAddr};
 use std::ptr;
-use std::sync::MutexGuard;
 
 use nt_host as _;
 use nt_sys::ntdef::{NTSTATUS, ULONG};
 use nt_sys::status::STATUS_SUCCESS;
 use nt_sys::wsk::*;
 
-use crate::machine::turn;
-
 use super::{RECEIVE_DISPATCH, Receiver, Socket, event, request};
 
 pub(crate) static CLIENT_DISPATCH: WSK_CLIENT_DISPATCH =
     WSK_CLIENT_DISPATCH { Version: MAKE_WSK_VERSION(1, 0), Reserved: 0, WskClientEvent: None };
 
-/// A registered client, which holds the machine.
+/// A registered client.
 pub(crate) struct Client {
     pub(crate) registration: Box<WSK_REGISTRATION>,
     pub(crate) provider: WSK_PROVIDER_NPI,
-    _turn: MutexGuard<'static, ()>,
 }
 
 impl Client {
     pub(crate) fn new() -> Self {
-        let turn = turn();
         let mut registration = Box::new(WSK_REGISTRATION {
             ReservedRegistrationState: 0,
             ReservedRegistrationContext: ptr::null_mut(),
@@ -43,7 +38,7 @@ impl Client {
             WskCaptureProviderNPI(&raw mut *registration, WSK_INFINITE_WAIT, &raw mut provider)
         };
         assert_eq!(status, STATUS_SUCCESS);
-        Self { registration, provider, _turn: turn }
+        Self { registration, provider }
     }
 
     pub(crate) fn dispatch(&self) -> &'static WSK_PROVIDER_DISPATCH {
