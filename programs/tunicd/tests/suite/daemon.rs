@@ -1,7 +1,5 @@
 //! `tunicd` itself, with the driver. Needs root, ip(8) and wg(8).
 
-mod directory;
-
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
@@ -22,7 +20,7 @@ use tunic::{
 use tunic_ioctl::ovpn_dco;
 use tunicd::{ioctl_socket, socket};
 
-use directory::Directory;
+use crate::directory::Directory;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
