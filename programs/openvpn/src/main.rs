@@ -13,7 +13,7 @@ use tunic_openvpn::profile::Profile;
 use tunic_openvpn::tunicd::Tunicd;
 
 /// OpenVPN client whose data channel is a Tunic adapter. SIGINT and SIGTERM disconnect; SIGUSR1
-/// and SIGHUP reconnect.
+/// and SIGHUP reconnect; SIGUSR2 logs statistics.
 #[derive(Parser)]
 #[command(version)]
 struct Options {

@@ -32,6 +32,12 @@ use crate::profile::{Family, Profile, Remote};
 /// defaults.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
+/// Minimum delay after a failed authentication, as in stock OpenVPN.
+const AUTH_RETRY: Duration = Duration::from_secs(10);
+
+/// Failed attempts per server after which the delay doubles (manual, `--connect-retry`).
+const QUICK_ATTEMPTS: u32 = 5;
+
 /// A client with a validated profile.
 pub struct Client {
     profile: Profile,
@@ -106,6 +112,9 @@ impl Client {
             let pause = match next {
                 Next::Exit => return Ok(()),
                 Next::Fail => bail!("no further attempt"),
+                Next::RetryAuthentication => {
+                    rounds.retry_authentication().context("authentication failed too often")?
+                }
                 Next::Reconnect { is_next_remote, after } => {
                     let pause = rounds.next(is_next_remote).context("no server can be reached")?;
                     after.unwrap_or(pause)
@@ -129,9 +138,8 @@ fn is_exit_requested(inputs: &Receiver<Input>, pause: Duration) -> bool {
             Ok(Input { what: InputKind::Signal(Signal::SIGINT | Signal::SIGTERM), .. }) => {
                 return true;
             }
-            Ok(Input { what: InputKind::Signal(_), .. }) | Err(RecvTimeoutError::Timeout) => {
-                return false;
-            }
+            Ok(Input { what: InputKind::Signal(Signal::SIGHUP | Signal::SIGUSR1), .. })
+            | Err(RecvTimeoutError::Timeout) => return false,
             Ok(_) => {}
             Err(RecvTimeoutError::Disconnected) => return true,
         }
@@ -144,8 +152,11 @@ struct RemoteCycle<'p> {
     index: usize,
     /// Index into the addresses of a name.
     attempt: usize,
-    rounds: u32,
-    max_rounds: Option<u32>,
+    /// Failed attempts since a connection was up.
+    failures: u32,
+    /// The last connection was up: its end is no failed attempt.
+    was_up: bool,
+    max_failures: Option<u32>,
     pause: Duration,
     pauses: (Duration, Duration),
 }
@@ -161,8 +172,18 @@ impl<'p> RemoteCycle<'p> {
             remotes.rotate_left(by);
         }
         let pauses = profile.connect_retry.unwrap_or(RETRY);
-        let max_rounds = profile.connect_retry_max;
-        Self { remotes, index: 0, attempt: 0, rounds: 0, max_rounds, pause: pauses.0, pauses }
+        let count = u32::try_from(remotes.len()).unwrap_or(u32::MAX);
+        let max = profile.connect_retry_max.filter(|max| *max > 0);
+        Self {
+            remotes,
+            index: 0,
+            attempt: 0,
+            failures: 0,
+            was_up: false,
+            max_failures: max.map(|max| max.saturating_mul(count)),
+            pause: pauses.0,
+            pauses,
+        }
     }
 
     fn remote(&self) -> &'p Remote {
@@ -173,30 +194,45 @@ impl<'p> RemoteCycle<'p> {
         addresses[self.attempt % addresses.len()]
     }
 
-    /// Resets rounds and delay after a connection came up.
+    /// Resets the count of failures and the delay after a connection came up.
     fn succeeded(&mut self) {
-        self.rounds = 0;
+        (self.failures, self.was_up) = (0, true);
         self.pause = self.pauses.0;
     }
 
     /// Advances and returns the delay before the next attempt; `None` after `connect-retry-max`
-    /// rounds.
+    /// attempts per server.
     fn next(&mut self, is_next_remote: bool) -> Option<Duration> {
+        self.failures = self.failures.saturating_add(u32::from(!self.was_up));
+        self.was_up = false;
+        if self.max_failures.is_some_and(|max| self.failures >= max) {
+            return None;
+        }
         if !is_next_remote {
-            return Some(self.pauses.0);
+            return Some(self.back_off(self.pauses.0));
         }
         self.index = (self.index + 1) % self.remotes.len();
         if self.index > 0 {
             return Some(Duration::ZERO);
         }
         self.attempt += 1;
-        self.rounds += 1;
-        if self.max_rounds.is_some_and(|max| max > 0 && self.rounds >= max) {
-            return None;
-        }
         let pause = self.pause;
         self.pause = (pause * 2).min(self.pauses.1);
         Some(pause)
+    }
+
+    /// Like [`RemoteCycle::next`], after a failed authentication: no server is tried at once, as
+    /// servers may share accounts and lock them.
+    fn retry_authentication(&mut self) -> Option<Duration> {
+        let pause = self.next(true)?;
+        Some(pause.max(self.back_off(AUTH_RETRY.max(self.pauses.0))))
+    }
+
+    /// The delay after that many failures: doubles after some per server.
+    fn back_off(&self, first: Duration) -> Duration {
+        let count = u32::try_from(self.remotes.len()).unwrap_or(u32::MAX).max(1);
+        let doublings = (self.failures / count).saturating_sub(QUICK_ATTEMPTS - 1).min(15);
+        first.saturating_mul(1 << doublings).min(self.pauses.1.max(first))
     }
 }
 
@@ -240,6 +276,37 @@ mod tests {
         rounds.succeeded();
         assert_eq!(rounds.next(false), Some(RETRY.0));
         assert_eq!(rounds.remote().host, "a");
+    }
+
+    #[test]
+    fn failed_authentication_backs_off() {
+        let one = profile(&["a"], None);
+        let mut rounds = RemoteCycle::new(&one);
+        let pauses: Vec<_> = (0..11)
+            .filter_map(|_| rounds.retry_authentication())
+            .map(|pause| pause.as_secs())
+            .collect();
+        assert_eq!(pauses, [10, 10, 10, 10, 20, 40, 80, 160, 300, 300, 300]);
+        rounds.succeeded();
+        assert_eq!(rounds.retry_authentication(), Some(AUTH_RETRY));
+        let two = profile(&["a", "b"], Some(2));
+        let mut rounds = RemoteCycle::new(&two);
+        let tried = std::iter::from_fn(|| rounds.retry_authentication()).count();
+        assert_eq!(tried, 3);
+    }
+
+    /// A server that asks for another attempt at itself counts too, the end of a tunnel does not.
+    #[test]
+    fn attempts_at_one_server_are_counted() {
+        let profile = profile(&["a"], Some(7));
+        let mut rounds = RemoteCycle::new(&profile);
+        for _ in 0..20 {
+            rounds.succeeded();
+            assert_eq!(rounds.next(false), Some(RETRY.0));
+        }
+        let pauses: Vec<_> =
+            std::iter::from_fn(|| rounds.next(false)).map(|pause| pause.as_secs()).collect();
+        assert_eq!(pauses, [1, 1, 1, 1, 2, 4]);
     }
 
     #[test]

@@ -11,9 +11,8 @@ impl Signals {
     /// Blocks the signals, so that they do not end the program.
     pub fn block() -> nix::Result<Self> {
         let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1] {
-            set.add(signal);
-        }
+        set.extend([Signal::SIGINT, Signal::SIGTERM]);
+        set.extend([Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2]);
         set.thread_block()?;
         Ok(Self(set))
     }

@@ -64,6 +64,8 @@ pub(super) enum Next {
         /// Delay that the server requested.
         after: Option<Duration>,
     },
+    /// Reconnect after a failed authentication (`auth-retry`).
+    RetryAuthentication,
     /// Exit successfully.
     Exit,
     /// Exit with an error.
@@ -228,6 +230,7 @@ impl<'c> Connection<'c> {
                     after(&error, RECONNECT),
                 ));
             }
+            InputKind::Signal(Signal::SIGUSR2) => self.log_statistics(),
             InputKind::Signal(Signal::SIGUSR1 | Signal::SIGHUP) => {
                 return Err(end("reconnect requested by a signal", RECONNECT));
             }
@@ -309,22 +312,25 @@ impl<'c> Connection<'c> {
 
     /// Sends `EXIT` where supported, and undoes the network configuration.
     fn leave(&mut self, next: Next) {
-        let log = self.common.log;
         let Some(options) = &self.options else { return };
         if next == Next::Exit && options.is_exit_by_control {
             self.send("EXIT");
             self.flush();
             self.await_acks();
         }
+        self.log_statistics();
+        self.network = None;
+    }
+
+    fn log_statistics(&self) {
         if let Ok(PeerStatistics { rx_packets, rx_bytes, tx_packets, tx_bytes }) =
             self.common.channel.statistics(Peer::Only)
         {
-            log.step(format_args!(
+            self.common.log.step(format_args!(
                 "received {rx_packets} packets, {rx_bytes} bytes; \
                  sent {tx_packets} packets, {tx_bytes} bytes"
             ));
         }
-        self.network = None;
     }
 
     /// Waits until the server has acknowledged everything, up to [`EXIT_WINDOW`].

@@ -24,8 +24,12 @@ impl Connection<'_> {
             Message::PushReply(options) => return self.pushed(options, now),
             Message::AuthFailed(reason) => {
                 let had_token = self.credentials.forget_token();
-                let is_final = !had_token && !self.common.profile.is_auth_retried;
-                let next = if is_final { Next::Fail } else { RECONNECT };
+                let next = match (had_token, self.common.profile.is_auth_retried) {
+                    // The password is used instead of the token.
+                    (true, _) => RECONNECT,
+                    (false, true) => Next::RetryAuthentication,
+                    (false, false) => Next::Fail,
+                };
                 return Err(end(format!("authentication failed: {reason}"), next));
             }
             Message::AuthFailedNow { backoff, is_next_remote, reason } => {
