@@ -11,7 +11,8 @@ use tunic_openvpn::profile::ServerProfile;
 use tunic_openvpn::server;
 use tunic_openvpn::tunicd::Tunicd;
 
-/// OpenVPN server whose data channel is a Tunic adapter. SIGTERM and SIGINT stop it.
+/// OpenVPN server whose data channel is a Tunic adapter. SIGTERM and SIGINT stop it;
+/// SIGHUP and SIGUSR1 send all clients back; SIGUSR2 logs them.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

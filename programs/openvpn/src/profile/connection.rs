@@ -6,6 +6,7 @@ use super::Family;
 use super::error::ProfileError;
 use super::lines::{Line, lines};
 use super::parse::{PartialRemote, Reader, malformed, seconds, value};
+use crate::Role;
 
 impl Reader {
     /// Applies such an option. Returns `false` for other options.
@@ -58,6 +59,7 @@ impl Reader {
             ("explicit-exit-notify", rest) if rest.len() <= 1 => {
                 let count: u32 = rest.first().map_or(Ok(1), |count| value(line, count))?;
                 self.profile.is_exit_notified = count > 0;
+                self.profile.is_exit_to_next_remote = count == 2;
             }
             (
                 "remote" | "proto" | "port" | "rport" | "lport" | "local" | "dev" | "connect-retry"
@@ -72,7 +74,7 @@ impl Reader {
     /// `<connection>`: a remote with its own port and protocol.
     fn connection(&mut self, block: &Line) -> Result<(), ProfileError> {
         let text = block.block.as_ref().ok_or_else(|| malformed(block))?;
-        let mut inner = Self::new(&self.folder, &[]);
+        let mut inner = Self::new(&self.folder, &[], Role::Client);
         for line in lines(text, block.number + 1)? {
             match line.name.as_str() {
                 "remote" | "port" | "rport" | "proto" => {

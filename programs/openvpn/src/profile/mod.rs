@@ -86,6 +86,8 @@ pub struct Profile {
     pub mssfix: Option<u32>,
     /// Notifies the server on exit (`explicit-exit-notify`).
     pub is_exit_notified: bool,
+    /// A server sends its clients to their next server on exit (`explicit-exit-notify 2`).
+    pub is_exit_to_next_remote: bool,
     /// Ignores pushed routes, gateways and name servers (`route-nopull`).
     pub is_route_nopull: bool,
     /// Filters for pushed options (`pull-filter`), in order.

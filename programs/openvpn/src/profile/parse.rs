@@ -11,6 +11,7 @@ use super::error::ProfileError;
 use super::lines::{Line, lines};
 use super::without_effect::{Unhandled, unhandled};
 use super::{ControlWrap, CredentialSource, Family, Profile, PullAction, PullFilter, Remote};
+use crate::Role;
 use crate::options::OptionError;
 
 const DEFAULT_PORT: u16 = 1194;
@@ -41,7 +42,7 @@ impl Profile {
         if !lines.iter().any(|line| line.name == "client" || line.name == "pull") {
             return Err(ProfileError::Incomplete("not a client profile: `client` is missing"));
         }
-        let mut reader = Reader::new(folder, &lines);
+        let mut reader = Reader::new(folder, &lines, Role::Client);
         for line in &lines {
             reader.option(line)?;
         }
@@ -57,6 +58,7 @@ impl Profile {
 pub(super) struct Reader {
     pub(super) profile: Profile,
     pub(super) folder: PathBuf,
+    role: Role,
     /// Names of `ignore-unknown-option`.
     ignored: Vec<String>,
     /// `dev-type tun` is given: the device may have any name.
@@ -76,7 +78,7 @@ pub(super) struct PartialRemote {
 }
 
 impl Reader {
-    pub(super) fn new(folder: &Path, lines: &[Line]) -> Self {
+    pub(super) fn new(folder: &Path, lines: &[Line], role: Role) -> Self {
         let ignored = lines
             .iter()
             .filter(|line| line.name == "ignore-unknown-option")
@@ -85,6 +87,7 @@ impl Reader {
         Self {
             profile: Profile::default(),
             folder: folder.to_owned(),
+            role,
             ignored,
             is_tun: lines.iter().any(|line| line.name == "dev-type" && line.arguments() == ["tun"]),
             remotes: Vec::new(),
@@ -136,7 +139,7 @@ impl Reader {
                 return Err(line.error(error.to_string()));
             }
         }
-        match unhandled(&line.name) {
+        match unhandled(&line.name, self.role) {
             Some(Unhandled::Silent) => {}
             Some(Unhandled::Warned) => {
                 self.profile.warnings.push(no_effect(line, &line.name));

@@ -9,6 +9,7 @@ use super::error::ProfileError;
 use super::lines::{Line, lines};
 use super::parse::{Reader, malformed, value};
 use super::{Family, Profile};
+use crate::Role;
 use crate::options::{Network, Topology, mask_length, words};
 
 /// As in OpenVPN.
@@ -82,7 +83,7 @@ impl ServerProfile {
             tls_crypt_v2: None,
             management: None,
         };
-        let mut reader = Reader::new(folder, &lines);
+        let mut reader = Reader::new(folder, &lines, Role::Server);
         for line in &lines {
             if !server.apply_server_option(line, &mut reader)? {
                 reader.option(line)?;

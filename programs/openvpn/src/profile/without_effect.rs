@@ -1,40 +1,24 @@
 //! Options of OpenVPN that are not implemented, and what happens to a profile with them.
 
+use crate::Role;
+
 /// Ignored silently: the result is the same without them.
 const SILENT: &[&str] = &[
     "allow-pull-fqdn",
-    "auth-nocache",
     "bind",
     "client",
-    "daemon",
     "dev-type",
-    "disable-dco",
     "float",
     "key-method",
-    "log",
-    "log-append",
-    "machine-readable-output",
-    "mtu-disc",
-    "mute",
     "mute-replay-warnings",
     "nobind",
     "persist-key",
     "persist-local-ip",
     "persist-remote-ip",
-    "persist-tun",
-    "ping-timer-rem",
     "preresolve",
     "pull",
-    "push-peer-info",
-    "rcvbuf",
-    "route-delay",
-    "sndbuf",
-    "suppress-timestamps",
-    "syslog",
     "tls-client",
     "tls-server",
-    "txqueuelen",
-    "verb",
     "windows-driver",
 ];
 
@@ -42,6 +26,7 @@ const SILENT: &[&str] = &[
 const WARNED: &[&str] = &[
     "allow-compression",
     "allow-recursive-routing",
+    "auth-nocache",
     "block-ipv6",
     "block-outside-dns",
     "cd",
@@ -49,9 +34,11 @@ const WARNED: &[&str] = &[
     "client-nat",
     "connect-freq",
     "connect-freq-initial",
+    "daemon",
     "dev-node",
     "dhcp-release",
     "dhcp-renew",
+    "disable-dco",
     "down",
     "down-pre",
     "ecdh-curve",
@@ -68,24 +55,34 @@ const WARNED: &[&str] = &[
     "ipchange",
     "keysize",
     "link-mtu",
+    "log",
+    "log-append",
+    "machine-readable-output",
     "management-log-cache",
     "mark",
     "max-routes",
     "mlock",
+    "mtu-disc",
     "mtu-test",
+    "mute",
     "ncp-disable",
     "nice",
     "opt-verify",
     "parameter",
     "passtos",
+    "persist-tun",
+    "ping-timer-rem",
     "prng",
     "providers",
+    "push-peer-info",
+    "rcvbuf",
     "register-dns",
     "remap-usr1",
     "reneg-bytes",
     "reneg-pkts",
     "replay-persist",
     "replay-window",
+    "route-delay",
     "route-method",
     "route-noexec",
     "route-pre-down",
@@ -95,9 +92,12 @@ const WARNED: &[&str] = &[
     "setcon",
     "show-net-up",
     "single-session",
+    "sndbuf",
     "socket-flags",
     "status",
     "status-version",
+    "suppress-timestamps",
+    "syslog",
     "tcp-nodelay",
     "tls-cert-profile",
     "tls-cipher",
@@ -107,11 +107,13 @@ const WARNED: &[&str] = &[
     "tls-timeout",
     "tun-mtu-extra",
     "tun-mtu-max",
+    "txqueuelen",
     "up",
     "up-delay",
     "up-restart",
     "use-prediction-resistance",
     "user",
+    "verb",
     "vlan-tagging",
     "win-sys",
     "writepid",
@@ -161,6 +163,18 @@ const REFUSED: &[&str] = &[
     "x509-username-field",
 ];
 
+/// Refused in the configuration of a server, which would be less secure than its author expects. A
+/// client's server sets these limits too, so that a client gets a warning.
+const REFUSED_BY_SERVERS: &[&str] = &[
+    "connect-freq",
+    "connect-freq-initial",
+    "setcon",
+    "tls-cert-profile",
+    "tls-cipher",
+    "tls-ciphersuites",
+    "tls-groups",
+];
+
 /// Handling of an unimplemented option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unhandled {
@@ -173,9 +187,11 @@ pub(super) enum Unhandled {
 }
 
 /// The handling of an option; `None` if OpenVPN does not have it either.
-pub(super) fn unhandled(name: &str) -> Option<Unhandled> {
+pub(super) fn unhandled(name: &str, role: Role) -> Option<Unhandled> {
     let is_in = |list: &[&str]| list.binary_search(&name).is_ok();
-    if is_in(SILENT) {
+    if role == Role::Server && is_in(REFUSED_BY_SERVERS) {
+        Some(Unhandled::Refused)
+    } else if is_in(SILENT) {
         Some(Unhandled::Silent)
     } else if is_in(WARNED) {
         Some(Unhandled::Warned)
@@ -192,8 +208,10 @@ mod tests {
 
     #[test]
     fn lists_can_be_searched() {
-        assert!(SILENT.is_sorted() && WARNED.is_sorted() && REFUSED.is_sorted());
-        assert_eq!(unhandled("verb"), Some(Unhandled::Silent));
+        let lists = [SILENT, WARNED, REFUSED, REFUSED_BY_SERVERS];
+        assert!(lists.iter().all(|list| list.is_sorted()));
+        let unhandled = |name| super::unhandled(name, Role::Client);
+        assert_eq!(unhandled("nobind"), Some(Unhandled::Silent));
         assert_eq!(unhandled("up"), Some(Unhandled::Warned));
         assert_eq!(unhandled("secret"), Some(Unhandled::Refused));
         assert_eq!(unhandled("no-such-option"), None);

@@ -16,8 +16,7 @@ pub(super) enum Input {
         command: String,
         answer: Sender<String>,
     },
-    /// A signal that stops the server.
-    Stop(Signal),
+    Signal(Signal),
     /// The data channel failed.
     Gone(io::Error),
 }

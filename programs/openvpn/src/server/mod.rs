@@ -213,12 +213,36 @@ impl Server {
         self.clients.iter().filter_map(line).collect()
     }
 
-    /// Dismisses all clients with `RESTART`.
+    /// Dismisses all clients with `RESTART`: to the next server if the configuration says so
+    /// (`explicit-exit-notify 2`).
     pub fn stop(&mut self, now: Instant) {
+        let word = match self.profile.common.is_exit_to_next_remote {
+            true => "RESTART,[N]",
+            false => "RESTART",
+        };
+        self.dismiss_all(word, "the server stops", now);
+    }
+
+    /// Dismisses all clients with `RESTART`, after which they reconnect.
+    pub fn restart(&mut self, now: Instant) {
+        self.dismiss_all("RESTART", "the server restarts", now);
+    }
+
+    /// Whether every dismissed client has acknowledged its dismissal.
+    pub fn is_drained(&self) -> bool {
+        let is_pending = |client: &Client| {
+            matches!(client.stage, Stage::Leaving { .. }) && !client.session.is_all_acknowledged()
+        };
+        !self.clients.values().any(is_pending)
+    }
+
+    fn dismiss_all(&mut self, word: &str, why: &str, now: Instant) {
         let all: Vec<u32> = self.clients.keys().copied().collect();
         for id in all {
-            self.dismiss(id, "RESTART", "the server stops", now);
-            self.forget(id);
+            match self.clients.get(&id).is_some_and(|client| client.connected().is_some()) {
+                true => self.dismiss(id, word, why, now),
+                false => self.remove(id, why),
+            }
         }
     }
 

@@ -25,13 +25,17 @@ const MAX_INPUTS: usize = 1024;
 /// Wait time without a deadline.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// Blocks the signals that stop a server. Call before any thread starts: threads inherit the mask.
+/// Limit for the acknowledgements of the clients when the server stops.
+const EXIT_WINDOW: Duration = Duration::from_secs(1);
+
+/// Blocks the signals that a server handles. Call before any thread starts: threads inherit the mask.
 ///
 /// # Errors
 ///
 /// When the system call fails.
 pub fn block_signals() -> Result<SigSet> {
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    let mut signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    signals.extend([Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2]);
     signals.thread_block()?;
     Ok(signals)
 }
@@ -67,7 +71,7 @@ pub fn run(
             .with_context(|| format!("management {}", path.display()))?;
     }
     let server = Server::new(profile, data.clone(), Box::new(log_line))?;
-    wait_for(&sender, move || signals.wait().map(Input::Stop).map_err(io::Error::from));
+    wait_for(&sender, move || signals.wait().map(Input::Signal).map_err(io::Error::from));
     let events = data.clone();
     wait_for(&sender, move || events.next_event().map(Input::Event));
     let datagrams = data.clone();
@@ -105,16 +109,21 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
             Ok(Input::Command { command, answer }) => {
                 let Some(text) = execute(&mut server, &command, Instant::now()) else {
                     let _ = answer.send("SUCCESS: the server stops\r\n".into());
-                    server.stop(Instant::now());
-                    return Ok(());
+                    return stop(server, inputs);
                 };
                 // The requester may have disconnected.
                 let _ = answer.send(text);
             }
-            Ok(Input::Stop(signal)) => {
+            Ok(Input::Signal(signal @ (Signal::SIGHUP | Signal::SIGUSR1))) => {
+                log_line(&format!("{signal}: restarting"));
+                server.restart(Instant::now());
+            }
+            Ok(Input::Signal(Signal::SIGUSR2)) => {
+                server.status(Instant::now()).iter().for_each(|line| log_line(line));
+            }
+            Ok(Input::Signal(signal)) => {
                 log_line(&format!("{signal}: stopping"));
-                server.stop(Instant::now());
-                return Ok(());
+                return stop(server, inputs);
             }
             Ok(Input::Gone(error)) => bail!("lost the data channel: {error}"),
             Err(RecvTimeoutError::Disconnected) => bail!("all inputs are closed"),
@@ -122,6 +131,23 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
         }
         server.timer(Instant::now());
     }
+}
+
+/// Dismisses all clients, and waits until they have acknowledged it.
+fn stop(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
+    server.stop(Instant::now());
+    let by = Instant::now() + EXIT_WINDOW;
+    while !server.is_drained() {
+        match inputs.recv_timeout(by.saturating_duration_since(Instant::now())) {
+            Ok(Input::Datagram(from, datagram)) => {
+                server.datagram_in(from, &datagram, unix_time_s(), Instant::now());
+            }
+            Ok(Input::Event(_) | Input::Command { .. }) => {}
+            Ok(Input::Signal(Signal::SIGTERM | Signal::SIGINT) | Input::Gone(_)) | Err(_) => break,
+            Ok(Input::Signal(_)) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The address to listen on.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tunic_openvpn::Suite;
 use tunic_openvpn::profile::{
     CertificateUse, ControlWrap, CredentialSource, Family, Profile, ProfileError, PullAction,
-    Remote, TlsVersion,
+    Remote, ServerProfile, TlsVersion,
 };
 use tunic_openvpn::tls::NameRule;
 
@@ -164,4 +164,27 @@ fn what_can_not_be_done_is_said_with_its_line() {
         Some("work")
     );
     assert_eq!(incomplete("client"), "no server: `remote` is missing");
+}
+
+#[test]
+fn options_without_effect_are_reported() {
+    for option in ["daemon", "log x", "log-append x", "syslog", "user x", "group x", "chroot x"] {
+        let profile = parse(&format!("client\nremote a\n{option}\n")).unwrap();
+        let name = option.split(' ').next().unwrap();
+        assert_eq!(profile.warnings, [format!("line 3: without effect: {name}")]);
+    }
+    let profile = parse("client\nremote a\npersist-tun\ntls-cipher X\nnobind\n").unwrap();
+    assert_eq!(profile.warnings.len(), 2);
+}
+
+#[test]
+fn a_server_is_not_less_secure_than_its_configuration() {
+    for option in ["tls-cipher X", "tls-cert-profile preferred", "connect-freq 1 10"] {
+        for prefix in ["", "setenv opt "] {
+            let text = format!("server 10.8.0.0 255.255.255.0\n{prefix}{option}\n");
+            let error = ServerProfile::parse(&text, Path::new("/nonexistent")).unwrap_err();
+            let name = option.split(' ').next().unwrap();
+            assert_eq!(error.to_string(), format!("line 2: option not supported: {name}"));
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::pki::Authority;
+use nix::sys::signal::Signal;
 use rcgen::ExtendedKeyUsagePurpose as Use;
 use tunic_openvpn::data_channel::{
     DataChannel, DataEvent, DataEventKind, DataFormat, InstallKey, NewPeer, Peer, PeerChange,
@@ -498,6 +499,31 @@ fn strangers_take_no_clients_place() {
     let again = world.connect(4, "alice", plain());
     assert!(world.last_word(again).starts_with("PUSH_REPLY"));
     assert_eq!(world.peers().len(), 2);
+}
+
+/// SIGHUP and SIGUSR1.
+#[test]
+fn a_restarted_server_sends_its_clients_back() {
+    let mut world = World::new("explicit-exit-notify 2");
+    let alice = world.connect(1, "alice", plain());
+    world.server.restart(world.now);
+    assert!(!world.server.is_drained());
+    world.exchange();
+    assert!(world.server.is_drained());
+    assert_eq!((world.peers(), world.last_word(alice)), (vec![], "RESTART"));
+    let alice = world.connect(1, "alice", plain());
+    assert!(world.last_word(alice).starts_with("PUSH_REPLY"));
+    world.server.stop(world.now);
+    world.exchange();
+    assert_eq!((world.peers(), world.last_word(alice)), (vec![], "RESTART,[N]"));
+}
+
+#[test]
+fn the_manuals_signals_do_not_kill_the_server() {
+    let signals = tunic_openvpn::server::block_signals().unwrap();
+    for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
+        assert!(signals.contains(signal), "{signal}");
+    }
 }
 
 /// An observer of a client knows its address and session id, and can forge both.
