@@ -91,7 +91,8 @@ impl Peer {
         namespace.ip(&format!("addr add fd09::1/64 dev {WIRE} nodad"))?;
         peer.shell(
             "ip link add wg0 type wireguard; \
-             for n in 2 3; do ip addr add 10.9.0.$n/24 dev eth0; ip addr add fd09::$n/64 dev eth0; done",
+             for n in 2 3; do ip addr add 10.9.0.$n/24 dev eth0; \
+             ip addr add fd09::$n/64 dev eth0; done",
         )?;
         wait::until("the guest answers over IPv6", TIMEOUT, || {
             namespace.shell("ping -6 -c 1 -W 1 fd09::2", TIMEOUT).is_ok()
@@ -120,7 +121,8 @@ impl Peer {
     pub fn configure(&self, text: &str) -> Result<()> {
         let interface = &self.interface;
         self.shell(&format!(
-            "cat >/tmp/{interface}.conf <<'EOF'\n{text}\nEOF\nwg setconf {interface} /tmp/{interface}.conf\n\
+            "cat >/tmp/{interface}.conf <<'EOF'\n{text}\nEOF\n\
+             wg setconf {interface} /tmp/{interface}.conf\n\
              rm /tmp/{interface}.conf"
         ))?;
         Ok(())
@@ -159,7 +161,8 @@ impl Peer {
     pub fn start_iperf(&self) -> Result<()> {
         let port = iperf::PORT;
         self.shell(&format!(
-            "setsid sh -c 'while iperf3 --server --one-off --port {port}; do :; done' >/dev/null 2>&1 </dev/null &"
+            "setsid sh -c 'while iperf3 --server --one-off --port {port}; do :; done' \
+             >/dev/null 2>&1 </dev/null &"
         ))?;
         Ok(())
     }

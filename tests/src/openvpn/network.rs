@@ -55,7 +55,8 @@ impl Network {
         let tunicd = Tunicd::start_openvpn(&self.namespace, &interface)?;
         let management = self.pki.file("management");
         let configuration = format!(
-            "dev {interface}\ndev-type tun\nlocal 10.9.0.1\nca ca.crt\ncert server.crt\nkey server.key\ndh none\n\
+            "dev {interface}\ndev-type tun\nlocal 10.9.0.1\nca ca.crt\ncert server.crt\nkey server.key\n\
+             dh none\n\
              topology subnet\nserver 10.8.0.0 255.255.255.0\nserver-ipv6 fd08::/64\n\
              management {} unix\n{options}\n",
             management.display()
@@ -110,7 +111,8 @@ impl Network {
         let remote = if options.contains("remote 1") { "" } else { "remote 10.9.0.1\n" };
         let configuration = format!(
             "client\ndev tun\nproto udp\n{remote}nobind\ndisable-dco\nverb 3\nca ca.crt\n\
-             cert {name}.crt\nkey {name}.key\nremote-cert-tls server\nconnect-retry 1 1\nexplicit-exit-notify\n{options}\n"
+             cert {name}.crt\nkey {name}.key\nremote-cert-tls server\n\
+             connect-retry 1 1\nexplicit-exit-notify\n{options}\n"
         );
         self.write(&format!("{name}.conf"), &configuration)?;
         let log = self.pki.file(&format!("{name}.log"));

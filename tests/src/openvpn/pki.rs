@@ -55,7 +55,8 @@ impl Pki {
 
     /// Writes `crl.pem`, in which the certificates of these names are revoked.
     pub fn revoke(&self, names: &[&str]) -> Result<()> {
-        let configuration = "[ca]\ndefault_ca=this\n[this]\ndatabase=index.txt\ncrlnumber=crlnumber\n\
+        let configuration = "[ca]\ndefault_ca=this\n[this]\ndatabase=index.txt\n\
+         crlnumber=crlnumber\n\
              default_md=sha256\ndefault_crl_days=30\ncrl_extensions=list\n\
              [list]\nauthorityKeyIdentifier=keyid\n";
         fs::write(self.file("ca.cnf"), configuration)?;

@@ -1,6 +1,6 @@
-//! A protocol that the driver doesn't know: the small one of docs/adding-a-protocol.md, as one crate
-//! and one line of a driver's list. Its adapters carry packets over real UDP, linked and in an image
-//! of its own.
+//! A protocol that the driver doesn't know: the small one of docs/adding-a-protocol.md, as one
+//! crate and one line of a driver's list. Its adapters carry packets over real UDP, linked and in
+//! an image of its own.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn an_adapter_of_one_crate_and_one_line_carries_packets() {
 fn it_does_so_in_an_image_too() {
     if require::all("it_does_so_in_an_image_too", &[Need::PresharedImage]) {
         alone("it_does_so_in_an_image_too", TIMEOUT, || {
-            carry_packets(&DriverSource::Image(require::PRESHARED_IMAGE.into()))
+            carry_packets(&DriverSource::Image(require::PRESHARED_IMAGE.into()));
         });
     }
 }
