@@ -2,12 +2,17 @@
 //!
 //! | keyword | type | meaning |
 //! |---|---|---|
-//! | `NetCfgInstanceId` | string | Windows' GUID of the adapter, by which it is opened; the LUID where there is none |
+//! | `NetCfgInstanceId` | string | the GUID by which it is opened; without it, the LUID |
 //! | `TunicName` | string | a name by which it can be opened as well |
-//! | `TunicProtocol` | string | the keyword of its protocol: the first of the driver's list where there is none; with an unknown one, there is no adapter |
-//! | `MTU` | number | the MTU that the stack's interfaces start with, in bytes, 576 to 65 455; 1420 where there is none |
-//! | `*IPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv4`, `*UDPChecksumOffloadIPv4`, `*TCPChecksumOffloadIPv6`, `*UDPChecksumOffloadIPv6` | number | 2 where there is none: received packets say that this checksum is right; 0: they don't |
-//! | `TunicTestTimers` | number | for tests alone: the protocol's times are divided by it, and may be scaled by IOCTL |
+//! | `TunicProtocol` | string | the keyword of its protocol; without it, the driver's first |
+//! | `MTU` | number | the MTU that interfaces start with, 576 to 65 455 bytes; default 1420 |
+//! | `*...ChecksumOffloadIPv4`, `*...ChecksumOffloadIPv6` | number | see below; default 2 |
+//! | `TunicTestTimers` | number | for tests: the protocol's times are divided by it |
+//!
+//! An adapter whose `TunicProtocol` is unknown is not made. The standard keywords for checksums are
+//! `*IPChecksumOffloadIPv4` and those of TCP and UDP for both versions of IP; with 2, received
+//! packets say that this checksum is right, with 0 they don't. With `TunicTestTimers`, an IOCTL may
+//! scale the times, too.
 //!
 //! A protocol reads its own keywords by `AdapterProtocol::read_keywords`.
 

@@ -1,5 +1,5 @@
-//! Names of the attributes of distinguished names: OpenSSL's short names, as `openssl list -objects`
-//! prints them for the arcs of X.520, PKCS #9, RFC 4524 and the CA/Browser Forum.
+//! Names of the attributes of distinguished names: OpenSSL's short names, as `openssl list
+//! -objects` prints them for the arcs of X.520, PKCS #9, RFC 4524 and the CA/Browser Forum.
 
 /// Object identifiers and short names.
 const NAMES: [(&str, &str); 123] = [

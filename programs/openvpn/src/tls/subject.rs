@@ -97,8 +97,8 @@ impl Attribute {
     }
 }
 
-/// As OpenVPN prints it: `C=KG, O=Example + OU=VPN, CN=Server-1`. Control characters and backslashes
-/// are escaped, other characters are not.
+/// As OpenVPN prints it: `C=KG, O=Example + OU=VPN, CN=Server-1`. Control characters and
+/// backslashes are escaped, other characters are not.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, attributes) in self.0.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! Whether our programs accept the certificates that stock OpenVPN accepts, and no others: generated
-//! chains and options, as client and as server. `verdicts/differences.tsv` lists the cases with
-//! another verdict, each with the reason.
+//! Whether our programs accept the certificates that stock OpenVPN accepts, and no others:
+//! generated chains and options, as client and as server. `verdicts/differences.tsv` lists the
+//! cases with another verdict, each with the reason.
 
 mod cases;
 mod chain;

@@ -51,7 +51,7 @@ pub use self::ovpn_dco::OvpnDcoDevices;
 ///
 /// | keyword | type | meaning |
 /// |---|---|---|
-/// | `TunicOvpnDco` | number | 1: the adapter can also be opened by ovpn-dco-win's names; default 0 |
+/// | `TunicOvpnDco` | number | 1: ovpn-dco-win's names open the adapter, too; default 0 |
 #[derive(Default)]
 pub struct OwnKeywords {
     has_ovpn_dco_name: bool,

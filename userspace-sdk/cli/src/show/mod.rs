@@ -222,8 +222,8 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "interface: wg0\n  public key: {}\n  private key: (hidden)\n  listening port: 51820\n  \
-                 state: up\n  discards: 2 no-route, 1 replayed\n\n\
+                "interface: wg0\n  public key: {}\n  private key: (hidden)\n  \
+                 listening port: 51820\n  state: up\n  discards: 2 no-route, 1 replayed\n\n\
                  peer: AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n  preshared key: (hidden)\n  \
                  endpoint: 192.0.2.1:51820\n  allowed ips: 10.0.0.0/8, ::/0\n  \
                  latest handshake: now\n  transfer: 5.00 GiB received, 1023 B sent\n  \
