@@ -143,8 +143,8 @@ mod tests {
              peer: 7\n  transmit id: 9\n  endpoint: 192.0.2.1:1194\n  \
              tunnel addresses: 10.8.0.2, fd00::2\n  routes: 1\n  primary key: AES-256-GCM, id 0\n  \
              secondary key: CHACHA20-POLY1305, id 1, epochs\n  \
-             transfer: 5.00 GiB received in 2 packets, 1023 B sent in 3\n  keepalive: every 10 s\n  \
-             timeout: 60 s\n  largest TCP segment: 1300 B\n\n\
+             transfer: 5.00 GiB received in 2 packets, 1023 B sent in 3\n  \
+             keepalive: every 10 s\n  timeout: 60 s\n  largest TCP segment: 1300 B\n\n\
              peer: (only)\n  endpoint: 192.0.2.1:1194\n"
         );
     }
