@@ -3,13 +3,13 @@
 # kernel that runs the tests may lack. Its package is unpacked into a cache, never installed.
 #
 #   boot.sh build                   fetch the kernel, make the guest's initial RAM disk
-#   boot.sh run NAMESPACE FOLDER    boot the guest in a network namespace, with its state in a folder
+#   boot.sh run NAMESPACE FOLDER    boot the guest in a network namespace; its state is in FOLDER
 #
 # `run` prints "READY" once the guest answers. It runs until its standard input ends, which is when
 # the test process ends, however that ends; then it removes the namespace and the folder.
 #
-# In the namespace, the bridge br0 (198.18.77.1/30) has the guest's tap as a port. In the guest, eth0
-# has 198.18.77.2/30, and a shell listens on TCP port 2323. The guest runs under KVM where that
+# In the namespace, the bridge br0 (198.18.77.1/30) has the guest's tap as a port. In the guest,
+# eth0 has 198.18.77.2/30, and a shell listens on TCP port 2323. The guest runs under KVM where that
 # works, else emulated.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -82,10 +82,11 @@ build() {
         file=$(command -v "$program") || die "$program is missing"
         cp "$file" "$root/bin/"
         # A static program has no libraries.
-        { ldd "$file" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } | while read -r library; do
-            mkdir -p "$root$(dirname "$library")"
-            cp -Lu "$library" "$root$library"
-        done
+        { ldd "$file" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } |
+            while read -r library; do
+                mkdir -p "$root$(dirname "$library")"
+                cp -Lu "$library" "$root$library"
+            done
     done
     # The rest of the programs are BusyBox's own.
     for program in $(busybox --list); do
@@ -93,7 +94,8 @@ build() {
     done
     # A module that is built into the kernel has no file.
     for program in "${modules[@]}"; do
-        modprobe -d "$base" -S "$version" --show-depends "$program" | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+        modprobe -d "$base" -S "$version" --show-depends "$program" |
+            sed -n 's/^insmod \([^ ]*\).*/\1/p'
     done | awk '!seen[$0]++' | while read -r file; do
         program=$(basename "$file" | sed 's/\.[xz][^.]*$//')
         case $file in
@@ -110,7 +112,9 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 exec </dev/null
-while read -r module; do insmod \$module || echo "GUEST-FAILED insmod \$module"; done </modules/order
+while read -r module; do
+    insmod \$module || echo "GUEST-FAILED insmod \$module"
+done </modules/order
 ip link set lo up
 # Addresses are usable at once.
 echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
@@ -135,10 +139,13 @@ boot() {
         tcg) accelerator=(-accel tcg,thread=multi -cpu qemu64,+rdrand) ;;
     esac
     : >"$folder/console"
-    ip netns exec "$namespace" qemu-system-x86_64 -M pc,usb=off,vmport=off "${accelerator[@]}" -smp 2 -m 256 \
+    local arguments="console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on"
+    arguments+=" tsc=reliable no_timer_check"
+    ip netns exec "$namespace" qemu-system-x86_64 \
+        -M pc,usb=off,vmport=off "${accelerator[@]}" -smp 2 -m 256 \
         -no-user-config -nodefaults -display none -no-reboot -serial "file:$folder/console" \
         -kernel "$cache/vmlinuz" -initrd "$cache/initrd" \
-        -append "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check" \
+        -append "$arguments" \
         -device virtio-rng-pci -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \
         -device virtio-net-pci,netdev=n0,romfile= </dev/null >"$folder/qemu.log" 2>&1 9>&- &
     qemu=$!

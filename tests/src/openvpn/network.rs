@@ -55,7 +55,8 @@ impl Network {
         let tunicd = Tunicd::start_openvpn(&self.namespace, &interface)?;
         let management = self.pki.file("management");
         let configuration = format!(
-            "dev {interface}\ndev-type tun\nlocal 10.9.0.1\nca ca.crt\ncert server.crt\nkey server.key\n\
+            "dev {interface}\ndev-type tun\nlocal 10.9.0.1\nca ca.crt\n\
+             cert server.crt\nkey server.key\n\
              dh none\n\
              topology subnet\nserver 10.8.0.0 255.255.255.0\nserver-ipv6 fd08::/64\n\
              management {} unix\n{options}\n",

@@ -28,7 +28,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// Limit for the acknowledgements of the clients when the server stops.
 const EXIT_WINDOW: Duration = Duration::from_secs(1);
 
-/// Blocks the signals that a server handles. Call before any thread starts: threads inherit the mask.
+/// Blocks the signals that a server handles. Call it before any thread starts: threads inherit the
+/// mask.
 ///
 /// # Errors
 ///
