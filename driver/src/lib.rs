@@ -12,8 +12,11 @@ pub use nic_miniport::VERSION;
 struct TunicSys;
 
 impl Driver for TunicSys {
-    const PROTOCOLS: ProtocolList =
-        &[&Listed::<WireGuardAdapter>::NEW, &Listed::<OpenVpnAdapter>::NEW];
+    const PROTOCOLS: ProtocolList = &[
+        // The first is the protocol of adapters whose registry key names none.
+        &Listed::<WireGuardAdapter>::NEW,
+        &Listed::<OpenVpnAdapter>::NEW,
+    ];
 }
 
 /// The driver's entry point.
