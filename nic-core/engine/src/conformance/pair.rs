@@ -283,7 +283,12 @@ impl<P: Protocol> Node<P> {
     /// Seals and sends what a peer has queued.
     pub fn pump(&mut self, peer: PeerId, now: Instant) {
         while let Some(batch) = self.nic.begin_seal(peer, now, &mut |_, _| {}).batch {
-            let sealed = self.seal(batch.packets, &batch.message, &batch.context, batch.framing);
+            let sealed = self.seal(
+                batch.packets,
+                batch.message.as_deref().unwrap_or_default(),
+                &batch.context,
+                batch.framing,
+            );
             if self.nic.finish_seal(peer, batch.ticket, sealed) == Drain::Required {
                 self.send(peer, now);
             }

@@ -32,7 +32,12 @@ pub fn batches_sealed_out_of_order_leave_in_order<T: Subject>() {
     batches.reverse();
     let mut turns = 0;
     for batch in batches {
-        let sealed = pair.left.seal(batch.packets, &batch.message, &batch.context, batch.framing);
+        let sealed = pair.left.seal(
+            batch.packets,
+            batch.message.as_deref().unwrap_or_default(),
+            &batch.context,
+            batch.framing,
+        );
         if pair.left.nic.finish_seal(peer, batch.ticket, sealed) == Drain::Required {
             turns += 1;
             pair.left.send(peer, now);
@@ -78,8 +83,12 @@ pub fn abandoned_batches_hold_nobody_up<T: Subject>() {
         assert_eq!(batches.len(), 3, "round {round}");
         for (n, batch) in batches.into_iter().enumerate().rev() {
             let turn = if n == 2 {
-                let sealed =
-                    pair.left.seal(batch.packets, &batch.message, &batch.context, batch.framing);
+                let sealed = pair.left.seal(
+                    batch.packets,
+                    batch.message.as_deref().unwrap_or_default(),
+                    &batch.context,
+                    batch.framing,
+                );
                 pair.left.nic.finish_seal(peer, batch.ticket, sealed)
             } else {
                 pair.left.nic.abandon_seal(peer, batch.ticket, now)
@@ -126,7 +135,12 @@ pub fn many_threads_keep_the_order<T: Subject>() {
             }
         }
         while let Some(batch) = left.begin_seal(now) {
-            let sealed = left.seal(batch.packets, &batch.message, &batch.context, batch.framing);
+            let sealed = left.seal(
+                batch.packets,
+                batch.message.as_deref().unwrap_or_default(),
+                &batch.context,
+                batch.framing,
+            );
             if left.nic.finish_seal(left.peer, batch.ticket, sealed) == Drain::NotRequired {
                 continue;
             }
@@ -207,7 +221,7 @@ pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
                             batches.fetch_add(1, Ordering::Relaxed);
                             let sealed = left.seal(
                                 batch.packets,
-                                &batch.message,
+                                batch.message.as_deref().unwrap_or_default(),
                                 &batch.context,
                                 batch.framing,
                             );

@@ -46,14 +46,16 @@ pub fn a_peer_removed_in_flight_does_no_harm<T: Subject>() {
     assert_eq!(pair.right.nic.finish_open(right, a.0.ticket, opened), Drain::Required);
     pair.left.queue((0..192).map(|n| packet(Side::Left, n, 60)), now);
     let [x, y, z] = [(); 3].map(|()| pair.left.begin_seal(now).unwrap());
-    let sealed = pair.left.seal(x.packets, &x.message, &x.context, x.framing);
+    let sealed =
+        pair.left.seal(x.packets, x.message.as_deref().unwrap_or_default(), &x.context, x.framing);
     assert_eq!(pair.left.nic.finish_seal(left, x.ticket, sealed), Drain::Required);
 
     for (node, peer) in [(&mut pair.left, left), (&mut pair.right, right)] {
         assert!(node.configure(now, |configuration| configuration.remove_peer(peer)));
     }
     assert!(pair.left.nic.next_to_send(left, now).is_none());
-    let sealed = pair.left.seal(y.packets, &y.message, &y.context, y.framing);
+    let sealed =
+        pair.left.seal(y.packets, y.message.as_deref().unwrap_or_default(), &y.context, y.framing);
     assert_eq!(pair.left.nic.finish_seal(left, y.ticket, sealed), Drain::NotRequired);
     assert_eq!(pair.left.nic.abandon_seal(left, z.ticket, now), Drain::NotRequired);
     assert!(!pair.left.nic.send_completed(left, 1000, now));

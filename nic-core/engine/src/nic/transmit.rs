@@ -38,10 +38,10 @@ pub struct TxBatch<P: Protocol, S: System> {
     /// The key and the counters, one for each packet.
     pub context: P::SealContext,
     /// The packets, in order. If there are none, the batch is one packet with the payload
-    /// `message`.
+    /// `message`, or a keepalive.
     pub packets: S::Queue,
-    /// The payload of a control message; empty for a keepalive.
-    pub message: Box<[u8]>,
+    /// The payload of a control message; `None` for packets or a keepalive.
+    pub message: Option<Box<[u8]>>,
     /// How they are framed, for [`Nic::datagram_bytes`].
     pub framing: P::Framing,
     /// The sum of the datagrams' lengths.
@@ -345,7 +345,7 @@ fn take_batch<P: Protocol, S: System>(
         ..SentPackets::default()
     };
     let ticket = TxTicket { ticket, sent, payload_bytes, bytes };
-    Some(TxBatch { peer, ticket, context, packets, message: Box::default(), framing, bytes })
+    Some(TxBatch { peer, ticket, context, packets, message: None, framing, bytes })
 }
 
 /// Takes the oldest control message that waits to be sealed, after
@@ -366,7 +366,7 @@ fn take_control_message<P: Protocol, S: System>(
     }
     let context = state.data.begin_seal(SealRequest::control(message_bytes), now).ok()?;
     let ticket = state.sealing.issue(1).ok()?;
-    let message = state.control_messages.pop_front()?;
+    let message = Some(state.control_messages.pop_front()?);
     state.limit.queued(bytes);
     let sent = SentPackets { control_messages: 1, ..SentPackets::default() };
     let ticket = TxTicket { ticket, sent, payload_bytes: 0, bytes };

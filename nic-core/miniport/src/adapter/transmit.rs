@@ -211,12 +211,13 @@ fn sendable<P: AdapterProtocol>(
 
 fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
     let TxBatch::<P> { peer, ticket, context, framing, packets, message, bytes } = batch;
+    let message = message.as_deref().unwrap_or_default();
     let longest = packets.iter().map(TransmitPacket::len).max().unwrap_or(message.len());
     let drain = match adapter.send_batches.take(slot_bytes::<P::Protocol>(longest)) {
         Ok(mut datagrams) => {
             let buffer = datagrams.datagrams_mut();
             if packets.is_empty() {
-                seal_message::<P>(&context, &message, bytes, buffer);
+                seal_message::<P>(&context, message, bytes, buffer);
             } else {
                 seal_packets(adapter, &context, framing, &packets, buffer);
             }
