@@ -19,6 +19,11 @@ pub fn tunic() -> Result<PathBuf> {
     program("tunic")
 }
 
+/// The path of `tunic-demo`.
+pub fn tunic_demo() -> Result<PathBuf> {
+    program("tunic-demo")
+}
+
 /// The path of `openvpn-client`.
 pub fn openvpn_client() -> Result<PathBuf> {
     program("openvpn-client")
@@ -48,7 +53,7 @@ fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet"]);
-    for program in ["tunicd", "tunic", "openvpn-client", "openvpn-server"] {
+    for program in ["tunicd", "tunic", "tunic-demo", "openvpn-client", "openvpn-server"] {
         build.args(["--bin", program]);
     }
     if is_test {
@@ -56,7 +61,9 @@ fn build() -> Result<PathBuf> {
         // ask for. With one test named, cargo selects the same features, and so has nothing to do.
         build.args(["--workspace", "--test", "keys"]);
     } else {
-        build.args(["--package", "tunicd", "--package", "tunic-cli", "--package", "tunic-openvpn"]);
+        for package in ["tunicd", "tunic-cli", "tunic-demo", "tunic-openvpn"] {
+            build.args(["--package", package]);
+        }
     }
     if let Some(target) = profile.parent() {
         build.arg("--target-dir").arg(target);

@@ -58,8 +58,8 @@ fn missing_imports_are_named() {
         }
         let file = std::env::temp_dir().join(format!("{}.sys", unique("missing")));
         std::fs::write(&file, bytes)?;
-        let mut demo = Command::new(binary::tunic()?);
-        demo.args(["demo", "--driver"]).arg(&file);
+        let mut demo = Command::new(binary::tunic_demo()?);
+        demo.arg("--driver").arg(&file);
         let output = command::run(&mut demo, b"", Duration::from_secs(20));
         std::fs::remove_file(&file)?;
         let Output { status, stderr, .. } = output?;
@@ -75,8 +75,8 @@ fn missing_imports_are_named() {
 #[test]
 fn the_demo_runs_the_image() {
     run("the_demo_runs_the_image", &[Need::DriverImage], || {
-        let mut demo = Command::new(binary::tunic()?);
-        demo.args(["demo", "--seconds", "1", "--driver", image::BUILT]);
+        let mut demo = Command::new(binary::tunic_demo()?);
+        demo.args(["--seconds", "1", "--driver", image::BUILT]);
         let said = command::run(&mut demo, b"", Duration::from_secs(120))?.success()?;
         let form = format!("Two adapters of the image {} on nt-host", image::BUILT);
         ensure!(said.starts_with(&form) && said.ends_with("everything was right\n"), "{said}");
