@@ -28,7 +28,7 @@ fn the_daemon_runs_the_image() {
         let options = vec!["--driver", image::BUILT, "--perf-map", "--log-level", "info"];
         let tunnel = Tunnel::new(Setup { options, ..Setup::new(Implementation::WireguardGo) })?;
         let log = tunnel.tunicd.log();
-        let form = format!("runs the image {}", image::BUILT);
+        let form = format!("running the image {}", image::BUILT);
         let line = log.lines().find(|line| line.ends_with(&form));
         println!("{}", line.with_context(|| format!("no {form:?} in {log}"))?);
         ensure!(tunnel.reaches_peer(Duration::from_secs(20))?, "{}", tunnel.explain());
