@@ -19,10 +19,6 @@ impl<P> Listed<P> {
 }
 
 impl<P: AdapterProtocol> DriverProtocol for Listed<P> {
-    fn keyword(&self) -> &'static str {
-        P::KEYWORD
-    }
-
     fn capability(&self) -> u64 {
         P::CAPABILITY
     }

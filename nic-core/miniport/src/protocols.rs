@@ -16,9 +16,6 @@ pub type ProtocolList = &'static [&'static dyn DriverProtocol];
 
 /// A protocol in a driver's list. Called at `PASSIVE_LEVEL` under no lock.
 pub trait DriverProtocol: Sync {
-    /// The value of the registry keyword `TunicProtocol` that selects it.
-    fn keyword(&self) -> &'static str;
-
     /// Its bit in the native ABI's capabilities.
     fn capability(&self) -> u64;
 

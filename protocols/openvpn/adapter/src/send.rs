@@ -7,7 +7,7 @@ use nt::irp::{Dispatched, Irp, RequestKind};
 use nt::wsk::OneSent;
 use nt::{Shared, Status};
 use tunic_ioctl::data_channel::{Command, ControlDatagram, Mode};
-use tunic_ioctl::{Abi, decode, ovpn_dco};
+use tunic_ioctl::{Abi, native, ovpn_dco};
 
 use crate::address::canonical;
 use crate::channel::Adapter;
@@ -124,10 +124,15 @@ fn destination<'a>(adapter: &Shared<Adapter>, irp: &'a Irp) -> ChannelResult<(En
     };
     let ControlDatagram { address, data } = match abi_of(irp) {
         Abi::OvpnDco => ovpn_dco::decode_write(mode, input)?,
-        Abi::Native | Abi::WireGuardNt => match decode(irp.control_code(), input)?.command {
-            tunic_ioctl::Command::DataChannel(_, Command::SendControl(datagram)) => datagram,
-            _ => return Err(Status::INVALID_DEVICE_REQUEST.into()),
-        },
+        Abi::Native | Abi::WireGuardNt => {
+            let request = native::decode(irp.control_code(), input)?;
+            match request.map(|request| request.command) {
+                Some(tunic_ioctl::Command::DataChannel(_, Command::SendControl(datagram))) => {
+                    datagram
+                }
+                _ => return Err(Status::INVALID_DEVICE_REQUEST.into()),
+            }
+        }
     };
     let to = match (sources, address.map(canonical)) {
         (Sources::OnlyPeer(peer), None) => peer,
