@@ -109,7 +109,7 @@ struct Machine {
 impl Machine {
     fn boot() -> Result<Self> {
         let namespace = Namespace::new()?;
-        let folder = std::env::temp_dir().join(unique("guest"));
+        let folder = require::scratch().join(unique("guest"));
         let mut script = Command::new(require::guest_script());
         script.arg("run").arg(namespace.name()).arg(folder);
         // The script bounds its time.

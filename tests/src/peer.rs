@@ -120,10 +120,13 @@ impl Peer {
     /// `wg setconf` with this text.
     pub fn configure(&self, text: &str) -> Result<()> {
         let interface = &self.interface;
+        let folder = match &self.home {
+            Home::Namespace { .. } => require::scratch(),
+            Home::Guest(_) => "/tmp".into(),
+        };
+        let file = folder.join(interface).display().to_string();
         self.shell(&format!(
-            "cat >/tmp/{interface}.conf <<'EOF'\n{text}\nEOF\n\
-             wg setconf {interface} /tmp/{interface}.conf\n\
-             rm /tmp/{interface}.conf"
+            "cat >{file} <<'EOF'\n{text}\nEOF\nwg setconf {interface} {file}\nrm {file}"
         ))?;
         Ok(())
     }

@@ -46,7 +46,7 @@ impl Tunicd {
         options: &[&str],
         is_ready: impl Fn() -> bool,
     ) -> Result<Self> {
-        let log = std::env::temp_dir().join(format!("{interface}.log"));
+        let log = require::scratch().join(format!("{interface}.log"));
         let mut command = namespace.command(binary::tunicd()?);
         command.args(["--foreground"]).args(options).arg(interface);
         image::hand_on(&mut command);

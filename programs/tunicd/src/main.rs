@@ -54,7 +54,8 @@ struct Options {
     /// into this program. Default: TUNIC_DRIVER in the environment.
     #[arg(long, value_name = "PATH")]
     driver: Option<PathBuf>,
-    /// Write the function names of a driver image to /tmp/perf-PID.map, for perf(1).
+    /// Write the function names of a driver image to /tmp/perf-PID.map, for perf(1). It is written
+    /// through no link, and only to a file of this user.
     #[arg(long)]
     perf_map: bool,
     /// The name of the interface to create.

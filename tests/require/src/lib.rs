@@ -1,11 +1,13 @@
 //! What a test needs, and what happens where it is missing.
 #![forbid(unsafe_code)]
 
+mod scratch;
 mod skipped;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub use self::scratch::scratch;
 pub use self::skipped::Skipped;
 
 /// Where `cargo xtask driver` puts the driver as the file that Windows loads.

@@ -47,7 +47,7 @@ impl Client {
         // It looks for tunicd beside itself.
         binary::tunicd()?;
         let interface = interface.to_owned();
-        let folder = std::env::temp_dir().join(&interface);
+        let folder = require::scratch().join(&interface);
         fs::create_dir(&folder)?;
         let remote = if options.contains("remote 1") { "" } else { "remote 10.9.0.2 1194\n" };
         let profile = format!(

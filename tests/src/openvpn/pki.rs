@@ -20,7 +20,7 @@ pub struct Pki {
 impl Pki {
     /// Makes one.
     pub fn new() -> Result<Self> {
-        let pki = Self { folder: std::env::temp_dir().join(unique("pki")) };
+        let pki = Self { folder: require::scratch().join(unique("pki")) };
         fs::create_dir(&pki.folder)?;
         pki.openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \

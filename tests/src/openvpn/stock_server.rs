@@ -27,7 +27,7 @@ impl StockServer {
 
     /// Like [`StockServer::start`], of another version.
     pub fn start_as(stock: Stock, namespace: &Namespace, pki: &Pki, options: &str) -> Result<Self> {
-        let folder = std::env::temp_dir().join(unique("ovs"));
+        let folder = require::scratch().join(unique("ovs"));
         fs::create_dir(&folder)?;
         let configuration = format!(
             "dev tunserver\ndev-type tun\nserver 10.98.0.0 255.255.255.0\ntopology subnet\n\

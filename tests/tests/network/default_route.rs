@@ -42,7 +42,7 @@ struct Quick<'a> {
 impl<'a> Quick<'a> {
     fn new(namespace: &'a Namespace, configuration: &str) -> Result<Self> {
         let interface = unique("td");
-        let folder = std::env::temp_dir().join(format!("{interface}.d"));
+        let folder = tunic_tests::require::scratch().join(format!("{interface}.d"));
         std::fs::create_dir_all(&folder)?;
         let quick = Self { namespace, interface, folder };
         std::fs::write(quick.file(), configuration)?;

@@ -56,7 +56,7 @@ fn missing_imports_are_named() {
             // the same.
             bytes[place..place + 4].rotate_left(2);
         }
-        let file = std::env::temp_dir().join(format!("{}.sys", unique("missing")));
+        let file = require::scratch().join(format!("{}.sys", unique("missing")));
         std::fs::write(&file, bytes)?;
         let mut demo = Command::new(binary::tunic_demo()?);
         demo.arg("--driver").arg(&file);

@@ -232,7 +232,7 @@ fn wg_quick_brings_it_up() {
     run("wg_quick_brings_it_up", || {
         let namespace = Namespace::new()?;
         let interface = tunic_tests::namespace::unique("tq");
-        let folder = std::env::temp_dir().join(format!("{interface}.d"));
+        let folder = tunic_tests::require::scratch().join(format!("{interface}.d"));
         std::fs::create_dir_all(&folder)?;
         let file = folder.join(format!("{interface}.conf"));
         let own = KeyPair::generate()?;

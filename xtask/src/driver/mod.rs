@@ -168,7 +168,7 @@ mod tests {
             return;
         }
         let image = build(Arch::X64).unwrap();
-        let folder = std::env::temp_dir().join(format!("tunic-{test}-{}", std::process::id()));
+        let folder = require::scratch().join(format!("tunic-{test}-{}", std::process::id()));
         let other = Image::in_folder(Product::Tunic, &folder);
         build_into(Product::Tunic, Arch::X64, &folder, &other).unwrap();
         let is_equal = fs::read(image.sys).unwrap() == fs::read(other.sys).unwrap();

@@ -220,7 +220,7 @@ fn another_images_pdb() {
 fn another_version_than_the_packages() {
     let test = "another_version_than_the_packages";
     let Some(bytes) = good(test) else { return };
-    let folder = std::env::temp_dir().join(format!("tunic-{test}-{}", std::process::id()));
+    let folder = require::scratch().join(format!("tunic-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let inf = folder.join("tunic.inf");
     std::fs::write(&inf, "[Version]\r\nDriverVer = 11/21/2026,7.1.0.0 ; comment\r\n").unwrap();
@@ -245,7 +245,7 @@ fn a_signature_over_other_bytes() {
         return;
     }
     let Some(bytes) = good(test) else { return };
-    let folder = std::env::temp_dir().join(format!("tunic-{test}-{}", std::process::id()));
+    let folder = require::scratch().join(format!("tunic-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("plain.sys"), bytes).unwrap();
     run(

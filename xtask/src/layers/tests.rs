@@ -12,7 +12,7 @@ impl Workspace {
     /// Two packages: the engine in `nic-core`, and the driver that depends on it.
     fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let name = format!("tunic-layers-{name}-{}", std::process::id());
-        let workspace = Self(std::env::temp_dir().join(name));
+        let workspace = Self(require::scratch().join(name));
         workspace.write(
             "Cargo.toml",
             "[workspace]\nresolver = \"3\"\nmembers = [\"nic-core/engine\", \"driver\"]\n",

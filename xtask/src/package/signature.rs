@@ -139,7 +139,7 @@ mod tests {
             return;
         }
         let image = fs::read(require::DRIVER_IMAGE).expect("the driver's image");
-        let folder = std::env::temp_dir().join(format!("tunic-sign-{}", std::process::id()));
+        let folder = require::scratch().join(format!("tunic-sign-{}", std::process::id()));
         let Some(signer) = Signer::new(&folder).expect("a certificate") else { return };
         let mut signed = signer.sign(&image).expect("signs");
         signer.verify(&signed).expect("is signed");

@@ -405,7 +405,7 @@ fn every_wrapping_leads_in_and_no_other() {
 
 #[test]
 fn who_is_not_to_come_in_is_told_so() {
-    let folder = std::env::temp_dir().join(format!("tunic-ccd-{}", std::process::id()));
+    let folder = require::scratch().join(format!("tunic-ccd-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     write(
@@ -600,7 +600,7 @@ fn a_client_that_moves_to_the_address_of_another_ends_only_its_own() {
 /// A certificate is revoked from when on its number is the name of a file.
 #[test]
 fn who_has_a_file_in_the_folder_stays_out() {
-    let folder = std::env::temp_dir().join(format!("tunic-revoked-{}", std::process::id()));
+    let folder = require::scratch().join(format!("tunic-revoked-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     let revoke = |name: &str| {
         // As the certificate's serial number is made.
@@ -625,7 +625,7 @@ fn who_has_a_file_in_the_folder_stays_out() {
 
 #[test]
 fn who_is_revoked_stays_out_and_goes_when_keys_are_renewed() {
-    let file = std::env::temp_dir().join(format!("tunic-crl-{}.pem", std::process::id()));
+    let file = require::scratch().join(format!("tunic-crl-{}.pem", std::process::id()));
     let write = |text: &str| std::fs::write(&file, text).unwrap();
     let ca = Authority::new();
     write(&ca.revocation_list(&["mallory"]));

@@ -34,7 +34,7 @@ fn certificates_are_accepted_as_by_stock() {
     if !require::all("verdicts", &[Need::Program("openvpn", "openvpn")]) {
         return;
     }
-    let folder = std::env::temp_dir().join(format!("tunic-verdicts-{}", std::process::id()));
+    let folder = require::scratch().join(format!("tunic-verdicts-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     let own = Authority::new();
     let cases = Mutex::new(cases::all());

@@ -278,7 +278,7 @@ fn an_openvpn_adapter_is_the_sdks() {
 fn programs_find_the_adapter_as_ovpn_dco_win_s() {
     let Some(name) = interface("n") else { return };
     // There is one of each name on this machine.
-    let names = fs::File::create(std::env::temp_dir().join("tunic-device-names")).unwrap();
+    let names = fs::File::create(require::scratch().join("tunic-device-names")).unwrap();
     names.lock().unwrap();
     let refused = tunicd(&["--foreground", "--ovpn-dco", &name]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--protocol openvpn"));

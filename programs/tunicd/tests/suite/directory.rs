@@ -8,7 +8,7 @@ pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
     pub(crate) fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tunicd-{test}-{}", std::process::id()));
+        let path = require::scratch().join(format!("tunicd-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         Self(path)
     }
