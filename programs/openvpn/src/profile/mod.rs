@@ -4,6 +4,7 @@ mod connection;
 mod error;
 mod lines;
 mod parse;
+mod process;
 mod server;
 mod session;
 mod without_effect;
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 pub use error::ProfileError;
 pub(crate) use lines::{Line, lines};
+pub use process::{LogFile, ProcessOptions};
 pub use server::ServerProfile;
 
 use crate::Suite;
@@ -94,6 +96,10 @@ pub struct Profile {
     pub pull_filters: Vec<PullFilter>,
     /// Additional peer-info for the server (`setenv UV_...`, and all with `push-peer-info`).
     pub peer_info: Vec<(String, String)>,
+    /// Keeps the interface, its addresses and routes while connecting anew (`persist-tun`).
+    pub is_tunnel_kept: bool,
+    /// How the program runs.
+    pub process: ProcessOptions,
     /// Tunnel options of the profile itself.
     pub tunnel: TunnelOptions,
     /// Warnings for the user about options without effect.

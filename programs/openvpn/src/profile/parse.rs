@@ -29,7 +29,7 @@ impl Profile {
         let text = fs::read_to_string(path)
             .map(Zeroizing::new)
             .map_err(|error| ProfileError::File(path.to_owned(), error))?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+        Self::parse(&text, &folder_of(path))
     }
 
     /// Parses a client profile. Relative paths in it start at `folder`.
@@ -84,9 +84,15 @@ impl Reader {
             .filter(|line| line.name == "ignore-unknown-option")
             .flat_map(|line| line.arguments.clone())
             .collect();
+        // `cd` applies to all files, wherever its line is.
+        let cd = lines.iter().rfind(|line| line.name == "cd").map(|line| &line.arguments[..]);
+        let folder = match cd {
+            Some([cd]) => folder.join(cd),
+            _ => folder.to_owned(),
+        };
         Self {
             profile: Profile::default(),
-            folder: folder.to_owned(),
+            folder,
             role,
             ignored,
             is_tun: lines.iter().any(|line| line.name == "dev-type" && line.arguments() == ["tun"]),
@@ -123,6 +129,7 @@ impl Reader {
         if self.apply_file(line)?
             || self.apply_connection(line)?
             || self.apply_session(line)?
+            || self.apply_process(line)?
             || self.apply_other(line)?
         {
             return Ok(());
@@ -265,8 +272,15 @@ impl Reader {
                 }
             }
             ("ignore-unknown-option", _) => {}
+            ("persist-tun", []) => {
+                profile.is_tunnel_kept = true;
+                profile.warnings.push(no_effect(line, &line.name));
+            }
             ("mode", ["p2p"]) => {}
-            ("keepalive" | "mssfix" | "route-nopull" | "pull-filter" | "setenv", _) => {
+            (
+                "keepalive" | "mssfix" | "route-nopull" | "pull-filter" | "persist-tun" | "setenv",
+                _,
+            ) => {
                 return Err(malformed(line));
             }
             ("mode" | "server" | "server-ipv6" | "push" | "client-config-dir", _) => {
@@ -276,6 +290,13 @@ impl Reader {
         }
         Ok(true)
     }
+}
+
+/// The folder of a file, as an absolute path: a daemon changes its working directory.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    // `absolute` refuses an empty path, and fails if the working directory is gone.
+    std::path::absolute(Path::new(".").join(folder)).unwrap_or_else(|_| folder.to_owned())
 }
 
 pub(super) fn direction_of(line: &Line, word: &str) -> Result<u8, ProfileError> {

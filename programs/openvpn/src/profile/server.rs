@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::error::ProfileError;
 use super::lines::{Line, lines};
-use super::parse::{Reader, malformed, value};
+use super::parse::{Reader, folder_of, malformed, value};
 use super::{Family, Profile};
 use crate::Role;
 use crate::options::{Network, Topology, mask_length, words};
@@ -57,7 +57,7 @@ impl ServerProfile {
         let text = fs::read_to_string(path)
             .map(Zeroizing::new)
             .map_err(|error| ProfileError::File(path.to_owned(), error))?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+        Self::parse(&text, &folder_of(path))
     }
 
     /// Parses a server configuration. Relative paths in it start at `folder`.

@@ -178,6 +178,27 @@ fn options_without_effect_are_reported() {
 }
 
 #[test]
+fn options_for_the_process_are_read() {
+    let profile = parse(
+        "client\nremote a\ndaemon office\nlog first\nwritepid run/pid\nuser nobody\n\
+         group nogroup\nchroot jail\nsuppress-timestamps\nlog-append /var/log/vpn\ncd /etc/vpn\n",
+    )
+    .unwrap();
+    let process = &profile.process;
+    assert!(process.is_daemon && !process.is_syslog && process.is_without_times);
+    assert_eq!(process.log_name.as_deref(), Some("office"));
+    let file = process.log_file.as_ref().unwrap();
+    assert_eq!((file.path.as_path(), file.is_appended), (Path::new("/var/log/vpn"), true));
+    assert_eq!(process.pid_file.as_deref(), Some(Path::new("/etc/vpn/run/pid")));
+    assert_eq!(process.root.as_deref(), Some(Path::new("/etc/vpn/jail")));
+    let account = (process.user.as_deref(), process.group.as_deref());
+    assert_eq!(account, (Some("nobody"), Some("nogroup")));
+    for malformed in ["log", "daemon a b", "cd", "user", "suppress-timestamps 1"] {
+        assert_eq!(error(malformed), format!("line 3: malformed option: {malformed}"));
+    }
+}
+
+#[test]
 fn a_server_is_not_less_secure_than_its_configuration() {
     for option in ["tls-cipher X", "tls-cert-profile preferred", "connect-freq 1 10"] {
         for prefix in ["", "setenv opt "] {
