@@ -27,7 +27,7 @@ pub const CLIENT_V4: &str = "10.98.0.2";
 pub const PORT: u16 = 1194;
 
 /// How long something may take to come about.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a test with stock openvpn needs.
 pub const NEEDS: [Need; 5] = [

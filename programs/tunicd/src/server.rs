@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use nix::sys::socket;
+use tunic_confinement::private_socket;
 
 /// Serves a connection until either side ends it.
 pub type Handler = dyn Fn(&UnixStream) + Send + Sync;
@@ -46,7 +47,7 @@ impl Server {
         if UnixStream::connect(path).is_ok() {
             return Err(io::Error::new(ErrorKind::AddrInUse, "another process serves the socket"));
         }
-        // Created under a temporary name, so that it has its mode when it appears.
+        // Created under a temporary name, so that it replaces a stale one at once.
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{}", std::process::id()));
         let temporary = PathBuf::from(temporary);
@@ -54,13 +55,9 @@ impl Server {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(&temporary)?;
-        let publish = || {
-            fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600))?;
-            fs::rename(&temporary, path)?;
-            identity(path)
-        };
-        let identity = publish().inspect_err(|_| {
+        let listener = private_socket::create(&temporary)?;
+        let renamed = fs::rename(&temporary, path).and_then(|()| identity(path));
+        let identity = renamed.inspect_err(|_| {
             let _ = fs::remove_file(&temporary);
         })?;
         let accepted = listener.try_clone()?;

@@ -13,4 +13,5 @@ mod openvpn_killed;
 mod openvpn_netem;
 mod openvpn_server;
 mod smoke;
+mod sockets;
 mod stock_wg;

@@ -1,12 +1,13 @@
 //! Commands to a running server over a Unix socket, similar to OpenVPN's management interface.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 use std::time::Instant;
-use std::{fs, thread};
+
+use tunic_confinement::private_socket;
 
 use super::Server;
 use super::input::Input;
@@ -16,14 +17,7 @@ const MAX_LINE_BYTES: u64 = 1024;
 
 /// Listens on the socket and passes each line to the server as a command.
 pub(super) fn listen(path: &Path, inputs: SyncSender<Input>) -> io::Result<()> {
-    // Removes the socket of an earlier server. A file of another type is left alone.
-    if fs::symlink_metadata(path)
-        .is_ok_and(|metadata| std::os::unix::fs::FileTypeExt::is_socket(&metadata.file_type()))
-    {
-        fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    let listener = private_socket::replace(path)?;
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let inputs = inputs.clone();

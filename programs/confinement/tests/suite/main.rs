@@ -1,0 +1,4 @@
+//! The tests of this crate.
+
+mod output_file;
+mod private_socket;
