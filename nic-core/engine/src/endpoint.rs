@@ -22,10 +22,19 @@ pub enum Transport {
     Stream,
 }
 
+/// Converts an IPv4-mapped IPv6 address to IPv4. A socket sends to one address family only, so that
+/// an address has one form in the driver.
+pub const fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        v4 @ IpAddr::V4(_) => SocketAddr::new(v4, address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
 /// One end of a path: the remote address, and the local address if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The remote address.
+    /// The remote address. It is not IPv4-mapped.
     pub remote: SocketAddr,
     /// The local address; `None` lets the network stack choose.
     pub local: Option<LocalAddress>,
@@ -35,8 +44,9 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// A configured endpoint: over datagrams, with the local address left to the network stack.
+    /// An IPv4-mapped address is IPv4.
     pub const fn new(remote: SocketAddr) -> Self {
-        Self { remote, local: None, transport: Transport::Datagram }
+        Self { remote: canonical(remote), local: None, transport: Transport::Datagram }
     }
 
     /// This endpoint, reached by a local address.

@@ -56,7 +56,7 @@ mod receiver_table;
 mod resequencer;
 
 pub use control_queue::{CONTROL_MESSAGES, ControlQueue};
-pub use endpoint::{Endpoint, LocalAddress, Transport};
+pub use endpoint::{Endpoint, LocalAddress, Transport, canonical};
 pub use inner_packet::InnerPacket;
 pub use mtu::Mtu;
 pub use nic::{ControlSink, Nic};

@@ -93,7 +93,16 @@ impl Dco {
     /// When it does not.
     #[must_use]
     pub fn listen(&self, local: SocketAddr) -> SocketAddr {
-        let input = [sa(local).as_slice(), &[0; 4]].concat();
+        self.listen_as(local, 0)
+    }
+
+    /// MP_START_VPN, with its field IPv6Only; where it listens.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn listen_as(&self, local: SocketAddr, ipv6_only: u32) -> SocketAddr {
+        let input = [sa(local).as_slice(), &ipv6_only.to_le_bytes()].concat();
         let (status, answer) = self.call(11, &input, 32);
         assert_eq!((status, answer.len()), (0, 32));
         sockaddr(&answer)

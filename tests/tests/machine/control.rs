@@ -43,6 +43,24 @@ fn the_control_device_keeps_its_promises() {
     });
 }
 
+/// An IPv4-mapped endpoint is one of IPv4: the driver's socket for IPv6 sends to IPv6 alone.
+#[test]
+fn an_ipv4_mapped_endpoint_is_reached() {
+    alone("an_ipv4_mapped_endpoint_is_reached", TEST_TIMEOUT, || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let (first, second) = (End::new(&loaded, 1), End::new(&loaded, 2));
+        second.configure(first.as_peer(None));
+        let at = second.endpoint();
+        let mapped = SocketAddr::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), at.port());
+        first.configure(second.as_peer(Some(mapped)));
+        first.carry(&second);
+        assert_eq!(first.peer().endpoint, Some(at));
+        first.remove(false);
+        second.remove(false);
+        loaded.unload();
+    });
+}
+
 fn adapters_are_found_by_name_and_guid(loaded: &Loaded) {
     let file = loaded.open("end1").expect("its name opens it");
     let info = tunic::Adapter::new(HostFile(file)).info().expect("it tells what it is");

@@ -250,6 +250,116 @@ fn openvpn_2_7_serves_in_its_order() {
     });
 }
 
+/// A program that listens on an IPv6 address knows its IPv4 peers as IPv4-mapped addresses, as a
+/// socket with IPV6_V6ONLY off has them: in reads, in float events, and in what it asks for.
+#[test]
+fn a_listener_for_both_families_names_ipv4_peers_as_mapped() {
+    let name = "a_listener_for_both_families_names_ipv4_peers_as_mapped";
+    alone(name, TIME, || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let (end, server) = openvpn(&loaded, 2);
+        assert_eq!(server.set(10, &1_u32.to_le_bytes()), 0);
+        let at = server.listen("[::]:0".parse().unwrap());
+        assert!(at.is_ipv6() && at.port() != 0, "{at}");
+        let (client, to_server) = openvpn(&loaded, 1);
+        // A client's own peer may be named in either form.
+        let mapped_server: SocketAddr =
+            format!("[::ffff:127.0.0.1]:{}", at.port()).parse().unwrap();
+        assert_eq!(to_server.new_peer(mapped_server), 0);
+        let client_at = handshake_mapped(&to_server, &server);
+        assert_eq!(server.mp_new_peer(CLIENT, client_at, client.v4, client.v6), 0);
+        let server_at = SocketAddr::from(([127, 0, 0, 1], at.port()));
+        let tunnel =
+            Tunnel { client, to_server, server: end, to_client: server, server_at, client_at };
+        tunnel.start();
+        tunnel.key(&AES_256);
+        tunnel.carry();
+        let server = &tunnel.to_client;
+
+        // From another port: the float and the next messages are in one form.
+        let notify = server.start_notify();
+        assert_eq!(tunnel.to_server.set(7, &[]), 0);
+        assert_eq!(tunnel.to_server.new_peer(server_at), 0);
+        tunnel.key(&DcoKey { seed: 0x66, ..AES_256 });
+        tunnel.client.carry(&tunnel.server);
+        let Notice::Floated(CLIENT, floated_to) = Dco::notice(&notify) else {
+            panic!("the client floats");
+        };
+        assert_eq!(handshake_mapped(&tunnel.to_server, server), floated_to);
+        assert_ne!(floated_to, client_at);
+        tunnel.server.carry(&tunnel.client);
+        // What the program writes may be in either form.
+        let plain = SocketAddr::new(floated_to.ip().to_canonical(), floated_to.port());
+        for to in [floated_to, plain] {
+            let answer = tunnel.to_server.start_read();
+            let prefix_bytes = if to.is_ipv4() { 16 } else { 28 };
+            assert_eq!(server.write(Some(to), b"\x40again"), (0, prefix_bytes + 6));
+            assert_eq!(ended(&answer), (0, b"\x40again".to_vec()));
+        }
+        // Another peer with this address doesn't take it, in whichever form it is named.
+        let other = (Ipv4Addr::new(10, 7, 7, 7), Ipv6Addr::UNSPECIFIED);
+        for remote in [plain, floated_to] {
+            assert_eq!(server.mp_new_peer(9, remote, other.0, other.1), 0);
+            tunnel.server.carry(&tunnel.client);
+            assert_eq!(server.set(15, &9_i32.to_le_bytes()), 0);
+        }
+        tunnel.end(loaded);
+    });
+}
+
+/// The first messages of a handshake with a server that listens for both families. Where the
+/// client is, as the server is told.
+fn handshake_mapped(client: &Dco, server: &Dco) -> SocketAddr {
+    let answer = client.start_read();
+    assert_eq!(client.write(None, b"\x38hello"), (0, 6));
+    let (from, hello) = server.mp_read();
+    assert_eq!(hello, b"\x38hello");
+    let SocketAddr::V6(v6) = from else { panic!("{from} is not an IPv6 address") };
+    assert_eq!(v6.ip().to_ipv4_mapped(), Some(Ipv4Addr::LOCALHOST));
+    assert_eq!((v6.flowinfo(), v6.scope_id()), (0, 0));
+    assert_eq!(server.write(Some(from), b"\x40welcome"), (0, 28 + 8));
+    assert_eq!(ended(&answer), (0, b"\x40welcome".to_vec()));
+    from
+}
+
+/// On an IPv4 address, or on IPv6 alone, addresses stay as they are.
+#[test]
+fn a_listener_for_one_family_names_peers_in_it() {
+    alone("a_listener_for_one_family_names_peers_in_it", TIME, || {
+        let loaded = Loaded::load(boot()).expect("the driver loads");
+        let (end, server) = openvpn(&loaded, 2);
+        for (listener, ipv6_only, client) in [
+            ("127.0.0.1:0", 0_u32, "127.0.0.1:0"),
+            ("0.0.0.0:0", 0, "127.0.0.1:0"),
+            ("[::1]:0", 0, "[::1]:0"),
+            ("[::]:0", 1, "[::1]:0"),
+            ("[::]:0", 0, "[::1]:0"),
+            // A mapped address is one of IPv4, and the program's socket one of IPv6.
+            ("[::ffff:127.0.0.1]:0", 0, "127.0.0.1:0"),
+        ] {
+            assert_eq!(server.set(10, &1_u32.to_le_bytes()), 0);
+            let listener: SocketAddr = listener.parse().unwrap();
+            let at = server.listen_as(listener, ipv6_only);
+            assert_eq!(at.ip(), listener.ip());
+            let client = UdpSocket::bind(client).expect("a socket");
+            let from = client.local_addr().expect("it is bound");
+            client.send_to(b"\x38hello", SocketAddr::new(from.ip(), at.port())).expect("sent");
+            let (told, hello) = server.mp_read();
+            assert_eq!(hello, b"\x38hello");
+            assert_eq!(told.is_ipv4(), listener.is_ipv4(), "{told} at {listener}");
+            assert_eq!((told.ip().to_canonical(), told.port()), (from.ip(), from.port()));
+            assert_eq!(server.write(Some(told), b"\x40welcome").0, 0);
+            let mut answer = [0; 16];
+            client.set_read_timeout(Some(machine::TIMEOUT)).expect("a limit");
+            assert_eq!(client.recv(&mut answer).expect("an answer"), 8);
+            assert_eq!(server.set(7, &[]), 0);
+        }
+        drop(server);
+        end.remove(false);
+        loaded.unload();
+    });
+}
+
 #[test]
 fn silent_peers_are_told() {
     alone("silent_peers_are_told", TIME, || {

@@ -1,12 +1,33 @@
 //! Addresses of peers.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// Converts an IPv4-mapped IPv6 address to IPv4.
-pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(v4) => SocketAddr::new(v4.into(), address.port()),
-        IpAddr::V6(_) => address,
+/// How ovpn-dco-win's ABI names IPv4 addresses. There, a listener is one socket, and all addresses
+/// are of its family; the driver has two sockets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// As IPv4 addresses.
+    Plain,
+    /// As IPv4-mapped IPv6 addresses: the program listens on an IPv6 address.
+    Mapped,
+}
+
+impl Naming {
+    /// That of a listener, by the address that the program gave it.
+    pub(crate) const fn of(listener: &SocketAddr) -> Self {
+        if listener.is_ipv4() { Self::Plain } else { Self::Mapped }
+    }
+
+    /// The address in this form. Mapped, the IPv4 wildcard is the IPv6 wildcard.
+    pub(crate) const fn name(self, address: SocketAddr) -> SocketAddr {
+        match (self, address.ip()) {
+            (Self::Mapped, IpAddr::V4(v4)) => {
+                let v6 =
+                    if v4.is_unspecified() { Ipv6Addr::UNSPECIFIED } else { v4.to_ipv6_mapped() };
+                SocketAddr::new(IpAddr::V6(v6), address.port())
+            }
+            _ => address,
+        }
     }
 }
 

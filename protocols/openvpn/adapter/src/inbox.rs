@@ -13,6 +13,8 @@ use tunic_ioctl::data_channel::ControlDatagram;
 use tunic_ioctl::native::channel;
 use tunic_ioctl::ovpn_dco;
 
+use crate::address::Naming;
+
 /// Queued datagrams, and the sources that they are accepted from.
 pub(crate) struct Inbox {
     pub(crate) ring: Ring<Received>,
@@ -28,15 +30,23 @@ pub(crate) enum Sources {
     /// The only peer of point-to-point mode.
     OnlyPeer(SocketAddr),
     /// Any, in multi-peer mode: each datagram is delivered with its source.
-    Any,
+    Any(Naming),
 }
 
 /// A received datagram.
 pub(crate) struct Received {
     pub(crate) adapter: AdapterId,
     /// `None` for the only peer of point-to-point mode.
-    pub(crate) from: Option<SocketAddr>,
+    pub(crate) from: Option<Source>,
     pub(crate) data: PoolBytes,
+}
+
+/// Where a datagram is from, in multi-peer mode.
+#[derive(Clone, Copy)]
+pub(crate) struct Source {
+    pub(crate) address: SocketAddr,
+    /// How ovpn-dco-win's ABI names it.
+    pub(crate) naming: Naming,
 }
 
 impl Inbox {
@@ -59,6 +69,14 @@ impl Inbox {
         *self.sources.lock()
     }
 
+    /// How ovpn-dco-win's ABI names the sources.
+    pub(crate) fn naming(&self) -> Naming {
+        match self.sources() {
+            Sources::Any(naming) => naming,
+            Sources::OnlyPeer(_) | Sources::None => Naming::Plain,
+        }
+    }
+
     /// The number of received datagrams.
     pub(crate) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
@@ -74,12 +92,17 @@ impl Record for Received {
     }
 
     fn answer(&self, irp: &mut Irp) -> Result<usize> {
-        let datagram = ControlDatagram { address: self.from, data: &self.data };
+        let is_read = irp.kind() == RequestKind::Read;
+        let address = self.from.map(|from| match is_read {
+            true => from.naming.name(from.address),
+            false => from.address,
+        });
+        let datagram = ControlDatagram { address, data: &self.data };
         // An address or a record header in front, and up to seven bytes of padding behind.
         let mut output = PoolBytes::zeroed(channel::Datagram::SIZE + self.data.len() + 8)?;
-        let written = match irp.kind() {
-            RequestKind::Read => ovpn_dco::encode_read(&datagram, &mut output),
-            _ => channel::encode_datagram(self.adapter, &datagram, &mut output),
+        let written = match is_read {
+            true => ovpn_dco::encode_read(&datagram, &mut output),
+            false => channel::encode_datagram(self.adapter, &datagram, &mut output),
         };
         let bytes = written.and_then(|length| output.get(..length));
         let bytes = bytes.ok_or(Status::BUFFER_TOO_SMALL)?;

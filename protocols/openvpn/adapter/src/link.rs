@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
 
+use nic_engine::canonical;
 use nic_miniport::adapter::{
     self, ActiveSockets, BITS_PER_SECOND, NewSockets, SocketReceiver, Sockets,
 };
@@ -12,7 +13,7 @@ use nic_openvpn::configure;
 use nt::{Shared, Status};
 use tunic_ioctl::data_channel::{Listen, Mode};
 
-use crate::address::canonical;
+use crate::address::Naming;
 use crate::channel::{Adapter, OpenVpnAdapter, Sink, State};
 use crate::inbox::Sources;
 use crate::status::{ChannelRefusal, ChannelResult};
@@ -43,7 +44,7 @@ pub(super) fn listen(
     };
     let sockets = ActiveSockets::prepare(sockets?)?;
     let bound = sockets.bound();
-    adapter.extension.inbox.accept(Sources::Any);
+    adapter.extension.inbox.accept(Sources::Any(Naming::of(&listen.local)));
     install(adapter, state, sockets);
     Ok(bound)
 }

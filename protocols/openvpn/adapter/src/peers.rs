@@ -4,9 +4,9 @@ use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
 
 use nic_crypto::Suite;
-use nic_engine::Endpoint;
 use nic_engine::protocol::PeerId;
 use nic_engine::routes;
+use nic_engine::{Endpoint, canonical};
 use nic_miniport::time;
 use nic_openvpn::configure::{self, PeerChange};
 use nic_openvpn::{DirectionKey, Key, Material, Slot};
@@ -17,7 +17,6 @@ use tunic_ioctl::data_channel::{
     Prefix, SetPeer, Transport,
 };
 
-use crate::address::canonical;
 use crate::channel::{Adapter, Config, Sink, State};
 use crate::inbox::Sources;
 use crate::status::{ChannelRefusal, ChannelResult, PeerUse};

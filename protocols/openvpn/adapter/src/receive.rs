@@ -4,17 +4,17 @@ use core::net::SocketAddr;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use nic_engine::Instant;
 use nic_engine::protocol::Discard;
+use nic_engine::{Instant, canonical};
 use nic_miniport::time;
 use nt::pool::PoolBytes;
 use nt::wsk::Datagram;
 use nt::{Shared, Status};
 use tunic_ioctl::data_channel::MAX_CONTROL_BYTES;
 
-use crate::address::{canonical, is_same_address};
+use crate::address::is_same_address;
 use crate::channel::Adapter;
-use crate::inbox::{Received, Sources};
+use crate::inbox::{Received, Source, Sources};
 
 /// The interval between attempts to fail a read for a disconnect.
 const RETRY: Duration = Duration::from_secs(1);
@@ -50,15 +50,16 @@ pub(crate) fn hand_up(adapter: &Shared<Adapter>, from: SocketAddr, datagram: &[u
 }
 
 /// The source to deliver with the datagram; the outer `None` if the source is not accepted.
-fn accepted(adapter: &Shared<Adapter>, from: SocketAddr) -> Option<Option<SocketAddr>> {
+fn accepted(adapter: &Shared<Adapter>, from: SocketAddr) -> Option<Option<Source>> {
+    let address = canonical(from);
     match adapter.extension.inbox.sources() {
-        Sources::Any => Some(Some(canonical(from))),
-        Sources::OnlyPeer(peer) if is_same_address(&peer, &canonical(from)) => Some(None),
+        Sources::Any(naming) => Some(Some(Source { address, naming })),
+        Sources::OnlyPeer(peer) if is_same_address(&peer, &address) => Some(None),
         Sources::OnlyPeer(_) | Sources::None => None,
     }
 }
 
-fn push(adapter: &Shared<Adapter>, from: Option<SocketAddr>, data: PoolBytes) {
+fn push(adapter: &Shared<Adapter>, from: Option<Source>, data: PoolBytes) {
     adapter.extension.inbox.received.fetch_add(1, Ordering::Relaxed);
     let lost = adapter.extension.inbox.ring.push(Received { adapter: adapter.id, from, data });
     adapter.nic.count(Discard::QueueFull, lost);

@@ -53,12 +53,14 @@ pub(crate) fn notify(adapter: &Shared<Adapter>, state: &mut State, event: EventI
         return;
     }
     state.event_sequence = state.event_sequence.wrapping_add(1);
-    adapter.extension.events.push(PendingEvent(StampedEvent {
+    let event = StampedEvent {
         adapter: adapter.id,
         sequence: state.event_sequence,
         time_filetime: time::filetime(time::now().unix),
         event,
-    }));
+    };
+    let naming = adapter.extension.inbox.naming();
+    adapter.extension.events.push(PendingEvent { event, naming });
 }
 
 fn receive_id(adapter: &Shared<Adapter>, peer: PeerId) -> Option<u32> {

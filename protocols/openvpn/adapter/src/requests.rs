@@ -7,6 +7,7 @@ use tunic_ioctl::data_channel::{Command, Listen, MAX_CONTROL_BYTES, Mode};
 use tunic_ioctl::native::channel;
 use tunic_ioctl::{Abi, ovpn_dco};
 
+use crate::address::Naming;
 use crate::channel::{Adapter, Sink, State};
 use crate::peers::configured;
 use crate::status::{ChannelRefusal, ChannelResult};
@@ -178,7 +179,10 @@ fn listen(
         Abi::Native | Abi::WireGuardNt => {
             irp.write_output(&channel::encode_listen(adapter.id, &bound))?;
         }
-        Abi::OvpnDco => irp.write_output(&ovpn_dco::encode_listen(&bound))?,
+        Abi::OvpnDco => {
+            let local = Naming::of(&listen.local).name(bound.local);
+            irp.write_output(&ovpn_dco::encode_listen(&Listen { local, ..bound }))?;
+        }
     }
     Ok(size)
 }

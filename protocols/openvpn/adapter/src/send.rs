@@ -2,14 +2,13 @@
 
 use core::sync::atomic::Ordering;
 
-use nic_engine::Endpoint;
+use nic_engine::{Endpoint, canonical};
 use nt::irp::{Dispatched, Irp, RequestKind};
 use nt::wsk::OneSent;
 use nt::{Shared, Status};
 use tunic_ioctl::data_channel::{Command, ControlDatagram, Mode};
 use tunic_ioctl::{Abi, native, ovpn_dco};
 
-use crate::address::canonical;
 use crate::channel::Adapter;
 use crate::inbox::Sources;
 use crate::owner;
@@ -120,7 +119,7 @@ fn destination<'a>(adapter: &Shared<Adapter>, irp: &'a Irp) -> ChannelResult<(En
     let mode = match sources {
         Sources::None => return Err(ChannelRefusal::WrongMode),
         Sources::OnlyPeer(_) => Mode::PointToPoint,
-        Sources::Any => Mode::MultiPeer,
+        Sources::Any(_) => Mode::MultiPeer,
     };
     let ControlDatagram { address, data } = match abi_of(irp) {
         Abi::OvpnDco => ovpn_dco::decode_write(mode, input)?,
@@ -136,8 +135,8 @@ fn destination<'a>(adapter: &Shared<Adapter>, irp: &'a Irp) -> ChannelResult<(En
     };
     let to = match (sources, address.map(canonical)) {
         (Sources::OnlyPeer(peer), None) => peer,
-        (Sources::Any, Some(address)) => address,
-        (Sources::Any, None) => return Err(Status::INVALID_ADDRESS.into()),
+        (Sources::Any(_), Some(address)) => address,
+        (Sources::Any(_), None) => return Err(Status::INVALID_ADDRESS.into()),
         _ => return Err(ChannelRefusal::WrongMode),
     };
     Ok((Endpoint::new(to), data))
