@@ -765,6 +765,53 @@ layouts! {
         ReceiveOffload, 165, 1, "-";
         DisableDefaultRoutes, 166, 1, "-";
     }
+    netioapi::MIB_IPINTERFACE_TABLE, 176, 8, "-" {
+        NumEntries, 0, 4, "-";
+        Table, 8, 168, "-";
+    }
+    netioapi::IP_ADDRESS_PREFIX, 32, 4, "-" {
+        Prefix, 0, 28, "-";
+        PrefixLength, 28, 1, "-";
+    }
+    netioapi::MIB_IPFORWARD_ROW2, 104, 8, "-" {
+        InterfaceLuid, 0, 8, "-";
+        InterfaceIndex, 8, 4, "-";
+        DestinationPrefix, 12, 32, "-";
+        NextHop, 44, 28, "-";
+        SitePrefixLength, 72, 1, "-";
+        ValidLifetime, 76, 4, "-";
+        PreferredLifetime, 80, 4, "-";
+        Metric, 84, 4, "-";
+        Protocol, 88, 4, "-";
+        Loopback, 92, 1, "-";
+        AutoconfigureAddress, 93, 1, "-";
+        Publish, 94, 1, "-";
+        Immortal, 95, 1, "-";
+        Age, 96, 4, "-";
+        Origin, 100, 4, "-";
+    }
+    netioapi::MIB_IPFORWARD_TABLE2, 112, 8, "-" {
+        NumEntries, 0, 4, "-";
+        Table, 8, 104, "-";
+    }
+    netioapi::MIB_UNICASTIPADDRESS_ROW, 80, 8, "-" {
+        Address, 0, 28, "-";
+        InterfaceLuid, 32, 8, "-";
+        InterfaceIndex, 40, 4, "-";
+        PrefixOrigin, 44, 4, "-";
+        SuffixOrigin, 48, 4, "-";
+        ValidLifetime, 52, 4, "-";
+        PreferredLifetime, 56, 4, "-";
+        OnLinkPrefixLength, 60, 1, "-";
+        SkipAsSource, 61, 1, "-";
+        DadState, 64, 4, "-";
+        ScopeId, 68, 4, "-";
+        CreationTimeStamp, 72, 8, "-";
+    }
+    netioapi::MIB_UNICASTIPADDRESS_TABLE, 88, 8, "-" {
+        NumEntries, 0, 4, "-";
+        Table, 8, 80, "-";
+    }
     ntdef::UNICODE_STRING, 16, 8, "-" {
         Length, 0, 2, "-";
         MaximumLength, 2, 2, "-";

@@ -39,6 +39,11 @@ pub trait Edge: Send + Sync {
         let _ = mtu;
     }
 
+    /// The index of the interface of Linux that the edge is.
+    fn linux_interface(&self) -> Option<u32> {
+        None
+    }
+
     /// The adapter is removed: the edge stops its threads and drops its port.
     fn detach(&self);
 }

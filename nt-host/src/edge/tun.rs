@@ -31,6 +31,8 @@ struct Shared {
     /// Wakes the reader.
     wake: OwnedFd,
     name: String,
+    /// Of Linux's interface.
+    index: u32,
     stops: AtomicBool,
     reader: Mutex<Option<JoinHandle<()>>>,
     written: AtomicU64,
@@ -65,6 +67,10 @@ impl Tun {
         // SAFETY: Linux has written a name with its NUL.
         let name =
             unsafe { CStr::from_ptr(request.ifr_name.as_ptr()) }.to_string_lossy().into_owned();
+        let mut with_index = self::request(&name)?;
+        control(&socket()?, libc::SIOCGIFINDEX, &mut with_index)?;
+        // SAFETY: the request answers with this field.
+        let index = unsafe { with_index.ifr_ifru.ifru_ifindex };
         // SAFETY: has no conditions.
         let wake = owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         Ok(Self {
@@ -72,6 +78,7 @@ impl Tun {
                 device,
                 wake,
                 name,
+                index: index.cast_unsigned(),
                 stops: AtomicBool::new(false),
                 reader: Mutex::new(None),
                 written: AtomicU64::new(0),
@@ -137,6 +144,10 @@ impl Tun {
 }
 
 impl Edge for Tun {
+    fn linux_interface(&self) -> Option<u32> {
+        Some(self.shared.index)
+    }
+
     fn attach(&self, port: AdapterPort) -> io::Result<()> {
         self.set_mtu(port.mtu())?;
         self.shared.stops.store(false, Ordering::Release);

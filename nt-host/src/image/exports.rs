@@ -51,7 +51,10 @@ const ALL: &[Exports] = &[
     ndis::receive::EXPORTS,
     ndis::send::EXPORTS,
     ndis::status::EXPORTS,
-    netio::EXPORTS,
+    netio::best_route::EXPORTS,
+    netio::interface_entry::EXPORTS,
+    netio::notification::EXPORTS,
+    netio::tables::EXPORTS,
     wsk::registration::EXPORTS,
     runtime::EXPORTS,
 ];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::interface_mtu::IpVersion;
-use super::miniport_adapter::{MiniportAdapter, by_luid, find};
+use super::miniport_adapter::{MiniportAdapter, adapters, by_luid, find};
 
 /// An IP interface. There is one above each adapter that has been initialized.
 pub(crate) struct Interface(Arc<MiniportAdapter>);
@@ -16,6 +16,16 @@ impl Interface {
 
     pub(crate) fn by_index(index: u32) -> Option<Self> {
         find(|adapter| adapter.if_index == index).map(Self)
+    }
+
+    /// The one that is an interface of Linux.
+    pub(crate) fn of_linux(index: u32) -> Option<Self> {
+        find(|adapter| adapter.edge.linux_interface() == Some(index)).map(Self)
+    }
+
+    /// All.
+    pub(crate) fn all() -> Vec<Self> {
+        adapters().iter().cloned().map(Self).collect()
     }
 
     pub(crate) fn luid(&self) -> u64 {

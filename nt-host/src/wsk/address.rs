@@ -1,6 +1,8 @@
 //! Socket addresses. Windows and Linux lay them out alike; only the number of the IPv6 family
 //! differs.
 
+use std::net::Ipv6Addr;
+
 use nt_sys::wsk::{AF_INET, AF_INET6, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6};
 
 /// The family of a socket.
@@ -27,7 +29,7 @@ impl Family {
         }
     }
 
-    pub(super) fn linux(self) -> i32 {
+    pub(super) const fn linux(self) -> i32 {
         match self {
             Self::V4 => libc::AF_INET,
             Self::V6 => libc::AF_INET6,
@@ -58,10 +60,12 @@ pub(super) struct Address {
 
 impl Address {
     /// An address buffer for a family.
-    pub(super) fn unspecified(family: Family) -> Self {
-        let mut address = Self { bytes: [0; size_of::<SOCKADDR_IN6>()], family };
-        address.set_family(family.linux().cast_unsigned() as u16);
-        address
+    pub(super) const fn unspecified(family: Family) -> Self {
+        let mut bytes = [0; size_of::<SOCKADDR_IN6>()];
+        let [low, high] = (family.linux() as u16).to_ne_bytes();
+        bytes[0] = low;
+        bytes[1] = high;
+        Self { bytes, family }
     }
 
     /// Reads an address that a driver passes. Returns `None` if it is of another family.
@@ -102,6 +106,17 @@ impl Address {
     /// Converts an address that Linux wrote to one of Windows, in place.
     pub(super) fn to_windows(bytes: &mut [u8; size_of::<SOCKADDR_IN6>()], family: Family) {
         bytes[..2].copy_from_slice(&family.windows().to_ne_bytes());
+    }
+
+    /// Its IPv6 address.
+    pub(super) fn v6(&self) -> Option<Ipv6Addr> {
+        let octets = self.bytes.get(8..24)?.first_chunk::<16>()?;
+        (self.family == Family::V6).then(|| Ipv6Addr::from(*octets))
+    }
+
+    /// Whether its scope names the interface.
+    pub(super) fn is_link_local(&self) -> bool {
+        self.v6().is_some_and(|v6| v6.is_unicast_link_local())
     }
 
     pub(super) fn as_ptr(&self) -> *const libc::sockaddr {

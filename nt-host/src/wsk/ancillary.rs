@@ -3,11 +3,16 @@
 //! A control message has the same header and the same alignment on 64-bit Windows and on 64-bit
 //! Linux. Numbers and payloads differ.
 
+use std::net::Ipv6Addr;
+
 use nt_sys::ntdef::ULONG;
 use nt_sys::wsk::{
-    CMSG_SPACE, CMSGHDR, IP_ECN, IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_ECN,
-    IPV6_PKTINFO, UDP_COALESCED_INFO, UDP_SEND_MSG_SIZE,
+    CMSG_SPACE, CMSGHDR, IP_ECN, IP_OPTIONS, IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP,
+    IPV6_ECN, IPV6_PKTINFO, IPV6_RTHDR, UDP_COALESCED_INFO, UDP_SEND_MSG_SIZE,
 };
+
+use super::address::Address;
+use crate::netio::{self, firewall_mark};
 
 /// Ancillary data that a driver passes is malformed, or of an unknown kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +62,16 @@ pub(super) struct Outgoing {
 }
 
 /// Translates the control messages of a send request.
-pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadAncillaryData> {
+pub(super) fn outgoing(windows: &[u8], remote: &Address) -> Result<Outgoing, BadAncillaryData> {
     const PKTINFO_V4: (ULONG, ULONG) = (IPPROTO_IP, IP_PKTINFO);
     const PKTINFO_V6: (ULONG, ULONG) = (IPPROTO_IPV6, IPV6_PKTINFO);
     const ECN_V4: (ULONG, ULONG) = (IPPROTO_IP, IP_ECN);
     const ECN_V6: (ULONG, ULONG) = (IPPROTO_IPV6, IPV6_ECN);
+    const OPTIONS_V4: (ULONG, ULONG) = (IPPROTO_IP, IP_OPTIONS);
+    const ROUTING_V6: (ULONG, ULONG) = (IPPROTO_IPV6, IPV6_RTHDR);
     const SEGMENT: (ULONG, ULONG) = (IPPROTO_UDP, UDP_SEND_MSG_SIZE);
 
+    let by_mark = firewall_mark::current() != 0;
     let mut translated = Outgoing { control: AncillaryData::EMPTY, segment_bytes: None };
     let control = &mut translated.control;
     for object in objects(windows) {
@@ -72,12 +80,14 @@ pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadAncillaryData> {
             (PKTINFO_V4, &[a, b, c, d, ref index @ ..]) if index.len() == 4 => {
                 // Linux: interface, local address, destination (ignored for a send).
                 let mut info = [0; 12];
-                info[..4].copy_from_slice(index);
+                if !by_mark {
+                    info[..4].copy_from_slice(index);
+                }
                 info[4..8].copy_from_slice(&[a, b, c, d]);
                 control.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
             }
             (PKTINFO_V6, info) if info.len() == 20 => {
-                control.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+                control.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &pin(info, remote, by_mark));
             }
             (ECN_V4, &[a, b, c, d]) => {
                 let ecn = i32::from_ne_bytes([a, b, c, d]) & 3;
@@ -91,10 +101,35 @@ pub(super) fn outgoing(windows: &[u8]) -> Result<Outgoing, BadAncillaryData> {
                 let bytes = u32::from_ne_bytes([a, b, c, d]) as usize;
                 translated.segment_bytes = (bytes != 0).then_some(bytes);
             }
+            // No options, and no routing header.
+            (OPTIONS_V4 | ROUTING_V6, []) => {}
             _ => return Err(BadAncillaryData),
         }
     }
     Ok(translated)
+}
+
+/// The `in6_pktinfo` by which Linux sends by the interface that Windows would send by.
+fn pin(info: &[u8], remote: &Address, by_mark: bool) -> [u8; 20] {
+    let mut pinned = [0; 20];
+    pinned.copy_from_slice(info);
+    let (source, index) = pinned.split_at_mut(16);
+    let link_local = remote.is_link_local();
+    if by_mark && !link_local {
+        index.fill(0);
+        return pinned;
+    }
+    let named = source.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets));
+    let interface = index.first_chunk::<4>().map_or(0, |bytes| u32::from_ne_bytes(*bytes));
+    if let (Some(source_address), Some(destination)) = (named, remote.v6())
+        && interface != 0
+        && !link_local
+        && !source_address.is_unspecified()
+        && !netio::is_pinned(source_address, destination, interface)
+    {
+        source.fill(0);
+    }
+    pinned
 }
 
 /// Translates Linux's control messages of a received message. The second value is the size of the
@@ -168,12 +203,15 @@ fn split_object<'a>(bytes: &mut &'a [u8]) -> Option<(i32, i32, &'a [u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wsk::address::Family;
+
+    const REMOTE: Address = Address::unspecified(Family::V4);
 
     #[test]
     fn packet_information_is_translated_both_ways() {
         let mut windows = AncillaryData::EMPTY;
         windows.push(0, 19, &[127, 0, 0, 2, 1, 0, 0, 0]);
-        let sent = outgoing(windows.as_slice()).ok();
+        let sent = outgoing(windows.as_slice(), &REMOTE).ok();
         let linux = sent.map(|sent| sent.control);
         let mut expected = AncillaryData::EMPTY;
         expected.push(0, libc::IP_PKTINFO, &[1, 0, 0, 0, 127, 0, 0, 2, 0, 0, 0, 0]);
@@ -191,17 +229,29 @@ mod tests {
     fn malformed_control_data_is_refused() {
         let mut good = AncillaryData::EMPTY;
         good.push(17, 2, &1000_u32.to_ne_bytes());
-        assert!(outgoing(good.as_slice()).is_ok_and(|out| out.segment_bytes == Some(1000)));
+        assert!(
+            outgoing(good.as_slice(), &REMOTE).is_ok_and(|out| out.segment_bytes == Some(1000))
+        );
         // The unpadded form of the last message is valid, too. A shorter one is not.
-        assert!(outgoing(&good.as_slice()[..20]).is_ok());
+        assert!(outgoing(&good.as_slice()[..20], &REMOTE).is_ok());
         for length in 1..20 {
-            assert!(outgoing(&good.as_slice()[..length]).is_err(), "{length}");
+            assert!(outgoing(&good.as_slice()[..length], &REMOTE).is_err(), "{length}");
         }
         let mut endless = good;
         endless.bytes[..8].copy_from_slice(&usize::MAX.to_ne_bytes());
-        assert!(outgoing(endless.as_slice()).is_err());
+        assert!(outgoing(endless.as_slice(), &REMOTE).is_err());
+        let mut empty = AncillaryData::EMPTY;
+        empty.push(0, 1, &[]);
+        empty.push(41, 32, &[]);
+        let sent = outgoing(empty.as_slice(), &REMOTE).unwrap().control;
+        assert!(sent.as_slice().is_empty());
+        for (level, kind) in [(0, 1), (41, 32)] {
+            let mut options = AncillaryData::EMPTY;
+            options.push(level, kind, &[0; 4]);
+            assert!(outgoing(options.as_slice(), &REMOTE).is_err(), "{level} {kind}");
+        }
         let mut unknown = AncillaryData::EMPTY;
         unknown.push(0, 77, &[0; 4]);
-        assert!(outgoing(unknown.as_slice()).is_err());
+        assert!(outgoing(unknown.as_slice(), &REMOTE).is_err());
     }
 }

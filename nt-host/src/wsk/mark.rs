@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::address::Family;
 use super::linux_socket::{open_udp, set_option};
+use crate::netio::firewall_mark;
 
 /// A leaf of the lock order.
 static MARKED: Mutex<Marked> = Mutex::new(Marked { mark: 0, sockets: Vec::new() });
@@ -18,6 +19,7 @@ struct Marked {
 }
 
 /// Sets the mark of all sockets of the machine, existing and future ones. 0 stands for no mark.
+/// With a mark, Linux's rules choose the interface of each datagram, and not the driver.
 ///
 /// # Errors
 /// The error of Linux, as a rule EPERM: the call needs CAP_NET_ADMIN. Then no mark changes.
@@ -35,6 +37,7 @@ pub fn set_mark(mark: u32) -> io::Result<()> {
         }
     } else {
         marked.mark = mark;
+        firewall_mark::set(mark);
     }
     result.map_err(io::Error::from_raw_os_error)
 }

@@ -179,7 +179,8 @@ impl Transmission {
         let length = arguments.control_info_length as usize;
         // SAFETY: 1.
         let control = unsafe { bytes(arguments.control_info.cast(), length) };
-        let outgoing = ancillary::outgoing(control).map_err(|_| STATUS_INVALID_PARAMETER)?;
+        let outgoing =
+            ancillary::outgoing(control, &remote).map_err(|_| STATUS_INVALID_PARAMETER)?;
         let segment_bytes = outgoing.segment_bytes.or_else(|| {
             let bytes = socket.sends.segment_bytes.load(Ordering::Acquire);
             (bytes != 0).then_some(bytes as usize)

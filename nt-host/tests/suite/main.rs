@@ -8,5 +8,6 @@ mod machine;
 mod miniport;
 mod nbl_rules;
 mod ndis;
+mod netio;
 mod probe;
 mod rules;

@@ -11,6 +11,7 @@ mod child;
 mod driver;
 mod kernel;
 mod lock_order;
+mod netio;
 mod wsk;
 mod wsk_client;
 

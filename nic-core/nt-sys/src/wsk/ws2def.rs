@@ -2,6 +2,8 @@
 
 use crate::ntdef::{SIZE_T, UCHAR, ULONG, USHORT};
 
+/// No family.
+pub const AF_UNSPEC: USHORT = 0;
 /// IPv4.
 pub const AF_INET: USHORT = 2;
 /// IPv6.

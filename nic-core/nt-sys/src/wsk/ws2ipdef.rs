@@ -63,6 +63,8 @@ pub struct IN6_PKTINFO {
 
 // All options below are a ULONG. Some also name a type of control data.
 
+/// Control data at `IPPROTO_IP`: the options of the header.
+pub const IP_OPTIONS: ULONG = 1;
 /// Option at `IPPROTO_IP`: set DF.
 pub const IP_DONTFRAGMENT: ULONG = 14;
 /// Option at `IPPROTO_IP`: indicate `IN_PKTINFO`. Control data: `IN_PKTINFO`.
@@ -80,6 +82,8 @@ pub const IPV6_DONTFRAG: ULONG = 14;
 pub const IPV6_PKTINFO: ULONG = 19;
 /// Option at `IPPROTO_IPV6`: a socket bound to `::` takes IPv6 only.
 pub const IPV6_V6ONLY: ULONG = 27;
+/// Control data at `IPPROTO_IPV6`: the routing header.
+pub const IPV6_RTHDR: ULONG = 32;
 /// Control data at `IPPROTO_IPV6`: the ECN codepoint, an `INT`.
 pub const IPV6_ECN: ULONG = 50;
 /// Option at `IPPROTO_IPV6`: indicate `IPV6_ECN`.

@@ -1,4 +1,4 @@
-//! The IP interface of an adapter, as netioapi.h gives it to drivers: its MTU.
+//! GetIpInterfaceEntry and SetIpInterfaceEntry, for the MTU of the interface of an adapter.
 
 use std::mem::zeroed;
 
