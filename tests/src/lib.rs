@@ -19,6 +19,7 @@ pub mod namespace;
 pub mod openvpn;
 pub mod peer;
 pub mod ping;
+pub mod plaintext;
 pub mod random;
 pub mod relay;
 pub mod router;

@@ -189,8 +189,15 @@ impl DataChannel for Adapter {
     }
 
     fn next_event(&self) -> io::Result<DataEvent> {
-        let event = self.channel.next_event(None).map_err(io_error)?;
-        let event = event.ok_or(io::ErrorKind::UnexpectedEof)?.event;
+        // A peer that was deleted by us is no news.
+        let by_us = EventKind::Deleted(DeleteReason::Userspace);
+        let event = loop {
+            let event = self.channel.next_event(None).map_err(io_error)?;
+            let event = event.ok_or(io::ErrorKind::UnexpectedEof)?.event;
+            if event.kind != by_us {
+                break event;
+            }
+        };
         Ok(DataEvent {
             peer: event.peer.map_or(Peer::Only, Peer::Id),
             kind: match event.kind {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::{PATIENCE, PORT, Pki, Stock};
 use crate::namespace::{Namespace, Running, unique};
@@ -51,6 +53,13 @@ impl StockServer {
         fs::remove_file(self.folder.join("log"))?;
         self.process = Self::spawn(self.stock, namespace, &self.folder)?;
         self.await_start()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        // `ip netns exec` has become the server by exec.
+        kill(Pid::from_raw(i32::try_from(self.process.0.id())?), signal)?;
+        Ok(())
     }
 
     /// Ends it without a word to anybody.

@@ -1,5 +1,6 @@
 //! Our OpenVPN client, with tunicd as its data path, against stock openvpn as server.
 
+mod kept;
 mod trust;
 
 use std::sync::mpsc;

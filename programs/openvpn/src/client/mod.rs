@@ -4,13 +4,15 @@ mod connection;
 mod credentials;
 mod log;
 mod message;
+mod names;
 mod network;
 mod pull;
 mod readers;
 mod setup;
 mod signals;
+mod tunnel;
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -23,10 +25,12 @@ pub use signals::Signals;
 
 use crate::client::connection::{Common, Connection, Next, Outcome};
 use crate::client::credentials::Credentials;
+use crate::client::names::Names;
 use crate::client::readers::{Input, InputKind};
 use crate::client::setup::Setup;
+use crate::client::tunnel::Tunnel;
 use crate::data_channel::DataChannel;
-use crate::profile::{Family, Profile, Remote};
+use crate::profile::{Profile, Remote};
 
 /// Delay between two rounds through all servers, and the limit of its doubling: OpenVPN's
 /// defaults.
@@ -81,14 +85,18 @@ impl Client {
             channel,
             interface,
             inputs: &inputs,
-            sender: &sender,
             log: self.log,
         };
         let mut number = 0;
         let mut rounds = RemoteCycle::new(&self.profile);
+        let mut names = Names::default();
+        if self.profile.is_tunnel_kept {
+            names.prepare(&self.profile.remotes);
+        }
+        let mut tunnel = Tunnel::new(channel.clone(), interface, sender.clone(), self.log);
         loop {
             let remote = rounds.remote().clone();
-            let next = match resolve(&remote) {
+            let next = match names.addresses(&remote, tunnel.network.is_some()) {
                 Err(error) => {
                     self.log.error(format_args!("{}: {error:#}", remote.host));
                     Next::Reconnect { is_next_remote: true, after: None }
@@ -97,8 +105,13 @@ impl Client {
                     let address = rounds.pick(&addresses);
                     self.log.step(format_args!("connecting to {} ({address})", remote.host));
                     number += 1;
-                    let Outcome { reason, next, was_up } =
-                        Connection::run(&common, number, address, &mut self.credentials);
+                    let Outcome { reason, next, was_up } = Connection::run(
+                        &common,
+                        number,
+                        address,
+                        &mut self.credentials,
+                        &mut tunnel,
+                    );
                     if was_up {
                         rounds.succeeded();
                     }
@@ -234,22 +247,6 @@ impl<'p> RemoteCycle<'p> {
         let doublings = (self.failures / count).saturating_sub(QUICK_ATTEMPTS - 1).min(15);
         first.saturating_mul(1 << doublings).min(self.pauses.1.max(first))
     }
-}
-
-/// Resolves a server's name to at least one address.
-fn resolve(remote: &Remote) -> Result<Vec<SocketAddr>> {
-    let addresses: Vec<_> = (remote.host.as_str(), remote.port)
-        .to_socket_addrs()?
-        .filter(|address| match remote.family {
-            None => true,
-            Some(Family::V4) => address.is_ipv4(),
-            Some(Family::V6) => address.is_ipv6(),
-        })
-        .collect();
-    if addresses.is_empty() {
-        bail!("no address of the address family that the profile selects");
-    }
-    Ok(addresses)
 }
 
 #[cfg(test)]

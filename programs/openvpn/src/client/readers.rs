@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -34,27 +34,30 @@ pub(super) enum InputKind {
     Signal(Signal),
 }
 
-/// The reader threads of one connection. They end when stopped, or when the receiver is dropped.
+/// The reader threads. They end when stopped, or when the receiver is dropped.
 #[derive(Default)]
 pub(super) struct Readers {
+    /// The number of the connection that inputs belong to.
+    connection: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Readers {
-    pub(super) fn start(
-        channel: &Arc<dyn DataChannel>,
-        connection: u64,
-        inputs: &Sender<Input>,
-    ) -> Self {
+    pub(super) fn start(channel: &Arc<dyn DataChannel>, inputs: &Sender<Input>) -> Self {
         let mut readers = Self::default();
         let datagrams = channel.clone();
-        readers.spawn(connection, inputs, move || {
+        readers.spawn(inputs, move || {
             datagrams.receive_control().map(|(from, datagram)| InputKind::Control(from, datagram))
         });
         let events = channel.clone();
-        readers.spawn(connection, inputs, move || events.next_event().map(InputKind::Data));
+        readers.spawn(inputs, move || events.next_event().map(InputKind::Data));
         readers
+    }
+
+    /// Inputs belong to the connection with this number from now on.
+    pub(super) fn read_for(&self, connection: u64) {
+        self.connection.store(connection, Ordering::Relaxed);
     }
 
     /// Stops the data channel by `stop` and waits until the threads have ended.
@@ -72,17 +75,17 @@ impl Readers {
 
     fn spawn(
         &mut self,
-        connection: u64,
         inputs: &Sender<Input>,
         read: impl Fn() -> io::Result<InputKind> + Send + 'static,
     ) {
         let (is_over, inputs) = (self.is_over.clone(), inputs.clone());
-        let connection = Some(connection);
+        let connection = self.connection.clone();
         self.threads.push(thread::spawn(move || {
             while !is_over.load(Ordering::Relaxed) {
                 let what = read();
                 let is_end = what.is_err();
                 let what = what.unwrap_or_else(InputKind::Broken);
+                let connection = Some(connection.load(Ordering::Relaxed));
                 if inputs.send(Input { connection, what }).is_err() || is_end {
                     return;
                 }
@@ -104,7 +107,7 @@ mod tests {
         let (begins, begun) = mpsc::channel();
         let (sender, _inputs) = mpsc::channel();
         let mut readers = Readers::default();
-        readers.spawn(1, &sender, move || {
+        readers.spawn(&sender, move || {
             begins.send(()).expect("the test waits for it");
             stopped.recv().map_err(io::Error::other)?;
             Err(io::ErrorKind::Interrupted.into())

@@ -126,7 +126,7 @@ impl Profile {
 }
 
 /// Address of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remote {
     /// Host name or address.
     pub host: String,
@@ -137,7 +137,7 @@ pub struct Remote {
 }
 
 /// Address families.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// IPv4.
     V4,

@@ -272,10 +272,7 @@ impl Reader {
                 }
             }
             ("ignore-unknown-option", _) => {}
-            ("persist-tun", []) => {
-                profile.is_tunnel_kept = true;
-                profile.warnings.push(no_effect(line, &line.name));
-            }
+            ("persist-tun", []) => profile.is_tunnel_kept = true,
             ("mode", ["p2p"]) => {}
             (
                 "keepalive" | "mssfix" | "route-nopull" | "pull-filter" | "persist-tun" | "setenv",

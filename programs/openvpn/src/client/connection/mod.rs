@@ -5,17 +5,18 @@ mod pushed;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use crate::client::credentials::Credentials;
 use crate::client::log::Log;
-use crate::client::network::{Applied, Hops};
+use crate::client::network::Hops;
 use crate::client::pull::Pull;
-use crate::client::readers::{Input, InputKind, Readers};
+use crate::client::readers::{Input, InputKind};
 use crate::client::setup::Setup;
+use crate::client::tunnel::Tunnel;
 use crate::clock::unix_time_s;
 use crate::data_channel::{DataChannel, DataEvent, DataEventKind, Peer, PeerStatistics};
 use crate::options::TunnelOptions;
@@ -42,7 +43,6 @@ pub(super) struct Common<'c> {
     pub(super) channel: &'c Arc<dyn DataChannel>,
     pub(super) interface: &'c str,
     pub(super) inputs: &'c Receiver<Input>,
-    pub(super) sender: &'c Sender<Input>,
     pub(super) log: Log,
 }
 
@@ -92,7 +92,7 @@ pub(super) struct Connection<'c> {
     options: Option<TunnelOptions>,
     /// The peer id to set with the next key.
     send_id: Option<u32>,
-    network: Option<Applied>,
+    tunnel: &'c mut Tunnel,
 }
 
 impl<'c> Connection<'c> {
@@ -102,6 +102,7 @@ impl<'c> Connection<'c> {
         number: u64,
         remote: SocketAddr,
         credentials: &'c mut Credentials,
+        tunnel: &'c mut Tunnel,
     ) -> Outcome {
         let end = |reason: String, next| Outcome { reason, next, was_up: false };
         let now = Instant::now();
@@ -111,17 +112,22 @@ impl<'c> Connection<'c> {
             Ok(session) => session,
             Err(error) => return end(error.to_string(), Next::Fail),
         };
-        let hops = match Hops::find(remote.ip()) {
+        let hops = match Hops::find(remote.ip(), tunnel.own_routes()) {
             Ok(hops) => hops,
             Err(error) => return end(format!("ip route: {error}"), Next::Fail),
         };
+        if let Some(network) = &mut tunnel.network
+            && let Err(error) = network.open_way(remote.ip(), hops.to_server.as_ref())
+        {
+            return end(format!("can not reach {remote}: {error}"), NEXT_REMOTE);
+        }
         if let Err(error) = common.channel.connect(local_address(common.profile, remote), remote) {
             return end(
                 format!("can not open a socket to {remote}: {error}"),
                 after(&error, NEXT_REMOTE),
             );
         }
-        let readers = Readers::start(common.channel, number, common.sender);
+        tunnel.read_for(number);
         let poll_timeout = common.profile.server_poll_timeout;
         let mut connection = Connection {
             common,
@@ -136,15 +142,11 @@ impl<'c> Connection<'c> {
             pull_by: None,
             options: None,
             send_id: None,
-            network: None,
+            tunnel,
         };
         let mut outcome = connection.drive();
         outcome.was_up = connection.options.is_some();
         connection.leave(outcome.next);
-        drop(connection);
-        if let Err(error) = readers.stop(|| common.channel.stop()) {
-            common.log.error(format_args!("can not stop the data channel: {error}"));
-        }
         outcome
     }
 
@@ -264,12 +266,24 @@ impl<'c> Connection<'c> {
             DataEventKind::Floated(remote) => {
                 log.step(format_args!("the server changed its address to {remote}"));
                 self.remote = remote;
+                self.open_way();
             }
             DataEventKind::Deleted => {
                 return Err(end("the driver deleted the peer", RECONNECT));
             }
         }
         Ok(())
+    }
+
+    /// Keeps the server's new address out of the tunnel.
+    fn open_way(&mut self) {
+        let server = self.remote.ip();
+        let Ok(hops) = Hops::find(server, self.tunnel.own_routes()) else { return };
+        if let Some(network) = &mut self.tunnel.network
+            && let Err(error) = network.open_way(server, hops.to_server.as_ref())
+        {
+            self.common.log.error(format_args!("can not reach {}: {error}", self.remote));
+        }
     }
 
     fn session_event(&mut self, event: SessionEvent, now: Instant) -> Result<(), Outcome> {
@@ -310,16 +324,25 @@ impl<'c> Connection<'c> {
         self.pull_by = Some(now + PULL_WINDOW);
     }
 
-    /// Sends `EXIT` where supported, and undoes the network configuration.
+    /// Sends `EXIT` where supported. Undoes the network configuration, unless it stays while the
+    /// client connects anew (`persist-tun`).
     fn leave(&mut self, next: Next) {
-        let Some(options) = &self.options else { return };
-        if next == Next::Exit && options.is_exit_by_control {
-            self.send("EXIT");
-            self.flush();
-            self.await_acks();
+        if let Some(options) = &self.options {
+            if next == Next::Exit && options.is_exit_by_control {
+                self.send("EXIT");
+                self.flush();
+                self.await_acks();
+            }
+            self.log_statistics();
         }
-        self.log_statistics();
-        self.network = None;
+        let is_kept = self.common.profile.is_tunnel_kept
+            && self.tunnel.network.is_some()
+            && matches!(next, Next::Reconnect { .. } | Next::RetryAuthentication);
+        if is_kept {
+            self.tunnel.hold();
+        } else {
+            self.tunnel.release();
+        }
     }
 
     fn log_statistics(&self) {

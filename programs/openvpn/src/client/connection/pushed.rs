@@ -119,21 +119,23 @@ impl Connection<'_> {
         channel
             .set_peer(Peer::Only, &change)
             .map_err(|error| refused("the data channel refused the timers", error))?;
-        let network = Applied::new(plan, interface, log)
-            .map_err(|error| refused("can not configure the interface", error))?;
+        let kept = &mut self.tunnel.network;
+        match kept {
+            Some(network) => network.update(plan),
+            None => Applied::new(plan, interface, log).map(|network| *kept = Some(network)),
+        }
+        .map_err(|error| refused("can not configure the interface", error))?;
         channel.start().map_err(|error| refused("can not start the data channel", error))?;
-        let addresses: Vec<_> =
-            network.plan.addresses.iter().map(|address| address.local.to_string()).collect();
+        let Some(network) = &self.tunnel.network else { return Ok(()) };
         log.step(format_args!(
             "connected: {interface} is {} ({}, {:?} format, keys by {:?}, peer-id {}, MTU {})",
-            addresses.join(" and "),
+            network.addresses().join(" and "),
             parameters.suite,
             parameters.format,
             parameters.derivation,
             options.peer_id.unwrap_or_default(),
-            network.plan.mtu,
+            network.mtu(),
         ));
-        self.network = Some(network);
         self.options = Some(options);
         Ok(())
     }

@@ -1,18 +1,28 @@
-//! Applies a plan with `ip`, and undoes it.
+//! Applies a plan with `ip`, changes it, and undoes it.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
 use crate::client::log::Log;
-use crate::client::network::{Address, NextHop, Plan, PlannedRoute};
+use crate::client::network::guard::Guard;
+use crate::client::network::{
+    Address, Hop, NextHop, OwnRoutes, Plan, PlannedRoute, is_within_tunnel, resolvconf, way_to,
+};
+use crate::options::DnsOptions;
 
 /// An applied plan. Undone on drop.
 pub(in crate::client) struct Applied {
-    pub(in crate::client) plan: Plan,
     interface: String,
-    /// Undo commands, in the order of the commands that they undo.
-    undo: Vec<Vec<String>>,
+    mtu: u32,
+    addresses: Vec<Address>,
+    /// The routes that were added, in this order.
+    routes: Vec<PlannedRoute>,
+    /// The host route to the server.
+    way: Option<PlannedRoute>,
+    /// The server is on link and needs no host route (`redirect-gateway local`).
+    is_server_local: bool,
+    dns: DnsOptions,
     log: Log,
 }
 
@@ -24,27 +34,143 @@ impl Applied {
     ///
     /// When the interface itself can't be configured; then everything is undone.
     pub(in crate::client) fn new(plan: Plan, interface: &str, log: Log) -> io::Result<Self> {
-        let mut applied = Self { plan, interface: interface.to_owned(), undo: Vec::new(), log };
-        let plan = applied.plan.clone();
-        let mtu = plan.mtu.to_string();
+        let mut applied = Self {
+            interface: interface.to_owned(),
+            mtu: plan.mtu,
+            addresses: Vec::new(),
+            routes: Vec::new(),
+            way: None,
+            is_server_local: false,
+            dns: DnsOptions::default(),
+            log,
+        };
         // Remains of a killed client: routes vanish with the link, addresses don't.
         applied.ip(&words(&["link", "set", "dev", interface, "down"]))?;
         applied.ip(&words(&["addr", "flush", "dev", interface]))?;
+        let mtu = plan.mtu.to_string();
         applied.ip(&words(&["link", "set", "dev", interface, "mtu", &mtu, "up"]))?;
-        applied.undo.push(words(&["link", "set", "dev", interface, "down"]));
-        for address in &plan.addresses {
-            applied.add_address(address)?;
-        }
-        for route in &plan.routes {
-            applied.add_route(route);
-        }
-        applied.set_dns();
+        applied.update(plan)?;
         Ok(applied)
     }
 
-    fn add_address(&mut self, address: &Address) -> io::Result<()> {
+    /// Applies the difference to another plan. New routes are added before obsolete ones are
+    /// removed, and no packet for the tunnel takes another route meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Applied::new`], but nothing is undone.
+    pub(in crate::client) fn update(&mut self, plan: Plan) -> io::Result<()> {
+        if plan.mtu != self.mtu {
+            let mtu = plan.mtu.to_string();
+            self.ip(&words(&["link", "set", "dev", &self.interface, "mtu", &mtu]))?;
+            self.mtu = plan.mtu;
+        }
+        // Logged.
+        let _ = self.set_way(plan.way);
+        self.is_server_local = plan.is_server_local;
+        self.set_addresses(plan.addresses)?;
+        self.set_routes(plan.routes);
+        self.set_dns(plan.dns);
+        Ok(())
+    }
+
+    /// Adds a host route to a server that a route of the tunnel covers, and removes that to the
+    /// previous server.
+    ///
+    /// # Errors
+    ///
+    /// When the server can't be reached without the tunnel.
+    pub(in crate::client) fn open_way(
+        &mut self,
+        server: IpAddr,
+        hop: Option<&Hop>,
+    ) -> io::Result<()> {
+        let is_covered = !self.is_server_local && is_within_tunnel(&self.routes, server);
+        let way = match (is_covered, hop) {
+            (false, _) => None,
+            (true, Some(hop)) => way_to(server, hop),
+            (true, None) => return Err(io::Error::other("no route to it without the tunnel")),
+        };
+        self.set_way(way)
+    }
+
+    /// The tunnel's own routes.
+    pub(in crate::client) fn own_routes(&self) -> OwnRoutes<'_> {
+        let way = self.way.as_ref().map(|way| way.network);
+        OwnRoutes { interface: &self.interface, way }
+    }
+
+    /// The interface's addresses.
+    pub(in crate::client) fn addresses(&self) -> Vec<String> {
+        self.addresses.iter().map(|address| address.local.to_string()).collect()
+    }
+
+    /// The interface's MTU.
+    pub(in crate::client) const fn mtu(&self) -> u32 {
+        self.mtu
+    }
+
+    /// Replaces the host route to the server.
+    fn set_way(&mut self, way: Option<PlannedRoute>) -> io::Result<()> {
+        if way == self.way {
+            return Ok(());
+        }
+        let before = self.way.take();
+        let is_replaced =
+            matches!((&way, &before), (Some(way), Some(before)) if way.network == before.network);
+        let result = match &way {
+            Some(way) => self.route(if is_replaced { "replace" } else { "add" }, way),
+            None => Ok(()),
+        };
+        if let Some(before) = before.filter(|_| !is_replaced) {
+            self.delete_route(&before);
+        }
+        match result {
+            Ok(()) => self.way = way,
+            // A route of the user's.
+            Err(error) if error.to_string().contains("File exists") => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn set_addresses(&mut self, addresses: Vec<Address>) -> io::Result<()> {
+        if addresses == self.addresses {
+            return Ok(());
+        }
+        let guard = Guard::new(&self.addresses, &self.routes, self.log);
+        for address in &addresses {
+            if !self.addresses.contains(address) {
+                self.address("add", address)?;
+                let Address { local, prefix_length, .. } = address;
+                self.log.step(format_args!("{}: address {local}/{prefix_length}", self.interface));
+                self.addresses.push(*address);
+            }
+        }
+        let obsolete: Vec<_> =
+            self.addresses.iter().filter(|a| !addresses.contains(a)).copied().collect();
+        for address in &obsolete {
+            self.address("del", address)?;
+        }
+        self.addresses = addresses;
+        if !obsolete.is_empty() {
+            // With an address, Linux removes the others of its network, and with the last one all
+            // routes.
+            for address in &self.addresses {
+                self.address("replace", address)?;
+            }
+            for route in self.routes.iter().filter(|route| route.next_hop == NextHop::Tunnel) {
+                // Fails if it is still there.
+                let _ = self.ip(&self.route_command("add", route));
+            }
+        }
+        drop(guard);
+        Ok(())
+    }
+
+    fn address(&self, verb: &str, address: &Address) -> io::Result<()> {
         let Address { local, prefix_length, remote } = address;
-        let mut command = words(&["addr", "add"]);
+        let mut command = words(&["addr", verb]);
         match remote {
             Some(remote) => command.extend(words(&[
                 &local.to_string(),
@@ -54,21 +180,56 @@ impl Applied {
             None => command.push(format!("{local}/{prefix_length}")),
         }
         command.extend(words(&["dev", &self.interface]));
-        let mut undo = command.clone();
-        if local.is_ipv6() {
+        if local.is_ipv6() && verb != "del" {
             // A tunnel has no other node that could hold the address.
             command.push("nodad".into());
         }
-        self.ip(&command)?;
-        self.log.step(format_args!("{}: address {local}/{prefix_length}", self.interface));
-        undo[1] = "del".into();
-        self.undo.push(undo);
-        Ok(())
+        self.ip(&command)
     }
 
-    fn add_route(&mut self, route: &PlannedRoute) {
+    fn set_routes(&mut self, routes: Vec<PlannedRoute>) {
+        let before = std::mem::take(&mut self.routes);
+        let is_same = |one: &PlannedRoute, other: &PlannedRoute| {
+            one.network == other.network && one.metric == other.metric
+        };
+        for route in routes {
+            let is_there = before.contains(&route)
+                || match before.iter().any(|old| is_same(old, &route)) {
+                    true => self.route("replace", &route).is_ok(),
+                    false => self.route("add", &route).is_ok(),
+                };
+            if is_there && !self.routes.contains(&route) {
+                self.routes.push(route);
+            }
+        }
+        for old in before {
+            if !self.routes.iter().any(|route| is_same(route, &old)) {
+                self.delete_route(&old);
+            }
+        }
+    }
+
+    /// Adds or replaces a route, and logs it or the error.
+    fn route(&self, verb: &str, route: &PlannedRoute) -> io::Result<()> {
+        let command = self.route_command(verb, route);
+        let result = self.ip(&command);
+        match &result {
+            Ok(()) => self.log.step(format_args!("route: {}", command[3..].join(" "))),
+            Err(error) => self.log.error(format_args!("skipped a route: {error}")),
+        }
+        result
+    }
+
+    fn delete_route(&self, route: &PlannedRoute) {
+        // It may be gone with its interface.
+        if let Err(error) = self.ip(&self.route_command("del", route)) {
+            self.log.detail(error);
+        }
+    }
+
+    fn route_command(&self, verb: &str, route: &PlannedRoute) -> Vec<String> {
         let family = if route.network.address().is_ipv4() { "-4" } else { "-6" };
-        let mut command = words(&[family, "route", "add", &route.network.to_string()]);
+        let mut command = words(&[family, "route", verb, &route.network.to_string()]);
         match &route.next_hop {
             NextHop::Tunnel => command.extend(words(&["dev", &self.interface])),
             NextHop::Gateway(gateway) => command.extend(words(&["via", &gateway.to_string()])),
@@ -82,36 +243,30 @@ impl Applied {
         if let Some(metric) = route.metric {
             command.extend(words(&["metric", &metric.to_string()]));
         }
-        match self.ip(&command) {
-            Ok(()) => {
-                self.log.step(format_args!("route: {}", command[3..].join(" ")));
-                command[2] = "del".into();
-                self.undo.push(command);
-            }
-            Err(error) => self.log.error(format_args!("skipped a route: {error}")),
-        }
+        command
     }
 
     /// Logs the name servers, and passes them to resolvconf(8) where it is installed.
-    fn set_dns(&self) {
-        let dns = &self.plan.dns;
-        for server in dns.unused() {
-            self.log.step(format_args!("DNS: server not set: {server}"));
-        }
-        if dns.is_empty() {
+    fn set_dns(&mut self, dns: DnsOptions) {
+        if dns == self.dns {
             return;
         }
-        let servers: Vec<_> = dns.servers().iter().map(IpAddr::to_string).collect();
-        let search = dns.search_domains().join(" ");
-        let text = format!("DNS: servers {}; search {search}", servers.join(" "));
-        let mut lines = String::new();
-        for server in &servers {
-            lines.push_str(&format!("nameserver {server}\n"));
+        let had_servers = !self.dns.is_empty();
+        self.dns = dns;
+        for server in self.dns.unused() {
+            self.log.step(format_args!("DNS: server not set: {server}"));
         }
-        if !search.is_empty() {
-            lines.push_str(&format!("search {search}\n"));
+        if self.dns.is_empty() {
+            if had_servers {
+                resolvconf::unset(&self.interface);
+            }
+            return;
         }
-        match resolvconf(&["-a", &self.interface], &lines) {
+        let servers = self.dns.servers();
+        let domains = self.dns.search_domains();
+        let shown: Vec<_> = servers.iter().map(IpAddr::to_string).collect();
+        let text = format!("DNS: servers {}; search {}", shown.join(" "), domains.join(" "));
+        match resolvconf::set(&self.interface, &servers, domains) {
             Ok(()) => self.log.step(format_args!("{text} (by resolvconf)")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.log.step(format_args!("{text} (not set: resolvconf is not installed)"));
@@ -133,31 +288,19 @@ impl Applied {
 
 impl Drop for Applied {
     fn drop(&mut self) {
-        if !self.plan.dns.is_empty() {
-            // Fails if nothing was set.
-            let _ = resolvconf(&["-d", &self.interface], "");
+        if !self.dns.is_empty() {
+            resolvconf::unset(&self.interface);
         }
-        for command in std::mem::take(&mut self.undo).into_iter().rev() {
+        for route in self.routes.iter().rev().chain(&self.way) {
+            self.delete_route(route);
+        }
+        let addresses = self.addresses.iter().rev().map(|address| self.address("del", address));
+        let link = || self.ip(&words(&["link", "set", "dev", &self.interface, "down"]));
+        for error in addresses.chain(std::iter::once_with(link)).filter_map(Result::err) {
             // The interface may be gone, with its addresses and routes.
-            if let Err(error) = self.ip(&command) {
-                self.log.detail(error);
-            }
+            self.log.detail(error);
         }
     }
-}
-
-fn resolvconf(arguments: &[&str], input: &str) -> io::Result<()> {
-    let mut child = Command::new("resolvconf")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.as_bytes())?;
-    }
-    let status = child.wait()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -1,13 +1,15 @@
 //! Plans the network configuration for a tunnel's options: addresses, MTU, routes.
 
 mod apply;
+mod guard;
 mod hop;
+mod resolvconf;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) use apply::Applied;
-pub(super) use hop::{Hop, Hops};
+pub(super) use hop::{Hop, Hops, OwnRoutes};
 
 use crate::options::{
     DnsOptions, Network, Route, RouteGateway, RouteNetwork, Topology, TunnelOptions, mask_length,
@@ -28,6 +30,10 @@ const HALVES_V6: [(Ipv6Addr, u8); 2] =
 pub(super) struct Plan {
     pub(super) mtu: u32,
     pub(super) addresses: Vec<Address>,
+    /// The host route to the server, where a route of the tunnel covers its address.
+    pub(super) way: Option<PlannedRoute>,
+    /// The server is on link and needs no host route (`redirect-gateway local`).
+    pub(super) is_server_local: bool,
     /// In the order of their creation.
     pub(super) routes: Vec<PlannedRoute>,
     pub(super) dns: DnsOptions,
@@ -87,6 +93,8 @@ impl Plan {
         let mut plan = Self {
             mtu,
             addresses: addresses(options)?,
+            way: None,
+            is_server_local: options.redirect_gateway.is_some_and(|redirect| redirect.is_local),
             routes: Vec::new(),
             dns: options.dns.clone(),
         };
@@ -94,7 +102,9 @@ impl Plan {
             plan.routes.push(planned(route, options, server, hops)?);
         }
         plan.redirect(options);
-        plan.keep_way_to(server, options, hops);
+        if !plan.is_server_local && is_within_tunnel(&plan.routes, server) {
+            plan.way = hops.to_server.as_ref().and_then(|hop| way_to(server, hop));
+        }
         Ok(plan)
     }
 
@@ -112,22 +122,19 @@ impl Plan {
         let route = |network| PlannedRoute { network, next_hop: NextHop::Tunnel, metric: None };
         self.routes.extend(networks.map(route));
     }
+}
 
-    /// Adds a host route to the server where a tunnel route would cover its address.
-    fn keep_way_to(&mut self, server: IpAddr, options: &TunnelOptions, hops: &Hops) {
-        let is_local = options.redirect_gateway.is_some_and(|redirect| redirect.is_local);
-        let is_swallowed = |route: &PlannedRoute| {
-            route.next_hop == NextHop::Tunnel && route.network.contains(server)
-        };
-        if is_local || !self.routes.iter().any(is_swallowed) {
-            return;
-        }
-        let length = if server.is_ipv4() { 32 } else { 128 };
-        if let (Some(network), Some(hop)) = (Network::new(server, length), &hops.to_server) {
-            let route = PlannedRoute { network, next_hop: NextHop::Hop(hop.clone()), metric: None };
-            self.routes.insert(0, route);
-        }
-    }
+/// Whether a route of the tunnel covers an address.
+fn is_within_tunnel(routes: &[PlannedRoute], address: IpAddr) -> bool {
+    let covers =
+        |route: &PlannedRoute| route.next_hop == NextHop::Tunnel && route.network.contains(address);
+    routes.iter().any(covers)
+}
+
+/// The host route to a server.
+fn way_to(server: IpAddr, hop: &Hop) -> Option<PlannedRoute> {
+    let network = Network::new(server, if server.is_ipv4() { 32 } else { 128 })?;
+    Some(PlannedRoute { network, next_hop: NextHop::Hop(hop.clone()), metric: None })
 }
 
 fn addresses(options: &TunnelOptions) -> Result<Vec<Address>, PlanError> {
@@ -225,7 +232,8 @@ mod tests {
             };
             format!("{} {next_hop} {}", route.network, route.metric.unwrap_or(0))
         };
-        plan(options).unwrap().routes.iter().map(shown).collect()
+        let plan = plan(options).unwrap();
+        plan.way.iter().chain(&plan.routes).map(shown).collect()
     }
 
     #[test]
