@@ -80,7 +80,7 @@ pub const CAPABILITY_EVENTS: u64 = 0x2;
 pub const CAPABILITY_TIMER_SCALE: u64 = 0x4;
 
 /// Names of the counters behind the fixed part of [`Statistics`], by index. New ones are appended.
-pub const DISCARD_NAMES: [&str; 21] = [
+pub const DISCARD_NAMES: [&str; 23] = [
     "not-ip",
     "no-route",
     "no-endpoint",
@@ -102,4 +102,6 @@ pub const DISCARD_NAMES: [&str; 21] = [
     "rate-limited",
     "bad-handshake",
     "send-failed",
+    "no-outer-route",
+    "outer-route-loop",
 ];

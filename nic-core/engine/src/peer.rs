@@ -5,7 +5,11 @@ use lock_api::Mutex;
 use nic_memory::Queue;
 
 use crate::{
-    Endpoint, Protocol, System, backlog::Backlog, byte_limit::ByteLimit, protocol::SentPackets,
+    Endpoint, Instant, Protocol, System, Transport,
+    backlog::Backlog,
+    byte_limit::ByteLimit,
+    path::PathState,
+    protocol::{DataPlane, SentPackets},
     resequencer::Resequencer,
 };
 
@@ -41,6 +45,7 @@ pub(crate) struct Occupant<P: Protocol, S: System> {
 /// A peer on the data path.
 pub(crate) struct Peer<P: Protocol, S: System> {
     pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) path: PathState,
     pub(crate) backlog: Backlog<S>,
     /// A keepalive is sent if nothing else is.
     pub(crate) keepalive: bool,
@@ -66,6 +71,7 @@ impl<P: Protocol, S: System> Peer<P, S> {
     pub(crate) fn new(data: P::PeerData) -> Self {
         Self {
             endpoint: None,
+            path: PathState::new(),
             backlog: Backlog::new(),
             keepalive: false,
             control_messages: Queue::new(),
@@ -79,6 +85,28 @@ impl<P: Protocol, S: System> Peer<P, S> {
 }
 
 impl<P: Protocol, S: System> Peer<P, S> {
+    /// When the control plane has to look.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.data.deadline().min(self.path.ask_at)
+    }
+
+    /// Notes where an authentic datagram came from. True where the peer was elsewhere.
+    pub(crate) fn heard_from(&mut self, from: Endpoint) -> bool {
+        let Some(before) = self.endpoint.filter(|before| before.remote == from.remote) else {
+            self.endpoint = Some(from);
+            if S::FINDS_PATHS && from.transport == Transport::Datagram {
+                self.path.moved(from.local);
+            }
+            return true;
+        };
+        if S::FINDS_PATHS && from.transport == Transport::Datagram {
+            self.path.arrived(from.local, before.local);
+        } else {
+            self.endpoint = Some(from);
+        }
+        false
+    }
+
     /// Whether anything waits to be sealed.
     pub(crate) fn has_queued(&self) -> bool {
         self.keepalive || !self.control_messages.is_empty() || !self.backlog.is_empty()

@@ -8,7 +8,7 @@ use crate::{
     arena::Arena,
     deadlines::Deadlines,
     peer::{Peer, PeerSlot},
-    protocol::{DataPlane, PeerId},
+    protocol::PeerId,
 };
 
 /// All peers' slots, which never move, and their deadlines.
@@ -47,7 +47,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
     ) -> Option<(R, bool)> {
         self.with(id, |peer| {
             let result = f(peer);
-            (result, self.deadlines.set(id.index, peer.data.deadline()))
+            (result, self.deadlines.set(id.index, peer.deadline()))
         })
     }
 
@@ -66,7 +66,7 @@ impl<P: Protocol, S: System> PeerTable<P, S> {
     /// Puts a peer into a slot. Control lock.
     pub(crate) fn occupy(&self, index: u32, peer: Box<Peer<P, S>>) -> Option<PeerId> {
         let mut occupant = self.slots.get(index as usize)?.occupant.lock();
-        self.deadlines.set(index, peer.data.deadline());
+        self.deadlines.set(index, peer.deadline());
         occupant.peer = Some(peer);
         Some(PeerId { index, generation: occupant.generation })
     }

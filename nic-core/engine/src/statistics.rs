@@ -40,6 +40,12 @@ impl Statistics {
         self.sent.add(packets, bytes);
     }
 
+    /// Takes back bytes that were counted as sent.
+    pub fn not_sent(&self, bytes: u64) {
+        let less = |sent: u64| Some(sent.saturating_sub(bytes));
+        let _ = self.sent.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
     /// Counts what was received.
     pub fn received(&self, packets: u64, bytes: u64) {
         self.received.add(packets, bytes);

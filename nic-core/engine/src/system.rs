@@ -4,6 +4,11 @@ use crate::Instant;
 
 /// The types of one system: NT in the driver, plain ones in tests.
 pub trait System: Sized + Send + Sync + 'static {
+    /// Whether the system finds the local addresses of peers, by
+    /// [`ControlSink::find_path`](crate::ControlSink::find_path). Otherwise a peer's datagrams are
+    /// sent from where its last one arrived.
+    const FINDS_PATHS: bool = false;
+
     /// Guards the data path: short, usable where a packet may arrive (NT: a spin lock,
     /// DISPATCH_LEVEL).
     type SpinLock: lock_api::RawMutex + Send + Sync;

@@ -1,4 +1,4 @@
-//! Fallible allocation: boxes, slices, queues, and additions to a `Vec`.
+//! Fallible allocation: boxes, slices, queues, and additions to a `Vec`; sorting without it.
 //!
 //! `cargo xtask check-alloc` builds `alloc` with `--cfg no_global_oom_handling`, which removes its
 //! infallible allocations. The rest lacks a fallible `Box::new` and `Vec::push`, which are `unsafe`
@@ -13,12 +13,14 @@ mod boxed;
 mod min_heap;
 mod once;
 mod queue;
+mod sort;
 mod vec;
 
 pub use boxed::{boxed, slice};
 pub use min_heap::MinHeap;
 pub use once::OnceBox;
 pub use queue::Queue;
+pub use sort::sort_by_key;
 pub use vec::Push;
 
 /// Out of memory. Nothing has changed.

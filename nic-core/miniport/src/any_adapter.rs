@@ -1,5 +1,7 @@
 //! An adapter, whatever it speaks.
 
+use core::net::{IpAddr, SocketAddr};
+
 use nt::event::Event;
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::nbl::TransmitQueue;
@@ -19,6 +21,12 @@ pub trait AnyAdapter: Send + Sync {
 
     /// The number of its protocol in the native ABI.
     fn protocol(&self) -> u32;
+
+    /// The `NET_LUID` of its interface.
+    fn interface_luid(&self) -> u64;
+
+    /// Where a packet to an address goes: the address of the peer that it is for.
+    fn outer_destination(&self, inner: IpAddr) -> Option<SocketAddr>;
 
     /// Whether it can also be opened through the devices of its protocol.
     fn has_protocol_device(&self) -> bool;

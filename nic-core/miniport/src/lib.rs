@@ -21,6 +21,7 @@ mod guid;
 mod listed;
 mod miniport;
 mod name;
+mod outer_route;
 pub mod protocols;
 mod recycler;
 pub mod registry;

@@ -14,6 +14,7 @@ use nt::{Passive, Result, Shared, Status};
 use crate::adapter::{self, Keywords, OldestJob};
 use crate::any_adapter::AnyAdapter;
 use crate::control_device::RequestDispatcher;
+use crate::outer_route::Network;
 use crate::protocols::{LoadedProtocol, NewAdapter, ProtocolList};
 use crate::registry::Registry;
 use crate::services::Services;
@@ -61,9 +62,15 @@ impl<D: Driver> Miniport for Tunic<D> {
         for protocol in D::PROTOCOLS {
             protocols.try_push(protocol.load()?).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         }
+        let registry = Shared::new(Registry::new())?;
         Ok(Self {
-            registry: Shared::new(Registry::new())?,
-            services: Services { wsk: Shared::new(Wsk::new())?, worker_queue },
+            registry: registry.clone(),
+            services: Services {
+                wsk: Shared::new(Wsk::new())?,
+                network: Shared::new(Network::new()?)?,
+                registry,
+                worker_queue,
+            },
             protocols,
             workers: SleepMutex::new(Some(workers)),
             control_device: SleepMutex::new(None),
@@ -92,6 +99,7 @@ impl<D: Driver> Miniport for Tunic<D> {
         drop(control_device);
         let workers = self.workers.lock().take();
         drop(workers);
+        self.services.network.stop();
         self.services.wsk.detach();
     }
 

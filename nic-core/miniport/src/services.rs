@@ -3,6 +3,8 @@
 use nt::Shared;
 
 use crate::adapter::WorkerQueue;
+use crate::outer_route::Network;
+use crate::registry::Registry;
 use crate::wsk::Wsk;
 
 /// The driver-wide objects that adapters share.
@@ -10,6 +12,10 @@ use crate::wsk::Wsk;
 pub(crate) struct Services {
     /// The WSK client.
     pub(crate) wsk: Shared<Wsk>,
+    /// The routes that datagrams take.
+    pub(crate) network: Shared<Network>,
+    /// The driver's adapters.
+    pub(crate) registry: Shared<Registry>,
     /// The queue of the worker threads.
     pub(crate) worker_queue: Shared<WorkerQueue>,
 }

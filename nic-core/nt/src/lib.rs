@@ -15,6 +15,8 @@ pub mod datagrams;
 pub mod device;
 pub mod event;
 pub mod interface;
+pub mod ip_changes;
+pub mod ip_tables;
 pub mod irp;
 pub mod irql;
 pub mod lock;

@@ -401,6 +401,8 @@ fn every_reason_for_a_discard_has_its_name() {
         D::RateLimited,
         D::BadHandshake,
         D::SendFailed,
+        D::NoOuterRoute,
+        D::OuterRouteLoop,
     ];
     let names = reasons.map(|reason| {
         let name = format!("{reason:?}");

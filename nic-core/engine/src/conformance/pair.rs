@@ -338,12 +338,12 @@ impl<P: Protocol> Node<P> {
     pub fn send(&mut self, peer: PeerId, now: Instant) {
         while let Some(next) = self.nic.next_to_send(peer, now) {
             let bytes: usize = next.sealed.iter().map(Vec::len).sum();
-            assert_eq!(bytes, next.bytes, "the batch said otherwise");
+            assert_eq!(bytes, next.batch.bytes, "the batch said otherwise");
             for bytes in next.sealed {
                 let (from, to) = (self.address, next.endpoint.remote);
                 self.sent.push_back(Datagram { from, to, bytes, ecn: Ecn::NotEct });
             }
-            self.nic.send_completed(peer, next.bytes, now);
+            self.nic.send_completed(peer, &next.batch, true, now);
         }
     }
 
@@ -570,7 +570,7 @@ impl<'a> Sink<'a> {
 }
 
 impl ControlSink for Sink<'_> {
-    fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool {
+    fn send(&mut self, _: Option<PeerId>, to: &Endpoint, datagram: &[u8]) -> bool {
         self.collected.datagrams.push((to.remote, datagram.to_vec()));
         true
     }

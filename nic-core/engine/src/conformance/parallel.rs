@@ -153,7 +153,7 @@ pub fn many_threads_keep_the_order<T: Subject>() {
                     ecn: Ecn::NotEct,
                 });
                 wire.lock().unwrap().extend(datagrams);
-                left.nic.send_completed(left.peer, next.bytes, now);
+                left.nic.send_completed(left.peer, &next.batch, true, now);
             }
         }
     };
@@ -230,7 +230,7 @@ pub fn a_peer_removed_under_load_does_no_harm<T: Subject>() {
                                 continue;
                             }
                             while let Some(next) = left.nic.next_to_send(old, now) {
-                                left.nic.send_completed(old, next.bytes, now);
+                                left.nic.send_completed(old, &next.batch, true, now);
                             }
                         }
                     }

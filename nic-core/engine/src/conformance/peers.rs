@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::nic::{SendEffects, SentBatch};
 use crate::{
     Drain, Protocol,
     conformance::{Pair, Side, Subject, packet},
@@ -58,7 +59,8 @@ pub fn a_peer_removed_in_flight_does_no_harm<T: Subject>() {
         pair.left.seal(y.packets, y.message.as_deref().unwrap_or_default(), &y.context, y.framing);
     assert_eq!(pair.left.nic.finish_seal(left, y.ticket, sealed), Drain::NotRequired);
     assert_eq!(pair.left.nic.abandon_seal(left, z.ticket, now), Drain::NotRequired);
-    assert!(!pair.left.nic.send_completed(left, 1000, now));
+    let done = pair.left.nic.send_completed(left, &SentBatch::default(), true, now);
+    assert_eq!(done, SendEffects::default());
     assert!(pair.left.begin_seal(now).is_none());
 
     let opened = pair.right.open(b.0.peer, &[b.1], b.0.context);

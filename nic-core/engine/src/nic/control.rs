@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use nic_memory::Queue;
 
 use crate::{
-    Endpoint, Instant, Now, PacketQueue, Protocol, System,
+    Endpoint, Instant, Now, PacketQueue, PathQuestion, Protocol, System,
     nic::{ControlState, Nic, host::Host},
     protocol::{AddressValidation, AddressValidator, ControlPlane, Discard, Event, PeerId},
 };
@@ -13,8 +13,13 @@ use crate::{
 /// Takes what the control plane wants done. It is called under the control lock: it only collects,
 /// and the caller acts when the lock is free again. It must not call the nic.
 pub trait ControlSink {
-    /// Sends a control message. False where memory ran out.
-    fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool;
+    /// Sends a control message, to a peer or in reply to anybody. False where memory ran out. It
+    /// counts as sent; see [`Nic::send_failed`].
+    fn send(&mut self, peer: Option<PeerId>, to: &Endpoint, datagram: &[u8]) -> bool;
+    /// Asks for a peer's path, where [`System::FINDS_PATHS`]: [`Nic::set_path`] takes the answer.
+    fn find_path(&mut self, question: &PathQuestion) {
+        _ = question;
+    }
     /// Hands a control message up to userspace. False where there is no room for it.
     fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool;
     /// A peer has something to send: [`Nic::begin_seal`] is to be called until it gives none.

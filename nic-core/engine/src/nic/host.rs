@@ -85,25 +85,34 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn set_endpoint(&mut self, peer: PeerId, endpoint: &Endpoint) {
-        let before = self.nic.set_endpoint(peer, *endpoint);
-        if before.is_some_and(|before| before.map(|it| it.remote) != Some(endpoint.remote)) {
+        if self.nic.endpoint(peer).is_some_and(|before| before.remote == endpoint.remote) {
+            self.nic.peers.with_data(peer, |state| state.heard_from(*endpoint));
+            return;
+        }
+        if self.nic.set_endpoint(peer, *endpoint).is_some() {
             self.sink.event(Event::EndpointMoved(peer));
         }
     }
 
     fn clear_local_address(&mut self, peer: PeerId) {
-        self.nic.peers.with(peer, |state| {
-            if let Some(endpoint) = &mut state.endpoint {
+        self.nic.peers.with_data(peer, |state| {
+            if S::FINDS_PATHS {
+                state.path.doubt();
+            } else if let Some(endpoint) = &mut state.endpoint {
                 endpoint.local = None;
             }
         });
     }
 
     fn send(&mut self, peer: PeerId, datagram: &[u8]) -> bool {
-        let Some(endpoint) = self.nic.endpoint(peer) else {
+        let endpoint = self.nic.peers.with(peer, |state| {
+            // In doubt, the local address is found anew.
+            state.endpoint.map(|to| if state.path.is_in_doubt() { to.with_local(None) } else { to })
+        });
+        let Some(endpoint) = endpoint.flatten() else {
             return false;
         };
-        if !self.sink.send(&endpoint, datagram) {
+        if !self.sink.send(Some(peer), &endpoint, datagram) {
             self.count(Discard::NoMemory);
             return false;
         }
@@ -140,7 +149,7 @@ impl<P: Protocol, S: System> ControlHost<P> for Host<'_, P, S> {
     }
 
     fn reply(&mut self, to: &Endpoint, datagram: &[u8]) {
-        if self.sink.send(to, datagram) {
+        if self.sink.send(None, to, datagram) {
             self.nic.statistics.sent(0, datagram.len() as u64);
         } else {
             self.count(Discard::NoMemory);

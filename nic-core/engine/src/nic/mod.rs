@@ -18,6 +18,7 @@
 mod configurator;
 mod control;
 mod host;
+mod paths;
 mod peer_address;
 
 mod receive;
@@ -34,7 +35,9 @@ pub use self::{
     configurator::{Configurator, NewPeer},
     control::ControlSink,
     receive::{AcceptEffects, AcceptItem, RxBatch, RxOutcome, RxTicket},
-    transmit::{BATCH_PACKETS, NextTxBatch, PumpList, ToSend, TxBatch, TxTicket},
+    transmit::{
+        BATCH_PACKETS, NextTxBatch, PumpList, SendEffects, SentBatch, ToSend, TxBatch, TxTicket,
+    },
 };
 use crate::{
     Endpoint, Instant, Mtu, Protocol, System,

@@ -3,8 +3,9 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::{
-    Endpoint, Protocol, System,
+    Endpoint, Protocol, System, Transport,
     nic::Nic,
+    peer::Peer,
     protocol::{Addresses, PeerId},
 };
 
@@ -16,12 +17,19 @@ impl<P: Protocol, S: System> Nic<P, S> {
         peer: PeerId,
         endpoint: Endpoint,
     ) -> Option<Option<Endpoint>> {
-        match P::ADDRESSES {
-            Addresses::Shared => self.peers.with(peer, |state| state.endpoint.replace(endpoint)),
+        let replace = |state: &mut Peer<P, S>| {
+            let before = state.endpoint.replace(endpoint);
+            if S::FINDS_PATHS && endpoint.transport == Transport::Datagram {
+                state.path.moved(endpoint.local);
+            }
+            before
+        };
+        let changed = match P::ADDRESSES {
+            Addresses::Shared => self.peers.with_data(peer, replace),
             Addresses::Exclusive => {
                 let mut book = self.addresses.lock();
-                self.peers.with(peer, |state| {
-                    let before = state.endpoint.replace(endpoint);
+                self.peers.with_data(peer, |state| {
+                    let before = replace(state);
                     let from = before.map(|before| before.remote);
                     // Userspace's word counts; but where another has the address, that one keeps
                     // its claim to it.
@@ -33,7 +41,8 @@ impl<P: Protocol, S: System> Nic<P, S> {
                     before
                 })
             }
-        }
+        };
+        changed.map(|(before, _)| before)
     }
 
     /// Follows a peer to where an authentic packet came from. False where that is another's, or
@@ -43,16 +52,15 @@ impl<P: Protocol, S: System> Nic<P, S> {
             return false;
         }
         let mut book = self.addresses.lock();
-        self.peers
-            .with(peer, |state| {
-                let from = state.endpoint.map(|endpoint| endpoint.remote);
-                let is_free = book.move_peer(peer, from, to.remote);
-                if is_free {
-                    state.endpoint = Some(to);
-                }
-                is_free
-            })
-            .unwrap_or(false)
+        let followed = self.peers.with_data(peer, |state| {
+            let from = state.endpoint.map(|endpoint| endpoint.remote);
+            let is_free = book.move_peer(peer, from, to.remote);
+            if is_free {
+                state.heard_from(to);
+            }
+            is_free
+        });
+        followed.is_some_and(|(is_free, _)| is_free)
     }
 
     /// Forgets where a peer was that is gone.

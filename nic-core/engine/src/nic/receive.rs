@@ -174,7 +174,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
             let from = from.filter(|_| state.data.roams())?;
             let has_moved = state.endpoint.map(|before| before.remote) != Some(from.remote);
             if P::ADDRESSES == Addresses::Shared || !has_moved {
-                state.endpoint = Some(from);
+                state.heard_from(from);
             }
             has_moved.then_some(from)
         });

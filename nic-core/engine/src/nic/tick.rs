@@ -51,6 +51,9 @@ impl<P: Protocol, S: System> Nic<P, S> {
             *scan_from = index.saturating_add(1);
             if let Some(peer) = host.directory.id(index) {
                 protocol.timeout(&mut host, peer, now);
+                if let Some(question) = self.path_question(peer, now.instant) {
+                    host.sink.find_path(&question);
+                }
             }
             deadlines.put_off(index, now.instant, now.instant.after(SHORTEST_SLEEP));
         }

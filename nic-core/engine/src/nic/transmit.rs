@@ -3,9 +3,10 @@
 use alloc::boxed::Box;
 
 use crate::{
-    Endpoint, Instant, Mtu, Packet, PacketQueue, Protocol, System,
+    Endpoint, Instant, LocalAddress, Mtu, Packet, PacketQueue, Protocol, System,
     inner_packet::InnerPacket,
     nic::Nic,
+    path::IsOpen,
     peer::{Peer, SealedBatch},
     protocol::{DataPlane, Discard, PeerId, SealRequest, SentPackets},
     resequencer::{Drain, SequenceTicket},
@@ -66,8 +67,27 @@ pub struct ToSend<S: System> {
     /// Where it goes.
     pub endpoint: Endpoint,
     /// For [`Nic::send_completed`].
-    pub bytes: usize,
+    pub batch: SentBatch,
     /// The control thread has to look at once: a timer was set.
+    pub control_due: bool,
+}
+
+/// What is known of a batch while the network has it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SentBatch {
+    /// The sum of the datagrams' lengths.
+    pub bytes: usize,
+    payload_bytes: usize,
+    sent: SentPackets,
+    local: Option<LocalAddress>,
+}
+
+/// What is to be done when the network is done with a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendEffects {
+    /// More waits: the peer is to be pumped again.
+    pub pump: bool,
+    /// The control thread has to look at once.
     pub control_due: bool,
 }
 
@@ -179,38 +199,66 @@ impl<P: Protocol, S: System> Nic<P, S> {
         loop {
             let (next, control_due) = self.peers.with_data(peer, |state| {
                 let batch = state.sealing.next()?;
-                let Some(endpoint) = state.endpoint else {
-                    state.limit.completed(batch.bytes, now);
-                    return Some((batch, None));
+                let to = match (state.endpoint, state.path.is_open) {
+                    (None, _) => Err(Discard::NoEndpoint),
+                    (_, IsOpen::No(reason)) => Err(reason),
+                    (Some(endpoint), _) => Ok(endpoint),
                 };
-                state.data.sent(batch.sent, now);
-                let SentPackets { data_packets, keepalives, control_messages } = batch.sent;
-                let packets = data_packets + keepalives + control_messages;
-                state.counters.sent_packets += u64::from(packets);
-                state.counters.sent_bytes += batch.bytes as u64;
-                state.counters.sent_payload_bytes += batch.payload_bytes as u64;
-                Some((batch, Some(endpoint)))
+                if to.is_ok() {
+                    state.data.sent(batch.sent, now);
+                } else {
+                    state.limit.completed(batch.bytes, now);
+                }
+                Some((batch, to))
             })?;
-            let (SealedBatch { sealed, sent, bytes, .. }, endpoint) = next?;
-            let Some(endpoint) = endpoint else {
-                self.statistics.discarded(Discard::NoEndpoint, sent.data_packets.into());
-                continue;
-            };
-            self.statistics.sent(sent.data_packets.into(), bytes as u64);
-            return Some(ToSend { sealed, endpoint, bytes, control_due });
+            let (SealedBatch { sealed, sent, payload_bytes, bytes }, to) = next?;
+            match to {
+                Ok(endpoint) => {
+                    let local = endpoint.local;
+                    let batch = SentBatch { bytes, payload_bytes, sent, local };
+                    return Some(ToSend { sealed, endpoint, batch, control_due });
+                }
+                Err(reason) => self.statistics.discarded(reason, sent.datagrams().into()),
+            }
         }
     }
 
-    /// Notes that the network is done with a batch. True where more waits: the peer is to be pumped
-    /// again.
-    pub fn send_completed(&self, peer: PeerId, bytes: usize, now: Instant) -> bool {
-        self.peers
-            .with(peer, |state| {
-                state.limit.completed(bytes, now);
-                (!state.backlog.is_empty() || !state.control_messages.is_empty())
-                    && state.limit.room() > 0
-            })
-            .unwrap_or(false)
+    /// Notes that the network is done with a batch: it has sent it, or not.
+    pub fn send_completed(
+        &self,
+        peer: PeerId,
+        batch: &SentBatch,
+        is_sent: bool,
+        now: Instant,
+    ) -> SendEffects {
+        let SentBatch { bytes, payload_bytes, sent, local } = *batch;
+        let datagrams = sent.datagrams();
+        let completed = self.peers.with_data(peer, |state| {
+            state.limit.completed(bytes, now);
+            if is_sent {
+                state.counters.sent_packets += u64::from(datagrams);
+                state.counters.sent_bytes += bytes as u64;
+                state.counters.sent_payload_bytes += payload_bytes as u64;
+                state.path.is_repeating = false;
+            } else if S::FINDS_PATHS {
+                if state.endpoint.is_some_and(|endpoint| endpoint.local == local) {
+                    state.path.failed(now);
+                }
+                // Once more, from another local address if there is one.
+                if sent.keepalives > 0 && !core::mem::replace(&mut state.path.is_repeating, true) {
+                    state.keepalive = true;
+                }
+            }
+            (!state.backlog.is_empty() || !state.control_messages.is_empty())
+                && state.limit.room() > 0
+        });
+        if is_sent {
+            self.statistics.sent(sent.data_packets.into(), bytes as u64);
+        } else {
+            self.statistics.discarded(Discard::SendFailed, datagrams.into());
+        }
+        let (pump, control_due) = completed.unwrap_or_default();
+        SendEffects { pump, control_due }
     }
 
     /// Queues a run of packets with their peer.
@@ -235,6 +283,9 @@ impl<P: Protocol, S: System> Nic<P, S> {
             let Some(endpoint) = &state.endpoint else {
                 return Some(Discard::NoEndpoint);
             };
+            if let IsOpen::No(reason) = state.path.is_open {
+                return Some(reason);
+            }
             while let Some(packet) = run.pop_front() {
                 if state.data.admits(endpoint, packet.head()) {
                     state.backlog.push(packet, now, &mut full);
@@ -289,7 +340,8 @@ fn take_batch<P: Protocol, S: System>(
         state.keepalive = false;
         return None;
     }
-    if !state.has_queued() {
+    // What waits goes when the path is found.
+    if !state.has_queued() || state.path.is_open == IsOpen::Unknown {
         return None;
     }
     state.sealing.prepare(OUTSTANDING_BATCHES, u32::MAX).ok()?;
@@ -319,7 +371,7 @@ fn take_batch<P: Protocol, S: System>(
     }
     let is_keepalive = count == 0;
     if is_keepalive {
-        if !state.keepalive || !state.backlog.is_empty() {
+        if !state.keepalive || !state.backlog.is_empty() || state.path.is_in_doubt() {
             return None;
         }
         bytes = P::datagram_bytes(framing, 0, mtu.longest());

@@ -47,9 +47,13 @@ pub enum Discard {
     BadHandshake,
     /// The network refused the datagram.
     SendFailed,
+    /// The only route to the peer leads into its own tunnel.
+    NoOuterRoute,
+    /// The route to the peer leads through another tunnel back into its own.
+    OuterRouteLoop,
 }
 
 impl Discard {
     /// The number of reasons.
-    pub const COUNT: usize = Self::SendFailed as usize + 1;
+    pub const COUNT: usize = Self::OuterRouteLoop as usize + 1;
 }

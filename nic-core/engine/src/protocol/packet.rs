@@ -60,6 +60,13 @@ pub struct SentPackets {
     pub control_messages: u32,
 }
 
+impl SentPackets {
+    /// The number of datagrams.
+    pub const fn datagrams(&self) -> u32 {
+        self.data_packets.saturating_add(self.keepalives).saturating_add(self.control_messages)
+    }
+}
+
 /// A datagram to be opened.
 pub struct OpenPacket<'a> {
     /// The fragments of the datagram, in order (NT: an MDL chain).

@@ -21,7 +21,7 @@ struct Sink {
 }
 
 impl ControlSink for Sink {
-    fn send(&mut self, _to: &Endpoint, _datagram: &[u8]) -> bool {
+    fn send(&mut self, _: Option<PeerId>, _to: &Endpoint, _datagram: &[u8]) -> bool {
         self.sent += 1;
         true
     }

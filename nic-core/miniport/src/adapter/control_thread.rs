@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
 use nic_engine::protocol::{AddressValidation, Discard, Event as EngineEvent, PeerId};
-use nic_engine::{ControlQueue, ControlSink, Endpoint, Instant, Protocol};
+use nic_engine::{ControlQueue, ControlSink, Endpoint, Instant, PathQuestion, Protocol};
 use nic_memory::{Push, Queue};
 use nt::event::{Event, EventKind};
 use nt::lock::{SleepMutex, SpinMutex};
@@ -19,7 +19,8 @@ use nt::wsk::Datagram;
 use nt::{Passive, Result, Shared, random};
 
 use super::message::{MESSAGE_BYTES, Message};
-use super::{Adapter, AdapterProtocol};
+use super::{Adapter, AdapterProtocol, path};
+use crate::outer_route::Network;
 use crate::time;
 
 /// The queue length that counts as overload: senders must then prove their address.
@@ -27,6 +28,9 @@ const OVERLOAD_MESSAGES: usize = 512;
 
 /// The maximum number of queued reports of moved peers.
 const MAX_MOVED: usize = 64;
+
+/// The maximum number of queued messages that are to be sent once more.
+const MAX_FAILED: usize = 64;
 
 /// How long the overload state lasts after the queue was last that long.
 const OVERLOAD_DURATION: Duration = Duration::from_secs(1);
@@ -36,9 +40,11 @@ pub struct ControlThread {
     messages: SpinMutex<ControlQueue<Message>>,
     /// Peers whose address changed on the data path, to be reported.
     moved: SpinMutex<Queue<PeerId>>,
+    /// Messages that could not be sent, to be sent once more.
+    failed: SpinMutex<Queue<Message>>,
     /// When the queue was last overloaded, in nanoseconds; 0 for never.
     overloaded_at: AtomicU64,
-    wake: Event,
+    wake: Shared<Event>,
     is_stopping: AtomicBool,
     thread: SleepMutex<Option<Thread>>,
 }
@@ -49,8 +55,9 @@ impl ControlThread {
         Ok(Self {
             messages: SpinMutex::new(ControlQueue::new()),
             moved: SpinMutex::new(Queue::new()),
+            failed: SpinMutex::new(Queue::new()),
             overloaded_at: AtomicU64::new(0),
-            wake: Event::new(EventKind::Automatic)?,
+            wake: Shared::new(Event::new(EventKind::Automatic)?)?,
             is_stopping: AtomicBool::new(false),
             thread: SleepMutex::new(None),
         })
@@ -60,18 +67,23 @@ impl ControlThread {
     pub(crate) fn start<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> Result<()> {
         const { assert!(P::Protocol::MAX_CONTROL_BYTES <= MESSAGE_BYTES) };
         let for_thread = adapter.clone();
-        let thread = Thread::spawn(move |passive| run(&for_thread, passive))?;
+        adapter.network.wake_at_change(adapter.control.wake.clone())?;
+        let thread = Thread::spawn(move |passive| run(&for_thread, passive))
+            .inspect_err(|_| adapter.network.forget(&adapter.control.wake))?;
         *adapter.control.thread.lock() = Some(thread);
         Ok(())
     }
 
     /// Stops the thread and waits until it has exited.
-    pub(crate) fn stop(&self) {
+    pub(crate) fn stop(&self, network: &Network) {
+        network.forget(&self.wake);
         self.is_stopping.store(true, Ordering::Release);
         self.wake();
         let thread = self.thread.lock().take();
         drop(thread);
         self.messages.lock().clear();
+        let failed = core::mem::replace(&mut *self.failed.lock(), Queue::new());
+        drop(failed);
     }
 
     /// Wakes the thread, which then processes messages and due deadlines.
@@ -100,6 +112,21 @@ impl ControlThread {
         true
     }
 
+    /// Has a message sent once more. False if there is no room.
+    ///
+    /// # IRQL
+    /// `<= DISPATCH_LEVEL`
+    pub(super) fn send_again(&self, message: Message) -> bool {
+        let mut failed = self.failed.lock();
+        if failed.len() >= MAX_FAILED || failed.try_reserve(1).is_err() {
+            return false;
+        }
+        let is_queued = failed.push_back(message).is_ok();
+        drop(failed);
+        self.wake();
+        is_queued
+    }
+
     /// Queues the report that a peer's address changed. Dropped if the queue is full or memory runs
     /// out.
     ///
@@ -126,6 +153,7 @@ impl ControlThread {
 fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
     let mut sink = Sink::new(adapter);
     let mut next_mtu_poll = Instant::NEVER;
+    let mut generation = None;
     while !adapter.control.is_stopping.load(Ordering::Acquire) {
         while let Some(message) = { adapter.control.messages.lock().pop() } {
             let (bytes, from) = (message.as_slice(), &message.endpoint);
@@ -139,6 +167,16 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
         }
         while let Some(peer) = { adapter.control.moved.lock().pop_front() } {
             P::report(adapter, EngineEvent::EndpointMoved(peer));
+        }
+        let now = Some(adapter.network.generation());
+        if core::mem::replace(&mut generation, now) != now {
+            adapter.nic.network_changed();
+        }
+        while let Some(message) = { adapter.control.failed.lock().pop_front() } {
+            if let Some(peer) = message.peer {
+                adapter.nic.doubt_path(peer);
+            }
+            path::send(adapter, &message, true);
         }
         if next_mtu_poll == Instant::NEVER || next_mtu_poll <= time::instant() {
             next_mtu_poll = adapter.poll_mtu();
@@ -163,6 +201,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
 pub struct Sink<'a, P: AdapterProtocol> {
     adapter: &'a Shared<Adapter<P>>,
     sends: Vec<Message>,
+    questions: Vec<PathQuestion>,
     pumps: Vec<PeerId>,
     events: Vec<EngineEvent>,
 }
@@ -170,7 +209,13 @@ pub struct Sink<'a, P: AdapterProtocol> {
 impl<'a, P: AdapterProtocol> Sink<'a, P> {
     /// An empty sink.
     pub fn new(adapter: &'a Shared<Adapter<P>>) -> Self {
-        Self { adapter, sends: Vec::new(), pumps: Vec::new(), events: Vec::new() }
+        Self {
+            adapter,
+            sends: Vec::new(),
+            questions: Vec::new(),
+            pumps: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
     /// Sends, pumps and reports what was collected.
@@ -181,9 +226,13 @@ impl<'a, P: AdapterProtocol> Sink<'a, P> {
     /// # Locks
     /// None may be held.
     pub fn perform(&mut self) {
+        for question in self.questions.drain(..) {
+            if self.adapter.answer(&question) {
+                Adapter::pump(self.adapter, question.peer);
+            }
+        }
         for message in self.sends.drain(..) {
-            // The protocol's timers handle a loss.
-            let _ = self.adapter.sockets.send_message(message.as_slice(), &message.endpoint);
+            path::send(self.adapter, &message, false);
         }
         for peer in self.pumps.drain(..) {
             Adapter::pump(self.adapter, peer);
@@ -195,9 +244,15 @@ impl<'a, P: AdapterProtocol> Sink<'a, P> {
 }
 
 impl<P: AdapterProtocol> ControlSink for Sink<'_, P> {
-    fn send(&mut self, to: &Endpoint, datagram: &[u8]) -> bool {
-        let Some(message) = Message::new(*to, datagram) else { return false };
+    fn send(&mut self, peer: Option<PeerId>, to: &Endpoint, datagram: &[u8]) -> bool {
+        let Some(mut message) = Message::new(*to, datagram) else { return false };
+        message.peer = peer;
         self.sends.try_push(message).is_ok()
+    }
+
+    fn find_path(&mut self, question: &PathQuestion) {
+        // If memory runs out, it is asked again.
+        let _ = self.questions.try_push(*question);
     }
 
     fn hand_up(&mut self, from: &Endpoint, datagram: &[u8]) -> bool {

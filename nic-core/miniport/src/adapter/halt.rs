@@ -18,7 +18,7 @@ pub(super) fn halt<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>) -> Shared<E
     adapter.nic.set_up(false);
     drop(state);
     adapter.sockets.replace(None);
-    adapter.control.stop();
+    adapter.control.stop(&adapter.network);
     adapter.handle.transmit.flush();
     adapter.released.0.clone()
 }

@@ -56,6 +56,8 @@ pub(crate) fn make<P: AdapterProtocol>(
         name: keywords.name,
         handle,
         wsk: services.wsk.clone(),
+        network: services.network.clone(),
+        registry: services.registry.clone(),
         jobs: Jobs::new(services.worker_queue.clone())?,
         nic,
         state: SleepMutex::new(State::default()),

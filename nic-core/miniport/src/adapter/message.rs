@@ -13,7 +13,8 @@ pub(super) const MESSAGE_BYTES: usize = 160;
 #[derive(Clone, Copy)]
 pub(crate) struct Message {
     pub(crate) endpoint: Endpoint,
-    /// The peer that sealed it; `None` for a control datagram.
+    /// The peer that sealed it, or that it is sent to; `None` for a control datagram that came in,
+    /// and for a reply.
     pub(super) peer: Option<PeerId>,
     bytes: [u8; MESSAGE_BYTES],
     length: usize,

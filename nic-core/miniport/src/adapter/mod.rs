@@ -26,6 +26,7 @@ mod offloads;
 mod oid;
 mod opened;
 mod packet_size;
+mod path;
 mod pause;
 mod protocol;
 mod receive;
@@ -64,7 +65,9 @@ pub use statistics::statistics;
 use transmit::{InFlight, SealedBatch, Sending};
 
 use crate::name::Name;
+use crate::outer_route::Network;
 use crate::recycler::Recycler;
+use crate::registry::Registry;
 use crate::ring::Ring;
 use crate::time;
 use crate::workers::Job;
@@ -74,6 +77,8 @@ use crate::wsk::Wsk;
 pub struct Nt<P>(PhantomData<fn() -> P>);
 
 impl<P: AdapterProtocol> System for Nt<P> {
+    const FINDS_PATHS: bool = true;
+
     type SpinLock = SpinLock;
     type SleepLock = SleepLock;
     type Packet = StackPacket;
@@ -118,6 +123,10 @@ pub struct Adapter<P: AdapterProtocol> {
     pub handle: AdapterHandle,
     /// The driver's attachment to WSK.
     pub wsk: Shared<Wsk>,
+    /// The routes that its datagrams take.
+    network: Shared<Network>,
+    /// The driver's adapters.
+    registry: Shared<Registry>,
     /// Its engine.
     pub nic: PoolBox<Nic<P>>,
     /// Link state and configuration.

@@ -1,5 +1,7 @@
 //! The trait object of an adapter.
 
+use core::net::{IpAddr, SocketAddr};
+
 use nt::event::Event;
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::nbl::TransmitQueue;
@@ -22,6 +24,15 @@ impl<P: AdapterProtocol> AnyAdapter for Shared<Adapter<P>> {
 
     fn protocol(&self) -> u32 {
         P::NUMBER
+    }
+
+    fn interface_luid(&self) -> u64 {
+        self.handle.interface_luid
+    }
+
+    fn outer_destination(&self, inner: IpAddr) -> Option<SocketAddr> {
+        let peer = self.nic.routes().lookup(inner)?;
+        self.nic.endpoint(peer).map(|endpoint| endpoint.remote)
     }
 
     fn has_protocol_device(&self) -> bool {

@@ -169,15 +169,6 @@ impl<R: ReceiveFrom + Clone> ActiveSockets<R> {
         senders.leave(1);
     }
 
-    /// Sends a control message. No lock may be held.
-    ///
-    /// # IRQL
-    /// `<= DISPATCH_LEVEL`
-    pub(super) fn send_message(&self, datagram: &[u8], to: &Endpoint) -> Result<()> {
-        let sent = self.send_one(datagram, to, ());
-        sent.map_err(|(status, ())| status)
-    }
-
     /// Sends a copy of one datagram. `context` is notified of the completion; it is returned with
     /// the error if the send could not be started. No lock may be held.
     ///

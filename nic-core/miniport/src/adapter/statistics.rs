@@ -6,7 +6,7 @@ use nt::oid::Statistics;
 use super::{Adapter, AdapterProtocol};
 
 /// Reasons for dropping a packet to send.
-const SEND_DISCARDS: [Discard; 8] = [
+const SEND_DISCARDS: [Discard; 10] = [
     Discard::NoRoute,
     Discard::NoEndpoint,
     Discard::NotAdmitted,
@@ -15,6 +15,8 @@ const SEND_DISCARDS: [Discard; 8] = [
     Discard::NoKey,
     Discard::Down,
     Discard::NoMemory,
+    Discard::NoOuterRoute,
+    Discard::OuterRouteLoop,
 ];
 
 /// Reasons that count as receive errors.

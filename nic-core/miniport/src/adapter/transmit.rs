@@ -8,7 +8,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use nic_engine::nic::{NextTxBatch, PumpList};
+use nic_engine::nic::{NextTxBatch, PumpList, SentBatch};
 use nic_engine::protocol::{Discard, PeerId, SealPacket, Sealer};
 use nic_engine::{Drain, PacketQueue};
 use nt::datagrams::DatagramBuffer;
@@ -128,7 +128,7 @@ pub(crate) struct InFlight<P: AdapterProtocol> {
 struct Flight<P: AdapterProtocol> {
     adapter: Shared<Adapter<P>>,
     peer: PeerId,
-    bytes: usize,
+    batch: SentBatch,
     packets: StackQueue,
 }
 
@@ -141,15 +141,19 @@ impl<P: AdapterProtocol> Default for InFlight<P> {
 impl<P: AdapterProtocol> Sent for InFlight<P> {
     fn sent(mut batch: SendBatch<Self>, status: Status) {
         let Some(flight) = batch.context_mut().flight.take() else { return };
-        let Flight { adapter, peer, bytes, packets } = flight;
+        let Flight { adapter, peer, batch: sent, packets } = flight;
         adapter.send_batches.give_back(batch);
-        if status.is_success() {
+        let is_sent = status.is_success();
+        if is_sent {
             packets.complete();
         } else {
-            adapter.nic.count(Discard::SendFailed, packets.len() as u64);
             drop(packets);
         }
-        if adapter.nic.send_completed(peer, bytes, time::instant()) {
+        let effects = adapter.nic.send_completed(peer, &sent, is_sent, time::instant());
+        if effects.control_due {
+            adapter.control.wake();
+        }
+        if effects.pump {
             // On a worker: this completion may be nested in a send, with little stack left.
             let job = Work { adapter: adapter.clone(), task: Task::Pump(peer) };
             if adapter.jobs.push(job).is_err() {
@@ -241,7 +245,7 @@ fn drain_sealed<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) 
             adapter.control.wake();
         }
         let SealedBatch { mut datagrams, packets } = next.sealed;
-        let flight = Flight { adapter: adapter.clone(), peer, bytes: next.bytes, packets };
+        let flight = Flight { adapter: adapter.clone(), peer, batch: next.batch, packets };
         datagrams.context_mut().flight = Some(flight);
         adapter.sending.calls.fetch_add(1, Ordering::SeqCst);
         adapter.sockets.send(datagrams, &next.endpoint);

@@ -16,7 +16,7 @@ pub struct PacketInfo {
 }
 
 /// Converts a socket address for WSK.
-pub(super) fn to_sockaddr(address: SocketAddr) -> SOCKADDR_INET {
+pub(crate) fn to_sockaddr(address: SocketAddr) -> SOCKADDR_INET {
     match address {
         SocketAddr::V4(address) => SOCKADDR_INET {
             Ipv4: SOCKADDR_IN {

@@ -3,14 +3,14 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nt_sys::wsk::{
-    CMSG_LEN, CMSG_SPACE, CMSGHDR, CMSGHDR_ALIGN, IP_ECN, IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6,
-    IPV6_ECN, IPV6_PKTINFO,
+    CMSG_LEN, CMSG_SPACE, CMSGHDR, CMSGHDR_ALIGN, IP_ECN, IP_OPTIONS, IP_PKTINFO, IPPROTO_IP,
+    IPPROTO_IPV6, IPV6_ECN, IPV6_PKTINFO, IPV6_RTHDR,
 };
 
 use super::address::PacketInfo;
 
-/// The maximum length of sent control data: one `IN6_PKTINFO`.
-const CONTROL_BYTES: usize = CMSG_SPACE(20);
+/// The maximum length of sent control data: one `IN6_PKTINFO`, and an empty object.
+const CONTROL_BYTES: usize = CMSG_SPACE(20) + CMSG_SPACE(0);
 
 /// Control data to be sent.
 #[repr(C, align(8))]
@@ -23,6 +23,9 @@ impl Control {
     pub(super) const EMPTY: Self = Self { bytes: [0; CONTROL_BYTES], length: 0 };
 
     /// Control data to send from a local address, or none.
+    ///
+    /// An empty object follows: some versions of Windows strip a lone `IP_PKTINFO` before filters
+    /// of WFP see it, and a filter that injects the datagram again sends it elsewhere.
     pub(super) fn of(local: Option<PacketInfo>) -> Self {
         let mut control = Self::EMPTY;
         let Some(PacketInfo { address, interface_index }) = local else {
@@ -36,7 +39,8 @@ impl Control {
                 let (to_address, to_index) = info.split_at_mut(4);
                 to_address.copy_from_slice(&address.octets());
                 to_index.copy_from_slice(&index);
-                control.set(IPPROTO_IP, IP_PKTINFO, &info);
+                control.push(IPPROTO_IP, IP_PKTINFO, &info);
+                control.push(IPPROTO_IP, IP_OPTIONS, &[]);
             }
             IpAddr::V6(address) => {
                 // IN6_PKTINFO
@@ -44,7 +48,8 @@ impl Control {
                 let (to_address, to_index) = info.split_at_mut(16);
                 to_address.copy_from_slice(&address.octets());
                 to_index.copy_from_slice(&index);
-                control.set(IPPROTO_IPV6, IPV6_PKTINFO, &info);
+                control.push(IPPROTO_IPV6, IPV6_PKTINFO, &info);
+                control.push(IPPROTO_IPV6, IPV6_RTHDR, &[]);
             }
         }
         control
@@ -54,17 +59,22 @@ impl Control {
         self.length
     }
 
-    /// Sets the control data to one object.
-    fn set(&mut self, level: u32, kind: u32, data: &[u8]) {
+    /// Adds an object. Does nothing if there is no room.
+    fn push(&mut self, level: u32, kind: u32, data: &[u8]) {
+        let start = self.length as usize;
+        let Some(mut rest) = self.bytes.get_mut(start..) else { return };
+        let length = CMSG_SPACE(data.len());
+        if rest.len() < length {
+            return;
+        }
         let fields: [&[u8]; 4] =
             [&CMSG_LEN(data.len()).to_ne_bytes(), &level.to_ne_bytes(), &kind.to_ne_bytes(), data];
-        let mut rest = &mut self.bytes[..];
         for field in fields {
             let Some((to, after)) = rest.split_at_mut_checked(field.len()) else { return };
             to.copy_from_slice(field);
             rest = after;
         }
-        self.length = CMSG_SPACE(data.len()) as u32;
+        self.length = start.saturating_add(length) as u32;
     }
 }
 

@@ -13,6 +13,7 @@ mod send;
 mod socket;
 
 pub use address::PacketInfo;
+pub(crate) use address::to_sockaddr;
 pub use client::WskClient;
 pub use datagrams::{Datagram, Datagrams};
 pub use send::{OneSent, SendBatch, Sent};

@@ -84,12 +84,16 @@ pub(crate) fn send_waiting(adapter: &Shared<Adapter>) {
 fn send(adapter: &Shared<Adapter>, irp: Irp) {
     let flight = InFlight { adapter: adapter.clone() };
     let result = match destination(adapter, &irp) {
-        Ok((to, data)) => {
-            adapter.sockets.send_one(data, &to, flight).map_err(|(status, flight)| {
+        Ok((to, data)) => match adapter.reach(to) {
+            Some(to) => adapter.sockets.send_one(data, &to, flight).map_err(|(status, flight)| {
                 flight.sent(status);
                 ChannelRefusal::from(status)
-            })
-        }
+            }),
+            None => {
+                flight.sent(Status::NETWORK_UNREACHABLE);
+                Err(Status::NETWORK_UNREACHABLE.into())
+            }
+        },
         Err(refusal) => {
             flight.sent(Status::CANCELLED);
             Err(refusal)

@@ -16,7 +16,7 @@ struct Sink {
 }
 
 impl ControlSink for Sink {
-    fn send(&mut self, _to: &Endpoint, datagram: &[u8]) -> bool {
+    fn send(&mut self, _: Option<PeerId>, _to: &Endpoint, datagram: &[u8]) -> bool {
         self.sent = datagram.to_vec();
         true
     }
