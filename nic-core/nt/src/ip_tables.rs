@@ -62,8 +62,11 @@ pub struct LocalIp {
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub fn for_each_route(f: &mut dyn FnMut(IpRoute)) -> Result<()> {
-    let table = MibTable::<MIB_IPFORWARD_TABLE2, MIB_IPFORWARD_ROW2>::read(GetIpForwardTable2)?;
+pub fn for_each_route(mut f: impl FnMut(IpRoute)) -> Result<()> {
+    let table = MibTable::<MIB_IPFORWARD_TABLE2, MIB_IPFORWARD_ROW2>::read(|family, table| {
+        // SAFETY: the pointer is to the stack.
+        unsafe { GetIpForwardTable2(family, table) }
+    })?;
     for row in table.rows() {
         if let Some(destination) = ip_of(&row.DestinationPrefix.Prefix) {
             f(IpRoute {
@@ -82,8 +85,11 @@ pub fn for_each_route(f: &mut dyn FnMut(IpRoute)) -> Result<()> {
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub fn for_each_interface(f: &mut dyn FnMut(IpInterface)) -> Result<()> {
-    let table = MibTable::<MIB_IPINTERFACE_TABLE, MIB_IPINTERFACE_ROW>::read(GetIpInterfaceTable)?;
+pub fn for_each_interface(mut f: impl FnMut(IpInterface)) -> Result<()> {
+    let table = MibTable::<MIB_IPINTERFACE_TABLE, MIB_IPINTERFACE_ROW>::read(|family, table| {
+        // SAFETY: the pointer is to the stack.
+        unsafe { GetIpInterfaceTable(family, table) }
+    })?;
     for row in table.rows() {
         let version = match row.Family {
             AF_INET => IpVersion::V4,
@@ -104,10 +110,12 @@ pub fn for_each_interface(f: &mut dyn FnMut(IpInterface)) -> Result<()> {
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
-pub fn for_each_address(f: &mut dyn FnMut(LocalIp)) -> Result<()> {
-    let table = MibTable::<MIB_UNICASTIPADDRESS_TABLE, MIB_UNICASTIPADDRESS_ROW>::read(
-        GetUnicastIpAddressTable,
-    )?;
+pub fn for_each_address(mut f: impl FnMut(LocalIp)) -> Result<()> {
+    let table =
+        MibTable::<MIB_UNICASTIPADDRESS_TABLE, MIB_UNICASTIPADDRESS_ROW>::read(|family, table| {
+            // SAFETY: the pointer is to the stack.
+            unsafe { GetUnicastIpAddressTable(family, table) }
+        })?;
     for row in table.rows() {
         let is_usable = row.DadState == IpDadStatePreferred || row.DadState == IpDadStateDeprecated;
         if let Some(address) = ip_of(&row.Address).filter(|_| is_usable) {
@@ -130,7 +138,7 @@ pub fn best_source(interface_luid: u64, destination: SocketAddr) -> Result<IpAdd
     let destination = to_sockaddr(destination);
     // SAFETY: the row consists of integers, for which zeros are valid values.
     let mut route: MIB_IPFORWARD_ROW2 = unsafe { mem::zeroed() };
-    // SAFETY: as above.
+    // SAFETY: a socket address, too, consists of integers.
     let mut source: SOCKADDR_INET = unsafe { mem::zeroed() };
     // SAFETY: all pointers are to the stack.
     let status = unsafe {
@@ -156,11 +164,10 @@ struct MibTable<T, R> {
 }
 
 impl<T, R> MibTable<T, R> {
-    /// Reads a table of both versions of IP.
-    fn read(get: unsafe extern "efiapi" fn(USHORT, *mut *mut T) -> NTSTATUS) -> Result<Self> {
+    /// Reads a table of both versions of IP: `get` is given the family and the place of the table.
+    fn read(get: impl FnOnce(USHORT, *mut *mut T) -> NTSTATUS) -> Result<Self> {
         let mut table = ptr::null_mut();
-        // SAFETY: the pointer is to the stack.
-        match Status(unsafe { get(AF_UNSPEC, &raw mut table) }) {
+        match Status(get(AF_UNSPEC, &raw mut table)) {
             Status::NOT_FOUND => {}
             status => status.ok()?,
         }

@@ -224,6 +224,7 @@ impl<P: Protocol, S: System> Nic<P, S> {
     }
 
     /// Notes that the network is done with a batch: it has sent it, or not.
+    #[inline(never)] // Its frame is off the stack when what waits is pumped.
     pub fn send_completed(
         &self,
         peer: PeerId,

@@ -19,7 +19,7 @@ use nt::wsk::Datagram;
 use nt::{Passive, Result, Shared, random};
 
 use super::message::{MESSAGE_BYTES, Message};
-use super::{Adapter, AdapterProtocol, path};
+use super::{Adapter, AdapterProtocol};
 use crate::outer_route::Network;
 use crate::time;
 
@@ -176,7 +176,7 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
             if let Some(peer) = message.peer {
                 adapter.nic.doubt_path(peer);
             }
-            path::send(adapter, &message, true);
+            Adapter::send_message(adapter, &message, true);
         }
         if next_mtu_poll == Instant::NEVER || next_mtu_poll <= time::instant() {
             next_mtu_poll = adapter.poll_mtu();
@@ -232,7 +232,7 @@ impl<'a, P: AdapterProtocol> Sink<'a, P> {
             }
         }
         for message in self.sends.drain(..) {
-            path::send(self.adapter, &message, false);
+            Adapter::send_message(self.adapter, &message, false);
         }
         for peer in self.pumps.drain(..) {
             Adapter::pump(self.adapter, peer);

@@ -41,6 +41,27 @@ impl<P: AdapterProtocol> Adapter<P> {
         self.nic.set_path(question, path, time::instant())
     }
 
+    /// Sends a control message, which counts as sent already. `is_again`: it has failed from the
+    /// local address of its endpoint.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Locks
+    /// None may be held.
+    pub(super) fn send_message(adapter: &Shared<Self>, message: &Message, is_again: bool) {
+        let wanted = Wanted { endpoint: message.endpoint, learnt: None, has_failed: is_again };
+        let (bytes, peer) = (message.as_slice(), message.peer);
+        let to = match adapter.find(&wanted) {
+            Path::Local(local) => message.endpoint.with_local(local),
+            Path::Blocked(reason) => return adapter.nic.send_failed(peer, bytes.len(), reason),
+        };
+        let context = SentMessage { adapter: adapter.clone(), message: *message, is_again };
+        if let Err((status, context)) = adapter.sockets.send_one(bytes, &to, context) {
+            context.sent(status);
+        }
+    }
+
     fn find(&self, wanted: &Wanted) -> Path {
         let bound = self.sockets.bound().map(|bound| bound.ip());
         let finder = Finder {
@@ -52,31 +73,6 @@ impl<P: AdapterProtocol> Adapter<P> {
             }),
         };
         finder.find(wanted)
-    }
-}
-
-/// Sends a control message, which counts as sent already. `is_again`: it has failed from the local
-/// address of its endpoint.
-///
-/// # IRQL
-/// `PASSIVE_LEVEL`
-///
-/// # Locks
-/// None may be held.
-pub(super) fn send<P: AdapterProtocol>(
-    adapter: &Shared<Adapter<P>>,
-    message: &Message,
-    is_again: bool,
-) {
-    let wanted = Wanted { endpoint: message.endpoint, learnt: None, has_failed: is_again };
-    let (bytes, peer) = (message.as_slice(), message.peer);
-    let to = match adapter.find(&wanted) {
-        Path::Local(local) => message.endpoint.with_local(local),
-        Path::Blocked(reason) => return adapter.nic.send_failed(peer, bytes.len(), reason),
-    };
-    let context = SentMessage { adapter: adapter.clone(), message: *message, is_again };
-    if let Err((status, context)) = adapter.sockets.send_one(bytes, &to, context) {
-        context.sent(status);
     }
 }
 

@@ -56,9 +56,9 @@ impl ForwardingTable {
         let mut routes: Vec<IpRoute> = Vec::new();
         let mut addresses: Vec<LocalIp> = Vec::new();
         let mut is_whole = true;
-        ip_tables::for_each_interface(&mut |it| is_whole &= interfaces.try_push(it).is_ok())?;
-        ip_tables::for_each_route(&mut |it| is_whole &= routes.try_push(it).is_ok())?;
-        ip_tables::for_each_address(&mut |it| is_whole &= addresses.try_push(it).is_ok())?;
+        ip_tables::for_each_interface(|it| is_whole &= interfaces.try_push(it).is_ok())?;
+        ip_tables::for_each_route(|it| is_whole &= routes.try_push(it).is_ok())?;
+        ip_tables::for_each_address(|it| is_whole &= addresses.try_push(it).is_ok())?;
         if !is_whole {
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
