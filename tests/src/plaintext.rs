@@ -16,8 +16,8 @@ const PORT: u16 = 7777;
 /// The interval of packets to each destination.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Sends packets to destinations behind a tunnel all the time, and counts those that reach the other
-/// side of the link without the tunnel.
+/// Sends packets to destinations behind a tunnel all the time, and counts those that reach the
+/// other side of the link without the tunnel.
 #[derive(Debug)]
 pub struct Plaintext {
     sent: Arc<AtomicUsize>,
