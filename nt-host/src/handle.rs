@@ -1,23 +1,27 @@
 //! Handles of files on devices, as a process in user mode has them.
 
+use core::ffi::c_void;
+use core::fmt;
 use core::ptr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use nt_sys::io::{
-    DEVICE_OBJECT, FILE_OBJECT, FILE_READ_DATA, FILE_WRITE_DATA, GENERIC_READ, GENERIC_WRITE,
-    IO_SECURITY_CONTEXT, IO_STACK_CREATE, IO_STACK_PARAMETERS, IO_TYPE_FILE, IRP_MJ_CLEANUP,
-    IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
+    DEVICE_OBJECT, FILE_OBJECT, FILE_READ_DATA, FILE_WRITE_DATA, IO_SECURITY_CONTEXT,
+    IO_STACK_CREATE, IO_STACK_PARAMETERS, IO_TYPE_FILE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
+    IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
 };
 use nt_sys::ntdef::{ACCESS_MASK, BOOLEAN, CSHORT, NT_SUCCESS, NTSTATUS};
 use nt_sys::status::{STATUS_ACCESS_DENIED, STATUS_CANCELLED};
 
 use crate::io::device;
+use crate::io::devnode::{self, Devnode};
 use crate::io::request::{self, Finished, Request, Target};
 use crate::ob;
 use crate::port::{Completed, CompletionPort};
 use crate::rtl::string::OwnedString;
+use crate::se::{Token, sddl, token};
 
 /// `FILE_OPEN` as the disposition of a create (the upper byte of its options).
 const FILE_OPEN: u32 = 1;
@@ -79,11 +83,23 @@ pub struct PendingRequest {
     outcome: Result<Arc<Request>, NTSTATUS>,
 }
 
-#[derive(Debug)]
 struct File {
     object: *mut FILE_OBJECT,
+    /// The device that was opened.
     device: *mut DEVICE_OBJECT,
+    /// The top of its stack, which gets the requests.
+    top: *mut DEVICE_OBJECT,
+    /// The devnode of the device, if it has one.
+    devnode: Option<Arc<Devnode>>,
     access: ACCESS_MASK,
+    /// Of the process that opened it, and sends all requests.
+    token: Token,
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").field("object", &self.object).finish_non_exhaustive()
+    }
 }
 
 // SAFETY: the host only reads the pointers; what they point to is the driver's to guard.
@@ -99,8 +115,27 @@ struct FileWithName {
 }
 
 impl Handle {
-    pub(crate) fn open(path: &str, access: ACCESS_MASK) -> Result<Self, NTSTATUS> {
+    pub(crate) fn open(path: &str, access: ACCESS_MASK, token: &Token) -> Result<Self, NTSTATUS> {
         let (device, rest) = device::find(path)?;
+        let devnode = devnode::of(device);
+        let checked = match &devnode {
+            Some(devnode) => {
+                devnode::check_access(devnode, &rest, access, token).and_then(|()| devnode.open())
+            }
+            None => {
+                // SAFETY: `find` returned a reference.
+                unsafe { ob::reference("open", device.cast()) };
+                Ok(device)
+            }
+        };
+        let top = match checked {
+            Ok(top) => top,
+            Err(status) => {
+                // SAFETY: the reference of `find`.
+                unsafe { ob::dereference("open", device.cast()) };
+                return Err(status);
+            }
+        };
         let access = specific(access);
         // SAFETY: all zeros is a value of this type.
         let mut object: FILE_OBJECT = unsafe { core::mem::zeroed() };
@@ -128,16 +163,20 @@ impl Handle {
             EaLength: 0,
             _pad2: 0,
         };
-        let target = Target { device, file: object, major: IRP_MJ_CREATE };
-        let sent = Request::send_plain(&target, IO_STACK_PARAMETERS { Create: create });
+        let token = token.clone();
+        let file = File { object, device, top, devnode, access, token };
+        let target = Target { device: top, file: object, major: IRP_MJ_CREATE };
+        let sent = file.send_plain(&target, IO_STACK_PARAMETERS { Create: create });
         let status = sent.map_or_else(|status| status, |request| finished(&request).status);
         if !NT_SUCCESS(status) {
-            release(object, device);
+            // The driver gets no cleanup and no close for it.
+            file.release();
+            core::mem::forget(file);
             return Err(status);
         }
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.insert(object.addr(), path.to_owned());
-        Ok(Self { file: Arc::new(File { object, device, access }) })
+        Ok(Self { file: Arc::new(file) })
     }
 
     /// Sends a device control and waits for its completion. Returns its status and `Information`.
@@ -202,13 +241,34 @@ impl Handle {
         if needed & !self.file.access != 0 {
             return Err(STATUS_ACCESS_DENIED);
         }
-        let target = Target { device: self.file.device, file: self.file.object, major };
-        match operation {
+        let target = Target { device: self.file.top, file: self.file.object, major };
+        token::with(&self.file.token, || match operation {
             Operation::Ioctl { code, input, output } => {
                 Request::send_control(&target, code, input, output, port)
             }
             Operation::Read { bytes } => Request::send_read(&target, bytes, port),
             Operation::Write { data } => Request::send_write(&target, data, port),
+        })
+    }
+}
+
+impl File {
+    fn send_plain(
+        &self,
+        target: &Target,
+        parameters: IO_STACK_PARAMETERS,
+    ) -> Result<Arc<Request>, NTSTATUS> {
+        token::with(&self.token, || Request::send_plain(target, parameters))
+    }
+
+    /// Releases the references to the file and its devices.
+    fn release(&self) {
+        for body in [self.object.cast::<c_void>(), self.top.cast(), self.device.cast()] {
+            // SAFETY: the references of the open.
+            unsafe { ob::dereference("close", body) };
+        }
+        if let Some(devnode) = &self.devnode {
+            devnode.closed();
         }
     }
 }
@@ -233,17 +293,17 @@ impl PendingRequest {
 
 impl Drop for File {
     fn drop(&mut self) {
-        let mut target = Target { device: self.device, file: self.object, major: IRP_MJ_CLEANUP };
-        if let Ok(request) = Request::send_plain(&target, request::no_parameters()) {
+        let mut target = Target { device: self.top, file: self.object, major: IRP_MJ_CLEANUP };
+        if let Ok(request) = self.send_plain(&target, request::no_parameters()) {
             finished(&request);
         }
         request::require_none_open(self.object, cleanup_timeout());
         target.major = IRP_MJ_CLOSE;
-        if let Ok(request) = Request::send_plain(&target, request::no_parameters()) {
+        if let Ok(request) = self.send_plain(&target, request::no_parameters()) {
             finished(&request);
         }
         OPEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.object.addr());
-        release(self.object, self.device);
+        self.release();
     }
 }
 
@@ -257,22 +317,7 @@ fn finished(request: &Request) -> Finished {
     request.wait(None).unwrap_or_else(|| Finished::new(STATUS_CANCELLED))
 }
 
-/// Releases the references to a file and its device.
-fn release(object: *mut FILE_OBJECT, device: *mut DEVICE_OBJECT) {
-    // SAFETY: the reference of the open.
-    unsafe { ob::dereference("close", object.cast()) };
-    // SAFETY: the reference of the open.
-    unsafe { ob::dereference("close", device.cast()) };
-}
-
 /// Maps generic access rights to those of files.
 fn specific(access: ACCESS_MASK) -> ACCESS_MASK {
-    let mut specific = access & !(GENERIC_READ | GENERIC_WRITE);
-    if access & GENERIC_READ != 0 {
-        specific |= FILE_READ_DATA;
-    }
-    if access & GENERIC_WRITE != 0 {
-        specific |= FILE_WRITE_DATA;
-    }
-    specific
+    sddl::map(access, &sddl::FILE_MAPPING)
 }

@@ -6,9 +6,10 @@
 //! says. A call that breaks a rule stops the process (see [`violation`]).
 //!
 //! * [`Machine`] boots, loads a driver and opens its devices, as a process on Windows would.
-//! * [`ke`], [`ex`], [`io`], [`mm`], [`ps`], [`ob`], [`rtl`], [`cng`] hold the kernel's functions
-//!   by their prefix; [`ndis`], [`netio`] and [`wsk`] those of the network. [`edge`] is the network
-//!   stack above an adapter.
+//! * [`ke`], [`ex`], [`io`], [`mm`], [`ps`], [`ob`], [`rtl`], [`se`], [`cng`] hold the kernel's
+//!   functions by their prefix; [`ndis`], [`netio`] and [`wsk`] those of the network. [`edge`] is
+//!   the network stack above an adapter.
+//! * [`setup`] is what user mode finds of the devices.
 //! * [`callback`], [`irql`], [`stack`], [`pool`], [`clock`], [`violation`] are shared by all of
 //!   these.
 //!
@@ -48,6 +49,8 @@ pub mod port;
 pub mod ps;
 mod retained;
 pub mod rtl;
+pub mod se;
+pub mod setup;
 pub mod stack;
 pub mod violation;
 pub mod wsk;
@@ -55,5 +58,7 @@ pub mod wsk;
 pub use driver::{Driver, UnloadReport};
 pub use handle::{Handle, Operation, PendingRequest};
 pub use image::LoadError;
+pub use io::devnode::DevnodeOptions;
 pub use machine::{DriverSource, Machine, MachineOptions};
 pub use port::{Completed, CompletionPort};
+pub use se::Token;

@@ -16,6 +16,7 @@ use crate::ke::{lock_order, processor};
 use crate::ndis;
 use crate::pool;
 use crate::rtl::debug_print;
+use crate::se::Token;
 
 /// Options of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,11 +151,12 @@ impl Machine {
     /// # Errors
     /// STATUS_OBJECT_NAME_NOT_FOUND if there is no such device; otherwise the status of the driver.
     pub fn open(&self, path: &str, access: ACCESS_MASK) -> Result<Handle, NTSTATUS> {
-        Handle::open(path, access)
+        Handle::open(path, access, &Token::administrator())
     }
 
-    /// Opens a device that NDIS registered, as an administrator or as another user. The device's
-    /// security descriptor is checked first.
+    /// Opens a device as an administrator or as another user. The security descriptor of the
+    /// device, which NDIS registered or whose devnode has one, is checked first. Requests of the
+    /// file are sent by the same user.
     ///
     /// # Errors
     /// STATUS_ACCESS_DENIED when the descriptor does not grant the access; else those of
@@ -165,7 +167,21 @@ impl Machine {
         access: ACCESS_MASK,
         administrator: bool,
     ) -> Result<Handle, NTSTATUS> {
-        ndis::device::check_access(path, access, administrator)?;
-        self.open(path, access)
+        let token = if administrator { Token::administrator() } else { Token::user() };
+        self.open_by(path, access, &token)
+    }
+
+    /// As [`Machine::open_as`], by somebody with this token.
+    ///
+    /// # Errors
+    /// As [`Machine::open_as`].
+    pub fn open_by(
+        &self,
+        path: &str,
+        access: ACCESS_MASK,
+        token: &Token,
+    ) -> Result<Handle, NTSTATUS> {
+        ndis::device::check_access(path, access, token.is_administrator())?;
+        Handle::open(path, access, token)
     }
 }

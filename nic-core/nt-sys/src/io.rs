@@ -3,7 +3,7 @@
 use crate::ke::{KDEVICE_QUEUE, KDPC, KEVENT, KSPIN_LOCK};
 use crate::mm::MDL;
 use crate::ntdef::{
-    ACCESS_MASK, BOOLEAN, CCHAR, CHAR, CSHORT, DEVICE_TYPE, EPROCESS, KIRQL, KPROCESSOR_MODE,
+    ACCESS_MASK, BOOLEAN, CCHAR, CHAR, CSHORT, DEVICE_TYPE, EPROCESS, GUID, KIRQL, KPROCESSOR_MODE,
     KTHREAD, LARGE_INTEGER, LIST_ENTRY, LONG, NTSTATUS, PVOID, UCHAR, ULONG, ULONG_PTR,
     UNICODE_STRING, USHORT,
 };
@@ -331,6 +331,13 @@ pub const IRP_MJ_SYSTEM_CONTROL: UCHAR = 0x17;
 pub const IRP_MJ_PNP: UCHAR = 0x1b;
 pub const IRP_MJ_MAXIMUM_FUNCTION: UCHAR = 0x1b;
 
+/// Minor function codes of IRP_MJ_PNP.
+pub const IRP_MN_START_DEVICE: UCHAR = 0x00;
+pub const IRP_MN_QUERY_REMOVE_DEVICE: UCHAR = 0x01;
+pub const IRP_MN_REMOVE_DEVICE: UCHAR = 0x02;
+pub const IRP_MN_CANCEL_REMOVE_DEVICE: UCHAR = 0x03;
+pub const IRP_MN_SURPRISE_REMOVAL: UCHAR = 0x17;
+
 /// `IRP::Flags`.
 pub const IRP_BUFFERED_IO: ULONG = 0x10;
 pub const IRP_DEALLOCATE_BUFFER: ULONG = 0x20;
@@ -368,11 +375,25 @@ pub const FILE_WRITE_ACCESS: ULONG = 2;
 
 pub const FILE_READ_DATA: ACCESS_MASK = 1;
 pub const FILE_WRITE_DATA: ACCESS_MASK = 2;
+pub const FILE_GENERIC_READ: ACCESS_MASK = 0x0012_0089;
+pub const FILE_GENERIC_WRITE: ACCESS_MASK = 0x0012_0116;
+pub const FILE_GENERIC_EXECUTE: ACCESS_MASK = 0x0012_00a0;
+pub const FILE_ALL_ACCESS: ACCESS_MASK = 0x001f_01ff;
+pub const GENERIC_ALL: ACCESS_MASK = 0x1000_0000;
+pub const GENERIC_EXECUTE: ACCESS_MASK = 0x2000_0000;
 pub const GENERIC_READ: ACCESS_MASK = 0x8000_0000;
 pub const GENERIC_WRITE: ACCESS_MASK = 0x4000_0000;
 
 /// `FILE_INFORMATION` of a successful create: `FILE_OPENED`.
 pub const FILE_OPENED: ULONG_PTR = 1;
+
+/// The class of the device interfaces of network adapters (ndisguid.h).
+pub const GUID_DEVINTERFACE_NET: GUID = GUID {
+    Data1: 0xcac8_8484,
+    Data2: 0x7515,
+    Data3: 0x4c03,
+    Data4: [0x82, 0xe6, 0x71, 0xa8, 0x7a, 0xba, 0xc3, 0x61],
+};
 
 /// An I/O control code (`CTL_CODE`).
 #[must_use]
@@ -419,4 +440,12 @@ import! { "ntoskrnl.exe";
     pub fn IoCreateSymbolicLink(
         symbolic_link_name: *mut UNICODE_STRING, device_name: *mut UNICODE_STRING) -> NTSTATUS;
     pub fn IoDeleteSymbolicLink(symbolic_link_name: *mut UNICODE_STRING) -> NTSTATUS;
+
+    /// `symbolic_link_name` gets memory that `RtlFreeUnicodeString` frees.
+    pub fn IoRegisterDeviceInterface(
+        physical_device_object: *mut DEVICE_OBJECT, interface_class_guid: *const GUID,
+        reference_string: *mut UNICODE_STRING,
+        symbolic_link_name: *mut UNICODE_STRING) -> NTSTATUS;
+    pub fn IoSetDeviceInterfaceState(
+        symbolic_link_name: *mut UNICODE_STRING, enable: BOOLEAN) -> NTSTATUS;
 }

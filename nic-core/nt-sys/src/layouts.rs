@@ -5,7 +5,7 @@
 //! no part of Tunic. The last column is the version of NDIS from which on the numbers are these. A
 //! number that nt-sys doesn't have stops the compiler.
 
-use crate::{ex, io, ke, mm, ndis, netioapi, ntdef, rtl, wsk};
+use crate::{ex, io, ke, mm, ndis, netioapi, ntdef, rtl, se, wsk};
 
 // type, size, alignment, NDIS { field, offset, size, NDIS }
 #[rustfmt::skip]
@@ -866,6 +866,18 @@ layouts! {
         Reserved1, 12, 4, "-";
         Area, 16, 8, "-";
         Buffer, 24, 8, "-";
+    }
+    se::SECURITY_SUBJECT_CONTEXT, 32, 8, "-" {
+        ClientToken, 0, 8, "-";
+        ImpersonationLevel, 8, 4, "-";
+        PrimaryToken, 16, 8, "-";
+        ProcessAuditId, 24, 8, "-";
+    }
+    se::GENERIC_MAPPING, 16, 4, "-" {
+        GenericRead, 0, 4, "-";
+        GenericWrite, 4, 4, "-";
+        GenericExecute, 8, 4, "-";
+        GenericAll, 12, 4, "-";
     }
     wsk::WSK_CLIENT_NPI, 16, 8, "-" {
         ClientContext, 0, 8, "-";

@@ -38,5 +38,6 @@ pub mod ntdef;
 pub mod ob;
 pub mod ps;
 pub mod rtl;
+pub mod se;
 pub mod status;
 pub mod wsk;

@@ -44,6 +44,7 @@ import! { "ntoskrnl.exe";
     pub fn RtlGetVersion(version_information: *mut RTL_OSVERSIONINFOW) -> NTSTATUS;
     pub fn RtlGetEnabledExtendedFeatures(feature_mask: ULONG64) -> ULONG64;
     pub fn RtlInitUnicodeString(destination: *mut UNICODE_STRING, source: *const WCHAR);
+    pub fn RtlFreeUnicodeString(unicode_string: *mut UNICODE_STRING);
     /// Prints to the debugger: a C format with the usual conversions and `%wZ`.
     pub fn DbgPrintEx(component_id: ULONG, level: ULONG, format: *const c_char, ...) -> ULONG;
 }

@@ -2,7 +2,7 @@
 
 use super::runtime;
 use crate::export::Exports;
-use crate::{cng, ex, io, ke, mm, ndis, netio, ob, ps, rtl, wsk};
+use crate::{cng, ex, io, ke, mm, ndis, netio, ob, ps, rtl, se, wsk};
 
 /// The exports of all files. An `EXPORTS` that is missing here is unused, which the compiler
 /// reports.
@@ -17,6 +17,7 @@ const ALL: &[Exports] = &[
     io::csq::EXPORTS,
     io::device::EXPORTS,
     io::dispatch::EXPORTS,
+    io::interface::EXPORTS,
     io::irp::EXPORTS,
     ke::bugcheck::EXPORTS,
     ke::critical_region::EXPORTS,
@@ -39,12 +40,14 @@ const ALL: &[Exports] = &[
     rtl::debug_print::EXPORTS,
     rtl::string::EXPORTS,
     rtl::version::EXPORTS,
+    se::access::EXPORTS,
     ndis::life::EXPORTS,
     ndis::set_attributes::EXPORTS,
     ndis::configuration::EXPORTS,
     ndis::device::EXPORTS,
     ndis::driver::EXPORTS,
     ndis::error_log::EXPORTS,
+    ndis::fdo::EXPORTS,
     ndis::nbl_pool::EXPORTS,
     ndis::net_buffer::EXPORTS,
     ndis::oid::EXPORTS,

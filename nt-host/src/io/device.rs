@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +34,8 @@ pub type MajorFunctions = [Option<DRIVER_DISPATCH>; IRP_MJ_COUNT];
 struct Device {
     object: DEVICE_OBJECT,
     extension: Vec<u128>,
+    /// The routines that NDIS was given for the device. They stay until its last file is closed.
+    routines: Option<MajorFunctions>,
 }
 
 struct Entry {
@@ -65,13 +68,15 @@ pub fn create(
     extension_bytes: usize,
 ) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
     let _host = stack::leave_driver_code();
-    let device = add(
-        loaded::current_object(),
-        Some(name),
-        FILE_DEVICE_NETWORK,
-        Some(*major_functions),
+    let new = New {
+        driver: loaded::current_object(),
+        name: Some(name),
+        kind: FILE_DEVICE_NETWORK,
+        major_functions: Some(*major_functions),
+        routines: None,
         extension_bytes,
-    )?;
+    };
+    let device = add(&new)?;
     if let Some(link) = symbolic_link
         && let Err(status) = add_link(link, name)
     {
@@ -81,6 +86,68 @@ pub fn create(
     // SAFETY: the device was just made.
     unsafe { (*device).Flags &= !DO_DEVICE_INITIALIZING };
     Ok(device)
+}
+
+/// Creates a device whose requests go to the driver's routines, which pass them on to NDIS, which
+/// has these for it.
+pub(crate) fn create_registered(
+    driver: *mut DRIVER_OBJECT,
+    name: &str,
+    symbolic_link: Option<&str>,
+    routines: &MajorFunctions,
+) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
+    let new = New {
+        driver,
+        name: Some(name),
+        kind: FILE_DEVICE_NETWORK,
+        major_functions: None,
+        routines: Some(*routines),
+        extension_bytes: 0,
+    };
+    let device = add(&new)?;
+    if let Some(link) = symbolic_link
+        && let Err(status) = add_link(link, name)
+    {
+        delete(device);
+        return Err(status);
+    }
+    // SAFETY: the device was just made.
+    unsafe { (*device).Flags &= !DO_DEVICE_INITIALIZING };
+    Ok(device)
+}
+
+/// The routines of a device of [`create_registered`].
+///
+/// # Safety
+/// The caller has a reference to the device.
+pub(crate) unsafe fn registered_routines(device: *mut DEVICE_OBJECT) -> Option<MajorFunctions> {
+    // SAFETY: all devices are made by `make`, and as the caller promises.
+    unsafe { (*device.cast::<Device>()).routines }
+}
+
+/// Creates the physical device object of a devnode.
+pub(crate) fn make_physical(kind: DEVICE_TYPE) -> *mut DEVICE_OBJECT {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let name = format!(r"\Device\{:08x}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let device = make(&New { name: Some(&name), ..New::unnamed(ptr::null_mut(), kind) });
+    // SAFETY: the device was just made.
+    unsafe { (*device).Flags &= !DO_DEVICE_INITIALIZING };
+    device
+}
+
+/// Creates the functional device object that NDIS attaches.
+pub(crate) fn make_functional(
+    driver: *mut DRIVER_OBJECT,
+    kind: DEVICE_TYPE,
+    extension_bytes: usize,
+) -> *mut DEVICE_OBJECT {
+    make(&New { extension_bytes, ..New::unnamed(driver, kind) })
+}
+
+/// The name of a device; empty for none.
+pub(crate) fn name_of(device: *mut DEVICE_OBJECT) -> String {
+    let devices = lock();
+    devices.by_address.get(&device.addr()).and_then(|entry| entry.name.clone()).unwrap_or_default()
 }
 
 /// Deletes a device and its symbolic links. The object stays until its last file is closed.
@@ -181,7 +248,12 @@ export! { "ntoskrnl.exe";
         // SAFETY: as the caller promises.
         let name = name.map(|name| unsafe { string::to_string(name) });
         let bytes = device_extension_size as usize;
-        match add(driver_object, name.as_deref(), device_type, None, bytes) {
+        let new = New {
+            name: name.as_deref(),
+            extension_bytes: bytes,
+            ..New::unnamed(driver_object, device_type)
+        };
+        match add(&new) {
             Ok(device) => {
                 // SAFETY: the device was just made.
                 unsafe { (*device).Characteristics = characteristics };
@@ -241,34 +313,48 @@ export! { "ntoskrnl.exe";
         let link = unsafe { &*symbolic_link_name };
         // SAFETY: as the caller promises.
         let link = unsafe { string::to_string(link) };
-        match lock().links.remove(&normalized(&link)) {
-            Some(_) => STATUS_SUCCESS,
-            None => STATUS_OBJECT_NAME_NOT_FOUND,
-        }
+        if remove_link(&link) { STATUS_SUCCESS } else { STATUS_OBJECT_NAME_NOT_FOUND }
     }
 }
 
-fn add(
+/// A device to be made.
+struct New<'a> {
     driver: *mut DRIVER_OBJECT,
-    name: Option<&str>,
-    device_type: DEVICE_TYPE,
+    name: Option<&'a str>,
+    kind: DEVICE_TYPE,
     major_functions: Option<MajorFunctions>,
+    routines: Option<MajorFunctions>,
     extension_bytes: usize,
-) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
+}
+
+impl New<'_> {
+    fn unnamed(driver: *mut DRIVER_OBJECT, kind: DEVICE_TYPE) -> Self {
+        Self { driver, name: None, kind, major_functions: None, routines: None, extension_bytes: 0 }
+    }
+}
+
+/// Makes a device, for a driver's call.
+fn add(new: &New<'_>) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
     if !pool::admit() {
         return Err(STATUS_INSUFFICIENT_RESOURCES);
     }
-    let name = name.map(normalized);
-    let mut devices = lock();
-    if name.is_some() && devices.by_address.values().any(|entry| entry.name == name) {
+    let name = new.name.map(normalized);
+    if name.is_some() && lock().by_address.values().any(|entry| entry.name == name) {
         return Err(STATUS_OBJECT_NAME_COLLISION);
     }
+    Ok(make(new))
+}
+
+fn make(new: &New<'_>) -> *mut DEVICE_OBJECT {
+    let New { driver, name, kind, major_functions, routines, extension_bytes } = *new;
+    let name = name.map(normalized);
+    let mut devices = lock();
     // SAFETY: all zeros is a value of this type.
     let mut object: DEVICE_OBJECT = unsafe { core::mem::zeroed() };
     object.Type = IO_TYPE_DEVICE;
     object.Size = size_of::<DEVICE_OBJECT>() as USHORT;
     object.DriverObject = driver;
-    object.DeviceType = device_type;
+    object.DeviceType = kind;
     object.StackSize = 1;
     object.Flags = DO_DEVICE_INITIALIZING;
     let mut extension = vec![0_u128; extension_bytes.div_ceil(16)];
@@ -279,16 +365,23 @@ fn add(
     if let Some(driver) = unsafe { driver.as_mut() } {
         object.NextDevice = driver.DeviceObject;
     }
-    let device = ob::create("device", Device { object, extension }).cast::<DEVICE_OBJECT>();
+    let device =
+        ob::create("device", Device { object, extension, routines }).cast::<DEVICE_OBJECT>();
     // SAFETY: null, or the driver's own object.
     if let Some(driver) = unsafe { driver.as_mut() } {
         driver.DeviceObject = device;
     }
     devices.by_address.insert(device.expose_provenance(), Entry { name, major_functions });
-    Ok(device)
+    device
 }
 
-fn add_link(link: &str, name: &str) -> Result<(), NTSTATUS> {
+/// Removes a symbolic link. Returns whether there was one.
+pub(crate) fn remove_link(link: &str) -> bool {
+    lock().links.remove(&normalized(link)).is_some()
+}
+
+/// Adds a symbolic link to a device, or to a file on it.
+pub(crate) fn add_link(link: &str, name: &str) -> Result<(), NTSTATUS> {
     let mut devices = lock();
     let link = normalized(link);
     if devices.links.contains_key(&link) {

@@ -9,12 +9,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use nt_sys::io::{
     DEVICE_OBJECT, DO_BUFFERED_IO, DO_DIRECT_IO, FILE_OBJECT, IO_STACK_DEVICE_IO_CONTROL,
     IO_STACK_LOCATION, IO_STACK_OTHERS, IO_STACK_PARAMETERS, IO_STACK_READ_WRITE, IRP,
-    IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER,
-    METHOD_OUT_DIRECT,
+    IRP_MJ_DEVICE_CONTROL, IRP_MJ_PNP, IRP_MJ_READ, METHOD_BUFFERED, METHOD_IN_DIRECT,
+    METHOD_NEITHER, METHOD_OUT_DIRECT,
 };
 use nt_sys::mm::MDL;
-use nt_sys::ntdef::{NTSTATUS, PASSIVE_LEVEL, UserMode};
-use nt_sys::status::STATUS_INSUFFICIENT_RESOURCES;
+use nt_sys::ntdef::{KernelMode, NTSTATUS, PASSIVE_LEVEL, UserMode};
+use nt_sys::status::{STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED};
 
 use crate::io::cancel::IoCancelIrp;
 use crate::io::dispatch::{self, DispatchOutcome};
@@ -160,8 +160,29 @@ impl Request {
         Self::send(target, IO_STACK_PARAMETERS { Write: write }, buffers, port)
     }
 
+    /// Sends a PnP request to a device, and waits for its completion.
+    pub(crate) fn send_pnp(device: *mut DEVICE_OBJECT, minor: u8) -> NTSTATUS {
+        let target = Target { device, file: ptr::null_mut(), major: IRP_MJ_PNP };
+        let sent = Self::send_minor(&target, minor, no_parameters(), Buffers::none(), None);
+        let finished = sent.map(|request| request.wait(None).map(|finished| finished.status));
+        match finished {
+            Ok(Some(status)) | Err(status) => status,
+            Ok(None) => STATUS_CANCELLED,
+        }
+    }
+
     fn send(
         target: &Target,
+        parameters: IO_STACK_PARAMETERS,
+        buffers: Buffers,
+        port: Option<(Arc<CompletionPort>, u64)>,
+    ) -> Result<Arc<Self>, NTSTATUS> {
+        Self::send_minor(target, 0, parameters, buffers, port)
+    }
+
+    fn send_minor(
+        target: &Target,
+        minor: u8,
         parameters: IO_STACK_PARAMETERS,
         buffers: Buffers,
         port: Option<(Arc<CompletionPort>, u64)>,
@@ -177,13 +198,18 @@ impl Request {
         // SAFETY: just allocated.
         let fields = unsafe { &mut *irp };
         fields.RequestorMode = UserMode;
+        if target.major == IRP_MJ_PNP {
+            // "Plug and Play IRPs": the initial status of a request that no driver handles.
+            fields.RequestorMode = KernelMode;
+            fields.IoStatus.Status = STATUS_NOT_SUPPORTED;
+        }
         fields.AssociatedIrp.SystemBuffer = buffers.system.address.cast();
         fields.MdlAddress = buffers.mdl;
         fields.UserBuffer = buffers.output.address.cast();
         fields.Tail.Overlay.OriginalFileObject = target.file;
         let location = IO_STACK_LOCATION {
             MajorFunction: target.major,
-            MinorFunction: 0,
+            MinorFunction: minor,
             Flags: 0,
             Control: 0,
             Parameters: parameters,

@@ -1,6 +1,6 @@
 //! Adapters, as a test or a program adds and uses them.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use nt_sys::ndis::{
@@ -10,7 +10,9 @@ use nt_sys::ndis::{
     NdisDevicePnPEventPowerProfileChanged, NdisDeviceStateD0, NdisDeviceStateD3,
     OID_GEN_STATISTICS, OID_PNP_SET_POWER,
 };
+use nt_sys::ntdef::GUID;
 
+use super::config_value::ConfigValue;
 use super::driver::MiniportDriver;
 use super::miniport_adapter::{AdapterOptions, MiniportAdapter, adapters};
 use super::oid::{OidFailure, OidRequest};
@@ -18,6 +20,8 @@ use super::port::AdapterPort;
 use super::send_state::CompletionLog;
 use super::state::State;
 use super::tuning::Tuning;
+use crate::io::devnode::{Devnode, DevnodeOptions};
+use crate::io::interface;
 use crate::violation::{Rule, stop};
 
 /// A miniport adapter. Dropping it halts and removes it.
@@ -44,10 +48,34 @@ impl Adapter {
         options: AdapterOptions,
         tuning: Tuning,
     ) -> Result<Self, NDIS_STATUS> {
-        let inner = MiniportAdapter::new(driver, options, tuning);
+        let device = device_of(&options);
+        Self::add_on(device, driver, options, tuning)
+    }
+
+    /// As [`Adapter::add_tuned`], for a device that is made so. The values of its driver key are
+    /// completed.
+    ///
+    /// # Errors
+    /// As [`Adapter::add`].
+    pub fn add_on(
+        mut device: DevnodeOptions,
+        driver: MiniportDriver,
+        options: AdapterOptions,
+        tuning: Tuning,
+    ) -> Result<Self, NDIS_STATUS> {
+        let id = options.configuration.iter().find_map(|(name, value)| match value {
+            ConfigValue::String(text) if name == "NetCfgInstanceId" => Some(text.clone()),
+            _ => None,
+        });
+        device.driver_key.extend([
+            ("ComponentId".to_owned(), device.hardware_id.clone()),
+            ("NetCfgInstanceId".to_owned(), id.unwrap_or_else(|| guid_text(&options.guid))),
+        ]);
+        let inner = MiniportAdapter::new(driver, options, tuning, Devnode::create(device));
         {
             let _operation = inner.operation();
-            inner.initialize()?;
+            inner.add_device();
+            inner.devnode.start()?;
         }
         adapters().push(Arc::clone(&inner));
         let adapter = Self { inner };
@@ -110,8 +138,43 @@ impl Adapter {
     }
 
     /// Removes it: notifies the driver, pauses and halts the adapter, and detaches the edge.
+    ///
+    /// # Panics
+    /// Panics when open files veto a removal that is no surprise.
     pub fn remove(self, surprise: bool) {
-        self.inner.remove(surprise);
+        if surprise {
+            self.surprise_remove();
+            return;
+        }
+        if let Err(vetoed) = self.try_remove() {
+            let files = vetoed.files;
+            vetoed.adapter.surprise_remove();
+            panic!("{files} open files veto the removal of the adapter");
+        }
+    }
+
+    /// Removes it unless files are open on its device. When its driver is asked, requests that wait
+    /// may end, and programs may close their files then.
+    ///
+    /// # Errors
+    /// The adapter, as it was.
+    pub fn try_remove(self) -> Result<(), Vetoed> {
+        let removed = {
+            let _operation = self.inner.operation();
+            self.inner.devnode.query_remove().map(|()| self.inner.devnode.remove())
+        };
+        removed.map_err(|files| Vetoed { adapter: self, files })
+    }
+
+    fn surprise_remove(&self) {
+        let _operation = self.inner.operation();
+        self.inner.devnode.surprise_remove();
+    }
+
+    /// Its device instance ID.
+    #[must_use]
+    pub fn instance_id(&self) -> String {
+        self.inner.devnode.instance_id()
     }
 
     /// Puts the adapter to sleep: pause, and `OID_PNP_SET_POWER` to D3.
@@ -208,7 +271,37 @@ impl Adapter {
 impl Drop for Adapter {
     fn drop(&mut self) {
         if self.state() != State::Halted {
-            self.inner.remove(false);
+            let _operation = self.inner.operation();
+            match self.inner.devnode.query_remove() {
+                Ok(()) => self.inner.devnode.remove(),
+                Err(_) => self.inner.devnode.surprise_remove(),
+            }
         }
     }
+}
+
+/// A removal that open files veto.
+pub struct Vetoed {
+    /// The adapter, as it was.
+    pub adapter: Adapter,
+    /// The number of open files.
+    pub files: usize,
+}
+
+/// The device of an adapter that nobody looks for.
+fn device_of(options: &AdapterOptions) -> DevnodeOptions {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    DevnodeOptions::software("Tunic", &format!("{}&{number}", guid_text(&options.guid)))
+}
+
+/// The text of a GUID in the byte order of memory.
+fn guid_text(guid: &[u8; 16]) -> String {
+    let [a0, a1, a2, a3, b0, b1, c0, c1, rest @ ..] = *guid;
+    interface::guid_text(&GUID {
+        Data1: u32::from_le_bytes([a0, a1, a2, a3]),
+        Data2: u16::from_le_bytes([b0, b1]),
+        Data3: u16::from_le_bytes([c0, c1]),
+        Data4: rest,
+    })
 }

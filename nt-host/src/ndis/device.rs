@@ -4,26 +4,29 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nt_sys::io::{
-    DEVICE_OBJECT, FILE_DEVICE_SECURE_OPEN, GENERIC_READ, GENERIC_WRITE, IRP, IRP_MJ_COUNT,
-    IRP_MJ_PNP, IRP_MJ_POWER,
+    DEVICE_OBJECT, FILE_DEVICE_SECURE_OPEN, GENERIC_READ, GENERIC_WRITE, IRP_MJ_COUNT, IRP_MJ_PNP,
+    IRP_MJ_POWER,
 };
 use nt_sys::ndis::{
     NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES,
     NDIS_SIZEOF_DEVICE_OBJECT_ATTRIBUTES_REVISION_1, NDIS_STATUS, NDIS_STATUS_SUCCESS,
 };
 use nt_sys::ntdef::{ACCESS_MASK, NTSTATUS, PASSIVE_LEVEL, PVOID};
-use nt_sys::status::{STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_REQUEST};
+use nt_sys::status::STATUS_ACCESS_DENIED;
 
 use super::driver::Registration;
-use crate::io::complete::IofCompleteRequest;
-use crate::io::device;
+use crate::io::{device, devnode};
 use crate::irql;
 use crate::ob;
+use crate::pool::{self, Owner, Request};
 use crate::rtl::string::text;
 use crate::violation::{Rule, stop};
 
 /// The default security descriptor of NDIS: SYSTEM and administrators.
 const DEFAULT_SDDL: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
+
+/// 'NDdx': the tag of the extensions of devices.
+const EXTENSION_TAG: u32 = u32::from_le_bytes(*b"NDdx");
 
 /// A registered device.
 struct Registered {
@@ -44,7 +47,7 @@ pub(crate) fn check_access(
     let (device, file) = device::find(path)?;
     // SAFETY: `find` returned a reference.
     let is_secure_open = unsafe { (*device).Characteristics } & FILE_DEVICE_SECURE_OPEN != 0;
-    let sddl = registered(device.addr());
+    let sddl = if devnode::of(device).is_some() { None } else { registered(device.addr()) };
     // SAFETY: the reference of `find`.
     unsafe { ob::dereference("open", device.cast()) };
     // The driver guards the names of files on a device, unless it leaves that to the system
@@ -109,20 +112,6 @@ fn generic_rights(letters: &str) -> ACCESS_MASK {
     letters.as_bytes().chunks(2).map(right).fold(0, |rights, right| rights | right)
 }
 
-/// The dispatch routine that NDIS puts into `DRIVER_OBJECT::MajorFunction`, for devices without
-/// dispatch routines of their own.
-pub(super) unsafe extern "efiapi" fn dispatch(
-    device_object: *mut DEVICE_OBJECT,
-    irp: *mut IRP,
-) -> NTSTATUS {
-    let _ = device_object;
-    // SAFETY: a dispatch routine owns its IRP.
-    unsafe { (*irp).IoStatus.Status = STATUS_INVALID_DEVICE_REQUEST };
-    // SAFETY: a dispatch routine owns its IRP.
-    unsafe { IofCompleteRequest(irp, 0) };
-    STATUS_INVALID_DEVICE_REQUEST
-}
-
 fn devices() -> MutexGuard<'static, Vec<Registered>> {
     DEVICES.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -147,7 +136,7 @@ export! { "ndis.sys";
     ) -> NDIS_STATUS {
         const FUNCTION: &str = "NdisRegisterDeviceEx";
         irql::require_exactly(FUNCTION, PASSIVE_LEVEL);
-        let _registration = Registration::of(FUNCTION, ndis_handle);
+        let registration = Registration::of(FUNCTION, ndis_handle);
         // SAFETY: as the driver promises.
         let attributes = unsafe { &*device_object_attributes };
         if attributes.Header.Type != NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES
@@ -180,11 +169,18 @@ export! { "ndis.sys";
         // SAFETY: as the driver promises.
         unsafe { device_object.write(ptr::null_mut()) };
         let link = (!symbolic_link.is_empty()).then_some(symbolic_link.as_str());
-        let extension_bytes = attributes.ExtensionSize as usize;
-        let device = match device::create(&name, link, &functions, extension_bytes) {
+        let driver = ptr::with_exposed_provenance_mut(registration.driver_object);
+        let device = match device::create_registered(driver, &name, link, &functions) {
             Ok(device) => device,
             Err(status) => return status,
         };
+        let bytes = attributes.ExtensionSize as usize;
+        if bytes != 0 {
+            let request =
+                Request { owner: Owner::Host, tag: EXTENSION_TAG, zeroed: true, alignment: 16 };
+            // SAFETY: the device was just made.
+            unsafe { (*device).DeviceExtension = pool::allocate(bytes, request).cast() };
+        }
         let sddl = if sddl.is_empty() { DEFAULT_SDDL.to_owned() } else { sddl };
         devices().push(Registered { device: device.addr(), name, symbolic_link, sddl });
         // SAFETY: as the driver promises.
@@ -216,7 +212,14 @@ export! { "ndis.sys";
         };
         devices.remove(index);
         drop(devices);
-        device::delete(ndis_device_handle.cast());
+        let device = ndis_device_handle.cast::<DEVICE_OBJECT>();
+        // SAFETY: the device exists until it is deleted.
+        let extension = unsafe { (*device).DeviceExtension };
+        if !extension.is_null() {
+            // SAFETY: the driver gives it back with the device, whose files may still be open.
+            unsafe { pool::free(FUNCTION, extension.cast(), EXTENSION_TAG) };
+        }
+        device::delete(device);
     }
 
     /// ndis.h, NdisGetDeviceReservedExtension.
@@ -227,6 +230,13 @@ export! { "ndis.sys";
     /// # Safety
     /// `device_object` was created by NdisRegisterDeviceEx.
     pub unsafe fn NdisGetDeviceReservedExtension(device_object: *mut DEVICE_OBJECT) -> PVOID {
+        if registered(device_object.addr()).is_none() {
+            stop(
+                Rule::USE_AFTER_FREE,
+                "NdisGetDeviceReservedExtension",
+                format_args!("{device_object:p} is not registered, or not any more"),
+            );
+        }
         // SAFETY: as the driver promises.
         unsafe { (*device_object).DeviceExtension }
     }

@@ -16,7 +16,7 @@ use nt_sys::ndis::{
 };
 use nt_sys::ntdef::{DISPATCH_LEVEL, PASSIVE_LEVEL, ULONG, UNICODE_STRING};
 
-use super::device;
+use super::fdo;
 use crate::callback;
 use crate::irql;
 use crate::retained;
@@ -40,7 +40,7 @@ pub struct MiniportDriver(pub(super) Arc<Registration>);
 pub(super) struct Registration {
     magic: u64,
     is_registered: AtomicBool,
-    driver_object: usize,
+    pub(super) driver_object: usize,
     /// MiniportDriverContext.
     context: usize,
     pub(super) characteristics: NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
@@ -66,6 +66,10 @@ impl MiniportDriver {
     #[must_use]
     pub fn all() -> Vec<Self> {
         DRIVERS.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().map(Self).collect()
+    }
+
+    pub(super) fn driver_object(&self) -> *mut DRIVER_OBJECT {
+        ptr::with_exposed_provenance_mut(self.0.driver_object)
     }
 
     pub(super) fn context(&self) -> NDIS_HANDLE {
@@ -224,7 +228,7 @@ export! { "ndis.sys";
         // SAFETY: as the driver promises.
         let object = unsafe { &mut *driver_object };
         object.DriverUnload = Some(unload);
-        object.MajorFunction = [Some(device::dispatch); nt_sys::io::IRP_MJ_COUNT];
+        object.MajorFunction = [Some(fdo::dispatch); nt_sys::io::IRP_MJ_COUNT];
         let handle = Arc::as_ptr(&registration).cast_mut().cast();
         // SAFETY: as the driver promises.
         unsafe { ndis_miniport_driver_handle.write(handle) };

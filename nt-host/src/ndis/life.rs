@@ -18,8 +18,8 @@ use nt_sys::ndis::{
     NDIS_SIZEOF_NET_DEVICE_PNP_EVENT_REVISION_1, NDIS_STATUS, NDIS_STATUS_FAILURE,
     NDIS_STATUS_INVALID_STATE, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, NET_DEVICE_PNP_EVENT,
     NET_DEVICE_PNP_EVENT_REVISION_1, NdisDevicePnPEventPowerProfileChanged,
-    NdisDevicePnPEventQueryRemoved, NdisDevicePnPEventRemoved, NdisDevicePnPEventSurpriseRemoved,
-    NdisHaltDeviceDisabled, NdisHaltDeviceInitializationFailed, NdisHaltDeviceSurpriseRemoved,
+    NdisDevicePnPEventRemoved, NdisDevicePnPEventSurpriseRemoved, NdisHaltDeviceDisabled,
+    NdisHaltDeviceInitializationFailed, NdisHaltDeviceSurpriseRemoved,
 };
 use nt_sys::ntdef::{DISPATCH_LEVEL, ULONG};
 
@@ -172,12 +172,13 @@ impl MiniportAdapter {
         }
     }
 
-    pub(super) fn remove(&self, surprise: bool) {
-        let _operation = self.operation();
+    /// Pauses and halts an adapter that is not halted, for the removal of its device.
+    pub(super) fn end(&self, surprise: bool) {
+        if self.states.state() == State::Halted {
+            return;
+        }
         if surprise {
             self.pnp_event(NdisDevicePnPEventSurpriseRemoved);
-        } else {
-            self.pnp_event(NdisDevicePnPEventQueryRemoved);
         }
         if self.states.state() == State::Running {
             let _ = self.pause(NDIS_PAUSE_MINIPORT_DEVICE_REMOVE);
@@ -196,6 +197,7 @@ impl MiniportAdapter {
         }
         self.edge.detach();
         self.halt(NdisHaltDeviceInitializationFailed);
+        self.devnode.remove();
     }
 
     fn halt(&self, action: NDIS_HALT_ACTION) {

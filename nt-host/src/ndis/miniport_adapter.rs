@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nt_sys::io::DEVICE_OBJECT;
 use nt_sys::ndis::{IF_TYPE_PROP_VIRTUAL, NDIS_HANDLE, NDIS_LINK_STATE, NET_LUID_VALUE};
 use nt_sys::ntdef::PASSIVE_LEVEL;
 
@@ -18,6 +19,7 @@ use super::send_state::SendState;
 use super::state::{State, StateMachine};
 use super::tuning::Tuning;
 use crate::edge::Edge;
+use crate::io::devnode::Devnode;
 use crate::irql;
 use crate::retained;
 use crate::violation::{Rule, stop};
@@ -51,6 +53,9 @@ pub(super) struct MiniportAdapter {
     pub(super) configuration: Vec<(String, ConfigValue)>,
     pub(super) edge: Box<dyn Edge>,
     pub(super) tuning: Tuning,
+    pub(super) devnode: Arc<Devnode>,
+    /// NDIS's device object for it.
+    fdo: AtomicPtr<DEVICE_OBJECT>,
     pub(super) mtu: InterfaceMtu,
     context: AtomicPtr<c_void>,
     pub(super) states: StateMachine,
@@ -78,6 +83,7 @@ impl MiniportAdapter {
         driver: MiniportDriver,
         options: AdapterOptions,
         tuning: Tuning,
+        devnode: Arc<Devnode>,
     ) -> Arc<Self> {
         let AdapterOptions { name, guid, if_index, net_luid_index, mtu, configuration, edge } =
             options;
@@ -92,6 +98,8 @@ impl MiniportAdapter {
             edge,
             sends: SendState::new(&tuning),
             tuning,
+            devnode,
+            fdo: AtomicPtr::new(ptr::null_mut()),
             mtu: InterfaceMtu::new(mtu),
             context: AtomicPtr::new(ptr::null_mut()),
             states: StateMachine::new(),
@@ -146,6 +154,14 @@ impl MiniportAdapter {
 
     pub(super) fn set_context(&self, context: NDIS_HANDLE) {
         self.context.store(context, Ordering::Release);
+    }
+
+    pub(super) fn fdo(&self) -> *mut DEVICE_OBJECT {
+        self.fdo.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_fdo(&self, fdo: *mut DEVICE_OBJECT) {
+        self.fdo.store(fdo, Ordering::Release);
     }
 
     pub(super) fn attributes(&self) -> MutexGuard<'_, Attributes> {

@@ -5,6 +5,8 @@ use crate::violation::Rule;
 impl Rule {
     /// A handle is not one of NDIS, or is no longer valid.
     pub const BAD_NDIS_HANDLE: Self = Self("BAD NDIS HANDLE");
+    /// NDIS got a request for a file that it did not open, or that the driver changed.
+    pub const NOT_NDIS_FILE: Self = Self("NOT NDIS FILE");
     /// A call is not allowed in the state of the adapter.
     pub const WRONG_ADAPTER_STATE: Self = Self("WRONG ADAPTER STATE");
     /// MiniportInitializeEx succeeded without setting mandatory attributes.

@@ -19,6 +19,8 @@ pub struct Tuning {
     /// Whether completions of sends are logged for
     /// [`Adapter::completions`](super::Adapter::completions).
     pub log_completions: bool,
+    /// How reads and writes of the adapter's own device pass their buffers.
+    pub device_buffers: DeviceBuffers,
 }
 
 impl Default for Tuning {
@@ -30,8 +32,21 @@ impl Default for Tuning {
             guard: false,
             hold_indications: None,
             log_completions: false,
+            device_buffers: DeviceBuffers::Direct,
         }
     }
+}
+
+/// The flags of the device object that NDIS makes for an adapter. Which of them it has, no page of
+/// Microsoft's says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceBuffers {
+    /// DO_DIRECT_IO.
+    Direct,
+    /// DO_BUFFERED_IO.
+    Buffered,
+    /// Neither: addresses of the caller's memory.
+    Neither,
 }
 
 /// The layout of a sent packet's data in MDLs.

@@ -1,10 +1,50 @@
 //! Counted strings.
 
-use nt_sys::ntdef::{DISPATCH_LEVEL, UNICODE_STRING, USHORT, WCHAR};
+use core::ptr;
+
+use nt_sys::ntdef::{APC_LEVEL, DISPATCH_LEVEL, UNICODE_STRING, USHORT, WCHAR};
 
 use crate::irql;
+use crate::pool::{self, Owner, Request};
+
+/// 'RtlS': the tag of the text of strings that the host allocates for the driver.
+const TAG: u32 = u32::from_le_bytes(*b"RtlS");
+
+/// Allocates a string that [`RtlFreeUnicodeString`] frees. Returns none if there is no memory.
+pub(crate) fn allocate(text: &str) -> Option<UNICODE_STRING> {
+    let units: Vec<u16> = text.encode_utf16().take(0x7ffe).chain([0]).collect();
+    let request = Request { owner: Owner::Driver, tag: TAG, zeroed: false, alignment: 16 };
+    let buffer = pool::allocate(2 * units.len(), request).cast::<u16>();
+    if buffer.is_null() {
+        return None;
+    }
+    // SAFETY: just allocated, with room for the units.
+    unsafe { ptr::copy_nonoverlapping(units.as_ptr(), buffer, units.len()) };
+    let length = (2 * (units.len() - 1)) as USHORT;
+    Some(UNICODE_STRING { Length: length, MaximumLength: length + 2, Buffer: buffer })
+}
 
 export! { "ntoskrnl.exe";
+    /// wdm.h, RtlFreeUnicodeString: only for a string whose text a function of the kernel has
+    /// allocated.
+    ///
+    /// # IRQL
+    /// <= APC_LEVEL.
+    ///
+    /// # Safety
+    /// Nothing uses the text any more.
+    pub unsafe fn RtlFreeUnicodeString(unicode_string: *mut UNICODE_STRING) {
+        let function = "RtlFreeUnicodeString";
+        irql::require_at_most(function, APC_LEVEL);
+        // SAFETY: as the caller promises.
+        let string = unsafe { &mut *unicode_string };
+        if !string.Buffer.is_null() {
+            // SAFETY: as the caller promises.
+            unsafe { pool::free(function, string.Buffer.cast(), TAG) };
+        }
+        *string = UNICODE_STRING { Length: 0, MaximumLength: 0, Buffer: ptr::null_mut() };
+    }
+
     /// wdm.h, RtlInitUnicodeString: describes a string that ends with 0. A string that is too long
     /// is truncated.
     ///

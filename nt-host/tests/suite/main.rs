@@ -1,6 +1,7 @@
 //! nt-host with drivers: what it does for them, and which broken rules stop the process.
 
 mod child;
+mod devnode;
 mod driver;
 mod image;
 mod io;

@@ -4,8 +4,8 @@ use super::{
     NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_ATTRIBUTES, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
     NDIS_OID_REQUEST, NDIS_PORT_NUMBER, NDIS_STATUS, NDIS_STATUS_INDICATION, NET_BUFFER_LIST,
 };
-use crate::io::DRIVER_OBJECT;
-use crate::ntdef::{ULONG, UNICODE_STRING};
+use crate::io::{DEVICE_OBJECT, DRIVER_OBJECT};
+use crate::ntdef::{PVOID, ULONG, UNICODE_STRING};
 
 crate::import! { "ndis.sys";
     /// The version of NDIS: major in the upper, minor in the lower 16 bits.
@@ -39,6 +39,18 @@ crate::import! { "ndis.sys";
         ndis_miniport_adapter_handle: NDIS_HANDLE,
         miniport_attributes: *const NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
     ) -> NDIS_STATUS;
+
+    /// The device objects of an adapter: of its bus, of NDIS, and the next below that of NDIS. The
+    /// last two are resource lists. Any of the pointers may be null.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn NdisMGetDeviceProperty(
+        miniport_adapter_handle: NDIS_HANDLE, physical_device_object: *mut *mut DEVICE_OBJECT,
+        functional_device_object: *mut *mut DEVICE_OBJECT,
+        next_device_object: *mut *mut DEVICE_OBJECT, allocated_resources: *mut PVOID,
+        allocated_resources_translated: *mut PVOID,
+    );
 
     /// Reports a change of the adapter's state.
     ///

@@ -71,6 +71,11 @@ fn adapters() -> std::sync::MutexGuard<'static, Vec<Shared>> {
     ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The handle of the adapter that was added last.
+pub(crate) fn last_handle() -> NDIS_HANDLE {
+    adapters().last().map_or(ptr::null_mut(), |context| context.handle())
+}
+
 fn context(context: NDIS_HANDLE) -> Shared {
     // SAFETY: made in `initialize`, and never freed.
     unsafe { &*context.cast::<Context>() }
