@@ -3,12 +3,14 @@
 use core::net::{IpAddr, SocketAddr};
 
 use nt::event::Event;
-use nt::irp::{Dispatched, FileId, Irp};
+use nt::irp::{Dispatched, FileId, Irp, Origin};
 use nt::nbl::TransmitQueue;
 use nt::oid::OidRequest;
 use nt::{Passive, Result, Shared, Status};
 use tunic_ioctl::native::reply::AdapterEncoder;
 use tunic_ioctl::{AdapterId, Command};
+
+use crate::own_device::DeviceAbi;
 
 /// What NDIS, the control devices and the registry ask of an adapter, whatever it speaks: one
 /// virtual call for a chain of packets, an OID or an IRP, and none for a packet.
@@ -30,6 +32,9 @@ pub trait AnyAdapter: Send + Sync {
 
     /// Whether it can also be opened through the devices of its protocol.
     fn has_protocol_device(&self) -> bool;
+
+    /// What it answers on the device that NDIS made for it.
+    fn device_abi(&self) -> &'static DeviceAbi;
 
     /// MiniportHaltEx: ends everything of it. The event is set when the last owner of it is gone.
     ///
@@ -85,8 +90,9 @@ pub trait AnyAdapter: Send + Sync {
     /// Handles a write of its device, or a request to send a control datagram.
     fn write(&self, irp: Irp) -> Dispatched;
 
-    /// Cancels the requests of a file that is closed, which may be of another adapter.
-    fn cancel_of(&self, file: FileId);
+    /// Cancels the requests of a file that is closed, which may be of another adapter, or all that
+    /// came through a device.
+    fn cancel_of(&self, origin: Origin);
 
     /// A file that was opened on it is closed.
     fn closed(&self, file: FileId);

@@ -65,7 +65,7 @@ impl RequestDispatcher {
         };
         let request = match native::decode(code, &input) {
             Ok(Some(request)) => request,
-            Ok(None) => return self.run_of_protocol(file, code, &input, irp),
+            Ok(None) => return self.run_of_protocol(self.adapter(file, None), code, &input, irp),
             Err(error) => return irp.complete(Refusal::from(error).status(), 0),
         };
         match request.command {
@@ -84,15 +84,30 @@ impl RequestDispatcher {
         adapter.request(request.command, irp)
     }
 
+    /// Performs a request of a protocol's own ABI for this adapter.
+    pub(crate) fn request_of(&self, adapter: &Shared<dyn AnyAdapter>, mut irp: Irp) -> Dispatched {
+        let code = irp.control_code();
+        match irp.take_input() {
+            Ok(input) => self.run_of_protocol(Some(adapter.clone()), code, &input, irp),
+            Err(status) => irp.complete(status, 0),
+        }
+    }
+
     /// Performs a request of a protocol's own ABI.
-    fn run_of_protocol(&self, file: &File, code: u32, input: &[u8], irp: Irp) -> Dispatched {
+    fn run_of_protocol(
+        &self,
+        adapter: Option<Shared<dyn AnyAdapter>>,
+        code: u32,
+        input: &[u8],
+        irp: Irp,
+    ) -> Dispatched {
         for protocol in self.protocols {
             let command = match protocol.decode(code, input) {
                 Ok(Some(command)) => command,
                 Ok(None) => continue,
                 Err(status) => return irp.complete(status, 0),
             };
-            return match self.adapter(file, None) {
+            return match adapter {
                 Some(adapter) => adapter.request(command, irp),
                 None => protocol.request_without_adapter(command, irp),
             };
@@ -102,13 +117,14 @@ impl RequestDispatcher {
 
     /// Sends a control datagram through an adapter. The bytes stay in the IRP, which may be queued.
     fn send_control(&self, file: &File, irp: Irp) -> Dispatched {
-        let input = match irp.buffered_input() {
-            Ok(input) => input,
+        let decoded = irp.stable_input().and_then(|input| {
+            native::decode(irp.control_code(), &input)
+                .map(|request| request.and_then(|request| request.adapter))
+                .map_err(|error| Refusal::from(error).status())
+        });
+        let named = match decoded {
+            Ok(named) => named,
             Err(status) => return irp.complete(status, 0),
-        };
-        let named = match native::decode(irp.control_code(), input) {
-            Ok(request) => request.and_then(|request| request.adapter),
-            Err(error) => return irp.complete(Refusal::from(error).status(), 0),
         };
         match self.adapter(file, named) {
             Some(adapter) => adapter.write(irp),
@@ -178,7 +194,7 @@ impl ControlDevice for RequestDispatcher {
     }
 
     fn cleanup(&self, file: &File, id: FileId) {
-        self.registry.for_each(|adapter| adapter.cancel_of(id));
+        self.registry.for_each(|adapter| adapter.cancel_of(id.into()));
         if let Some(adapter) = self.adapter(file, None) {
             adapter.closed(id);
         }

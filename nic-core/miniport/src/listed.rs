@@ -3,12 +3,14 @@
 use core::marker::PhantomData;
 
 use nt::irp::{Dispatched, Irp};
+use nt::miniport::AdapterHandle;
 use nt::{Passive, Result, Shared, Status};
 use tunic_ioctl::Command;
 
-use crate::adapter::{self, AdapterProtocol};
+use crate::adapter::{self, AdapterProtocol, Keywords};
 use crate::any_adapter::AnyAdapter;
 use crate::protocols::{DriverProtocol, LoadedProtocol, NewAdapter};
+use crate::services::Services;
 
 /// The list entry of protocol `P`.
 pub struct Listed<P>(PhantomData<fn() -> P>);
@@ -54,20 +56,36 @@ impl<P: AdapterProtocol> LoadedProtocol for Loaded<P> {
             // The adapter has no registry key.
             Err(_) => P::Keywords::default(),
         };
-        P::initializing(&self.devices, driver, dispatcher, &own_keywords)?;
-        let adapter = adapter::make::<P>(services, handle, keywords, &own_keywords)?;
-        match Shared::new(adapter.clone()) {
-            Ok(object) => Ok(object.unsize::<dyn AnyAdapter>(|inner| inner)),
-            Err(status) => {
-                let released = adapter.halt();
-                drop(adapter);
-                released.wait(passive);
-                Err(status)
-            }
+        let uses_devices = P::initializing(&self.devices, driver, dispatcher, &own_keywords)?;
+        let made = make::<P>(services, handle, keywords, &own_keywords, passive);
+        if made.is_err() && uses_devices {
+            P::ended(&self.devices);
         }
+        made
     }
 
-    fn unload(&self) {
-        P::unload(&self.devices);
+    fn ended(&self, protocol: u32, used_devices: bool) {
+        if protocol == P::NUMBER && used_devices {
+            P::ended(&self.devices);
+        }
+    }
+}
+
+fn make<P: AdapterProtocol>(
+    services: &Services,
+    handle: AdapterHandle,
+    keywords: &Keywords,
+    own_keywords: &P::Keywords,
+    passive: Passive,
+) -> Result<Shared<dyn AnyAdapter>> {
+    let adapter = adapter::make::<P>(services, handle, keywords, own_keywords)?;
+    match Shared::new(adapter.clone()) {
+        Ok(object) => Ok(object.unsize::<dyn AnyAdapter>(|inner| inner)),
+        Err(status) => {
+            let released = adapter.halt();
+            drop(adapter);
+            released.wait(passive);
+            Err(status)
+        }
     }
 }

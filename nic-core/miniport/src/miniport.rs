@@ -4,23 +4,26 @@ use alloc::vec::Vec;
 use core::marker::PhantomData;
 
 use nic_memory::Push;
-use nt::device::{DeviceName, DeviceRegistration};
+use nt::device_interface::{AdapterDevice, DeviceId};
+use nt::irp::{Dispatched, FileId, Irp};
 use nt::lock::SleepMutex;
-use nt::miniport::{AdapterHandle, Attributes, DriverHandle, Miniport};
+use nt::miniport::{AdapterHandle, Attributes, DriverHandle, Miniport, Opened, Opening, Removal};
 use nt::nbl::TransmitQueue;
 use nt::oid::OidRequest;
 use nt::{Passive, Result, Shared, Status};
 
+use crate::VERSION;
 use crate::adapter::{self, Keywords, OldestJob};
 use crate::any_adapter::AnyAdapter;
 use crate::control_device::RequestDispatcher;
+use crate::control_devices::ControlDevices;
+use crate::devices::Devices;
 use crate::outer_route::Network;
 use crate::protocols::{LoadedProtocol, NewAdapter, ProtocolList};
 use crate::registry::Registry;
 use crate::services::Services;
 use crate::workers::{WorkQueue, Workers};
 use crate::wsk::Wsk;
-use crate::{VERSION, utf16};
 
 /// A driver made of this miniport: the protocols that its adapters support.
 pub trait Driver: Send + Sync + 'static {
@@ -34,7 +37,9 @@ pub struct Tunic<D: Driver> {
     services: Services,
     protocols: Vec<Shared<dyn LoadedProtocol>>,
     workers: SleepMutex<Option<Workers<OldestJob>>>,
-    control_device: SleepMutex<Option<DeviceRegistration<RequestDispatcher>>>,
+    control_devices: ControlDevices,
+    /// The devices that NDIS made for the adapters.
+    devices: Devices,
     driver: PhantomData<D>,
 }
 
@@ -43,11 +48,17 @@ impl<D: Driver> Tunic<D> {
         RequestDispatcher::new(self.registry.clone(), D::PROTOCOLS)
     }
 
-    /// Halts an adapter, and waits until its last reference is released.
-    fn end(adapter: Shared<dyn AnyAdapter>, passive: Passive) {
+    /// Halts an adapter, waits until its last reference is released, and removes the devices that
+    /// nobody needs any more.
+    fn end(&self, adapter: Shared<dyn AnyAdapter>, passive: Passive) {
+        let (protocol, uses_devices) = (adapter.protocol(), adapter.has_protocol_device());
         let released = adapter.halt();
         drop(adapter);
         released.wait(passive);
+        for loaded in &self.protocols {
+            loaded.ended(protocol, uses_devices);
+        }
+        self.control_devices.remove_adapter();
     }
 }
 
@@ -73,30 +84,13 @@ impl<D: Driver> Miniport for Tunic<D> {
             },
             protocols,
             workers: SleepMutex::new(Some(workers)),
-            control_device: SleepMutex::new(None),
+            control_devices: ControlDevices::new(),
+            devices: Devices::new(),
             driver: PhantomData,
         })
     }
 
-    fn registered(&self, driver: &DriverHandle) -> Result<()> {
-        let name = DeviceName {
-            device: &utf16!("\\Device\\Tunic"),
-            symbolic_link: &utf16!("\\DosDevices\\Tunic"),
-            // SYSTEM and Administrators only.
-            sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"),
-        };
-        let device = Shared::new(self.dispatcher())?;
-        let registration = DeviceRegistration::new(driver, &name, device)?;
-        *self.control_device.lock() = Some(registration);
-        Ok(())
-    }
-
     fn unload(&self) {
-        for protocol in &self.protocols {
-            protocol.unload();
-        }
-        let control_device = self.control_device.lock().take();
-        drop(control_device);
         let workers = self.workers.lock().take();
         drop(workers);
         self.services.network.stop();
@@ -116,17 +110,29 @@ impl<D: Driver> Miniport for Tunic<D> {
         let dispatcher = &self.dispatcher();
         let services = &self.services;
         let new = NewAdapter { driver, dispatcher, services, handle, keywords: &keywords };
-        let adapter = protocol.initialize(new, passive)?;
+        self.control_devices.add_adapter(driver, dispatcher)?;
+        let adapter = match protocol.initialize(new, passive) {
+            Ok(adapter) => adapter,
+            Err(status) => {
+                self.control_devices.remove_adapter();
+                return Err(status);
+            }
+        };
         if let Err(status) = self.registry.add(adapter.clone()) {
-            Self::end(adapter, passive);
+            self.end(adapter, passive);
             return Err(status);
         }
         Ok((adapter, adapter::attributes(&keywords)))
     }
 
+    fn initialized(&self, adapter: &Self::Adapter, device: &AdapterDevice) -> Result<()> {
+        self.devices.add(device, adapter)
+    }
+
     fn halt(&self, adapter: Self::Adapter, passive: Passive) {
+        self.devices.remove(&adapter);
         self.registry.remove(&adapter);
-        Self::end(adapter, passive);
+        self.end(adapter, passive);
     }
 
     fn restart(&self, adapter: &Self::Adapter) -> Result<()> {
@@ -148,5 +154,29 @@ impl<D: Driver> Miniport for Tunic<D> {
 
     fn removed(&self, adapter: &Self::Adapter) {
         adapter.removed();
+    }
+
+    fn open_on_device(&self, device: DeviceId, opening: &Opening<'_>) -> Opened {
+        self.devices.open(device, opening)
+    }
+
+    fn file_request(&self, device: DeviceId, irp: Irp) -> Dispatched {
+        self.devices.file_request(&self.dispatcher(), device, irp)
+    }
+
+    fn file_closed(&self, device: DeviceId, file: FileId) {
+        self.devices.closed(device, file, true);
+    }
+
+    fn device_control(&self, device: DeviceId, irp: Irp) -> core::result::Result<Dispatched, Irp> {
+        self.devices.device_control(&self.dispatcher(), device, irp)
+    }
+
+    fn device_file_closed(&self, device: DeviceId, file: FileId) {
+        self.devices.closed(device, file, false);
+    }
+
+    fn device_removal(&self, device: DeviceId, step: Removal) {
+        self.devices.removal(device, step);
     }
 }

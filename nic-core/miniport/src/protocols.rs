@@ -44,11 +44,12 @@ pub trait LoadedProtocol: Send + Sync {
     /// `PASSIVE_LEVEL`
     fn initialize(&self, new: NewAdapter<'_>, passive: Passive) -> Result<Shared<dyn AnyAdapter>>;
 
-    /// Deletes its devices, when the driver is unloaded.
+    /// An adapter of any protocol is halted and gone; this is its number, and whether it used the
+    /// devices of its protocol.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    fn unload(&self);
+    fn ended(&self, protocol: u32, used_devices: bool);
 }
 
 /// The arguments of [`LoadedProtocol::initialize`].

@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nic_memory::Queue;
-use nt::irp::{Dispatched, FileId, Irp, IrpQueue};
+use nt::irp::{Dispatched, Irp, IrpQueue, Origin};
 use nt::lock::SpinMutex;
 use nt::{Result, Status};
 
@@ -111,9 +111,9 @@ impl<T: Record> Ring<T> {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Cancels the pending requests of a file.
-    pub fn cancel_of(&self, file: FileId) {
-        self.waiting.cancel_of(file);
+    /// Cancels the pending requests of a file, or of a device.
+    pub fn cancel_of(&self, origin: Origin) {
+        self.waiting.cancel_of(origin);
     }
 
     /// Drops all records.

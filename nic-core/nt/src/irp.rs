@@ -9,6 +9,8 @@
 
 mod queue;
 
+use core::ffi::c_void;
+use core::ops::Deref;
 use core::ptr::{self, NonNull};
 
 use nt_sys::io::{
@@ -19,8 +21,10 @@ use zeroize::Zeroize;
 
 pub use queue::IrpQueue;
 
+use crate::device_interface::DeviceId;
 use crate::mdl;
 use crate::pool::PoolBytes;
+use crate::security::AccessMode;
 use crate::status::{Result, Status};
 
 /// The completion of a request does not boost the priority of a thread (wdm.h,
@@ -95,6 +99,12 @@ impl Irp {
         }
     }
 
+    /// Whose rights count.
+    pub fn requestor_mode(&self) -> AccessMode {
+        // SAFETY: 1.
+        AccessMode(unsafe { (*self.irp.as_ptr()).RequestorMode })
+    }
+
     /// The open file of the request.
     pub fn file(&self) -> FileId {
         let stack_location = self.stack_location();
@@ -102,11 +112,19 @@ impl Irp {
         FileId(unsafe { (*stack_location.as_ptr()).FileObject })
     }
 
-    /// The input of a buffered request, in the system buffer. The caller can't change it any more.
+    /// The input of a buffered request, in the system buffer, or a copy of that of a direct write.
+    /// The caller can't change it any more.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub fn buffered_input(&self) -> Result<&[u8]> {
+    pub fn stable_input(&self) -> Result<Input<'_>> {
+        if self.kind() == RequestKind::Write && self.method() == METHOD_IN_DIRECT {
+            return self.copied_input().map(Input::Copied);
+        }
+        self.buffered_input().map(Input::Buffered)
+    }
+
+    fn buffered_input(&self) -> Result<&[u8]> {
         if self.method() != METHOD_BUFFERED {
             return Err(Status::INVALID_DEVICE_REQUEST);
         }
@@ -139,21 +157,28 @@ impl Irp {
                 }
                 Ok(input)
             }
-            METHOD_IN_DIRECT => {
-                let mut input = PoolBytes::zeroed(self.output_bytes())?;
-                if let Some(mdl) = self.mdl() {
-                    // SAFETY: 2. The caller may write to the pages meanwhile; only the copy is
-                    // evaluated.
-                    unsafe { mdl::copy_from_chain(mdl.as_ptr(), 0, &mut input) }
-                        .map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
-                } else if !input.is_empty() {
-                    return Err(Status::INVALID_PARAMETER);
-                }
-                Ok(input)
-            }
+            METHOD_IN_DIRECT => self.copied_input(),
             METHOD_OUT_DIRECT => PoolBytes::zeroed(0),
             _ => Err(Status::INVALID_DEVICE_REQUEST),
         }
+    }
+
+    /// A copy of the input that the MDL describes: that of a direct write, or the output buffer of
+    /// a METHOD_IN_DIRECT request.
+    fn copied_input(&self) -> Result<PoolBytes> {
+        let bytes = match self.kind() {
+            RequestKind::Write => self.transfer_bytes(),
+            RequestKind::Control | RequestKind::Read => self.output_bytes(),
+        };
+        let mut input = PoolBytes::zeroed(bytes)?;
+        if let Some(mdl) = self.mdl() {
+            // SAFETY: 2. The caller may write to the pages meanwhile; only the copy is evaluated.
+            unsafe { mdl::copy_from_chain(mdl.as_ptr(), 0, &mut input) }
+                .map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        } else if !input.is_empty() {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        Ok(input)
     }
 
     /// Writes to the beginning of the output buffer. Fails if that is shorter than `output`.
@@ -223,7 +248,11 @@ impl Irp {
     fn method(&self) -> u32 {
         match self.kind() {
             RequestKind::Control => self.control_code() & 3,
-            // Control devices have DO_BUFFERED_IO.
+            // As the device's flags say: DO_BUFFERED_IO on the miniport's own devices, what NDIS
+            // has chosen on its own. With neither flag there is an address of the caller's only,
+            // and no buffer is found here.
+            RequestKind::Read if self.mdl().is_some() => METHOD_OUT_DIRECT,
+            RequestKind::Write if self.mdl().is_some() => METHOD_IN_DIRECT,
             RequestKind::Read | RequestKind::Write => METHOD_BUFFERED,
         }
     }
@@ -254,6 +283,46 @@ unsafe impl Send for Irp {}
 impl Dispatched {
     pub(crate) fn status(&self) -> Status {
         self.0
+    }
+}
+
+/// The input of a request. Nobody changes it any more.
+pub enum Input<'a> {
+    /// In the system buffer.
+    Buffered(&'a [u8]),
+    /// A copy of the caller's buffer.
+    Copied(PoolBytes),
+}
+
+impl Deref for Input<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Buffered(input) => input,
+            Self::Copied(input) => input,
+        }
+    }
+}
+
+/// Where requests come from: a file, or a device with all its files. The address is only compared.
+#[derive(Clone, Copy)]
+pub struct Origin(*mut c_void);
+
+// SAFETY: the pointer is never dereferenced.
+unsafe impl Send for Origin {}
+// SAFETY: the pointer is never dereferenced.
+unsafe impl Sync for Origin {}
+
+impl From<FileId> for Origin {
+    fn from(file: FileId) -> Self {
+        Self(file.0.cast())
+    }
+}
+
+impl From<DeviceId> for Origin {
+    fn from(device: DeviceId) -> Self {
+        Self(device.address())
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod callbacks;
+mod hook;
 mod indication;
 
 use core::ffi::c_void;
@@ -14,13 +15,16 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use nt_sys::io::DRIVER_OBJECT;
 use nt_sys::ndis::{
     NDIS_HANDLE, NDIS_MAKE_VERSION, NDIS_STATUS_BAD_VERSION, NdisGetVersion,
-    NdisMDeregisterMiniportDriver, NdisMRegisterMiniportDriver,
+    NdisMRegisterMiniportDriver,
 };
 use nt_sys::ntdef::{NTSTATUS, UNICODE_STRING};
 
 pub use attributes::Attributes;
+pub use hook::{Opened, Opening, Removal};
 
 use crate::configuration::Configuration;
+use crate::device_interface::{AdapterDevice, DeviceId};
+use crate::irp::{Dispatched, FileId, Irp};
 use crate::irql::Passive;
 use crate::nbl::{ReceivePath, TransmitPath, TransmitQueue};
 use crate::oid::OidRequest;
@@ -45,9 +49,7 @@ pub trait Miniport: Send + Sync + Sized + 'static {
 
     /// Makes the state of the driver. NDIS cannot be called yet.
     fn load() -> Result<Self>;
-    /// Called after the driver was registered, to make its control devices.
-    fn registered(&self, driver: &DriverHandle) -> Result<()>;
-    /// Reverses [`Miniport::registered`]. There are no adapters any more.
+    /// Ends the driver. There are no adapters and no devices any more.
     fn unload(&self);
 
     /// Initializes an adapter, which is paused at first. Its handle is valid until the end of
@@ -58,6 +60,9 @@ pub trait Miniport: Send + Sync + Sized + 'static {
         handle: AdapterHandle,
         passive: Passive,
     ) -> Result<(Self::Adapter, Attributes)>;
+    /// Called at the end of MiniportInitializeEx, with the adapter's device. If it fails, the
+    /// adapter is halted.
+    fn initialized(&self, adapter: &Self::Adapter, device: &AdapterDevice) -> Result<()>;
     /// Halts an adapter, which is paused.
     fn halt(&self, adapter: Self::Adapter, passive: Passive);
     /// Restarts a paused adapter. The stack sends packets afterwards.
@@ -74,6 +79,21 @@ pub trait Miniport: Send + Sync + Sized + 'static {
     fn send(&self, adapter: &Self::Adapter, packets: TransmitQueue);
     /// The device of the adapter was removed, by surprise or not.
     fn removed(&self, adapter: &Self::Adapter);
+
+    /// A file is being opened on the device that NDIS made for an adapter, or on another device of
+    /// NDIS's.
+    fn open_on_device(&self, device: DeviceId, opening: &Opening<'_>) -> Opened;
+    /// Handles a control, read or write of a file that [`Miniport::open_on_device`] opened. The
+    /// adapter may be gone.
+    fn file_request(&self, device: DeviceId, irp: Irp) -> Dispatched;
+    /// The last handle to such a file was closed: its requests must be cancelled.
+    fn file_closed(&self, device: DeviceId, file: FileId);
+    /// Handles a control of another file, or gives it back for NDIS.
+    fn device_control(&self, device: DeviceId, irp: Irp) -> core::result::Result<Dispatched, Irp>;
+    /// The last handle to such a file was closed: its requests must be cancelled.
+    fn device_file_closed(&self, device: DeviceId, file: FileId);
+    /// A step of the removal of a device. The adapter's methods are called besides.
+    fn device_removal(&self, device: DeviceId, step: Removal);
 }
 
 /// NDIS's handle of a registered driver.
@@ -104,6 +124,15 @@ pub struct AdapterHandle {
 }
 
 impl AdapterHandle {
+    /// The adapter's device objects.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn device(&self) -> AdapterDevice {
+        // SAFETY: the handle is valid until the end of `halt`.
+        unsafe { AdapterDevice::of(self.handle) }
+    }
+
     /// Opens the adapter's configuration in the registry.
     ///
     /// # IRQL
@@ -191,15 +220,7 @@ unsafe fn load<M: Miniport>(
     // SAFETY: no adapter is added before DriverEntry returns (ndis docs, "Initializing a Miniport
     // Driver"), so nobody reads it.
     unsafe { (*driver.as_ptr()).handle = handle };
-    // SAFETY: the driver lives until `unload`.
-    let registered = unsafe { driver.as_ref() }.miniport.registered(&DriverHandle { handle });
-    if let Err(status) = registered {
-        DRIVER.store(ptr::null_mut(), Ordering::Release);
-        // SAFETY: NdisMRegisterMiniportDriver returned the handle, which is given back once.
-        unsafe { NdisMDeregisterMiniportDriver(handle) };
-        // SAFETY: registration failed, so that NDIS does not use the context.
-        drop(unsafe { PoolBox::from_raw(driver) });
-        return Err(status);
-    }
+    // SAFETY: the object is that of DriverEntry.
+    unsafe { hook::install::<M>(driver_object) };
     Ok(())
 }

@@ -48,11 +48,6 @@ impl<T> PoolBox<T> {
         Ok(Self { object: block })
     }
 
-    /// The address of the object. Only an `UnsafeCell` may be written to through it.
-    pub(crate) fn as_ptr(&self) -> *mut T {
-        self.object.as_ptr()
-    }
-
     /// Moves the object out of the pool.
     pub(crate) fn into_inner(boxed: Self) -> T {
         let block = Self::into_raw(boxed);

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use nt::event::Event;
-use nt::irp::{Dispatched, FileId, Irp};
+use nt::irp::{Dispatched, FileId, Irp, Origin};
 use nt::nbl::TransmitQueue;
 use nt::oid::OidRequest;
 use nt::{Passive, Result, Shared, Status};
@@ -12,6 +12,7 @@ use tunic_ioctl::{AdapterId, Command};
 
 use super::{Adapter, AdapterProtocol, halt, oid, pause, requests, restart, transmit};
 use crate::any_adapter::AnyAdapter;
+use crate::own_device::DeviceAbi;
 
 impl<P: AdapterProtocol> AnyAdapter for Shared<Adapter<P>> {
     fn id(&self) -> AdapterId {
@@ -37,6 +38,10 @@ impl<P: AdapterProtocol> AnyAdapter for Shared<Adapter<P>> {
 
     fn has_protocol_device(&self) -> bool {
         P::has_protocol_device(self)
+    }
+
+    fn device_abi(&self) -> &'static DeviceAbi {
+        &P::DEVICE
     }
 
     fn halt(&self) -> Shared<Event> {
@@ -83,8 +88,8 @@ impl<P: AdapterProtocol> AnyAdapter for Shared<Adapter<P>> {
         P::write(self, irp)
     }
 
-    fn cancel_of(&self, file: FileId) {
-        requests::cancel_of(self, file);
+    fn cancel_of(&self, origin: Origin) {
+        requests::cancel_of(self, origin);
     }
 
     fn closed(&self, file: FileId) {

@@ -3,7 +3,7 @@
 use nic_engine::protocol::Event;
 use nic_engine::{Endpoint, Instant, Protocol};
 use nt::configuration::Configuration;
-use nt::irp::{Dispatched, FileId, Irp};
+use nt::irp::{Dispatched, FileId, Irp, Origin};
 use nt::miniport::DriverHandle;
 use nt::wsk::Datagram;
 use nt::{Result, Shared, Status};
@@ -11,6 +11,7 @@ use tunic_ioctl::{Command, DecodeError};
 
 use super::{Adapter, Keywords};
 use crate::control_device::RequestDispatcher;
+use crate::own_device::DeviceAbi;
 use crate::status::Refusal;
 
 /// The adapter half of a protocol: configuration, IOCTLs, link state and events of an adapter that
@@ -45,6 +46,9 @@ pub trait AdapterProtocol: Sized + Send + Sync + 'static {
     /// [`tunic_ioctl::protocol::VENDOR_CAPABILITIES`].
     const CAPABILITY: u64;
 
+    /// What an adapter answers on the device that NDIS makes for it.
+    const DEVICE: DeviceAbi = DeviceAbi::NONE;
+
     /// Configuration that the adapter keeps outside the engine, in [`State::settings`]. The
     /// adapter's state lock protects it.
     ///
@@ -66,10 +70,6 @@ pub trait AdapterProtocol: Sized + Send + Sync + 'static {
     /// error fails the load of the driver.
     fn load() -> Result<Self::Devices>;
 
-    /// Deletes the devices. Called once, from the driver's unload routine, when no adapter is left.
-    /// Not called if the driver failed to load: `Devices` is then only dropped.
-    fn unload(_devices: &Self::Devices) {}
-
     /// Reads the protocol's own keywords, during MiniportInitializeEx. A missing or invalid value
     /// gets its default. The only error is `INSUFFICIENT_RESOURCES`, which fails the
     /// initialization. Not called if the adapter has no registry key: it then has the defaults.
@@ -80,15 +80,20 @@ pub trait AdapterProtocol: Sized + Send + Sync + 'static {
     /// Creates the devices that an adapter's keywords ask for, during MiniportInitializeEx, before
     /// the adapter exists. `dispatcher` opens adapters and handles their requests as the driver's
     /// control device does. Several adapters may be initialized in parallel. An error fails the
-    /// initialization; devices that exist stay until [`AdapterProtocol::unload`].
+    /// initialization. Returns whether the adapter uses devices, as
+    /// [`AdapterProtocol::has_protocol_device`] will say.
     fn initializing(
         _devices: &Self::Devices,
         _driver: &DriverHandle,
         _dispatcher: &RequestDispatcher,
         _keywords: &Self::Keywords,
-    ) -> Result<()> {
-        Ok(())
+    ) -> Result<bool> {
+        Ok(false)
     }
+
+    /// An adapter that uses devices is gone. Device objects keep the driver from being unloaded, so
+    /// they go with the last adapter that uses them.
+    fn ended(_devices: &Self::Devices) {}
 
     /// Creates the protocol's control state of an adapter, during MiniportInitializeEx.
     fn new_control(keywords: &Keywords) -> <Self::Protocol as Protocol>::Control;
@@ -211,13 +216,14 @@ pub trait AdapterProtocol: Sized + Send + Sync + 'static {
         irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
     }
 
-    /// Cancels the requests of a file that the protocol has queued (IRP_MJ_CLEANUP). Called on
-    /// every adapter of the driver, because a file of one adapter can send requests to another.
+    /// Cancels the requests of a file that the protocol has queued (IRP_MJ_CLEANUP), or of all files
+    /// of a device. Called on every adapter of the driver, because a file of one adapter can send
+    /// requests to another.
     ///
     /// # Locks
     /// The lock of the driver's list of adapters is held. Take spin locks that are leaves, and no
     /// other lock.
-    fn cancel_of(_adapter: &Shared<Adapter<Self>>, _file: FileId) {}
+    fn cancel_of(_adapter: &Shared<Adapter<Self>>, _origin: Origin) {}
 
     /// A file that was opened on the adapter is closed (IRP_MJ_CLEANUP). Called after
     /// [`AdapterProtocol::cancel_of`].

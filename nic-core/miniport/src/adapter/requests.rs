@@ -1,6 +1,6 @@
 //! The requests that are the same for every protocol.
 
-use nt::irp::{Dispatched, FileId, Irp};
+use nt::irp::{Dispatched, Irp, Origin};
 use nt::pool::PoolBytes;
 use nt::{Shared, Status};
 use tunic_ioctl::native::reply::{self, AdapterEncoder, AdapterInfo, Traffic};
@@ -18,10 +18,10 @@ const ANSWER_BYTES: usize = 1024;
 const _: () =
     assert!(tunic_ioctl::native::DISCARD_NAMES.len() == nic_engine::protocol::Discard::COUNT);
 
-/// Cancels the pending requests of a closed file.
-pub(super) fn cancel_of<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, file: FileId) {
-    adapter.events.cancel_of(file);
-    P::cancel_of(adapter, file);
+/// Cancels the pending requests of a closed file, or of a device.
+pub(super) fn cancel_of<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, origin: Origin) {
+    adapter.events.cancel_of(origin);
+    P::cancel_of(adapter, origin);
 }
 
 /// Performs a request; forwards those of the protocol.

@@ -16,7 +16,7 @@ use nt_sys::io::{
 use nt_sys::ke::{KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
 use nt_sys::ntdef::{KIRQL, LIST_ENTRY, PVOID};
 
-use super::{Dispatched, FileId, Irp, current_stack_location, overlay_of};
+use super::{Dispatched, Irp, Origin, current_stack_location, overlay_of};
 use crate::pool::PoolBox;
 use crate::status::{Result, Status};
 
@@ -96,19 +96,19 @@ impl IrpQueue {
         }
     }
 
-    /// Cancels the queued requests of a file.
+    /// Cancels the queued requests of a file, or of all files of a device.
     ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub fn cancel_of(&self, file: FileId) {
-        while let Some(irp) = self.pop_of(file.0.cast()) {
+    pub fn cancel_of(&self, origin: Origin) {
+        while let Some(irp) = self.pop_of(origin.0) {
             drop(irp);
         }
     }
 
-    fn pop_of(&self, file: *mut c_void) -> Option<Irp> {
-        // SAFETY: the queue is initialized, and `peek_next` expects a file object, or null.
-        let irp = unsafe { IoCsqRemoveNextIrp(self.queue.csq.get(), file) };
+    fn pop_of(&self, origin: *mut c_void) -> Option<Irp> {
+        // SAFETY: the queue is initialized, and `peek_next` expects an object's address, or null.
+        let irp = unsafe { IoCsqRemoveNextIrp(self.queue.csq.get(), origin) };
         // SAFETY: 4.
         NonNull::new(irp).map(|irp| unsafe { Irp::new(irp) })
     }
@@ -169,7 +169,7 @@ unsafe extern "efiapi" fn remove(_csq: *mut IO_CSQ, irp: *mut IRP) {
     unsafe { (*next).Blink = previous };
 }
 
-unsafe extern "efiapi" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, file: PVOID) -> *mut IRP {
+unsafe extern "efiapi" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, origin: PVOID) -> *mut IRP {
     // SAFETY: 2.
     let head = unsafe { queue_of(csq) }.head.get();
     let mut link = if irp.is_null() { head } else { link_of(irp) };
@@ -185,7 +185,9 @@ unsafe extern "efiapi" fn peek_next(csq: *mut IO_CSQ, irp: *mut IRP, file: PVOID
         let location = unsafe { current_stack_location(found) };
         // SAFETY: 3. The IRP is in the queue.
         let its_file = unsafe { (*location.as_ptr()).FileObject };
-        if file.is_null() || its_file.cast() == file {
+        // SAFETY: 3. The IRP is in the queue.
+        let its_device = unsafe { (*location.as_ptr()).DeviceObject };
+        if origin.is_null() || its_file.cast() == origin || its_device.cast() == origin {
             return next;
         }
     }

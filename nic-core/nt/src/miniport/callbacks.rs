@@ -25,6 +25,7 @@ use nt_sys::ndis::{
 use nt_sys::ntdef::{PVOID, ULONG};
 
 use super::{AdapterHandle, Context, DRIVER, Driver, DriverHandle, Miniport};
+use crate::device_interface::AdapterDevice;
 use crate::irql::Passive;
 use crate::nbl::{ReceivePath, TransmitPath};
 use crate::oid::OidRequest;
@@ -131,7 +132,11 @@ fn add_adapter<M: Miniport>(
     // SAFETY: the handle is that of the adapter which is being initialized, and the context is the
     // one that the callbacks expect.
     let set = unsafe { attributes.set(handle, context.as_ptr().cast(), driver_state.ndis_version) };
-    if let Err(status) = set {
+    // SAFETY: the handle is that of the adapter which is being initialized.
+    let device = || unsafe { AdapterDevice::of(handle) };
+    // SAFETY: the context is not freed before `halt`.
+    let adapter = unsafe { &(*context.as_ptr()).adapter };
+    if let Err(status) = set.and_then(|()| miniport.initialized(adapter, &device())) {
         // SAFETY: 4.
         let context = PoolBox::into_inner(unsafe { PoolBox::from_raw(context) });
         miniport.halt(context.adapter, Passive::by_contract());

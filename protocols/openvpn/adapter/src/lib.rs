@@ -29,12 +29,13 @@ use nic_engine::protocol::Event;
 use nic_engine::{Endpoint, Instant};
 use nic_miniport::adapter::{AdapterProtocol, Keywords};
 use nic_miniport::control_device::RequestDispatcher;
+use nic_miniport::own_device::DeviceAbi;
 use nic_miniport::ring::Ring;
 use nic_miniport::status::Refusal;
 use nic_miniport::utf16;
 use nic_openvpn::{Control, OpenVpn};
 use nt::configuration::Configuration;
-use nt::irp::{Dispatched, FileId, Irp};
+use nt::irp::{Dispatched, FileId, Irp, Origin};
 use nt::miniport::DriverHandle;
 use nt::wsk::Datagram;
 use nt::{PoolBox, Result, Shared, Status};
@@ -63,6 +64,7 @@ impl AdapterProtocol for OpenVpnAdapter {
     const KEYWORD: &'static str = protocol::OPENVPN.keyword;
     const NUMBER: u32 = protocol::OPENVPN.number;
     const CAPABILITY: u64 = protocol::OPENVPN.capability;
+    const DEVICE: DeviceAbi = ovpn_dco::DEVICE;
 
     type Settings = Settings;
     type Extension = PoolBox<Extension>;
@@ -71,10 +73,6 @@ impl AdapterProtocol for OpenVpnAdapter {
 
     fn load() -> Result<OvpnDcoDevices> {
         Ok(OvpnDcoDevices::new())
-    }
-
-    fn unload(devices: &OvpnDcoDevices) {
-        devices.remove();
     }
 
     fn read_keywords(configuration: &Configuration) -> Result<OwnKeywords> {
@@ -87,8 +85,15 @@ impl AdapterProtocol for OpenVpnAdapter {
         driver: &DriverHandle,
         dispatcher: &RequestDispatcher,
         keywords: &OwnKeywords,
-    ) -> Result<()> {
-        if keywords.has_ovpn_dco_name { devices.offer(driver, dispatcher) } else { Ok(()) }
+    ) -> Result<bool> {
+        if keywords.has_ovpn_dco_name {
+            devices.add_adapter(driver, dispatcher)?;
+        }
+        Ok(keywords.has_ovpn_dco_name)
+    }
+
+    fn ended(devices: &OvpnDcoDevices) {
+        devices.remove_adapter();
     }
 
     fn new_control(_: &Keywords) -> Control {
@@ -188,10 +193,10 @@ impl AdapterProtocol for OpenVpnAdapter {
         send::write(adapter, irp)
     }
 
-    fn cancel_of(adapter: &Shared<Adapter>, file: FileId) {
-        adapter.extension.inbox.ring.cancel_of(file);
-        adapter.extension.outbox.cancel_of(file);
-        adapter.extension.events.cancel_of(file);
+    fn cancel_of(adapter: &Shared<Adapter>, origin: Origin) {
+        adapter.extension.inbox.ring.cancel_of(origin);
+        adapter.extension.outbox.cancel_of(origin);
+        adapter.extension.events.cancel_of(origin);
     }
 
     fn closed(adapter: &Shared<Adapter>, file: FileId) {

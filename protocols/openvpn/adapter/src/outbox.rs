@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use nt::Result;
-use nt::irp::{FileId, Irp, IrpQueue};
+use nt::irp::{Irp, IrpQueue, Origin};
 use nt::lock::SpinMutex;
 
 /// The maximum number of sends in flight.
@@ -34,9 +34,9 @@ impl Outbox {
         })
     }
 
-    /// Cancels the pending requests of a file.
-    pub(crate) fn cancel_of(&self, file: FileId) {
-        self.waiting.cancel_of(file);
+    /// Cancels the pending requests of a file, or of a device.
+    pub(crate) fn cancel_of(&self, origin: Origin) {
+        self.waiting.cancel_of(origin);
     }
 
     /// Cancels all pending requests.

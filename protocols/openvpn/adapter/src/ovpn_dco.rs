@@ -5,78 +5,103 @@
 //!   Every user may open it, so it accepts ovpn-dco-win's requests only.
 //! * `\\.\ovpn-dco-ver` answers the version to every user.
 //!
-//! They are created with the first such adapter and stay until the driver is unloaded: an NDIS
-//! device cannot be removed under open files.
+//! They are created with the first such adapter and removed with the last. Files that are open then
+//! stay, and find no adapter.
+//!
+//! OpenVPN itself opens the interface that the adapter's own device has, by the reference string
+//! `ovpn-dco`: see [`DEVICE`].
 
 use nic_miniport::AdapterProtocol;
 use nic_miniport::answer::complete_fixed;
 use nic_miniport::control_device::{File, RequestDispatcher};
+use nic_miniport::own_device::DeviceAbi;
 use nic_miniport::utf16;
 use nt::device::{ControlDevice, DeviceName, DeviceRegistration};
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::lock::SleepMutex;
 use nt::miniport::DriverHandle;
+use nt::security::{ALL, Descriptor, READ_EXECUTE, READ_WRITE_EXECUTE, Sid};
 use nt::{Result, Shared, Status};
 use tunic_ioctl::ovpn_dco;
 
 use crate::channel::OpenVpnAdapter;
 
-/// The devices; `None` until an adapter needs them.
+/// That of ovpn-dco-win 2.8.6: OpenVPN clients are not administrators.
+static GUARD: Descriptor = Descriptor::allowing(&[
+    (ALL, Sid::SYSTEM),
+    (ALL, Sid::ADMINISTRATORS),
+    (READ_WRITE_EXECUTE, Sid::EVERYONE),
+    (READ_EXECUTE, Sid::RESTRICTED),
+]);
+
+/// What OpenVPN finds on an adapter's own device.
+pub(crate) const DEVICE: DeviceAbi = DeviceAbi {
+    name: &utf16!("ovpn-dco"),
+    name_guard: &GUARD,
+    is_named_code: ovpn_dco::is_code,
+    ..DeviceAbi::NONE
+};
+
+/// The devices, and the number of adapters that use them.
 pub struct OvpnDcoDevices {
-    adapters: SleepMutex<Option<DeviceRegistration<Adapters>>>,
-    version: SleepMutex<Option<DeviceRegistration<Version>>>,
+    state: SleepMutex<State>,
+}
+
+struct State {
+    adapters: usize,
+    devices: Option<(DeviceRegistration, DeviceRegistration)>,
 }
 
 impl OvpnDcoDevices {
     /// No devices.
     pub(crate) fn new() -> Self {
-        Self { adapters: SleepMutex::new(None), version: SleepMutex::new(None) }
+        Self { state: SleepMutex::new(State { adapters: 0, devices: None }) }
     }
 
-    /// Creates the devices that do not exist.
+    /// Counts an adapter. The first creates the devices.
     ///
     /// # Errors
     /// `OBJECT_NAME_COLLISION` if ovpn-dco-win has the names.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub(crate) fn offer(
+    pub(crate) fn add_adapter(
         &self,
         driver: &DriverHandle,
         dispatcher: &RequestDispatcher,
     ) -> Result<()> {
-        let mut adapters = self.adapters.lock();
-        if adapters.is_none() {
+        let mut state = self.state.lock();
+        if state.devices.is_none() {
             let name = DeviceName {
                 device: &utf16!("\\Device\\Tunic-ovpn-dco"),
                 symbolic_link: &utf16!("\\DosDevices\\ovpn-dco"),
-                // That of ovpn-dco-win: OpenVPN clients are not administrators.
                 sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGWGX;;;WD)(A;;GRGX;;;RC)"),
             };
-            let device = Shared::new(Adapters(dispatcher.clone()))?;
-            *adapters = Some(DeviceRegistration::new(driver, &name, device)?);
-        }
-        let mut version = self.version.lock();
-        if version.is_none() {
+            let adapters = Shared::new(Adapters(dispatcher.clone()))?;
+            let adapters = DeviceRegistration::new(driver, &name, adapters)?;
             let name = DeviceName {
                 device: &utf16!("\\Device\\Tunic-ovpn-dco-ver"),
                 symbolic_link: &utf16!("\\DosDevices\\ovpn-dco-ver"),
                 sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GR;;;WD)(A;;GR;;;RC)"),
             };
-            *version = Some(DeviceRegistration::new(driver, &name, Shared::new(Version)?)?);
+            let version = DeviceRegistration::new(driver, &name, Shared::new(Version)?)?;
+            state.devices = Some((adapters, version));
         }
+        state.adapters = state.adapters.saturating_add(1);
         Ok(())
     }
 
-    /// Deletes the devices.
+    /// Reverses [`OvpnDcoDevices::add_adapter`]. The last adapter removes the devices.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub(crate) fn remove(&self) {
-        let adapters = self.adapters.lock().take();
-        drop(adapters);
-        let version = self.version.lock().take();
-        drop(version);
+    pub(crate) fn remove_adapter(&self) {
+        let mut state = self.state.lock();
+        state.adapters = state.adapters.saturating_sub(1);
+        if state.adapters == 0 {
+            // Under the lock: the next first adapter makes devices with the same names.
+            state.devices = None;
+        }
     }
 }
 

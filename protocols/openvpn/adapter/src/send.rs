@@ -44,7 +44,11 @@ pub(crate) fn write(adapter: &Shared<Adapter>, irp: Irp) -> Dispatched {
     let abi = abi_of(&irp);
     let admitted = owner::admit(adapter, &mut adapter.state.lock(), abi, irp.file());
     // Checked now, so that an invalid request fails without waiting for others.
-    if let Err(refusal) = admitted.and_then(|()| destination(adapter, &irp).map(|_| ())) {
+    let checked = admitted.and_then(|()| {
+        let input = irp.stable_input()?;
+        destination(adapter, &irp, &input).map(|_| ())
+    });
+    if let Err(refusal) = checked {
         return irp.complete(refusal.status(abi), 0);
     }
     let outbox = &adapter.extension.outbox;
@@ -83,7 +87,12 @@ pub(crate) fn send_waiting(adapter: &Shared<Adapter>) {
 /// Sends the datagram of a request with a reserved send, and completes the request.
 fn send(adapter: &Shared<Adapter>, irp: Irp) {
     let flight = InFlight { adapter: adapter.clone() };
-    let result = match destination(adapter, &irp) {
+    let input = irp.stable_input().map_err(ChannelRefusal::from);
+    let found = match &input {
+        Ok(input) => destination(adapter, &irp, input),
+        Err(refusal) => Err(*refusal),
+    };
+    let result = match found {
         Ok((to, data)) => match adapter.reach(to) {
             Some(to) => adapter.sockets.send_one(data, &to, flight).map_err(|(status, flight)| {
                 flight.sent(status);
@@ -99,6 +108,7 @@ fn send(adapter: &Shared<Adapter>, irp: Irp) {
             Err(refusal)
         }
     };
+    drop(input);
     let abi = abi_of(&irp);
     let _ = match (result, abi) {
         // All input counts as written, including the address.
@@ -116,9 +126,12 @@ fn abi_of(irp: &Irp) -> Abi {
     if irp.kind() == RequestKind::Write { Abi::OvpnDco } else { Abi::Native }
 }
 
-/// The destination and the bytes of a request's datagram.
-fn destination<'a>(adapter: &Shared<Adapter>, irp: &'a Irp) -> ChannelResult<(Endpoint, &'a [u8])> {
-    let input = irp.buffered_input()?;
+/// The destination and the bytes of a request's datagram, which its input holds.
+fn destination<'a>(
+    adapter: &Shared<Adapter>,
+    irp: &Irp,
+    input: &'a [u8],
+) -> ChannelResult<(Endpoint, &'a [u8])> {
     let sources = adapter.extension.inbox.sources();
     let mode = match sources {
         Sources::None => return Err(ChannelRefusal::WrongMode),

@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate std;
 
 mod configure;
+mod device;
 mod link;
 mod log;
 mod report;
@@ -14,10 +15,11 @@ mod requests;
 
 use nic_engine::protocol::Event;
 use nic_miniport::adapter::{self, AdapterProtocol, Keywords};
+use nic_miniport::own_device::DeviceAbi;
 use nic_miniport::ring::Ring;
 use nic_miniport::status::Refusal;
 use nic_wireguard::{Control, TimerConstants, WireGuard};
-use nt::irp::{Dispatched, FileId, Irp};
+use nt::irp::{Dispatched, Irp, Origin};
 use nt::wsk::Datagram;
 use nt::{Result, Shared, Status};
 use tunic_ioctl::{Command, DecodeError, protocol, wireguard_nt};
@@ -54,6 +56,7 @@ impl AdapterProtocol for WireGuardAdapter {
     const KEYWORD: &'static str = protocol::WIREGUARD.keyword;
     const NUMBER: u32 = protocol::WIREGUARD.number;
     const CAPABILITY: u64 = protocol::WIREGUARD.capability;
+    const DEVICE: DeviceAbi = device::DEVICE;
 
     type Settings = Settings;
     type Extension = Extension;
@@ -108,8 +111,8 @@ impl AdapterProtocol for WireGuardAdapter {
         report::report(adapter, event);
     }
 
-    fn cancel_of(adapter: &Shared<Adapter>, file: FileId) {
-        adapter.extension.log.cancel_of(file);
+    fn cancel_of(adapter: &Shared<Adapter>, origin: Origin) {
+        adapter.extension.log.cancel_of(origin);
     }
 
     fn device_removed(adapter: &Shared<Adapter>) {
