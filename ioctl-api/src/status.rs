@@ -45,6 +45,7 @@ statuses! {
     STATUS_OBJECTID_EXISTS = 0xC000_022B, "the id is in use";
     STATUS_NETWORK_UNREACHABLE = 0xC000_023C, "network unreachable";
     STATUS_HOST_UNREACHABLE = 0xC000_023D, "host unreachable";
+    STATUS_DEVICE_REMOVED = 0xC000_02B6, "the adapter is being removed";
     STATUS_OBJECTID_NOT_FOUND = 0xC000_02F0, "no such id";
     STATUS_ALREADY_INITIALIZED = 0xC000_0510, "already done";
     STATUS_INVALID_MESSAGE = 0xC000_0702, "invalid message";

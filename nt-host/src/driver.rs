@@ -17,6 +17,7 @@ use crate::io::{device, request};
 use crate::irql;
 use crate::ke::{dpc, lock_order, timer};
 use crate::loaded;
+use crate::ndis::MiniportDriver;
 use crate::ob;
 use crate::pool;
 use crate::ps::thread;
@@ -157,6 +158,18 @@ impl Driver {
                 Rule::LEFT_AT_UNLOAD,
                 "unload",
                 format_args!("the host unloads a driver with files open: {}", open.join(", ")),
+            );
+        }
+        // The I/O manager unloads a driver of PnP devices, as NDIS's are, when it has no device
+        // objects left ("Unloading a driver", windows-driver-docs).
+        // SAFETY: the object stays, and the driver is loaded.
+        let has_devices = unsafe { !(*self.object).DeviceObject.is_null() };
+        if has_devices && MiniportDriver::of(self.object).is_some() {
+            let devices = device::left().join(", ");
+            stop(
+                Rule::LEFT_AT_UNLOAD,
+                "unload",
+                format_args!("device objects keep the driver from being unloaded: {devices}"),
             );
         }
         // SAFETY: the object stays, and the driver is loaded.

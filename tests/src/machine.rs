@@ -24,7 +24,7 @@ use nt_sys::ntdef::NTSTATUS;
 pub use self::channel::{Channel, Refused, TestKeys, multi_peer, peer_at};
 pub use host_transport::HostFile;
 
-pub use self::end::{End, Setup, add, add_as, connect, open, path};
+pub use self::end::{End, Setup, add, add_as, connect, guid, open, path};
 pub use self::memory::{every_allocation, every_allocation_until};
 pub use self::packet::Step;
 use crate::{command, image};

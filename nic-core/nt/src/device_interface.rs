@@ -56,8 +56,8 @@ impl AdapterDevice {
         DeviceId(self.functional)
     }
 
-    /// Whether reads and writes bring their buffer in an MDL, or a system buffer. With neither, they
-    /// bring an address of the caller's, whose access can raise an exception.
+    /// Whether reads and writes bring their buffer in an MDL, or a system buffer. With neither,
+    /// they bring an address of the caller's, whose access can raise an exception.
     pub fn has_kernel_buffers(&self) -> bool {
         // SAFETY: the device of NDIS exists until MiniportHaltEx has returned.
         let flags = unsafe { (*self.functional).Flags };

@@ -92,13 +92,17 @@ enum Phase {
 static DEVNODES: Mutex<Vec<Arc<Devnode>>> = Mutex::new(Vec::new());
 
 impl Devnode {
-    /// Creates a devnode with a physical device object.
-    pub(crate) fn create(options: DevnodeOptions) -> Arc<Self> {
+    /// Creates a devnode with a physical device object. If there is one of that name, it gets
+    /// another.
+    pub(crate) fn create(mut options: DevnodeOptions) -> Arc<Self> {
         let mut devnodes = lock(&DEVNODES);
-        let id = options.instance_id();
-        if devnodes.iter().any(|known| known.instance_id().eq_ignore_ascii_case(&id)) {
-            drop(devnodes);
-            stop(Rule::BAD_OBJECT, "PnP manager", format_args!("there are two devices {id}"));
+        let instance = options.instance.clone();
+        for number in 1.. {
+            let id = options.instance_id();
+            if !devnodes.iter().any(|known| known.instance_id().eq_ignore_ascii_case(&id)) {
+                break;
+            }
+            options.instance = format!("{instance}&{number}");
         }
         let pdo = device::make_physical(FILE_DEVICE_UNKNOWN);
         if options.is_secure_open {
@@ -173,6 +177,15 @@ impl Devnode {
         self.send(IRP_MN_CANCEL_REMOVE_DEVICE);
         lock(&self.state).phase = Phase::Started;
         Err(files)
+    }
+
+    /// Asks whether the device may be removed, and calls it off after `meanwhile`.
+    pub(crate) fn ask_removal(&self, meanwhile: impl FnOnce()) {
+        lock(&self.state).phase = Phase::RemovePending;
+        self.send(IRP_MN_QUERY_REMOVE_DEVICE);
+        meanwhile();
+        self.send(IRP_MN_CANCEL_REMOVE_DEVICE);
+        lock(&self.state).phase = Phase::Started;
     }
 
     /// Removes the device after a successful query, or one that did not start.

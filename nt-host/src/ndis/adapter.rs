@@ -1,6 +1,6 @@
 //! Adapters, as a test or a program adds and uses them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use nt_sys::ndis::{
@@ -153,6 +153,12 @@ impl Adapter {
         }
     }
 
+    /// Asks whether the device can be removed, and calls it off after `meanwhile`.
+    pub fn ask_removal(&self, meanwhile: impl FnOnce()) {
+        let _operation = self.inner.operation();
+        self.inner.devnode.ask_removal(meanwhile);
+    }
+
     /// Removes it unless files are open on its device. When its driver is asked, requests that wait
     /// may end, and programs may close their files then.
     ///
@@ -290,9 +296,7 @@ pub struct Vetoed {
 
 /// The device of an adapter that nobody looks for.
 fn device_of(options: &AdapterOptions) -> DevnodeOptions {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    DevnodeOptions::software("Tunic", &format!("{}&{number}", guid_text(&options.guid)))
+    DevnodeOptions::software("Tunic", &guid_text(&options.guid))
 }
 
 /// The text of a GUID in the byte order of memory.

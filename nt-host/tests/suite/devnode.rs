@@ -144,9 +144,9 @@ fn an_interface_has_a_reference_string() {
         let file = unsafe { (*crate::driver::location(irp)).FileObject };
         // SAFETY: the file that is being opened.
         let name = unsafe { &raw const (*file).FileName };
-        // SAFETY: as above.
+        // SAFETY: the file that is being opened has its name.
         let name = unsafe { &*name };
-        // SAFETY: as above.
+        // SAFETY: the file that is being opened has its name.
         let name = unsafe { nt_host::rtl::string::to_string(name) };
         NAMES.lock().expect("no panic").push(name);
         complete(irp, STATUS_ACCESS_DENIED, 0)

@@ -45,7 +45,7 @@ fn expected(fault: Fault) -> &'static str {
         Fault::ChangeSentList => "NBL CHANGED: NdisMSendNetBufferListsComplete: ",
         Fault::NoAttributes => "ATTRIBUTES MISSING: MiniportInitializeEx: ",
         Fault::CompleteOidTwice => "NOT PENDING: NdisMOidRequestComplete: ",
-        Fault::HaltWithDevice => "LEFT AT UNLOAD: loopback: DriverUnload: device ",
+        Fault::HaltWithDevice => "LEFT AT UNLOAD: unload: device objects keep the driver ",
         Fault::ChecksumUnasked => "OFFLOAD NOT ON: NdisMIndicateReceiveNetBufferLists: ",
         Fault::OffloadUntold => "OFFLOAD NOT TOLD: MiniportOidRequest: ",
         Fault::UseHaltedAdapter => {

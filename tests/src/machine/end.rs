@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use host_transport::HostFile;
+use nt_host::DevnodeOptions;
 use nt_host::edge::capture::Capture;
 use nt_host::handle::Handle;
 use nt_host::ndis::{Adapter, AdapterOptions, ConfigValue, Tuning};
@@ -48,6 +49,8 @@ pub struct Setup {
     pub keywords: &'static [(&'static str, &'static str)],
     /// How the stack above hands packets over and takes them.
     pub tuning: Tuning,
+    /// Its device, where a client looks for it.
+    pub device: Option<DevnodeOptions>,
 }
 
 impl Setup {
@@ -55,7 +58,8 @@ impl Setup {
     /// completed.
     #[must_use]
     pub fn new(number: u8) -> Self {
-        Self { number, protocol: None, timer_divisor: 0, keywords: &[], tuning: guarded() }
+        let (keywords, tuning) = (&[], guarded());
+        Self { number, protocol: None, timer_divisor: 0, keywords, tuning, device: None }
     }
 }
 
@@ -317,7 +321,11 @@ pub fn add_as(loaded: &Loaded, setup: &Setup, edge: &Capture) -> Result<Adapter,
         configuration: keywords.collect(),
         edge: Box::new(edge.clone()),
     };
-    Adapter::add_tuned(loaded.miniport.clone(), options, setup.tuning.clone())
+    let (miniport, tuning) = (loaded.miniport.clone(), setup.tuning.clone());
+    match &setup.device {
+        Some(device) => Adapter::add_on(device.clone(), miniport, options, tuning),
+        None => Adapter::add_tuned(miniport, options, tuning),
+    }
 }
 
 /// Opens an adapter, for reading and writing.
@@ -339,6 +347,8 @@ fn guarded() -> Tuning {
     Tuning { guard: true, ..Tuning::default() }
 }
 
-fn guid(number: u8) -> String {
+/// The GUID of an adapter, as text.
+#[must_use]
+pub fn guid(number: u8) -> String {
     format!("{{{number:08x}-0000-0000-0000-000000000000}}")
 }

@@ -18,4 +18,6 @@ mod low_resources_openvpn;
 mod mtu;
 mod ovpn_dco;
 mod ovpn_dco_names;
+mod stock_openvpn;
+mod stock_wireguard;
 mod third_protocol;

@@ -216,9 +216,9 @@ pub trait AdapterProtocol: Sized + Send + Sync + 'static {
         irp.complete(Status::INVALID_DEVICE_REQUEST, 0)
     }
 
-    /// Cancels the requests of a file that the protocol has queued (IRP_MJ_CLEANUP), or of all files
-    /// of a device. Called on every adapter of the driver, because a file of one adapter can send
-    /// requests to another.
+    /// Cancels the requests of a file that the protocol has queued (IRP_MJ_CLEANUP), or of all
+    /// files of a device. Called on every adapter of the driver, because a file of one adapter can
+    /// send requests to another.
     ///
     /// # Locks
     /// The lock of the driver's list of adapters is held. Take spin locks that are leaves, and no

@@ -2,8 +2,8 @@
 //! for each of its adapters.
 //!
 //! NdisMRegisterMiniportDriver fills the table with routines of NDIS. [`install`] keeps these and
-//! puts [`dispatch`] in their place, which passes on what the miniport does not answer. The table is
-//! never restored: the driver is unloaded when it has no device objects left, and so gets no
+//! puts [`dispatch`] in their place, which passes on what the miniport does not answer. The table
+//! is never restored: the driver is unloaded when it has no device objects left, and so gets no
 //! requests. No page of Microsoft's allows or forbids this (docs/windows.md).
 //!
 //! # Safety conditions
