@@ -10,11 +10,12 @@
 //! IPs.
 
 use std::fmt::Write;
+use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
-use std::{fs, io};
 
+use nix::net::if_::if_nametoindex;
 use tunic::hex::{self, Hex};
 use tunic::status::{
     STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_INSUFFICIENT_RESOURCES,
@@ -255,11 +256,7 @@ fn parse_scoped_endpoint(text: &str) -> Result<SocketAddr, Errno> {
     let parse = || {
         let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
         let (address, interface) = host.split_once('%')?;
-        if interface.is_empty() || interface.contains(['/', '.']) {
-            return None;
-        }
-        let index = fs::read_to_string(format!("/sys/class/net/{interface}/ifindex")).ok()?;
-        let scope_id = index.trim().parse().ok()?;
+        let scope_id = if_nametoindex(interface).ok()?;
         let port = parse_number(port).ok()?;
         Some(SocketAddrV6::new(address.parse().ok()?, port, 0, scope_id).into())
     };

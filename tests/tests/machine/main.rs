@@ -16,6 +16,7 @@ mod lifecycle;
 mod low_resources;
 mod low_resources_openvpn;
 mod mtu;
+mod outer_route;
 mod ovpn_dco;
 mod ovpn_dco_names;
 mod stock_openvpn;

@@ -12,7 +12,7 @@ use tunic_tests::require::{self, Need};
 use tunic_tests::tunicd::Tunicd;
 use tunic_tests::tunnel::{self, PORT};
 use tunic_tests::wg::KeyPair;
-use tunic_tests::{command, ping};
+use tunic_tests::{command, ping, uapi};
 
 const BOTH: [Outer; 2] = [Outer::V4, Outer::V6];
 /// Addresses that only a default route leads to.
@@ -330,4 +330,58 @@ impl TwoPaths {
         self.peer.shell("ping -n -i 0.2 -c 1 -w 15 10.77.0.1").with_context(|| self.explain())?;
         Ok(start.elapsed())
     }
+}
+
+/// The name of an interface with a VLAN has a dot, as wg(8) writes it into a link-local endpoint.
+#[test]
+fn a_link_local_endpoint_is_on_the_interface_that_it_names() {
+    run("a_link_local_endpoint_is_on_the_interface_that_it_names", || {
+        let paths = TwoPaths::new(Outer::V6, None)?;
+        let left = &paths.link.left;
+        left.ip("link set v1 down")?;
+        left.ip("link set v1 name eth0.100 up")?;
+        // Both interfaces of the peer have this address; only one has a way back.
+        for device in ["v0", "v1"] {
+            paths.link.right.ip(&format!("addr add fe80::77/64 dev {device} nodad"))?;
+        }
+        paths.link.right.ip("link set v0 down")?;
+        let interface = paths.tunicd.interface();
+        let lines = uapi::request(interface, "get=1")?;
+        let key = lines.iter().find(|line| line.starts_with("public_key="));
+        let key = key.context("there is a peer")?;
+        let set = format!("set=1\n{key}\nendpoint=[fe80::77%eth0.100]:{PORT}");
+        let answer = uapi::request(interface, &set)?;
+        ensure!(answer.contains(&"errno=0".to_owned()), "{answer:?}");
+        let reached = ping::reaches(left, "10.77.0.2", Duration::from_secs(20))?;
+        ensure!(reached, "no reply: {}", paths.explain());
+        paths.tunicd.stop()
+    });
+}
+
+/// A tunnel may be the route of another.
+#[test]
+fn a_tunnel_goes_through_another() {
+    run("a_tunnel_goes_through_another", || {
+        let paths = TwoPaths::new(Outer::V4, None)?;
+        paths.connect()?;
+        let second = Peer::start(Implementation::WireguardGo, &paths.link)?;
+        let tunicd = Tunicd::start(&paths.link.left, &[])?;
+        let (ours, theirs) = (KeyPair::generate()?, KeyPair::generate()?);
+        let on_other_port = |text: String| text.replace("ListenPort = 51820", "ListenPort = 51821");
+        let endpoint = Some("10.77.0.2:51821");
+        let inner = tunnel::configuration(&ours, &theirs, &["10.66.0.2"], endpoint, None);
+        tunicd.configure(&on_other_port(inner))?;
+        let interface = tunicd.interface();
+        paths.link.left.ip(&format!("addr add 10.66.0.1/24 dev {interface}"))?;
+        paths.link.left.ip(&format!("link set {interface} mtu 1340 up"))?;
+        let outer = tunnel::configuration(&theirs, &ours, &["10.66.0.1"], None, None);
+        second.configure(&on_other_port(outer))?;
+        second.up(&["10.66.0.2/24"], 1340)?;
+        let reached = ping::reaches(&paths.link.left, "10.66.0.2", Duration::from_secs(20))?;
+        ensure!(reached, "no reply: {:?} {}", tunicd.dump(), paths.explain());
+        let heard = second.dump()?.peer()?.endpoint.clone();
+        ensure!(heard == "10.77.0.1:51821", "it came from {heard}");
+        tunicd.stop()?;
+        paths.tunicd.stop()
+    });
 }

@@ -184,6 +184,8 @@ fn malformed_requests_are_refused_and_change_nothing() {
         "endpoint=[fe80::1%]:1",
         "endpoint=[fe80::1%no-such-interface]:1",
         "endpoint=[fe80::1%../lo]:1",
+        "endpoint=[fe80::1%lo/]:1",
+        "endpoint=[fe80::1%lo.7]:1",
         "endpoint=1.2.3.4:1\nendpoint=1.2.3.4:1",
         "persistent_keepalive_interval=",
         "persistent_keepalive_interval=65536",
