@@ -160,3 +160,86 @@ impl PathState {
 const RETRY: Duration = Duration::from_secs(1);
 /// The shortest time between two questions because of failed sends.
 const FAILURE_INTERVAL: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: PeerId = PeerId { index: 0, generation: 0 };
+
+    fn local(last: u8) -> Option<LocalAddress> {
+        Some(LocalAddress { address: [10, 0, 0, last].into(), interface_index: last.into() })
+    }
+
+    fn endpoint(by: Option<LocalAddress>) -> Endpoint {
+        Endpoint::new("192.0.2.1:1".parse().unwrap()).with_local(by)
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO.after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_learnt_address_is_asked_for_once() {
+        let mut path = PathState::new();
+        path.moved(None);
+        assert_eq!(path.is_open, IsOpen::Unknown);
+        let question = path.question(PEER, endpoint(None), at(1)).unwrap();
+        assert_eq!((question.learnt, question.has_failed), (None, false));
+        assert!(path.question(PEER, endpoint(None), at(1)).is_none(), "it is asked already");
+        assert_eq!(path.answer(&question, Path::Local(local(1)), at(1)), local(1));
+        assert_eq!((path.is_open, path.ask_at), (IsOpen::Yes, Instant::NEVER));
+
+        // What arrives elsewhere is refused, until the network changes.
+        path.arrived(local(2), local(1));
+        let question = path.question(PEER, endpoint(local(1)), at(2)).unwrap();
+        assert_eq!(question.learnt, local(2));
+        assert_eq!(path.answer(&question, Path::Local(local(1)), at(2)), local(1));
+        path.arrived(local(2), local(1));
+        assert_eq!(path.ask_at, Instant::NEVER);
+        path.network_changed();
+        let question = path.question(PEER, endpoint(local(1)), at(3)).unwrap();
+        path.answer(&question, Path::Local(local(1)), at(3));
+        path.arrived(local(2), local(1));
+        assert_eq!(path.question(PEER, endpoint(local(1)), at(3)).unwrap().learnt, local(2));
+    }
+
+    #[test]
+    fn what_is_learnt_meanwhile_is_asked_for_as_well() {
+        let mut path = PathState::new();
+        path.moved(local(1));
+        assert_eq!(path.is_open, IsOpen::Yes, "an answer goes where the datagram came from");
+        let question = path.question(PEER, endpoint(local(1)), at(1)).unwrap();
+        path.arrived(local(2), local(1));
+        path.answer(&question, Path::Local(local(1)), at(1));
+        assert_eq!(path.question(PEER, endpoint(local(1)), at(1)).unwrap().learnt, local(2));
+    }
+
+    #[test]
+    fn failures_are_followed_up_but_not_each() {
+        let mut path = PathState::new();
+        path.failed(at(5));
+        assert!(path.is_in_doubt());
+        let question = path.question(PEER, endpoint(local(1)), at(5)).unwrap();
+        assert!(question.has_failed);
+        path.answer(&question, Path::Local(local(2)), at(5));
+        assert!(!path.is_in_doubt());
+        path.failed(at(5));
+        assert!(path.question(PEER, endpoint(local(2)), at(5)).is_none());
+        assert_eq!(path.ask_at, at(5).after(FAILURE_INTERVAL));
+    }
+
+    #[test]
+    fn a_blocked_path_is_tried_again() {
+        let mut path = PathState::new();
+        path.moved(None);
+        let question = path.question(PEER, endpoint(None), at(1)).unwrap();
+        let blocked = Path::Blocked(Discard::OuterRouteLoop);
+        assert_eq!(path.answer(&question, blocked, at(1)), None);
+        assert_eq!(path.is_open, IsOpen::No(Discard::OuterRouteLoop));
+        assert!(path.question(PEER, endpoint(None), at(1)).is_none());
+        let question = path.question(PEER, endpoint(None), at(2)).unwrap();
+        path.answer(&question, Path::Local(local(1)), at(2));
+        assert_eq!((path.is_open, path.ask_at), (IsOpen::Yes, Instant::NEVER));
+    }
+}

@@ -116,3 +116,57 @@ fn a_loop_over_two_tunnels_is_counted() {
         loaded.unload();
     });
 }
+
+#[test]
+fn what_could_not_be_sent_does_not_count_as_sent() {
+    alone("what_could_not_be_sent_does_not_count_as_sent", TIME, || {
+        let loaded = Loaded::load(boot()).expect("it loads");
+        let [first, second] = [1, 2].map(|number| End::new(&loaded, number));
+        let whole = Network {
+            routes: vec![route([127, 0, 0, 0], 8, LOOPBACK, 1)],
+            ..network(&[&first, &second])
+        };
+        set_network(Some(whole.clone()));
+        second.configure(first.as_peer(None));
+        let mut peer = second.as_peer(Some(second.endpoint()));
+        peer.persistent_keepalive_s = Some(1);
+        first.configure(peer);
+        first.carry(&second);
+
+        // The only interface is one that Linux doesn't have.
+        let gone = |interface: NetworkInterface| NetworkInterface { index: 4242, ..interface };
+        let mut broken = whole.clone();
+        broken.interfaces.truncate(1);
+        broken.interfaces = broken.interfaces.into_iter().map(gone).collect();
+        broken.routes = vec![route([127, 0, 0, 0], 8, 4242, 1)];
+        broken.addresses[0].interface_index = 4242;
+        set_network(Some(broken));
+        let packet = first.probe(&second);
+        wait_until(
+            || {
+                first.offer(&packet, 1);
+                first.discards("send-failed") > 0
+            },
+            || format!("{:?}", first.all_discards()),
+        );
+        // Now that nothing else is sent: a keepalive fails, once more from what is found then, and
+        // both are counted.
+        let (failed, sent) = (first.discards("send-failed"), first.peer().tx_bytes);
+        let packets = first.statistics().traffic.tx_packets;
+        wait_until(
+            || first.discards("send-failed") >= failed + 4,
+            || format!("{:?}", first.all_discards()),
+        );
+        assert_eq!(first.peer().tx_bytes, sent);
+        assert_eq!(first.statistics().traffic.tx_packets, packets);
+
+        // The next keepalive arrives by itself.
+        let received = second.peer().rx_bytes;
+        set_network(Some(whole));
+        wait_until(|| second.peer().rx_bytes > received, || format!("{:?}", first.all_discards()));
+        for end in [first, second] {
+            end.remove(false);
+        }
+        loaded.unload();
+    });
+}
