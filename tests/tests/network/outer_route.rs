@@ -12,7 +12,7 @@ use tunic_tests::require::{self, Need};
 use tunic_tests::tunicd::Tunicd;
 use tunic_tests::tunnel::{self, PORT};
 use tunic_tests::wg::KeyPair;
-use tunic_tests::{command, ping, uapi};
+use tunic_tests::{command, ping, uapi, wait};
 
 const BOTH: [Outer; 2] = [Outer::V4, Outer::V6];
 /// Addresses that only a default route leads to.
@@ -82,6 +82,12 @@ impl TwoPaths {
         paths.link.left.ip(&format!("link set {interface} up"))?;
         paths.peer.configure(&tunnel::configuration(theirs, ours, &["10.77.0.1"], None, None))?;
         paths.peer.up(&["10.77.0.2/24"], 1420)?;
+        // Neighbours are asked for from link-local addresses, which are checked first.
+        for namespace in [&paths.link.left, &paths.link.right] {
+            wait::until("link-local addresses are usable", Duration::from_secs(20), || {
+                namespace.ip("-6 addr show tentative").is_ok_and(|text| text.trim().is_empty())
+            })?;
+        }
         Ok(paths)
     }
 
@@ -200,14 +206,10 @@ fn a_default_route_into_the_tunnel_leaves_its_datagrams_outside() {
             // Only the tunnel leads anywhere: nothing is sent, and nothing loops.
             link.left.ip("route del default via 10.9.0.2")?;
             link.left.ip("-6 route del default via fd09::2")?;
-            tunic_tests::wait::until(
-                "what has no way is counted",
-                Duration::from_secs(20),
-                || {
-                    let _ = ping::replies(&link.left, FAR[0], 1, &["-w", "1"]);
-                    tunicd.discards("no-outer-route").is_ok_and(|count| count > 0)
-                },
-            )?;
+            wait::until("what has no way is counted", Duration::from_secs(20), || {
+                let _ = ping::replies(&link.left, FAR[0], 1, &["-w", "1"]);
+                tunicd.discards("no-outer-route").is_ok_and(|count| count > 0)
+            })?;
             link.left.ip("route add default via 10.9.0.2 metric 100")?;
             link.left.ip("-6 route add default via fd09::2 metric 1024")?;
             ensure!(ping::reaches(&link.left, FAR[0], Duration::from_secs(20))?, "not again");
@@ -307,7 +309,8 @@ fn a_server_with_two_uplinks_answers_by_its_route() {
             ))?;
             // The client's datagrams come by `v0` from an address that is behind `v1` for us, and
             // that nothing finds on the link.
-            let settings = "sysctl -qw net.ipv4.conf.all.arp_ignore=1";
+            let settings =
+                "sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2";
             paths.link.right.shell(settings, Duration::from_secs(10))?;
             paths.route(&paths.link.left, "v1")?;
             let (source, net) = (
