@@ -31,10 +31,12 @@ pub mod profile;
 mod role;
 pub mod server;
 pub mod session;
+mod signals;
 mod terminal;
 pub mod tls;
 pub mod tunicd;
 pub mod wrap;
 
 pub use role::Role;
+pub use signals::Signals;
 pub use tunic::data_channel::Suite;

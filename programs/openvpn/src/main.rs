@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use tunic_openvpn::client::{Client, Log, Signals};
+use tunic_openvpn::Signals;
+use tunic_openvpn::client::{Client, End, Log};
 use tunic_openvpn::data_channel::DataChannel;
 use tunic_openvpn::profile::Profile;
 use tunic_openvpn::tunicd::Tunicd;
 
-/// OpenVPN client whose data channel is a Tunic adapter. SIGINT and SIGTERM disconnect; SIGUSR1
-/// and SIGHUP reconnect; SIGUSR2 logs statistics.
+/// OpenVPN client whose data channel is a Tunic adapter. SIGINT and SIGTERM disconnect, SIGUSR1
+/// reconnects, SIGHUP reads the profile again, SIGUSR2 logs statistics.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -45,6 +46,13 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options, log: Log) -> Result<()> {
+    let mut signals = None;
+    while serve(options, log, &mut signals)? == End::Reload {}
+    Ok(())
+}
+
+/// Reads the profile and connects until a signal or a server ends the client.
+fn serve(options: &Options, log: Log, signals: &mut Option<Signals>) -> Result<End> {
     let profile =
         Profile::load(&options.profile).with_context(|| options.profile.display().to_string())?;
     let interface = match &options.interface {
@@ -52,8 +60,11 @@ fn run(options: &Options, log: Log) -> Result<()> {
         None => interface(profile.device.as_deref())?,
     };
     let client = Client::new(profile, options.iv_proto, log)?;
-    // Before any thread starts: threads inherit the signal mask.
-    let signals = Signals::block()?;
+    let signals = match signals {
+        Some(signals) => signals,
+        // Before any thread starts: threads inherit the signal mask.
+        None => signals.insert(Signals::block()?),
+    };
     let (tunicd, adapter) = Tunicd::attach(&interface)?;
     let how = if tunicd.is_ours() {
         "served by a tunicd that we started"

@@ -1,6 +1,7 @@
 //! Our client.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -129,9 +130,21 @@ impl Client {
         Ok(())
     }
 
+    /// Appends a line to its profile.
+    pub fn append(&self, line: &str) -> Result<()> {
+        let mut profile =
+            fs::File::options().append(true).open(self.folder.join("profile.ovpn"))?;
+        Ok(writeln!(profile, "{line}")?)
+    }
+
     /// Ends it by SIGTERM; an error where it, or its tunicd, does not end well.
-    pub fn stop(mut self) -> Result<String> {
-        self.signal(Signal::SIGTERM)?;
+    pub fn stop(self) -> Result<String> {
+        self.end(Signal::SIGTERM)
+    }
+
+    /// Like [`Client::stop`], by another signal.
+    pub fn end(mut self, signal: Signal) -> Result<String> {
+        self.signal(signal)?;
         let status = command::wait(&mut self.process.0, PATIENCE).with_context(|| self.log())?;
         if !status.success() {
             bail!("ended with {status}: {}", self.log());

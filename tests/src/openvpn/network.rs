@@ -204,9 +204,28 @@ impl Server {
         self.tunicd.take().context("it was started")?.stop()
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill(Pid::from_raw(i32::try_from(self.process.0.id())?), signal)?;
+        Ok(())
+    }
+
+    /// Waits for its end, which is to be an error, gives what it said of it, and ends its daemon.
+    pub fn fails(mut self) -> Result<String> {
+        let status = command::wait(&mut self.process.0, PATIENCE).with_context(|| self.log())?;
+        ensure!(!status.success(), "ended well: {}", self.log());
+        self.tunicd.take().context("it was started")?.stop()?;
+        Ok(read(&self.log.with_extension("err")))
+    }
+
     /// Ends it by SIGTERM, then its daemon.
-    pub fn stop(mut self) -> Result<()> {
-        kill(Pid::from_raw(i32::try_from(self.process.0.id())?), Signal::SIGTERM)?;
+    pub fn stop(self) -> Result<()> {
+        self.end(Signal::SIGTERM)
+    }
+
+    /// Like [`Server::stop`], by another signal.
+    pub fn end(mut self, signal: Signal) -> Result<()> {
+        self.signal(signal)?;
         let status = command::wait(&mut self.process.0, PATIENCE)?;
         if !status.success() {
             bail!("the server ended with {status}: {}", self.log());

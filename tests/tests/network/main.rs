@@ -12,6 +12,7 @@ mod openvpn_client;
 mod openvpn_killed;
 mod openvpn_netem;
 mod openvpn_server;
+mod openvpn_signals;
 mod outer_route;
 mod smoke;
 mod sockets;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use tunic_openvpn::Signals;
 use tunic_openvpn::data_channel::DataChannel;
 use tunic_openvpn::profile::ServerProfile;
-use tunic_openvpn::server;
+use tunic_openvpn::server::{self, End};
 use tunic_openvpn::tunicd::Tunicd;
 
-/// OpenVPN server whose data channel is a Tunic adapter. SIGTERM and SIGINT stop it;
-/// SIGHUP and SIGUSR1 send all clients back; SIGUSR2 logs them.
+/// OpenVPN server whose data channel is a Tunic adapter. SIGTERM and SIGINT stop it, SIGHUP
+/// reads the configuration again, SIGUSR1 sends all clients back, SIGUSR2 logs them.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -29,18 +30,34 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let profile = ServerProfile::load(&arguments.config)
-        .with_context(|| arguments.config.display().to_string())?;
     if arguments.check {
+        let profile = load(&arguments)?;
         profile.common.warnings.iter().for_each(|warning| println!("{warning}"));
         return Ok(());
     }
+    let mut signals = None;
+    while serve(&arguments, &mut signals)? == End::Reload {}
+    Ok(())
+}
+
+/// Reads the configuration and serves clients until a signal arrives.
+fn serve(arguments: &Arguments, signals: &mut Option<Signals>) -> Result<End> {
+    let profile = load(arguments)?;
     let interface = arguments
         .interface
+        .clone()
         .or_else(|| profile.common.device.clone())
         .context("no adapter given: set `dev` or --interface")?;
-    let signals = server::block_signals()?;
+    let signals = match signals {
+        Some(signals) => signals,
+        // Before any thread starts: threads inherit the signal mask.
+        None => signals.insert(Signals::block()?),
+    };
     let (_tunicd, adapter) = Tunicd::attach(&interface)?;
     let data: Arc<dyn DataChannel> = Arc::new(adapter);
     server::run(profile, &interface, &data, signals)
+}
+
+fn load(arguments: &Arguments) -> Result<ServerProfile> {
+    ServerProfile::load(&arguments.config).with_context(|| arguments.config.display().to_string())
 }

@@ -9,7 +9,6 @@ mod network;
 mod pull;
 mod readers;
 mod setup;
-mod signals;
 mod tunnel;
 
 use std::net::SocketAddr;
@@ -21,8 +20,8 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
 pub use log::Log;
-pub use signals::Signals;
 
+use crate::Signals;
 use crate::client::connection::{Common, Connection, Next, Outcome};
 use crate::client::credentials::Credentials;
 use crate::client::names::Names;
@@ -41,6 +40,15 @@ const AUTH_RETRY: Duration = Duration::from_secs(10);
 
 /// Failed attempts per server after which the delay doubles (manual, `--connect-retry`).
 const QUICK_ATTEMPTS: u32 = 5;
+
+/// How a client ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A signal or a server has ended it.
+    Exit,
+    /// It is to read its profile again (SIGHUP).
+    Reload,
+}
 
 /// A client with a validated profile.
 pub struct Client {
@@ -62,7 +70,7 @@ impl Client {
     }
 
     /// Connects through this data channel, whose interface has this name. Returns when a signal or
-    /// a server ends the client.
+    /// a server ends the client; the interface is then as before.
     ///
     /// # Errors
     ///
@@ -71,8 +79,8 @@ impl Client {
         mut self,
         channel: &Arc<dyn DataChannel>,
         interface: &str,
-        signals: Signals,
-    ) -> Result<()> {
+        signals: &mut Signals,
+    ) -> Result<End> {
         let (sender, inputs) = mpsc::channel();
         let signal_sender = sender.clone();
         signals.forward(move |signal| {
@@ -123,7 +131,8 @@ impl Client {
                 }
             };
             let pause = match next {
-                Next::Exit => return Ok(()),
+                Next::Exit => return Ok(End::Exit),
+                Next::Reload => return Ok(End::Reload),
                 Next::Fail => bail!("no further attempt"),
                 Next::RetryAuthentication => {
                     rounds.retry_authentication().context("authentication failed too often")?
@@ -136,25 +145,27 @@ impl Client {
             if !pause.is_zero() {
                 self.log.step(format_args!("reconnecting in {} s", pause.as_secs()));
             }
-            if is_exit_requested(&inputs, pause) {
-                return Ok(());
+            if let Some(end) = wait(&inputs, pause) {
+                return Ok(end);
             }
         }
     }
 }
 
-/// Waits. Returns true if a signal that ends the program arrives meanwhile.
-fn is_exit_requested(inputs: &Receiver<Input>, pause: Duration) -> bool {
+/// Waits. Returns how the client ends if a signal that ends it arrives meanwhile.
+fn wait(inputs: &Receiver<Input>, pause: Duration) -> Option<End> {
     let until = Instant::now() + pause;
     loop {
         match inputs.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Input { what: InputKind::Signal(Signal::SIGINT | Signal::SIGTERM), .. }) => {
-                return true;
-            }
-            Ok(Input { what: InputKind::Signal(Signal::SIGHUP | Signal::SIGUSR1), .. })
-            | Err(RecvTimeoutError::Timeout) => return false,
+            Ok(Input { what: InputKind::Signal(signal), .. }) => match signal {
+                Signal::SIGINT | Signal::SIGTERM => return Some(End::Exit),
+                Signal::SIGHUP => return Some(End::Reload),
+                Signal::SIGUSR1 => return None,
+                _ => {}
+            },
+            Err(RecvTimeoutError::Timeout) => return None,
             Ok(_) => {}
-            Err(RecvTimeoutError::Disconnected) => return true,
+            Err(RecvTimeoutError::Disconnected) => return Some(End::Exit),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Commands to a running server over a Unix socket, similar to OpenVPN's management interface.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{self, SyncSender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use tunic_confinement::private_socket;
@@ -15,16 +17,37 @@ use super::input::Input;
 /// Maximum length of a command.
 const MAX_LINE_BYTES: u64 = 1024;
 
-/// Listens on the socket and passes each line to the server as a command.
-pub(super) fn listen(path: &Path, inputs: SyncSender<Input>) -> io::Result<()> {
-    let listener = private_socket::replace(path)?;
-    thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let inputs = inputs.clone();
-            thread::spawn(move || serve(stream, &inputs));
+/// The listening socket. Closed on drop.
+pub(super) struct Management {
+    listener: UnixStream,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Management {
+    /// Listens on the socket and passes each line to the server as a command.
+    pub(super) fn listen(path: &Path, inputs: SyncSender<Input>) -> io::Result<Self> {
+        let listener = private_socket::replace(path)?;
+        // The same socket; `shutdown` is a method of streams only.
+        let handle = UnixStream::from(OwnedFd::from(listener.try_clone()?));
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let inputs = inputs.clone();
+                thread::spawn(move || serve(stream, &inputs));
+            }
+        });
+        Ok(Self { listener: handle, thread: Some(thread) })
+    }
+}
+
+impl Drop for Management {
+    fn drop(&mut self) {
+        // Ends the thread's wait for connections.
+        if self.listener.shutdown(Shutdown::Both).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
         }
-    });
-    Ok(())
+    }
 }
 
 /// Serves one connection.

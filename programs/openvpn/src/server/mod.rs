@@ -19,6 +19,7 @@ mod input;
 mod management;
 mod pool;
 mod push;
+mod readers;
 mod responder;
 mod run;
 mod terms;
@@ -32,7 +33,7 @@ use anyhow::{Context, anyhow};
 pub use client_file::ClientFile;
 pub use pool::{Lease, Pool, PoolError};
 pub use responder::{Responder, ResponderError, Response};
-pub use run::{block_signals, run};
+pub use run::{End, run};
 pub use terms::{Terms, TermsError};
 
 use crate::data_channel::{DataChannel, DataEvent, DataEventKind, Peer};

@@ -1,20 +1,20 @@
 //! Event loop of the server, and the threads that feed it.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::thread;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 
 use super::Server;
 use super::host::{self, Host};
 use super::input::Input;
-use super::management::{self, execute};
+use super::management::{Management, execute};
 use super::pool::Pool;
+use super::readers::Readers;
+use crate::Signals;
 use crate::clock::unix_time_s;
 use crate::data_channel::DataChannel;
 use crate::profile::{Family, ServerProfile};
@@ -28,20 +28,17 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// Limit for the acknowledgements of the clients when the server stops.
 const EXIT_WINDOW: Duration = Duration::from_secs(1);
 
-/// Blocks the signals that a server handles. Call it before any thread starts: threads inherit the
-/// mask.
-///
-/// # Errors
-///
-/// When the system call fails.
-pub fn block_signals() -> Result<SigSet> {
-    let mut signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    signals.extend([Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2]);
-    signals.thread_block()?;
-    Ok(signals)
+/// How a server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A signal or a command has ended it.
+    Exit,
+    /// It is to read its configuration again (SIGHUP).
+    Reload,
 }
 
-/// Serves clients through a data channel, whose interface is given, until a signal arrives.
+/// Serves clients through a data channel, whose interface is given, until a signal arrives. The
+/// interface is then as before.
 ///
 /// # Errors
 ///
@@ -50,8 +47,8 @@ pub fn run(
     profile: ServerProfile,
     interface: &str,
     data: &Arc<dyn DataChannel>,
-    signals: SigSet,
-) -> Result<()> {
+    signals: &mut Signals,
+) -> Result<End> {
     let pool = Pool::new(profile.network, profile.network_v6);
     let local = data.listen(local_address(&profile)).context("UDP socket")?;
     data.start().context("data channel")?;
@@ -67,38 +64,20 @@ pub fn run(
         }
     }
     let (sender, inputs) = mpsc::sync_channel(MAX_INPUTS);
-    if let Some(path) = &profile.management {
-        management::listen(path, sender.clone())
-            .with_context(|| format!("management {}", path.display()))?;
-    }
-    let server = Server::new(profile, data.clone(), Box::new(log_line))?;
-    wait_for(&sender, move || signals.wait().map(Input::Signal).map_err(io::Error::from));
-    let events = data.clone();
-    wait_for(&sender, move || events.next_event().map(Input::Event));
-    let datagrams = data.clone();
-    wait_for(&sender, move || {
-        datagrams.receive_control().map(|(from, datagram)| Input::Datagram(from, datagram))
+    let management = profile.management.as_deref().map(|path| {
+        Management::listen(path, sender.clone())
+            .with_context(|| format!("management {}", path.display()))
     });
+    let _management = management.transpose()?;
+    let server = Server::new(profile, data.clone(), Box::new(log_line))?;
+    let readers = Readers::start(data, &sender);
+    signals.forward(move |signal| sender.send(Input::Signal(signal)).is_ok());
     let result = serve(server, &inputs);
-    data.stop().context("data channel")?;
+    readers.stop(inputs).context("data channel")?;
     result
 }
 
-/// Starts a thread that reads inputs and queues them.
-fn wait_for(sender: &SyncSender<Input>, next: impl Fn() -> io::Result<Input> + Send + 'static) {
-    let sender = sender.clone();
-    thread::spawn(move || {
-        loop {
-            let input = next();
-            let is_last = input.is_err();
-            if sender.send(input.unwrap_or_else(Input::Gone)).is_err() || is_last {
-                return;
-            }
-        }
-    });
-}
-
-fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
+fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<End> {
     loop {
         let now = Instant::now();
         let wait = server.deadline().map_or(IDLE, |at| at.saturating_duration_since(now));
@@ -110,21 +89,30 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
             Ok(Input::Command { command, answer }) => {
                 let Some(text) = execute(&mut server, &command, Instant::now()) else {
                     let _ = answer.send("SUCCESS: the server stops\r\n".into());
-                    return stop(server, inputs);
+                    server.stop(Instant::now());
+                    drain(server, inputs);
+                    return Ok(End::Exit);
                 };
                 // The requester may have disconnected.
                 let _ = answer.send(text);
             }
-            Ok(Input::Signal(signal @ (Signal::SIGHUP | Signal::SIGUSR1))) => {
-                log_line(&format!("{signal}: restarting"));
+            Ok(Input::Signal(Signal::SIGUSR1)) => {
+                log_line("SIGUSR1: restarting");
                 server.restart(Instant::now());
+            }
+            Ok(Input::Signal(Signal::SIGHUP)) => {
+                log_line("SIGHUP: reading the configuration again");
+                server.restart(Instant::now());
+                return Ok(drain(server, inputs).unwrap_or(End::Reload));
             }
             Ok(Input::Signal(Signal::SIGUSR2)) => {
                 server.status(Instant::now()).iter().for_each(|line| log_line(line));
             }
             Ok(Input::Signal(signal)) => {
                 log_line(&format!("{signal}: stopping"));
-                return stop(server, inputs);
+                server.stop(Instant::now());
+                drain(server, inputs);
+                return Ok(End::Exit);
             }
             Ok(Input::Gone(error)) => bail!("lost the data channel: {error}"),
             Err(RecvTimeoutError::Disconnected) => bail!("all inputs are closed"),
@@ -134,21 +122,21 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
     }
 }
 
-/// Dismisses all clients, and waits until they have acknowledged it.
-fn stop(mut server: Server, inputs: &Receiver<Input>) -> Result<()> {
-    server.stop(Instant::now());
+/// Waits until all dismissed clients have acknowledged that. Returns [`End::Exit`] if a signal that
+/// ends the server arrives meanwhile.
+fn drain(mut server: Server, inputs: &Receiver<Input>) -> Option<End> {
     let by = Instant::now() + EXIT_WINDOW;
     while !server.is_drained() {
         match inputs.recv_timeout(by.saturating_duration_since(Instant::now())) {
             Ok(Input::Datagram(from, datagram)) => {
                 server.datagram_in(from, &datagram, unix_time_s(), Instant::now());
             }
-            Ok(Input::Event(_) | Input::Command { .. }) => {}
-            Ok(Input::Signal(Signal::SIGTERM | Signal::SIGINT) | Input::Gone(_)) | Err(_) => break,
-            Ok(Input::Signal(_)) => {}
+            Ok(Input::Signal(Signal::SIGTERM | Signal::SIGINT)) => return Some(End::Exit),
+            Ok(Input::Event(_) | Input::Command { .. } | Input::Signal(_)) => {}
+            Ok(Input::Gone(_)) | Err(_) => break,
         }
     }
-    Ok(())
+    None
 }
 
 /// The address to listen on.
@@ -165,5 +153,5 @@ fn local_address(profile: &ServerProfile) -> SocketAddr {
 /// Prints a log line.
 fn log_line(line: &str) {
     // Text of a peer, as in names, must not control the terminal.
-    println!("{}", line.replace(|c: char| c.is_control(), "?"));
+    println!("{}", line.replace(|c: char| c.is_control() && c != '\t', "?"));
 }

@@ -520,7 +520,7 @@ fn a_restarted_server_sends_its_clients_back() {
 
 #[test]
 fn the_manuals_signals_do_not_kill_the_server() {
-    let signals = tunic_openvpn::server::block_signals().unwrap();
+    let signals = tunic_openvpn::Signals::block().unwrap();
     for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
         assert!(signals.contains(signal), "{signal}");
     }

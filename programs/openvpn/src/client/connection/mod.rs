@@ -68,6 +68,8 @@ pub(super) enum Next {
     RetryAuthentication,
     /// Exit successfully.
     Exit,
+    /// Read the profile again.
+    Reload,
     /// Exit with an error.
     Fail,
 }
@@ -233,8 +235,11 @@ impl<'c> Connection<'c> {
                 ));
             }
             InputKind::Signal(Signal::SIGUSR2) => self.log_statistics(),
-            InputKind::Signal(Signal::SIGUSR1 | Signal::SIGHUP) => {
+            InputKind::Signal(Signal::SIGUSR1) => {
                 return Err(end("reconnect requested by a signal", RECONNECT));
+            }
+            InputKind::Signal(Signal::SIGHUP) => {
+                return Err(end("a signal to read the profile again", Next::Reload));
             }
             InputKind::Signal(signal) => return Err(end(format!("{signal}"), Next::Exit)),
         }
@@ -328,7 +333,7 @@ impl<'c> Connection<'c> {
     /// client connects anew (`persist-tun`).
     fn leave(&mut self, next: Next) {
         if let Some(options) = &self.options {
-            if next == Next::Exit && options.is_exit_by_control {
+            if matches!(next, Next::Exit | Next::Reload) && options.is_exit_by_control {
                 self.send("EXIT");
                 self.flush();
                 self.await_acks();
