@@ -308,8 +308,8 @@ fn a_server_with_two_uplinks_answers_by_its_route() {
                 Some(&endpoint),
                 None,
             ))?;
-            // The client's datagrams come by `v0` from an address that is behind `v1` for us. Nothing
-            // goes back by `v0`.
+            // The client's datagrams come by `v0` from an address that is behind `v1` for us.
+            // Nothing goes back by `v0`.
             let rules = "nft add table inet t\n\
                  nft 'add chain inet t out { type filter hook output priority 0; }'\n\
                  nft add rule inet t out oifname v0 udp sport 51820 drop";
