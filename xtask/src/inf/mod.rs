@@ -31,7 +31,7 @@ use crate::driver::{version as image_version, workspace};
 /// What to check.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// An INF in its package [default: both of inf/, for both processors]
+    /// An INF in its package [default: all of inf/, for both processors]
     path: Option<PathBuf>,
 }
 

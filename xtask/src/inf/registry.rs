@@ -51,6 +51,7 @@ pub(super) fn check(inf: &Inf, package: &Package, problems: &mut Vec<String>) {
     for name in added(inf).filter(|name| inf.section(name).is_none()) {
         problems.push(format!("registry: there is no [{name}]"));
     }
+    check_security(inf, problems);
     check_bindings(inf, problems);
     check_event_source(inf, problems);
     for line in lines(inf).filter(|line| line.at(1).is_empty() && line.at(2).starts_with("Tunic")) {
@@ -85,6 +86,23 @@ fn value<'a>(inf: &'a Inf, key: &str, name: &str) -> Option<&'a str> {
     lines(inf)
         .find(|line| line.at(1).eq_ignore_ascii_case(key) && line.at(2).eq_ignore_ascii_case(name))
         .map(|line| line.at(4))
+}
+
+/// The security descriptor of ovpn-dco-win 2.8.6. A stricter one was a fault that users reported.
+const OVPN_DCO_SECURITY: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GXGWGR;;;WD)(A;;GXGR;;;RC)";
+
+/// Checks who may open the adapter: of OpenVPN's, everybody; of others, the INF says nothing.
+fn check_security(inf: &Inf, problems: &mut Vec<String>) {
+    let wanted = inf.hardware_ids().contains(&"ovpn-dco").then_some(OVPN_DCO_SECURITY);
+    for model in models(inf) {
+        let hardware = format!("{}.NT.HW", model.at(0));
+        let lines = inf.values(&hardware, "AddReg").into_iter().flat_map(|name| inf.lines(name));
+        let mut lines = lines.filter(|line| line.at(2) == "Security");
+        let found = lines.next().map(|line| line.at(4));
+        if found != wanted {
+            problems.push(format!("security: [{hardware}] has {found:?} rather than {wanted:?}"));
+        }
+    }
 }
 
 /// Checks that NDIS binds the adapter below TCP/IP and above nothing, and to a service that is

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use crate::driver::workspace;
 
 /// The name of each INF, and the hardware ID of its devices.
-pub(crate) const SOURCES: [(&str, &str); 2] = [("tunic", "Tunic"), ("tunic-ovpn-dco", "ovpn-dco")];
+pub(crate) const SOURCES: [(&str, &str); 3] =
+    [("tunic", "Tunic"), ("tunic-ovpn-dco", "ovpn-dco"), ("tunic-wg", "WireGuard")];
 
 /// Reads an INF's source.
 pub(crate) fn source(name: &str) -> Result<String> {

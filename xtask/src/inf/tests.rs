@@ -107,18 +107,60 @@ fn the_package_must_hold_what_the_inf_installs() {
 }
 
 #[test]
-fn the_compatible_inf_differs_in_its_identity_alone() {
-    let text = |name| source(name).expect("there");
+fn openvpn_s_adapters_are_for_everybody() {
+    let (inf, package) = good("tunic-ovpn-dco");
+    for (good, bad) in [
+        ("(A;;GXGWGR;;;WD)(A;;GXGR;;;RC)", ""),
+        ("[Tunic.Install.NT.HW]", "[Tunic.Install.HW]"),
+        ("HKR, , Security, ,", "HKR, , Securities, ,"),
+    ] {
+        assert!(inf.contains(good), "{good}");
+        let problems = check(inf.replace(good, bad).as_bytes(), &package);
+        assert!(problems.iter().any(|problem| problem.starts_with("security: ")), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_driver_in_the_place_of_wireguard_nt_is_newer() {
+    let (inf, package) = good("tunic-wg");
+    for (date, is_refused) in
+        [("04/30/2026", true), ("12/31/2025", true), ("05/01/2026", false), ("01/01/2027", false)]
+    {
+        let problems = check(inf.replace("11/05/2026", date).as_bytes(), &package);
+        let refused = problems.iter().any(|problem| problem.starts_with("driver-version: "));
+        assert_eq!(refused, is_refused, "{date}: {problems:?}");
+    }
+}
+
+#[test]
+fn the_compatible_infs_differ_in_their_identity_alone() {
+    let text = |name: &str| source(name).expect("there");
     let lines = |text: &str| -> Vec<String> {
         let is_content = |line: &&str| !line.starts_with(';') && !line.is_empty();
         text.lines().filter(is_content).map(str::to_owned).collect()
     };
-    let (own, compatible) = (lines(&text("tunic")), lines(&text("tunic-ovpn-dco")));
-    assert_eq!(own.len(), compatible.len());
-    let changed = own.iter().zip(&compatible).filter(|(own, compatible)| own != compatible);
-    let changed: Vec<&str> = changed.map(|(_, compatible)| compatible.as_str()).collect();
+    let own = lines(&text("tunic"));
+    let differences = |name: &str, added: &[&str]| -> Vec<String> {
+        let mut compatible = lines(&text(name));
+        let before = compatible.len();
+        compatible.retain(|line| !added.contains(&line.as_str()));
+        assert_eq!(compatible.len() + added.len(), before, "each is there once");
+        assert_eq!(own.len(), compatible.len());
+        let changed = own.iter().zip(&compatible).filter(|(own, compatible)| own != compatible);
+        changed.map(|(_, compatible)| compatible.clone()).collect()
+    };
     assert_eq!(
-        changed,
+        differences("tunic-wg", &[]),
+        ["CatalogFile = tunic-wg.cat", "%Tunic.Description% = Tunic.Install, WireGuard"]
+    );
+    let security = [
+        "[Tunic.Install.NT.HW]",
+        "AddReg = Tunic.Security",
+        "[Tunic.Security]",
+        "HKR, , Security, , \"D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GXGWGR;;;WD)(A;;GXGR;;;RC)\"",
+    ];
+    assert_eq!(
+        differences("tunic-ovpn-dco", &security),
         [
             "CatalogFile = tunic-ovpn-dco.cat",
             "%Tunic.Description% = Tunic.Install, ovpn-dco",

@@ -26,12 +26,24 @@ pub(super) fn check(inf: &Inf, package: &Package, problems: &mut Vec<String>) {
     if stamped != version {
         problems.push(format!("driver-version: DriverVer is {stamped:?}, tunic.sys has {version}"));
     }
+    // wireguard.dll deletes an installed driver that is older than its own, by date and then by
+    // version. WireGuardNT 1.0 is of April 2026.
+    if inf.hardware_ids().contains(&"WireGuard") && year_and_month(date) <= Some((2026, 4)) {
+        problems.push(format!("driver-version: {date} is not later than WireGuardNT's 1.0"));
+    }
     if !is_date(date) {
         problems.push(format!("driver-version: {date:?} is not a date like 01/31/2026"));
     }
     if get("Provider").is_empty() {
         problems.push("provider: there is no Provider".into());
     }
+}
+
+/// The year and the month of a date `mm/dd/yyyy`.
+fn year_and_month(date: &str) -> Option<(u16, u16)> {
+    let (month, rest) = date.split_once('/')?;
+    let (_, year) = rest.split_once('/')?;
+    Some((year.parse().ok()?, month.parse().ok()?))
 }
 
 /// Whether a text is a date `mm/dd/yyyy` from 2009 on, the first year that Windows 10 accepts for a

@@ -33,14 +33,34 @@ pub(crate) struct Options {
     /// (inf/tunic-ovpn-dco.inx)
     #[arg(long)]
     ovpn_dco: bool,
+    /// Make the package with WireGuardNT's hardware ID, which takes the place of WireGuardNT on a
+    /// machine (inf/tunic-wg.inx). Its authors ask others not to distribute drivers or files under
+    /// their name
+    #[arg(long, conflicts_with = "ovpn_dco")]
+    wireguard: bool,
     /// The package's date [default: that of the last commit]
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: Option<Date>,
 }
 
+/// What a package with the hardware ID of WireGuardNT does.
+const WIREGUARD_WARNING: &str = "\
+warning: this package has the hardware ID WireGuard. Installed, it takes the place of WireGuardNT:
+all programs of the machine that use wireguard.dll, the official client included, get Tunic's
+adapters, and wireguard.dll doesn't install its own driver again while this one is newer. The
+authors of WireGuardNT ask others not to distribute drivers or files under their name: don't pass
+it on.";
+
 /// Builds the drivers, packs them, and checks the package.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let name = if options.ovpn_dco { "tunic-ovpn-dco" } else { "tunic" };
+    let name = match (options.ovpn_dco, options.wireguard) {
+        (true, _) => "tunic-ovpn-dco",
+        (_, true) => "tunic-wg",
+        _ => "tunic",
+    };
+    if options.wireguard {
+        eprintln!("{WIREGUARD_WARNING}");
+    }
     let date = options.date.map_or_else(inf::commit_date, Ok)?;
     let folder = workspace().join("target/package");
     let signer = Signer::new(&folder.join("signer"))?;
