@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use nic_memory::Push;
-use nt::device::ControlDevice;
+use nt::device::{ControlDevice, DeviceName, DeviceRegistration};
 use nt::irp::{Dispatched, FileId, Irp};
+use nt::miniport::DriverHandle;
 use nt::pool::PoolBytes;
 use nt::{Result, Shared, Status};
 use tunic_ioctl::native::reply::{self, AdapterEncoder, VersionInfo};
@@ -17,6 +18,7 @@ use crate::any_adapter::AnyAdapter;
 use crate::protocols::ProtocolList;
 use crate::registry::Registry;
 use crate::status::Refusal;
+use crate::utf16;
 
 /// An upper bound of the version record.
 const VERSION_BYTES: usize = 256;
@@ -27,6 +29,23 @@ const VERSION_BYTES: usize = 256;
 pub struct RequestDispatcher {
     registry: Shared<Registry>,
     protocols: ProtocolList,
+}
+
+/// Makes the control device.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) fn register(
+    driver: &DriverHandle,
+    dispatcher: &RequestDispatcher,
+) -> Result<DeviceRegistration> {
+    let name = DeviceName {
+        device: &utf16!("\\Device\\Tunic"),
+        symbolic_link: &utf16!("\\DosDevices\\Tunic"),
+        // SYSTEM and Administrators only.
+        sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)"),
+    };
+    DeviceRegistration::new(driver, &name, Shared::new(dispatcher.clone())?)
 }
 
 /// An open file.

@@ -17,7 +17,7 @@ pub mod adapter;
 pub mod answer;
 pub mod any_adapter;
 pub mod control_device;
-mod control_devices;
+pub mod device_group;
 mod devices;
 mod guid;
 mod listed;

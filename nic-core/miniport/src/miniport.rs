@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::marker::PhantomData;
 
 use nic_memory::Push;
+use nt::device::DeviceRegistration;
 use nt::device_interface::{AdapterDevice, DeviceId};
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::lock::SleepMutex;
@@ -15,8 +16,8 @@ use nt::{Passive, Result, Shared, Status};
 use crate::VERSION;
 use crate::adapter::{self, Keywords, OldestJob};
 use crate::any_adapter::AnyAdapter;
-use crate::control_device::RequestDispatcher;
-use crate::control_devices::ControlDevices;
+use crate::control_device::{self, RequestDispatcher};
+use crate::device_group::DeviceGroup;
 use crate::devices::Devices;
 use crate::outer_route::Network;
 use crate::protocols::{LoadedProtocol, NewAdapter, ProtocolList};
@@ -37,7 +38,8 @@ pub struct Tunic<D: Driver> {
     services: Services,
     protocols: Vec<Shared<dyn LoadedProtocol>>,
     workers: SleepMutex<Option<Workers<OldestJob>>>,
-    control_devices: ControlDevices,
+    /// `\Device\Tunic`.
+    control_device: DeviceGroup<DeviceRegistration>,
     /// The devices that NDIS made for the adapters.
     devices: Devices,
     driver: PhantomData<D>,
@@ -58,7 +60,7 @@ impl<D: Driver> Tunic<D> {
         for loaded in &self.protocols {
             loaded.ended(protocol, uses_devices);
         }
-        self.control_devices.remove_adapter();
+        self.control_device.remove_adapter();
     }
 }
 
@@ -84,7 +86,7 @@ impl<D: Driver> Miniport for Tunic<D> {
             },
             protocols,
             workers: SleepMutex::new(Some(workers)),
-            control_devices: ControlDevices::new(),
+            control_device: DeviceGroup::new(),
             devices: Devices::new(),
             driver: PhantomData,
         })
@@ -110,11 +112,11 @@ impl<D: Driver> Miniport for Tunic<D> {
         let dispatcher = &self.dispatcher();
         let services = &self.services;
         let new = NewAdapter { driver, dispatcher, services, handle, keywords: &keywords };
-        self.control_devices.add_adapter(driver, dispatcher)?;
+        self.control_device.add_adapter(|| control_device::register(driver, dispatcher))?;
         let adapter = match protocol.initialize(new, passive) {
             Ok(adapter) => adapter,
             Err(status) => {
-                self.control_devices.remove_adapter();
+                self.control_device.remove_adapter();
                 return Err(status);
             }
         };

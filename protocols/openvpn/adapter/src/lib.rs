@@ -29,6 +29,7 @@ use nic_engine::protocol::Event;
 use nic_engine::{Endpoint, Instant};
 use nic_miniport::adapter::{AdapterProtocol, Keywords};
 use nic_miniport::control_device::RequestDispatcher;
+use nic_miniport::device_group::DeviceGroup;
 use nic_miniport::own_device::DeviceAbi;
 use nic_miniport::ring::Ring;
 use nic_miniport::status::Refusal;
@@ -69,10 +70,10 @@ impl AdapterProtocol for OpenVpnAdapter {
     type Settings = Settings;
     type Extension = PoolBox<Extension>;
     type Keywords = OwnKeywords;
-    type Devices = OvpnDcoDevices;
+    type Devices = DeviceGroup<OvpnDcoDevices>;
 
-    fn load() -> Result<OvpnDcoDevices> {
-        Ok(OvpnDcoDevices::new())
+    fn load() -> Result<Self::Devices> {
+        Ok(DeviceGroup::new())
     }
 
     fn read_keywords(configuration: &Configuration) -> Result<OwnKeywords> {
@@ -81,18 +82,18 @@ impl AdapterProtocol for OpenVpnAdapter {
     }
 
     fn initializing(
-        devices: &OvpnDcoDevices,
+        devices: &Self::Devices,
         driver: &DriverHandle,
         dispatcher: &RequestDispatcher,
         keywords: &OwnKeywords,
     ) -> Result<bool> {
         if keywords.has_ovpn_dco_name {
-            devices.add_adapter(driver, dispatcher)?;
+            devices.add_adapter(|| OvpnDcoDevices::new(driver, dispatcher))?;
         }
         Ok(keywords.has_ovpn_dco_name)
     }
 
-    fn ended(devices: &OvpnDcoDevices) {
+    fn ended(devices: &Self::Devices) {
         devices.remove_adapter();
     }
 

@@ -18,7 +18,6 @@ use nic_miniport::own_device::DeviceAbi;
 use nic_miniport::utf16;
 use nt::device::{ControlDevice, DeviceName, DeviceRegistration};
 use nt::irp::{Dispatched, FileId, Irp};
-use nt::lock::SleepMutex;
 use nt::miniport::DriverHandle;
 use nt::security::{ALL, Descriptor, READ_EXECUTE, READ_WRITE_EXECUTE, Sid};
 use nt::{Result, Shared, Status};
@@ -42,66 +41,37 @@ pub(crate) const DEVICE: DeviceAbi = DeviceAbi {
     ..DeviceAbi::NONE
 };
 
-/// The devices, and the number of adapters that use them.
+/// `\\.\ovpn-dco` and `\\.\ovpn-dco-ver`.
 pub struct OvpnDcoDevices {
-    state: SleepMutex<State>,
-}
-
-struct State {
-    adapters: usize,
-    devices: Option<(DeviceRegistration, DeviceRegistration)>,
+    /// Held for its drop.
+    _adapters: DeviceRegistration,
+    /// Likewise.
+    _version: DeviceRegistration,
 }
 
 impl OvpnDcoDevices {
-    /// No devices.
-    pub(crate) fn new() -> Self {
-        Self { state: SleepMutex::new(State { adapters: 0, devices: None }) }
-    }
-
-    /// Counts an adapter. The first creates the devices.
+    /// Creates the devices.
     ///
     /// # Errors
     /// `OBJECT_NAME_COLLISION` if ovpn-dco-win has the names.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
-    pub(crate) fn add_adapter(
-        &self,
-        driver: &DriverHandle,
-        dispatcher: &RequestDispatcher,
-    ) -> Result<()> {
-        let mut state = self.state.lock();
-        if state.devices.is_none() {
-            let name = DeviceName {
-                device: &utf16!("\\Device\\Tunic-ovpn-dco"),
-                symbolic_link: &utf16!("\\DosDevices\\ovpn-dco"),
-                sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGWGX;;;WD)(A;;GRGX;;;RC)"),
-            };
-            let adapters = Shared::new(Adapters(dispatcher.clone()))?;
-            let adapters = DeviceRegistration::new(driver, &name, adapters)?;
-            let name = DeviceName {
-                device: &utf16!("\\Device\\Tunic-ovpn-dco-ver"),
-                symbolic_link: &utf16!("\\DosDevices\\ovpn-dco-ver"),
-                sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GR;;;WD)(A;;GR;;;RC)"),
-            };
-            let version = DeviceRegistration::new(driver, &name, Shared::new(Version)?)?;
-            state.devices = Some((adapters, version));
-        }
-        state.adapters = state.adapters.saturating_add(1);
-        Ok(())
-    }
-
-    /// Reverses [`OvpnDcoDevices::add_adapter`]. The last adapter removes the devices.
-    ///
-    /// # IRQL
-    /// `PASSIVE_LEVEL`
-    pub(crate) fn remove_adapter(&self) {
-        let mut state = self.state.lock();
-        state.adapters = state.adapters.saturating_sub(1);
-        if state.adapters == 0 {
-            // Under the lock: the next first adapter makes devices with the same names.
-            state.devices = None;
-        }
+    pub(crate) fn new(driver: &DriverHandle, dispatcher: &RequestDispatcher) -> Result<Self> {
+        let name = DeviceName {
+            device: &utf16!("\\Device\\Tunic-ovpn-dco"),
+            symbolic_link: &utf16!("\\DosDevices\\ovpn-dco"),
+            sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGWGX;;;WD)(A;;GRGX;;;RC)"),
+        };
+        let adapters = Shared::new(Adapters(dispatcher.clone()))?;
+        let adapters = DeviceRegistration::new(driver, &name, adapters)?;
+        let name = DeviceName {
+            device: &utf16!("\\Device\\Tunic-ovpn-dco-ver"),
+            symbolic_link: &utf16!("\\DosDevices\\ovpn-dco-ver"),
+            sddl: &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GR;;;WD)(A;;GR;;;RC)"),
+        };
+        let version = DeviceRegistration::new(driver, &name, Shared::new(Version)?)?;
+        Ok(Self { _adapters: adapters, _version: version })
     }
 }
 
