@@ -90,21 +90,20 @@ impl<P: Protocol, S: System> Peer<P, S> {
         self.data.deadline().min(self.path.ask_at)
     }
 
-    /// Notes where an authentic datagram came from. True where the peer was elsewhere.
-    pub(crate) fn heard_from(&mut self, from: Endpoint) -> bool {
+    /// Notes where an authentic datagram came from.
+    pub(crate) fn heard_from(&mut self, from: Endpoint) {
         let Some(before) = self.endpoint.filter(|before| before.remote == from.remote) else {
             self.endpoint = Some(from);
             if S::FINDS_PATHS && from.transport == Transport::Datagram {
                 self.path.moved(from.local);
             }
-            return true;
+            return;
         };
         if S::FINDS_PATHS && from.transport == Transport::Datagram {
             self.path.arrived(from.local, before.local);
         } else {
             self.endpoint = Some(from);
         }
-        false
     }
 
     /// Whether anything waits to be sealed.

@@ -71,13 +71,14 @@ impl ForwardingTable {
         routes: &[IpRoute],
         addresses: Vec<LocalIp>,
     ) -> Result<Self> {
-        sort_by_key(interfaces, |interface| (interface.luid, interface.version.is_v4()));
+        let key_of = |interface: &IpInterface| (interface.luid, interface.version == IpVersion::V4);
+        sort_by_key(interfaces, key_of);
         let mut sorted: Vec<(bool, u8, Entry)> = Vec::new();
         for route in routes {
             let is_v4 = route.destination.is_ipv4();
             let key = (route.interface_luid, is_v4);
             let found = interfaces
-                .binary_search_by_key(&key, |interface| (interface.luid, interface.version.is_v4()))
+                .binary_search_by_key(&key, key_of)
                 .ok()
                 .and_then(|at| interfaces.get(at))
                 .filter(|interface| interface.is_connected);
@@ -148,16 +149,6 @@ impl ForwardingTable {
         });
         let only = fitting.next()?;
         fitting.next().is_none().then_some(only.address)
-    }
-}
-
-trait IsV4 {
-    fn is_v4(&self) -> bool;
-}
-
-impl IsV4 for IpVersion {
-    fn is_v4(&self) -> bool {
-        *self == Self::V4
     }
 }
 
