@@ -76,16 +76,7 @@ pub fn create(
         routines: None,
         extension_bytes,
     };
-    let device = add(&new)?;
-    if let Some(link) = symbolic_link
-        && let Err(status) = add_link(link, name)
-    {
-        delete(device);
-        return Err(status);
-    }
-    // SAFETY: the device was just made.
-    unsafe { (*device).Flags &= !DO_DEVICE_INITIALIZING };
-    Ok(device)
+    add_linked(&new, name, symbolic_link)
 }
 
 /// Creates a device whose requests go to the driver's routines, which pass them on to NDIS, which
@@ -104,7 +95,16 @@ pub(crate) fn create_registered(
         routines: Some(*routines),
         extension_bytes: 0,
     };
-    let device = add(&new)?;
+    add_linked(&new, name, symbolic_link)
+}
+
+/// Adds a device and its symbolic link, and lets it be opened.
+fn add_linked(
+    new: &New<'_>,
+    name: &str,
+    symbolic_link: Option<&str>,
+) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
+    let device = add(new)?;
     if let Some(link) = symbolic_link
         && let Err(status) = add_link(link, name)
     {

@@ -236,34 +236,44 @@ fn call_all(has_changed: bool) {
 impl Registration {
     fn call(self, why: MIB_NOTIFICATION_TYPE) {
         let context: PVOID = std::ptr::with_exposed_provenance_mut(self.context);
-        let has_row = why != MibInitialNotification;
+        let family = self.family;
         callback::enter_driver(|| match self.callback {
             Callback::Route(callback) => {
-                // SAFETY: zeros are valid values of all fields.
-                let mut row: MIB_IPFORWARD_ROW2 = unsafe { std::mem::zeroed() };
-                row.DestinationPrefix.Prefix.si_family = self.family;
-                let row = if has_row { &raw mut row } else { std::ptr::null_mut() };
+                let fill =
+                    |row: &mut MIB_IPFORWARD_ROW2| row.DestinationPrefix.Prefix.si_family = family;
                 // SAFETY: the driver's function, as it has registered it.
-                unsafe { callback(context, row, why) };
+                unsafe { notify(callback, context, why, fill) };
             }
             Callback::Interface(callback) => {
-                // SAFETY: zeros are valid values of all fields.
-                let mut row: MIB_IPINTERFACE_ROW = unsafe { std::mem::zeroed() };
-                row.Family = self.family;
-                let row = if has_row { &raw mut row } else { std::ptr::null_mut() };
-                // SAFETY: the driver's function, as it has registered it.
-                unsafe { callback(context, row, why) };
+                let fill = |row: &mut MIB_IPINTERFACE_ROW| row.Family = family;
+                // SAFETY: likewise.
+                unsafe { notify(callback, context, why, fill) };
             }
             Callback::Address(callback) => {
-                // SAFETY: zeros are valid values of all fields.
-                let mut row: MIB_UNICASTIPADDRESS_ROW = unsafe { std::mem::zeroed() };
-                row.Address.si_family = self.family;
-                let row = if has_row { &raw mut row } else { std::ptr::null_mut() };
-                // SAFETY: the driver's function, as it has registered it.
-                unsafe { callback(context, row, why) };
+                let fill = |row: &mut MIB_UNICASTIPADDRESS_ROW| row.Address.si_family = family;
+                // SAFETY: likewise.
+                unsafe { notify(callback, context, why, fill) };
             }
         });
     }
+}
+
+/// Calls a callback. Its row has what `fill` sets, and zeros; an initial notification has none.
+///
+/// # Safety
+/// Zeros are valid values of all of `R`'s fields, and the callback takes the context.
+unsafe fn notify<R>(
+    callback: unsafe extern "efiapi" fn(PVOID, *mut R, MIB_NOTIFICATION_TYPE),
+    context: PVOID,
+    why: MIB_NOTIFICATION_TYPE,
+    fill: impl FnOnce(&mut R),
+) {
+    // SAFETY: as the caller promises.
+    let mut row: R = unsafe { std::mem::zeroed() };
+    fill(&mut row);
+    let row = if why == MibInitialNotification { std::ptr::null_mut() } else { &raw mut row };
+    // SAFETY: as the caller promises.
+    unsafe { callback(context, row, why) };
 }
 
 fn wake(event: &OwnedFd) {
