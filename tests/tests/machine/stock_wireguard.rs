@@ -53,6 +53,14 @@ fn open(loaded: &Loaded, name: &str, token: &Token) -> Client {
     Client(loaded.machine().open_by(&path, BOTH, token).expect("everybody may open it"))
 }
 
+/// Two adapters, `home` and `work`, each opened by an administrator.
+fn two(loaded: &Loaded) -> [(End, Client); 2] {
+    [(1, "home"), (2, "work")].map(|(number, name)| {
+        let end = create(loaded, number, name);
+        (end, open(loaded, name, &Token::administrator()))
+    })
+}
+
 /// A handle of wg.exe or wireguard.dll.
 #[derive(Clone)]
 struct Client(Handle);
@@ -145,12 +153,7 @@ fn connect(first: (&End, &Client), second: (&End, &Client)) {
 fn wg_configures_what_it_finds() {
     alone("wg_configures_what_it_finds", TIME, || {
         let loaded = Loaded::load(boot()).expect("it loads");
-        let administrator = Token::administrator();
-        let [first, second] = [(1, "home"), (2, "work")].map(|(number, name)| {
-            let end = create(&loaded, number, name);
-            let client = open(&loaded, name, &administrator);
-            (end, client)
-        });
+        let [first, second] = two(&loaded);
         // WireGuard's adapters have NDIS's interface alone: clients take the first.
         let interfaces = setup::interfaces(&GUID_DEVINTERFACE_NET, &first.0.adapter.instance_id());
         assert_eq!(interfaces.len(), 1);
@@ -200,10 +203,7 @@ fn wg_configures_what_it_finds() {
 fn a_log_that_is_read_does_not_keep_an_adapter() {
     alone("a_log_that_is_read_does_not_keep_an_adapter", TIME, || {
         let loaded = Loaded::load(boot()).expect("it loads");
-        let [first, second] = [(1, "home"), (2, "work")].map(|(number, name)| {
-            let end = create(&loaded, number, name);
-            (end, open(&loaded, name, &Token::administrator()))
-        });
+        let [first, second] = two(&loaded);
         connect((&first.0, &first.1), (&second.0, &second.1));
         let reading = first.1.read_whole_log();
         let other = second.1.read_whole_log();
@@ -242,10 +242,7 @@ fn a_log_that_is_read_does_not_keep_an_adapter() {
 fn its_creator_ends_with_handles_open() {
     alone("its_creator_ends_with_handles_open", TIME, || {
         let loaded = Loaded::load(boot()).expect("it loads");
-        let [first, second] = [(1, "home"), (2, "work")].map(|(number, name)| {
-            let end = create(&loaded, number, name);
-            (end, open(&loaded, name, &Token::administrator()))
-        });
+        let [first, second] = two(&loaded);
         connect((&first.0, &first.1), (&second.0, &second.1));
         let reading = first.1.read_whole_log();
         // SwDeviceClose, or the end of the process that called SwDeviceCreate.
