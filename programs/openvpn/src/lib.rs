@@ -27,6 +27,7 @@ pub mod data_channel;
 pub mod keys;
 pub mod options;
 pub mod packet;
+pub mod process;
 pub mod profile;
 mod role;
 pub mod server;

@@ -10,6 +10,7 @@ use clap::Parser;
 use tunic_openvpn::Signals;
 use tunic_openvpn::client::{Client, End, Log};
 use tunic_openvpn::data_channel::DataChannel;
+use tunic_openvpn::process::{Begun, Process, ProcessArguments};
 use tunic_openvpn::profile::Profile;
 use tunic_openvpn::tunicd::Tunicd;
 
@@ -29,32 +30,48 @@ struct Options {
     /// Sends this IV_PROTO to the server instead of the supported bits; for tests.
     #[arg(long, hide = true)]
     iv_proto: Option<u32>,
+    #[command(flatten)]
+    process: ProcessArguments,
     /// OpenVPN client profile (.ovpn).
     profile: PathBuf,
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let mut options = Options::parse();
+    // A daemon changes its working directory.
+    options.profile = std::path::absolute(&options.profile).unwrap_or(options.profile);
     let log = Log::new(options.verb);
-    match run(&options, log) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log.error(format_args!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    run(&options, log).unwrap_or_else(|error| {
+        log.error(format_args!("{error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
-fn run(options: &Options, log: Log) -> Result<()> {
+fn run(options: &Options, log: Log) -> Result<ExitCode> {
+    let mut profile = load(options)?;
+    let mut process = match Process::begin("openvpn-client", &options.process, &profile.process)? {
+        Begun::Here(process) => process,
+        Begun::Ended(code) => return Ok(code),
+    };
     let mut signals = None;
-    while serve(options, log, &mut signals)? == End::Reload {}
-    Ok(())
+    while serve(options, profile, log, &mut process, &mut signals)? == End::Reload {
+        profile = load(options)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the profile and connects until a signal or a server ends the client.
-fn serve(options: &Options, log: Log, signals: &mut Option<Signals>) -> Result<End> {
-    let profile =
-        Profile::load(&options.profile).with_context(|| options.profile.display().to_string())?;
+fn load(options: &Options) -> Result<Profile> {
+    Profile::load(&options.profile).with_context(|| options.profile.display().to_string())
+}
+
+/// Connects until a signal or a server ends the client.
+fn serve(
+    options: &Options,
+    profile: Profile,
+    log: Log,
+    process: &mut Process,
+    signals: &mut Option<Signals>,
+) -> Result<End> {
     let interface = match &options.interface {
         Some(interface) => interface.clone(),
         None => interface(profile.device.as_deref())?,
@@ -62,8 +79,11 @@ fn serve(options: &Options, log: Log, signals: &mut Option<Signals>) -> Result<E
     let client = Client::new(profile, options.iv_proto, log)?;
     let signals = match signals {
         Some(signals) => signals,
-        // Before any thread starts: threads inherit the signal mask.
-        None => signals.insert(Signals::block()?),
+        None => {
+            process.leave_session()?;
+            // Before any thread starts: threads inherit the signal mask.
+            signals.insert(Signals::block()?)
+        }
     };
     let (tunicd, adapter) = Tunicd::attach(&interface)?;
     let how = if tunicd.is_ours() {
@@ -73,6 +93,7 @@ fn serve(options: &Options, log: Log, signals: &mut Option<Signals>) -> Result<E
     };
     log.step(format_args!("data path: {interface}, {how}"));
     let channel: Arc<dyn DataChannel> = Arc::new(adapter);
+    process.started()?;
     client.run(&channel, &interface, signals)
 }
 

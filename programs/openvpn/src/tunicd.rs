@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::adapter::Adapter;
+use crate::process::is_stderr_usable;
 
 /// Limit for the daemon's start, and for its exit.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,6 +36,9 @@ impl Tunicd {
         // A process group of its own: Ctrl-C must not reach it, as the exit message still needs it.
         // Its standard input closes with us, even if we are killed.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
+        if !is_stderr_usable() {
+            command.stderr(Stdio::null());
+        }
         let process = command.spawn().map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
                 anyhow::anyhow!("tunicd not found: neither beside this program nor in PATH")

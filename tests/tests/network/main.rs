@@ -11,6 +11,7 @@ mod openvpn_27;
 mod openvpn_client;
 mod openvpn_killed;
 mod openvpn_netem;
+mod openvpn_process;
 mod openvpn_server;
 mod openvpn_signals;
 mod outer_route;

@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use tunic_openvpn::Signals;
 use tunic_openvpn::data_channel::DataChannel;
+use tunic_openvpn::process::{self, Begun, Process, ProcessArguments};
 use tunic_openvpn::profile::ServerProfile;
 use tunic_openvpn::server::{self, End};
 use tunic_openvpn::tunicd::Tunicd;
@@ -26,38 +28,57 @@ struct Arguments {
     /// Reads the configuration, says what has no effect, and ends.
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    process: ProcessArguments,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    let mut arguments = Arguments::parse();
+    // A daemon changes its working directory.
+    arguments.config = std::path::absolute(&arguments.config).unwrap_or(arguments.config);
+    run(&arguments).unwrap_or_else(|error| {
+        process::error(format_args!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mut profile = load(arguments)?;
     if arguments.check {
-        let profile = load(&arguments)?;
         profile.common.warnings.iter().for_each(|warning| println!("{warning}"));
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
-    let mut signals = None;
-    while serve(&arguments, &mut signals)? == End::Reload {}
-    Ok(())
+    let options = &profile.common.process;
+    let mut process = match Process::begin("openvpn-server", &arguments.process, options)? {
+        Begun::Here(process) => process,
+        Begun::Ended(code) => return Ok(code),
+    };
+    process.leave_session()?;
+    // Before any thread starts: threads inherit the signal mask.
+    let mut signals = Signals::block()?;
+    while serve(arguments, profile, &mut process, &mut signals)? == End::Reload {
+        profile = load(arguments)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the configuration and serves clients until a signal arrives.
-fn serve(arguments: &Arguments, signals: &mut Option<Signals>) -> Result<End> {
-    let profile = load(arguments)?;
+fn load(arguments: &Arguments) -> Result<ServerProfile> {
+    ServerProfile::load(&arguments.config).with_context(|| arguments.config.display().to_string())
+}
+
+/// Serves clients until a signal arrives.
+fn serve(
+    arguments: &Arguments,
+    profile: ServerProfile,
+    process: &mut Process,
+    signals: &mut Signals,
+) -> Result<End> {
     let interface = arguments
         .interface
         .clone()
         .or_else(|| profile.common.device.clone())
         .context("no adapter given: set `dev` or --interface")?;
-    let signals = match signals {
-        Some(signals) => signals,
-        // Before any thread starts: threads inherit the signal mask.
-        None => signals.insert(Signals::block()?),
-    };
     let (_tunicd, adapter) = Tunicd::attach(&interface)?;
     let data: Arc<dyn DataChannel> = Arc::new(adapter);
-    server::run(profile, &interface, &data, signals)
-}
-
-fn load(arguments: &Arguments) -> Result<ServerProfile> {
-    ServerProfile::load(&arguments.config).with_context(|| arguments.config.display().to_string())
+    server::run(profile, &interface, &data, signals, process)
 }

@@ -1,6 +1,8 @@
-//! Log lines on stderr.
+//! Log lines of the client.
 
 use std::fmt;
+
+use crate::process::{self, Level, Stream};
 
 /// A log with a verbosity.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +38,12 @@ impl Log {
 
     fn line(&self, level: u8, what: &dyn fmt::Display) {
         if level <= self.verbosity {
-            // Text of the peer must not control the terminal.
-            eprintln!("{}", what.to_string().replace(|c: char| c.is_control(), "?"));
+            let level = match level {
+                0 => Level::Error,
+                1 => Level::Notice,
+                _ => Level::Debug,
+            };
+            process::write(level, Stream::Error, &what.to_string());
         }
     }
 }

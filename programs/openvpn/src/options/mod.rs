@@ -182,7 +182,12 @@ impl TunnelOptions {
                 }
                 self.redirect_gateway = Some(redirect);
             }
-            ("tun-mtu", [mtu, ..]) => self.tun_mtu = Some(parse(mtu, malformed)?),
+            ("tun-mtu", [mtu, rest @ ..]) => {
+                self.tun_mtu = Some(parse(mtu, malformed)?);
+                if !rest.is_empty() {
+                    self.ignored.push("second word of tun-mtu".into());
+                }
+            }
             ("ping", [seconds]) => self.ping = Some(seconds_of(seconds, malformed)?),
             ("ping-restart", [seconds]) => {
                 self.ping_restart = Some(seconds_of(seconds, malformed)?);

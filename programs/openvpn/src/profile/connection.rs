@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Family;
 use super::error::ProfileError;
 use super::lines::{Line, lines};
-use super::parse::{PartialRemote, Reader, malformed, seconds, value};
+use super::parse::{PartialRemote, Reader, malformed, no_effect, seconds, value};
 use crate::Role;
 
 impl Reader {
@@ -55,7 +55,11 @@ impl Reader {
                 self.profile.server_poll_timeout = Some(seconds(line, timeout)?);
             }
             ("resolv-retry", ["infinite"]) => self.profile.resolve_retry = None,
-            ("resolv-retry", [retry]) => self.profile.resolve_retry = Some(seconds(line, retry)?),
+            ("resolv-retry", [retry]) => {
+                self.profile.resolve_retry = Some(seconds(line, retry)?);
+                // Names are resolved again in each round.
+                self.profile.warnings.push(no_effect(line, &line.name));
+            }
             ("explicit-exit-notify", rest) if rest.len() <= 1 => {
                 let count: u32 = rest.first().map_or(Ok(1), |count| value(line, count))?;
                 self.profile.is_exit_notified = count > 0;

@@ -269,6 +269,9 @@ impl Reader {
                 if name.starts_with("UV_") {
                     let value = rest.first().copied().unwrap_or_default().to_owned();
                     profile.peer_info.push(((*name).to_owned(), value));
+                } else {
+                    // For scripts in stock OpenVPN.
+                    profile.warnings.push(no_effect(line, &format!("{} {name}", line.name)));
                 }
             }
             ("ignore-unknown-option", _) => {}

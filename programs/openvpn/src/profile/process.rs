@@ -7,17 +7,7 @@ use super::lines::Line;
 use super::parse::{Reader, malformed, no_effect};
 
 /// Options that are read and not done yet.
-const WITHOUT_EFFECT: &[&str] = &[
-    "daemon",
-    "syslog",
-    "log",
-    "log-append",
-    "suppress-timestamps",
-    "writepid",
-    "user",
-    "group",
-    "chroot",
-];
+const WITHOUT_EFFECT: &[&str] = &["user", "group", "chroot"];
 
 /// How the program runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

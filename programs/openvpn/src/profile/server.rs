@@ -118,7 +118,7 @@ impl ServerProfile {
             ("duplicate-cn", []) => self.is_duplicate_name_allowed = true,
             ("max-clients", [count]) => self.max_clients = value(line, count)?,
             // Key agreement uses elliptic curves only.
-            ("dh", [_]) => {}
+            ("dh", ["none"]) => {}
             ("verify-client-cert", [] | ["require"]) => {}
             ("verify-client-cert", _) => {
                 return Err(line.error("verify-client-cert: only `require` is supported"));

@@ -86,11 +86,19 @@ impl Reader {
                 });
             }
             // The second argument randomizes the interval.
-            ("reneg-sec", [after, ..]) => profile.renegotiate_after = Some(seconds(line, after)?),
+            ("reneg-sec", [after, rest @ ..]) if rest.len() <= 1 => {
+                profile.renegotiate_after = Some(seconds(line, after)?);
+                if !rest.is_empty() {
+                    profile.warnings.push(no_effect(line, "second word of reneg-sec"));
+                }
+            }
             ("hand-window", [window]) => profile.handshake_window = Some(seconds(line, window)?),
             ("tran-window", [window]) => profile.transition_window = Some(seconds(line, window)?),
             ("auth-retry", [how @ ("none" | "nointeract" | "interact")]) => {
                 profile.is_auth_retried = *how != "none";
+                if *how == "interact" {
+                    profile.warnings.push(no_effect(line, "auth-retry interact: nointeract"));
+                }
             }
             (
                 "key-direction"

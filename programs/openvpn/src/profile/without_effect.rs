@@ -4,8 +4,6 @@ use crate::Role;
 
 /// Ignored silently: the result is the same without them.
 const SILENT: &[&str] = &[
-    "allow-pull-fqdn",
-    "bind",
     "client",
     "dev-type",
     "float",
@@ -13,26 +11,25 @@ const SILENT: &[&str] = &[
     "mute-replay-warnings",
     "nobind",
     "persist-key",
-    "persist-local-ip",
-    "persist-remote-ip",
-    "preresolve",
     "pull",
     "tls-client",
     "tls-server",
-    "windows-driver",
 ];
 
 /// Ignored with a warning: the author expects an effect.
 const WARNED: &[&str] = &[
     "allow-compression",
+    "allow-pull-fqdn",
     "allow-recursive-routing",
     "auth-nocache",
+    "bind",
     "block-ipv6",
     "block-outside-dns",
     "client-nat",
     "connect-freq",
     "connect-freq-initial",
     "dev-node",
+    "dh",
     "dhcp-release",
     "dhcp-renew",
     "disable-dco",
@@ -64,7 +61,10 @@ const WARNED: &[&str] = &[
     "opt-verify",
     "parameter",
     "passtos",
+    "persist-local-ip",
+    "persist-remote-ip",
     "ping-timer-rem",
+    "preresolve",
     "prng",
     "providers",
     "push-peer-info",
@@ -106,6 +106,7 @@ const WARNED: &[&str] = &[
     "verb",
     "vlan-tagging",
     "win-sys",
+    "windows-driver",
 ];
 
 /// Refused: the connection would fail, or would be less secure than the author expects.

@@ -17,6 +17,7 @@ use super::readers::Readers;
 use crate::Signals;
 use crate::clock::unix_time_s;
 use crate::data_channel::DataChannel;
+use crate::process::{self, Level, Process, Stream};
 use crate::profile::{Family, ServerProfile};
 
 const DEFAULT_PORT: u16 = 1194;
@@ -48,6 +49,7 @@ pub fn run(
     interface: &str,
     data: &Arc<dyn DataChannel>,
     signals: &mut Signals,
+    process: &mut Process,
 ) -> Result<End> {
     let pool = Pool::new(profile.network, profile.network_v6);
     let local = data.listen(local_address(&profile)).context("UDP socket")?;
@@ -70,6 +72,7 @@ pub fn run(
     });
     let _management = management.transpose()?;
     let server = Server::new(profile, data.clone(), Box::new(log_line))?;
+    process.started()?;
     let readers = Readers::start(data, &sender);
     signals.forward(move |signal| sender.send(Input::Signal(signal)).is_ok());
     let result = serve(server, &inputs);
@@ -150,8 +153,6 @@ fn local_address(profile: &ServerProfile) -> SocketAddr {
     SocketAddr::new(address, common.local_port.unwrap_or(DEFAULT_PORT))
 }
 
-/// Prints a log line.
 fn log_line(line: &str) {
-    // Text of a peer, as in names, must not control the terminal.
-    println!("{}", line.replace(|c: char| c.is_control() && c != '\t', "?"));
+    process::write(Level::Notice, Stream::Output, line);
 }

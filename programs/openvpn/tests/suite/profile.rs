@@ -168,13 +168,36 @@ fn what_can_not_be_done_is_said_with_its_line() {
 
 #[test]
 fn options_without_effect_are_reported() {
-    for option in ["daemon", "log x", "log-append x", "syslog", "user x", "group x", "chroot x"] {
+    for option in [
+        "user x",
+        "group x",
+        "chroot x",
+        "allow-pull-fqdn",
+        "bind ipv6only",
+        "persist-remote-ip",
+        "preresolve",
+        "windows-driver wintun",
+        "resolv-retry 5",
+    ] {
         let profile = parse(&format!("client\nremote a\n{option}\n")).unwrap();
         let name = option.split(' ').next().unwrap();
         assert_eq!(profile.warnings, [format!("line 3: without effect: {name}")]);
     }
     let profile = parse("client\nremote a\npersist-tun\ntls-cipher X\nnobind\n").unwrap();
     assert_eq!(profile.warnings, ["line 4: without effect: tls-cipher"]);
+    for (option, what) in [
+        ("setenv FORWARD_COMPATIBLE 1", "setenv FORWARD_COMPATIBLE"),
+        ("reneg-sec 600 60", "second word of reneg-sec"),
+        ("tun-mtu 1500 1600", "second word of tun-mtu"),
+        ("auth-retry interact", "auth-retry interact: nointeract"),
+    ] {
+        let profile = parse(&format!("client\nremote a\n{option}\n")).unwrap();
+        assert_eq!(profile.warnings, [format!("line 3: without effect: {what}")]);
+    }
+    let done = "daemon x\nsyslog x\nlog x\nlog-append x\nwritepid x\nsuppress-timestamps\ncd /\n\
+         resolv-retry infinite\nsetenv UV_X 1\npersist-tun\npersist-key\nfloat\n";
+    let profile = parse(&format!("client\nremote a\n{done}")).unwrap();
+    assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
     assert!(profile.is_tunnel_kept);
 }
 
