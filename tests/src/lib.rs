@@ -28,4 +28,5 @@ pub mod tunnel;
 pub mod uapi;
 pub mod wait;
 pub mod wg;
+pub mod windows;
 pub mod wire;
