@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds programs for Windows from their sources in Debian's archive into a folder:
-# openvpn-2.6.exe, openvpn-2.7.exe and wg.exe. Their sources are not changed; shims/ is linked beside
+# openvpn-2.6.exe, openvpn-2.7.exe and wg.exe. Their sources are not changed; shims/ is linked with
 # them, for what Wine lacks. What exists already stays. Needs gcc-mingw-w64-x86-64, make and apt.
 # TUNIC_WIREGUARD_TOOLS may name a folder with the sources of wireguard-tools.
 set -euo pipefail
