@@ -1,6 +1,9 @@
-//! What Tunic's programs leave on the system is theirs alone: sockets that only their owner can
-//! connect to, and files that are written through no link.
+//! What Tunic's programs give up before they meet the network: core dumps, swap, capabilities, and
+//! system calls that they do not use. SECURITY.md says what an administrator may rely on.
 #![forbid(unsafe_code)]
 
+pub mod capabilities;
+pub mod memory;
 pub mod output_file;
 pub mod private_socket;
+pub mod process;
