@@ -372,10 +372,14 @@ fn poison(start: usize, block: &Block) {
         Memory::Heap { .. } => fill(start, FREED, block.bytes),
         Memory::Pages { base, bytes } => {
             protect(base, bytes);
-            // SAFETY: the pages belong to the block, and their content is of no use any more.
-            unsafe {
-                libc::madvise(ptr::with_exposed_provenance_mut(base), bytes, libc::MADV_DONTNEED)
+            let discard = |advice| {
+                // SAFETY: the pages belong to the block, and their content is of no use any more.
+                unsafe { libc::madvise(ptr::with_exposed_provenance_mut(base), bytes, advice) }
             };
+            // Memory that the process has locked (mlockall) needs the other advice, of Linux 5.18.
+            if discard(libc::MADV_DONTNEED) != 0 {
+                discard(libc::MADV_DONTNEED_LOCKED);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 //! that tests can substitute it.
 #![forbid(unsafe_code)]
 
+pub mod confine;
 pub mod daemon;
 pub mod host;
 pub mod ioctl_socket;

@@ -10,11 +10,12 @@ use clap::Parser;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nt_host::{DriverSource, MachineOptions};
+use tunic_confinement::filter::Action;
 use tunicd::host::{Host, HostOptions};
 use tunicd::log::{self, Level, Sink};
 use tunicd::protocol::Protocol;
 use tunicd::signal::Signals;
-use tunicd::{daemon, service};
+use tunicd::{confine, daemon, service};
 
 /// Runs the Tunic driver on a TUN interface: a WireGuard interface, configured by wg(8) or
 /// tunic(1), or an OpenVPN data channel, for clients of the Tunic SDK. Needs root.
@@ -58,6 +59,10 @@ struct Options {
     /// through no link, and only to a file of this user.
     #[arg(long)]
     perf_map: bool,
+    /// What happens at a system call that tunicd is not known to use: kill ends it by SIGSYS, log
+    /// has the kernel log the call, off filters none.
+    #[arg(long, value_name = "ACTION", default_value_t)]
+    seccomp: Action,
     /// The name of the interface to create.
     #[arg(value_parser = interface_name)]
     interface: String,
@@ -95,6 +100,12 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
         daemon::leave_session().context("cannot leave the session (setsid)")?;
     }
 
+    let driver = options.driver();
+    confine::at_start(match &driver {
+        DriverSource::Image(path) => Some(path),
+        DriverSource::Linked { .. } => None,
+    })?;
+
     if options.until_eof {
         end_with_input().context("cannot watch standard input")?;
     }
@@ -116,7 +127,8 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
         ovpn_dco: options.ovpn_dco,
         timer_divisor: options.timer_divisor,
     };
-    let host = Host::start(&options.interface, &options.driver(), host_options)?;
+    let host = Host::start(&options.interface, &driver, host_options)?;
+    confine::after_start(options.seccomp);
     let served =
         service::serve(&options.interface, host.device(), signals, nt_host::wsk::set_mark, || {
             log::info(format_args!("ready"));
