@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tunic_confinement::capabilities::{self, Capability};
 use tunic_confinement::filter::{Action, Program};
 use tunic_confinement::memory::{self, Locked};
@@ -34,8 +34,11 @@ pub fn at_start(driver: Option<&Path>) -> Result<()> {
 }
 
 /// Does without the system calls that the daemon does not use, once the driver is loaded.
-pub fn after_start(action: Action) {
-    if let Err(error) = Program::Tunicd.filter(action) {
-        log::error(format_args!("system calls are not filtered: {error:#}"));
-    }
+///
+/// # Errors
+///
+/// When the kernel has no filters. An administrator may rely on the filter: only the option does
+/// without one.
+pub fn after_start(action: Action) -> Result<()> {
+    Program::Tunicd.filter(action).context("--seccomp off does without a filter")
 }

@@ -128,7 +128,7 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
         timer_divisor: options.timer_divisor,
     };
     let host = Host::start(&options.interface, &driver, host_options)?;
-    confine::after_start(options.seccomp);
+    confine::after_start(options.seccomp)?;
     let served =
         service::serve(&options.interface, host.device(), signals, nt_host::wsk::set_mark, || {
             log::info(format_args!("ready"));

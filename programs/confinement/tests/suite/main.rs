@@ -1,4 +1,5 @@
 //! The tests of this crate.
 
+mod filter;
 mod output_file;
 mod private_socket;

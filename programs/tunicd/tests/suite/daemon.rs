@@ -24,7 +24,7 @@ use crate::directory::Directory;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-fn run(program: &str, arguments: &[&str]) -> Output {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
@@ -32,7 +32,7 @@ fn tunicd(arguments: &[&str]) -> Output {
     run(env!("CARGO_BIN_EXE_tunicd"), arguments)
 }
 
-fn await_true(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn await_true(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
         assert!(Instant::now() < deadline, "never: {what}");
@@ -41,7 +41,7 @@ fn await_true(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// The name of an interface of the test's own; `None` where there may be none.
-fn interface(test: &str) -> Option<String> {
+pub(crate) fn interface(test: &str) -> Option<String> {
     let name = format!("t{test}{}", std::process::id());
     if run("ip", &["tuntap", "add", &name, "mode", "tun"]).status.success() {
         assert!(run("ip", &["link", "del", &name]).status.success());
@@ -74,14 +74,14 @@ impl Drop for Deleted<'_> {
 }
 
 /// A daemon in the foreground, which is killed with the test.
-struct Foreground(Child);
+pub(crate) struct Foreground(pub(crate) Child);
 
 impl Foreground {
-    fn start(interface: &str) -> Self {
+    pub(crate) fn start(interface: &str) -> Self {
         Self::start_with(&[], interface)
     }
 
-    fn start_with(options: &[&str], interface: &str) -> Self {
+    pub(crate) fn start_with(options: &[&str], interface: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunicd"));
         let command = command.arg("--foreground").args(options).arg(interface);
         let child = command.stdin(Stdio::null()).spawn().unwrap();
@@ -90,11 +90,11 @@ impl Foreground {
         daemon
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         assert!(run("kill", &[signal, &self.0.id().to_string()]).status.success());
     }
 
-    fn succeeds(&mut self) {
+    pub(crate) fn succeeds(&mut self) {
         let mut status = None;
         await_true("end", || {
             status = self.0.try_wait().unwrap();

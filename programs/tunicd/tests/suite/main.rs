@@ -1,5 +1,6 @@
 //! The daemon, its parts and its sockets.
 
+mod confined;
 mod daemon;
 mod directory;
 mod ioctl_socket;

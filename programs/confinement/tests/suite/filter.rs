@@ -1,0 +1,73 @@
+//! A filter stays with its process: each case runs in one of its own, this program again.
+
+use std::ffi::CStr;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::{env, fs, thread};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::unistd::{Pid, chroot};
+use tunic_confinement::filter::{Action, Program};
+
+/// Names the case in the environment of the process that runs it.
+const CASE: &str = "TUNIC_FILTER_CASE";
+const SHELL: &CStr = c"/bin/sh";
+
+/// What an attacker would like to do.
+const FORBIDDEN: [(&str, fn()); 7] = [
+    ("start a process", || drop(Command::new("/bin/true").spawn())),
+    ("become a program", || _ = nix::unistd::execv(SHELL, &[SHELL])),
+    ("change the root", || _ = chroot("/")),
+    ("change the user", || _ = nix::unistd::setuid(nix::unistd::Uid::current())),
+    ("signal another process", || _ = kill(Pid::parent(), None)),
+    ("leave a namespace", || _ = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)),
+    ("a socket of packets", || {
+        drop(socket(AddressFamily::Packet, SockType::Datagram, SockFlag::empty(), None));
+    }),
+];
+
+fn run(case: &str, action: Action) -> ExitStatus {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "filter::the_case_that_the_environment_names", "--nocapture"]);
+    command.env(CASE, format!("{action} {case}")).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap()
+}
+
+/// Does nothing as a test of its own.
+#[test]
+fn the_case_that_the_environment_names() {
+    let Ok(value) = env::var(CASE) else { return };
+    let (action, case) = value.split_once(' ').unwrap();
+    Program::Tunicd.filter(action.parse().unwrap()).unwrap();
+    if let Some((_, call)) = FORBIDDEN.iter().find(|(name, _)| *name == case) {
+        return call();
+    }
+    // What a program does all the time.
+    let threads = (0..4).map(|_| thread::spawn(|| vec![1_u8; 1 << 20].len()));
+    assert_eq!(threads.map(|thread| thread.join().unwrap()).sum::<usize>(), 4 << 20);
+    fs::read("/proc/self/status").unwrap();
+    socket(AddressFamily::Inet, SockType::Datagram, SockFlag::empty(), None).unwrap();
+    kill(Pid::this(), None).unwrap();
+    assert_eq!(
+        fs::write("/nonexistent/file", "").unwrap_err().raw_os_error(),
+        Some(Errno::ENOENT as i32)
+    );
+}
+
+#[test]
+fn a_forbidden_call_ends_the_process() {
+    for (name, _) in FORBIDDEN {
+        let status = run(name, Action::Kill);
+        assert_eq!(status.signal(), Some(Signal::SIGSYS as i32), "{name}: {status}");
+        let status = run(name, Action::Off);
+        assert_ne!(status.signal(), Some(Signal::SIGSYS as i32), "{name}, unfiltered: {status}");
+    }
+}
+
+#[test]
+fn other_calls_work_and_a_call_that_is_only_logged_does() {
+    assert!(run("ordinary", Action::Kill).success());
+    assert!(run("start a process", Action::Log).success());
+}
