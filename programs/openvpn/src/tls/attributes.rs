@@ -1,8 +1,9 @@
 //! Names of the attributes of distinguished names: OpenSSL's short names, as `openssl list
-//! -objects` prints them for the arcs of X.520, PKCS #9, RFC 4524 and the CA/Browser Forum.
+//! -objects` prints them for the arcs of X.520, PKCS #9, RFC 3739, RFC 4524,
+//! Microsoft and the CA/Browser Forum.
 
 /// Object identifiers and short names.
-const NAMES: [(&str, &str); 123] = [
+const NAMES: [(&str, &str); 129] = [
     ("0.9.2342.19200300.100.1.1", "UID"),
     ("0.9.2342.19200300.100.1.2", "textEncodedORAddress"),
     ("0.9.2342.19200300.100.1.3", "mail"),
@@ -65,9 +66,15 @@ const NAMES: [(&str, &str); 123] = [
     ("1.2.840.113549.1.9.9", "extendedCertificateAttributes"),
     ("1.2.840.113549.1.9.20", "friendlyName"),
     ("1.2.840.113549.1.9.21", "localKeyID"),
+    ("1.3.6.1.4.1.311.20.2.3", "msUPN"),
     ("1.3.6.1.4.1.311.60.2.1.1", "jurisdictionL"),
     ("1.3.6.1.4.1.311.60.2.1.2", "jurisdictionST"),
     ("1.3.6.1.4.1.311.60.2.1.3", "jurisdictionC"),
+    ("1.3.6.1.5.5.7.9.1", "id-pda-dateOfBirth"),
+    ("1.3.6.1.5.5.7.9.2", "id-pda-placeOfBirth"),
+    ("1.3.6.1.5.5.7.9.3", "id-pda-gender"),
+    ("1.3.6.1.5.5.7.9.4", "id-pda-countryOfCitizenship"),
+    ("1.3.6.1.5.5.7.9.5", "id-pda-countryOfResidence"),
     ("2.5.4.3", "CN"),
     ("2.5.4.4", "SN"),
     ("2.5.4.5", "serialNumber"),

@@ -90,13 +90,19 @@ pub(super) fn object_identifier(dotted: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The dotted form of an object identifier.
+/// The dotted form of an object identifier. Arcs have up to 128 bits, as those of UUIDs do.
 pub(super) fn dotted(identifier: &[u8]) -> Option<String> {
-    let mut arcs: Vec<u64> = Vec::new();
-    let mut arc = 0_u64;
+    let mut arcs: Vec<u128> = Vec::new();
+    let mut arc = 0_u128;
+    let mut is_first = true;
     for byte in identifier {
-        arc = arc.checked_mul(128)? | u64::from(byte & 0x7F);
-        if byte & 0x80 == 0 {
+        // X.690, section 8.19.2: no leading zeros.
+        if is_first && *byte == 0x80 {
+            return None;
+        }
+        is_first = byte & 0x80 == 0;
+        arc = arc.checked_mul(128)? | u128::from(byte & 0x7F);
+        if is_first {
             if arcs.is_empty() {
                 let first = (arc / 40).min(2);
                 arcs.push(first);
@@ -109,7 +115,7 @@ pub(super) fn dotted(identifier: &[u8]) -> Option<String> {
     if identifier.last().is_none_or(|byte| byte & 0x80 != 0) {
         return None;
     }
-    Some(arcs.iter().map(u64::to_string).collect::<Vec<_>>().join("."))
+    Some(arcs.iter().map(u128::to_string).collect::<Vec<_>>().join("."))
 }
 
 #[cfg(test)]
@@ -130,7 +136,9 @@ mod tests {
         for bad in ["", "1", "3.1", "1.40", "a.b", "1..2"] {
             assert_eq!(object_identifier(bad), None, "{bad}");
         }
-        assert_eq!((dotted(&[]), dotted(&[0x55, 0x84])), (None, None));
+        for malformed in [&[][..], &[0x55, 0x84], &[0x55, 0x80, 4], &[0x80, 0x55]] {
+            assert_eq!(dotted(malformed), None, "{malformed:?}");
+        }
     }
 
     #[test]

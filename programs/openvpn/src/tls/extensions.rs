@@ -6,10 +6,33 @@ use super::der::{
 };
 
 // Object identifiers of extensions: RFC 5280, section 4.2.1, and Netscape's certificate type.
+const SUBJECT_KEY: &[u8] = &[0x55, 0x1D, 14];
 const KEY_USAGE: &[u8] = &[0x55, 0x1D, 15];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 19];
+const AUTHORITY_KEY: &[u8] = &[0x55, 0x1D, 35];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1D, 37];
 const NETSCAPE_CERT_TYPE: &[u8] = &[0x60, 0x86, 0x48, 1, 0x86, 0xF8, 0x42, 1, 1];
+
+/// Extensions that may be critical, as OpenSSL knows them: these, further ones of RFC 5280 (names,
+/// policies, distribution of revocation lists), RFC 3779 and RFC 3820.
+const KNOWN: [&[u8]; 16] = [
+    SUBJECT_KEY,
+    KEY_USAGE,
+    &[0x55, 0x1D, 17],
+    BASIC_CONSTRAINTS,
+    &[0x55, 0x1D, 30],
+    &[0x55, 0x1D, 31],
+    &[0x55, 0x1D, 32],
+    &[0x55, 0x1D, 33],
+    AUTHORITY_KEY,
+    &[0x55, 0x1D, 36],
+    EXTENDED_KEY_USAGE,
+    &[0x55, 0x1D, 54],
+    NETSCAPE_CERT_TYPE,
+    &[0x2B, 6, 1, 5, 5, 7, 1, 7],
+    &[0x2B, 6, 1, 5, 5, 7, 1, 8],
+    &[0x2B, 6, 1, 5, 5, 7, 1, 14],
+];
 
 /// What a certificate states about its use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +40,13 @@ pub(super) struct Extensions {
     /// Version 1 has no extensions.
     pub(super) is_version_1: bool,
     pub(super) is_self_issued: bool,
+    /// The public key, without the outer tag.
+    pub(super) key: Vec<u8>,
+    /// The identifier of the certificate's key.
+    subject_key: Option<Vec<u8>>,
+    /// The identifier of the issuer's key.
+    authority_key: Option<Vec<u8>>,
+    pub(super) has_unknown_critical: bool,
     /// First and last second of validity, as `YYYYMMDDhhmmss`.
     pub(super) validity: (String, String),
     pub(super) basic_constraints: Option<BasicConstraints>,
@@ -46,8 +76,8 @@ impl Extensions {
         let mut validity = to_be_signed.nested(SEQUENCE)?;
         let validity = (time(&mut validity)?, time(&mut validity)?);
         let is_self_issued = to_be_signed.element(SEQUENCE)? == issuer;
-        to_be_signed.element(SEQUENCE)?;
-        let mut found = Self { is_version_1, is_self_issued, validity, ..Self::default() };
+        let key = to_be_signed.element(SEQUENCE)?.to_vec();
+        let mut found = Self { is_version_1, is_self_issued, key, validity, ..Self::default() };
         // Unique identifiers of issuer and subject.
         to_be_signed.optional(0x81)?;
         to_be_signed.optional(0x82)?;
@@ -56,14 +86,30 @@ impl Extensions {
         while !extensions.is_empty() {
             let mut extension = extensions.nested(SEQUENCE)?;
             let identifier = extension.element(OBJECT_IDENTIFIER)?;
-            extension.optional(BOOLEAN)?;
+            let is_critical = extension.optional(BOOLEAN)?.is_some_and(|value| value != [0]);
+            found.has_unknown_critical |= is_critical && !KNOWN.contains(&identifier);
             found.extension(identifier, Der::new(extension.element(OCTET_STRING)?))?;
         }
         Some(found)
     }
 
+    /// Whether OpenSSL takes it for self-signed: names and identifiers of keys are those of itself,
+    /// as far as they are there. OpenSSL verifies its signature with its own key then.
+    pub(super) fn seems_self_signed(&self) -> bool {
+        let is_other = matches!(
+            (&self.authority_key, &self.subject_key),
+            (Some(authority), Some(subject)) if authority != subject
+        );
+        self.is_self_issued && !is_other
+    }
+
     fn extension(&mut self, identifier: &[u8], mut value: Der<'_>) -> Option<()> {
         match identifier {
+            SUBJECT_KEY => self.subject_key = Some(value.element(OCTET_STRING)?.to_vec()),
+            AUTHORITY_KEY => {
+                let identifier = value.nested(SEQUENCE)?.optional(0x80)?;
+                self.authority_key = identifier.map(<[u8]>::to_vec);
+            }
             KEY_USAGE => self.key_usage = Some(bits(&mut value)?),
             NETSCAPE_CERT_TYPE => self.netscape_type = Some(bits(&mut value)?),
             BASIC_CONSTRAINTS => {
@@ -99,6 +145,16 @@ fn path_length(bytes: &[u8]) -> Option<usize> {
     }
     let append = |value: usize, byte: &u8| value.saturating_mul(256).saturating_add((*byte).into());
     Some(bytes.iter().fold(0, append))
+}
+
+/// The time from which on a revocation list is valid (RFC 5280, section 5.1), as
+/// `YYYYMMDDhhmmss`; `None` if it is malformed.
+pub(super) fn list_begin(list: &[u8]) -> Option<String> {
+    let mut to_be_signed = Der::new(list).nested(SEQUENCE)?.nested(SEQUENCE)?;
+    to_be_signed.optional(INTEGER)?;
+    to_be_signed.element(SEQUENCE)?;
+    to_be_signed.element(SEQUENCE)?;
+    time(&mut to_be_signed)
 }
 
 /// Reads a time (RFC 5280, section 4.1.2.5) as `YYYYMMDDhhmmss`.

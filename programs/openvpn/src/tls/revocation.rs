@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::error::TlsFileError;
+use super::extensions::list_begin;
 use super::revoked_folder::RevokedFolder;
 
 /// Source of revocation information.
@@ -43,7 +44,8 @@ pub struct RevocationLists {
 
 #[derive(Debug)]
 struct Lists {
-    lists: Vec<CertRevocationList<'static>>,
+    /// With the time from which on each is valid.
+    lists: Vec<(CertRevocationList<'static>, String)>,
     /// Modification time and size of the file.
     version: Option<(SystemTime, u64)>,
 }
@@ -68,9 +70,11 @@ impl Revocations {
 }
 
 impl RevocationLists {
-    /// Calls `check` with the lists, reloaded first if the file has changed.
+    /// Calls `check` with the lists that are valid at `now` (`YYYYMMDDhhmmss`) or were before,
+    /// reloaded first if the file has changed.
     pub(super) fn with_current<T>(
         &self,
+        now: &str,
         check: impl FnOnce(&[&CertRevocationList<'_>]) -> T,
     ) -> Result<T, TlsFileError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +84,8 @@ impl RevocationLists {
                 *read = Lists::read(path)?;
             }
         }
-        let lists: Vec<&CertRevocationList<'_>> = read.lists.iter().collect();
+        let begun = read.lists.iter().filter(|(_, begin)| begin.as_str() <= now);
+        let lists: Vec<&CertRevocationList<'_>> = begun.map(|(list, _)| list).collect();
         Ok(check(&lists))
     }
 }
@@ -102,8 +107,10 @@ impl Lists {
         let lists = CertificateRevocationListDer::pem_slice_iter(text.as_bytes())
             .map(|list| {
                 let list = list.map_err(TlsFileError::RevocationPem)?;
-                let list = OwnedCertRevocationList::from_der(&list);
-                list.map(CertRevocationList::from).map_err(TlsFileError::RevocationList)
+                let malformed = TlsFileError::RevocationList;
+                let begin = list_begin(&list).ok_or(malformed(webpki::Error::BadDer))?;
+                let list = OwnedCertRevocationList::from_der(&list).map_err(malformed)?;
+                Ok((CertRevocationList::from(list), begin))
             })
             .collect::<Result<Vec<_>, _>>()?;
         match lists.is_empty() {

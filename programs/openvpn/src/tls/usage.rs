@@ -113,8 +113,15 @@ pub(super) fn check(
     anchor: &Extensions,
     now: &str,
 ) -> Result<(), UsageError> {
+    // In `ca`, a self-signed certificate of a peer is its own anchor.
+    if leaf.seems_self_signed() && leaf.key != anchor.key {
+        return Err(UsageError::SelfSigned);
+    }
     check_leaf(role, leaf)?;
     for issuer in intermediates {
+        if issuer.seems_self_signed() {
+            return Err(UsageError::SelfSigned);
+        }
         check_issuer(role, issuer)?;
     }
     check_anchor(role, intermediates, anchor, now)?;
@@ -156,6 +163,9 @@ fn check_anchor(
     now: &str,
 ) -> Result<(), UsageError> {
     check_issuer(role, anchor)?;
+    if anchor.has_unknown_critical {
+        return Err(UsageError::UnknownCritical);
+    }
     let is_ca = match anchor.basic_constraints {
         Some(constraints) => constraints.is_ca,
         // Version 1 has no extensions. As stock does, the right to sign certificates stands in.
@@ -190,6 +200,8 @@ pub(super) enum UsageError {
     NoCa,
     PathLength,
     AnchorValidity,
+    SelfSigned,
+    UnknownCritical,
 }
 
 impl fmt::Display for UsageError {
@@ -205,6 +217,10 @@ impl fmt::Display for UsageError {
             Self::IssuerExtendedKeyUsage => "the extended key usage of a CA excludes this use",
             Self::NoCa => "the certificate in `ca` is not a CA's",
             Self::PathLength => "the path is longer than the CA permits",
+            Self::SelfSigned => {
+                "a certificate has its issuer's name, and no identifier of another key"
+            }
+            Self::UnknownCritical => "the CA's certificate has an unknown critical extension",
             Self::AnchorValidity => "the CA's certificate is expired or not yet valid",
         })
     }

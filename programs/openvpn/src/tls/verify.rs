@@ -178,15 +178,15 @@ impl Verifier {
                 }
             }
             Some(Revocations::Lists(lists)) => lists
-                .with_current(|lists| {
-                    let options = RevocationOptionsBuilder::new(lists).ok().map(|options| {
-                        options
-                            .with_depth(RevocationCheckDepth::Chain)
-                            .with_status_policy(UnknownStatusPolicy::Deny)
-                            .with_expiration_policy(ExpirationPolicy::Enforce)
-                            .build()
-                    });
-                    judge(options).map(|_| ())
+                .with_current(&time, |lists| {
+                    // It fails without any list.
+                    let options = RevocationOptionsBuilder::new(lists)
+                        .map_err(|_| untrusted(webpki::Error::UnknownRevocationStatus))?
+                        .with_depth(RevocationCheckDepth::Chain)
+                        .with_status_policy(UnknownStatusPolicy::Deny)
+                        .with_expiration_policy(ExpirationPolicy::Enforce)
+                        .build();
+                    judge(Some(options)).map(|_| ())
                 })
                 .map_err(|error| invalid(VerifyError::Revocations(error)))??,
         }
@@ -255,7 +255,8 @@ impl fmt::Display for VerifyError {
                 f.write_str("a certificate of the peer's chain is revoked")
             }
             Self::Chain(webpki::Error::UnknownRevocationStatus) => f.write_str(
-                "the peer's certificate is not trusted: a CA of its chain has no revocation list",
+                "the peer's certificate is not trusted: a CA of its chain has no valid \
+                 revocation list",
             ),
             Self::Revocations(error) => write!(f, "can not check revocation: {error}"),
             Self::Chain(error) => write!(f, "the peer's certificate is not trusted: {error}"),

@@ -1,10 +1,12 @@
 //! The cases: changes of a valid chain, and options.
 
 use rcgen::{
-    BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose as Eku, IsCa, KeyUsagePurpose as Ku,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose as Eku, GeneralSubtree, IsCa, KeyUsagePurpose as Ku, NameConstraints,
+    SanType, date_time_ymd,
 };
 use tunic_openvpn::Role;
+use tunic_openvpn::tls::{Subject, certificates};
 
 use super::chain::{Chain, Intermediates, Revocations, Root, ca, eku, tlv};
 
@@ -29,6 +31,38 @@ fn other(role: Role) -> Eku {
         Role::Server => Eku::ClientAuth,
         Role::Client => Eku::ServerAuth,
     }
+}
+
+fn add_extension(to: &mut CertificateParams, identifier: &[u64], value: &[u8]) {
+    let extension = CustomExtension::from_oid_content(identifier, value.to_vec());
+    to.custom_extensions.push(extension);
+}
+
+fn add_critical(to: &mut CertificateParams) {
+    add_extension(to, &[1, 2, 3, 4], &[5, 0]);
+    to.custom_extensions[0].set_criticality(true);
+}
+
+/// Sets the key usage to this encoding.
+fn key_usage(of: &mut CertificateParams, value: &[u8]) {
+    of.key_usages.clear();
+    add_extension(of, &[2, 5, 29, 15], value);
+}
+
+/// Netscape's "server gated crypto".
+fn step_up() -> Eku {
+    Eku::Other(vec![2, 16, 840, 1, 113_730, 4, 1])
+}
+
+fn permit(chain: &mut Chain, subtree: GeneralSubtree) {
+    chain.intermediates[0].name_constraints =
+        Some(NameConstraints { permitted_subtrees: vec![subtree], excluded_subtrees: Vec::new() });
+}
+
+fn name(common: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common);
+    name
 }
 
 fn netscape(chain: &mut Chain, bits: u8) {
@@ -114,6 +148,90 @@ const CHANGES: &[(&str, Change)] = &[
     ("root path length 1", |c, _| c.root.is_ca = limit(1)),
     ("root expired", |c, _| c.root.not_after = date_time_ymd(2020, 1, 1)),
     ("root not yet valid", |c, _| c.root.not_before = date_time_ymd(2200, 1, 1)),
+    ("leaf key usage without bits", |c, _| key_usage(&mut c.leaf, &[3, 1, 0])),
+    ("leaf decipherOnly", |c, _| key_usage(&mut c.leaf, &[3, 3, 7, 0, 0x80])),
+    ("leaf decipherOnly and keyAgreement", |c, _| key_usage(&mut c.leaf, &[3, 3, 7, 8, 0x80])),
+    ("leaf key usage is malformed", |c, _| key_usage(&mut c.leaf, &[4, 1, 0x80])),
+    ("leaf purposes are empty", |c, _| {
+        c.leaf.extended_key_usages.clear();
+        add_extension(&mut c.leaf, &[2, 5, 29, 37], &[0x30, 0]);
+    }),
+    ("leaf Netscape step-up", |c, _| c.leaf.extended_key_usages = vec![step_up()]),
+    ("intermediate Netscape step-up", |c, _| {
+        c.intermediates[0].extended_key_usages = vec![step_up()];
+    }),
+    ("intermediate key usage without bits", |c, _| {
+        key_usage(&mut c.intermediates[0], &[3, 1, 0]);
+    }),
+    ("intermediate purposes are empty", |c, _| {
+        add_extension(&mut c.intermediates[0], &[2, 5, 29, 37], &[0x30, 0]);
+    }),
+    ("intermediate Netscape object signing", |c, _| {
+        let identifier = [2, 16, 840, 1, 113_730, 1, 1];
+        add_extension(&mut c.intermediates[0], &identifier, &[3, 2, 0, 0x10]);
+    }),
+    ("root Netscape object signing", |c, _| {
+        add_extension(&mut c.root, &[2, 16, 840, 1, 113_730, 1, 1], &[3, 2, 0, 0x10]);
+    }),
+    ("root unknown critical extension", |c, _| add_critical(&mut c.root)),
+    ("leaf unknown extension", |c, _| add_extension(&mut c.leaf, &[1, 2, 3, 4], &[5, 0])),
+    ("intermediate permits other DNS names", |c, _| {
+        c.leaf.subject_alt_names = vec![SanType::DnsName("a.example".try_into().unwrap())];
+        permit(c, GeneralSubtree::DnsName("other.example".into()));
+    }),
+    ("intermediate permits the DNS name", |c, _| {
+        c.leaf.subject_alt_names = vec![SanType::DnsName("a.example".try_into().unwrap())];
+        permit(c, GeneralSubtree::DnsName("a.example".into()));
+    }),
+    ("intermediate permits other subjects", |c, _| {
+        permit(c, GeneralSubtree::DirectoryName(name("other")));
+    }),
+    ("intermediate permits the subject", |c, _| {
+        permit(c, GeneralSubtree::DirectoryName(name("peer")));
+    }),
+    ("intermediate excludes the subject", |c, _| {
+        c.intermediates[0].name_constraints = Some(NameConstraints {
+            permitted_subtrees: Vec::new(),
+            excluded_subtrees: vec![GeneralSubtree::DirectoryName(name("peer"))],
+        });
+    }),
+    ("intermediate has the root's name", |c, _| {
+        c.intermediates[0].distinguished_name = name("root");
+    }),
+    ("leaf has the intermediate's name", |c, _| c.leaf.distinguished_name = name("intermediate")),
+    ("same names, path length 0", |c, _| {
+        c.intermediates[0].is_ca = limit(0);
+        c.intermediates.push(ca("intermediate"));
+    }),
+    ("five intermediates", |c, _| {
+        c.intermediates.extend(["2", "3", "4", "5"].map(ca));
+    }),
+    ("intermediates in reverse order", |c, _| {
+        c.intermediates.extend(["2", "3"].map(ca));
+        c.intermediates_are = Intermediates::SentReversed;
+    }),
+    ("leaf is its own root", |c, _| c.root_is = Root::Leaf),
+    ("leaf is its own root and CA", |c, _| {
+        c.root_is = Root::Leaf;
+        c.leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }),
+    ("leaf is its own root and may sign", |c, _| {
+        c.root_is = Root::Leaf;
+        c.leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        c.leaf.key_usages.push(Ku::KeyCertSign);
+    }),
+    ("same names, identifiers of keys", |c, _| {
+        c.intermediates[0].distinguished_name = name("root");
+        c.intermediates[0].use_authority_key_identifier_extension = true;
+        c.leaf.distinguished_name = name("root");
+        c.leaf.use_authority_key_identifier_extension = true;
+        c.leaf.is_ca = IsCa::ExplicitNoCa;
+    }),
+    ("root is sent", |c, _| c.is_root_sent = true),
+    ("another root is sent", |c, _| {
+        c.root_is = Root::Other;
+        c.is_root_sent = true;
+    }),
 ];
 
 /// Options about usages, in place of `remote-cert-tls`.
@@ -128,12 +246,17 @@ const USAGES: [&str; 8] = [
     "remote-cert-eku \"Code Signing\"",
 ];
 
-const REVOCATIONS: [(&str, Revocations); 5] = [
+const REVOCATIONS: [(&str, Revocations); 10] = [
     ("nothing revoked", Revocations::None),
     ("leaf revoked", Revocations::Leaf),
     ("intermediate revoked", Revocations::Intermediate),
     ("list of the root only", Revocations::OnlyRoot),
     ("lists expired", Revocations::Expired),
+    ("list of the intermediate only", Revocations::OnlyIntermediate),
+    ("other serial revoked", Revocations::Other),
+    ("lists are not valid yet", Revocations::Early),
+    ("lists of another key", Revocations::Forged),
+    ("leaf revoked in the second list", Revocations::LeafInSecond),
 ];
 
 // Encoded object identifiers.
@@ -141,6 +264,22 @@ const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const ORGANIZATION: &[u8] = &[0x55, 4, 10];
 const PSEUDONYM: &[u8] = &[0x55, 4, 65];
 const UNKNOWN: &[u8] = &[0x2A, 3, 4];
+
+/// An arc beyond 64 bits.
+const LARGE: [u8; 13] =
+    [0x2A, 0x83, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
+/// The date of birth (RFC 3739), and Microsoft's user principal name.
+const BIRTH: [u8; 8] = [0x2B, 6, 1, 5, 5, 7, 9, 1];
+const PRINCIPAL: [u8; 10] = [0x2B, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 3];
+
+/// The attributes of 2.5.4 up to 108, and of RFC 4519's and RFC 4524's arc up to 60.
+fn every_attribute() -> Vec<u8> {
+    let pilot = [0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1];
+    let one = |identifier: &[u8]| tlv(0x31, &attribute(identifier, 12, b"v"));
+    let x520 = (0..=108).filter(|number| *number != 3).map(|number| one(&[0x55, 4, number]));
+    let pilot = (0..=60).map(|number| one(&[&pilot[..], &[number]].concat()));
+    x520.chain(pilot).flatten().chain(tlv(0x31, &attribute(COMMON_NAME, 12, b"n"))).collect()
+}
 
 fn attribute(identifier: &[u8], tag: u8, value: &[u8]) -> Vec<u8> {
     tlv(0x30, &[tlv(0x06, identifier), tlv(tag, value)].concat())
@@ -193,7 +332,92 @@ fn subjects() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
         ("invalid UTF-8", cn(12, b"a\xff"), vec!["a name-prefix"]),
         ("empty value", cn(12, b""), vec!["CN= subject"]),
         ("empty subject", Vec::new(), vec!["a name"]),
+        ("leading dash", cn(12, b"-a"), vec!["-a name", "_a name", "CN=-a subject"]),
+        ("leading space", cn(12, b" a "), vec!["'CN= a ' subject", "' a ' name"]),
+        ("DEL and TAB", cn(12, b"a\x7fb\tc"), vec![r"'CN=a\7Fb\09c' subject", "a_b_c name"]),
+        ("C1 controls", cn(12, "a\u{85}b\u{9f}".as_bytes()), vec!["a name-prefix"]),
+        ("C1 controls in T61String", cn(20, b"a\x85b"), vec!["a name-prefix"]),
+        ("separators", cn(12, "a\u{2028}b\u{a0}c\u{202e}".as_bytes()), vec!["a name-prefix"]),
+        ("only controls", cn(12, b"\n"), vec!["_ name"]),
+        ("slash and dots", cn(12, b"../a/CN=b"), vec!["../a/CN=b name", "b name"]),
+        ("plane 1", cn(12, "\u{1f600}".as_bytes()), vec!["\u{1f600} name"]),
+        ("UTF-8 surrogates", cn(12, b"a\xed\xa0\x80"), vec!["a name-prefix"]),
+        ("UTF-8 too long", cn(12, b"a\xc0\x80"), vec!["a name-prefix"]),
+        ("UTF-8 of five bytes", cn(12, b"a\xf8\x88\x80\x80\x80"), vec!["a name-prefix"]),
+        ("UTF-8 beyond Unicode", cn(12, b"a\xf4\x90\x80\x80"), vec!["a name-prefix"]),
+        ("BMPString surrogates", cn(30, &[0xd8, 0x3d, 0xde, 0]), vec!["x name-prefix"]),
+        ("BMPString of odd length", cn(30, &[0, 0x61, 0]), vec!["a name"]),
+        ("BMPString NUL", cn(30, &[0, 0x61, 0, 0, 0, 0x62]), vec!["a name"]),
+        ("empty BMPString", cn(30, &[]), vec!["CN= subject"]),
+        ("UniversalString", cn(28, &[0, 0, 0, 0x61, 0, 1, 0xf6, 0]), vec!["a\u{1f600} name"]),
+        ("UniversalString beyond", cn(28, &[0, 0x11, 0, 0]), vec!["a name"]),
+        ("NumericString", cn(18, b"12 a"), vec!["'12 a' name"]),
+        ("PrintableString Latin-1", cn(19, b"a\xe9"), vec!["a\u{e9} name"]),
+        ("IA5String Latin-1", cn(22, b"a\xe9"), vec!["a\u{e9} name"]),
+        ("GeneralString", cn(27, b"a"), vec!["a name"]),
+        ("INTEGER", cn(2, &[5]), vec!["5 name"]),
+        ("BOOLEAN", cn(1, &[0xff]), vec!["a name"]),
+        ("NULL", cn(5, &[]), vec!["a name"]),
+        ("OBJECT IDENTIFIER", cn(6, &[0x55, 4, 3]), vec!["a name"]),
+        ("ENUMERATED", cn(10, &[5]), vec!["a name"]),
+        ("UTCTime", cn(23, b"300101000000Z"), vec!["a name"]),
+        ("SET", cn(0x31, &[12, 1, 0x61]), vec!["a name"]),
+        ("context tag", cn(0x80, b"a"), vec!["a name"]),
+        ("T61String of 40 that is UTF-8 of 80", cn(20, &[0xe9; 40]), vec!["\u{e9} name-prefix"]),
+        ("last name is too long", [cn(12, b"a"), cn(12, &[b'x'; 65])].concat(), vec!["a name"]),
+        ("last name is a BIT STRING", [cn(12, b"a"), cn(3, b"\0b")].concat(), vec!["a name"]),
+        ("last name is empty", [cn(12, b"a"), cn(12, b"")].concat(), vec!["a name"]),
+        (
+            "two names in one set",
+            tlv(
+                0x31,
+                &[attribute(COMMON_NAME, 12, b"a"), attribute(COMMON_NAME, 12, b"b")].concat(),
+            ),
+            vec!["a name", "b name", "'CN=a + CN=b' subject"],
+        ),
+        (
+            "set out of order",
+            tlv(
+                0x31,
+                &[attribute(ORGANIZATION, 12, b"o"), attribute(COMMON_NAME, 12, b"a")].concat(),
+            ),
+            vec!["'CN=a + O=o' subject", "'O=o + CN=a' subject"],
+        ),
+        ("empty set", [cn(12, b"a"), tlv(0x31, &[])].concat(), vec!["a name"]),
+        (
+            "values with separators",
+            [one(ORGANIZATION, 12, b"o, CN=a + OU=b"), cn(12, b"n")].concat(),
+            vec!["'O=o, CN=a + OU=b, CN=n' subject"],
+        ),
+        ("large object identifier", [one(&LARGE, 12, b"x"), cn(12, b"n")].concat(), vec!["n name"]),
+        (
+            "malformed object identifier",
+            [one(&[0x55, 0x84], 12, b"x"), cn(12, b"n")].concat(),
+            vec!["n name"],
+        ),
+        (
+            "padded object identifier",
+            [one(&[0x55, 0x80, 4], 12, b"x"), cn(12, b"n")].concat(),
+            vec!["n name"],
+        ),
+        (
+            "other arcs",
+            [one(&BIRTH, 12, b"x"), one(&PRINCIPAL, 12, b"y"), cn(12, b"n")].concat(),
+            vec!["n name"],
+        ),
+        ("every X.520 attribute", every_attribute(), vec!["n name"]),
     ]
+}
+
+/// Whether stock has the same common name: a rule with ours. That the subjects are equal is seen
+/// in each case.
+fn name_rule(subject: &[u8]) -> Option<String> {
+    let chain = Chain { subject: Some(subject.to_vec()), ..Chain::valid(Role::Client) };
+    let leaf = certificates(&chain.issue().sent).unwrap().swap_remove(0);
+    let name = Subject::of(&leaf)?.common_name()?;
+    // An option of stock's has no empty word.
+    let quoted = name.replace('\\', r"\\").replace('"', r#"\""#);
+    (!name.is_empty()).then(|| format!("\"{quoted}\" name"))
 }
 
 /// All cases.
@@ -232,7 +456,8 @@ pub(crate) fn all() -> Vec<Case> {
         for (name, subject, rules) in subjects() {
             let chain = || Chain { subject: Some(subject.clone()), ..Chain::valid(peer) };
             add(format!("subject {name}"), chain(), String::new());
-            for rule in rules {
+            let ours = name_rule(&subject).into_iter();
+            for rule in ours.chain(rules.into_iter().map(str::to_owned)) {
                 let options = format!("verify-x509-name {rule}");
                 add(format!("subject {name}, {options}"), chain(), options);
             }

@@ -17,12 +17,15 @@ pub(crate) struct Chain {
     /// What becomes of the certificates between leaf and root.
     pub(crate) intermediates_are: Intermediates,
     pub(crate) root_is: Root,
+    /// The root is sent with the leaf, behind the others.
+    pub(crate) is_root_sent: bool,
     pub(crate) revocations: Revocations,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Intermediates {
     Sent,
+    SentReversed,
     Trusted,
     Missing,
 }
@@ -34,6 +37,8 @@ pub(crate) enum Root {
     Other,
     /// `ca` has the intermediates only.
     Missing,
+    /// The leaf is self-signed, and `ca` has the leaf.
+    Leaf,
 }
 
 /// The revocation lists of `crl-verify`.
@@ -46,6 +51,15 @@ pub(crate) enum Revocations {
     /// The intermediate has no list.
     OnlyRoot,
     Expired,
+    OnlyIntermediate,
+    /// Each has another certificate's serial number.
+    Other,
+    /// Their times of issue are in the future.
+    Early,
+    /// Their signatures are of other keys.
+    Forged,
+    /// The intermediate has two, in this order: one without entries, one with the leaf.
+    LeafInSecond,
 }
 
 /// A chain in PEM.
@@ -96,6 +110,7 @@ impl Chain {
             subject: None,
             intermediates_are: Intermediates::Sent,
             root_is: Root::Trusted,
+            is_root_sent: false,
             revocations: Revocations::NotChecked,
         }
     }
@@ -109,7 +124,10 @@ impl Chain {
         }
         let issuer = issuers.last().unwrap();
         let leaf_key = key();
-        let leaf = self.leaf.signed_by(&leaf_key, issuer).unwrap();
+        let leaf = match self.root_is {
+            Root::Leaf => self.leaf.self_signed(&leaf_key).unwrap(),
+            _ => self.leaf.signed_by(&leaf_key, issuer).unwrap(),
+        };
         let mut sent = match &self.subject {
             None => leaf.pem(),
             Some(subject) => pem(&with_subject(leaf.der(), subject, issuer.key())),
@@ -118,25 +136,45 @@ impl Chain {
             Root::Trusted => issuers[0].pem(),
             Root::Other => CertifiedIssuer::self_signed(ca("other root"), key()).unwrap().pem(),
             Root::Missing => String::new(),
+            Root::Leaf => sent.clone(),
         };
-        for intermediate in issuers[1..].iter().rev() {
+        let mut intermediates: Vec<_> = issuers[1..].iter().rev().collect();
+        if self.intermediates_are == Intermediates::SentReversed {
+            intermediates.reverse();
+        }
+        for intermediate in intermediates {
             match self.intermediates_are {
-                Intermediates::Sent => sent += &intermediate.pem(),
+                Intermediates::Sent | Intermediates::SentReversed => sent += &intermediate.pem(),
                 Intermediates::Trusted => trusted += &intermediate.pem(),
                 Intermediates::Missing => {}
             }
         }
-        let lists = |revoked: [Option<u64>; 2], year| {
+        if self.is_root_sent {
+            sent += &issuers[0].pem();
+        }
+        let years = (2020, 2200);
+        let lists = |revoked: [Option<u64>; 2], years| {
             let pairs = issuers.iter().zip(revoked);
-            pairs.map(|(issuer, serial)| revocation_list(issuer, serial, year)).collect()
+            pairs.map(|(issuer, serial)| revocation_list(issuer, serial, years)).collect()
         };
         let revocation_lists = match self.revocations {
             Revocations::NotChecked => None,
-            Revocations::None => Some(lists([None, None], 2200)),
-            Revocations::Leaf => Some(lists([None, Some(77)], 2200)),
-            Revocations::Intermediate => Some(lists([Some(55), None], 2200)),
-            Revocations::OnlyRoot => Some(revocation_list(&issuers[0], None, 2200)),
-            Revocations::Expired => Some(lists([None, None], 2021)),
+            Revocations::None => Some(lists([None, None], years)),
+            Revocations::Leaf => Some(lists([None, Some(77)], years)),
+            Revocations::Intermediate => Some(lists([Some(55), None], years)),
+            Revocations::OnlyRoot => Some(revocation_list(&issuers[0], None, years)),
+            Revocations::OnlyIntermediate => Some(revocation_list(&issuers[1], None, years)),
+            Revocations::Expired => Some(lists([None, None], (2020, 2021))),
+            Revocations::Other => Some(lists([Some(77), Some(55)], years)),
+            Revocations::Early => Some(lists([None, None], (2199, 2200))),
+            Revocations::Forged => {
+                let of = |name| CertifiedIssuer::self_signed(ca(name), key()).unwrap();
+                let forged = ["root", "intermediate"].map(of);
+                Some(forged.iter().map(|issuer| revocation_list(issuer, None, years)).collect())
+            }
+            Revocations::LeafInSecond => {
+                Some(lists([None, None], years) + &revocation_list(&issuers[1], Some(77), years))
+            }
         };
         Issued { trusted, sent, key: leaf_key.serialize_pem(), revocation_lists }
     }
@@ -145,7 +183,7 @@ impl Chain {
 fn revocation_list(
     issuer: &CertifiedIssuer<'_, KeyPair>,
     revoked: Option<u64>,
-    next_year: i32,
+    (year, next_year): (i32, i32),
 ) -> String {
     let entry = |serial: u64| RevokedCertParams {
         serial_number: SerialNumber::from(serial),
@@ -154,7 +192,7 @@ fn revocation_list(
         invalidity_date: None,
     };
     let parameters = CertificateRevocationListParams {
-        this_update: date_time_ymd(2020, 1, 1),
+        this_update: date_time_ymd(year, 1, 1),
         next_update: date_time_ymd(next_year, 1, 1),
         crl_number: SerialNumber::from(1_u64),
         issuing_distribution_point: None,

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -20,49 +20,66 @@ const PORT: u16 = 11940;
 /// Limit for the start of a process.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Whether stock OpenVPN, with this configuration, accepts the peer, and its log. `address` is an
-/// address of this host for its socket, which no other process uses.
-pub(crate) fn accepts(
-    role: Role,
-    configuration: &str,
-    peer: SessionConfig,
-    address: Ipv4Addr,
-    file: &Path,
-) -> (bool, String) {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    let port = socket.local_addr().unwrap().port();
-    let common = "dev null\nproto udp4\nverb 3\ntls-exit\n";
-    let text = match role {
-        Role::Client => format!("client\nnobind\nremote 127.0.0.1 {port}\nconnect-retry-max 1\n"),
-        Role::Server => format!("tls-server\ndh none\nlocal {address}\nport {PORT}\n"),
-    };
-    std::fs::write(file, format!("{text}{common}{configuration}")).unwrap();
-    let mut process = Command::new("openvpn")
-        .arg("--config")
-        .arg(file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let output = lines(process.stdout.take().unwrap());
-    let mut log = String::new();
-    // Its socket is open from this line on.
-    if !read_until(&output, "link remote", START_TIMEOUT, &mut log) {
+/// A stock OpenVPN.
+#[derive(Clone, Debug)]
+pub(crate) struct Stock {
+    pub(crate) version: &'static str,
+    program: PathBuf,
+}
+
+impl Stock {
+    /// A program that is there, on the path or of `.ci/peers`.
+    pub(crate) fn new(version: &'static str, program: &str) -> Self {
+        Self { version, program: require::program(program).unwrap() }
+    }
+
+    /// Whether stock OpenVPN, with this configuration, accepts the peer, and its log. `address` is
+    /// an address of this host for its socket, which no other process uses.
+    pub(crate) fn accepts(
+        &self,
+        role: Role,
+        configuration: &str,
+        peer: SessionConfig,
+        address: Ipv4Addr,
+        file: &Path,
+    ) -> (bool, String) {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let common = "dev null\nproto udp4\nverb 3\ntls-exit\n";
+        let text = match role {
+            Role::Client => {
+                format!("client\nnobind\nremote 127.0.0.1 {port}\nconnect-retry-max 1\n")
+            }
+            Role::Server => format!("tls-server\ndh none\nlocal {address}\nport {PORT}\n"),
+        };
+        std::fs::write(file, format!("{text}{common}{configuration}")).unwrap();
+        let mut process = Command::new(&self.program)
+            .arg("--config")
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = lines(process.stdout.take().unwrap());
+        let mut log = String::new();
+        // Its socket is open from this line on.
+        if !read_until(&output, "link remote", START_TIMEOUT, &mut log) {
+            let _ = process.kill();
+            process.wait().unwrap();
+            panic!("it does not start: {log}");
+        }
+        let deadline = Instant::now() + TIMEOUT;
+        let is_accepted = match role {
+            Role::Client => serve(&socket, peer, &mut process, deadline),
+            Role::Server => connect(&socket, (address, PORT).into(), peer, &mut process, deadline),
+        };
         let _ = process.kill();
         process.wait().unwrap();
-        panic!("it does not start: {log}");
+        log.extend(output.iter());
+        (is_accepted.unwrap_or_else(|| panic!("no verdict: {log}")), log)
     }
-    let deadline = Instant::now() + TIMEOUT;
-    let is_accepted = match role {
-        Role::Client => serve(&socket, peer, &mut process, deadline),
-        Role::Server => connect(&socket, (address, PORT).into(), peer, &mut process, deadline),
-    };
-    let _ = process.kill();
-    process.wait().unwrap();
-    log.extend(output.iter());
-    (is_accepted.unwrap_or_else(|| panic!("no verdict: {log}")), log)
 }
 
 /// Reads a process's output on a thread, which ends with the output.
