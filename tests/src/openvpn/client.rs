@@ -50,7 +50,7 @@ impl Client {
         let interface = interface.to_owned();
         let folder = require::scratch().join(&interface);
         fs::create_dir(&folder)?;
-        let remote = if options.contains("remote 1") { "" } else { "remote 10.9.0.2 1194\n" };
+        let remote = if options.contains("remote ") { "" } else { "remote 10.9.0.2 1194\n" };
         let profile = format!(
             "client\ndev tun\nremote-cert-tls server\nca {}\ncert {}\nkey {}\n{remote}{options}\n",
             pki.file("ca.crt").display(),

@@ -55,6 +55,12 @@ impl StockServer {
         self.await_start()
     }
 
+    /// Puts an option in place of another in its configuration, for the next start.
+    pub fn replace(&self, old: &str, new: &str) -> Result<()> {
+        let file = self.folder.join("conf");
+        Ok(fs::write(&file, fs::read_to_string(&file)?.replace(old, new))?)
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         // `ip netns exec` has become the server by exec.

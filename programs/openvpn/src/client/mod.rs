@@ -138,14 +138,13 @@ impl Client {
                     rounds.retry_authentication().context("authentication failed too often")?
                 }
                 Next::Reconnect { is_next_remote, after } => {
-                    let pause = rounds.next(is_next_remote).context("no server can be reached")?;
-                    after.unwrap_or(pause)
+                    rounds.reconnect(is_next_remote, after).context("no server can be reached")?
                 }
             };
             if !pause.is_zero() {
                 self.log.step(format_args!("reconnecting in {} s", pause.as_secs()));
             }
-            if let Some(end) = wait(&inputs, pause) {
+            if let Some(end) = wait(&inputs, pause, self.log) {
                 return Ok(end);
             }
         }
@@ -153,7 +152,7 @@ impl Client {
 }
 
 /// Waits. Returns how the client ends if a signal that ends it arrives meanwhile.
-fn wait(inputs: &Receiver<Input>, pause: Duration) -> Option<End> {
+fn wait(inputs: &Receiver<Input>, pause: Duration, log: Log) -> Option<End> {
     let until = Instant::now() + pause;
     loop {
         match inputs.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -161,7 +160,7 @@ fn wait(inputs: &Receiver<Input>, pause: Duration) -> Option<End> {
                 Signal::SIGINT | Signal::SIGTERM => return Some(End::Exit),
                 Signal::SIGHUP => return Some(End::Reload),
                 Signal::SIGUSR1 => return None,
-                _ => {}
+                _ => log.step("not connected"),
             },
             Err(RecvTimeoutError::Timeout) => return None,
             Ok(_) => {}
@@ -245,6 +244,12 @@ impl<'p> RemoteCycle<'p> {
         Some(pause)
     }
 
+    /// Like [`RemoteCycle::next`], with the delay that a server has asked for. As in stock, it can
+    /// only lengthen the delay.
+    fn reconnect(&mut self, is_next_remote: bool, after: Option<Duration>) -> Option<Duration> {
+        Some(self.next(is_next_remote)?.max(after.unwrap_or_default()))
+    }
+
     /// Like [`RemoteCycle::next`], after a failed authentication: no server is tried at once, as
     /// servers may share accounts and lock them.
     fn retry_authentication(&mut self) -> Option<Duration> {
@@ -315,6 +320,11 @@ mod tests {
         let pauses: Vec<_> =
             std::iter::from_fn(|| rounds.next(false)).map(|pause| pause.as_secs()).collect();
         assert_eq!(pauses, [1, 1, 1, 1, 2, 4]);
+        rounds.succeeded();
+        let hour = Duration::from_secs(3600);
+        for (after, pause) in [(Duration::ZERO, RETRY.0), (hour, hour)] {
+            assert_eq!(rounds.reconnect(false, Some(after)), Some(pause));
+        }
     }
 
     #[test]

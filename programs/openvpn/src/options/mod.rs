@@ -212,6 +212,8 @@ impl TunnelOptions {
                 self.peer_id = Some(id);
             }
             ("cipher", [name]) => self.cipher = Some(name.parse().map_err(|_| unsupported())?),
+            // Of servers for clients before 2.4.
+            ("tun-ipv6", []) => {}
             ("key-derivation", ["tls-ekm"]) => self.is_exporter = true,
             ("protocol-flags", flags) => {
                 for flag in flags {

@@ -12,7 +12,7 @@ pub fn words(line: &str) -> Result<Vec<String>, WordsError> {
     let mut words = Vec::new();
     let mut characters = line.chars().peekable();
     loop {
-        while characters.next_if(|character| character.is_whitespace()).is_some() {}
+        while characters.next_if(|character| is_blank(*character)).is_some() {}
         match characters.peek() {
             None | Some('#' | ';') => return Ok(words),
             Some(_) => {}
@@ -28,12 +28,18 @@ pub fn words(line: &str) -> Result<Vec<String>, WordsError> {
                 (Some(character), Some(end)) if character == end => quote = None,
                 (Some(character), Some(_)) => word.push(character),
                 (Some(character @ ('"' | '\'')), None) => quote = Some(character),
-                (Some(character), None) if character.is_whitespace() => break,
+                (Some(character), None) if is_blank(character) => break,
                 (Some(character), None) => word.push(character),
             }
         }
         words.push(word);
     }
+}
+
+/// Whether a character separates words: those of ASCII only, as in OpenVPN. Others, such as a
+/// no-break space, are parts of file names.
+const fn is_blank(character: char) -> bool {
+    character.is_ascii_whitespace() || character == '\u{b}'
 }
 
 /// An unterminated quotation or escape.
@@ -62,6 +68,9 @@ mod tests {
         );
         assert_eq!(of(r#"empty "" ''"#), ["empty", "", ""]);
         assert_eq!(of("; nothing"), Vec::<String>::new());
+        let (no_break, line) =
+            ("my\u{a0}key\u{3000}\u{85}", "\u{b}key\x0cmy\u{a0}key\u{3000}\u{85}\r");
+        assert_eq!(of(line), ["key", no_break]);
         for bad in [r#"a "b"#, "a 'b", r"a\"] {
             assert_eq!(words(bad), Err(WordsError), "{bad}");
         }

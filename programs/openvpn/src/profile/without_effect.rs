@@ -158,6 +158,7 @@ const REFUSED: &[&str] = &[
 const REFUSED_BY_SERVERS: &[&str] = &[
     "connect-freq",
     "connect-freq-initial",
+    "session-timeout",
     "setcon",
     "tls-cert-profile",
     "tls-cipher",

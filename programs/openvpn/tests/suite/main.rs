@@ -1,5 +1,6 @@
 //! The OpenVPN client and server: profiles, packets, sessions.
 
+mod log_file;
 mod pki;
 mod profile;
 mod server;

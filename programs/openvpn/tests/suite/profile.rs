@@ -224,7 +224,15 @@ fn options_for_the_process_are_read() {
 
 #[test]
 fn a_server_is_not_less_secure_than_its_configuration() {
-    for option in ["tls-cipher X", "tls-cert-profile preferred", "connect-freq 1 10"] {
+    for option in [
+        "tls-cipher X",
+        "tls-ciphersuites X",
+        "tls-groups X",
+        "tls-cert-profile preferred",
+        "connect-freq 1 10",
+        "connect-freq-initial 1 10",
+        "session-timeout 3600",
+    ] {
         for prefix in ["", "setenv opt "] {
             let text = format!("server 10.8.0.0 255.255.255.0\n{prefix}{option}\n");
             let error = ServerProfile::parse(&text, Path::new("/nonexistent")).unwrap_err();

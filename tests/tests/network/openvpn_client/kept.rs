@@ -132,3 +132,43 @@ fn the_next_server_is_reached_past_the_tunnel_that_stays() -> Result<()> {
     client.stop()?;
     Ok(())
 }
+
+/// Servers are reached over IPv6, and the tunnel has the default routes of both families. The first
+/// server pushes what the profile rejects, the second, when it is back, what can't be applied.
+#[test]
+fn a_bad_push_does_not_end_a_tunnel() -> Result<()> {
+    if !require::all("persist-tun, bad pushes", &NEEDS) {
+        return Ok(());
+    }
+    let (link, pki) = (link()?, Pki::new()?);
+    let common = "proto udp6\nkeepalive 1 2\nserver-ipv6 fd98::/64\n\
+                  push \"redirect-gateway def1 ipv6\"";
+    let first = format!("{common}\nlocal fd09::2\npush \"route 10.66.0.0 255.255.0.0\"");
+    let second = format!("{common}\nlocal fd09::3\ndev tunsecond\npush \"ping 1\"");
+    let mut first = StockServer::start(&link.right, &pki, &first)?;
+    let mut second = StockServer::start(&link.right, &pki, &second)?;
+    let options = "remote fd09::2 1194\nremote fd09::3 1194\npersist-tun\nconnect-retry 1 1\n\
+                   server-poll-timeout 1\npull-filter reject \"route 10.66.\"";
+    let mut client = Client::start(&link.left, &pki, options)?;
+    client.await_connected(1)?;
+    client.await_count("the profile rejects \"route 10.66.0.0 255.255.0.0\"", 1)?;
+    // Both have the same network.
+    first.kill();
+    reaches(&link).with_context(|| client.log())?;
+    let packets = Plaintext::start(&link, &FAR)?;
+
+    let (good, bad) = ("push \"ping 1\"", "push \"route 10.67.0.0 no-mask\"");
+    second.replace(good, bad)?;
+    second.restart(&link.right)?;
+    client.await_count("can not apply the pushed options", 1)?;
+    packets.none_arrived().with_context(|| client.log())?;
+    second.replace(bad, good)?;
+    second.restart(&link.right)?;
+    client.await_connected(2)?;
+    reaches(&link).with_context(|| client.log())?;
+    packets.none_arrived().with_context(|| client.log())?;
+    client.stop()?;
+    let left = link.left.ip("route show")? + &link.left.ip("-6 route show")?;
+    ensure!(!left.contains("/1 ") && !left.contains("\nfd09::3 "), "{left}");
+    Ok(())
+}

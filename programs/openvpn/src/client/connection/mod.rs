@@ -351,13 +351,14 @@ impl<'c> Connection<'c> {
     }
 
     fn log_statistics(&self) {
-        if let Ok(PeerStatistics { rx_packets, rx_bytes, tx_packets, tx_bytes }) =
-            self.common.channel.statistics(Peer::Only)
-        {
-            self.common.log.step(format_args!(
-                "received {rx_packets} packets, {rx_bytes} bytes; \
-                 sent {tx_packets} packets, {tx_bytes} bytes"
-            ));
+        match self.common.channel.statistics(Peer::Only) {
+            Ok(PeerStatistics { rx_packets, rx_bytes, tx_packets, tx_bytes }) => {
+                self.common.log.step(format_args!(
+                    "received {rx_packets} packets, {rx_bytes} bytes; \
+                     sent {tx_packets} packets, {tx_bytes} bytes"
+                ));
+            }
+            Err(_) => self.common.log.step("not connected"),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{Common, Connection, Next, Outcome, PULL_WINDOW, RECONNECT, end};
+use super::{Common, Connection, NEXT_REMOTE, Next, Outcome, PULL_WINDOW, RECONNECT, end};
 use crate::client::message::Message;
 use crate::client::network::{Applied, Plan};
+use crate::client::pull::PullError;
 use crate::data_channel::{DataFormat, Peer, PeerChange};
 use crate::options::TunnelOptions;
 use crate::session::{DataParameters, Derivation};
@@ -59,14 +60,19 @@ impl Connection<'_> {
     }
 
     fn pushed(&mut self, text: &str, now: Instant) -> Result<(), Outcome> {
+        // As stock, a tunnel that stays is not given up, and its packets don't leave in plaintext.
+        let next = if self.tunnel.network.is_some() { NEXT_REMOTE } else { Next::Fail };
         let cant = |error: &dyn std::fmt::Display| {
-            end(format!("can not apply the pushed options: {error}"), Next::Fail)
+            end(format!("can not apply the pushed options: {error}"), next)
         };
         // Replies to repeated requests are identical.
         let Some(pull) = &mut self.pull else { return Ok(()) };
-        let Some(mut options) = pull.reply(text).map_err(|error| cant(&error))? else {
-            return Ok(());
-        };
+        let options = pull.reply(text).map_err(|error| match error {
+            // Another server may not push it (manual, `--pull-filter`).
+            PullError::Rejected(_) => end(error.to_string(), NEXT_REMOTE),
+            PullError::Option(_) => cant(&error),
+        })?;
+        let Some(mut options) = options else { return Ok(()) };
         (self.pull, self.push_request_at, self.pull_by) = (None, None, None);
         if let Some(token) = options.auth_token.take() {
             self.credentials.set_token(token);
@@ -91,7 +97,7 @@ impl Connection<'_> {
             self.session.use_dynamic_tls_crypt().map_err(|error| cant(&error))?;
         }
         for ignored in &options.ignored {
-            self.common.log.detail(format_args!("ignored a pushed option: {ignored}"));
+            self.common.log.step(format_args!("ignored a pushed option: {ignored}"));
         }
         self.send_id = Some(peer_id);
         self.session.set_data_parameters(parameters, now);
