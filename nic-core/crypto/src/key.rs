@@ -2,21 +2,23 @@
 
 use core::fmt;
 
-use crate::backend::rustcrypto::Cipher;
-use crate::{NONCE_LEN, Open, Seal, Sealing, Source, Suite, TAG_LEN, Verdict};
+use crate::backend::Cipher;
+use crate::{NONCE_LEN, Open, Processor, Seal, Sealing, Source, Suite, TAG_LEN, Tier, Verdict};
 
 /// A key of any [`Suite`], ready to use; zeroized on drop.
 ///
-/// It is small and `Clone`, so that each batch can have its own copy on another processor.
+/// An AES key is expanded: it takes some 600 bytes, so that batches share it rather than copy it.
 #[derive(Clone)]
 pub struct AeadKey(Cipher);
 
 impl AeadKey {
     /// Takes a copy of `key`, which must be [`Suite::key_len`] bytes long.
+    #[inline(never)]
     pub fn new(suite: Suite, key: &[u8]) -> Result<Self, KeyError> {
-        Cipher::new(suite, key)
-            .map(Self)
-            .ok_or(KeyError::WrongLength { expected: suite.key_len(), actual: key.len() })
+        if key.len() != suite.key_len() {
+            return Err(KeyError::WrongLength { expected: suite.key_len(), actual: key.len() });
+        }
+        Ok(Self(Cipher::new(suite, key)))
     }
 
     /// The suite this key belongs to.
@@ -26,13 +28,13 @@ impl AeadKey {
     }
 
     /// Seals every packet of a batch. [`Seal::sealing`] of each has the result.
-    pub fn seal(&self, packets: &mut [Seal<'_>]) {
-        self.0.seal(packets);
+    pub fn seal(&self, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
+        self.0.seal(tier, packets);
     }
 
     /// Verifies and opens every packet of a batch. [`Open::verdict`] of each has the result.
-    pub fn open(&self, packets: &mut [Open<'_>]) {
-        self.0.open(packets);
+    pub fn open(&self, tier: Tier<'_>, packets: &mut [Open<'_>]) {
+        self.0.open(tier, packets);
     }
 
     /// Encrypts `buffer` in place and returns the tag.
@@ -44,7 +46,7 @@ impl AeadKey {
     ) -> Result<[u8; TAG_LEN], AeadError> {
         let mut tag = [0; TAG_LEN];
         let mut packet = Seal::new(*nonce, aad, Source::InPlace, buffer, &mut tag);
-        self.seal(core::slice::from_mut(&mut packet));
+        self.seal(Processor::PORTABLE.base(), core::slice::from_mut(&mut packet));
         match packet.sealing {
             Sealing::Sealed => Ok(tag),
             Sealing::Pending | Sealing::Malformed => Err(AeadError::Length),
@@ -60,7 +62,7 @@ impl AeadKey {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), AeadError> {
         let mut packet = Open::new(*nonce, aad, Source::InPlace, *tag, buffer);
-        self.open(core::slice::from_mut(&mut packet));
+        self.open(Processor::PORTABLE.base(), core::slice::from_mut(&mut packet));
         match packet.verdict {
             Verdict::Authentic => Ok(()),
             Verdict::Forged => Err(AeadError::Forged),

@@ -7,9 +7,10 @@
 //! makes it panic, so all of it may be called at DISPATCH_LEVEL.
 
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod blake2s;
+pub mod chacha20poly1305;
 pub mod x25519;
 pub mod xchacha20poly1305;
 
@@ -17,7 +18,9 @@ mod backend;
 mod key;
 mod packet;
 mod suite;
+mod tier;
 
 pub use key::{AeadError, AeadKey, KeyError};
 pub use packet::{Open, Seal, Sealing, Source, Verdict};
 pub use suite::{NONCE_LEN, Suite, TAG_LEN};
+pub use tier::{ExtendedState, Level, Processor, Tier};

@@ -14,6 +14,29 @@ pub enum Source<'a> {
     InPlace,
 }
 
+#[cfg(target_arch = "x86_64")]
+impl Source<'_> {
+    /// Whether an output of `len` bytes holds the input.
+    pub(crate) fn fits(&self, len: usize) -> bool {
+        self.len(len).is_some_and(|input| input <= len)
+    }
+
+    /// Whether the input is as long as an output of `len` bytes.
+    pub(crate) fn fills(&self, len: usize) -> bool {
+        self.len(len) == Some(len)
+    }
+
+    /// The length of the input, whose output is `len` bytes long.
+    fn len(&self, len: usize) -> Option<usize> {
+        match self {
+            Self::InPlace => Some(len),
+            Self::Fragments(fragments) => {
+                fragments.iter().try_fold(0_usize, |sum, fragment| sum.checked_add(fragment.len()))
+            }
+        }
+    }
+}
+
 /// A packet to seal.
 pub struct Seal<'a> {
     /// Must never repeat under one key.

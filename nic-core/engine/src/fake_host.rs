@@ -7,6 +7,8 @@ use std::{
     vec::Vec,
 };
 
+use nic_crypto::Processor;
+
 use crate::{
     ControlHost, Endpoint, Instant, Now, PeerName, Protocol,
     protocol::{
@@ -166,7 +168,7 @@ impl<P: Protocol> FakeHost<P> {
         let mut output = vec![0xee; P::payload_capacity(bytes.len())];
         let mut packets =
             [OpenPacket { source, datagram_bytes: bytes.len(), output: &mut output, result: None }];
-        context.open(&mut packets);
+        context.open(Processor::PORTABLE.base(), &mut packets);
         let Some(opened) = packets[0].result else {
             peer.data.authentication_failed(&context, 1);
             return self.count(Discard::Forged);
@@ -256,7 +258,7 @@ pub fn seal_packets<P: Protocol>(
             SealPacket { source, payload_bytes, datagram }
         })
         .collect();
-    context.seal(0, &mut packets);
+    context.seal(Processor::PORTABLE.base(), 0, &mut packets);
     datagrams
 }
 

@@ -1,4 +1,5 @@
-//! Fallible allocation: boxes, slices, queues, and additions to a `Vec`; sorting without it.
+//! Fallible allocation: boxes, objects with several owners, slices, queues, and additions to a
+//! `Vec`; sorting without it.
 //!
 //! `cargo xtask check-alloc` builds `alloc` with `--cfg no_global_oom_handling`, which removes its
 //! infallible allocations. The rest lacks a fallible `Box::new` and `Vec::push`, which are `unsafe`
@@ -13,6 +14,7 @@ mod boxed;
 mod min_heap;
 mod once;
 mod queue;
+mod shared;
 mod sort;
 mod vec;
 
@@ -20,6 +22,7 @@ pub use boxed::{boxed, slice};
 pub use min_heap::MinHeap;
 pub use once::OnceBox;
 pub use queue::Queue;
+pub use shared::{Heap, Memory, Shared};
 pub use sort::sort_by_key;
 pub use vec::Push;
 

@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use nic_memory::Push;
 use nt::device::DeviceRegistration;
 use nt::device_interface::{AdapterDevice, DeviceId};
+use nt::extended_state::ExtendedRegisters;
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::lock::SleepMutex;
 use nt::miniport::{AdapterHandle, Attributes, DriverHandle, Miniport, Opened, Opening, Removal};
@@ -68,7 +69,7 @@ impl<D: Driver> Miniport for Tunic<D> {
     const VERSION: (u8, u8) = VERSION;
     type Adapter = Shared<dyn AnyAdapter>;
 
-    fn load() -> Result<Self> {
+    fn load(passive: Passive) -> Result<Self> {
         let worker_queue = WorkQueue::new()?;
         let workers = Workers::start(worker_queue.clone())?;
         let mut protocols: Vec<Shared<dyn LoadedProtocol>> = Vec::new();
@@ -82,6 +83,7 @@ impl<D: Driver> Miniport for Tunic<D> {
                 wsk: Shared::new(Wsk::new())?,
                 network: Shared::new(Network::new()?)?,
                 registry,
+                registers: ExtendedRegisters::detect(passive),
                 worker_queue,
             },
             protocols,

@@ -1,6 +1,7 @@
 //! The driver-wide objects that adapters share.
 
 use nt::Shared;
+use nt::extended_state::ExtendedRegisters;
 
 use crate::adapter::WorkerQueue;
 use crate::outer_route::Network;
@@ -16,6 +17,8 @@ pub(crate) struct Services {
     pub(crate) network: Shared<Network>,
     /// The driver's adapters.
     pub(crate) registry: Shared<Registry>,
+    /// The registers that AEADs may use.
+    pub(crate) registers: ExtendedRegisters,
     /// The queue of the worker threads.
     pub(crate) worker_queue: Shared<WorkerQueue>,
 }

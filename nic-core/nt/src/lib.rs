@@ -15,6 +15,7 @@ pub mod datagrams;
 pub mod device;
 pub mod device_interface;
 pub mod event;
+pub mod extended_state;
 pub mod interface;
 pub mod ip_changes;
 pub mod ip_tables;

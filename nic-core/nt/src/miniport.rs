@@ -48,7 +48,7 @@ pub trait Miniport: Send + Sync + Sized + 'static {
     type Adapter: Send + Sync + 'static;
 
     /// Makes the state of the driver. NDIS cannot be called yet.
-    fn load() -> Result<Self>;
+    fn load(passive: Passive) -> Result<Self>;
     /// Ends the driver. There are no adapters and no devices any more.
     fn unload(&self);
 
@@ -193,7 +193,7 @@ unsafe fn load<M: Miniport>(
         return Err(Status(NDIS_STATUS_BAD_VERSION));
     }
     let ndis_version = ndis_version.min(MAX_NDIS);
-    let miniport = M::load()?;
+    let miniport = M::load(Passive::by_contract())?;
     let driver = PoolBox::new(Driver { miniport, handle: ptr::null_mut(), ndis_version })?;
     let characteristics = callbacks::characteristics::<M>(ndis_version);
 

@@ -194,7 +194,7 @@ unsafe impl GlobalAlloc for PoolAllocator {
 }
 
 /// Allocates a block; zeroed without `POOL_FLAG_UNINITIALIZED`.
-fn allocate(layout: Layout, flags: POOL_FLAGS) -> Option<NonNull<u8>> {
+pub(crate) fn allocate(layout: Layout, flags: POOL_FLAGS) -> Option<NonNull<u8>> {
     let size = layout.size().max(1);
     if layout.align() <= POOL_ALIGNMENT {
         // SAFETY: the size isn't 0.
@@ -224,7 +224,7 @@ fn kept_address(aligned: *mut u8) -> *mut *mut u8 {
 ///
 /// # Safety
 /// It must come from [`allocate`] with this layout, and must not be used any more.
-unsafe fn free(block: NonNull<u8>, layout: Layout) {
+pub(crate) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     let mut block = block.as_ptr();
     if layout.align() > POOL_ALIGNMENT {
         // SAFETY: `allocate` stored the address of the whole block here.

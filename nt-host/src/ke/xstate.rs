@@ -5,10 +5,10 @@ use core::cell::Cell;
 use nt_sys::ke::XSTATE_SAVE;
 use nt_sys::ntdef::{DISPATCH_LEVEL, NTSTATUS, ULONG64};
 use nt_sys::rtl::{XSTATE_MASK_AVX512, XSTATE_MASK_GSSE, XSTATE_MASK_LEGACY};
-use nt_sys::status::{STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
+use nt_sys::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 
-use crate::irql;
 use crate::violation::{Rule, stop};
+use crate::{irql, pool};
 
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
@@ -46,6 +46,10 @@ export! { "ntoskrnl.exe";
         irql::require_at_most("KeSaveExtendedProcessorState", DISPATCH_LEVEL);
         if mask & !enabled_features() != 0 {
             return STATUS_NOT_SUPPORTED;
+        }
+        // wdm.h: the system allocates the memory for the registers.
+        if !pool::admit() {
+            return STATUS_INSUFFICIENT_RESOURCES;
         }
         // SAFETY: as the caller promises; all zeros is a value of this type.
         unsafe { save.write_bytes(0, 1) };

@@ -9,7 +9,7 @@ use nic_engine::{
     protocol::{ControlPlane, Discard, Event, PeerId, ReceiverId},
     replay_window::ReplayWindow,
 };
-use nic_memory::{NoMemory, Push};
+use nic_memory::{NoMemory, Push, Shared};
 
 use super::{
     Control, PeerData, Preshared, REPEAT, Request, Session,
@@ -160,8 +160,8 @@ fn install(
     peer: PeerId,
     ours: ReceiverId,
     theirs: ReceiverId,
-    sealing: AeadKey,
-    opening: AeadKey,
+    sealing: Shared<AeadKey>,
+    opening: Shared<AeadKey>,
 ) {
     let mut session = Some(Session {
         ours,
@@ -194,12 +194,13 @@ fn forget_request(host: &mut Host<'_>, peer: PeerId) {
 }
 
 /// The requester's sealing key and its opening key.
-fn keys(secret: &[u8; 32], request: &[u8; 16], reply: &[u8; 16]) -> Option<[AeadKey; 2]> {
+fn keys(secret: &[u8; 32], request: &[u8; 16], reply: &[u8; 16]) -> Option<[Shared<AeadKey>; 2]> {
     let mut salts = [0; 32];
     salts[..16].copy_from_slice(request);
     salts[16..].copy_from_slice(reply);
     let [there, back] = blake2s::hkdf2(secret, &salts);
-    let key = |bytes: &[u8; 32]| AeadKey::new(Suite::ChaCha20Poly1305, bytes).ok();
+    let key =
+        |bytes: &[u8; 32]| Shared::new(AeadKey::new(Suite::ChaCha20Poly1305, bytes).ok()?).ok();
     Some([key(&there)?, key(&back)?])
 }
 

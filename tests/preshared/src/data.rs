@@ -1,6 +1,6 @@
 //! The data plane: no allocation, no lock, no wait.
 
-use nic_crypto::{NONCE_LEN, Open, Seal, Source, Verdict};
+use nic_crypto::{NONCE_LEN, Open, Seal, Source, Tier, Verdict};
 use nic_engine::{
     Instant,
     protocol::{
@@ -79,7 +79,7 @@ impl DataPlane<Preshared> for PeerData {
 }
 
 impl Sealer for SealContext {
-    fn seal(&self, first: u32, packets: &mut [SealPacket<'_>]) {
+    fn seal(&self, tier: Tier<'_>, first: u32, packets: &mut [SealPacket<'_>]) {
         let mut counter = self.first + u64::from(first);
         for packet in packets {
             let Some((header, rest)) = packet.datagram.split_first_chunk_mut::<HEADER_BYTES>()
@@ -92,21 +92,25 @@ impl Sealer for SealContext {
             *header = message::data_header(self.theirs, counter, self.content);
             let source = Source::Fragments(packet.source);
             let mut seal = Seal::new(nonce(counter), header, source, output, tag);
-            self.key.seal(core::slice::from_mut(&mut seal));
+            self.key.seal(tier, core::slice::from_mut(&mut seal));
             counter += 1;
         }
     }
 }
 
 impl Opener for OpenContext {
-    fn open(&self, packets: &mut [OpenPacket<'_>]) {
+    fn open(&self, tier: Tier<'_>, packets: &mut [OpenPacket<'_>]) {
         for packet in packets {
-            packet.result = open_one(self, packet);
+            packet.result = open_one(self, tier, packet);
         }
     }
 }
 
-fn open_one(context: &OpenContext, packet: &mut OpenPacket<'_>) -> Option<OpenedPacket> {
+fn open_one(
+    context: &OpenContext,
+    tier: Tier<'_>,
+    packet: &mut OpenPacket<'_>,
+) -> Option<OpenedPacket> {
     // Gathered first, for simplicity. A faster protocol passes the fragments to the AEAD.
     let payload_bytes = packet.datagram_bytes.checked_sub(HEADER_BYTES + TAG_BYTES)?;
     let mut bytes = packet.source.iter().flat_map(|part| part.iter().copied());
@@ -118,7 +122,7 @@ fn open_one(context: &OpenContext, packet: &mut OpenPacket<'_>) -> Option<Opened
     let tag = array(&mut bytes)?;
     let counter = message::data_counter(&header);
     let mut open = Open::new(nonce(counter), &header, Source::InPlace, tag, output);
-    context.key.open(core::slice::from_mut(&mut open));
+    context.key.open(tier, core::slice::from_mut(&mut open));
     (open.verdict == Verdict::Authentic).then_some(OpenedPacket {
         counter,
         payload_bytes,

@@ -24,6 +24,7 @@ use nic_engine::{
     protocol::{Addresses, Class, Content, DatagramsOnly, ReceiverId},
     replay_window::ReplayWindow,
 };
+use nic_memory::Shared;
 
 /// The protocol.
 pub struct Preshared;
@@ -65,15 +66,15 @@ pub struct PeerData {
 struct Session {
     ours: ReceiverId,
     theirs: ReceiverId,
-    sealing: AeadKey,
-    opening: AeadKey,
+    sealing: Shared<AeadKey>,
+    opening: Shared<AeadKey>,
     counter: NonceCounter,
     window: ReplayWindow<32>,
 }
 
 /// A batch's copy of a sealing key.
 pub struct SealContext {
-    key: AeadKey,
+    key: Shared<AeadKey>,
     theirs: ReceiverId,
     first: u64,
     content: Content,
@@ -81,7 +82,7 @@ pub struct SealContext {
 
 /// A batch's copy of an opening key.
 pub struct OpenContext {
-    key: AeadKey,
+    key: Shared<AeadKey>,
     ours: ReceiverId,
 }
 

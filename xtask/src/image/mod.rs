@@ -102,7 +102,7 @@ const CHECKS: [(&str, Check); 10] = [
     ("sections", |image, _| sections::check(image)),
     ("paging", |image, _| sections::check_paging(image)),
     ("imports", |image, _| imports::check(image)),
-    ("instructions", |image, _| instructions::check(image)),
+    ("instructions", |image, expected| instructions::check(image, &expected.map)),
     ("panics", |image, expected| panics::check(image, &expected.map, expected.panics)),
     ("symbols", |image, expected| symbols::check(image, &expected.pdb)),
     ("version", |image, expected| version::check(image, expected.version)),

@@ -24,7 +24,8 @@ const LAYERS: &[Layer] = &[
     layer("nic-core/memory", &[]),
     layer("nic-core/engine", &["nic-core/crypto", "nic-core/memory"]),
     layer("nic-core/nt-sys", &[]),
-    layer("nic-core/nt", &["nic-core/nt-sys", "nic-core/memory"]),
+    // It proves to nic-crypto that NT has saved the registers of wide kernels.
+    layer("nic-core/nt", &["nic-core/nt-sys", "nic-core/memory", "nic-core/crypto"]),
     layer(
         "nic-core/miniport",
         &[

@@ -40,6 +40,11 @@ impl Names {
         self.0.get(&address).map_or(&[], Vec::as_slice)
     }
 
+    /// The names of the last symbols at or before an address.
+    pub(crate) fn before(&self, address: u32) -> &[String] {
+        self.0.range(..=address).next_back().map_or(&[], |(_, names)| names)
+    }
+
     /// One name of a symbol at an address, or the address.
     pub(crate) fn one(&self, address: u32) -> String {
         self.all(address).first().cloned().unwrap_or_else(|| format!("{address:#x}"))

@@ -1,8 +1,70 @@
 //! Implementations of the suites.
 //!
-//! A backend has a `Cipher` with `new(suite, key)`, `suite()`, `seal(&mut [Seal])` and `open(&mut
-//! [Open])`. It gets whole batches, so that it can process several packets at once, and encrypt
-//! while it copies the fragments. [`rustcrypto`] is portable, and the reference for tests of
-//! others.
+//! A backend gets whole batches, so that it can process several packets at once, and encrypt while
+//! it reads the fragments. [`rustcrypto`] is portable, and the reference of the tests.
 
-pub(crate) mod rustcrypto;
+pub(crate) mod chacha;
+#[cfg(target_arch = "x86_64")]
+mod cursor;
+mod gcm;
+mod gcm_key;
+mod rustcrypto;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use gcm_key::GcmKey;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::detect;
+use zeroize::Zeroizing;
+
+use crate::tier::Tier;
+use crate::{Open, Seal, Suite};
+
+/// A key of a suite.
+#[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is no heap")]
+pub(crate) enum Cipher {
+    /// A key of ChaCha20-Poly1305.
+    ChaCha(Zeroizing<[u8; 32]>),
+    /// A key of an AES-GCM suite.
+    Gcm(GcmKey),
+}
+
+impl Cipher {
+    /// A key of the suite's length.
+    pub(crate) fn new(suite: Suite, key: &[u8]) -> Self {
+        match suite {
+            Suite::ChaCha20Poly1305 => {
+                let mut bytes = Zeroizing::new([0; 32]);
+                bytes.copy_from_slice(key);
+                Self::ChaCha(bytes)
+            }
+            Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => {
+                Self::Gcm(GcmKey::new(suite, key))
+            }
+        }
+    }
+
+    pub(crate) fn suite(&self) -> Suite {
+        match self {
+            Self::ChaCha(_) => Suite::ChaCha20Poly1305,
+            Self::Gcm(key) => key.suite(),
+        }
+    }
+
+    /// Seals each packet.
+    pub(crate) fn seal(&self, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
+        match self {
+            Self::ChaCha(key) => chacha::seal(key, tier, packets),
+            Self::Gcm(key) => gcm::seal(key, tier, packets),
+        }
+    }
+
+    /// Opens each packet.
+    pub(crate) fn open(&self, tier: Tier<'_>, packets: &mut [Open<'_>]) {
+        match self {
+            Self::ChaCha(key) => chacha::open(key, tier, packets),
+            Self::Gcm(key) => gcm::open(key, tier, packets),
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! Packets of a batch: lengths, fragments, padding, forgeries and errors of the caller.
 
-use nic_crypto::{AeadError, AeadKey, Open, Seal, Sealing, Source, Suite, TAG_LEN, Verdict};
+use core::ops::Deref;
+
+use crate::levels::tiers;
+use nic_crypto::{AeadError, AeadKey, Open, Seal, Sealing, Source, Suite, TAG_LEN, Tier, Verdict};
 
 const LENGTHS: [usize; 16] =
     [0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 255, 256, 257, 576, 1420, 8192];
@@ -244,10 +247,35 @@ fn a_clone_works_on_another_thread_after_the_original_is_gone() {
     }
 }
 
-fn keys() -> impl Iterator<Item = AeadKey> {
-    Suite::ALL.into_iter().map(|suite| {
+/// A key, and the tier to use it in.
+struct Key {
+    aead: AeadKey,
+    tier: Tier<'static>,
+}
+
+impl Key {
+    fn seal(&self, packets: &mut [Seal<'_>]) {
+        self.aead.seal(self.tier, packets);
+    }
+
+    fn open(&self, packets: &mut [Open<'_>]) {
+        self.aead.open(self.tier, packets);
+    }
+}
+
+impl Deref for Key {
+    type Target = AeadKey;
+
+    fn deref(&self) -> &AeadKey {
+        &self.aead
+    }
+}
+
+/// A key of each suite, in each tier.
+fn keys() -> impl Iterator<Item = Key> {
+    Suite::ALL.into_iter().flat_map(|suite| {
         let key: Vec<u8> = (0..suite.key_len()).map(|index| byte(index * 7 + 3)).collect();
-        AeadKey::new(suite, &key).unwrap()
+        tiers().map(move |(_, tier)| Key { aead: AeadKey::new(suite, &key).unwrap(), tier })
     })
 }
 
@@ -265,7 +293,7 @@ fn byte(number: usize) -> u8 {
     u8::try_from(number % 251).expect("below 256")
 }
 
-fn seal_in_place(key: &AeadKey, packets: &mut [Packet]) {
+fn seal_in_place(key: &Key, packets: &mut [Packet]) {
     let mut batch: Vec<Seal<'_>> = packets
         .iter_mut()
         .map(|packet| {

@@ -1,8 +1,9 @@
 //! AES-GCM against the test cases of McGrew and Viega.
 
 use crate::hex::{array, hex};
+use crate::levels::tiers;
 use crate::mcgrew_viega::cases;
-use nic_crypto::AeadKey;
+use nic_crypto::{AeadKey, Open, Seal, Source, TAG_LEN, Verdict};
 
 #[test]
 fn mcgrew_viega_cases_with_a_12_byte_nonce() {
@@ -14,11 +15,16 @@ fn mcgrew_viega_cases_with_a_12_byte_nonce() {
         let aad = hex(case.aad);
         let ciphertext = hex(case.ciphertext);
         let plaintext = &hex(case.plaintext)[..ciphertext.len()];
-        let mut buffer = plaintext.to_vec();
-        let tag = key.seal_one(&array(case.nonce), &aad, &mut buffer).unwrap();
-        assert_eq!(buffer, ciphertext, "case {}", case.number);
-        assert_eq!(tag, array(case.tag), "case {}", case.number);
-        key.open_one(&array(case.nonce), &aad, &mut buffer, &tag).unwrap();
-        assert_eq!(buffer, plaintext, "case {}", case.number);
+        for (level, tier) in tiers() {
+            let (mut buffer, mut tag) = (plaintext.to_vec(), [0; TAG_LEN]);
+            let nonce = array(case.nonce);
+            key.seal(tier, &mut [Seal::new(nonce, &aad, Source::InPlace, &mut buffer, &mut tag)]);
+            assert_eq!(buffer, ciphertext, "case {} {level:?}", case.number);
+            assert_eq!(tag, array(case.tag), "case {} {level:?}", case.number);
+            let mut packets = [Open::new(nonce, &aad, Source::InPlace, tag, &mut buffer)];
+            key.open(tier, &mut packets);
+            assert_eq!(packets[0].verdict, Verdict::Authentic, "case {} {level:?}", case.number);
+            assert_eq!(buffer, plaintext, "case {} {level:?}", case.number);
+        }
     }
 }

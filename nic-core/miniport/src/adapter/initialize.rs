@@ -58,6 +58,7 @@ pub(crate) fn make<P: AdapterProtocol>(
         wsk: services.wsk.clone(),
         network: services.network.clone(),
         registry: services.registry.clone(),
+        registers: services.registers,
         jobs: Jobs::new(services.worker_queue.clone())?,
         nic,
         state: SleepMutex::new(State::default()),

@@ -42,6 +42,7 @@ use core::marker::PhantomData;
 use nic_engine::protocol::PeerId;
 use nic_engine::{Protocol, System};
 use nt::event::Event;
+use nt::extended_state::ExtendedRegisters;
 use nt::lock::{SleepLock, SleepMutex, SpinLock};
 use nt::miniport::AdapterHandle;
 use nt::wsk::SendBatch;
@@ -141,6 +142,8 @@ pub struct Adapter<P: AdapterProtocol> {
     pub allows_test_timers: bool,
     /// Events of the native ABI.
     pub(crate) events: Ring<EventInfo>,
+    /// The registers that AEADs may use.
+    registers: ExtendedRegisters,
     jobs: Jobs<Work<P>>,
     send_batches: Shared<Recycler<SendBatch<InFlight<P>>>>,
     sending: Sending,

@@ -5,6 +5,7 @@
 //! indication, and returns it as soon as the datagrams are decrypted. The engine restores the order
 //! of runs. One thread at a time accepts those of a peer, and indicates each run as one NBL chain.
 
+use nic_crypto::Tier;
 use nic_engine::nic::{AcceptItem, RxOutcome};
 use nic_engine::protocol::{
     Class, Discard, Ecn, OpenPacket, OpenedPacket, Opener, PeerId, Selector,
@@ -89,7 +90,10 @@ pub(super) fn open<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, job: OpenJo
     let drain = match adapter.opened.take(0) {
         Ok(mut packets) => {
             packets.clear();
-            let forged = open_all(adapter, &context, &datagrams, &mut packets);
+            let bytes = datagrams.iter().map(|it| it.len()).fold(0, usize::saturating_add);
+            let forged = adapter.registers.with_tier(bytes, |tier| {
+                open_all(adapter, &context, tier, &datagrams, &mut packets)
+            });
             datagrams.release();
             if adapter.nic.count_forged(peer, &context, forged) {
                 adapter.control.wake();
@@ -149,6 +153,7 @@ fn receive_data<P: AdapterProtocol>(
 fn open_all<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &OpenContext<P>,
+    tier: Tier<'_>,
     datagrams: &Datagrams,
     opened: &mut OpenedPackets,
 ) -> u32 {
@@ -162,7 +167,8 @@ fn open_all<P: AdapterProtocol>(
             count = count.wrapping_add(1);
         }
         if count > 0 {
-            forged = forged.saturating_add(open_chunk(adapter, context, &chunk, count, opened));
+            forged =
+                forged.saturating_add(open_chunk(adapter, context, tier, &chunk, count, opened));
         }
         if count < CHUNK_DATAGRAMS {
             return forged;
@@ -173,6 +179,7 @@ fn open_all<P: AdapterProtocol>(
 fn open_chunk<P: AdapterProtocol>(
     adapter: &Adapter<P>,
     context: &OpenContext<P>,
+    tier: Tier<'_>,
     chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
     count: usize,
     opened: &mut OpenedPackets,
@@ -187,7 +194,7 @@ fn open_chunk<P: AdapterProtocol>(
             adapter.nic.count(Discard::NoMemory, 1);
         }
     }
-    open_packets::<P>(context, chunk, count, &mut packets, &mut results);
+    open_packets::<P>(context, tier, chunk, count, &mut packets, &mut results);
 
     let mut forged = 0_u32;
     for ((datagram, packet), result) in chunk.iter().zip(&mut packets).zip(results).take(count) {
@@ -216,6 +223,7 @@ fn open_chunk<P: AdapterProtocol>(
 #[inline(never)]
 fn open_packets<P: AdapterProtocol>(
     context: &OpenContext<P>,
+    tier: Tier<'_>,
     chunk: &[Option<Datagram<'_>>; CHUNK_DATAGRAMS],
     count: usize,
     packets: &mut [Option<ReceivePacket>; CHUNK_DATAGRAMS],
@@ -252,7 +260,7 @@ fn open_packets<P: AdapterProtocol>(
         *entry = OpenPacket { source, datagram_bytes, output, result: None };
     }
     if let Some(to_open) = to_open.get_mut(..count) {
-        context.open(to_open);
+        context.open(tier, to_open);
     }
     for (result, opened) in results.iter_mut().zip(&to_open) {
         *result = opened.result;

@@ -8,6 +8,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use nic_crypto::Tier;
 use nic_engine::nic::{NextTxBatch, PumpList, SentBatch};
 use nic_engine::protocol::{Discard, PeerId, SealPacket, Sealer};
 use nic_engine::{Drain, PacketQueue};
@@ -221,9 +222,13 @@ fn seal<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, batch: TxBatch<P>) {
         Ok(mut datagrams) => {
             let buffer = datagrams.datagrams_mut();
             if packets.is_empty() {
-                seal_message::<P>(&context, message, bytes, buffer);
+                seal_message(adapter, &context, message, bytes, buffer);
             } else {
-                seal_packets(adapter, &context, framing, &packets, buffer);
+                let bytes = packets.iter().map(TransmitPacket::len).fold(0, usize::saturating_add);
+                adapter.registers.with_tier(bytes, |tier| {
+                    let sealing = Sealing { context: &context, framing, tier };
+                    seal_packets(adapter, &sealing, &packets, buffer);
+                });
             }
             adapter.nic.finish_seal(peer, ticket, SealedBatch { datagrams, packets })
         }
@@ -254,13 +259,19 @@ fn drain_sealed<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, peer: PeerId) 
     }
 }
 
+/// How the packets of a batch are sealed.
+struct Sealing<'b, P: AdapterProtocol> {
+    context: &'b SealContext<P>,
+    framing: Framing<P>,
+    tier: Tier<'b>,
+}
+
 /// Seals a batch's packets into a buffer. Not inlined, so that its arrays are off the stack when
 /// datagrams are sent. An unreadable packet is skipped, as if the network had lost it.
 #[inline(never)]
 fn seal_packets<P: AdapterProtocol>(
     adapter: &Adapter<P>,
-    context: &SealContext<P>,
-    framing: Framing<P>,
+    sealing: &Sealing<'_, P>,
     packets: &StackQueue,
     buffer: &mut DatagramBuffer,
 ) {
@@ -270,8 +281,7 @@ fn seal_packets<P: AdapterProtocol>(
     let mut first = 0_u32;
     loop {
         let done = first as usize;
-        let count =
-            seal_chunk(adapter, context, framing, &mut packets, first, buffer, &mut lengths);
+        let count = seal_chunk(adapter, sealing, &mut packets, first, buffer, &mut lengths);
         for length in lengths.iter().take(count) {
             buffer.push(*length);
         }
@@ -287,8 +297,7 @@ fn seal_packets<P: AdapterProtocol>(
 /// there were, and stores the datagrams' lengths.
 fn seal_chunk<'p, P: AdapterProtocol>(
     adapter: &Adapter<P>,
-    context: &SealContext<P>,
-    framing: Framing<P>,
+    sealing: &Sealing<'_, P>,
     packets: &mut impl Iterator<Item = &'p TransmitPacket>,
     first: u32,
     buffer: &mut DatagramBuffer,
@@ -324,7 +333,8 @@ fn seal_chunk<'p, P: AdapterProtocol>(
         let source = pieces.as_slice();
         // An unreadable packet uses its counter, and a slot that is not sent.
         let payload_bytes = if source.is_empty() { 0 } else { packet.len() };
-        let datagram_bytes = adapter.nic.datagram_bytes(framing, packet.head(), payload_bytes);
+        let datagram_bytes =
+            adapter.nic.datagram_bytes(sealing.framing, packet.head(), payload_bytes);
         let Some(datagram) = slot.get_mut(..datagram_bytes) else {
             // There was no memory for a larger buffer.
             *length = 0;
@@ -335,7 +345,7 @@ fn seal_chunk<'p, P: AdapterProtocol>(
         *entry = SealPacket { source, payload_bytes, datagram };
     }
     if let Some(to_seal) = to_seal.get_mut(..count) {
-        context.seal(first, to_seal);
+        sealing.context.seal(sealing.tier, first, to_seal);
     }
     count
 }
@@ -355,6 +365,7 @@ fn copy_if_scattered(packet: &TransmitPacket) -> Option<PoolBytes> {
 
 /// Seals a control message, or a keepalive if the message is empty.
 fn seal_message<P: AdapterProtocol>(
+    adapter: &Adapter<P>,
     context: &SealContext<P>,
     message: &[u8],
     datagram_bytes: usize,
@@ -367,6 +378,6 @@ fn seal_message<P: AdapterProtocol>(
     };
     let source: &[&[u8]] = if message.is_empty() { &[] } else { &[message] };
     let packet = SealPacket { source, payload_bytes: message.len(), datagram };
-    context.seal(0, &mut [packet]);
+    adapter.registers.with_tier(message.len(), |tier| context.seal(tier, 0, &mut [packet]));
     buffer.push(datagram_bytes);
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nic_crypto::{ExtendedState, Level, Processor};
 use nt::event::{Event, EventKind, Wait};
+use nt::extended_state::ExtendedRegisters;
 use nt::lock::{SleepMutex, SpinMutex};
 use nt::pool::PoolAllocator;
 use nt::rundown::Rundown;
 use nt::semaphore::Semaphore;
 use nt::thread::Thread;
 use nt::{Passive, PoolBox, Shared, Status};
-use nt_host::irql;
+use nt_host::{irql, pool};
 
 use crate::alone;
 
@@ -33,6 +35,27 @@ fn the_allocator_honours_every_alignment() {
             unsafe { PoolAllocator.dealloc(block, layout) };
         }
     }
+}
+
+#[test]
+fn a_wide_tier_needs_a_batch_that_pays_for_a_save_that_succeeds() {
+    let _alone = alone();
+    let passive = Passive::check().expect("a thread starts at PASSIVE_LEVEL");
+    let registers = ExtendedRegisters::detect(passive);
+    let machine = Processor::detect();
+    let level = |bytes| {
+        let mut level = Level::Portable;
+        registers.with_tier(bytes, |tier| level = tier.gcm());
+        level
+    };
+    let narrow = machine.base().gcm();
+    assert_eq!(level(64), narrow);
+    let wide = level(64 << 10);
+    assert_eq!(wide, machine.extended(&ExtendedState::of_process()).gcm());
+    pool::fail_allocation(1);
+    assert_eq!(level(64 << 10), narrow);
+    pool::fail_allocation(0);
+    assert_eq!(level(64 << 10), wide);
 }
 
 /// Counts its drops.

@@ -190,7 +190,11 @@ fn derive_keys(host: &mut Host<'_>, peer: PeerId) -> bool {
             data.wants_derivation = wanted.is_some();
         });
         let Some(Derivation { serial, direction, secret, suite }) = wanted else { break };
-        let Some(key) = secret.key(suite) else { break };
+        let Ok(key) = secret.key(suite) else {
+            // Without memory now, the next packet asks again.
+            host.with_peer_data(peer, &mut |data| data.wants_derivation = false);
+            break;
+        };
         may_seal |= direction == Direction::Seal;
         let mut derived = Some((key, secret.next()));
         host.with_peer_data(peer, &mut |data| {

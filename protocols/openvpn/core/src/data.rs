@@ -2,7 +2,7 @@
 
 use core::array;
 
-use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source};
+use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source, Tier};
 use nic_engine::protocol::{
     Content, DataPlane, Disposition, NotReady, OpenPacket, OpenedPacket, Opener, SealPacket,
     SealRequest, Sealer, Selector, SentPackets, gather,
@@ -167,7 +167,7 @@ fn wants_derivation(data: &PeerData) -> bool {
 impl Sealer for SealContext {
     /// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all
     /// zeros, which no peer accepts.
-    fn seal(&self, first: u32, packets: &mut [SealPacket<'_>]) {
+    fn seal(&self, tier: Tier<'_>, first: u32, packets: &mut [SealPacket<'_>]) {
         let mut counter = self.first.wrapping_add(u64::from(first));
         let header_bytes = self.format.header_bytes();
         for chunk in packets.chunks_mut(CHUNK) {
@@ -200,7 +200,7 @@ impl Sealer for SealContext {
                 );
             }
             if let Some(used) = batch.get_mut(..length) {
-                self.key.aead.seal(used);
+                self.key.aead.seal(tier, used);
             }
             for ((place, slot), header) in places.iter_mut().zip(&batch).zip(&headers) {
                 let Some(place) = place else { continue };
@@ -217,14 +217,14 @@ impl Sealer for SealContext {
 
 impl Opener for OpenContext {
     /// Opens datagrams; `result` of each says what came out. Pings have no payload.
-    fn open(&self, packets: &mut [OpenPacket<'_>]) {
+    fn open(&self, tier: Tier<'_>, packets: &mut [OpenPacket<'_>]) {
         for chunk in packets.chunks_mut(CHUNK) {
             let mut headers = [[0; HEADER_BYTES]; CHUNK];
             for (packet, header) in chunk.iter().zip(&mut headers) {
                 // What is too short stays zero, and fails below.
                 gather(packet.source, 0, header);
             }
-            open_chunk(self, chunk, &headers);
+            open_chunk(self, tier, chunk, &headers);
             for packet in chunk {
                 if let Some(opened) = &mut packet.result
                     && let Some(payload) = packet.output.get_mut(..opened.payload_bytes)
@@ -292,6 +292,7 @@ fn split(
 
 fn open_chunk(
     context: &OpenContext,
+    tier: Tier<'_>,
     chunk: &mut [OpenPacket<'_>],
     headers: &[[u8; HEADER_BYTES]; CHUNK],
 ) {
@@ -345,7 +346,7 @@ fn open_chunk(
         *slot = Open::new(nonce, header, source, tag, output);
     }
     if let Some(used) = batch.get_mut(..length) {
-        context.key.aead.open(used);
+        context.key.aead.open(tier, used);
     }
     for ((slot, counter), result) in batch.iter().zip(counters).zip(results) {
         if let (Some((counter, payload_bytes)), Some(result)) = (counter, result) {

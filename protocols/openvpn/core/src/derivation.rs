@@ -2,11 +2,11 @@
 //! HMAC-SHA256, with labels.
 
 use hmac::{Hmac, Mac};
-use nic_crypto::{AeadKey, NONCE_LEN, Suite};
+use nic_crypto::{NONCE_LEN, Suite};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::key::PacketKey;
+use crate::key::{InstallKeyError, PacketKey};
 
 /// The secret of one epoch, of one direction.
 #[derive(Clone)]
@@ -19,13 +19,13 @@ impl EpochSecret {
     }
 
     /// The epoch's key.
-    pub(crate) fn key(&self, suite: Suite) -> Option<PacketKey> {
+    pub(crate) fn key(&self, suite: Suite) -> Result<PacketKey, InstallKeyError> {
         let mut key = Zeroizing::new([0; 32]);
-        let key = key.get_mut(..suite.key_len())?;
+        let key = key.get_mut(..suite.key_len()).unwrap_or_default();
         expand(&self.0, b"data_key", key);
         let mut iv = Zeroizing::new([0; NONCE_LEN]);
         expand(&self.0, b"data_iv", &mut *iv);
-        Some(PacketKey::new(AeadKey::new(suite, key).ok()?, &iv))
+        PacketKey::new(suite, key, &iv)
     }
 
     /// The secret of the epoch that follows.

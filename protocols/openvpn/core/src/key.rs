@@ -5,7 +5,7 @@ use core::num::NonZeroU64;
 use alloc::boxed::Box;
 use nic_crypto::{AeadKey, NONCE_LEN, Suite};
 use nic_engine::{Instant, NoMemory};
-use nic_memory::boxed;
+use nic_memory::{Shared, boxed};
 use zeroize::Zeroizing;
 
 use crate::derivation::EpochSecret;
@@ -90,17 +90,24 @@ pub struct SlotInfo {
     pub format: Format,
 }
 
-/// A key of one direction and epoch, ready to use. Small: batches carry copies.
+/// A key of one direction and epoch, ready to use. Batches own the expanded key as well.
 #[derive(Clone)]
 pub(crate) struct PacketKey {
-    pub(crate) aead: AeadKey,
+    pub(crate) aead: Shared<AeadKey>,
     iv: Zeroizing<[u8; NONCE_LEN]>,
 }
 
 impl PacketKey {
     /// A key whose nonces are `iv` XOR what identifies the packet, from the first byte on.
-    pub(crate) fn new(aead: AeadKey, iv: &[u8; NONCE_LEN]) -> Self {
-        Self { aead, iv: Zeroizing::new(*iv) }
+    #[inline(never)]
+    pub(crate) fn new(
+        suite: Suite,
+        key: &[u8],
+        iv: &[u8; NONCE_LEN],
+    ) -> Result<Self, InstallKeyError> {
+        let bad = InstallKeyError::BadKey(KeyError::BadLength);
+        let aead = Shared::new(AeadKey::new(suite, key).map_err(|_| bad)?)?;
+        Ok(Self { aead, iv: Zeroizing::new(*iv) })
     }
 
     /// A packet's nonce; `number` is what the packet says of itself: a packet id, or an epoch and a
@@ -113,13 +120,12 @@ impl PacketKey {
         nonce
     }
 
-    fn classic(suite: Suite, key: &DirectionKey<'_>) -> Result<Self, KeyError> {
+    fn classic(suite: Suite, key: &DirectionKey<'_>) -> Result<Self, InstallKeyError> {
         let mut iv = Zeroizing::new([0; NONCE_LEN]);
         if let Some(tail) = iv.last_chunk_mut() {
             *tail = *key.nonce_tail;
         }
-        let aead = AeadKey::new(suite, key.key).map_err(|_| KeyError::BadLength)?;
-        Ok(Self::new(aead, &iv))
+        Self::new(suite, key.key, &iv)
     }
 }
 
@@ -160,15 +166,14 @@ impl DataKey {
         let (suite, limit) = (key.suite, key.packet_limit);
         match key.material {
             Material::Classic { seal, open } => {
-                let seal = PacketKey::classic(suite, &seal).map_err(InstallKeyError::BadKey)?;
-                let open = PacketKey::classic(suite, &open).map_err(InstallKeyError::BadKey)?;
+                let seal = PacketKey::classic(suite, &seal)?;
+                let open = PacketKey::classic(suite, &open)?;
                 Self::boxed(key, serial, Format::Classic, Sender::classic(seal, limit), open)
             }
             Material::Epoch { seal, open } => {
                 let sender = Sender::epoch(&EpochSecret::new(seal), suite, limit)?;
                 let secret = EpochSecret::new(open);
-                let bad = InstallKeyError::BadKey(KeyError::BadLength);
-                let open = secret.key(suite).ok_or(bad)?;
+                let open = secret.key(suite)?;
                 let mut made = Self::boxed(key, serial, Format::Epoch, sender, open)?;
                 made.get_mut().receiver.begin_epochs(secret.next(), suite);
                 Ok(made)

@@ -66,7 +66,7 @@ impl<const N: usize> Receiver<N> {
             lane.epoch = 1;
         }
         while let Some((secret, suite)) = self.wanted() {
-            let Some(key) = secret.key(suite) else { return };
+            let Ok(key) = secret.key(suite) else { return };
             let next = secret.next();
             self.derived(key, next);
         }

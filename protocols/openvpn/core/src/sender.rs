@@ -7,7 +7,7 @@ use nic_crypto::Suite;
 use nic_engine::protocol::SealRequest;
 
 use crate::derivation::EpochSecret;
-use crate::key::{InstallKeyError, KeyError, PacketKey};
+use crate::key::{InstallKeyError, PacketKey};
 use crate::usage::{Limits, Usage};
 
 /// Packet ids from this one on are not sent: the peer wants a new key before they run out.
@@ -69,10 +69,9 @@ impl Sender {
         suite: Suite,
         limit: Option<NonZeroU64>,
     ) -> Result<Self, InstallKeyError> {
-        let bad = InstallKeyError::BadKey(KeyError::BadLength);
-        let key = secret.key(suite).ok_or(bad)?;
+        let key = secret.key(suite)?;
         let next = secret.next();
-        let ahead = Ahead { key: next.key(suite), secret: next.next(), suite, target: 1 };
+        let ahead = Ahead { key: Some(next.key(suite)?), secret: next.next(), suite, target: 1 };
         Ok(Self::new(key, 1, Limits::new(EPOCH_END - 1, suite), limit, Some(ahead)))
     }
 

@@ -2,7 +2,7 @@
 
 use core::array;
 
-use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source};
+use nic_crypto::{NONCE_LEN, Open, Seal, Sealing, Source, Tier};
 use nic_engine::Instant;
 use nic_engine::protocol::{
     Content, DataPlane, Disposition, NotReady, OpenPacket, OpenedPacket, Opener, ReceiverId,
@@ -111,11 +111,7 @@ impl DataPlane<WireGuard> for PeerData {
 impl Sealer for SealContext {
     /// Seals packets; one that can't be sealed (its buffers have the wrong lengths) becomes all
     /// zeros, which no peer accepts.
-    fn seal(&self, first: u32, packets: &mut [SealPacket<'_>]) {
-        let Some(key) = self.key.aead() else {
-            packets.iter_mut().for_each(|packet| packet.datagram.fill(0));
-            return;
-        };
+    fn seal(&self, tier: Tier<'_>, first: u32, packets: &mut [SealPacket<'_>]) {
         let mut counter = self.first_counter.wrapping_add(u64::from(first));
         for chunk in packets.chunks_mut(CHUNK) {
             let mut headers = [[0; DATA_HEADER_BYTES]; CHUNK];
@@ -141,7 +137,7 @@ impl Sealer for SealContext {
                 counter = counter.wrapping_add(1);
             }
             if let Some(used) = batch.get_mut(..length) {
-                key.seal(used);
+                self.key.seal(tier, used);
             }
             for ((place, slot), header) in places.iter_mut().zip(&batch).zip(&headers) {
                 if let Some(place) = place {
@@ -155,11 +151,8 @@ impl Sealer for SealContext {
 
 impl Opener for OpenContext {
     /// Opens datagrams; `result` of each says what came out.
-    fn open(&self, packets: &mut [OpenPacket<'_>]) {
+    fn open(&self, tier: Tier<'_>, packets: &mut [OpenPacket<'_>]) {
         packets.iter_mut().for_each(|packet| packet.result = None);
-        let Some(key) = self.key.aead() else {
-            return;
-        };
         for chunk in packets.chunks_mut(CHUNK) {
             let mut texts: [&[u8]; CHUNK] = [&[]; CHUNK];
             let mut counters = [None; CHUNK];
@@ -204,7 +197,7 @@ impl Opener for OpenContext {
                 *slot = Open::new(nonce(header.counter), &[], source, tag, output);
             }
             if let Some(used) = batch.get_mut(..length) {
-                key.open(used);
+                self.key.open(tier, used);
             }
             for ((slot, counter), result) in batch.iter().zip(counters).zip(results) {
                 if let (Some((counter, payload_bytes)), Some(result)) = (counter, result) {

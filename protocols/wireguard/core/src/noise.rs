@@ -13,7 +13,7 @@
 
 use nic_crypto::blake2s;
 use nic_crypto::x25519::{self, PublicKey, SharedSecret, StaticSecret};
-use nic_crypto::{AeadKey, NONCE_LEN, Suite, TAG_LEN};
+use nic_crypto::{AeadKey, NONCE_LEN, Open, Seal, Suite, TAG_LEN, Tier, chacha20poly1305};
 use zeroize::Zeroizing;
 
 use crate::Identity;
@@ -47,9 +47,14 @@ pub struct SessionKeys {
 pub struct SessionKey(Zeroizing<[u8; 32]>);
 
 impl SessionKey {
-    /// The key in a form that seals and opens.
-    pub fn aead(&self) -> Option<AeadKey> {
-        AeadKey::new(Suite::ChaCha20Poly1305, self.0.as_slice()).ok()
+    /// Seals every packet of a batch.
+    pub fn seal(&self, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
+        chacha20poly1305::seal(&self.0, tier, packets);
+    }
+
+    /// Opens every packet of a batch.
+    pub fn open(&self, tier: Tier<'_>, packets: &mut [Open<'_>]) {
+        chacha20poly1305::open(&self.0, tier, packets);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use nic_crypto::AeadKey;
+use nic_crypto::{AeadKey, Tier};
 use nic_engine::{
     ControlHost, Endpoint, Instant, Now, Protocol,
     nonce_counter::{KeyLimits, NonceCounter},
@@ -200,13 +200,13 @@ impl DataPlane<EspInUdp> for PeerData {
 }
 
 impl Sealer for SealContext {
-    fn seal(&self, _first: u32, _packets: &mut [SealPacket<'_>]) {
+    fn seal(&self, _tier: Tier<'_>, _first: u32, _packets: &mut [SealPacket<'_>]) {
         todo!("the next header follows from the version of the inner packet")
     }
 }
 
 impl Opener for OpenContext {
-    fn open(&self, _packets: &mut [OpenPacket<'_>]) {
+    fn open(&self, _tier: Tier<'_>, _packets: &mut [OpenPacket<'_>]) {
         todo!("the sequence number is extended from `highest_sequence`")
     }
 }

