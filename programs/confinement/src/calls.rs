@@ -1,10 +1,11 @@
 //! The system calls that the programs use after their start.
 //!
 //! They come from two sources. strace(1) over tunicd's tests, on x86-64 with glibc, the driver
-//! linked and as an image, showed no call that is missing here; the tests run with the filter.
-//! Calls that were not seen are here because Rust's library or a C library of another version or of
-//! another processor makes them for the same purpose, as `faccessat2` for `faccessat`. aarch64 has
-//! the list by that reasoning alone: no test has run there. `--seccomp log` shows what is missing.
+//! linked and as an image, showed no call that is missing here, and the tests of tunicd and of the
+//! OpenVPN programs run with the filter. Calls that were not seen are here because Rust's library
+//! or a C library of another version or of another processor makes them for the same purpose, as
+//! `faccessat2` for `faccessat`. aarch64 has the list by that reasoning alone: no test has run
+//! there. `--seccomp log` shows what is missing.
 
 use libc::{
     AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, CLONE_THREAD, PROT_EXEC, SIOCGIFFLAGS, SIOCGIFINDEX,

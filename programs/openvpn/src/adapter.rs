@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,10 +31,11 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Opens the adapter of this name, takes ownership, and removes peers that an earlier owner
-    /// left. The driver removes our peers when the handle closes, even if we are killed.
-    pub fn open(name: &str) -> Result<Self, Error> {
-        let channel = tunic::DataChannel::open(name)?;
+    /// Opens the adapter at the other end of a connection, takes ownership, and removes peers that
+    /// an earlier owner left. The driver removes our peers when the connection ends, even if we are
+    /// killed.
+    pub fn over(stream: UnixStream) -> Result<Self, Error> {
+        let channel = tunic::DataChannel::new(UnixTransport::over(stream)?);
         let deadline = Instant::now() + OWNER_TIMEOUT;
         loop {
             match channel.own() {

@@ -11,6 +11,8 @@
 //! * [`data_channel`]: the interface between control channel and data channel, the trait
 //!   [`data_channel::DataChannel`].
 //! * [`session`]: the control channel with one peer, sans-IO.
+//! * [`process`]: the program's log, background, privileges; [`commands`]: the process that keeps
+//!   them and runs other programs.
 //! * [`adapter`]: the data channel on a Tunic adapter, through the SDK; [`tunicd`] runs the driver.
 //! * [`server`]: many clients' sessions, addresses and networks; one data channel with a peer each.
 //! * [`client`]: a profile's session, its data channel, Linux's addresses and routes.
@@ -23,6 +25,7 @@
 pub mod adapter;
 pub mod client;
 mod clock;
+pub mod commands;
 pub mod data_channel;
 pub mod keys;
 pub mod options;
@@ -30,6 +33,7 @@ pub mod packet;
 pub mod process;
 pub mod profile;
 mod role;
+mod root_folder;
 pub mod server;
 pub mod session;
 mod signals;

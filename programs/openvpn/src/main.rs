@@ -1,18 +1,24 @@
 //! `openvpn-client PROFILE.ovpn`: an OpenVPN client whose data channel is a Tunic adapter.
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use tunic_openvpn::Signals;
+use tunic_confinement::filter::Program;
+use tunic_openvpn::adapter::Adapter;
 use tunic_openvpn::client::{Client, End, Log};
 use tunic_openvpn::data_channel::DataChannel;
-use tunic_openvpn::process::{Begun, Process, ProcessArguments};
-use tunic_openvpn::profile::Profile;
+use tunic_openvpn::process::{self, Begun, Process, ProcessArguments};
+use tunic_openvpn::profile::{Profile, Remote};
 use tunic_openvpn::tunicd::Tunicd;
+use tunic_openvpn::{Signals, commands};
+
+/// Where the C library finds the name servers.
+const RESOLVER: &str = "/etc/resolv.conf";
 
 /// OpenVPN client whose data channel is a Tunic adapter. SIGINT and SIGTERM disconnect, SIGUSR1
 /// reconnects, SIGHUP reads the profile again, SIGUSR2 logs statistics.
@@ -37,6 +43,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::serve_if_asked() {
+        return code;
+    }
     let mut options = Options::parse();
     // A daemon changes its working directory.
     options.profile = std::path::absolute(&options.profile).unwrap_or(options.profile);
@@ -48,14 +57,41 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options, log: Log) -> Result<ExitCode> {
-    let mut profile = load(options)?;
+    process::hide_memory()?;
+    let profile = load(options)?;
     let mut process = match Process::begin("openvpn-client", &options.process, &profile.process)? {
         Begun::Here(process) => process,
         Begun::Ended(code) => return Ok(code),
     };
-    let mut signals = None;
-    while serve(options, profile, log, &mut process, &mut signals)? == End::Reload {
-        profile = load(options)?;
+    let mut client = Client::new(profile, options.iv_proto, log)?;
+    process.leave_session()?;
+    // Before any thread starts: threads inherit the signal mask.
+    let mut signals = Signals::block()?;
+    let interface = match &options.interface {
+        Some(interface) => interface.clone(),
+        None => interface(client.profile().device.as_deref())?,
+    };
+    process.start_commands(&interface)?;
+    let (tunicd, stream) = Tunicd::attach(&interface)?;
+    process.confine(Program::OpenvpnClient)?;
+    let adapter = Arc::new(Adapter::over(stream).with_context(|| interface.clone())?);
+    let how = if tunicd.is_ours() {
+        "served by a tunicd that we started"
+    } else {
+        "served by a running tunicd"
+    };
+    log.step(format_args!("data path: {interface}, {how}"));
+    if process.has_changed_account() {
+        warn(options, client.profile(), log);
+    }
+    process.started()?;
+    let channel: Arc<dyn DataChannel> = adapter;
+    while client.run(&channel, &interface, &mut signals)? == End::Reload {
+        client = Client::new(load(options)?, options.iv_proto, log)?;
+        let device = client.profile().device.as_deref();
+        if options.interface.is_none() && device.is_some_and(|it| it != "tun" && it != interface) {
+            log.error(format_args!("`dev` changes with a restart only: it is {interface}"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -64,37 +100,17 @@ fn load(options: &Options) -> Result<Profile> {
     Profile::load(&options.profile).with_context(|| options.profile.display().to_string())
 }
 
-/// Connects until a signal or a server ends the client.
-fn serve(
-    options: &Options,
-    profile: Profile,
-    log: Log,
-    process: &mut Process,
-    signals: &mut Option<Signals>,
-) -> Result<End> {
-    let interface = match &options.interface {
-        Some(interface) => interface.clone(),
-        None => interface(profile.device.as_deref())?,
-    };
-    let client = Client::new(profile, options.iv_proto, log)?;
-    let signals = match signals {
-        Some(signals) => signals,
-        None => {
-            process.leave_session()?;
-            // Before any thread starts: threads inherit the signal mask.
-            signals.insert(Signals::block()?)
-        }
-    };
-    let (tunicd, adapter) = Tunicd::attach(&interface)?;
-    let how = if tunicd.is_ours() {
-        "served by a tunicd that we started"
-    } else {
-        "served by a running tunicd"
-    };
-    log.step(format_args!("data path: {interface}, {how}"));
-    let channel: Arc<dyn DataChannel> = Arc::new(adapter);
-    process.started()?;
-    client.run(&channel, &interface, signals)
+/// Says what will fail in the root folder, and with the rights, that the profile has given us.
+fn warn(options: &Options, profile: &Profile, log: Log) {
+    if let Err(error) = load(options) {
+        log.error(format_args!(
+            "SIGHUP will end this process, as user and root folder are: {error:#}"
+        ));
+    }
+    let is_name = |remote: &Remote| remote.host.parse::<IpAddr>().is_err();
+    if profile.remotes.iter().any(is_name) && !Path::new(RESOLVER).exists() {
+        log.error(format_args!("names of servers can't be resolved: chroot has no {RESOLVER}"));
+    }
 }
 
 /// The name in the profile's `dev`, or the first free tunN.

@@ -72,6 +72,11 @@ impl Client {
         &self.interface
     }
 
+    /// Its own: `ip netns exec` has become the client by exec.
+    pub fn process_id(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// What it said so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()

@@ -146,6 +146,11 @@ impl Server {
         read(&self.log)
     }
 
+    /// Its own: `ip netns exec` has become the server by exec.
+    pub fn process_id(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// The first line of its answer to a command.
     pub fn command(&self, command: &str) -> Result<String> {
         let mut stream = UnixStream::connect(&self.management)?;

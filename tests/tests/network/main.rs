@@ -9,6 +9,7 @@ mod interop;
 mod mtu;
 mod openvpn_27;
 mod openvpn_client;
+mod openvpn_confined;
 mod openvpn_killed;
 mod openvpn_netem;
 mod openvpn_process;

@@ -64,30 +64,35 @@ struct Pending {
 impl UnixTransport {
     /// Opens the adapter of this name.
     pub fn open(name: &str) -> Result<Self, Error> {
+        Self::over(Self::dial(name)?)
+    }
+
+    /// Connects to the socket of the adapter of this name. A process that gives up its privileges
+    /// before it starts threads passes the result to [`UnixTransport::over`] afterwards.
+    pub fn dial(name: &str) -> Result<UnixStream, Error> {
         if name.is_empty() || name.contains(['/', '\0']) {
             return Err(Error::NoAdapter(name.to_owned()));
         }
         let path = Path::new(SOCKET_DIRECTORY).join(format!("{name}.sock"));
-        Self::connect(path).map_err(|error| match error {
-            Error::Transport(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-                ) =>
-            {
+        UnixStream::connect(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 Error::NoAdapter(name.to_owned())
             }
-            Error::Transport(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            io::ErrorKind::PermissionDenied => {
                 let message = format!("{error}: only root may use the adapter {name}");
                 io::Error::new(io::ErrorKind::PermissionDenied, message).into()
             }
-            error => error,
+            _ => error.into(),
         })
     }
 
     /// Connects to a socket.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let stream = UnixStream::connect(path)?;
+        Self::over(UnixStream::connect(path)?)
+    }
+
+    /// Opens the adapter that a connected socket leads to. A thread receives the answers.
+    pub fn over(stream: UnixStream) -> Result<Self, Error> {
         let greeting = read_reply(&stream)?;
         if greeting.id != 0 || greeting.data_bytes != 0 {
             return Err(malformed().into());

@@ -28,10 +28,12 @@ const FORBIDDEN: [(&str, fn()); 7] = [
     }),
 ];
 
-fn run(case: &str, action: Action) -> ExitStatus {
+const PROGRAMS: [Program; 3] = [Program::Tunicd, Program::OpenvpnClient, Program::OpenvpnServer];
+
+fn run(program: usize, case: &str, action: Action) -> ExitStatus {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "filter::the_case_that_the_environment_names", "--nocapture"]);
-    command.env(CASE, format!("{action} {case}")).stdin(Stdio::null());
+    command.env(CASE, format!("{program} {action} {case}")).stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap()
 }
 
@@ -39,8 +41,8 @@ fn run(case: &str, action: Action) -> ExitStatus {
 #[test]
 fn the_case_that_the_environment_names() {
     let Ok(value) = env::var(CASE) else { return };
-    let (action, case) = value.split_once(' ').unwrap();
-    Program::Tunicd.filter(action.parse().unwrap()).unwrap();
+    let [program, action, case] = value.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!() };
+    PROGRAMS[program.parse::<usize>().unwrap()].filter(action.parse().unwrap()).unwrap();
     if let Some((_, call)) = FORBIDDEN.iter().find(|(name, _)| *name == case) {
         return call();
     }
@@ -59,15 +61,19 @@ fn the_case_that_the_environment_names() {
 #[test]
 fn a_forbidden_call_ends_the_process() {
     for (name, _) in FORBIDDEN {
-        let status = run(name, Action::Kill);
-        assert_eq!(status.signal(), Some(Signal::SIGSYS as i32), "{name}: {status}");
-        let status = run(name, Action::Off);
+        for (number, program) in PROGRAMS.iter().enumerate() {
+            let status = run(number, name, Action::Kill);
+            assert_eq!(status.signal(), Some(Signal::SIGSYS as i32), "{program:?}: {name}");
+        }
+        let status = run(0, name, Action::Off);
         assert_ne!(status.signal(), Some(Signal::SIGSYS as i32), "{name}, unfiltered: {status}");
     }
 }
 
 #[test]
 fn other_calls_work_and_a_call_that_is_only_logged_does() {
-    assert!(run("ordinary", Action::Kill).success());
-    assert!(run("start a process", Action::Log).success());
+    for number in 0..PROGRAMS.len() {
+        assert!(run(number, "ordinary", Action::Kill).success());
+        assert!(run(number, "start a process", Action::Log).success());
+    }
 }

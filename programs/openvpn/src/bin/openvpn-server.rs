@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use tunic_openvpn::Signals;
+use tunic_confinement::filter::Program;
+use tunic_openvpn::adapter::Adapter;
 use tunic_openvpn::data_channel::DataChannel;
 use tunic_openvpn::process::{self, Begun, Process, ProcessArguments};
 use tunic_openvpn::profile::ServerProfile;
-use tunic_openvpn::server::{self, End};
+use tunic_openvpn::server::{self, End, Management};
 use tunic_openvpn::tunicd::Tunicd;
+use tunic_openvpn::{Signals, commands};
 
 /// OpenVPN server whose data channel is a Tunic adapter. SIGTERM and SIGINT stop it, SIGHUP
 /// reads the configuration again, SIGUSR1 sends all clients back, SIGUSR2 logs them.
@@ -33,6 +35,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::serve_if_asked() {
+        return code;
+    }
     let mut arguments = Arguments::parse();
     // A daemon changes its working directory.
     arguments.config = std::path::absolute(&arguments.config).unwrap_or(arguments.config);
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
+    process::hide_memory()?;
     let mut profile = load(arguments)?;
     if arguments.check {
         profile.common.warnings.iter().for_each(|warning| println!("{warning}"));
@@ -56,29 +62,45 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     process.leave_session()?;
     // Before any thread starts: threads inherit the signal mask.
     let mut signals = Signals::block()?;
-    while serve(arguments, profile, &mut process, &mut signals)? == End::Reload {
-        profile = load(arguments)?;
+    let interface = arguments
+        .interface
+        .clone()
+        .or_else(|| profile.common.device.clone())
+        .context("no adapter given: set `dev` or --interface")?;
+    process.start_commands(&interface)?;
+    let (_tunicd, stream) = Tunicd::attach(&interface)?;
+    let listener = profile.management.as_deref().map(Management::bind).transpose()?;
+    process.confine(Program::OpenvpnServer)?;
+    let adapter = Adapter::over(stream).with_context(|| interface.clone())?;
+    let data: Arc<dyn DataChannel> = Arc::new(adapter);
+    if process.has_changed_account() {
+        warn(arguments, &profile);
     }
-    Ok(ExitCode::SUCCESS)
+    let mut listener = listener;
+    loop {
+        let end = server::run(profile, &interface, &data, &mut signals, &mut process, listener)?;
+        if end == End::Exit {
+            return Ok(ExitCode::SUCCESS);
+        }
+        profile = load(arguments)?;
+        listener = profile.management.as_deref().map(Management::bind).transpose()?;
+        if arguments.interface.is_none() && profile.common.device.as_ref() != Some(&interface) {
+            process::error(format_args!("`dev` changes with a restart only: it is {interface}"));
+        }
+    }
 }
 
 fn load(arguments: &Arguments) -> Result<ServerProfile> {
     ServerProfile::load(&arguments.config).with_context(|| arguments.config.display().to_string())
 }
 
-/// Serves clients until a signal arrives.
-fn serve(
-    arguments: &Arguments,
-    profile: ServerProfile,
-    process: &mut Process,
-    signals: &mut Signals,
-) -> Result<End> {
-    let interface = arguments
-        .interface
-        .clone()
-        .or_else(|| profile.common.device.clone())
-        .context("no adapter given: set `dev` or --interface")?;
-    let (_tunicd, adapter) = Tunicd::attach(&interface)?;
-    let data: Arc<dyn DataChannel> = Arc::new(adapter);
-    server::run(profile, &interface, &data, signals, process)
+/// Says what will fail in the root folder, and with the rights, that the configuration gives us.
+fn warn(arguments: &Arguments, profile: &ServerProfile) {
+    let will = "SIGHUP will end this process, as user and root folder are";
+    if let Err(error) = load(arguments) {
+        process::error(format_args!("{will}: {error:#}"));
+    }
+    if let Some(path) = &profile.management {
+        process::error(format_args!("{will}: {} can't be made again", path.display()));
+    }
 }

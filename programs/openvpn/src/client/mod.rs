@@ -69,6 +69,11 @@ impl Client {
         Ok(Self { profile, setup, credentials, log })
     }
 
+    /// The profile.
+    pub const fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     /// Connects through this data channel, whose interface has this name. Returns when a signal or
     /// a server ends the client; the interface is then as before.
     ///

@@ -142,7 +142,7 @@ impl DnsServer {
 }
 
 /// Whether a word is a domain name. Anything else must not reach the resolver's configuration.
-fn is_domain(word: &str) -> bool {
+pub(crate) fn is_domain(word: &str) -> bool {
     let is_valid = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     !word.is_empty() && !word.starts_with(['-', '.']) && word.chars().all(is_valid)
 }

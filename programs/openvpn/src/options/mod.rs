@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 pub use dns::DnsOptions;
+pub(crate) use dns::is_domain;
 pub use network::{Network, Route, RouteGateway, RouteNetwork, mask_length};
 pub use words::{WordsError, words};
 

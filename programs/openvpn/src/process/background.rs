@@ -35,7 +35,11 @@ pub(super) fn spawn() -> Result<ExitCode> {
 }
 
 /// The parent of a child.
-pub(super) struct Parent(File);
+pub(super) struct Parent {
+    status: File,
+    /// `/dev/null`, which a changed root folder does not have.
+    null: File,
+}
 
 impl Parent {
     /// This process's parent, if this is a child. Call it first: standard output becomes that of
@@ -45,9 +49,10 @@ impl Parent {
             return Ok(None);
         }
         // A copy that other programs don't inherit.
-        let status = io::stdout().as_fd().try_clone_to_owned()?;
+        let status = io::stdout().as_fd().try_clone_to_owned()?.into();
         dup2_stdout(io::stderr())?;
-        Ok(Some(Self(status.into())))
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        Ok(Some(Self { status, null }))
     }
 
     /// Leaves the parent's session, so that the child survives its terminal.
@@ -59,12 +64,11 @@ impl Parent {
     /// Reports the start, and releases the parent's standard streams. Output streams that are the
     /// log's stay.
     pub(super) fn release(mut self, has_own_streams: bool) -> io::Result<()> {
-        let null = File::options().read(true).write(true).open("/dev/null")?;
-        dup2_stdin(&null)?;
+        dup2_stdin(&self.null)?;
         if !has_own_streams {
-            dup2_stdout(&null)?;
-            dup2_stderr(&null)?;
+            dup2_stdout(&self.null)?;
+            dup2_stderr(&self.null)?;
         }
-        self.0.write_all(STARTED)
+        self.status.write_all(STARTED)
     }
 }

@@ -1,5 +1,7 @@
-//! The program as a process: its log, its place in the background, the file with its number.
+//! The program as a process: its log, its place in the background, the file with its number, and
+//! what it gives up after its start.
 
+mod account;
 mod background;
 mod log;
 mod pid_file;
@@ -9,12 +11,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use tunic_confinement::capabilities::{self, Capability};
+use tunic_confinement::filter::{Action, Program};
+use tunic_confinement::memory::{self, Locked};
+use tunic_confinement::process as confinement;
 
 pub(crate) use log::{Level, Stream, is_stderr_usable, write};
 
+use crate::commands::Commands;
+use crate::process::account::Account;
 use crate::process::background::Parent;
 use crate::process::pid_file::PidFile;
 use crate::profile::{LogFile, ProcessOptions};
+use crate::root_folder;
 
 /// Options of the command line that take precedence over those of the profile.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -37,6 +46,10 @@ pub struct ProcessArguments {
     /// Writes the process's number to this file.
     #[arg(long, value_name = "FILE")]
     writepid: Option<PathBuf>,
+    /// What happens at a system call that the program is not known to use: kill ends it by SIGSYS,
+    /// log has the kernel log the call, off filters none.
+    #[arg(long, value_name = "ACTION", default_value_t)]
+    seccomp: Action,
 }
 
 impl ProcessArguments {
@@ -63,6 +76,12 @@ impl ProcessArguments {
     }
 }
 
+/// Keeps the memory of this process from core dumps and from other processes of its user. Call it
+/// before any key is read.
+pub fn hide_memory() -> Result<()> {
+    confinement::hide_memory()
+}
+
 /// Logs an error of the program.
 pub fn error(what: impl fmt::Display) {
     write(Level::Error, Stream::Error, &what.to_string());
@@ -74,12 +93,19 @@ pub struct Process {
     options: ProcessOptions,
     parent: Option<Parent>,
     pid_file: Option<PidFile>,
+    account: Account,
+    /// The capabilities that remain.
+    kept: Vec<Capability>,
+    seccomp: Action,
+    is_confined: bool,
+    /// Ends last.
+    commands: Option<Commands>,
 }
 
 /// What becomes of a process.
 pub enum Begun {
     /// It goes on.
-    Here(Process),
+    Here(Box<Process>),
     /// It ends with this code: with `daemon`, a child goes on, or has failed.
     Ended(ExitCode),
 }
@@ -90,7 +116,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the log file can't be opened, or the child not started.
+    /// When the log file can't be opened, the child not started, or there is no such user.
     pub fn begin(
         name: &str,
         arguments: &ProcessArguments,
@@ -105,7 +131,65 @@ impl Process {
             false => None,
         };
         log::start(name, &options)?;
-        Ok(Begun::Here(Self { options, parent, pid_file: None }))
+        let account = Account::find(&options)?;
+        root_folder::expect(options.root.clone());
+        let mut process = Self {
+            options,
+            parent,
+            pid_file: None,
+            account,
+            kept: Vec::new(),
+            seccomp: arguments.seccomp,
+            is_confined: false,
+            commands: None,
+        };
+        process.lock_memory();
+        Ok(Begun::Here(Box::new(process)))
+    }
+
+    fn lock_memory(&mut self) {
+        match memory::lock() {
+            Ok(Locked::WithoutLimit) => {}
+            Ok(Locked::ByCapability) => self.kept.push(Capability::CAP_IPC_LOCK),
+            Err(why) => error(format_args!("keys may be written to swap: {why}")),
+        }
+    }
+
+    /// Starts the process that runs commands for this interface. Call it with the signals blocked
+    /// that this process handles, and before any thread starts. Without effect if called again.
+    pub fn start_commands(&mut self, interface: &str) -> Result<()> {
+        if self.commands.is_none() {
+            self.commands = Some(Commands::start(interface, self.seccomp)?);
+        }
+        Ok(())
+    }
+
+    /// Writes the process's number, changes the root folder, the group and the user as the options
+    /// say, and gives up all privileges and the system calls that `program` does not use. Call it
+    /// before any thread starts. Without effect if called again.
+    ///
+    /// # Errors
+    ///
+    /// When something can't be given up. The process must not go on then.
+    pub fn confine(&mut self, program: Program) -> Result<()> {
+        if std::mem::replace(&mut self.is_confined, true) {
+            return Ok(());
+        }
+        self.write_pid_file()?;
+        // While there is the right to do so: programs could never get the others back.
+        capabilities::bound(&self.kept)?;
+        self.account.take_on(!self.kept.is_empty())?;
+        root_folder::expect(None);
+        capabilities::keep(&self.kept)?;
+        confinement::forbid_new_privileges()?;
+        // The change of the user has undone it.
+        confinement::hide_memory()?;
+        program.filter(self.seccomp).context("--seccomp off does without a filter")
+    }
+
+    /// Whether the process sees other files than before its start, or has other rights to them.
+    pub fn has_changed_account(&self) -> bool {
+        self.is_confined && self.account.is_changed()
     }
 
     /// Leaves the terminal's session with `daemon`: no question can be asked from here on. Call it
@@ -117,18 +201,16 @@ impl Process {
         }
     }
 
-    /// Says that the start has succeeded: writes the process's number, and ends the parent. Without
-    /// effect if called again.
-    ///
-    /// What the process gives up after its start (`chroot`, `user`, `group`) belongs at the end of
-    /// this method.
-    pub fn started(&mut self) -> Result<()> {
-        if self.pid_file.is_none()
-            && let Some(path) = &self.options.pid_file
-        {
+    fn write_pid_file(&mut self) -> Result<()> {
+        if let Some(path) = &self.options.pid_file {
             let file = PidFile::write(path);
             self.pid_file = Some(file.with_context(|| format!("writepid {}", path.display()))?);
         }
+        Ok(())
+    }
+
+    /// Says that the start has succeeded: ends the parent. Without effect if called again.
+    pub fn started(&mut self) -> Result<()> {
         if let Some(parent) = self.parent.take() {
             std::env::set_current_dir("/")?;
             log::detach();

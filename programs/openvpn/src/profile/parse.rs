@@ -58,6 +58,8 @@ impl Profile {
 pub(super) struct Reader {
     pub(super) profile: Profile,
     pub(super) folder: PathBuf,
+    /// Of files that are read after the start, such as lists of revoked certificates.
+    pub(super) late_folder: PathBuf,
     role: Role,
     /// Names of `ignore-unknown-option`.
     ignored: Vec<String>,
@@ -90,9 +92,15 @@ impl Reader {
             Some([cd]) => folder.join(cd),
             _ => folder.to_owned(),
         };
+        // After a change of the root folder, paths start there, as in stock OpenVPN.
+        let late_folder = match lines.iter().any(|line| line.name == "chroot") {
+            true => PathBuf::from("/"),
+            false => folder.clone(),
+        };
         Self {
             profile: Profile::default(),
             folder,
+            late_folder,
             role,
             ignored,
             is_tun: lines.iter().any(|line| line.name == "dev-type" && line.arguments() == ["tun"]),

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use super::error::ProfileError;
 use super::lines::Line;
-use super::parse::{Reader, malformed, no_effect};
-
-/// Options that are read and not done yet.
-const WITHOUT_EFFECT: &[&str] = &["user", "group", "chroot"];
+use super::parse::{Reader, malformed};
 
 /// How the program runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +22,7 @@ pub struct ProcessOptions {
     pub is_without_times: bool,
     /// The file that has the process's number (`writepid`).
     pub pid_file: Option<PathBuf>,
-    /// The account to run as after the start (`user`).
+    /// The user to run as after the start (`user`).
     pub user: Option<String>,
     /// The group to run as after the start (`group`).
     pub group: Option<String>,
@@ -80,9 +77,6 @@ impl Reader {
                 _,
             ) => return Err(malformed(line)),
             _ => return Ok(false),
-        }
-        if WITHOUT_EFFECT.contains(&line.name.as_str()) {
-            self.profile.warnings.push(no_effect(line, &line.name));
         }
         Ok(true)
     }

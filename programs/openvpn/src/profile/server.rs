@@ -111,7 +111,7 @@ impl ServerProfile {
                 self.pushes.push((*option).to_owned());
             }
             ("client-config-dir", [path]) => {
-                self.client_folder = Some(reader.folder.join(path));
+                self.client_folder = Some(reader.late_folder.join(path));
             }
             ("ccd-exclusive", []) => self.is_client_file_required = true,
             ("client-to-client", []) => self.is_client_to_client = true,

@@ -61,14 +61,14 @@ impl Reader {
             }
             ("crl-verify", ["[inline]"]) => {}
             ("crl-verify", [path]) => {
-                profile.revocations = Some(RevocationSource::File(self.folder.join(path)));
+                profile.revocations = Some(RevocationSource::File(self.late_folder.join(path)));
             }
             ("crl-verify", []) if line.block.is_some() => {
                 let text = line.block.as_ref().map(|block| block.to_string());
                 profile.revocations = text.map(RevocationSource::Text);
             }
             ("crl-verify", [path, "dir"]) => {
-                profile.revocations = Some(RevocationSource::Folder(self.folder.join(path)));
+                profile.revocations = Some(RevocationSource::Folder(self.late_folder.join(path)));
             }
             ("tls-version-min", [version] | [version, "or-highest"]) => {
                 profile.tls_version_min = Some(match *version {

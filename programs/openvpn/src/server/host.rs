@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use super::pool::Pool;
+use crate::commands::{self, Command};
 use crate::options::{RouteGateway, RouteNetwork};
 use crate::profile::ServerProfile;
 
@@ -76,12 +76,7 @@ pub(super) fn forwarding_hint(family: IpAddr) -> Option<&'static str> {
 }
 
 fn ip(words: &[&str]) -> Result<()> {
-    let output = Command::new("ip").args(words).output().context("ip (iproute2)")?;
-    ensure!(
-        output.status.success(),
-        "ip {}: {}",
-        words.join(" "),
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
+    let answer = commands::run(&Command::ip(words)).context("ip (iproute2)")?;
+    ensure!(answer.is_success, "ip {}: {}", words.join(" "), answer.errors.trim());
     Ok(())
 }

@@ -3,12 +3,13 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use anyhow::{Context, Result};
 use tunic_confinement::private_socket;
 
 use super::Server;
@@ -18,31 +19,45 @@ use super::input::Input;
 const MAX_LINE_BYTES: u64 = 1024;
 
 /// The listening socket. Closed on drop.
-pub(super) struct Management {
-    listener: UnixStream,
+pub struct Management {
+    listener: UnixListener,
+    /// The same socket; `shutdown` is a method of streams only.
+    handle: UnixStream,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Management {
-    /// Listens on the socket and passes each line to the server as a command.
-    pub(super) fn listen(path: &Path, inputs: SyncSender<Input>) -> io::Result<Self> {
-        let listener = private_socket::replace(path)?;
-        // The same socket; `shutdown` is a method of streams only.
-        let handle = UnixStream::from(OwnedFd::from(listener.try_clone()?));
-        let thread = thread::spawn(move || {
+    /// Makes the socket.
+    ///
+    /// # Errors
+    ///
+    /// When there is another file, or a server that lives, at its path.
+    pub fn bind(path: &Path) -> Result<Self> {
+        let bind = || {
+            let listener = private_socket::replace(path)?;
+            let handle = UnixStream::from(OwnedFd::from(listener.try_clone()?));
+            io::Result::Ok(Self { listener, handle, thread: None })
+        };
+        bind().with_context(|| format!("management {}", path.display()))
+    }
+
+    /// Passes each line to the server as a command.
+    pub(super) fn serve(mut self, inputs: SyncSender<Input>) -> io::Result<Self> {
+        let listener = self.listener.try_clone()?;
+        self.thread = Some(thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let inputs = inputs.clone();
                 thread::spawn(move || serve(stream, &inputs));
             }
-        });
-        Ok(Self { listener: handle, thread: Some(thread) })
+        }));
+        Ok(self)
     }
 }
 
 impl Drop for Management {
     fn drop(&mut self) {
         // Ends the thread's wait for connections.
-        if self.listener.shutdown(Shutdown::Both).is_ok()
+        if self.handle.shutdown(Shutdown::Both).is_ok()
             && let Some(thread) = self.thread.take()
         {
             let _ = thread.join();

@@ -31,6 +31,7 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 pub use client_file::ClientFile;
+pub use management::Management;
 pub use pool::{Lease, Pool, PoolError};
 pub use responder::{Responder, ResponderError, Response};
 pub use run::{End, run};

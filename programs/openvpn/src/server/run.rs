@@ -39,7 +39,7 @@ pub enum End {
 }
 
 /// Serves clients through a data channel, whose interface is given, until a signal arrives. The
-/// interface is then as before.
+/// interface is then as before. `management` takes commands.
 ///
 /// # Errors
 ///
@@ -50,6 +50,7 @@ pub fn run(
     data: &Arc<dyn DataChannel>,
     signals: &mut Signals,
     process: &mut Process,
+    management: Option<Management>,
 ) -> Result<End> {
     let pool = Pool::new(profile.network, profile.network_v6);
     let local = data.listen(local_address(&profile)).context("UDP socket")?;
@@ -66,11 +67,7 @@ pub fn run(
         }
     }
     let (sender, inputs) = mpsc::sync_channel(MAX_INPUTS);
-    let management = profile.management.as_deref().map(|path| {
-        Management::listen(path, sender.clone())
-            .with_context(|| format!("management {}", path.display()))
-    });
-    let _management = management.transpose()?;
+    let _management = management.map(|it| it.serve(sender.clone())).transpose()?;
     let server = Server::new(profile, data.clone(), Box::new(log_line))?;
     process.started()?;
     let readers = Readers::start(data, &sender);

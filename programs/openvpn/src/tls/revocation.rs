@@ -13,6 +13,7 @@ use webpki::{CertRevocationList, OwnedCertRevocationList};
 use super::error::TlsFileError;
 use super::extensions::list_begin;
 use super::revoked_folder::RevokedFolder;
+use crate::root_folder::locate;
 
 /// Source of revocation information.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl RevocationLists {
     ) -> Result<T, TlsFileError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &self.path {
-            let version = fs::metadata(path).and_then(|metadata| version(&metadata));
+            let version = fs::metadata(locate(path)).and_then(|metadata| version(&metadata));
             if Some(version.map_err(TlsFileError::RevocationFile)?) != read.version {
                 *read = Lists::read(path)?;
             }
@@ -93,7 +94,7 @@ impl RevocationLists {
 impl Lists {
     fn read(path: &Path) -> Result<Self, TlsFileError> {
         let read = || {
-            let mut file = File::open(path)?;
+            let mut file = File::open(locate(path))?;
             let version = version(&file.metadata()?)?;
             let mut text = String::new();
             file.read_to_string(&mut text)?;

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use super::error::TlsFileError;
+use crate::root_folder::locate;
 
 /// A folder whose file names are the decimal serial numbers of revoked certificates. Contents are
 /// ignored.
@@ -25,7 +26,7 @@ impl RevokedFolder {
 
     /// Whether a certificate with this serial number is revoked. An error if the folder is missing.
     pub(super) fn holds(&self, serial: &[u8]) -> Result<bool, TlsFileError> {
-        let holds = || match fs::symlink_metadata(self.0.join(decimal(serial))) {
+        let holds = || match fs::symlink_metadata(locate(&self.0).join(decimal(serial))) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => self.look().map(|()| false),
             Err(error) => Err(error),
@@ -34,7 +35,7 @@ impl RevokedFolder {
     }
 
     fn look(&self) -> io::Result<()> {
-        let metadata = fs::metadata(&self.0)?;
+        let metadata = fs::metadata(locate(&self.0))?;
         if metadata.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) }
     }
 }

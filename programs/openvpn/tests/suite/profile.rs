@@ -169,9 +169,6 @@ fn what_can_not_be_done_is_said_with_its_line() {
 #[test]
 fn options_without_effect_are_reported() {
     for option in [
-        "user x",
-        "group x",
-        "chroot x",
         "allow-pull-fqdn",
         "bind ipv6only",
         "persist-remote-ip",
@@ -195,7 +192,8 @@ fn options_without_effect_are_reported() {
         assert_eq!(profile.warnings, [format!("line 3: without effect: {what}")]);
     }
     let done = "daemon x\nsyslog x\nlog x\nlog-append x\nwritepid x\nsuppress-timestamps\ncd /\n\
-         resolv-retry infinite\nsetenv UV_X 1\npersist-tun\npersist-key\nfloat\n";
+         resolv-retry infinite\nsetenv UV_X 1\npersist-tun\npersist-key\nfloat\n\
+         user x\ngroup x\nchroot x\nmlock\n";
     let profile = parse(&format!("client\nremote a\n{done}")).unwrap();
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
     assert!(profile.is_tunnel_kept);

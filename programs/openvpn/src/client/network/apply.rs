@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
 
 use crate::client::log::Log;
 use crate::client::network::guard::Guard;
 use crate::client::network::{
-    Address, Hop, NextHop, OwnRoutes, Plan, PlannedRoute, is_within_tunnel, resolvconf, way_to,
+    Address, Hop, NextHop, OwnRoutes, Plan, PlannedRoute, is_within_tunnel, way_to,
 };
+use crate::commands::{self, Command};
 use crate::options::DnsOptions;
 
 /// An applied plan. Undone on drop.
@@ -258,7 +258,7 @@ impl Applied {
         }
         if self.dns.is_empty() {
             if had_servers {
-                resolvconf::unset(&self.interface);
+                unset_names();
             }
             return;
         }
@@ -266,7 +266,7 @@ impl Applied {
         let domains = self.dns.search_domains();
         let shown: Vec<_> = servers.iter().map(IpAddr::to_string).collect();
         let text = format!("DNS: servers {}; search {}", shown.join(" "), domains.join(" "));
-        match resolvconf::set(&self.interface, &servers, domains) {
+        match set_names(servers, domains) {
             Ok(()) => self.log.step(format_args!("{text} (by resolvconf)")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.log.step(format_args!("{text} (not set: resolvconf is not installed)"));
@@ -277,19 +277,18 @@ impl Applied {
 
     fn ip(&self, arguments: &[String]) -> io::Result<()> {
         self.log.detail(format_args!("ip {}", arguments.join(" ")));
-        let output = Command::new("ip").args(arguments).stdin(Stdio::null()).output()?;
-        if output.status.success() {
+        let answer = commands::run(&Command::ip(arguments))?;
+        if answer.is_success {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(io::Error::other(format!("ip {}: {}", arguments.join(" "), said.trim())))
+        Err(io::Error::other(format!("ip {}: {}", arguments.join(" "), answer.errors.trim())))
     }
 }
 
 impl Drop for Applied {
     fn drop(&mut self) {
         if !self.dns.is_empty() {
-            resolvconf::unset(&self.interface);
+            unset_names();
         }
         for route in self.routes.iter().rev().chain(&self.way) {
             self.delete_route(route);
@@ -301,6 +300,21 @@ impl Drop for Applied {
             self.log.detail(error);
         }
     }
+}
+
+/// Sets name servers and search domains.
+///
+/// # Errors
+///
+/// Of the kind [`io::ErrorKind::NotFound`] when resolvconf(8) is not installed.
+fn set_names(servers: Vec<IpAddr>, domains: &[String]) -> io::Result<()> {
+    let answer = commands::run(&Command::SetNames { servers, domains: domains.to_vec() })?;
+    if answer.is_success { Ok(()) } else { Err(io::Error::other(answer.errors.trim().to_owned())) }
+}
+
+fn unset_names() {
+    // Fails if nothing was set.
+    let _ = commands::run(&Command::UnsetNames);
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -4,10 +4,9 @@
 //! tunnel would take other routes. The guard's routes have the same networks, no interface, and the
 //! next metric, so that they apply exactly as long as the tunnel's are missing.
 
-use std::process::{Command, Stdio};
-
 use crate::client::log::Log;
 use crate::client::network::{Address, NextHop, PlannedRoute};
+use crate::commands::{self, Command};
 use crate::options::Network;
 
 // Metrics of routes for which no metric is given: ours, and the kernel's for an address.
@@ -50,10 +49,8 @@ impl Guard {
 
     fn ip(&self, arguments: &str) -> bool {
         self.log.detail(format_args!("ip {arguments}"));
-        let mut command = Command::new("ip");
-        command.args(arguments.split(' ')).stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        commands::run(&Command::ip(&arguments)).is_ok_and(|answer| answer.is_success)
     }
 }
 

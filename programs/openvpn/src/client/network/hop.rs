@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::io;
 use std::net::IpAddr;
-use std::process::Command;
 
+use crate::commands::{self, Command};
 use crate::options::Network;
 
 /// A device, and the gateway if the destination is not on link.
@@ -116,8 +116,7 @@ fn prefix_length(prefix: &str) -> Option<u8> {
 
 /// The output of `ip`; empty if it fails, as on a machine without IPv6.
 fn ip(arguments: &[&str]) -> io::Result<String> {
-    let output = Command::new("ip").args(arguments).output()?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(commands::run(&Command::ip(arguments))?.output)
 }
 
 #[cfg(test)]

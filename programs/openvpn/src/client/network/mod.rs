@@ -3,7 +3,6 @@
 mod apply;
 mod guard;
 mod hop;
-mod resolvconf;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
