@@ -102,9 +102,9 @@ fn load(options: &Options) -> Result<Profile> {
 
 /// Says what will fail in the root folder, and with the rights, that the profile has given us.
 fn warn(options: &Options, profile: &Profile, log: Log) {
-    if let Err(error) = load(options) {
+    if let Err(error) = Profile::load(&options.profile) {
         log.error(format_args!(
-            "SIGHUP will end this process, as user and root folder are: {error:#}"
+            "SIGHUP will end this process, as user and root folder are: {error}"
         ));
     }
     let is_name = |remote: &Remote| remote.host.parse::<IpAddr>().is_err();

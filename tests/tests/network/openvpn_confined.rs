@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use nix::sys::signal::Signal;
-use nix::unistd::{Group, User};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Group, Pid, User};
 use tunic_tests::link::Link;
 use tunic_tests::namespace::unique;
 use tunic_tests::openvpn::{Client, NEEDS, Network, OURS_V4, Pki, SERVER_V4, StockServer};
 use tunic_tests::require::Need;
 use tunic_tests::tunicd::Tunicd;
-use tunic_tests::{ping, require, wait};
+use tunic_tests::{binary, command, ping, require, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -125,7 +125,8 @@ fn a_client_with_another_user_and_root_folder_does_its_work() -> Result<()> {
     let mut client = Client::start_as(&link.left, &pki, tunicd.interface(), &options, &[])?;
     client.await_connected(1)?;
     let (user, group) = nobody()?;
-    Expected { user, group, root: &jail.0 }.of(client.process_id())?;
+    let expected = Expected { user, group, root: &jail.0 };
+    expected.of(client.process_id())?;
     ensure!(client.log().contains("SIGHUP will end this process"), "{}", client.log());
     ensure!(ping::reaches(&link.left, SERVER_V4, PATIENCE)?, "{}", server.log());
     let ours = || -> Result<usize> {
@@ -142,7 +143,28 @@ fn a_client_with_another_user_and_root_folder_does_its_work() -> Result<()> {
     let said = client.stop()?;
     let left = link.left.ip(&format!("addr show dev {}", tunicd.interface()))?;
     ensure!(ours()? == 0 && !left.contains("inet 10.8."), "{left}\n{said}");
-    tunicd.stop()
+    tunicd.stop()?;
+
+    // In the background, too, where /dev/null is not in its root folder.
+    let interface = unique("tj");
+    let options = format!(
+        "client\ndev {interface}\ndev-type tun\nremote 10.9.0.2\nca ca.crt\ncert client.crt\n\
+         key client.key\nremote-cert-tls server\n{options}\ndaemon\nlog log\nwritepid pid\n"
+    );
+    fs::write(pki.file("client.conf"), options)?;
+    let mut program = link.left.command(binary::openvpn_client()?);
+    command::run(program.arg(pki.file("client.conf")), b"", PATIENCE)?.success()?;
+    let log = || fs::read_to_string(pki.file("log")).unwrap_or_default();
+    wait::until("it is connected", PATIENCE, || log().contains(" connected: "))
+        .with_context(log)?;
+    let process: i32 = fs::read_to_string(pki.file("pid"))?.trim().parse()?;
+    expected.of(process.cast_unsigned())?;
+    ensure!(ping::reaches(&link.left, SERVER_V4, PATIENCE)?, "{}", log());
+    kill(Pid::from_raw(process), Signal::SIGTERM)?;
+    wait::until("the interface is gone", PATIENCE, || {
+        link.left.ip(&format!("link show dev {interface}")).is_err()
+    })
+    .with_context(log)
 }
 
 /// The files that are read again are at the same place in the root folder.

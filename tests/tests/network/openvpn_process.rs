@@ -147,10 +147,12 @@ fn a_server_goes_into_the_background_when_it_serves() -> Result<()> {
     ensure!(started.status.success(), "{started:?}");
     let daemon = Daemon::find(&network.pki.file(""))?;
     // Its port is taken.
-    let failed = start(&["--daemon", "--log", "second", "--suppress-timestamps"])?;
+    let failed =
+        start(&["--daemon", "--log", "second", "--suppress-timestamps", "--writepid", "pid"])?;
     let second = fs::read_to_string(network.pki.file("second"))?;
     ensure!(!failed.status.success(), "{failed:?}");
     ensure!(second.lines().any(|line| line.starts_with("UDP socket")), "{second}");
+    ensure!(fs::read_to_string(network.pki.file("pid"))?.trim() == daemon.pid.to_string());
 
     let mut alice = network.connect("alice", 11, "")?;
     alice.is_up()?;

@@ -1,6 +1,7 @@
 //! A filter stays with its process: each case runs in one of its own, this program again.
 
 use std::ffi::CStr;
+use std::net::ToSocketAddrs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::{env, fs, thread};
@@ -52,6 +53,12 @@ fn the_case_that_the_environment_names() {
     fs::read("/proc/self/status").unwrap();
     socket(AddressFamily::Inet, SockType::Datagram, SockFlag::empty(), None).unwrap();
     kill(Pid::this(), None).unwrap();
+    if case == "names" {
+        // Only whether the calls are permitted: there may be no name servers.
+        for name in ["localhost", "tunic.invalid"] {
+            let _ = (name, 1194).to_socket_addrs().map(Iterator::count);
+        }
+    }
     assert_eq!(
         fs::write("/nonexistent/file", "").unwrap_err().raw_os_error(),
         Some(Errno::ENOENT as i32)
@@ -68,6 +75,11 @@ fn a_forbidden_call_ends_the_process() {
         let status = run(0, name, Action::Off);
         assert_ne!(status.signal(), Some(Signal::SIGSYS as i32), "{name}, unfiltered: {status}");
     }
+}
+
+#[test]
+fn a_client_resolves_names() {
+    assert!(run(1, "names", Action::Kill).success());
 }
 
 #[test]

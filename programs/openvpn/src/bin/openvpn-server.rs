@@ -97,8 +97,8 @@ fn load(arguments: &Arguments) -> Result<ServerProfile> {
 /// Says what will fail in the root folder, and with the rights, that the configuration gives us.
 fn warn(arguments: &Arguments, profile: &ServerProfile) {
     let will = "SIGHUP will end this process, as user and root folder are";
-    if let Err(error) = load(arguments) {
-        process::error(format_args!("{will}: {error:#}"));
+    if let Err(error) = ServerProfile::load(&arguments.config) {
+        process::error(format_args!("{will}: {error}"));
     }
     if let Some(path) = &profile.management {
         process::error(format_args!("{will}: {} can't be made again", path.display()));

@@ -98,6 +98,7 @@ pub struct Process {
     kept: Vec<Capability>,
     seccomp: Action,
     is_confined: bool,
+    has_started: bool,
     /// Ends last.
     commands: Option<Commands>,
 }
@@ -141,6 +142,7 @@ impl Process {
             kept: Vec::new(),
             seccomp: arguments.seccomp,
             is_confined: false,
+            has_started: false,
             commands: None,
         };
         process.lock_memory();
@@ -164,7 +166,7 @@ impl Process {
         Ok(())
     }
 
-    /// Writes the process's number, changes the root folder, the group and the user as the options
+    /// Opens the file for the process's number, changes the root folder, the group and the user as the options
     /// say, and gives up all privileges and the system calls that `program` does not use. Call it
     /// before any thread starts. Without effect if called again.
     ///
@@ -175,7 +177,7 @@ impl Process {
         if std::mem::replace(&mut self.is_confined, true) {
             return Ok(());
         }
-        self.write_pid_file()?;
+        self.open_pid_file()?;
         // While there is the right to do so: programs could never get the others back.
         capabilities::bound(&self.kept)?;
         self.account.take_on(!self.kept.is_empty())?;
@@ -201,16 +203,23 @@ impl Process {
         }
     }
 
-    fn write_pid_file(&mut self) -> Result<()> {
+    fn open_pid_file(&mut self) -> Result<()> {
         if let Some(path) = &self.options.pid_file {
-            let file = PidFile::write(path);
+            let file = PidFile::open(path);
             self.pid_file = Some(file.with_context(|| format!("writepid {}", path.display()))?);
         }
         Ok(())
     }
 
-    /// Says that the start has succeeded: ends the parent. Without effect if called again.
+    /// Says that the start has succeeded: writes the process's number, and ends the parent. Without
+    /// effect if called again.
     pub fn started(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.has_started, true) {
+            return Ok(());
+        }
+        if let Some(file) = &mut self.pid_file {
+            file.write().context("writepid")?;
+        }
         if let Some(parent) = self.parent.take() {
             std::env::set_current_dir("/")?;
             log::detach();
