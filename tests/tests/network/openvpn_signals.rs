@@ -67,6 +67,24 @@ fn a_client_obeys_them() -> Result<()> {
         return Ok(());
     }
     let (link, pki) = (Link::new()?, Pki::new()?);
+    // While nobody answers it, and between two attempts.
+    for (options, said) in [
+        ("connect-retry 1 1", "\nreceived 0 packets"),
+        ("connect-retry 60 60\nserver-poll-timeout 1", "\nnot connected"),
+    ] {
+        let mut client = Client::start(&link.left, &pki, options)?;
+        for times in 1..=3 {
+            client.await_count("connecting to", times)?;
+            if options.contains("60") {
+                client.await_count("reconnecting in 60 s", times)?;
+            }
+            client.signal(Signal::SIGUSR2)?;
+            client.await_count(said, times)?;
+            client.signal(if times == 1 { Signal::SIGUSR1 } else { Signal::SIGHUP })?;
+        }
+        client.await_count("connecting to", 4)?;
+        client.end(Signal::SIGTERM)?;
+    }
     let server = StockServer::start(&link.right, &pki, "keepalive 1 20")?;
     let start = || Client::start(&link.left, &pki, "connect-retry 1 1");
     let mut client = start()?;

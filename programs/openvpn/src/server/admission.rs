@@ -12,7 +12,7 @@ use super::push::push_reply;
 use super::terms::{Terms, TermsError};
 use super::{Client, Server};
 use crate::data_channel::{NewPeer, Peer, PeerChange};
-use crate::session::{Established, Hello};
+use crate::session::Established;
 use crate::tls::Subject;
 
 /// Message to a client that exceeds `max-clients`: try the next server.
@@ -52,11 +52,20 @@ impl Server {
                     now,
                 );
             }
+            // As stock: another certificate of this name may be somebody else's.
+            if established.certificate != connected.certificate {
+                return self.dismiss(
+                    id,
+                    "AUTH_FAILED",
+                    "renegotiated with another certificate",
+                    now,
+                );
+            }
             let line = format!("{}: has key {}", client.label(), established.key_id);
             return self.log_line(&line);
         }
         let result = match name {
-            Some(name) => self.admit(id, name, &established.hello, now),
+            Some(name) => self.admit(id, name, established, now),
             None => Err(Refusal::silent("its certificate has no common name".into())),
         };
         if let Err(Refusal { told, logged }) = result {
@@ -65,28 +74,38 @@ impl Server {
     }
 
     /// Admits an authenticated client.
-    fn admit(&mut self, id: u32, name: String, hello: &Hello, now: Instant) -> Result<(), Refusal> {
+    fn admit(
+        &mut self,
+        id: u32,
+        name: String,
+        established: &Established,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         let file = match &self.profile.client_folder {
             Some(folder) => ClientFile::load(folder, &name)
                 .map_err(|error| Refusal::silent(format!("{name}'s file: {error}")))?,
             None => None,
         };
-        if file.is_none() && self.profile.is_client_file_required {
+        // As stock: the file of all others is not the client's.
+        let has_own = file.as_ref().is_some_and(|file| !file.is_default);
+        if self.profile.is_client_file_required && !has_own {
             return Err(Refusal::silent(format!("{name} has no file in client-config-dir")));
         }
         let file = file.unwrap_or_default();
         if file.is_disabled {
             return Err(Refusal::silent(format!("{name} is disabled")));
         }
-        let terms = Terms::agree(&hello.peer_info, &self.ciphers).map_err(|error| Refusal {
-            told: match error {
-                TermsError::NoSharedCipher => {
-                    "AUTH_FAILED,Data channel cipher negotiation failed (no shared cipher)".into()
-                }
-                TermsError::NoPeerId => "AUTH_FAILED,The client is too old".into(),
-            },
-            logged: format!("{name}: {error}"),
-        })?;
+        let terms =
+            Terms::agree(&established.hello.peer_info, &self.ciphers).map_err(|error| Refusal {
+                told: match error {
+                    TermsError::NoSharedCipher => {
+                        "AUTH_FAILED,Data channel cipher negotiation failed (no shared cipher)"
+                            .into()
+                    }
+                    TermsError::NoPeerId => "AUTH_FAILED,The client is too old".into(),
+                },
+                logged: format!("{name}: {error}"),
+            })?;
         let replaced = self.replaced(id, &name);
         let connected = self.clients.values().filter_map(Client::connected).count();
         if connected - replaced.len() >= self.profile.max_clients {
@@ -104,8 +123,15 @@ impl Server {
             .map_err(|error| Refusal::silent(format!("{name}: no peer: {error}")))?;
         let push = push_reply(&self.profile, &self.pool, &file, &terms, &lease, id);
         let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
-        client.stage =
-            Stage::Connected(Connected { name, lease, since: now, push, pushed_at: None });
+        let certificate = established.certificate.clone();
+        client.stage = Stage::Connected(Connected {
+            name,
+            certificate,
+            lease,
+            since: now,
+            push,
+            pushed_at: None,
+        });
         client.session.set_data_parameters(terms.data, now);
         if terms.is_dynamic_tls_crypt {
             // Fails only if the session is not established.

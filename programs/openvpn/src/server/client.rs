@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::CertificateDer;
+
 use super::pool::Lease;
 use crate::session::Session;
 
@@ -35,6 +37,8 @@ pub(super) enum Stage {
 /// State of a connected client.
 pub(super) struct Connected {
     pub(super) name: String,
+    /// Its certificate, which stays the same until it connects anew.
+    pub(super) certificate: Option<CertificateDer<'static>>,
     pub(super) lease: Lease,
     pub(super) since: Instant,
     /// The `PUSH_REPLY` messages.

@@ -27,6 +27,8 @@ pub struct ClientFile {
     pub is_push_reset: bool,
     /// Prefixes of pushed options to omit (`push-remove`).
     pub removed_pushes: Vec<String>,
+    /// It is the file of clients without one of their own.
+    pub is_default: bool,
 }
 
 impl ClientFile {
@@ -39,7 +41,10 @@ impl ClientFile {
         for name in [file_name(common_name).as_deref(), Some(DEFAULT)].into_iter().flatten() {
             let path = folder.join(name);
             match std::fs::read_to_string(&path) {
-                Ok(text) => return Self::parse(&text).map(Some),
+                Ok(text) => {
+                    // Also for a client that is called so.
+                    return Ok(Some(Self { is_default: name == DEFAULT, ..Self::parse(&text)? }));
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ProfileError::File(path, error)),
             }

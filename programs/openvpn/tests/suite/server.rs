@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::pki::Authority;
 use nix::sys::signal::Signal;
 use rcgen::ExtendedKeyUsagePurpose as Use;
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
 use tunic_openvpn::data_channel::{
     DataChannel, DataEvent, DataEventKind, DataFormat, InstallKey, NewPeer, Peer, PeerChange,
     PeerStatistics, Slot,
@@ -162,6 +166,12 @@ impl World {
         wrap: Box<dyn Wrap>,
         peer_info: &str,
     ) -> SocketAddr {
+        let tls = self.tls(name);
+        self.connect_as(port, tls, wrap, peer_info)
+    }
+
+    /// The TLS of a client with a new certificate.
+    fn tls(&self, name: &str) -> TlsConfig {
         let issued = self.ca.issue(name, &[Use::ClientAuth]);
         let identity =
             Identity::from_pem(&issued.certificate, &issued.key, || unreachable!("it is plain"))
@@ -172,8 +182,18 @@ impl World {
             name: None,
             revocations: None,
         };
+        TlsConfig::client(peer, Some(identity), Versions::Both).unwrap()
+    }
+
+    fn connect_as(
+        &mut self,
+        port: u16,
+        tls: TlsConfig,
+        wrap: Box<dyn Wrap>,
+        peer_info: &str,
+    ) -> SocketAddr {
         let config = SessionConfig {
-            tls: TlsConfig::client(peer, Some(identity), Versions::Both).unwrap(),
+            tls,
             hello: Hello { peer_info: peer_info.into(), ..Hello::default() },
             handshake_window: Duration::from_secs(60),
             transition_window: Duration::from_secs(3600),
@@ -414,6 +434,8 @@ fn who_is_not_to_come_in_is_told_so() {
     );
     write("lost", "disable\n");
     write("wrong", "iroute nowhere\n");
+    // It is nobody's own.
+    write("DEFAULT", "push-remove route\n");
     let mut world = World::new(&format!(
         "client-config-dir {}\nccd-exclusive\npush \"route 10.77.0.0 255.255.0.0\"",
         folder.display()
@@ -422,7 +444,7 @@ fn who_is_not_to_come_in_is_told_so() {
     let told = world.last_word(branch);
     assert!(told.contains("ifconfig 10.8.0.50 ") && !told.contains("route 10.77"), "{told}");
     assert_eq!(world.notes().routes, [(1, "10.55.0.0/16".to_owned())]);
-    for (port, name) in [(2, "lost"), (3, "wrong"), (4, "unknown")] {
+    for (port, name) in [(2, "lost"), (3, "wrong"), (4, "unknown"), (5, "DEFAULT")] {
         let address = world.connect(port, name, plain());
         assert_eq!(world.last_word(address), "AUTH_FAILED", "{name}");
     }
@@ -582,6 +604,45 @@ fn half_open_sessions_lock_nobody_out() {
         assert!(world.begin(SocketAddr::from((host, 1194)), *b"stranger"));
     }
     assert_eq!(world.server.half_open_count(), 64);
+}
+
+/// Shows one identity first, and another one when keys are renewed.
+#[derive(Debug)]
+struct Changing([Arc<dyn ResolvesClientCert>; 2], AtomicUsize);
+
+impl ResolvesClientCert for Changing {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let number = self.1.fetch_add(1, Ordering::Relaxed);
+        self.0[number.min(1)].resolve(hints, schemes)
+    }
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_client_stays_who_it_is_when_keys_are_renewed() {
+    for (names, is_in) in
+        [(["alice", "alice"], false), (["alice", "bob"], false), (["alice", ""], true)]
+    {
+        let mut world = World::new("");
+        let configs = names.map(|name| match world.tls(name) {
+            TlsConfig::Client(config) => config,
+            TlsConfig::Server(_) => unreachable!("it is a client's"),
+        });
+        let mut config = (*configs[0]).clone();
+        // Without a second name, it is the same certificate.
+        let second = if names[1].is_empty() { &configs[0] } else { &configs[1] };
+        let identities = [&configs[0], second].map(|it| it.client_auth_cert_resolver.clone());
+        config.client_auth_cert_resolver = Arc::new(Changing(identities, AtomicUsize::new(0)));
+        let peer_info = peer_info(1166, &[Suite::Aes256Gcm], &[]);
+        let address = world.connect_as(1, TlsConfig::Client(Arc::new(config)), plain(), &peer_info);
+        assert!(world.last_word(address).starts_with("PUSH_REPLY"), "{names:?}");
+        world.event(1, DataEventKind::LimitNear);
+        world.exchange();
+        assert_eq!(!world.peers().is_empty(), is_in, "{names:?}");
+        assert_eq!(world.last_word(address) == "AUTH_FAILED", !is_in, "{names:?}");
+    }
 }
 
 /// The source address of a data packet is as its sender writes it.
