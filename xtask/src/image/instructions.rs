@@ -19,8 +19,12 @@ use crate::arch::Arch;
 use crate::stack::names::Names;
 
 /// The modules of nic-crypto's wide kernels.
-const WIDE: [&str; 2] =
-    ["nic_crypto::backend::x86::gcm::avx2::", "nic_crypto::backend::x86::gcm::avx512::"];
+const WIDE: [&str; 4] = [
+    "nic_crypto::backend::x86::chacha::avx2::",
+    "nic_crypto::backend::x86::chacha::avx512::",
+    "nic_crypto::backend::x86::gcm::avx2::",
+    "nic_crypto::backend::x86::gcm::avx512::",
+];
 
 /// Checks an image with the linker's map at `map`.
 pub(crate) fn check(image: &Image<'_>, map: &Path) -> Result<Vec<String>> {

@@ -8,6 +8,8 @@ pub(crate) mod chacha;
 mod cursor;
 mod gcm;
 mod gcm_key;
+#[cfg(target_arch = "x86_64")]
+mod poly1305;
 mod rustcrypto;
 #[cfg(target_arch = "x86_64")]
 mod x86;
