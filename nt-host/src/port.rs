@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use nt_sys::ntdef::NTSTATUS;
+use zeroize::Zeroizing;
 
 /// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +13,9 @@ pub struct Completed {
     pub status: NTSTATUS,
     /// `IoStatus.Information`: as a rule the number of bytes.
     pub information: usize,
-    /// The whole output buffer of a device control or a read, as the driver left it.
-    pub output: Vec<u8>,
+    /// The whole output buffer of a device control or a read, as the driver left it. It is user
+    /// mode's own, which wipes it.
+    pub output: Zeroizing<Vec<u8>>,
 }
 
 /// A queue of completions. Each has the key with which its request was sent.
@@ -32,7 +34,7 @@ struct Queue {
 impl Completed {
     /// The completion of a request that was refused before its dispatch.
     pub(crate) fn failed(status: NTSTATUS) -> Self {
-        Self { status, information: 0, output: Vec::new() }
+        Self { status, information: 0, output: Zeroizing::default() }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod plaintext;
 pub mod random;
 pub mod relay;
 pub mod router;
+pub mod secrets;
 pub mod tunicd;
 pub mod tunnel;
 pub mod uapi;

@@ -41,17 +41,31 @@ pub fn encode_interface(
     private_key: Option<KeyChange<'_>>,
     replace_peers: bool,
 ) -> [u8; Interface::SIZE] {
-    let mut bytes = start_record::<{ Interface::SIZE }>(Kind::Interface);
+    let mut bytes = [0; Interface::SIZE];
+    write_interface(&mut bytes, adapter, listen_port, private_key, replace_peers);
+    bytes
+}
+
+/// As [`encode_interface`], in the record's place: no copy of the key is anywhere else.
+pub fn write_interface(
+    bytes: &mut [u8; Interface::SIZE],
+    adapter: AdapterId,
+    listen_port: Option<u16>,
+    private_key: Option<KeyChange<'_>>,
+    replace_peers: bool,
+) {
+    bytes.fill(0);
+    put_header(bytes, Kind::Interface, Interface::SIZE);
     let mut flags = InterfaceFlags::empty();
-    put(&mut bytes, offset_of!(Interface, adapter), &adapter.0);
+    put(bytes, offset_of!(Interface, adapter), &adapter.0);
     if let Some(port) = listen_port {
         flags |= InterfaceFlags::HAS_LISTEN_PORT;
-        put(&mut bytes, offset_of!(Interface, listen_port), &port.to_le_bytes());
+        put(bytes, offset_of!(Interface, listen_port), &port.to_le_bytes());
     }
     match private_key {
         Some(KeyChange::Set(key)) => {
             flags |= InterfaceFlags::HAS_PRIVATE_KEY;
-            put(&mut bytes, offset_of!(Interface, private_key), key);
+            put(bytes, offset_of!(Interface, private_key), key);
         }
         Some(KeyChange::Clear) => flags |= InterfaceFlags::CLEAR_PRIVATE_KEY,
         None => {}
@@ -59,40 +73,46 @@ pub fn encode_interface(
     if replace_peers {
         flags |= InterfaceFlags::REPLACE_PEERS;
     }
-    put(&mut bytes, offset_of!(Interface, flags), &flags.bits().to_le_bytes());
-    bytes
+    put(bytes, offset_of!(Interface, flags), &flags.bits().to_le_bytes());
 }
 
 /// A change of a peer; its routes are to follow as records.
 pub fn encode_peer(peer: &PeerChange<'_>) -> [u8; Peer::SIZE] {
-    let mut bytes = start_record::<{ Peer::SIZE }>(Kind::Peer);
+    let mut bytes = [0; Peer::SIZE];
+    write_peer(&mut bytes, peer);
+    bytes
+}
+
+/// As [`encode_peer`], in the record's place: no copy of the key is anywhere else.
+pub fn write_peer(bytes: &mut [u8; Peer::SIZE], peer: &PeerChange<'_>) {
+    bytes.fill(0);
+    put_header(bytes, Kind::Peer, Peer::SIZE);
     let mut flags = match peer.action {
         PeerAction::CreateOrUpdate => PeerFlags::empty(),
         PeerAction::UpdateOnly => PeerFlags::UPDATE_ONLY,
         PeerAction::Remove => PeerFlags::REMOVE,
     };
-    put(&mut bytes, offset_of!(Peer, public_key), peer.public_key);
+    put(bytes, offset_of!(Peer, public_key), peer.public_key);
     match peer.preshared_key {
         Some(KeyChange::Set(key)) => {
             flags |= PeerFlags::HAS_PRESHARED_KEY;
-            put(&mut bytes, offset_of!(Peer, preshared_key), key);
+            put(bytes, offset_of!(Peer, preshared_key), key);
         }
         Some(KeyChange::Clear) => flags |= PeerFlags::CLEAR_PRESHARED_KEY,
         None => {}
     }
     if let Some(seconds) = peer.persistent_keepalive_s {
         flags |= PeerFlags::HAS_PERSISTENT_KEEPALIVE;
-        put(&mut bytes, offset_of!(Peer, persistent_keepalive), &seconds.to_le_bytes());
+        put(bytes, offset_of!(Peer, persistent_keepalive), &seconds.to_le_bytes());
     }
     if let Some(endpoint) = &peer.endpoint {
         flags |= PeerFlags::HAS_ENDPOINT;
-        put(&mut bytes, offset_of!(Peer, endpoint), &sockaddr::encode(endpoint));
+        put(bytes, offset_of!(Peer, endpoint), &sockaddr::encode(endpoint));
     }
     if peer.replace_allowed_ips {
         flags |= PeerFlags::REPLACE_ROUTES;
     }
-    put(&mut bytes, offset_of!(Peer, flags), &flags.bits().to_le_bytes());
-    bytes
+    put(bytes, offset_of!(Peer, flags), &flags.bits().to_le_bytes());
 }
 
 /// A route of the peer before it.

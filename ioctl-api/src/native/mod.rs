@@ -24,7 +24,7 @@ pub(crate) use decode::configuration_at;
 pub use decode::{configure, decode};
 pub use encode::{
     encode_interface, encode_peer, encode_route, encode_select, encode_set_state,
-    encode_set_timer_scale,
+    encode_set_timer_scale, write_interface, write_peer,
 };
 pub use flags::{InterfaceFlags, PeerFlags, RouteFlags};
 pub(crate) use peers::{next_allowed_ip, next_peer};

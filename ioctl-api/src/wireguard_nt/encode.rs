@@ -19,40 +19,59 @@ pub fn encode_interface(
     peers_count: u32,
 ) -> [u8; Interface::SIZE] {
     let mut record = [0; Interface::SIZE];
+    write_interface(&mut record, listen_port, private_key, replace_peers, peers_count);
+    record
+}
+
+/// As [`encode_interface`], in the record's place: no copy of the key is anywhere else.
+pub fn write_interface(
+    record: &mut [u8; Interface::SIZE],
+    listen_port: Option<u16>,
+    private_key: Option<KeyChange<'_>>,
+    replace_peers: bool,
+    peers_count: u32,
+) {
+    record.fill(0);
     let mut flags = InterfaceFlags::empty();
     if let Some(port) = listen_port {
         flags |= InterfaceFlags::HAS_LISTEN_PORT;
-        put(&mut record, offset_of!(Interface, listen_port), &port.to_le_bytes());
+        put(record, offset_of!(Interface, listen_port), &port.to_le_bytes());
     }
     if let Some(change) = private_key {
         flags |= InterfaceFlags::HAS_PRIVATE_KEY;
-        put_key(&mut record, offset_of!(Interface, private_key), change);
+        put_key(record, offset_of!(Interface, private_key), change);
     }
     if replace_peers {
         flags |= InterfaceFlags::REPLACE_PEERS;
     }
-    put(&mut record, offset_of!(Interface, flags), &flags.bits().to_le_bytes());
-    put(&mut record, offset_of!(Interface, peers_count), &peers_count.to_le_bytes());
-    record
+    put(record, offset_of!(Interface, flags), &flags.bits().to_le_bytes());
+    put(record, offset_of!(Interface, peers_count), &peers_count.to_le_bytes());
 }
 
 /// A change of a peer as a record, for [`IOCTL_SET`](super::IOCTL_SET). `allowed_ips_count` records
 /// of allowed IPs are to follow; those of `peer` itself are ignored.
 pub fn encode_peer(peer: &PeerChange<'_>, allowed_ips_count: u32) -> [u8; Peer::SIZE] {
     let mut record = [0; Peer::SIZE];
+    write_peer(&mut record, peer, allowed_ips_count);
+    record
+}
+
+/// As [`encode_peer`], in the record's place: no copy of the key is anywhere else.
+pub fn write_peer(record: &mut [u8; Peer::SIZE], peer: &PeerChange<'_>, allowed_ips_count: u32) {
+    record.fill(0);
     let mut flags = PeerFlags::HAS_PUBLIC_KEY;
-    put(&mut record, offset_of!(Peer, public_key), peer.public_key);
+    put(record, offset_of!(Peer, public_key), peer.public_key);
     if let Some(change) = peer.preshared_key {
         flags |= PeerFlags::HAS_PRESHARED_KEY;
-        put_key(&mut record, offset_of!(Peer, preshared_key), change);
+        put_key(record, offset_of!(Peer, preshared_key), change);
     }
     if let Some(seconds) = peer.persistent_keepalive_s {
         flags |= PeerFlags::HAS_PERSISTENT_KEEPALIVE;
-        put(&mut record, offset_of!(Peer, persistent_keepalive), &seconds.to_le_bytes());
+        put(record, offset_of!(Peer, persistent_keepalive), &seconds.to_le_bytes());
     }
     if let Some(endpoint) = &peer.endpoint {
         flags |= PeerFlags::HAS_ENDPOINT;
-        put(&mut record, offset_of!(Peer, endpoint), &sockaddr::encode(endpoint));
+        put(record, offset_of!(Peer, endpoint), &sockaddr::encode(endpoint));
     }
     if peer.replace_allowed_ips {
         flags |= PeerFlags::REPLACE_ALLOWED_IPS;
@@ -62,9 +81,8 @@ pub fn encode_peer(peer: &PeerChange<'_>, allowed_ips_count: u32) -> [u8; Peer::
         PeerAction::UpdateOnly => PeerFlags::UPDATE_ONLY,
         PeerAction::Remove => PeerFlags::REMOVE,
     };
-    put(&mut record, offset_of!(Peer, flags), &flags.bits().to_le_bytes());
-    put(&mut record, offset_of!(Peer, allowed_ips_count), &allowed_ips_count.to_le_bytes());
-    record
+    put(record, offset_of!(Peer, flags), &flags.bits().to_le_bytes());
+    put(record, offset_of!(Peer, allowed_ips_count), &allowed_ips_count.to_le_bytes());
 }
 
 /// An allowed IP as a record.

@@ -14,7 +14,9 @@ mod flags;
 mod peers;
 
 pub use decode::{configure, decode};
-pub use encode::{encode_allowed_ip, encode_interface, encode_log_entry, encode_peer};
+pub use encode::{
+    encode_allowed_ip, encode_interface, encode_log_entry, encode_peer, write_interface, write_peer,
+};
 pub(crate) use encode::{encode_interface_info, encode_peer_info};
 pub use flags::{AllowedIpFlags, InterfaceFlags, PeerFlags};
 pub(crate) use peers::{next_allowed_ip, next_peer};

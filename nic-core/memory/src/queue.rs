@@ -1,8 +1,9 @@
 //! A FIFO queue.
 
 use alloc::vec::Vec;
+use core::ptr;
 
-use crate::{NoMemory, Push};
+use crate::{NoMemory, Push, wipe};
 
 /// A FIFO queue. It allocates memory on request only, and keeps it.
 pub struct Queue<T> {
@@ -57,9 +58,9 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Removes the first item.
+    /// Removes the first item. Nothing of it stays in its place, as it may hold a key.
     pub fn pop_front(&mut self) -> Option<T> {
-        let item = self.place(0)?.take()?;
+        let item = take_and_wipe(self.place(0)?)?;
         self.first = if self.first + 1 < self.places.len() { self.first + 1 } else { 0 };
         self.length -= 1;
         Some(item)
@@ -96,6 +97,17 @@ impl<T> Default for Queue<T> {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Takes an item, and wipes its place.
+fn take_and_wipe<T>(place: &mut Option<T>) -> Option<T> {
+    let item = place.take();
+    let place = ptr::from_mut(place);
+    // SAFETY: what is there is `None`, which needs no drop, and is written anew below.
+    unsafe { wipe(place.cast(), size_of::<Option<T>>()) };
+    // SAFETY: the pointer comes from a reference.
+    unsafe { place.write(None) };
+    item
 }
 
 /// The least room there is once there is any.
@@ -141,5 +153,16 @@ mod tests {
         assert_eq!(queue.push_back(5), Ok(()));
         assert_eq!(queue.try_reserve(usize::MAX), Err(NoMemory));
         assert!((1..=5).all(|number| queue.pop_front() == Some(number)));
+    }
+
+    #[test]
+    fn nothing_stays_in_a_place_that_an_item_has_left() {
+        let mut place = Some([0x5a_u8; 64]);
+        assert_eq!(take_and_wipe(&mut place), Some([0x5a; 64]));
+        assert_eq!(place, None);
+        let bytes: *const u8 = (&raw const place).cast();
+        // SAFETY: inside of the option, whose bytes were written before `None` was.
+        let read = |offset| unsafe { bytes.add(offset).read_volatile() };
+        assert!((0..size_of_val(&place)).all(|offset| read(offset) == 0));
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use nic_memory::Push;
+use nic_memory::{Push, wipe_stack};
 use nt::device::{ControlDevice, DeviceName, DeviceRegistration};
 use nt::irp::{Dispatched, FileId, Irp};
 use nt::miniport::DriverHandle;
@@ -12,13 +12,12 @@ use tunic_ioctl::native::reply::{self, AdapterEncoder, VersionInfo};
 use tunic_ioctl::native::{self, CAPABILITY_EVENTS, CAPABILITY_TIMER_SCALE};
 use tunic_ioctl::{AdapterId, Command, Encoded, data_channel};
 
-use crate::VERSION;
 use crate::answer::{adapters_bytes, complete_encoded, complete_fixed};
 use crate::any_adapter::AnyAdapter;
 use crate::protocols::ProtocolList;
 use crate::registry::Registry;
 use crate::status::Refusal;
-use crate::utf16;
+use crate::{STACK_FRAMES, VERSION, utf16};
 
 /// An upper bound of the version record.
 const VERSION_BYTES: usize = 256;
@@ -195,7 +194,10 @@ impl ControlDevice for RequestDispatcher {
     }
 
     fn control(&self, file: &File, irp: Irp) -> Dispatched {
-        self.run(file, irp)
+        let dispatched = self.run(file, irp);
+        // The request may have brought keys, or asked for them.
+        wipe_stack(STACK_FRAMES);
+        dispatched
     }
 
     fn read(&self, file: &File, irp: Irp) -> Dispatched {

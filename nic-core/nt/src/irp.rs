@@ -17,7 +17,6 @@ use nt_sys::io::{
     FILE_OBJECT, IO_STACK_DEVICE_IO_CONTROL, IO_STACK_LOCATION, IRP, IRP_MJ_READ, IRP_MJ_WRITE,
     IRP_TAIL_OVERLAY, IofCompleteRequest, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT,
 };
-use zeroize::Zeroize;
 
 pub use queue::IrpQueue;
 
@@ -139,8 +138,8 @@ impl Irp {
     }
 
     /// Copies the input: the input buffer of a METHOD_BUFFERED request, the output buffer of a
-    /// METHOD_IN_DIRECT one, nothing of a METHOD_OUT_DIRECT one. The system buffer is zeroized, as
-    /// it may hold keys.
+    /// METHOD_IN_DIRECT one, nothing of a METHOD_OUT_DIRECT one. The system buffer is wiped, as it
+    /// may hold keys.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -148,13 +147,8 @@ impl Irp {
         match self.method() {
             METHOD_BUFFERED => {
                 let mut input = PoolBytes::zeroed(self.input_bytes())?;
-                if let Some(buffer) = self.system_buffer() {
-                    // SAFETY: 1, 2. The system buffer has the larger of both lengths.
-                    let buffer =
-                        unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), input.len()) };
-                    input.copy_from_slice(buffer);
-                    buffer.zeroize();
-                }
+                input.copy_from_slice(self.buffered_input()?);
+                self.wipe_system_buffer(0);
                 Ok(input)
             }
             METHOD_IN_DIRECT => self.copied_input(),
@@ -209,9 +203,17 @@ impl Irp {
     /// Completes the request. `information` is the number of bytes that the caller gets. It may
     /// exceed the caller's buffer with a warning status and a direct method only.
     ///
+    /// Of the system buffer, all is wiped that the caller doesn't get: the I/O manager frees it as
+    /// it is. What the caller does get is in the caller's own buffer or is copied there by the I/O
+    /// manager after this; the driver can't wipe that.
+    ///
     /// # IRQL
     /// `<= DISPATCH_LEVEL`
-    pub fn complete(self, status: Status, information: usize) -> Dispatched {
+    pub fn complete(mut self, status: Status, information: usize) -> Dispatched {
+        let is_returned = self.method() == METHOD_BUFFERED
+            && self.kind() != RequestKind::Write
+            && !status.is_error();
+        self.wipe_system_buffer(if is_returned { information } else { 0 });
         let irp = self.irp.as_ptr();
         core::mem::forget(self);
         // SAFETY: 1.
@@ -263,6 +265,22 @@ impl Irp {
         // SAFETY: 3. For a device control, read or write this member is the system buffer, or null.
         let buffer = unsafe { associated.SystemBuffer };
         NonNull::new(buffer.cast())
+    }
+
+    /// Wipes the system buffer from `start` on.
+    fn wipe_system_buffer(&mut self, start: usize) {
+        let bytes = match self.method() {
+            METHOD_BUFFERED => self.input_bytes().max(self.output_bytes()),
+            METHOD_IN_DIRECT | METHOD_OUT_DIRECT => self.input_bytes(),
+            // There is none.
+            _ => 0,
+        };
+        if let Some(buffer) = self.system_buffer()
+            && let Some(rest) = bytes.checked_sub(start)
+        {
+            // SAFETY: 1, 2. The system buffer has this many bytes, and no reference to it exists.
+            unsafe { nic_memory::wipe(buffer.as_ptr().wrapping_add(start), rest) };
+        }
     }
 
     fn mdl(&self) -> Option<NonNull<nt_sys::mm::MDL>> {

@@ -2,7 +2,8 @@
 //!
 //! All memory of the driver may be accessed at DISPATCH_LEVEL, so all of it is non-paged. It is
 //! never executable (`POOL_FLAG_NON_PAGED`, wdm.h). An allocation may fail; it never raises an
-//! exception, waits or stops the system.
+//! exception, waits or stops the system. All memory is wiped before it is freed, as it may hold
+//! keys: neither Windows nor nt-host has to do that.
 //!
 //! # Safety conditions
 //! 1. The block was allocated with the layout of `T`, and holds a `T` while the box exists.
@@ -19,7 +20,6 @@ use nt_sys::ex::{
 };
 
 use crate::status::{Result, Status};
-use zeroize::Zeroize;
 
 /// The tag of every allocation: `Tunc` in a debugger's pool listing.
 pub const TAG: u32 = u32::from_le_bytes(*b"Tunc");
@@ -118,7 +118,7 @@ unsafe impl<T: Send + ?Sized> Send for PoolBox<T> {}
 // SAFETY: the box owns its object.
 unsafe impl<T: Sync + ?Sized> Sync for PoolBox<T> {}
 
-/// Bytes in the non-paged pool. They are zeroized when dropped, as they may hold keys.
+/// Bytes in the non-paged pool.
 pub struct PoolBytes {
     block: NonNull<u8>,
     length: usize,
@@ -156,7 +156,6 @@ impl DerefMut for PoolBytes {
 
 impl Drop for PoolBytes {
     fn drop(&mut self) {
-        (**self).zeroize();
         if let Ok(layout) = Self::layout(self.length) {
             // SAFETY: 2, 3.
             unsafe { free(self.block, layout) };
@@ -220,12 +219,15 @@ fn kept_address(aligned: *mut u8) -> *mut *mut u8 {
     aligned.cast::<*mut u8>().wrapping_sub(1)
 }
 
-/// Frees a block.
+/// Wipes a block, and frees it.
 ///
 /// # Safety
 /// It must come from [`allocate`] with this layout, and must not be used any more.
+#[inline(never)] // Small where it is called, which is in the drop of every object.
 pub(crate) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     let mut block = block.as_ptr();
+    // SAFETY: by the caller's promise.
+    unsafe { nic_memory::wipe(block, layout.size()) };
     if layout.align() > POOL_ALIGNMENT {
         // SAFETY: `allocate` stored the address of the whole block here.
         block = unsafe { kept_address(block).read() };

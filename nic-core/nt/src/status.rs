@@ -100,6 +100,12 @@ impl Status {
         NT_SUCCESS(self.0)
     }
 
+    /// Whether this is an error (`NT_ERROR`), not a success, an information or a warning.
+    #[must_use]
+    pub const fn is_error(self) -> bool {
+        self.0.cast_unsigned() >> 30 == 3
+    }
+
     /// The status as a result: `Err` for warnings and errors.
     pub const fn ok(self) -> Result<()> {
         if self.is_success() { Ok(()) } else { Err(self) }

@@ -15,6 +15,7 @@ use nt_sys::io::{
 use nt_sys::mm::MDL;
 use nt_sys::ntdef::{KernelMode, NTSTATUS, PASSIVE_LEVEL, UserMode};
 use nt_sys::status::{STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED};
+use zeroize::Zeroizing;
 
 use crate::io::cancel::IoCancelIrp;
 use crate::io::dispatch::{self, DispatchOutcome};
@@ -83,7 +84,7 @@ struct Memory {
 pub(crate) struct Finished {
     pub(crate) status: NTSTATUS,
     pub(crate) information: usize,
-    pub(crate) output: Vec<u8>,
+    pub(crate) output: Zeroizing<Vec<u8>>,
     pending: bool,
 }
 
@@ -288,7 +289,7 @@ impl Request {
 
 impl Finished {
     pub(crate) fn new(status: NTSTATUS) -> Self {
-        Self { status, information: 0, output: Vec::new(), pending: false }
+        Self { status, information: 0, output: Zeroizing::default(), pending: false }
     }
 }
 
@@ -326,7 +327,7 @@ pub(crate) unsafe fn finish(irp: *mut IRP) -> bool {
     let mut state = lock(&request.state);
     let status = fields.IoStatus.Status;
     let information = fields.IoStatus.Information;
-    let output = state.buffers.output_of(request.major, status, information);
+    let output = Zeroizing::new(state.buffers.output_of(request.major, status, information));
     state.buffers.free();
     let pending = fields.PendingReturned != 0;
     let finished = Finished { status, information, output, pending };

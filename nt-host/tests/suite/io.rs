@@ -280,10 +280,13 @@ fn reads_and_writes_pass_their_buffer_as_the_device_wants() {
         assert_eq!((read.status, read.information), (STATUS_SUCCESS, 2));
         // Of buffered I/O, the stated number of bytes is copied.
         let expected = if flags == DO_BUFFERED_IO { vec![7, 7, 0] } else { vec![7; 3] };
-        assert_eq!(read.output, expected, "flags {flags:#x}");
+        assert_eq!(*read.output, expected, "flags {flags:#x}");
         let write =
             handle.start(Operation::Write { data: &[1, 0, 1] }).wait(None).expect("completed");
-        assert_eq!((write.status, write.information, write.output), (STATUS_SUCCESS, 2, vec![]));
+        assert_eq!(
+            (write.status, write.information, write.output.to_vec()),
+            (STATUS_SUCCESS, 2, vec![])
+        );
         let read_only = machine.open(DEVICE_NAME, GENERIC_READ).expect("it opens");
         let refused = read_only.start(Operation::Write { data: &[1] }).wait(None).expect("refused");
         assert_eq!(refused.status, STATUS_ACCESS_DENIED);
@@ -325,7 +328,10 @@ fn pending_requests_are_completed_later_or_cancelled() {
     assert_eq!(first.wait(None).expect("cancelled").status, STATUS_CANCELLED);
     assert_eq!(handle.ioctl(RELEASE, &[], &mut []).0, STATUS_SUCCESS);
     let done = second.wait(None).expect("completed");
-    assert_eq!((done.status, done.information, done.output), (STATUS_SUCCESS, 1, vec![42]));
+    assert_eq!(
+        (done.status, done.information, done.output.to_vec()),
+        (STATUS_SUCCESS, 1, vec![42])
+    );
     assert!(!second.cancel());
     assert_eq!(handle.ioctl(RELEASE, &[], &mut []).0, STATUS_INVALID_DEVICE_REQUEST);
     // Cancels race with completions.

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use nic_memory::wipe_stack;
 use nt_host::{Completed, CompletionPort, Operation};
 use nt_sys::ntdef::NTSTATUS;
 use tunic_ioctl::frame::{self, MAX_REQUESTS, ReplyHeader, RequestHeader};
 use zeroize::Zeroizing;
 
-use crate::server::Server;
+use crate::server::{STACK_FRAMES, Server};
 
 /// A device on which files can be opened.
 pub trait Device: Send + Sync {
@@ -141,6 +142,8 @@ fn receive(
         if let Some(unanswered) = lock(requests).get_mut(&header.id) {
             unanswered.started = Some(started);
         }
+        drop((input, output));
+        wipe_stack(STACK_FRAMES);
     }
 }
 
@@ -148,7 +151,6 @@ fn receive(
 fn answer(mut stream: &UnixStream, port: &CompletionPort, requests: &Requests) -> io::Result<()> {
     while let Some((id, completed)) = port.wait() {
         let Completed { status, information, output } = completed;
-        let output = Zeroizing::new(output);
         let has_data =
             lock(requests).remove(&id).is_some_and(|unanswered: Unanswered| unanswered.has_data);
         let data = if has_data { &output[..information.min(output.len())] } else { &[] };
@@ -160,6 +162,8 @@ fn answer(mut stream: &UnixStream, port: &CompletionPort, requests: &Requests) -
         };
         stream.write_all(&header.encode())?;
         stream.write_all(data)?;
+        drop(output);
+        wipe_stack(STACK_FRAMES);
     }
     Ok(())
 }

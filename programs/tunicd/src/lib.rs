@@ -18,6 +18,7 @@ pub mod link;
 pub mod log;
 mod privilege;
 pub mod protocol;
+mod request_reader;
 pub mod server;
 pub mod service;
 pub mod signal;

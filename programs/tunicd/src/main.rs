@@ -1,12 +1,14 @@
 //! Runs the Tunic driver on Linux as a WireGuard daemon: `tunicd [-f] IFACE`.
 #![forbid(unsafe_code)]
 
+use std::alloc::System;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, io, thread};
 
 use anyhow::Context;
 use clap::Parser;
+use nic_memory::Wiping;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nt_host::{DriverSource, MachineOptions};
@@ -16,6 +18,10 @@ use tunicd::log::{self, Level, Sink};
 use tunicd::protocol::Protocol;
 use tunicd::signal::Signals;
 use tunicd::{confine, daemon, service};
+
+/// Requests, answers and the linked driver's own memory hold keys.
+#[global_allocator]
+static HEAP: Wiping<System> = Wiping(System);
 
 /// Runs the Tunic driver on a TUN interface: a WireGuard interface, configured by wg(8) or
 /// tunic(1), or an OpenVPN data channel, for clients of the Tunic SDK. Needs root.

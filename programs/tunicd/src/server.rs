@@ -17,6 +17,9 @@ use tunic_confinement::private_socket;
 /// Serves a connection until either side ends it.
 pub type Handler = dyn Fn(&UnixStream) + Send + Sync;
 
+/// What a connection wipes of its stack after a request, by [`nic_memory::wipe_stack`].
+pub(crate) const STACK_FRAMES: usize = 32;
+
 /// A served socket. Dropping it ends every connection and removes the socket.
 pub struct Server {
     path: PathBuf,

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use nix::net::if_::if_nametoindex;
-use tunic::hex::{self, Hex};
+use tunic::hex::Hex;
 use tunic::status::{
     STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY,
@@ -224,9 +224,7 @@ fn once_true(place: &mut bool, value: &str) -> Result<(), Errno> {
 }
 
 fn parse_key(digits: &str) -> Result<Key, Errno> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    hex::decode(digits.chars(), &mut *bytes).map_err(|_| Errno::EINVAL)?;
-    Ok(Key::from_bytes(*bytes))
+    Key::from_hex(digits).map_err(|_| Errno::EINVAL)
 }
 
 /// A key; all zeroes mean none.

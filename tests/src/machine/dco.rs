@@ -191,7 +191,7 @@ impl Dco {
 pub fn ended(pending: &PendingRequest) -> Answer {
     let Completed { status, information, mut output } = wait(pending);
     output.truncate(information);
-    (status.cast_unsigned(), output)
+    (status.cast_unsigned(), output.to_vec())
 }
 
 fn wait(pending: &PendingRequest) -> Completed {

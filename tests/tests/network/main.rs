@@ -6,6 +6,7 @@
 mod default_route;
 mod driver_image;
 mod interop;
+mod keys_in_memory;
 mod mtu;
 mod openvpn_27;
 mod openvpn_client;

@@ -51,7 +51,7 @@ pub struct AllowedIpChange {
 
 impl PeerChange {
     /// A change that creates the peer if it does not exist, and does nothing else.
-    pub const fn new(public_key: Key) -> Self {
+    pub fn new(public_key: Key) -> Self {
         Self {
             public_key,
             action: PeerAction::CreateOrUpdate,
@@ -85,14 +85,15 @@ impl ConfigurationChange {
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes =
             self.buffer(native::Interface::SIZE, native::Peer::SIZE, native::Route::SIZE);
-        bytes.extend_from_slice(&*Zeroizing::new(native::encode_interface(
+        native::write_interface(
+            append(&mut bytes),
             AdapterId::default(),
             self.listen_port,
             self.private_key.as_ref().map(key_change),
             self.replace_peers,
-        )));
+        );
         for peer in &self.peers {
-            bytes.extend_from_slice(&*Zeroizing::new(native::encode_peer(&peer.record())));
+            native::write_peer(append(&mut bytes), &peer.record());
             for AllowedIpChange { network, remove } in &peer.allowed_ips {
                 let (address, prefix_length) = (network.address(), network.prefix_length());
                 bytes.extend(native::encode_route(address, prefix_length, *remove));
@@ -109,16 +110,16 @@ impl ConfigurationChange {
             wireguard_nt::Peer::SIZE,
             wireguard_nt::AllowedIp::SIZE,
         );
-        bytes.extend_from_slice(&*Zeroizing::new(wireguard_nt::encode_interface(
+        wireguard_nt::write_interface(
+            append(&mut bytes),
             self.listen_port,
             self.private_key.as_ref().map(key_change),
             self.replace_peers,
             count(self.peers.len())?,
-        )));
+        );
         for peer in &self.peers {
             let count = count(peer.allowed_ips.len())?;
-            let record = wireguard_nt::encode_peer(&peer.record(), count);
-            bytes.extend_from_slice(&*Zeroizing::new(record));
+            wireguard_nt::write_peer(append(&mut bytes), &peer.record(), count);
             for AllowedIpChange { network, remove } in &peer.allowed_ips {
                 let (address, prefix_length) = (network.address(), network.prefix_length());
                 bytes.extend(wireguard_nt::encode_allowed_ip(address, prefix_length, *remove));
@@ -147,6 +148,13 @@ impl PeerChange {
         change.replace_allowed_ips = self.replace_allowed_ips;
         change
     }
+}
+
+/// Room for one more record, which is written where it stays.
+fn append<const N: usize>(bytes: &mut Vec<u8>) -> &mut [u8; N] {
+    let start = bytes.len();
+    bytes.resize(start + N, 0);
+    bytes[start..].first_chunk_mut().expect("the record was just added")
 }
 
 fn key_change(key: &Option<Key>) -> KeyChange<'_> {

@@ -54,7 +54,7 @@ impl Configuration {
     /// Decodes the driver's answer of the native ABI.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let view = ConfigurationView::decode(bytes)?;
-        let key = |key: &[u8; 32]| Key::from_bytes(*key);
+        let key = Key::copy_of;
         let peers = view.peers().map(|(peer, allowed_ips)| Peer {
             public_key: key(peer.public_key),
             preshared_key: peer.preshared_key.map(key).filter(|key| !key.is_zero()),

@@ -161,7 +161,8 @@ impl<T: OverlappedTransport> DataChannel<T> {
                 return Err(Error::BadKeyLength);
             }
         }
-        let request = Zeroizing::new(channel::encode_key(THIS, key));
+        let mut request = Zeroizing::new([0; channel::Key::SIZE]);
+        channel::write_key(&mut request, THIS, key);
         self.change(channel::IOCTL_CHANNEL_INSTALL_KEY, &*request)
     }
 

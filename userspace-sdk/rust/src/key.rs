@@ -11,25 +11,48 @@ use tunic_ioctl::KEY_BYTES;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::hex::{self, ParseHexError};
+
 /// A private, public or preshared key. It is erased when dropped, compared in constant time, and
-/// not shown by `Debug`.
+/// not shown by `Debug`. Its bytes are on the heap and stay there: where a `Key` is moved, also
+/// with a `Vec` that grows, no copy of them is left.
 #[derive(Clone)]
-pub struct Key([u8; KEY_BYTES]);
+pub struct Key(Box<[u8; KEY_BYTES]>);
 
 impl Key {
+    /// A key of these bytes. The caller's own array stays as it is.
+    pub fn from_bytes(mut bytes: [u8; KEY_BYTES]) -> Self {
+        let key = Self::copy_of(&bytes);
+        bytes.zeroize();
+        key
+    }
+
     /// A key of these bytes.
-    pub const fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
-        Self(bytes)
+    pub fn copy_of(bytes: &[u8; KEY_BYTES]) -> Self {
+        let mut key = Self::zero();
+        key.0.copy_from_slice(bytes);
+        key
+    }
+
+    /// Reads a key from its hexadecimal digits, of either case.
+    pub fn from_hex(digits: &str) -> Result<Self, ParseHexError> {
+        let mut key = Self::zero();
+        hex::decode(digits.chars(), &mut *key.0)?;
+        Ok(key)
+    }
+
+    fn zero() -> Self {
+        Self(Box::new([0; KEY_BYTES]))
     }
 
     /// Its bytes.
-    pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
+    pub fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }
 
     /// Whether it is all zeroes, which means no key.
     pub fn is_zero(&self) -> bool {
-        self.0.ct_eq(&[0; KEY_BYTES]).into()
+        self.0.as_slice().ct_eq(&[0; KEY_BYTES]).into()
     }
 
     /// A new private key.
@@ -43,14 +66,14 @@ impl Key {
 
     /// A new preshared key.
     pub fn generate_preshared() -> Result<Self, RandomError> {
-        let mut key = Self([0; KEY_BYTES]);
-        getrandom::fill(&mut key.0).map_err(RandomError)?;
+        let mut key = Self::zero();
+        getrandom::fill(&mut *key.0).map_err(RandomError)?;
         Ok(key)
     }
 
     /// The public key that belongs to this private key.
     pub fn public(&self) -> Self {
-        Self(PublicKey::from(&StaticSecret::from(self.0)).to_bytes())
+        Self::copy_of(PublicKey::from(&StaticSecret::from(*self.0)).as_bytes())
     }
 }
 
@@ -62,7 +85,7 @@ impl Drop for Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.0.as_slice().ct_eq(other.0.as_slice()).into()
     }
 }
 
@@ -83,7 +106,7 @@ impl fmt::Debug for Key {
 /// Displays the key itself, in base64.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&Zeroizing::new(BASE64_STANDARD.encode(self.0)))
+        f.pad(&Zeroizing::new(BASE64_STANDARD.encode(self.0.as_slice())))
     }
 }
 
@@ -91,7 +114,7 @@ impl FromStr for Key {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, ParseKeyError> {
-        let mut key = Self([0; KEY_BYTES]);
+        let mut key = Self::zero();
         // One base64 group more than the key: `decode_slice` needs room for the longest decoding.
         let mut bytes = Zeroizing::new([0; KEY_BYTES + 3]);
         match BASE64_STANDARD.decode_slice(text.trim(), &mut *bytes) {

@@ -47,7 +47,10 @@ const LAYERS: &[Layer] = &[
     open("userspace-sdk", &["ioctl-api"]),
     // The host sees declarations of NT alone, never the driver.
     layer("nt-host", &["nic-core/nt-sys"]),
-    open("programs", &["driver", "nt-host", "userspace-sdk", "ioctl-api", "nic-core/nt-sys"]),
+    open(
+        "programs",
+        &["driver", "nt-host", "userspace-sdk", "ioctl-api", "nic-core/nt-sys", "nic-core/memory"],
+    ),
     open(
         "tests",
         &[

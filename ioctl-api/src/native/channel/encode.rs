@@ -88,32 +88,40 @@ pub fn encode_set_peer(adapter: AdapterId, change: &data_channel::SetPeer) -> [u
 
 /// A key for a slot. The caller must zeroize the returned secrets.
 pub fn encode_key(adapter: AdapterId, key: &InstallKey<'_>) -> [u8; Key::SIZE] {
-    let mut bytes = start::<{ Key::SIZE }>(Kind::ChannelKey, adapter);
+    let mut bytes = [0; Key::SIZE];
+    write_key(&mut bytes, adapter, key);
+    bytes
+}
+
+/// As [`encode_key`], in the record's place: no copy of the secrets is anywhere else.
+pub fn write_key(bytes: &mut [u8; Key::SIZE], adapter: AdapterId, key: &InstallKey<'_>) {
+    bytes.fill(0);
+    put_header(bytes, Kind::ChannelKey, Key::SIZE);
+    put(bytes, ADAPTER, &adapter.0);
     let mut flags = KeyFlags::empty();
-    put(&mut bytes, offset_of!(Key, peer), &number(key.peer));
-    put(&mut bytes, offset_of!(Key, slot), &(key.slot as u32).to_le_bytes());
-    put(&mut bytes, offset_of!(Key, suite), &(key.suite as u32).to_le_bytes());
-    put(&mut bytes, offset_of!(Key, key_id), &u32::from(key.key_id).to_le_bytes());
+    put(bytes, offset_of!(Key, peer), &number(key.peer));
+    put(bytes, offset_of!(Key, slot), &(key.slot as u32).to_le_bytes());
+    put(bytes, offset_of!(Key, suite), &(key.suite as u32).to_le_bytes());
+    put(bytes, offset_of!(Key, key_id), &u32::from(key.key_id).to_le_bytes());
     if let Some(id) = key.transmit_id {
         flags |= KeyFlags::HAS_TRANSMIT_ID;
-        put(&mut bytes, offset_of!(Key, transmit_id), &id.to_le_bytes());
+        put(bytes, offset_of!(Key, transmit_id), &id.to_le_bytes());
     }
     let limit = key.packet_limit.map_or(0, u64::from);
-    put(&mut bytes, offset_of!(Key, packet_limit), &limit.to_le_bytes());
+    put(bytes, offset_of!(Key, packet_limit), &limit.to_le_bytes());
     let (encrypt_key, decrypt_key) = (offset_of!(Key, encrypt_key), offset_of!(Key, decrypt_key));
     match &key.material {
         KeyMaterial::Epoch { encrypt, decrypt } => {
             flags |= KeyFlags::EPOCH;
-            put(&mut bytes, encrypt_key, encrypt.as_slice());
-            put(&mut bytes, decrypt_key, decrypt.as_slice());
+            put(bytes, encrypt_key, encrypt.as_slice());
+            put(bytes, decrypt_key, decrypt.as_slice());
         }
         KeyMaterial::Fixed { encrypt, decrypt } => {
-            put_key(&mut bytes, encrypt_key, offset_of!(Key, encrypt_nonce_tail), encrypt);
-            put_key(&mut bytes, decrypt_key, offset_of!(Key, decrypt_nonce_tail), decrypt);
+            put_key(bytes, encrypt_key, offset_of!(Key, encrypt_nonce_tail), encrypt);
+            put_key(bytes, decrypt_key, offset_of!(Key, decrypt_nonce_tail), decrypt);
         }
     }
-    put(&mut bytes, offset_of!(Key, flags), &flags.bits().to_le_bytes());
-    bytes
+    put(bytes, offset_of!(Key, flags), &flags.bits().to_le_bytes());
 }
 
 /// A route to a peer, to add or to remove; a removal ignores the peer.

@@ -12,7 +12,7 @@ pub mod reply;
 pub(crate) use decode::decode;
 pub use encode::{
     encode_datagram, encode_key, encode_listen, encode_new_peer, encode_route, encode_select_peer,
-    encode_set_mode, encode_set_peer, encode_slot,
+    encode_set_mode, encode_set_peer, encode_slot, write_key,
 };
 pub use flags::{KeyFlags, ListenFlags, NewPeerFlags, SetPeerFlags};
 pub use records::{

@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use nic_engine::protocol::{AddressValidation, Discard, Event as EngineEvent, PeerId};
 use nic_engine::{ControlQueue, ControlSink, Endpoint, Instant, PathQuestion, Protocol};
-use nic_memory::{Push, Queue};
+use nic_memory::{Push, Queue, wipe_stack};
 use nt::event::{Event, EventKind};
 use nt::lock::{SleepMutex, SpinMutex};
 use nt::thread::Thread;
@@ -21,7 +21,7 @@ use nt::{Passive, Result, Shared, random};
 use super::message::{MESSAGE_BYTES, Message};
 use super::{Adapter, AdapterProtocol};
 use crate::outer_route::Network;
-use crate::time;
+use crate::{STACK_FRAMES, time};
 
 /// The queue length that counts as overload: senders must then prove their address.
 const OVERLOAD_MESSAGES: usize = 512;
@@ -185,6 +185,8 @@ fn run<P: AdapterProtocol>(adapter: &Shared<Adapter<P>>, passive: Passive) {
         let due = due.min(P::poll(adapter));
         sink.perform();
         adapter.handle.transmit.flush();
+        // Handshakes leave secrets.
+        wipe_stack(STACK_FRAMES);
 
         if due == Instant::NEVER {
             adapter.control.wake.wait(passive);

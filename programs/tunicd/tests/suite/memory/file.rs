@@ -51,7 +51,11 @@ impl File for MemoryFile {
                 let information = usize::try_from(reply.information).unwrap();
                 port.post(
                     key,
-                    Completed { status: reply.status.cast_signed(), information, output },
+                    Completed {
+                        status: reply.status.cast_signed(),
+                        information,
+                        output: output.into(),
+                    },
                 );
             }
             Operation::Read { .. } => {
@@ -98,5 +102,5 @@ impl Drop for MemoryFile {
 }
 
 fn completed(status: i32, information: usize, output: Vec<u8>) -> Completed {
-    Completed { status, information, output }
+    Completed { status, information, output: output.into() }
 }
