@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(place, None);
         let bytes: *const u8 = (&raw const place).cast();
         // SAFETY: inside of the option, whose bytes were written before `None` was.
-        let read = |offset| unsafe { bytes.add(offset).read_volatile() };
+        let read = |offset| unsafe { bytes.wrapping_add(offset).read_volatile() };
         assert!((0..size_of_val(&place)).all(|offset| read(offset) == 0));
     }
 }

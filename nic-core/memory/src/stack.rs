@@ -20,10 +20,9 @@ pub fn wipe_stack(frames: usize) {
     if frames > 1 {
         wipe_stack(frames - 1);
     }
+    let start = &raw const frame;
     // SAFETY: no instruction. As the frame may be read here, it is not given up before the call.
-    unsafe {
-        asm!("/* {} */", in(reg) &raw const frame, options(nostack, preserves_flags, readonly))
-    };
+    unsafe { asm!("/* {} */", in(reg) start, options(nostack, preserves_flags, readonly)) };
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Reads the requests of the UAPI. Unlike `BufReader`, whose buffer keeps what was read, this leaves
-//! no copy of the keys in a request: what follows it is moved to a new buffer, and the whole old one
-//! is the request.
+//! Reads the requests of the UAPI. Unlike `BufReader`, whose buffer keeps what was read, this
+//! leaves no copy of the keys in a request: what follows it is moved to a new buffer, and the whole
+//! old one is the request.
 
 use std::io::{self, Read};
 
