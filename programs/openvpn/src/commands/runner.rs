@@ -29,12 +29,13 @@ const DAEMON_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What ip(8), resolvconf(8) with its scripts, and tunicd need: tunicd drops most of it, for which
 /// it needs CAP_SETPCAP, and locks its memory.
-const KEPT: [Capability; 10] = [
+const KEPT: [Capability; 11] = [
     Capability::CAP_CHOWN,
     Capability::CAP_DAC_OVERRIDE,
     Capability::CAP_DAC_READ_SEARCH,
     Capability::CAP_FOWNER,
     Capability::CAP_IPC_LOCK,
+    Capability::CAP_KILL,
     Capability::CAP_NET_ADMIN,
     Capability::CAP_NET_BIND_SERVICE,
     Capability::CAP_NET_RAW,

@@ -166,9 +166,9 @@ impl Process {
         Ok(())
     }
 
-    /// Opens the file for the process's number, changes the root folder, the group and the user as the options
-    /// say, and gives up all privileges and the system calls that `program` does not use. Call it
-    /// before any thread starts. Without effect if called again.
+    /// Opens the file for the process's number, changes the root folder, the group and the user as
+    /// the options say, and gives up all privileges and the system calls that `program` does not
+    /// use. Call it before any thread starts. Without effect if called again.
     ///
     /// # Errors
     ///
