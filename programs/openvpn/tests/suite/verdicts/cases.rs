@@ -3,7 +3,7 @@
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose as Eku, GeneralSubtree, IsCa, KeyUsagePurpose as Ku, NameConstraints,
-    SanType, date_time_ymd,
+    PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SanType, date_time_ymd,
 };
 use tunic_openvpn::Role;
 use tunic_openvpn::tls::{Subject, certificates};
@@ -227,6 +227,10 @@ const CHANGES: &[(&str, Change)] = &[
         c.leaf.use_authority_key_identifier_extension = true;
         c.leaf.is_ca = IsCa::ExplicitNoCa;
     }),
+    ("leaf Ed25519", |c, _| c.algorithms[2] = &PKCS_ED25519),
+    ("leaf P-384", |c, _| c.algorithms[2] = &PKCS_ECDSA_P384_SHA384),
+    ("intermediate Ed25519", |c, _| c.algorithms[1] = &PKCS_ED25519),
+    ("root P-384", |c, _| c.algorithms[0] = &PKCS_ECDSA_P384_SHA384),
     ("root is sent", |c, _| c.is_root_sent = true),
     ("another root is sent", |c, _| {
         c.root_is = Root::Other;
@@ -235,7 +239,7 @@ const CHANGES: &[(&str, Change)] = &[
 ];
 
 /// Options about usages, in place of `remote-cert-tls`.
-const USAGES: [&str; 8] = [
+const USAGES: [&str; 19] = [
     "remote-cert-ku",
     "remote-cert-ku 80",
     "remote-cert-ku a0 88",
@@ -244,6 +248,17 @@ const USAGES: [&str; 8] = [
     "remote-cert-eku \"TLS Web Client Authentication\"",
     "remote-cert-eku 1.3.6.1.5.5.7.3.1",
     "remote-cert-eku \"Code Signing\"",
+    "remote-cert-eku \"tls web server authentication\"",
+    "remote-cert-eku serverAuth",
+    "remote-cert-eku 1.3.6.1.5.5.7.3.2",
+    "remote-cert-tls server",
+    "remote-cert-tls client",
+    "remote-cert-tls server\nremote-cert-eku \"TLS Web Client Authentication\"",
+    "remote-cert-eku \"TLS Web Client Authentication\"\nremote-cert-tls server",
+    "remote-cert-tls client\nremote-cert-ku 20",
+    "remote-cert-ku 20\nremote-cert-tls client",
+    "remote-cert-ku 0",
+    "remote-cert-ku 20 0 180",
 ];
 
 const REVOCATIONS: [(&str, Revocations); 10] = [
@@ -429,6 +444,7 @@ pub(crate) fn all() -> Vec<Case> {
             Role::Client => "client",
         };
         let mut add = |name: String, chain, options: String| {
+            let name = name.replace('\n', ", ");
             cases.push(Case { name: format!("{word}: {name}"), peer, chain, options });
         };
         let with = |change: Change| {
@@ -448,6 +464,11 @@ pub(crate) fn all() -> Vec<Case> {
                 c.leaf.extended_key_usages.clear();
             };
             add(format!("leaf without extensions, {options}"), with(bare), options.into());
+        }
+        // Without the last word, the whole subject counts.
+        for rule in ["peer", "CN=peer", "peer subject", "CN=peer name"] {
+            let options = format!("verify-x509-name {rule}");
+            add(format!("valid, {options}"), Chain::valid(peer), options);
         }
         for (name, revocations) in REVOCATIONS {
             let chain = Chain { revocations, ..Chain::valid(peer) };

@@ -3,7 +3,8 @@
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose as Eku, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose as Ku,
-    RevokedCertParams, SerialNumber, SigningKey, date_time_ymd,
+    PKCS_ECDSA_P256_SHA256, RevokedCertParams, SerialNumber, SignatureAlgorithm, SigningKey,
+    date_time_ymd,
 };
 use tunic_openvpn::Role;
 
@@ -17,6 +18,8 @@ pub(crate) struct Chain {
     /// What becomes of the certificates between leaf and root.
     pub(crate) intermediates_are: Intermediates,
     pub(crate) root_is: Root,
+    /// Of the keys of root, intermediates and leaf.
+    pub(crate) algorithms: [&'static SignatureAlgorithm; 3],
     /// The root is sent with the leaf, behind the others.
     pub(crate) is_root_sent: bool,
     pub(crate) revocations: Revocations,
@@ -110,6 +113,7 @@ impl Chain {
             subject: None,
             intermediates_are: Intermediates::Sent,
             root_is: Root::Trusted,
+            algorithms: [&PKCS_ECDSA_P256_SHA256; 3],
             is_root_sent: false,
             revocations: Revocations::NotChecked,
         }
@@ -117,13 +121,16 @@ impl Chain {
 
     pub(crate) fn issue(self) -> Issued {
         let key = || KeyPair::generate().unwrap();
-        let mut issuers = vec![CertifiedIssuer::self_signed(self.root, key()).unwrap()];
+        let [root_key, intermediate_key, leaf_key] =
+            self.algorithms.map(|algorithm| move || KeyPair::generate_for(algorithm).unwrap());
+        let mut issuers = vec![CertifiedIssuer::self_signed(self.root, root_key()).unwrap()];
         for parameters in self.intermediates {
             let issuer = issuers.last().unwrap();
-            issuers.push(CertifiedIssuer::signed_by(parameters, key(), issuer).unwrap());
+            issuers
+                .push(CertifiedIssuer::signed_by(parameters, intermediate_key(), issuer).unwrap());
         }
         let issuer = issuers.last().unwrap();
-        let leaf_key = key();
+        let leaf_key = leaf_key();
         let leaf = match self.root_is {
             Root::Leaf => self.leaf.self_signed(&leaf_key).unwrap(),
             _ => self.leaf.signed_by(&leaf_key, issuer).unwrap(),

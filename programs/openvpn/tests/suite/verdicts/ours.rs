@@ -54,7 +54,8 @@ pub(crate) fn accepts(role: Role, configuration: &str, peer: SessionConfig) -> b
         }
     };
     // An unusable configuration accepts nobody.
-    let Ok(ours) = SessionConfig::new(&profile.unwrap(), role, hello()) else { return false };
+    let Ok(profile) = profile else { return false };
+    let Ok(ours) = SessionConfig::new(&profile, role, hello()) else { return false };
     let (client, server) = match role {
         Role::Client => (ours, peer),
         Role::Server => (peer, ours),
