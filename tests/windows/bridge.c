@@ -27,6 +27,7 @@ struct reply { ULONGLONG id; ULONG status, data_bytes; ULONGLONG information; };
 struct waiting { LIST_ENTRY link; ULONGLONG id; IRP *irp; KEVENT *event; };
 struct file { SOCKET socket; FAST_MUTEX lock; LIST_ENTRY waiting; ULONGLONG last; HANDLE reader; };
 struct extension { unsigned short port; };
+struct completion { IO_COMPLETION_ROUTINE *routine; void *context; };
 
 static BOOLEAN receive(SOCKET socket, void *to, int bytes)
 {
@@ -71,7 +72,39 @@ static IRP *take(struct file *file, ULONGLONG id, KEVENT **event)
     return irp;
 }
 
-/* Ends a request: on the thread that waits for it, or here. */
+/* In place of the completion routine of Wine, which frees the request after it. Wine calls
+ * IoCancelIrp for requests that have ended since the program cancelled them. So the last ones stay:
+ * as they have no cancel routine, nothing comes of it. */
+static NTSTATUS NTAPI keep(DEVICE_OBJECT *device, IRP *irp, void *context)
+{
+    static IRP *volatile kept[1024];
+    static volatile LONG count;
+    struct completion *completion = context;
+    ULONG place = (ULONG)InterlockedIncrement(&count) % (sizeof kept / sizeof *kept);
+    IRP *old;
+    completion->routine(device, irp, completion->context);
+    ExFreePool(completion);
+    old = InterlockedExchangePointer((void *volatile *)&kept[place], irp);
+    if (old && old->Flags & IRP_DEALLOCATE_BUFFER) ExFreePool(old->AssociatedIrp.SystemBuffer);
+    if (old) IoFreeIrp(old);
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+/* Has a request stay when it has ended. */
+static BOOLEAN will_stay(IRP *irp)
+{
+    IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
+    struct completion *completion = ExAllocatePool(NonPagedPool, sizeof *completion);
+    if (!completion) return FALSE;
+    completion->routine = stack->CompletionRoutine;
+    completion->context = stack->Context;
+    stack->CompletionRoutine = keep;
+    stack->Context = completion;
+    return TRUE;
+}
+
+/* Ends a request: on the thread that waits for it, or here; then no earlier than its cancel routine
+ * has run, if that has begun. */
 static void answer(IRP *irp, KEVENT *event, NTSTATUS status, ULONG_PTR information)
 {
     if (event) {
@@ -79,7 +112,10 @@ static void answer(IRP *irp, KEVENT *event, NTSTATUS status, ULONG_PTR informati
         irp->IoStatus.Information = information;
         KeSetEvent(event, 0, FALSE);
     } else {
+        KIRQL irql;
+        IoAcquireCancelSpinLock(&irql);
         IoSetCancelRoutine(irp, NULL);
+        IoReleaseCancelSpinLock(irql);
         done(irp, status, information);
     }
 }
@@ -107,7 +143,8 @@ static void NTAPI cancel(DEVICE_OBJECT *device, IRP *irp)
 {
     struct file *file = IoGetCurrentIrpStackLocation(irp)->FileObject->FsContext;
     struct request request = { MAGIC, CANCEL };
-    IoReleaseCancelSpinLock(irp->CancelIrql);
+    KIRQL irql = irp->CancelIrql;
+    /* Under the spin lock to its end: without it, the request and its file may be gone. */
     ExAcquireFastMutex(&file->lock);
     for (LIST_ENTRY *at = file->waiting.Flink; at != &file->waiting; at = at->Flink) {
         struct waiting *waiting = CONTAINING_RECORD(at, struct waiting, link);
@@ -115,6 +152,7 @@ static void NTAPI cancel(DEVICE_OBJECT *device, IRP *irp)
     }
     if (request.id) send(file->socket, (char *)&request, sizeof request, 0);
     ExReleaseFastMutex(&file->lock);
+    IoReleaseCancelSpinLock(irql);
 }
 
 /* Sends a request. Windows' DeviceIoControl without OVERLAPPED waits for what is pending on a file
@@ -129,7 +167,8 @@ static NTSTATUS forward(struct file *file, IRP *irp, ULONG kind, ULONG code, voi
     struct request request = { MAGIC, kind, 0, code, input_bytes, output_bytes, 0 };
     KEVENT event;
     NTSTATUS status;
-    if (!waiting) return done(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
+    if (!waiting || (pends && !will_stay(irp)))
+        return done(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
     if (pends) IoMarkIrpPending(irp);
     else KeInitializeEvent(&event, NotificationEvent, FALSE);
     ExAcquireFastMutex(&file->lock);

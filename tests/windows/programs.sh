@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds programs for Windows from their sources into a folder: openvpn-2.6.exe, openvpn-2.7.exe and
-# wg.exe. Their sources are not changed; shims/ is linked with them, for what Wine lacks. What exists
-# already stays. Needs gcc-mingw-w64-x86-64, make and apt.
+# Builds programs for Windows from their sources into a folder: openvpn-2.6.exe, openvpn-2.7.exe
+# and wg.exe. Their sources are not changed; shims/ is linked with them, for what Wine lacks. What
+# exists already stays. Needs gcc-mingw-w64-x86-64, make and apt.
 #
-# Sources come from where they can be had: a version with a known SHA-256 from Debian's archive, from
-# its history or from the authors, else whatever version Debian's archive has now, which apt-get
-# checks. A program whose sources Debian's archive lists but doesn't give, and nobody else does, gets
-# a file NAME.unavailable that says so, for tests/require. TUNIC_WIREGUARD_TOOLS, TUNIC_OPENVPN_2_6,
-# TUNIC_OPENVPN_2_7 and TUNIC_MBEDTLS may name folders with sources.
+# Sources come from where they can be had: a version with a known SHA-256 from Debian's archive,
+# from its history or from the authors, else whatever version Debian's archive has now, which
+# apt-get checks. A program whose sources Debian's archive lists but doesn't give, and nobody else
+# does, gets a file NAME.unavailable that says so, for tests/require. TUNIC_WIREGUARD_TOOLS,
+# TUNIC_OPENVPN_2_6, TUNIC_OPENVPN_2_7 and TUNIC_MBEDTLS may name folders with sources.
 set -euo pipefail
 target=$1
 here=$(cd "$(dirname "$0")" && pwd)

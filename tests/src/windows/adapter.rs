@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -93,6 +93,35 @@ impl Adapter {
             Some(name) => format!("{root}/devices/{name}.sock"),
             None => format!("{root}/{}.sock", self.interface),
         })
+    }
+
+    /// Waits until no program has it open: Wine closes a killed program's files some time later.
+    pub fn await_free(&self) -> Result<()> {
+        self.show().map(|_| ())
+    }
+
+    /// Its count of packets that were discarded for a reason, as `tunic show` names it, once no
+    /// program has it open.
+    pub fn discards(&self, reason: &str) -> Result<u64> {
+        let text = self.show()?;
+        let mut counts = text.lines().filter_map(|line| line.split_once('\t'));
+        let (_, count) = counts.find(|(name, _)| *name == reason).context("no such reason")?;
+        Ok(count.parse()?)
+    }
+
+    fn show(&self) -> Result<String> {
+        let mut shown = None;
+        wait::until("the adapter is free", Duration::from_secs(20), || {
+            let mut show = Command::new("nsenter");
+            show.args(["--mount", "--target", &self.process.0.id().to_string()]);
+            let Ok(program) = binary::tunic() else { return false };
+            show.arg(program).args(["show", &self.interface, "--discards"]);
+            let output = command::run(&mut show, b"", Duration::from_secs(20));
+            shown = output.and_then(command::Output::success).ok();
+            shown.is_some()
+        })
+        .with_context(|| self.log())?;
+        shown.context("it was shown")
     }
 
     /// What its daemon logged.

@@ -65,7 +65,7 @@ impl<'a> OpenVpn<'a> {
         // The test gives the interface its addresses and routes: Wine can't.
         let text = format!(
             "dev tun\ndev-node {}\nwindows-driver ovpn-dco\nip-win32 manual\nifconfig-noexec\n\
-             route-noexec\nmanagement 127.0.0.1 {port}\nverb 4\n{options}\n",
+             route-noexec\nmanagement 127.0.0.1 {port}\nverb 3\n{options}\n",
             adapter.interface()
         );
         fs::write(folder.join(format!("{name}.conf")), text)?;
@@ -75,7 +75,7 @@ impl<'a> OpenVpn<'a> {
         command.stdout(File::create(&log)?).stderr(Stdio::null());
         let process = windows.namespace().spawn(&mut command)?;
         let mut openvpn = Self { windows, process, port, log };
-        openvpn.says(1, "Listening for incoming TCP connection")?;
+        openvpn.says(1, "TCP Socket listening on")?;
         Ok(openvpn)
     }
 

@@ -4,4 +4,5 @@
 //! What stands in for Windows, and what is therefore not proven, is in docs/windows.md.
 #![forbid(unsafe_code)]
 
+mod openvpn_client;
 mod wg;
