@@ -100,7 +100,8 @@ fn raise(block: &[u8; 16], powers: &mut [u128]) {
 
 /// The key schedule of AES (FIPS 197, 5.2).
 fn schedule(key: &[u8], words: &mut [[u8; 4]]) {
-    let key_words = key.len() / 4;
+    // Never 0, which the compiler does not know of a divisor.
+    let key_words = (key.len() / 4).max(1);
     for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
         *word = *bytes;
     }

@@ -44,7 +44,7 @@ impl Cipher {
         match suite {
             Suite::ChaCha20Poly1305 => {
                 let mut bytes = Zeroizing::new([0; 32]);
-                bytes.copy_from_slice(key);
+                bytes.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
                 Self::ChaCha(bytes)
             }
             Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => {

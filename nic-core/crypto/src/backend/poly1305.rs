@@ -3,8 +3,8 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-const LIMB: u64 = (1 << 44) - 1;
-const TOP_LIMB: u64 = (1 << 42) - 1;
+pub(super) const LIMB: u64 = (1 << 44) - 1;
+pub(super) const TOP_LIMB: u64 = (1 << 42) - 1;
 
 /// The authenticator of one packet; wiped on drop.
 pub(super) struct Poly1305 {
@@ -17,7 +17,7 @@ pub(super) struct Poly1305 {
 
 /// A number below 2^131, little-endian limbs.
 #[derive(Clone, Copy, Default)]
-struct Number([u64; 3]);
+pub(super) struct Number(pub(super) [u64; 3]);
 
 /// The limbs of a sum of products, before carries.
 #[derive(Clone, Copy, Default)]
@@ -34,11 +34,18 @@ impl Poly1305 {
         Self { powers, has_powers: false, sum: Number::default(), pad }
     }
 
-    /// The tag of a packet.
+    /// The tag of a packet. `front` hashes as many whole blocks of the text as it likes, and
+    /// returns the rest.
     #[inline(always)]
-    pub(super) fn tag(mut self, aad: &[u8], text: &[u8]) -> [u8; 16] {
+    pub(super) fn tag<'t>(
+        mut self,
+        aad: &[u8],
+        text: &'t [u8],
+        front: impl FnOnce(&mut Self, &'t [u8]) -> &'t [u8],
+    ) -> [u8; 16] {
         self.update(aad);
-        self.update(text);
+        let rest = front(&mut self, text);
+        self.update(rest);
         self.add(u128::from(aad.len() as u64) | u128::from(text.len() as u64) << 64);
         self.sum.reduced().wrapping_add(self.pad).to_le_bytes()
     }
@@ -76,6 +83,24 @@ impl Poly1305 {
     fn add(&mut self, block: u128) {
         let [.., r] = self.powers;
         self.sum = self.sum.plus(block).times(r);
+    }
+
+    /// The hash so far.
+    pub(super) fn sum(&self) -> Number {
+        self.sum
+    }
+
+    /// Replaces the hash so far.
+    pub(super) fn set_sum(&mut self, sum: Number) {
+        self.sum = sum;
+    }
+
+    /// r to r^8.
+    #[inline(always)]
+    pub(super) fn powers_to_8(&mut self) -> [Number; 8] {
+        self.raise();
+        let [r4, r3, r2, r] = self.powers;
+        [r, r2, r3, r4, r4.times(r), r4.times(r2), r4.times(r3), r4.times(r4)]
     }
 
     /// Computes the powers of r.
@@ -124,6 +149,12 @@ impl Number {
         let mut wide = Wide::default();
         wide.add_product(self, other);
         wide.carried()
+    }
+
+    /// The same number, in limbs that a sum may be added to.
+    #[inline(always)]
+    pub(super) fn carried(self) -> Self {
+        Wide(self.0.map(u128::from)).carried()
     }
 
     /// The lower 128 bits of the number modulo 2^130 - 5.

@@ -13,8 +13,8 @@ const SSE: u32 = 1 << 9 | 1 << 19;
 const AES: u32 = 1 << 25;
 /// Leaf 1, ECX: OSXSAVE and AVX.
 const AVX: u32 = 1 << 27 | 1 << 28;
-/// Leaf 7, EBX: AVX2.
-const AVX2: u32 = 1 << 5;
+/// Leaf 7, EBX: AVX2 and BMI2.
+const AVX2: u32 = 1 << 5 | 1 << 8;
 /// Leaf 7, EBX: AVX-512 F, DQ, BW and VL.
 const AVX512: u32 = 1 << 16 | 1 << 17 | 1 << 30 | 1 << 31;
 /// Leaf 7, EBX: AVX-512 IFMA.

@@ -1,11 +1,13 @@
 //! ChaCha20-Poly1305 (RFC 8439): ChaCha20 in lanes, Poly1305 in general registers.
 
 mod packet;
+mod poly_ifma;
 mod rounds;
 
 use packet::Stage;
 use zeroize::Zeroizing;
 
+use crate::backend::poly1305::Poly1305;
 use crate::tier::{Level, Tier};
 use crate::{Open, Seal};
 
@@ -47,17 +49,29 @@ fn words(key: &[u8; 32]) -> Zeroizing<[u32; 8]> {
     words
 }
 
+/// Leaves all of a text to Poly1305 in general registers.
+#[inline(always)]
+unsafe fn none<'t>(_mac: &mut Poly1305, text: &'t [u8]) -> &'t [u8] {
+    text
+}
+
 /// Declares the entry points of a tier.
 macro_rules! tier {
-    ($(#[$doc:meta])* $tier:ident, $level:ident, $features:literal) => {
+    ($(#[$doc:meta])* $tier:ident, $level:ident, $features:literal, $hash:expr) => {
         $(#[$doc])*
         mod $tier {
-            use super::{Level, Open, Seal, Stage, packet};
+            use super::{Level, Open, Poly1305, Seal, Stage, packet};
 
             struct Lanes;
 
             impl packet::Width for Lanes {
                 const LEVEL: Level = Level::$level;
+
+                #[inline(always)]
+                unsafe fn hash<'t>(mac: &mut Poly1305, text: &'t [u8]) -> &'t [u8] {
+                    // SAFETY: as `seal`.
+                    unsafe { $hash(mac, text) }
+                }
             }
 
             /// Seals every packet.
@@ -99,13 +113,13 @@ macro_rules! tier {
 
 tier! {
     /// Four lanes: registers that a kernel may always use.
-    sse, Sse, "sse4.1,ssse3"
+    sse, Sse, "sse4.1,ssse3", super::none
 }
 tier! {
     /// Up to eight lanes.
-    avx2, Avx2, "avx2"
+    avx2, Avx2, "avx2,bmi2", super::none
 }
 tier! {
     /// Up to 16 lanes.
-    avx512, Avx512, "avx512f,avx512bw,avx512vl,avx2"
+    avx512, Avx512, "avx512f,avx512bw,avx512vl,avx512ifma,avx2,bmi2", super::poly_ifma::update
 }

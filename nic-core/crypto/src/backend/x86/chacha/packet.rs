@@ -36,6 +36,9 @@ impl Drop for Stage {
 /// The widest lanes of a tier.
 pub(super) trait Width {
     const LEVEL: Level;
+
+    /// Hashes the front of a text. Returns the rest.
+    unsafe fn hash<'t>(mac: &mut Poly1305, text: &'t [u8]) -> &'t [u8];
 }
 
 /// Seals `packet`.
@@ -52,7 +55,7 @@ pub(super) unsafe fn seal<W: Width>(key: &[u32; 8], stage: &mut Stage, packet: &
     unsafe {
         let (mac, rest) = begin::<W>(&words, stage, packet.output.len());
         apply::<W>(&words, stage, rest, packet.output);
-        *packet.tag = mac.tag(packet.aad, packet.output);
+        *packet.tag = mac.tag(packet.aad, packet.output, |mac, text| W::hash(mac, text));
     }
     packet.sealing = Sealing::Sealed;
 }
@@ -70,7 +73,8 @@ pub(super) unsafe fn open<W: Width>(key: &[u32; 8], stage: &mut Stage, packet: &
     // SAFETY: the caller has checked the processor.
     unsafe {
         let (mac, rest) = begin::<W>(&words, stage, packet.output.len());
-        let tag = u128::from_ne_bytes(mac.tag(packet.aad, packet.output));
+        let tag =
+            u128::from_ne_bytes(mac.tag(packet.aad, packet.output, |mac, text| W::hash(mac, text)));
         let difference = tag ^ u128::from_ne_bytes(packet.tag);
         let is_authentic = (difference as u64 | (difference >> 64) as u64).ct_eq(&0);
         if !bool::from(is_authentic) {
