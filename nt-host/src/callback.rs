@@ -9,8 +9,8 @@ use nt_sys::ntdef::KIRQL;
 
 use crate::ex::push_lock;
 use crate::irql::{self, Name};
+use crate::ke::saved_states;
 use crate::ke::spin_lock;
-use crate::ke::xstate;
 use crate::loaded;
 use crate::stack;
 use crate::violation::{Rule, stop};
@@ -50,7 +50,7 @@ fn enter<R>(f: impl FnOnce() -> R, expected: impl FnOnce(Entry) -> Entry) -> R {
         level: irql::current(),
         spin_locks: spin_lock::held(),
         push_locks: push_lock::held(),
-        saved_states: xstate::depth(),
+        saved_states: saved_states::depth(),
     };
     let result = stack::on_driver_stack(f);
     require_state(&expected(entry), Location::caller());
@@ -87,7 +87,7 @@ fn require_state(expected: &Entry, caller: &Location<'_>) {
             format_args!("returned with a push lock held (called from {caller})"),
         );
     }
-    if xstate::depth() != expected.saved_states {
+    if saved_states::depth() != expected.saved_states {
         stop(
             Rule::EXTENDED_STATE,
             "callback",

@@ -87,7 +87,7 @@ impl<T, M: Memory> Shared<T, M> {
     /// the compiler converts the reference.
     ///
     /// It can return nothing else: code outside this module can't get another reference to a
-    /// [`SharedInner`] of that lifetime.
+    /// `SharedInner` of that lifetime.
     pub fn unsize<U: ?Sized>(
         self,
         coerce: for<'a> fn(&'a SharedInner<T>) -> &'a SharedInner<U>,

@@ -11,6 +11,7 @@ pub(crate) mod lock_order;
 pub(crate) mod owner_word;
 pub mod performance_counter;
 pub mod processor;
+pub(crate) mod saved_states;
 pub mod semaphore;
 pub mod spin_lock;
 pub mod time;

@@ -1,24 +1,13 @@
 //! Extended processor state: here Linux keeps it for each thread, so only the rules remain.
 
-use core::cell::Cell;
-
 use nt_sys::ke::XSTATE_SAVE;
 use nt_sys::ntdef::{DISPATCH_LEVEL, NTSTATUS, ULONG64};
 use nt_sys::rtl::{XSTATE_MASK_AVX512, XSTATE_MASK_GSSE, XSTATE_MASK_LEGACY};
 use nt_sys::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 
+use super::saved_states;
 use crate::violation::{Rule, stop};
 use crate::{irql, pool};
-
-thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static LAST: Cell<*mut XSTATE_SAVE> = const { Cell::new(core::ptr::null_mut()) };
-}
-
-/// Saves that this thread has not restored.
-pub(crate) fn depth() -> usize {
-    DEPTH.get()
-}
 
 /// The features that the processor has and the system keeps.
 #[must_use]
@@ -53,13 +42,12 @@ export! { "ntoskrnl.exe";
         }
         // SAFETY: as the caller promises; all zeros is a value of this type.
         unsafe { save.write_bytes(0, 1) };
-        let previous = LAST.replace(save);
+        let previous = saved_states::push(save);
         let level = irql::current();
         // SAFETY: as the caller promises.
         unsafe { (*save).Prev = previous };
         // SAFETY: as the caller promises.
         unsafe { (*save).Level = level };
-        DEPTH.set(DEPTH.get() + 1);
         STATUS_SUCCESS
     }
 
@@ -72,7 +60,7 @@ export! { "ntoskrnl.exe";
     /// `save` was filled by [`KeSaveExtendedProcessorState`].
     pub unsafe fn KeRestoreExtendedProcessorState(save: *mut XSTATE_SAVE) {
         let function = "KeRestoreExtendedProcessorState";
-        if LAST.get() != save || DEPTH.get() == 0 {
+        if saved_states::last() != save || saved_states::depth() == 0 {
             stop(
                 Rule::EXTENDED_STATE,
                 function,
@@ -84,7 +72,6 @@ export! { "ntoskrnl.exe";
         irql::require_exactly(function, level);
         // SAFETY: as the caller promises.
         let previous = unsafe { (*save).Prev };
-        LAST.set(previous);
-        DEPTH.set(DEPTH.get() - 1);
+        saved_states::pop(previous);
     }
 }

@@ -16,7 +16,7 @@ use nt_sys::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, ST
 
 use crate::callback;
 use crate::irql;
-use crate::ke::{dispatcher, spin_lock, xstate};
+use crate::ke::{dispatcher, saved_states, spin_lock};
 use crate::ob;
 use crate::pool;
 use crate::ps::escape;
@@ -112,7 +112,7 @@ export! { "ntoskrnl.exe";
             // Not a system thread.
             return STATUS_INVALID_PARAMETER;
         }
-        if spin_lock::held() != 0 || xstate::depth() != 0 {
+        if spin_lock::held() != 0 || saved_states::depth() != 0 {
             stop(
                 Rule::SPIN_LOCK_HELD,
                 function,
