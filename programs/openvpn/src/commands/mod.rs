@@ -4,7 +4,7 @@
 //! The process that talks to the network gives up its privileges after its start, among them that
 //! of starting programs. So it starts this second process before, which keeps the privileges and
 //! has neither keys nor a connection to the network: the program once more, on one end of a socket.
-//! It takes the commands of [`Command`], whose words it checks itself, for one interface.
+//! It takes the commands of `Command`, whose words it checks itself, for one interface.
 
 mod command;
 mod runner;
