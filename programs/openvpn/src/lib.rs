@@ -42,6 +42,10 @@ pub mod tls;
 pub mod tunicd;
 pub mod wrap;
 
+/// How much of its stack a thread wipes after work with keys, by [`nic_memory::wipe_stack`]: more
+/// than TLS takes.
+const STACK_FRAMES: usize = 64;
+
 pub use role::Role;
 pub use signals::Signals;
 pub use tunic::data_channel::Suite;

@@ -1,6 +1,7 @@
 //! `openvpn-client PROFILE.ovpn`: an OpenVPN client whose data channel is a Tunic adapter.
 #![forbid(unsafe_code)]
 
+use std::alloc::System;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use nic_memory::Wiping;
 use tunic_confinement::filter::Program;
 use tunic_openvpn::adapter::Adapter;
 use tunic_openvpn::client::{Client, End, Log};
@@ -19,6 +21,10 @@ use tunic_openvpn::{Signals, commands};
 
 /// Where the C library finds the name servers.
 const RESOLVER: &str = "/etc/resolv.conf";
+
+/// Profiles, keys and passwords leave no copies in freed memory.
+#[global_allocator]
+static HEAP: Wiping<System> = Wiping(System);
 
 /// OpenVPN client whose data channel is a Tunic adapter. SIGINT and SIGTERM disconnect, SIGUSR1
 /// reconnects, SIGHUP reads the profile again, SIGUSR2 logs statistics.

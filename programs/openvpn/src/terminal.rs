@@ -1,6 +1,6 @@
 //! Prompts on the terminal.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
@@ -41,14 +41,23 @@ fn read(prompt: &str, is_echoed: bool) -> io::Result<Zeroizing<String>> {
         silent.local_flags.remove(LocalFlags::ECHO);
         tcsetattr(&stdin, SetArg::TCSANOW, &silent)?;
     }
-    let mut line = Zeroizing::new(String::with_capacity(256));
-    let read = stdin.lock().read_line(&mut line);
+    let read = read_line();
     if !is_echoed {
         tcsetattr(&stdin, SetArg::TCSANOW, &before)?;
         eprintln!();
     }
-    read?;
+    let mut line = read?;
     let length = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(length);
     Ok(line)
+}
+
+/// Reads a line without the buffer of [`io::Stdin`], which would keep it.
+fn read_line() -> io::Result<Zeroizing<String>> {
+    // A terminal gives a line at a time, and no longer ones.
+    let mut buffer = Zeroizing::new([0; 4096]);
+    let length = nix::unistd::read(io::stdin(), &mut *buffer)?;
+    let line = str::from_utf8(&buffer[..length])
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the line is not UTF-8"))?;
+    Ok(Zeroizing::new(line.to_owned()))
 }

@@ -1,6 +1,7 @@
 //! After a key is removed, the memory of the programs holds no copy of it. Needs root.
 
 mod channel;
+mod openvpn;
 mod wireguard;
 
 use std::time::Duration;

@@ -1,12 +1,14 @@
 //! `openvpn-server CONFIG`: serves OpenVPN clients over a Tunic adapter.
 #![forbid(unsafe_code)]
 
+use std::alloc::System;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use nic_memory::Wiping;
 use tunic_confinement::filter::Program;
 use tunic_openvpn::adapter::Adapter;
 use tunic_openvpn::data_channel::DataChannel;
@@ -15,6 +17,10 @@ use tunic_openvpn::profile::ServerProfile;
 use tunic_openvpn::server::{self, End, Management};
 use tunic_openvpn::tunicd::Tunicd;
 use tunic_openvpn::{Signals, commands};
+
+/// Profiles, keys and passwords leave no copies in freed memory.
+#[global_allocator]
+static HEAP: Wiping<System> = Wiping(System);
 
 /// OpenVPN server whose data channel is a Tunic adapter. SIGTERM and SIGINT stop it, SIGHUP
 /// reads the configuration again, SIGUSR1 sends all clients back, SIGUSR2 logs them.

@@ -17,11 +17,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nic_memory::wipe_stack;
 use nix::sys::signal::Signal;
 
 pub use log::Log;
 
-use crate::Signals;
 use crate::client::connection::{Common, Connection, Next, Outcome};
 use crate::client::credentials::Credentials;
 use crate::client::names::Names;
@@ -30,6 +30,7 @@ use crate::client::setup::Setup;
 use crate::client::tunnel::Tunnel;
 use crate::data_channel::DataChannel;
 use crate::profile::{Profile, Remote};
+use crate::{STACK_FRAMES, Signals};
 
 /// Delay between two rounds through all servers, and the limit of its doubling: OpenVPN's
 /// defaults.
@@ -60,12 +61,14 @@ pub struct Client {
 
 impl Client {
     /// Validates the profile and prompts for missing credentials. `protocol` overrides `IV_PROTO`.
-    pub fn new(profile: Profile, protocol: Option<u32>, log: Log) -> Result<Self> {
+    pub fn new(mut profile: Profile, protocol: Option<u32>, log: Log) -> Result<Self> {
         let setup = Setup::new(&profile, protocol)?;
         for warning in &profile.warnings {
             log.step(format_args!("profile: {warning}"));
         }
         let credentials = Credentials::collect(profile.credentials.as_ref())?;
+        profile.forget_secrets();
+        wipe_stack(STACK_FRAMES);
         Ok(Self { profile, setup, credentials, log })
     }
 

@@ -113,6 +113,14 @@ const DEFAULT_MSSFIX: u32 = 1492 - 48;
 const INNER_HEADERS: u32 = 40;
 
 impl Profile {
+    /// Drops keys and passwords, when what they are for has been made of them.
+    pub(crate) fn forget_secrets(&mut self) {
+        self.private_key = None;
+        self.key_password = None;
+        self.control_wrap = None;
+        self.credentials = None;
+    }
+
     /// The MSS of TCP over IPv4 that follows from `mssfix`; 0 disables clamping.
     pub fn mss_bytes(&self, format: DataFormat) -> u16 {
         match self.mssfix.unwrap_or(DEFAULT_MSSFIX) {

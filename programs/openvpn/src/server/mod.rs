@@ -74,7 +74,7 @@ impl Server {
     ///
     /// When a key or certificate of the profile is invalid, or the system returns no random bytes.
     pub fn new(
-        profile: ServerProfile,
+        mut profile: ServerProfile,
         data: Arc<dyn DataChannel>,
         log: Box<dyn FnMut(&str) + Send>,
     ) -> anyhow::Result<Self> {
@@ -85,11 +85,15 @@ impl Server {
             ciphers => ciphers.to_vec(),
         };
         let hello = Hello { options: OPTIONS.into(), ..Hello::default() };
+        let session = SessionConfig::new(&profile.common, Role::Server, hello)?;
+        let responder =
+            Responder::new(&profile, secret).context("tls-auth, tls-crypt or tls-crypt-v2")?;
+        profile.common.forget_secrets();
+        profile.tls_crypt_v2 = None;
         Ok(Self {
             ciphers,
-            session: SessionConfig::new(&profile.common, Role::Server, hello)?,
-            responder: Responder::new(&profile, secret)
-                .context("tls-auth, tls-crypt or tls-crypt-v2")?,
+            session,
+            responder,
             pool: Pool::new(profile.network, profile.network_v6),
             profile,
             data,

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nic_memory::wipe_stack;
 use nix::sys::signal::Signal;
 
 use super::Server;
@@ -14,11 +15,11 @@ use super::input::Input;
 use super::management::{Management, execute};
 use super::pool::Pool;
 use super::readers::Readers;
-use crate::Signals;
 use crate::clock::unix_time_s;
 use crate::data_channel::DataChannel;
 use crate::process::{self, Level, Process, Stream};
 use crate::profile::{Family, ServerProfile};
+use crate::{STACK_FRAMES, Signals};
 
 const DEFAULT_PORT: u16 = 1194;
 /// Maximum of queued inputs. Readers block when the queue is full; the driver then drops datagrams.
@@ -69,6 +70,7 @@ pub fn run(
     let (sender, inputs) = mpsc::sync_channel(MAX_INPUTS);
     let _management = management.map(|it| it.serve(sender.clone())).transpose()?;
     let server = Server::new(profile, data.clone(), Box::new(log_line))?;
+    wipe_stack(STACK_FRAMES);
     process.started()?;
     let readers = Readers::start(data, &sender);
     signals.forward(move |signal| sender.send(Input::Signal(signal)).is_ok());
@@ -119,6 +121,8 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) -> Result<End> {
             Err(RecvTimeoutError::Timeout) => {}
         }
         server.timer(Instant::now());
+        // A negotiation leaves keys.
+        wipe_stack(STACK_FRAMES);
     }
 }
 

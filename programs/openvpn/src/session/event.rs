@@ -38,8 +38,8 @@ pub enum SessionEvent {
     Message(Zeroizing<String>),
     /// A control message of the peer was dropped: it contains control characters.
     InvalidMessage,
-    /// Install a key.
-    InstallKey(InstallKey),
+    /// Install a key. It is boxed, as a queue keeps the bytes of what it has given away.
+    InstallKey(Box<InstallKey>),
     /// Exchange the key slots.
     SwapKeys,
     /// Delete the key in a slot.

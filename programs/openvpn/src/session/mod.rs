@@ -364,7 +364,7 @@ impl Session {
         let slot = if self.has_primary { Slot::Secondary } else { Slot::Primary };
         let DataParameters { suite, format, .. } = parameters;
         let key = InstallKey { slot, key_id, suite, format, keys };
-        self.events.push_back(SessionEvent::InstallKey(key));
+        self.events.push_back(SessionEvent::InstallKey(Box::new(key)));
         self.delete_at = None;
         if self.has_primary {
             self.swap_at = Some(now + self.hold_back());

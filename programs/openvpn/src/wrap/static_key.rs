@@ -20,9 +20,10 @@ pub enum Direction {
     Inverse,
 }
 
-/// A static key: two halves, each with 64 bytes for a cipher and 64 bytes for an HMAC.
+/// A static key: two halves, each with 64 bytes for a cipher and 64 bytes for an HMAC. It is on the
+/// heap, so that it leaves no copies where it is moved.
 #[derive(Clone)]
-pub struct StaticKey(Zeroizing<[u8; LENGTH]>);
+pub struct StaticKey(Box<Zeroizing<[u8; LENGTH]>>);
 
 /// One half of a static key.
 #[derive(Clone, Copy)]
@@ -34,7 +35,7 @@ pub(super) struct Half<'a> {
 impl StaticKey {
     /// Creates a key from these bytes.
     pub fn from_bytes(bytes: &[u8; LENGTH]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self(Box::new(Zeroizing::new(*bytes)))
     }
 
     /// The halves for sending and receiving. Without a direction, both are the first.
@@ -67,9 +68,9 @@ impl FromStr for StaticKey {
     fn from_str(file: &str) -> Result<Self, KeyFileError> {
         let (_, rest) = file.split_once(BEGIN).ok_or(KeyFileError)?;
         let (digits, _) = rest.split_once(END).ok_or(KeyFileError)?;
-        let mut key = Zeroizing::new([0; LENGTH]);
+        let mut key = Box::new(Zeroizing::new([0; LENGTH]));
         let digits = digits.chars().filter(|character| !character.is_ascii_whitespace());
-        tunic::hex::decode(digits, &mut *key).map_err(|_| KeyFileError)?;
+        tunic::hex::decode(digits, &mut **key).map_err(|_| KeyFileError)?;
         Ok(Self(key))
     }
 }

@@ -306,7 +306,7 @@ impl Client {
                 }
                 self.messages.push(text.to_string());
             }
-            SessionEvent::InstallKey(key) => self.key = Some(key),
+            SessionEvent::InstallKey(key) => self.key = Some(*key),
             SessionEvent::Failed(_) => self.is_over = true,
             _ => {}
         }

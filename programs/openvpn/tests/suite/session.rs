@@ -177,7 +177,7 @@ impl Pair {
 
 fn installed(events: &[SessionEvent]) -> Option<InstallKey> {
     events.iter().find_map(|event| match event {
-        SessionEvent::InstallKey(key) => Some(key.clone()),
+        SessionEvent::InstallKey(key) => Some((**key).clone()),
         _ => None,
     })
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use nic_memory::wipe_stack;
 use nix::sys::signal::Signal;
 
+use crate::STACK_FRAMES;
 use crate::client::credentials::Credentials;
 use crate::client::log::Log;
 use crate::client::network::Hops;
@@ -160,6 +162,8 @@ impl<'c> Connection<'c> {
                 return outcome;
             }
             self.flush();
+            // A negotiation leaves keys.
+            wipe_stack(STACK_FRAMES);
             let deadline = self.deadline();
             let input = match deadline {
                 Some(at) => {
