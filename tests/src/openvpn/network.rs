@@ -109,7 +109,11 @@ impl Network {
         namespace.ip(&format!("addr add 10.9.0.{host}/24 dev v0"))?;
         namespace.ip("link set v0 up")?;
         self.pki.certify(name)?;
-        let remote = if options.contains("remote 1") { "" } else { "remote 10.9.0.1\n" };
+        let remote = if options.lines().any(|line| line.starts_with("remote ")) {
+            ""
+        } else {
+            "remote 10.9.0.1\n"
+        };
         let configuration = format!(
             "client\ndev tun\nproto udp\n{remote}nobind\ndisable-dco\nverb 3\nca ca.crt\n\
              cert {name}.crt\nkey {name}.key\nremote-cert-tls server\n\

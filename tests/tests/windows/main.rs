@@ -5,4 +5,5 @@
 #![forbid(unsafe_code)]
 
 mod openvpn_client;
+mod openvpn_server;
 mod wg;
