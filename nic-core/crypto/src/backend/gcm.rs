@@ -1,13 +1,13 @@
 //! AES-GCM by the best kernel of a tier.
 
-use super::gcm_key::GcmKey;
+use super::expanded_key::ExpandedKey;
 use super::rustcrypto;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::{Open, Seal, Tier};
 
 /// Seals each packet.
-pub(super) fn seal(key: &GcmKey, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
+pub(super) fn seal(key: &ExpandedKey, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
     #[cfg(target_arch = "x86_64")]
     if x86::gcm::seal(key, tier, packets) {
         return;
@@ -18,7 +18,7 @@ pub(super) fn seal(key: &GcmKey, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
 }
 
 /// Opens each packet.
-pub(super) fn open(key: &GcmKey, tier: Tier<'_>, packets: &mut [Open<'_>]) {
+pub(super) fn open(key: &ExpandedKey, tier: Tier<'_>, packets: &mut [Open<'_>]) {
     #[cfg(target_arch = "x86_64")]
     if x86::gcm::open(key, tier, packets) {
         return;

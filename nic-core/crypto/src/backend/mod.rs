@@ -6,8 +6,8 @@
 pub(crate) mod chacha;
 #[cfg(target_arch = "x86_64")]
 mod cursor;
+mod expanded_key;
 mod gcm;
-mod gcm_key;
 #[cfg(target_arch = "x86_64")]
 mod poly1305;
 mod rustcrypto;
@@ -16,10 +16,9 @@ mod x86;
 
 use core::hint::black_box;
 
-use gcm_key::GcmKey;
+use expanded_key::ExpandedKey;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::detect;
-use zeroize::Zeroizing;
 
 use crate::tier::Tier;
 use crate::{Open, Seal, Suite};
@@ -30,50 +29,36 @@ const WIPED_WORDS: usize = if cfg!(debug_assertions) { 600 } else { 150 };
 
 /// A key of a suite.
 #[derive(Clone)]
-#[allow(clippy::large_enum_variant, reason = "there is no heap")]
-pub(crate) enum Cipher {
-    /// A key of ChaCha20-Poly1305.
-    ChaCha(Zeroizing<[u8; 32]>),
-    /// A key of an AES-GCM suite.
-    Gcm(GcmKey),
-}
+pub(crate) struct Cipher(ExpandedKey);
 
 impl Cipher {
     /// A key of the suite's length.
     pub(crate) fn new(suite: Suite, key: &[u8]) -> Self {
-        match suite {
-            Suite::ChaCha20Poly1305 => {
-                let mut bytes = Zeroizing::new([0; 32]);
-                bytes.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-                Self::ChaCha(bytes)
-            }
-            Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => {
-                Self::Gcm(GcmKey::new(suite, key))
-            }
-        }
+        Self(ExpandedKey::new(suite, key))
     }
 
     pub(crate) fn suite(&self) -> Suite {
-        match self {
-            Self::ChaCha(_) => Suite::ChaCha20Poly1305,
-            Self::Gcm(key) => key.suite(),
-        }
+        self.0.suite()
     }
 
     /// Seals each packet.
     pub(crate) fn seal(&self, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
-        match self {
-            Self::ChaCha(key) => chacha::seal(key, tier, packets),
-            Self::Gcm(key) => gcm::seal(key, tier, packets),
+        match self.suite() {
+            Suite::ChaCha20Poly1305 => chacha::seal(self.0.chacha(), tier, packets),
+            Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => {
+                gcm::seal(&self.0, tier, packets);
+            }
         }
         wipe_frames_below();
     }
 
     /// Opens each packet.
     pub(crate) fn open(&self, tier: Tier<'_>, packets: &mut [Open<'_>]) {
-        match self {
-            Self::ChaCha(key) => chacha::open(key, tier, packets),
-            Self::Gcm(key) => gcm::open(key, tier, packets),
+        match self.suite() {
+            Suite::ChaCha20Poly1305 => chacha::open(self.0.chacha(), tier, packets),
+            Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => {
+                gcm::open(&self.0, tier, packets);
+            }
         }
         wipe_frames_below();
     }

@@ -8,7 +8,7 @@ use core::arch::x86_64::{
     _mm_slli_si128, _mm_srli_si128, _mm_xor_si128,
 };
 
-use crate::backend::gcm_key::GcmKey;
+use crate::backend::expanded_key::ExpandedKey;
 use crate::backend::x86::register::Register;
 
 /// The hash of the blocks so far.
@@ -23,7 +23,7 @@ pub(super) struct Hash {
 impl Hash {
     /// The hash of the additional data.
     #[inline(always)]
-    pub(super) unsafe fn new(key: &GcmKey, mut aad: &[u8]) -> Self {
+    pub(super) unsafe fn new(key: &ExpandedKey, mut aad: &[u8]) -> Self {
         // SAFETY: the caller has checked the processor; a chunk is 1 to 16 bytes.
         unsafe {
             let mut hash = Self { value: _mm_setzero_si128(), pending: 0 };
@@ -58,7 +58,7 @@ pub(super) struct Sum<R> {
 impl<R: Register> Sum<R> {
     /// The hash so far, if `blocks` blocks follow it.
     #[inline(always)]
-    pub(super) unsafe fn new(key: &GcmKey, hash: Hash, blocks: usize) -> Self {
+    pub(super) unsafe fn new(key: &ExpandedKey, hash: Hash, blocks: usize) -> Self {
         // SAFETY: the caller has checked the processor. There is a power for a whole group with a
         // block before and after it.
         unsafe {
@@ -71,14 +71,14 @@ impl<R: Register> Sum<R> {
 
     /// Adds the register's blocks, of which the first is followed by `blocks - 1`.
     #[inline(always)]
-    pub(super) unsafe fn add(&mut self, key: &GcmKey, registers: R, blocks: usize) {
+    pub(super) unsafe fn add(&mut self, key: &ExpandedKey, registers: R, blocks: usize) {
         // SAFETY: the caller has checked the processor. Zeros follow the last power.
         unsafe { self.add_products(registers.reverse(), R::load(key.powers(blocks))) };
     }
 
     /// Adds the last block.
     #[inline(always)]
-    pub(super) unsafe fn add_last(&mut self, key: &GcmKey, block: __m128i) {
+    pub(super) unsafe fn add_last(&mut self, key: &ExpandedKey, block: __m128i) {
         // SAFETY: the caller has checked the processor.
         unsafe { self.add_products(R::first(block), R::first(__m128i::load(key.powers(1)))) };
     }

@@ -6,12 +6,16 @@ mod rounds;
 
 use packet::Stage;
 
-use crate::backend::gcm_key::GcmKey;
+use crate::backend::expanded_key::ExpandedKey;
 use crate::tier::{Level, Tier};
 use crate::{Open, Seal};
 
 /// Seals each packet, if the tier has a kernel.
-pub(in crate::backend) fn seal(key: &GcmKey, tier: Tier<'_>, packets: &mut [Seal<'_>]) -> bool {
+pub(in crate::backend) fn seal(
+    key: &ExpandedKey,
+    tier: Tier<'_>,
+    packets: &mut [Seal<'_>],
+) -> bool {
     match tier.gcm() {
         // SAFETY: a tier has the instructions of its level, and its registers may be used.
         Level::Sse => unsafe { sse::seal(key, packets) },
@@ -25,7 +29,11 @@ pub(in crate::backend) fn seal(key: &GcmKey, tier: Tier<'_>, packets: &mut [Seal
 }
 
 /// Opens each packet, if the tier has a kernel.
-pub(in crate::backend) fn open(key: &GcmKey, tier: Tier<'_>, packets: &mut [Open<'_>]) -> bool {
+pub(in crate::backend) fn open(
+    key: &ExpandedKey,
+    tier: Tier<'_>,
+    packets: &mut [Open<'_>],
+) -> bool {
     match tier.gcm() {
         // SAFETY: a tier has the instructions of its level, and its registers may be used.
         Level::Sse => unsafe { sse::open(key, packets) },
@@ -45,14 +53,17 @@ macro_rules! tier {
         pub(in crate::backend::x86) mod $tier {
             use core::arch::x86_64::$register;
 
-            use super::{GcmKey, Open, Seal, Stage, packet};
+            use super::{ExpandedKey, Open, Seal, Stage, packet};
 
             /// Seals every packet.
             ///
             /// # Safety
             ///
             /// The processor has the instructions of the tier, and the registers may be used.
-            pub(in crate::backend::x86) unsafe fn seal(key: &GcmKey, packets: &mut [Seal<'_>]) {
+            pub(in crate::backend::x86) unsafe fn seal(
+                key: &ExpandedKey,
+                packets: &mut [Seal<'_>],
+            ) {
                 let stage = &mut Stage::new();
                 // SAFETY: as this function.
                 unsafe {
@@ -69,7 +80,10 @@ macro_rules! tier {
             /// # Safety
             ///
             /// As `seal`.
-            pub(in crate::backend::x86) unsafe fn open(key: &GcmKey, packets: &mut [Open<'_>]) {
+            pub(in crate::backend::x86) unsafe fn open(
+                key: &ExpandedKey,
+                packets: &mut [Open<'_>],
+            ) {
                 let stage = &mut Stage::new();
                 // SAFETY: as this function.
                 unsafe {
@@ -83,7 +97,7 @@ macro_rules! tier {
 
             #[target_feature(enable = $features)]
             unsafe fn seal_rounds<const ROUNDS: usize>(
-                key: &GcmKey,
+                key: &ExpandedKey,
                 stage: &mut Stage,
                 packets: &mut [Seal<'_>],
             ) {
@@ -95,7 +109,7 @@ macro_rules! tier {
 
             #[target_feature(enable = $features)]
             unsafe fn open_rounds<const ROUNDS: usize>(
-                key: &GcmKey,
+                key: &ExpandedKey,
                 stage: &mut Stage,
                 packets: &mut [Open<'_>],
             ) {

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use super::ghash::{Hash, Sum};
 use super::rounds::{self, Counters, encrypt, encrypt_block, opaque};
 use crate::backend::cursor::Cursor;
-use crate::backend::gcm_key::GcmKey;
+use crate::backend::expanded_key::ExpandedKey;
 use crate::backend::x86::register::Register;
 use crate::{NONCE_LEN, Open, Seal, Sealing, TAG_LEN, Verdict};
 
@@ -30,7 +30,7 @@ impl Stage {
 /// Seals `packet`.
 #[inline(always)]
 pub(super) unsafe fn seal<R: Register, const GROUP: usize, const ROUNDS: usize>(
-    key: &GcmKey,
+    key: &ExpandedKey,
     stage: &mut Stage,
     packet: &mut Seal<'_>,
 ) {
@@ -52,7 +52,7 @@ pub(super) unsafe fn seal<R: Register, const GROUP: usize, const ROUNDS: usize>(
 /// Opens `packet`. The plaintext is wiped if the tag is wrong.
 #[inline(always)]
 pub(super) unsafe fn open<R: Register, const GROUP: usize, const ROUNDS: usize>(
-    key: &GcmKey,
+    key: &ExpandedKey,
     stage: &mut Stage,
     packet: &mut Open<'_>,
 ) {
@@ -100,7 +100,7 @@ struct Text<'a> {
 /// Encrypts or decrypts the text, and returns the tag.
 #[inline(always)]
 unsafe fn crypt<R: Register, const GROUP: usize, const ROUNDS: usize, const OPEN: bool>(
-    key: &GcmKey,
+    key: &ExpandedKey,
     nonce: &[u8; NONCE_LEN],
     aad: &[u8],
     mut text: Text<'_>,
@@ -173,7 +173,7 @@ unsafe fn crypt<R: Register, const GROUP: usize, const ROUNDS: usize, const OPEN
 /// processor.
 #[inline(always)]
 unsafe fn encrypt_and_hash<R: Register, const GROUP: usize, const ROUNDS: usize>(
-    key: &GcmKey,
+    key: &ExpandedKey,
     states: &mut [R; GROUP],
     blocks: &[R; GROUP],
     hash: Hash,
@@ -221,7 +221,7 @@ unsafe fn store_xor<R: Register, const GROUP: usize>(
 
 /// The end of a packet: 1 byte to a group less one.
 struct Rest<'k, R> {
-    key: &'k GcmKey,
+    key: &'k ExpandedKey,
     counters: Counters<R>,
     from: *const u8,
     output: *mut u8,

@@ -4,7 +4,7 @@ use core::arch::asm;
 use core::arch::x86_64::{__m128i, _mm_setr_epi32};
 
 use crate::NONCE_LEN;
-use crate::backend::gcm_key::GcmKey;
+use crate::backend::expanded_key::ExpandedKey;
 use crate::backend::x86::register::Register;
 
 /// The counter blocks of a packet, with their bytes reversed: the counter is the lowest number.
@@ -32,7 +32,7 @@ impl<R: Register> Counters<R> {
 
     /// The next `COUNT` registers, ready for the first round.
     #[inline(always)]
-    pub(super) unsafe fn take<const COUNT: usize>(&mut self, key: &GcmKey) -> [R; COUNT] {
+    pub(super) unsafe fn take<const COUNT: usize>(&mut self, key: &ExpandedKey) -> [R; COUNT] {
         // SAFETY: the caller has checked the processor.
         unsafe {
             let step = R::splat(_mm_setr_epi32(R::BLOCKS as i32, 0, 0, 0));
@@ -50,7 +50,7 @@ impl<R: Register> Counters<R> {
 /// One round of every state.
 #[inline(always)]
 pub(super) unsafe fn round<R: Register, const COUNT: usize>(
-    key: &GcmKey,
+    key: &ExpandedKey,
     states: &mut [R; COUNT],
     round: usize,
 ) {
@@ -66,7 +66,7 @@ pub(super) unsafe fn round<R: Register, const COUNT: usize>(
 /// The last round of every state.
 #[inline(always)]
 pub(super) unsafe fn last<R: Register, const COUNT: usize, const ROUNDS: usize>(
-    key: &GcmKey,
+    key: &ExpandedKey,
     states: &mut [R; COUNT],
 ) {
     // SAFETY: the caller has checked the processor.
@@ -81,7 +81,7 @@ pub(super) unsafe fn last<R: Register, const COUNT: usize, const ROUNDS: usize>(
 /// All rounds of every state.
 #[inline(always)]
 pub(super) unsafe fn encrypt<R: Register, const COUNT: usize, const ROUNDS: usize>(
-    key: &GcmKey,
+    key: &ExpandedKey,
     states: &mut [R; COUNT],
 ) {
     // SAFETY: the caller has checked the processor.
@@ -95,7 +95,10 @@ pub(super) unsafe fn encrypt<R: Register, const COUNT: usize, const ROUNDS: usiz
 
 /// Encrypts one block.
 #[inline(always)]
-pub(super) unsafe fn encrypt_block<const ROUNDS: usize>(key: &GcmKey, block: __m128i) -> __m128i {
+pub(super) unsafe fn encrypt_block<const ROUNDS: usize>(
+    key: &ExpandedKey,
+    block: __m128i,
+) -> __m128i {
     // SAFETY: the caller has checked the processor.
     unsafe {
         let mut states = [block.xor(round_key(key, 0))];
@@ -106,7 +109,7 @@ pub(super) unsafe fn encrypt_block<const ROUNDS: usize>(key: &GcmKey, block: __m
 
 /// The key of a round, in every block of the register.
 #[inline(always)]
-unsafe fn round_key<R: Register>(key: &GcmKey, round: usize) -> R {
+unsafe fn round_key<R: Register>(key: &ExpandedKey, round: usize) -> R {
     // SAFETY: the caller has checked the processor, and passes a round that the key has.
     unsafe { R::splat(__m128i::load(key.round_keys().wrapping_add(16 * round))) }
 }
@@ -114,8 +117,8 @@ unsafe fn round_key<R: Register>(key: &GcmKey, round: usize) -> R {
 /// The same key. The compiler does not know that: it would keep every round key, widened, on the
 /// stack.
 #[inline(always)]
-pub(super) fn opaque(key: &GcmKey) -> &GcmKey {
-    let key: *const GcmKey = key;
+pub(super) fn opaque(key: &ExpandedKey) -> &ExpandedKey {
+    let key: *const ExpandedKey = key;
     let mut address = key.addr();
     // SAFETY: it is no instruction.
     unsafe { asm!("/* {} */", inout(reg) address, options(nomem, nostack, preserves_flags)) };

@@ -1,7 +1,7 @@
-//! An expanded AES-GCM key, the same for every tier.
+//! An expanded key, the same for every tier.
 //!
-//! It is expanded once, without tables or branches on secrets and without special instructions, so
-//! that a key does not depend on the processor. That takes some microseconds.
+//! An AES key is expanded once, without tables or branches on secrets and without special
+//! instructions, so that a key does not depend on the processor. That takes some microseconds.
 
 use polyval::Polyval;
 use polyval::universal_hash::{KeyInit, UniversalHash};
@@ -21,11 +21,15 @@ const PADDING: usize = 3;
 const ROUND_KEYS: usize = 15;
 
 /// The round keys and the powers of the hash key; zeroized on drop.
+///
+/// It has no byte that is not initialized: a move would copy what the stack had there, which might
+/// be a key, and nothing would wipe it.
 #[derive(Clone)]
 #[repr(C, align(16))]
-pub(crate) struct GcmKey {
+pub(crate) struct ExpandedKey {
     suite: Suite,
-    /// The key schedule (FIPS 197, 5.2), in the order of bytes in memory.
+    padding: [u8; 15],
+    /// The key schedule (FIPS 197, 5.2), in the order of bytes in memory. For ChaCha20, the key.
     round_keys: [[u8; 4]; 4 * ROUND_KEYS],
     /// H^18 to H^1 for POLYVAL's product.
     powers: [u128; POWERS + PADDING],
@@ -35,11 +39,20 @@ pub(crate) struct GcmKey {
     not(target_arch = "x86_64"),
     allow(dead_code, reason = "no kernel for other processors reads them yet")
 )]
-impl GcmKey {
+impl ExpandedKey {
     /// Expands a key of the suite's length.
     pub(crate) fn new(suite: Suite, key: &[u8]) -> Self {
-        let mut expanded =
-            Self { suite, round_keys: [[0; 4]; 4 * ROUND_KEYS], powers: [0; POWERS + PADDING] };
+        let mut expanded = Self {
+            suite,
+            padding: [0; 15],
+            round_keys: [[0; 4]; 4 * ROUND_KEYS],
+            powers: [0; POWERS + PADDING],
+        };
+        if suite == Suite::ChaCha20Poly1305 {
+            let bytes = expanded.round_keys.as_flattened_mut();
+            bytes.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+            return expanded;
+        }
         schedule(key, &mut expanded.round_keys);
         let mut block = Zeroizing::new([0; 16]);
         rustcrypto::encrypt(suite, key, &mut block);
@@ -51,6 +64,11 @@ impl GcmKey {
     /// The suite that the key belongs to.
     pub(crate) fn suite(&self) -> Suite {
         self.suite
+    }
+
+    /// The key of ChaCha20.
+    pub(super) fn chacha(&self) -> &[u8; 32] {
+        self.round_keys.as_flattened().first_chunk().unwrap_or(&[0; 32])
     }
 
     /// Rounds after the first addition of a key: the index of the last round key.
@@ -77,7 +95,10 @@ impl GcmKey {
     }
 }
 
-impl Drop for GcmKey {
+/// The struct has no padding.
+const _: () = assert!(size_of::<ExpandedKey>() == 16 + 16 * ROUND_KEYS + 16 * (POWERS + PADDING));
+
+impl Drop for ExpandedKey {
     fn drop(&mut self) {
         self.round_keys.zeroize();
         self.powers.zeroize();
