@@ -140,11 +140,11 @@ impl Secrets {
         filter
     }
 
-    /// An error where any of them is still in the memory of the process after some seconds: threads
+    /// An error where any of them is still in the memory of the process after a while: threads
     /// that served a request may still be about to end.
     pub fn require_gone(&self, what: &str, process_id: u32) -> Result<()> {
         let mut last = self.find(process_id)?;
-        let gone = wait::until("no secret is in memory", Duration::from_secs(5), || {
+        let gone = wait::until("no secret is in memory", Duration::from_secs(30), || {
             last.is_empty() || {
                 last = self.find(process_id).unwrap_or_default();
                 last.is_empty()

@@ -1,4 +1,5 @@
-//! `openvpn-client` and `openvpn-server`: what they were given in files.
+//! `openvpn-client` and `openvpn-server`: what they were given in files, and the keys of their data
+//! channels.
 
 use std::fs;
 use std::path::Path;
@@ -12,6 +13,7 @@ use tunic_tests::secrets::Secrets;
 use tunic_tests::{require, wait};
 
 const PASSWORD: &str = "correct horse battery";
+const DATA_KEY: &str = "a key of the data channel";
 
 /// How long it may take to serve again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,8 +42,9 @@ fn no_key_outlives_its_use_in_a_server() {
 fn client() -> Result<()> {
     let (link, pki) = (Link::new()?, Pki::new()?);
     seal(&pki, "client")?;
-    let options = format!("tls-crypt {}\nkeepalive 1 20", pki.file("ta.key").display());
-    let _server = StockServer::start(&link.right, &pki, &options)?;
+    // At verbosity 7, stock OpenVPN logs the keys of its data channels.
+    let options = format!("tls-crypt {}\nkeepalive 1 20\nverb 7", pki.file("ta.key").display());
+    let server = StockServer::start(&link.right, &pki, &options)?;
     let options = format!(
         "key {}\naskpass {}\ntls-crypt {}",
         pki.file("client.sealed").display(),
@@ -56,9 +59,16 @@ fn client() -> Result<()> {
     let found = needed.find(client.process_id())?.of("the static key");
     ensure!(found > 0, "what it needs is not found");
     require_gone("connected", client.process_id(), &given)?;
+    // The driver, in tunicd, has them now.
+    let first = data_keys(&server.log())?;
+    first.require_gone("connected", client.process_id())?;
+    let processes = family(client.process_id())?;
+    let found = processes.iter().map(|process_id| Ok(first.find(*process_id)?.of(DATA_KEY)));
+    ensure!(found.sum::<Result<usize>>()? > 0, "what the driver needs is not found");
     client.signal(Signal::SIGUSR1)?;
     client.await_connected(2)?;
     require_gone("connected anew", client.process_id(), &given)?;
+    require_gone("connected anew", client.process_id(), &first)?;
     client.signal(Signal::SIGHUP)?;
     client.await_connected(3)?;
     require_gone("with the profile read again", client.process_id(), &given)?;
@@ -73,11 +83,14 @@ fn server() -> Result<()> {
     let options = "key server.sealed\naskpass password\ntls-crypt ta.key\nkeepalive 1 20";
     let mut server = network.serve(options)?;
     let given = secrets(&network.pki, "server")?;
-    let mut client = network.connect("first", 11, "tls-crypt ta.key")?;
+    let mut client = network.connect("first", 11, "tls-crypt ta.key\nverb 7")?;
     client.is_up()?;
     require_gone("with a client", server.process_id(), &given)?;
+    let data_keys = data_keys(&client.log())?;
+    data_keys.require_gone("with a client", server.process_id())?;
     client.leave()?;
     require_gone("without a client", server.process_id(), &given)?;
+    require_gone("without a client", server.process_id(), &data_keys)?;
     server.signal(Signal::SIGHUP)?;
     server.says("reading the configuration again")?;
     wait::until("it listens again", PATIENCE, || server.log().matches("listens on").count() == 2)?;
@@ -123,6 +136,22 @@ fn hex_lines(file: &Path) -> Result<Vec<String>> {
     Ok(text.lines().filter(is_hex).map(str::to_owned).collect())
 }
 
+/// The keys of the data channels that a stock program has logged.
+fn data_keys(log: &str) -> Result<Secrets> {
+    let mut keys = Secrets::default();
+    let logged = log.lines().filter(|line| line.contains("Data Channel"));
+    let mut count = 0;
+    for (_, digits) in logged.filter_map(|line| line.split_once("CIPHER KEY: ")) {
+        let digits: String = digits.chars().filter(char::is_ascii_hexdigit).collect();
+        let bytes = |from: usize| u8::from_str_radix(digits.get(from..from + 2)?, 16).ok();
+        let key: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(bytes).collect();
+        keys.add_key(DATA_KEY, &key.context("a key in hexadecimal")?);
+        count += 1;
+    }
+    ensure!(count >= 2, "the log has {count} keys of data channels");
+    Ok(keys)
+}
+
 /// The first 16 bytes of a static key.
 fn static_key(file: &Path) -> Result<Vec<u8>> {
     let line = hex_lines(file)?.into_iter().next().context("no line of digits")?;
@@ -132,10 +161,18 @@ fn static_key(file: &Path) -> Result<Vec<u8>> {
 
 /// Requires that what a program was given is in no memory of it and its children.
 fn require_gone(what: &str, process_id: u32, given: &Secrets) -> Result<()> {
-    let children = fs::read_to_string(format!("/proc/{process_id}/task/{process_id}/children"))?;
-    let children = children.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>()?;
-    for process_id in [vec![process_id], children].concat() {
+    for process_id in family(process_id)? {
         given.require_gone(what, process_id)?;
     }
     Ok(())
+}
+
+/// A process, its children, and theirs.
+fn family(process_id: u32) -> Result<Vec<u32>> {
+    let children = fs::read_to_string(format!("/proc/{process_id}/task/{process_id}/children"))?;
+    let mut family = vec![process_id];
+    for child in children.split_whitespace() {
+        family.extend(self::family(child.parse()?)?);
+    }
+    Ok(family)
 }
