@@ -1,39 +1,29 @@
 //! Vector registers of 4, 8 and 16 words of 32 bits.
 
 use core::arch::x86_64::{
-    __m128i, __m256i, __m512i, _mm_add_epi32, _mm_loadu_si128, _mm_or_si128, _mm_set_epi64x,
-    _mm_set1_epi32, _mm_setr_epi32, _mm_shuffle_epi8, _mm_slli_epi32, _mm_srli_epi32,
-    _mm_storeu_si128, _mm_unpackhi_epi32, _mm_unpackhi_epi64, _mm_unpacklo_epi32,
-    _mm_unpacklo_epi64, _mm_xor_si128, _mm256_add_epi32, _mm256_broadcastsi128_si256,
-    _mm256_loadu_si256, _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set1_epi32,
-    _mm256_setr_epi32, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
-    _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
-    _mm256_unpacklo_epi64, _mm256_xor_si256, _mm512_add_epi32, _mm512_loadu_si512,
-    _mm512_rol_epi32, _mm512_set1_epi32, _mm512_setr_epi32, _mm512_shuffle_i32x4,
-    _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64, _mm512_xor_si512,
+    __m128i, __m256i, __m512i, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi32, _mm_setr_epi32,
+    _mm_shuffle_epi8, _mm_slli_epi32, _mm_srli_epi32, _mm_unpackhi_epi32, _mm_unpackhi_epi64,
+    _mm_unpacklo_epi32, _mm_unpacklo_epi64, _mm256_broadcastsi128_si256, _mm256_or_si256,
+    _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_shuffle_epi8,
+    _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64,
+    _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm512_rol_epi32, _mm512_set1_epi32,
+    _mm512_setr_epi32, _mm512_shuffle_i32x4, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
+
+use super::register::Register;
 
 /// A register of [`COUNT`](Self::COUNT) words.
 ///
-/// Every function needs a processor that has the instructions of the register. A pointer needs
-/// `4 * COUNT` accessible bytes; it may be unaligned.
-pub(super) trait Lanes: Copy {
+/// Every function needs a processor that has the instructions of the register.
+pub(super) trait Lanes: Register {
     /// Words in the register.
     const COUNT: usize;
 
     /// `word` in every place.
-    unsafe fn splat(word: u32) -> Self;
+    unsafe fn of_word(word: u32) -> Self;
     /// The number of each place.
-    unsafe fn ramp() -> Self;
-    /// The words at `from`.
-    unsafe fn load(from: *const u8) -> Self;
-    /// Writes the words to `to`.
-    unsafe fn store(self, to: *mut u8);
-    /// The sums.
-    unsafe fn add(self, other: Self) -> Self;
-    /// Exclusive or.
-    unsafe fn xor(self, other: Self) -> Self;
+    unsafe fn numbers() -> Self;
     /// Each word rotated left by 16 bits.
     unsafe fn rotate_16(self) -> Self;
     /// By 12 bits.
@@ -59,8 +49,7 @@ pub(super) trait Lanes: Copy {
 macro_rules! lanes {
     (
         $(#[$doc:meta])*
-        $lanes:ty, count: $count:literal, splat: $splat:ident, ramp: $ramp:expr, load: $load:ident,
-        store: $store:ident, add: $add:ident, xor: $xor:ident,
+        $lanes:ty, count: $count:literal, of_word: $of_word:ident, numbers: $numbers:expr,
         rotate: ($($rotate:ident: $value:ident => $rotated:expr,)*),
         unpack: ($low_words:ident, $high_words:ident, $low_halves:ident, $high_halves:ident),
         blocks: $blocks:ident $(,)?
@@ -70,39 +59,15 @@ macro_rules! lanes {
             const COUNT: usize = $count;
 
             #[inline(always)]
-            unsafe fn splat(word: u32) -> Self {
+            unsafe fn of_word(word: u32) -> Self {
                 // SAFETY: the caller has checked the processor.
-                unsafe { $splat(word.cast_signed()) }
+                unsafe { $of_word(word.cast_signed()) }
             }
 
             #[inline(always)]
-            unsafe fn ramp() -> Self {
+            unsafe fn numbers() -> Self {
                 // SAFETY: the caller has checked the processor.
-                unsafe { $ramp }
-            }
-
-            #[inline(always)]
-            unsafe fn load(from: *const u8) -> Self {
-                // SAFETY: the caller has checked processor and pointer.
-                unsafe { $load(from.cast()) }
-            }
-
-            #[inline(always)]
-            unsafe fn store(self, to: *mut u8) {
-                // SAFETY: the caller has checked processor and pointer.
-                unsafe { $store(to.cast(), self) };
-            }
-
-            #[inline(always)]
-            unsafe fn add(self, other: Self) -> Self {
-                // SAFETY: the caller has checked the processor.
-                unsafe { $add(self, other) }
-            }
-
-            #[inline(always)]
-            unsafe fn xor(self, other: Self) -> Self {
-                // SAFETY: the caller has checked the processor.
-                unsafe { $xor(self, other) }
+                unsafe { $numbers }
             }
 
             $(
@@ -149,8 +114,7 @@ macro_rules! lanes {
 
 lanes! {
     /// SSSE3.
-    __m128i, count: 4, splat: _mm_set1_epi32, ramp: _mm_setr_epi32(0, 1, 2, 3),
-    load: _mm_loadu_si128, store: _mm_storeu_si128, add: _mm_add_epi32, xor: _mm_xor_si128,
+    __m128i, count: 4, of_word: _mm_set1_epi32, numbers: _mm_setr_epi32(0, 1, 2, 3),
     rotate: (
         rotate_16: it => _mm_shuffle_epi8(it, by_16()),
         rotate_12: it => _mm_or_si128(_mm_slli_epi32::<12>(it), _mm_srli_epi32::<20>(it)),
@@ -163,9 +127,8 @@ lanes! {
 
 lanes! {
     /// AVX2.
-    __m256i, count: 8, splat: _mm256_set1_epi32,
-    ramp: _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), load: _mm256_loadu_si256,
-    store: _mm256_storeu_si256, add: _mm256_add_epi32, xor: _mm256_xor_si256,
+    __m256i, count: 8, of_word: _mm256_set1_epi32,
+    numbers: _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
     rotate: (
         rotate_16: it => _mm256_shuffle_epi8(it, _mm256_broadcastsi128_si256(by_16())),
         rotate_12: it => _mm256_or_si256(_mm256_slli_epi32::<12>(it), _mm256_srli_epi32::<20>(it)),
@@ -180,10 +143,8 @@ lanes! {
 
 lanes! {
     /// AVX-512 F.
-    __m512i, count: 16, splat: _mm512_set1_epi32,
-    ramp: _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-    load: _mm512_loadu_si512, store: _mm512_storeu_si512, add: _mm512_add_epi32,
-    xor: _mm512_xor_si512,
+    __m512i, count: 16, of_word: _mm512_set1_epi32,
+    numbers: _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
     rotate: (
         rotate_16: it => _mm512_rol_epi32::<16>(it),
         rotate_12: it => _mm512_rol_epi32::<12>(it),

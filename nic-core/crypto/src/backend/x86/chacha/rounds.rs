@@ -54,14 +54,14 @@ impl<'k> Words<'k> {
     unsafe fn first<L: Lanes>(&self, counter: u32) -> [L; 16] {
         // SAFETY: the caller has checked the processor.
         unsafe {
-            let mut rows = [L::splat(0); 16];
+            let mut rows = [L::of_word(0); 16];
             let words = CONSTANTS.iter().chain(self.key);
             for (row, word) in rows.iter_mut().zip(words) {
-                *row = L::splat(*word);
+                *row = L::of_word(*word);
             }
-            rows[12] = L::splat(counter).add(L::ramp());
+            rows[12] = L::of_word(counter).add(L::numbers());
             for (row, word) in rows[13..].iter_mut().zip(self.nonce) {
-                *row = L::splat(word);
+                *row = L::of_word(word);
             }
             rows
         }
