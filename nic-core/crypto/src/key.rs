@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-use crate::backend::Cipher;
+use crate::backend::{self, ExpandedKey};
 use crate::{NONCE_LEN, Open, Processor, Seal, Sealing, Source, Suite, TAG_LEN, Tier, Verdict};
 
 /// A key of any [`Suite`], ready to use; zeroized on drop.
 ///
 /// An AES key is expanded: it takes some 600 bytes, so that batches share it rather than copy it.
 #[derive(Clone)]
-pub struct AeadKey(Cipher);
+pub struct AeadKey(ExpandedKey);
 
 impl AeadKey {
     /// Takes a copy of `key`, which must be [`Suite::key_len`] bytes long.
@@ -18,7 +18,7 @@ impl AeadKey {
         if key.len() != suite.key_len() {
             return Err(KeyError::WrongLength { expected: suite.key_len(), actual: key.len() });
         }
-        Ok(Self(Cipher::new(suite, key)))
+        Ok(Self(ExpandedKey::new(suite, key)))
     }
 
     /// The suite this key belongs to.
@@ -29,12 +29,12 @@ impl AeadKey {
 
     /// Seals every packet of a batch. [`Seal::sealing`] of each has the result.
     pub fn seal(&self, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
-        self.0.seal(tier, packets);
+        backend::seal(&self.0, tier, packets);
     }
 
     /// Verifies and opens every packet of a batch. [`Open::verdict`] of each has the result.
     pub fn open(&self, tier: Tier<'_>, packets: &mut [Open<'_>]) {
-        self.0.open(tier, packets);
+        backend::open(&self.0, tier, packets);
     }
 
     /// Encrypts `buffer` in place and returns the tag.

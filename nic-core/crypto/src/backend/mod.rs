@@ -16,7 +16,7 @@ mod x86;
 
 use core::hint::black_box;
 
-use expanded_key::ExpandedKey;
+pub(crate) use expanded_key::ExpandedKey;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::detect;
 
@@ -27,40 +27,19 @@ use crate::{Open, Seal, Suite};
 /// frames.
 const WIPED_WORDS: usize = if cfg!(debug_assertions) { 600 } else { 150 };
 
-/// A key of a suite.
-#[derive(Clone)]
-pub(crate) struct Cipher(ExpandedKey);
-
-impl Cipher {
-    /// A key of the suite's length.
-    pub(crate) fn new(suite: Suite, key: &[u8]) -> Self {
-        Self(ExpandedKey::new(suite, key))
+/// Seals each packet.
+pub(crate) fn seal(key: &ExpandedKey, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
+    match key.suite() {
+        Suite::ChaCha20Poly1305 => chacha::seal(key.chacha(), tier, packets),
+        Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => gcm::seal(key, tier, packets),
     }
+}
 
-    pub(crate) fn suite(&self) -> Suite {
-        self.0.suite()
-    }
-
-    /// Seals each packet.
-    pub(crate) fn seal(&self, tier: Tier<'_>, packets: &mut [Seal<'_>]) {
-        match self.suite() {
-            Suite::ChaCha20Poly1305 => chacha::seal(self.0.chacha(), tier, packets),
-            Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => {
-                gcm::seal(&self.0, tier, packets);
-            }
-        }
-        wipe_frames_below();
-    }
-
-    /// Opens each packet.
-    pub(crate) fn open(&self, tier: Tier<'_>, packets: &mut [Open<'_>]) {
-        match self.suite() {
-            Suite::ChaCha20Poly1305 => chacha::open(self.0.chacha(), tier, packets),
-            Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => {
-                gcm::open(&self.0, tier, packets);
-            }
-        }
-        wipe_frames_below();
+/// Opens each packet.
+pub(crate) fn open(key: &ExpandedKey, tier: Tier<'_>, packets: &mut [Open<'_>]) {
+    match key.suite() {
+        Suite::ChaCha20Poly1305 => chacha::open(key.chacha(), tier, packets),
+        Suite::Aes128Gcm | Suite::Aes192Gcm | Suite::Aes256Gcm => gcm::open(key, tier, packets),
     }
 }
 
